@@ -1,0 +1,76 @@
+//! The JSON that carries an event: `{"eventType":"Booked","timestamp":"20210223133228",…fields…,"me":true}`.
+//!
+//! This is what the original Java services write (their `AbstractEvent`) and read. `me` is how their listeners
+//! ask "is this event of the type I am declared for"; Jackson computes it anew when reading, so its value on the wire
+//! says nothing and is ignored here as well.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::catalog::Event;
+
+/// The Java services' `SimpleDateFormat("yyyyMMddHHmmss")`, here always in UTC.
+const TIMESTAMP_FORMAT: &str = "%Y%m%d%H%M%S";
+
+/// The object itself, in the field order of the original services.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Envelope<'e, F> {
+    pub event_type: &'e str,
+    pub timestamp: String,
+    #[serde(flatten)]
+    pub fields: &'e F,
+    pub me: bool,
+}
+
+/// What a record on the topic turned out to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decoded {
+    /// An event of the catalog.
+    Event(Event),
+    /// An event of a type this fleet does not know; to be passed over.
+    Unknown { event_type: String },
+}
+
+/// A record that cannot be read as an event.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    #[error("not JSON: {0}")]
+    NotJson(#[source] serde_json::Error),
+    #[error("not a JSON object with a text `eventType`")]
+    NoEventType,
+    #[error("{event_type}: {source}")]
+    WrongField {
+        event_type: String,
+        source: serde_json::Error,
+    },
+}
+
+/// The record's value for `event`, which happened at `at`.
+pub fn encode(event: &Event, at: Timestamp) -> String {
+    let timestamp = at.to_zoned(TimeZone::UTC).strftime(TIMESTAMP_FORMAT);
+    event
+        .in_envelope(timestamp.to_string())
+        .expect("an event's fields are numbers and text under text keys")
+}
+
+/// Reads a record's value.
+///
+/// # Errors
+///
+/// When it is not JSON, has no `eventType`, or a field of a known event is of the wrong kind.
+pub fn decode(value: &[u8]) -> Result<Decoded, DecodeError> {
+    let value: Value = serde_json::from_slice(value).map_err(DecodeError::NotJson)?;
+    let event_type = value
+        .get("eventType")
+        .and_then(Value::as_str)
+        .ok_or(DecodeError::NoEventType)?
+        .to_owned();
+    match Event::from_fields(&event_type, value) {
+        Some(Ok(event)) => Ok(Decoded::Event(event)),
+        Some(Err(source)) => Err(DecodeError::WrongField { event_type, source }),
+        None => Ok(Decoded::Unknown { event_type }),
+    }
+}

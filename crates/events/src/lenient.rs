@@ -1,0 +1,167 @@
+//! Numbers that arrive as text, and text that arrives as a number.
+//!
+//! `httpie qty=2` and siege send strings; Jackson, which the original services read with, takes either.
+
+use std::fmt;
+
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer};
+
+/// A whole number: `3`, `"3"` or `3.0`.
+///
+/// # Errors
+///
+/// When it is anything else, or beyond 64 bits.
+pub fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    deserializer.deserialize_any(IntegerVisitor)
+}
+
+/// Like [`integer`]; `null` and (with `#[serde(default)]`) absence are `None`.
+///
+/// # Errors
+///
+/// As [`integer`].
+pub fn optional_integer<'de, D: Deserializer<'de>>(d: D) -> Result<Option<i64>, D::Error> {
+    struct Integer(i64);
+    impl<'de> Deserialize<'de> for Integer {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            integer(deserializer).map(Self)
+        }
+    }
+    Ok(Option::<Integer>::deserialize(d)?.map(|Integer(value)| value))
+}
+
+/// Text; a number or a boolean is taken as it is written.
+///
+/// # Errors
+///
+/// When it is an array or an object.
+pub fn optional_text<'de, D: Deserializer<'de>>(d: D) -> Result<Option<String>, D::Error> {
+    struct Text(String);
+    impl<'de> Deserialize<'de> for Text {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_any(TextVisitor).map(Self)
+        }
+    }
+    Ok(Option::<Text>::deserialize(d)?.map(|Text(value)| value))
+}
+
+struct IntegerVisitor;
+
+impl Visitor<'_> for IntegerVisitor {
+    type Value = i64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number")
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<i64, E> {
+        Ok(value)
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<i64, E> {
+        i64::try_from(value).map_err(|_| too_large())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<i64, E> {
+        // Beyond 2^53 a double no longer tells whole numbers apart.
+        if value.fract() != 0.0 {
+            Err(E::custom(format!("must be a whole number, not {value}")))
+        } else if value.abs() >= 9_007_199_254_740_992.0 {
+            Err(too_large())
+        } else {
+            Ok(value as i64)
+        }
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<i64, E> {
+        let text = value.trim();
+        text.parse::<i64>().or_else(|_| {
+            let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+            if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                Err(too_large())
+            } else {
+                Err(E::custom(format!("must be a whole number, not \"{text}\"")))
+            }
+        })
+    }
+}
+
+fn too_large<E: Error>() -> E {
+    E::custom("is too large: it must fit in 64 bits")
+}
+
+struct TextVisitor;
+
+impl Visitor<'_> for TextVisitor {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text")
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<String, E> {
+        Ok(value.to_owned())
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<String, E> {
+        Ok(value.to_string())
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<String, E> {
+        Ok(value.to_string())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<String, E> {
+        Ok(value.to_string())
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<String, E> {
+        Ok(value.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_number_reads_the_same_as_its_text(value: i64) {
+            prop_assert_eq!(integer(json!(value)).unwrap(), value);
+            prop_assert_eq!(integer(json!(value.to_string())).unwrap(), value);
+        }
+    }
+
+    #[test]
+    fn what_is_no_whole_number_says_so() {
+        for wrong in [json!("abc"), json!(""), json!(1.5), json!("1.5"), json!(true), json!([]), json!({})] {
+            let error = integer(wrong.clone()).unwrap_err().to_string();
+            assert!(error.contains("whole number"), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_says_so() {
+        for wrong in [json!(1e30), json!(u64::MAX), json!("1000000000000000000000000000000")] {
+            let error = integer(wrong.clone()).unwrap_err().to_string();
+            assert!(error.contains("64 bits"), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn null_is_absent_and_a_whole_double_is_a_number() {
+        assert_eq!(optional_integer(Value::Null).unwrap(), None);
+        assert_eq!(integer(json!(3.0)).unwrap(), 3);
+    }
+
+    #[test]
+    fn text_takes_numbers_as_jackson_does() {
+        assert_eq!(optional_text(json!(12)).unwrap().as_deref(), Some("12"));
+        assert_eq!(optional_text(Value::Null).unwrap(), None);
+        assert!(optional_text(json!(["1A"])).is_err());
+    }
+}

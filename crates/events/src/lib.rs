@@ -1,0 +1,27 @@
+//! The published language of the fleet: what services say to each other on the topic `movie`.
+//!
+//! # Layout
+//!
+//! - [`ids`]: typed ids.
+//! - [`catalog`]: every event, as a struct and in the closed enum [`Event`].
+//! - [`envelope`]: the JSON that carries an event, written as the original Java services read it and read leniently.
+//! - [`headers`]: CloudEvents 1.0 in binary mode, beside the JSON.
+//! - [`lenient`]: numbers that arrive as text, for events and for requests alike.
+
+pub mod catalog;
+pub mod envelope;
+pub mod headers;
+pub mod ids;
+pub mod lenient;
+
+pub use catalog::{
+    Booked, CancelRejected, CancelRequested, Canceled, Created, Event, HoldExpired, Paid,
+    PaymentCanceled, Printed, TicketCanceled, WaitedPoint, WrittenPoint,
+};
+pub use envelope::{DecodeError, Decoded, decode, encode};
+pub use ids::{BookingId, CustomerId, Id, PaymentId, PointId, ScreeningId, TicketId};
+
+/// The topic all events go to, keyed by booking id.
+pub const TOPIC: &str = "movie";
+/// Where records go that a consumer cannot apply.
+pub const DEAD_LETTER_TOPIC: &str = "movie.dlq";

@@ -1,0 +1,181 @@
+//! The wire, held against files: `golden/<EventType>.json` is what this fleet writes, `golden/java/*.json` is what
+//! the original Java services wrote and what must keep being read.
+
+use std::path::{Path, PathBuf};
+
+use events::{
+    Booked, BookingId, CancelRejected, CancelRequested, Canceled, Created, CustomerId, Decoded,
+    Event, HoldExpired, Paid, PaymentCanceled, PaymentId, PointId, Printed, ScreeningId, TicketId,
+    TicketCanceled, WaitedPoint, WrittenPoint, decode, encode, headers,
+};
+use jiff::Timestamp;
+
+fn at() -> Timestamp {
+    "2021-02-23T13:32:28.5Z".parse().unwrap()
+}
+
+fn text(value: &str) -> Option<String> {
+    Some(value.to_owned())
+}
+
+fn examples() -> Vec<Event> {
+    let booking = BookingId::new(1).unwrap();
+    let ticket = TicketId::from(booking);
+    let customer = CustomerId::new(33).ok();
+    vec![
+        Booked {
+            id: booking,
+            qty: Some(2),
+            seat: text("1A,2B"),
+            movie_name: text("soul"),
+            status: text("Registered"),
+            total_price: Some(10_000),
+            name: text("CGV"),
+            customer_id: customer,
+            screening_id: ScreeningId::new(5).ok(),
+        }
+        .into(),
+        Paid {
+            id: PaymentId::new(7).unwrap(),
+            booking_id: booking,
+            status: text("Paid"),
+            total_price: Some(10_000),
+        }
+        .into(),
+        PaymentCanceled {
+            id: PaymentId::new(7).unwrap(),
+            booking_id: booking,
+            status: text("Canceled"),
+        }
+        .into(),
+        CancelRequested { id: booking, status: text("Canceling") }.into(),
+        TicketCanceled { id: ticket, booking_id: booking, status: text("Canceled") }.into(),
+        CancelRejected { id: ticket, booking_id: booking, status: text("Printed") }.into(),
+        Canceled { id: booking, status: text("Canceled") }.into(),
+        HoldExpired { id: booking, status: text("Expired") }.into(),
+        Created {
+            id: ticket,
+            booking_id: booking,
+            status: text("Waiting"),
+            movie_name: text("soul"),
+            qty: Some(2),
+            seat: text("1A,2B"),
+            customer_id: customer,
+        }
+        .into(),
+        Printed { id: ticket, booking_id: booking, status: text("Printed") }.into(),
+        WaitedPoint {
+            id: PointId::new(3).unwrap(),
+            booking_id: booking,
+            score: Some(0),
+            contents: text("soul"),
+            status: text("Waiting Point"),
+        }
+        .into(),
+        WrittenPoint {
+            id: PointId::new(4).unwrap(),
+            booking_id: booking,
+            customer_id: customer,
+            score: Some(100),
+            contents: text("soul"),
+            status: text("Pointed"),
+        }
+        .into(),
+    ]
+}
+
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+#[test]
+fn every_event_of_the_catalog_has_an_example() {
+    let named: Vec<&str> = examples().iter().map(Event::event_type).collect();
+    assert_eq!(named, Event::TYPES);
+}
+
+#[test]
+fn every_event_is_written_as_its_golden_file() {
+    for event in examples() {
+        let file = golden().join(format!("{}.json", event.event_type()));
+        let expected = std::fs::read_to_string(&file).unwrap_or_default();
+        let written = encode(&event, at());
+        assert_eq!(written, expected.trim_end(), "{}", file.display());
+    }
+}
+
+#[test]
+fn every_golden_file_reads_back_as_its_event() {
+    for event in examples() {
+        let file = golden().join(format!("{}.json", event.event_type()));
+        let read = decode(&std::fs::read(file).unwrap()).unwrap();
+        assert_eq!(read, Decoded::Event(event));
+    }
+}
+
+#[test]
+fn messages_of_the_java_services_read() {
+    let read = |name: &str| decode(&std::fs::read(golden().join("java").join(name)).unwrap()).unwrap();
+
+    let Decoded::Event(Event::Booked(booked)) = read("booked-by-siege.json") else {
+        panic!("Booked");
+    };
+    assert_eq!((booked.id.get(), booked.qty, booked.seat), (4, Some(3), None));
+
+    let Decoded::Event(Event::Booked(booked)) = read("booked-numbers-as-text.json") else {
+        panic!("Booked");
+    };
+    assert_eq!((booked.qty, booked.total_price), (Some(2), Some(20_000)));
+
+    let Decoded::Event(Event::Paid(paid)) = read("paid-without-me.json") else {
+        panic!("Paid");
+    };
+    assert_eq!((paid.id.get(), paid.booking_id.get()), (1, 4));
+
+    let Decoded::Event(Event::Printed(printed)) = read("printed-me-false.json") else {
+        panic!("Printed");
+    };
+    assert_eq!(printed.booking_id.get(), 4);
+
+    let Decoded::Event(Event::Created(created)) = read("created-unknown-fields.json") else {
+        panic!("Created");
+    };
+    assert_eq!(created.movie_name.as_deref(), Some("WonderWoman"));
+
+    assert_eq!(
+        read("unknown-type.json"),
+        Decoded::Unknown { event_type: "Shipped".to_owned() }
+    );
+}
+
+#[test]
+fn what_is_no_event_is_refused_with_its_reason() {
+    let reason = |value: &str| decode(value.as_bytes()).unwrap_err().to_string();
+    assert!(reason("not json").starts_with("not JSON"));
+    assert!(reason("[]").contains("eventType"));
+    assert!(reason(r#"{"eventType":7}"#).contains("eventType"));
+    assert!(reason(r#"{"eventType":"Booked"}"#).contains("missing field `id`"));
+    assert!(reason(r#"{"eventType":"Booked","id":0}"#).contains("from 1"));
+    assert!(reason(r#"{"eventType":"Booked","id":1,"qty":"many"}"#).contains("whole number"));
+}
+
+#[test]
+fn headers_are_cloud_events_in_binary_mode() {
+    let event = &examples()[0];
+    let headers = headers::headers(event, "0192", "book", at(), Some("00-a-b-01"));
+    let expected = [
+        ("ce_specversion", "1.0"),
+        ("ce_id", "0192"),
+        ("ce_source", "/book"),
+        ("ce_type", "movie.Booked.v1"),
+        ("ce_time", "2021-02-23T13:32:28.5Z"),
+        ("ce_subject", "bookings/1"),
+        ("content-type", "application/json"),
+        ("type", "Booked"),
+        ("traceparent", "00-a-b-01"),
+    ];
+    let expected: Vec<_> = expected
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+    assert_eq!(headers, expected);
+}

@@ -1,0 +1,150 @@
+//! The settings all processes share, and how a wrong one is reported.
+
+use std::ffi::OsString;
+use std::net::{IpAddr, SocketAddr};
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue};
+use clap::{Arg, CommandFactory, Parser};
+
+/// `EX_USAGE` of sysexits.h: the configuration is wrong, a restart will not help.
+pub const EXIT_CONFIG: u8 = 64;
+
+/// Where and how a process listens and logs.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Server {
+    /// Address to listen on.
+    #[arg(long, env = "HOST", default_value = "0.0.0.0")]
+    pub host: IpAddr,
+
+    /// `pretty` for people, `json` for machines, `auto`: pretty on a terminal and JSON elsewhere.
+    #[arg(long, env = "LOG_FORMAT", value_enum, default_value = "auto")]
+    pub log_format: LogFormat,
+
+    /// Which log lines to write, in the syntax of `RUST_LOG`.
+    #[arg(long, env = "RUST_LOG", default_value = "info")]
+    pub log_filter: String,
+
+    /// How long running requests may take to finish once the process is asked to stop, in milliseconds.
+    #[arg(long, env = "DRAIN_TIMEOUT_MS", default_value_t = 10_000)]
+    pub drain_timeout_ms: u64,
+
+    /// Stop when standard input ends: how the launcher's children notice that the launcher is gone.
+    #[arg(long, hide = true)]
+    pub stop_on_stdin_eof: bool,
+}
+
+impl Server {
+    pub fn address(&self, port: u16) -> SocketAddr {
+        SocketAddr::new(self.host, port)
+    }
+}
+
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Auto,
+    Pretty,
+    Json,
+}
+
+/// Reads a configuration from `args` and the environment.
+///
+/// # Errors
+///
+/// The exit code to end the process with: 0 after `--help` or `--version`, [`EXIT_CONFIG`] after printing
+/// one line that names the variable at fault.
+pub fn parse<C: Parser>(args: impl IntoIterator<Item = OsString>) -> Result<C, ExitCode> {
+    C::try_parse_from(args).map_err(|error| {
+        if error.use_stderr() {
+            eprintln!("configuration error: {}", explain::<C>(&error));
+            ExitCode::from(EXIT_CONFIG)
+        } else {
+            print!("{error}");
+            ExitCode::SUCCESS
+        }
+    })
+}
+
+/// One line for a configuration error: the variable (and its flag), the value, and what is wrong with it.
+fn explain<C: CommandFactory>(error: &clap::Error) -> String {
+    let Some(ContextValue::String(shown)) = error.get(ContextKind::InvalidArg) else {
+        return first_line(error);
+    };
+    let command = C::command();
+    let argument = command
+        .get_arguments()
+        .find(|argument| argument.to_string() == *shown);
+    let name = match argument.map(|argument| (argument, argument.get_env())) {
+        Some((argument, Some(variable))) => {
+            format!("{} ({})", variable.to_string_lossy(), flag(argument))
+        }
+        _ => shown.clone(),
+    };
+    match (
+        error.get(ContextKind::InvalidValue),
+        std::error::Error::source(error),
+    ) {
+        (Some(ContextValue::String(value)), Some(cause)) => {
+            format!("{name}: invalid value '{value}': {cause}")
+        }
+        (Some(ContextValue::String(value)), None) => {
+            let allowed = match error.get(ContextKind::ValidValue) {
+                Some(ContextValue::Strings(values)) => format!(" (allowed: {})", values.join(", ")),
+                _ => String::new(),
+            };
+            format!("{name}: invalid value '{value}'{allowed}")
+        }
+        _ => format!("{name}: {}", first_line(error)),
+    }
+}
+
+fn flag(argument: &Arg) -> String {
+    argument
+        .get_long()
+        .map_or_else(|| argument.get_id().to_string(), |long| format!("--{long}"))
+}
+
+fn first_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    line.trim_start_matches("error: ").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Parser, Debug)]
+    struct Example {
+        #[arg(long, env = "EXAMPLE_PORT", default_value_t = 1)]
+        example_port: u16,
+        #[command(flatten)]
+        server: Server,
+    }
+
+    fn explained(args: &[&str]) -> String {
+        let error = Example::try_parse_from(std::iter::once(&"example").chain(args)).unwrap_err();
+        explain::<Example>(&error)
+    }
+
+    #[test]
+    fn a_wrong_value_names_the_variable_the_flag_and_the_cause() {
+        assert_eq!(
+            explained(&["--example-port", "abc"]),
+            "EXAMPLE_PORT (--example-port): invalid value 'abc': invalid digit found in string"
+        );
+    }
+
+    #[test]
+    fn a_value_outside_a_list_names_what_is_allowed() {
+        assert_eq!(
+            explained(&["--log-format", "xml"]),
+            "LOG_FORMAT (--log-format): invalid value 'xml' (allowed: auto, pretty, json)"
+        );
+    }
+
+    #[test]
+    fn an_unknown_flag_is_named() {
+        assert!(explained(&["--no-such-flag"]).contains("--no-such-flag"));
+    }
+}

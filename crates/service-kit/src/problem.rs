@@ -1,0 +1,175 @@
+//! RFC 9457 answers: every error of the fleet has this shape.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::request_log;
+
+/// `application/problem+json`.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// One wrong field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// JSON pointer (RFC 6901) into the body, or `/name` for a query parameter.
+    #[schema(example = "/qty")]
+    pub pointer: String,
+    /// What is wrong with it.
+    #[schema(example = "must be a whole number from 1 to 20")]
+    pub detail: String,
+}
+
+impl FieldError {
+    /// `field` as the client spells it, without the leading slash.
+    pub fn new(field: &str, detail: impl Into<String>) -> Self {
+        Self {
+            pointer: format!("/{field}"),
+            detail: detail.into(),
+        }
+    }
+}
+
+/// An error answer on its way out.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    status: StatusCode,
+    slug: &'static str,
+    detail: String,
+    errors: Vec<FieldError>,
+    retry_after_seconds: Option<u64>,
+    cause: Option<Cause>,
+}
+
+/// Why a request failed, for the request log; never part of the answer.
+#[derive(Clone, Debug)]
+pub struct Cause(pub Arc<dyn Error + Send + Sync>);
+
+/// The answer's body.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Problem)]
+pub struct Body {
+    /// Stable name of the kind of problem.
+    #[serde(rename = "type")]
+    #[schema(example = "/problems/invalid-field")]
+    kind: String,
+    title: String,
+    status: u16,
+    detail: String,
+    /// Path of the request.
+    instance: String,
+    /// Finds the request in the logs of every process it passed.
+    trace_id: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+}
+
+impl Problem {
+    /// `slug` is the stable last part of the problem's `type`.
+    pub fn new(status: StatusCode, slug: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            slug,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after_seconds: None,
+            cause: None,
+        }
+    }
+
+    /// 422: fields that are wrong or missing.
+    pub fn invalid_fields(errors: Vec<FieldError>) -> Self {
+        let names: Vec<&str> = errors
+            .iter()
+            .map(|error| error.pointer.trim_start_matches('/'))
+            .collect();
+        let detail = format!("Wrong or missing: {}.", names.join(", "));
+        Self {
+            errors,
+            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-field", detail)
+        }
+    }
+
+    /// 404: no `noun` has this id.
+    pub fn not_found(noun: &str, id: impl std::fmt::Display) -> Self {
+        let detail = format!("There is no {noun} with the id {id}.");
+        Self::new(StatusCode::NOT_FOUND, "not-found", detail)
+    }
+
+    /// 500: a bug. The cause goes to the log, the client gets the trace id.
+    pub fn internal(cause: impl Error + Send + Sync + 'static) -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Something went wrong here; the trace id finds it in the logs.",
+        )
+        .caused_by(cause)
+    }
+
+    /// 503: a backend is away; nothing was done and the same request may be sent again.
+    pub fn unavailable(detail: impl Into<String>, cause: impl Error + Send + Sync + 'static) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
+            .retry_after(1)
+            .caused_by(cause)
+    }
+
+    #[must_use]
+    pub fn retry_after(self, seconds: u64) -> Self {
+        Self {
+            retry_after_seconds: Some(seconds),
+            ..self
+        }
+    }
+
+    #[must_use]
+    pub fn caused_by(self, cause: impl Error + Send + Sync + 'static) -> Self {
+        Self {
+            cause: Some(Cause(Arc::new(cause))),
+            ..self
+        }
+    }
+
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let request = request_log::current();
+        let body = Body {
+            kind: format!("/problems/{}", self.slug),
+            title: title(self.slug),
+            status: self.status.as_u16(),
+            detail: self.detail,
+            instance: request.path,
+            trace_id: request.trace_id,
+            errors: self.errors,
+        };
+        let mut response = (self.status, axum::Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if let Some(seconds) = self.retry_after_seconds {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(cause) = self.cause {
+            response.extensions_mut().insert(cause);
+        }
+        response
+    }
+}
+
+/// "seat-taken" → "Seat taken": the slug is the one place that names the kind.
+fn title(slug: &str) -> String {
+    let mut title = slug.replace('-', " ");
+    if let Some(first) = title.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    title
+}

@@ -1,0 +1,196 @@
+//! From `main` to exit: configuration, signals, background tasks, serving, draining.
+
+use std::ffi::OsString;
+use std::future::Future;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use axum::Router;
+use axum::serve::ListenerExt;
+use clap::Parser;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{self, EXIT_CONFIG, Server};
+use crate::health::Health;
+use crate::request_log::chain;
+use crate::telemetry;
+
+/// Longest a background task may take to stop.
+const TASK_STOP_TIMEOUT: Duration = Duration::from_secs(10);
+/// `EX_SOFTWARE` of sysexits.h: a background task panicked; the process must not go on without it.
+const EXIT_BUG: i32 = 70;
+
+/// Why a process could not start: one line, the way an operator reads it.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub struct StartError {
+    what: String,
+    #[source]
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl StartError {
+    /// `what` could not be done, because of `source`.
+    pub fn new(
+        what: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self {
+            what: what.into(),
+            source: source.into(),
+        }
+    }
+}
+
+/// Runs a process: reads its configuration from `args`, starts telemetry, runs `body` until it ends.
+///
+/// The token given to `body` is cancelled on SIGTERM or SIGINT.
+pub fn run<C, F>(
+    args: impl IntoIterator<Item = OsString>,
+    server: impl FnOnce(&C) -> &Server,
+    body: impl FnOnce(C, CancellationToken) -> F,
+) -> ExitCode
+where
+    C: Parser,
+    F: Future<Output = Result<(), StartError>>,
+{
+    let config: C = match config::parse(args) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    let server = server(&config).clone();
+    if let Err(problem) = telemetry::init(&server) {
+        eprintln!("configuration error: {problem}");
+        return ExitCode::from(EXIT_CONFIG);
+    }
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(async {
+        let stop = stop_signal(server.stop_on_stdin_eof);
+        body(config, stop).await
+    });
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cannot start: {}", chain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A token that is cancelled when the process is asked to stop.
+pub fn stop_signal(also_on_stdin_eof: bool) -> CancellationToken {
+    let token = CancellationToken::new();
+    let stop = token.clone();
+    let mut terminate = signal(SignalKind::terminate()).expect("SIGTERM can be handled");
+    let mut interrupt = signal(SignalKind::interrupt()).expect("SIGINT can be handled");
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stop.cancel();
+    });
+    if also_on_stdin_eof {
+        let stop = token.clone();
+        std::thread::spawn(move || {
+            let mut byte = [0];
+            while matches!(std::io::stdin().read(&mut byte), Ok(read) if read > 0) {}
+            stop.cancel();
+        });
+    }
+    token
+}
+
+/// Binds `address`.
+///
+/// # Errors
+///
+/// When it is taken, or not ours.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| StartError::new(format!("cannot listen on {address}"), error))
+}
+
+/// Serves `router` until `stop`, then turns unready, takes no new connection, and lets running requests finish
+/// within the drain timeout.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    health: Health,
+    server: &Server,
+    stop: CancellationToken,
+) {
+    let drain_timeout = Duration::from_millis(server.drain_timeout_ms);
+    let listener = listener.tap_io(|connection| {
+        // A lost option costs latency, not correctness.
+        let _ = connection.set_nodelay(true);
+    });
+    let draining = stop.clone();
+    let serving = axum::serve(
+        listener,
+        router.into_make_service_with_connect_info::<SocketAddr>(),
+    )
+    .with_graceful_shutdown(async move {
+        draining.cancelled().await;
+        health.drain();
+        tracing::info!("stopping: no new connections, running requests finish");
+    });
+    let overdue = async {
+        stop.cancelled().await;
+        tokio::time::sleep(drain_timeout).await;
+    };
+    tokio::select! {
+        _ = serving.into_future() => {}
+        () = overdue => tracing::warn!("requests still running after {drain_timeout:?} are cut off"),
+    }
+}
+
+/// A task that runs beside the server until it is stopped.
+#[derive(Debug)]
+pub struct Background {
+    name: &'static str,
+    stop: CancellationToken,
+    handle: JoinHandle<()>,
+}
+
+impl Background {
+    /// Starts `task`, which must end soon after its token is cancelled. Should it panic, the process exits:
+    /// a fleet member that looks alive and does half its work is worse than one that is gone.
+    pub fn spawn<F>(name: &'static str, task: impl FnOnce(CancellationToken) -> F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let stop = CancellationToken::new();
+        let inner = tokio::spawn(task(stop.clone()));
+        let handle = tokio::spawn(async move {
+            if let Err(failure) = inner.await
+                && failure.is_panic()
+            {
+                tracing::error!("{name} panicked; the process ends");
+                std::process::exit(EXIT_BUG);
+            }
+        });
+        Self { name, stop, handle }
+    }
+
+    /// Asks the task to stop and waits for it, for a bounded time.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        if tokio::time::timeout(TASK_STOP_TIMEOUT, self.handle).await.is_err() {
+            tracing::warn!("{} did not stop within {TASK_STOP_TIMEOUT:?}", self.name);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Logs for people or for machines, and the metrics recorder.
+
+use std::io::IsTerminal;
+use std::sync::OnceLock;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{LogFormat, Server};
+
+/// Upper bounds of the latency histograms, in seconds.
+const LATENCY_BUCKETS: [f64; 12] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
+];
+
+/// Starts logging as `server` asks.
+///
+/// # Errors
+///
+/// What is wrong with the log filter.
+pub fn init(server: &Server) -> Result<(), String> {
+    let filter = EnvFilter::try_new(&server.log_filter)
+        .map_err(|error| format!("RUST_LOG (--log-filter): {error}"))?;
+    let pretty = match server.log_format {
+        LogFormat::Pretty => true,
+        LogFormat::Json => false,
+        LogFormat::Auto => std::io::stdout().is_terminal(),
+    };
+    let lines = tracing_subscriber::fmt().with_env_filter(filter);
+    if pretty {
+        lines
+            .compact()
+            .with_ansi(std::io::stdout().is_terminal())
+            .init();
+    } else {
+        lines
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .init();
+    }
+    recorder();
+    Ok(())
+}
+
+/// The text of `/metrics`.
+pub fn render_metrics() -> String {
+    let recorder = recorder();
+    recorder.run_upkeep();
+    recorder.render()
+}
+
+/// The process-wide recorder, installed on first use.
+fn recorder() -> &'static PrometheusHandle {
+    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+    RECORDER.get_or_init(|| {
+        PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &LATENCY_BUCKETS)
+            .expect("the bucket list is not empty")
+            .install_recorder()
+            .expect("nothing else installs a recorder")
+    })
+}

@@ -1,0 +1,127 @@
+//! The W3C trace context a request or an event carries: who caused this, across processes and through the log.
+//!
+//! Format: <https://www.w3.org/TR/trace-context/#traceparent-header>.
+
+use std::fmt;
+use std::future::Future;
+
+use uuid::Uuid;
+
+/// The header's name, on HTTP and on events.
+pub const TRACEPARENT: &str = "traceparent";
+
+/// A trace and this process's place in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TraceContext {
+    trace_id: u128,
+    span_id: u64,
+    flags: u8,
+}
+
+tokio::task_local! {
+    static CURRENT: TraceContext;
+}
+
+impl TraceContext {
+    /// A new trace that starts here.
+    pub fn root() -> Self {
+        Self {
+            trace_id: Uuid::new_v4().as_u128(),
+            span_id: new_span_id(),
+            flags: 1,
+        }
+    }
+
+    /// Continues the trace of `header`, or starts one when there is none, or none that is well formed.
+    pub fn continue_from(header: Option<&str>) -> Self {
+        header
+            .and_then(Self::parse)
+            .map_or_else(Self::root, |parent| Self {
+                span_id: new_span_id(),
+                ..parent
+            })
+    }
+
+    /// The context of the request or event being worked on, if any.
+    pub fn current() -> Option<Self> {
+        CURRENT.try_with(|context| *context).ok()
+    }
+
+    /// Runs `work` with this as the [`current`](Self::current) context.
+    pub fn scope<F: Future>(self, work: F) -> impl Future<Output = F::Output> {
+        CURRENT.scope(self, work)
+    }
+
+    /// 32 hexadecimal digits: what logs and problems call `traceId`.
+    pub fn trace_id(&self) -> String {
+        format!("{:032x}", self.trace_id)
+    }
+
+    fn parse(header: &str) -> Option<Self> {
+        let mut parts = header.trim().split('-');
+        let (version, trace, span, flags) =
+            (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let version_is_known = version == "00" && parts.next().is_none();
+        let version_is_later = version.len() == 2 && version > "00" && version < "ff";
+        if !(version_is_known || version_is_later)
+            || trace.len() != 32
+            || span.len() != 16
+            || flags.len() != 2
+        {
+            return None;
+        }
+        let context = Self {
+            trace_id: u128::from_str_radix(trace, 16).ok()?,
+            span_id: u64::from_str_radix(span, 16).ok()?,
+            flags: u8::from_str_radix(flags, 16).ok()?,
+        };
+        (context.trace_id != 0 && context.span_id != 0).then_some(context)
+    }
+}
+
+impl fmt::Display for TraceContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "00-{:032x}-{:016x}-{:02x}",
+            self.trace_id, self.span_id, self.flags
+        )
+    }
+}
+
+/// Any number but zero, which the format reserves for "invalid".
+fn new_span_id() -> u64 {
+    Uuid::new_v4().as_u64_pair().1 | 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    #[test]
+    fn a_child_keeps_the_trace_and_has_a_span_of_its_own() {
+        let child = TraceContext::continue_from(Some(PARENT));
+        assert_eq!(child.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert!(child.to_string().starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"));
+        assert_ne!(child.to_string(), PARENT);
+    }
+
+    #[test]
+    fn a_malformed_header_starts_a_new_trace() {
+        for header in [
+            "",
+            "00-0-0-0",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-extra",
+            "00-zzf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        ] {
+            assert_eq!(TraceContext::parse(header), None, "{header}");
+            let fresh = TraceContext::continue_from(Some(header));
+            assert_eq!(TraceContext::parse(&fresh.to_string()), Some(fresh));
+        }
+    }
+}
