@@ -138,7 +138,15 @@ mod tests {
 
     #[test]
     fn what_is_no_whole_number_says_so() {
-        for wrong in [json!("abc"), json!(""), json!(1.5), json!("1.5"), json!(true), json!([]), json!({})] {
+        for wrong in [
+            json!("abc"),
+            json!(""),
+            json!(1.5),
+            json!("1.5"),
+            json!(true),
+            json!([]),
+            json!({}),
+        ] {
             let error = integer(wrong.clone()).unwrap_err().to_string();
             assert!(error.contains("whole number"), "{wrong}: {error}");
         }
@@ -146,7 +154,11 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_says_so() {
-        for wrong in [json!(1e30), json!(u64::MAX), json!("1000000000000000000000000000000")] {
+        for wrong in [
+            json!(1e30),
+            json!(u64::MAX),
+            json!("1000000000000000000000000000000"),
+        ] {
             let error = integer(wrong.clone()).unwrap_err().to_string();
             assert!(error.contains("64 bits"), "{wrong}: {error}");
         }

@@ -15,8 +15,8 @@ pub mod ids;
 pub mod lenient;
 
 pub use catalog::{
-    Booked, CancelRejected, CancelRequested, Canceled, Created, Event, HoldExpired, Paid,
-    PaymentCanceled, Printed, TicketCanceled, WaitedPoint, WrittenPoint,
+    Booked, CancelRejected, CancelRequested, Canceled, Created, Event, HoldExpired, Paid, PaymentCanceled,
+    Printed, TicketCanceled, WaitedPoint, WrittenPoint,
 };
 pub use envelope::{DecodeError, Decoded, decode, encode};
 pub use ids::{BookingId, CustomerId, Id, PaymentId, PointId, ScreeningId, TicketId};

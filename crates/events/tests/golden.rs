@@ -4,9 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use events::{
-    Booked, BookingId, CancelRejected, CancelRequested, Canceled, Created, CustomerId, Decoded,
-    Event, HoldExpired, Paid, PaymentCanceled, PaymentId, PointId, Printed, ScreeningId, TicketId,
-    TicketCanceled, WaitedPoint, WrittenPoint, decode, encode, headers,
+    Booked, BookingId, CancelRejected, CancelRequested, Canceled, Created, CustomerId, Decoded, Event,
+    HoldExpired, Paid, PaymentCanceled, PaymentId, PointId, Printed, ScreeningId, TicketCanceled, TicketId,
+    WaitedPoint, WrittenPoint, decode, encode, headers,
 };
 use jiff::Timestamp;
 
@@ -48,11 +48,33 @@ fn examples() -> Vec<Event> {
             status: text("Canceled"),
         }
         .into(),
-        CancelRequested { id: booking, status: text("Canceling") }.into(),
-        TicketCanceled { id: ticket, booking_id: booking, status: text("Canceled") }.into(),
-        CancelRejected { id: ticket, booking_id: booking, status: text("Printed") }.into(),
-        Canceled { id: booking, status: text("Canceled") }.into(),
-        HoldExpired { id: booking, status: text("Expired") }.into(),
+        CancelRequested {
+            id: booking,
+            status: text("Canceling"),
+        }
+        .into(),
+        TicketCanceled {
+            id: ticket,
+            booking_id: booking,
+            status: text("Canceled"),
+        }
+        .into(),
+        CancelRejected {
+            id: ticket,
+            booking_id: booking,
+            status: text("Printed"),
+        }
+        .into(),
+        Canceled {
+            id: booking,
+            status: text("Canceled"),
+        }
+        .into(),
+        HoldExpired {
+            id: booking,
+            status: text("Expired"),
+        }
+        .into(),
         Created {
             id: ticket,
             booking_id: booking,
@@ -63,7 +85,12 @@ fn examples() -> Vec<Event> {
             customer_id: customer,
         }
         .into(),
-        Printed { id: ticket, booking_id: booking, status: text("Printed") }.into(),
+        Printed {
+            id: ticket,
+            booking_id: booking,
+            status: text("Printed"),
+        }
+        .into(),
         WaitedPoint {
             id: PointId::new(3).unwrap(),
             booking_id: booking,
@@ -144,7 +171,9 @@ fn messages_of_the_java_services_read() {
 
     assert_eq!(
         read("unknown-type.json"),
-        Decoded::Unknown { event_type: "Shipped".to_owned() }
+        Decoded::Unknown {
+            event_type: "Shipped".to_owned()
+        }
     );
 }
 

@@ -80,11 +80,7 @@ impl<T: Id, S: Send + Sync> FromRequestParts<S> for PathId<T> {
 /// Deserializes, and says where it failed as a JSON pointer.
 fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     serde_path_to_error::deserialize(value).map_err(|error| {
-        let pointer: String = error
-            .path()
-            .iter()
-            .map(|segment| format!("/{segment}"))
-            .collect();
+        let pointer: String = error.path().iter().map(|segment| format!("/{segment}")).collect();
         Problem::invalid_fields(vec![FieldError {
             pointer,
             detail: error.into_inner().to_string(),
@@ -98,8 +94,7 @@ fn is_json(headers: &HeaderMap) -> bool {
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split(';').next())
         .map(|value| value.trim().to_ascii_lowercase());
-    media_type
-        .is_some_and(|media_type| media_type == "application/json" || media_type.ends_with("+json"))
+    media_type.is_some_and(|media_type| media_type == "application/json" || media_type.ends_with("+json"))
 }
 
 /// Why a body could not be read to its end.

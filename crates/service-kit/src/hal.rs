@@ -138,11 +138,7 @@ impl BaseUrl {
             self.link(&format!("{path}{mark}page={number}&size={}", page.size))
         };
         let last = (total_pages - 1).max(0);
-        let mut links = Links::from([
-            ("self", at(page.number)),
-            ("first", at(0)),
-            ("last", at(last)),
-        ]);
+        let mut links = Links::from([("self", at(page.number)), ("first", at(0)), ("last", at(last))]);
         if page.number > 0 {
             links.insert("prev", at((page.number - 1).min(last)));
         }
@@ -211,7 +207,10 @@ impl<S: Send + Sync> FromRequestParts<S> for PageRequest {
             errors.push(FieldError::new("page", format!("must be from 0 to {}", i32::MAX)));
         }
         if !(1..=MAX_PAGE_SIZE).contains(&page.size) {
-            errors.push(FieldError::new("size", format!("must be from 1 to {MAX_PAGE_SIZE}")));
+            errors.push(FieldError::new(
+                "size",
+                format!("must be from 1 to {MAX_PAGE_SIZE}"),
+            ));
         }
         if errors.is_empty() {
             Ok(page)
@@ -239,7 +238,10 @@ pub async fn negotiate(request: Request, next: Next) -> Response {
 /// A forwarded header may list every proxy on the way; the first is the client's.
 fn first_value<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     let list = headers.get(name)?.to_str().ok()?;
-    list.split(',').next().map(str::trim).filter(|value| !value.is_empty())
+    list.split(',')
+        .next()
+        .map(str::trim)
+        .filter(|value| !value.is_empty())
 }
 
 /// Whether `host` may stand in a link: a name or address and a port, nothing that could end the URL's host.
@@ -259,7 +261,13 @@ mod tests {
 
     fn page(number: i64, total: i64) -> Collection<()> {
         let base = BaseUrl("http://cinema".to_owned());
-        base.collection(BOOKS, "/books?customerId=7", PageRequest { number, size: 10 }, total, Vec::new())
+        base.collection(
+            BOOKS,
+            "/books?customerId=7",
+            PageRequest { number, size: 10 },
+            total,
+            Vec::new(),
+        )
     }
 
     fn relations(collection: &Collection<()>) -> Vec<&str> {

@@ -36,10 +36,7 @@ pub struct StartError {
 
 impl StartError {
     /// `what` could not be done, because of `source`.
-    pub fn new(
-        what: impl Into<String>,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
+    pub fn new(what: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self {
             what: what.into(),
             source: source.into(),
@@ -189,7 +186,10 @@ impl Background {
     /// Asks the task to stop and waits for it, for a bounded time.
     pub async fn stop(self) {
         self.stop.cancel();
-        if tokio::time::timeout(TASK_STOP_TIMEOUT, self.handle).await.is_err() {
+        if tokio::time::timeout(TASK_STOP_TIMEOUT, self.handle)
+            .await
+            .is_err()
+        {
             tracing::warn!("{} did not stop within {TASK_STOP_TIMEOUT:?}", self.name);
         }
     }

@@ -61,8 +61,7 @@ pub async fn layer(mut request: Request, next: Next) -> Response {
         trace_id = %current.trace_id,
         booking_id = field::Empty,
     );
-    let id_header = HeaderValue::from_str(&current.request_id)
-        .expect("a request id is visible ASCII");
+    let id_header = HeaderValue::from_str(&current.request_id).expect("a request id is visible ASCII");
     request.headers_mut().insert(REQUEST_ID, id_header.clone());
     request.headers_mut().insert(
         TRACEPARENT,
@@ -86,10 +85,16 @@ fn write_line(method: &str, path: &str, response: &Response, took: Duration) {
     let is_probe = matches!(path, "/livez" | "/readyz" | "/actuator/health" | "/metrics");
     match response.extensions().get::<Cause>() {
         Some(Cause(cause)) if status == 500 => {
-            tracing::error!(cause = chain(cause.as_ref()), "{method} {path} {status} {ms:.1} ms");
+            tracing::error!(
+                cause = chain(cause.as_ref()),
+                "{method} {path} {status} {ms:.1} ms"
+            );
         }
         Some(Cause(cause)) => {
-            tracing::warn!(cause = chain(cause.as_ref()), "{method} {path} {status} {ms:.1} ms");
+            tracing::warn!(
+                cause = chain(cause.as_ref()),
+                "{method} {path} {status} {ms:.1} ms"
+            );
         }
         None if is_probe => tracing::event!(Level::DEBUG, "{method} {path} {status} {ms:.1} ms"),
         None => tracing::event!(Level::INFO, "{method} {path} {status} {ms:.1} ms"),

@@ -28,10 +28,7 @@ pub fn init(server: &Server) -> Result<(), String> {
     };
     let lines = tracing_subscriber::fmt().with_env_filter(filter);
     if pretty {
-        lines
-            .compact()
-            .with_ansi(std::io::stdout().is_terminal())
-            .init();
+        lines.compact().with_ansi(std::io::stdout().is_terminal()).init();
     } else {
         lines
             .json()

@@ -59,8 +59,7 @@ impl TraceContext {
 
     fn parse(header: &str) -> Option<Self> {
         let mut parts = header.trim().split('-');
-        let (version, trace, span, flags) =
-            (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
         let version_is_known = version == "00" && parts.next().is_none();
         let version_is_later = version.len() == 2 && version > "00" && version < "ff";
         if !(version_is_known || version_is_later)
@@ -104,7 +103,11 @@ mod tests {
     fn a_child_keeps_the_trace_and_has_a_span_of_its_own() {
         let child = TraceContext::continue_from(Some(PARENT));
         assert_eq!(child.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
-        assert!(child.to_string().starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"));
+        assert!(
+            child
+                .to_string()
+                .starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-")
+        );
         assert_ne!(child.to_string(), PARENT);
     }
 

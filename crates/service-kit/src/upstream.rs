@@ -52,10 +52,7 @@ pub enum CallError {
     },
     /// An answer came that cannot be read, so the outcome is unknown too.
     #[error("{upstream} answered with something unreadable: {detail}")]
-    Unreadable {
-        upstream: &'static str,
-        detail: String,
-    },
+    Unreadable { upstream: &'static str, detail: String },
 }
 
 impl Upstream {
