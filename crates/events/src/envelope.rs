@@ -5,6 +5,7 @@
 //! says nothing and is ignored here as well.
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::Value;
@@ -27,11 +28,13 @@ pub(crate) struct Envelope<'e, F> {
 
 /// What a record on the topic turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decoded {
-    /// An event of the catalog.
-    Event(Event),
-    /// An event of a type this fleet does not know; to be passed over.
-    Unknown { event_type: String },
+pub struct Decoded {
+    /// Its `eventType`.
+    pub event_type: String,
+    /// When it happened, to the second; `None` when the record does not say.
+    pub at: Option<Timestamp>,
+    /// `None` for a type this fleet does not know; such a record is to be passed over.
+    pub event: Option<Event>,
 }
 
 /// A record that cannot be read as an event.
@@ -68,9 +71,20 @@ pub fn decode(value: &[u8]) -> Result<Decoded, DecodeError> {
         .and_then(Value::as_str)
         .ok_or(DecodeError::NoEventType)?
         .to_owned();
-    match Event::from_fields(&event_type, value) {
-        Some(Ok(event)) => Ok(Decoded::Event(event)),
-        Some(Err(source)) => Err(DecodeError::WrongField { event_type, source }),
-        None => Ok(Decoded::Unknown { event_type }),
-    }
+    let at = value
+        .get("timestamp")
+        .and_then(Value::as_str)
+        .and_then(|text| DateTime::strptime(TIMESTAMP_FORMAT, text).ok())
+        .and_then(|civil| civil.to_zoned(TimeZone::UTC).ok())
+        .map(|zoned| zoned.timestamp());
+    let event = match Event::from_fields(&event_type, value) {
+        Some(Ok(event)) => Some(event),
+        Some(Err(source)) => return Err(DecodeError::WrongField { event_type, source }),
+        None => None,
+    };
+    Ok(Decoded {
+        event_type,
+        at,
+        event,
+    })
 }

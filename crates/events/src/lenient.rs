@@ -76,12 +76,13 @@ impl Visitor<'_> for IntegerVisitor {
 
     fn visit_str<E: Error>(self, value: &str) -> Result<i64, E> {
         let text = value.trim();
-        text.parse::<i64>().or_else(|_| {
-            let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-            if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-                Err(too_large())
+        let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+        let is_whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse().map_err(|_| {
+            if is_whole {
+                too_large()
             } else {
-                Err(E::custom(format!("must be a whole number, not \"{text}\"")))
+                E::custom(format!("must be a whole number, not \"{text}\""))
             }
         })
     }

@@ -1,12 +1,14 @@
 //! The wire, held against files: `golden/<EventType>.json` is what this fleet writes, `golden/java/*.json` is what
 //! the original Java services wrote and what must keep being read.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::{Path, PathBuf};
 
 use events::{
-    Booked, BookingId, CancelRejected, CancelRequested, Canceled, Created, CustomerId, Decoded, Event,
-    HoldExpired, Paid, PaymentCanceled, PaymentId, PointId, Printed, ScreeningId, TicketCanceled, TicketId,
-    WaitedPoint, WrittenPoint, decode, encode, headers,
+    Booked, BookingId, CancelRejected, CancelRequested, Canceled, Created, CustomerId, Event, HoldExpired,
+    Paid, PaymentCanceled, PaymentId, PointId, Printed, ScreeningId, TicketCanceled, TicketId, WaitedPoint,
+    WrittenPoint, decode, encode, headers,
 };
 use jiff::Timestamp;
 
@@ -136,7 +138,9 @@ fn every_golden_file_reads_back_as_its_event() {
     for event in examples() {
         let file = golden().join(format!("{}.json", event.event_type()));
         let read = decode(&std::fs::read(file).unwrap()).unwrap();
-        assert_eq!(read, Decoded::Event(event));
+        assert_eq!(read.event_type, event.event_type());
+        assert_eq!(read.at, "2021-02-23T13:32:28Z".parse().ok());
+        assert_eq!(read.event, Some(event));
     }
 }
 
@@ -144,37 +148,33 @@ fn every_golden_file_reads_back_as_its_event() {
 fn messages_of_the_java_services_read() {
     let read = |name: &str| decode(&std::fs::read(golden().join("java").join(name)).unwrap()).unwrap();
 
-    let Decoded::Event(Event::Booked(booked)) = read("booked-by-siege.json") else {
+    let Some(Event::Booked(booked)) = read("booked-by-siege.json").event else {
         panic!("Booked");
     };
     assert_eq!((booked.id.get(), booked.qty, booked.seat), (4, Some(3), None));
 
-    let Decoded::Event(Event::Booked(booked)) = read("booked-numbers-as-text.json") else {
+    let Some(Event::Booked(booked)) = read("booked-numbers-as-text.json").event else {
         panic!("Booked");
     };
     assert_eq!((booked.qty, booked.total_price), (Some(2), Some(20_000)));
 
-    let Decoded::Event(Event::Paid(paid)) = read("paid-without-me.json") else {
+    let Some(Event::Paid(paid)) = read("paid-without-me.json").event else {
         panic!("Paid");
     };
     assert_eq!((paid.id.get(), paid.booking_id.get()), (1, 4));
 
-    let Decoded::Event(Event::Printed(printed)) = read("printed-me-false.json") else {
+    let Some(Event::Printed(printed)) = read("printed-me-false.json").event else {
         panic!("Printed");
     };
     assert_eq!(printed.booking_id.get(), 4);
 
-    let Decoded::Event(Event::Created(created)) = read("created-unknown-fields.json") else {
+    let Some(Event::Created(created)) = read("created-unknown-fields.json").event else {
         panic!("Created");
     };
     assert_eq!(created.movie_name.as_deref(), Some("WonderWoman"));
 
-    assert_eq!(
-        read("unknown-type.json"),
-        Decoded::Unknown {
-            event_type: "Shipped".to_owned()
-        }
-    );
+    let unknown = read("unknown-type.json");
+    assert_eq!((unknown.event_type.as_str(), unknown.event), ("Shipped", None));
 }
 
 #[test]

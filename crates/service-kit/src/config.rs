@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{Arg, CommandFactory, Parser};
+use clap::{Arg, Command, CommandFactory, Parser};
 
 /// `EX_USAGE` of sysexits.h: the configuration is wrong, a restart will not help.
 pub const EXIT_CONFIG: u8 = 64;
@@ -67,34 +67,42 @@ pub fn parse<C: Parser>(args: impl IntoIterator<Item = OsString>) -> Result<C, E
 
 /// One line for a configuration error: the variable (and its flag), the value, and what is wrong with it.
 fn explain<C: CommandFactory>(error: &clap::Error) -> String {
-    let Some(ContextValue::String(shown)) = error.get(ContextKind::InvalidArg) else {
-        return first_line(error);
-    };
-    let command = C::command();
+    let mut command = C::command();
+    // Unbuilt, clap cannot show a switch, and panics.
+    command.build();
+    let name = |shown: &str| variable(&command, shown);
+    let cause = std::error::Error::source(error);
+    match (
+        error.get(ContextKind::InvalidArg),
+        error.get(ContextKind::InvalidValue),
+    ) {
+        (Some(ContextValue::Strings(missing)), _) => {
+            let names: Vec<String> = missing.iter().map(|shown| name(shown)).collect();
+            format!("missing: {}", names.join(", "))
+        }
+        (Some(ContextValue::String(shown)), Some(ContextValue::String(value))) => match cause {
+            Some(cause) => format!("{}: invalid value '{value}': {cause}", name(shown)),
+            None => format!("{}: invalid value '{value}'{}", name(shown), allowed(error)),
+        },
+        _ => first_line(error),
+    }
+}
+
+/// `--port <PORT>`, as clap shows it → `PORT (--port)`.
+fn variable(command: &Command, shown: &str) -> String {
     let argument = command
         .get_arguments()
-        .find(|argument| argument.to_string() == *shown);
-    let name = match argument.map(|argument| (argument, argument.get_env())) {
-        Some((argument, Some(variable))) => {
-            format!("{} ({})", variable.to_string_lossy(), flag(argument))
-        }
-        _ => shown.clone(),
-    };
-    match (
-        error.get(ContextKind::InvalidValue),
-        std::error::Error::source(error),
-    ) {
-        (Some(ContextValue::String(value)), Some(cause)) => {
-            format!("{name}: invalid value '{value}': {cause}")
-        }
-        (Some(ContextValue::String(value)), None) => {
-            let allowed = match error.get(ContextKind::ValidValue) {
-                Some(ContextValue::Strings(values)) => format!(" (allowed: {})", values.join(", ")),
-                _ => String::new(),
-            };
-            format!("{name}: invalid value '{value}'{allowed}")
-        }
-        _ => format!("{name}: {}", first_line(error)),
+        .find(|argument| argument.to_string() == shown);
+    match argument.and_then(|argument| Some((argument, argument.get_env()?))) {
+        Some((argument, variable)) => format!("{} ({})", variable.to_string_lossy(), flag(argument)),
+        None => shown.to_owned(),
+    }
+}
+
+fn allowed(error: &clap::Error) -> String {
+    match error.get(ContextKind::ValidValue) {
+        Some(ContextValue::Strings(values)) => format!(" (allowed: {})", values.join(", ")),
+        _ => String::new(),
     }
 }
 
@@ -116,10 +124,10 @@ mod tests {
 
     #[derive(Parser, Debug)]
     struct Example {
-        #[arg(long, env = "EXAMPLE_PORT", default_value_t = 1)]
-        example_port: u16,
         #[command(flatten)]
         server: Server,
+        #[arg(long, env = "EXAMPLE_PORT", default_value_t = 1)]
+        example_port: u16,
     }
 
     fn explained(args: &[&str]) -> String {
@@ -140,6 +148,20 @@ mod tests {
         assert_eq!(
             explained(&["--log-format", "xml"]),
             "LOG_FORMAT (--log-format): invalid value 'xml' (allowed: auto, pretty, json)"
+        );
+    }
+
+    #[test]
+    fn a_missing_value_names_the_variable() {
+        #[derive(Parser, Debug)]
+        struct Needy {
+            #[arg(long, env = "EXAMPLE_DATABASE_URL")]
+            example_database_url: String,
+        }
+        let error = Needy::try_parse_from(["needy"]).unwrap_err();
+        assert_eq!(
+            explain::<Needy>(&error),
+            "missing: EXAMPLE_DATABASE_URL (--example-database-url)"
         );
     }
 

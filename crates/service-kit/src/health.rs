@@ -11,6 +11,7 @@ use axum::{Json, Router};
 use futures_util::future::BoxFuture;
 use http::StatusCode;
 use serde_json::json;
+use storage::Db;
 
 use crate::telemetry;
 
@@ -36,6 +37,15 @@ impl Health {
             draining: Arc::default(),
             check: Arc::new(check),
         }
+    }
+
+    /// For a service: ready when its own database answers.
+    pub fn of(db: &Db) -> Self {
+        let db = db.clone();
+        Self::new(move || {
+            let db = db.clone();
+            Box::pin(async move { db.ping().await.map_err(|error| error.to_string()) })
+        })
     }
 
     /// For a process that depends on nothing.

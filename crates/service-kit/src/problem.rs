@@ -140,6 +140,17 @@ impl Problem {
     }
 }
 
+/// A database that is away is 503, anything else it may say is a bug.
+impl From<storage::Error> for Problem {
+    fn from(error: storage::Error) -> Self {
+        if error.is_transient() {
+            Self::unavailable("The database is away for a moment.", error)
+        } else {
+            Self::internal(error)
+        }
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let request = request_log::current();

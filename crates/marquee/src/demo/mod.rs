@@ -1,0 +1,28 @@
+//! `marquee demo`: walks the whole scenario against a running fleet.
+//!
+//! # Layout
+//!
+//! - [`scenario`]: the story, step by step.
+//! - [`walk`]: making a call, showing it, and holding the answer against what it should be.
+
+mod scenario;
+mod walk;
+
+use std::process::ExitCode;
+
+use crate::cli::Target;
+use walk::Walk;
+
+pub fn run(target: &Target) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return crate::fail(&error),
+    };
+    let mut walk = Walk::new(&target.gateway());
+    let outcome = runtime.block_on(scenario::tell(&mut walk));
+    walk.end(&outcome);
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}

@@ -1,0 +1,167 @@
+//! The story: one booking from the seats to the points, and one that is taken back.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::walk::{Expected, Unexpected, Walk};
+use crate::rest::new_customer;
+
+pub async fn tell(walk: &mut Walk) -> Result<(), Unexpected> {
+    let customer = new_customer();
+    let booking = book_and_pay(walk, customer).await?;
+    collect_the_ticket(walk, customer, booking).await?;
+    see_it_all_in_mypage(walk, booking).await?;
+    collect_and_cancel_too_late(walk, customer, booking).await?;
+    cancel_in_time(walk, customer).await?;
+    order_nonsense(walk).await
+}
+
+async fn book_and_pay(walk: &mut Walk, customer: i64) -> Result<i64, Unexpected> {
+    walk.step("A customer books two seats and pays; book calls payment before it answers.");
+    let booking = book(walk, customer, "1A,2B").await?;
+    walk.get(&format!("/books/{booking}"), json!({ "seat": "1A,2B", "qty": 2 }))
+        .await?;
+    let payments = format!("/payments/search/findByBookingId?bookingId={booking}");
+    walk.get(&payments, payment(booking, "Paid")).await?;
+
+    walk.step(
+        "Booked and paid, so a ticket is made, and points wait to be earned with it. Both follow by events.",
+    );
+    let ticket = json!({ "bookingId": booking, "status": "Waiting", "seat": "1A,2B" });
+    walk.wait(&format!("/tickets/{booking}"), ticket).await?;
+    let waiting = json!({ "_embedded": { "points": [{ "score": 0, "status": "Waiting Point" }] } });
+    walk.wait(&points_of(booking), waiting).await?;
+
+    walk.step("The customer sees the booking in mypage.");
+    let row = json!({ "status": "Booked", "price": 10000, "ticketId": booking, "customerId": customer });
+    walk.wait(&format!("/mypages/{booking}"), row).await?;
+    Ok(booking)
+}
+
+async fn collect_the_ticket(walk: &mut Walk, customer: i64, booking: i64) -> Result<(), Unexpected> {
+    walk.step("At the cinema the ticket is collected; ticket calls point before it answers.");
+    print_ticket(walk, booking).await?;
+
+    walk.step("Which has earned 100 points.");
+    balance_is_100(walk, customer).await?;
+    walk.get(&points_of(booking), json!({})).await?;
+    Ok(())
+}
+
+async fn see_it_all_in_mypage(walk: &mut Walk, booking: i64) -> Result<(), Unexpected> {
+    walk.step("mypage shows where the booking has got to, and every event on the way.");
+    let row = walk
+        .wait(
+            &format!("/mypages/{booking}"),
+            json!({ "status": "Printed", "score": 100 }),
+        )
+        .await?;
+    let events: Vec<&str> = row["timeline"]
+        .as_array()
+        .map(|timeline| {
+            timeline
+                .iter()
+                .filter_map(|entry| entry["event"].as_str())
+                .collect()
+        })
+        .unwrap_or_default();
+    for event in ["Booked", "Printed"] {
+        if !events.contains(&event) {
+            return Err(Unexpected::Body(format!("expected {event} in the timeline")));
+        }
+    }
+    Ok(())
+}
+
+async fn collect_and_cancel_too_late(walk: &mut Walk, customer: i64, booking: i64) -> Result<(), Unexpected> {
+    walk.step("Collecting it again changes nothing and earns nothing.");
+    print_ticket(walk, booking).await?;
+    balance_is_100(walk, customer).await?;
+
+    walk.step("Too late to cancel: the ticket is collected.");
+    let refused = Expected {
+        status: 409,
+        body: json!({ "type": "/problems/ticket-already-collected" }),
+    };
+    walk.call(Method::DELETE, &format!("/books/{booking}"), None, refused)
+        .await?;
+    Ok(())
+}
+
+async fn cancel_in_time(walk: &mut Walk, customer: i64) -> Result<(), Unexpected> {
+    walk.step("Another booking, cancelled before its ticket is collected: the money goes back.");
+    let booking = book(walk, customer, "3C,4D").await?;
+    let row = format!("/mypages/{booking}");
+    walk.wait(&row, json!({ "status": "Booked", "ticketId": booking }))
+        .await?;
+    let done = Expected {
+        status: 204,
+        body: Value::Null,
+    };
+    walk.call(Method::DELETE, &format!("/books/{booking}"), None, done)
+        .await?;
+    walk.wait(&row, json!({ "status": "Canceled" })).await?;
+    let payments = format!("/payments/search/findByBookingId?bookingId={booking}");
+    walk.wait(&payments, payment(booking, "Canceled")).await?;
+    Ok(())
+}
+
+async fn order_nonsense(walk: &mut Walk) -> Result<(), Unexpected> {
+    walk.step("A wrong order is refused, and the answer says what is wrong with it.");
+    let refused = Expected {
+        status: 422,
+        body: json!({ "type": "/problems/invalid-field", "errors": [{ "pointer": "/qty" }] }),
+    };
+    let order = json!({ "movieName": "soul", "qty": 21, "totalPrice": 10000 });
+    walk.call(Method::POST, "/books", Some(order), refused).await?;
+    Ok(())
+}
+
+async fn book(walk: &Walk, customer: i64, seat: &str) -> Result<i64, Unexpected> {
+    // A showing of its own each time: its seats are free however often the story is told on the same data.
+    let movie = format!("soul, showing {customer}");
+    let order = json!({
+        "movieName": movie, "seat": seat, "qty": 2, "totalPrice": 10000, "customerId": customer,
+    });
+    let booked = Expected {
+        status: 201,
+        body: json!({ "status": "Registered", "movieName": movie, "seat": seat, "totalPrice": 10000 }),
+    };
+    let answer = walk.call(Method::POST, "/books", Some(order), booked).await?;
+    answer["id"]
+        .as_i64()
+        .ok_or_else(|| Unexpected::Body("expected an id in the booking".to_owned()))
+}
+
+async fn print_ticket(walk: &Walk, booking: i64) -> Result<(), Unexpected> {
+    let printed = Expected {
+        status: 200,
+        body: json!({ "id": booking, "status": "Printed" }),
+    };
+    let order = json!({ "status": "Printed" });
+    walk.call(
+        Method::PATCH,
+        &format!("/tickets/{booking}"),
+        Some(order),
+        printed,
+    )
+    .await?;
+    Ok(())
+}
+
+async fn balance_is_100(walk: &Walk, customer: i64) -> Result<(), Unexpected> {
+    walk.get(
+        &format!("/points/balance?customerId={customer}"),
+        json!({ "balance": 100 }),
+    )
+    .await?;
+    Ok(())
+}
+
+fn points_of(booking: i64) -> String {
+    format!("/points/search/findByBookingId?bookingId={booking}")
+}
+
+fn payment(booking: i64, status: &str) -> Value {
+    json!({ "_embedded": { "payments": [{ "bookingId": booking, "status": status, "totalPrice": 10000 }] } })
+}

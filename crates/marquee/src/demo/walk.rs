@@ -1,0 +1,150 @@
+//! Making a call, showing it, and holding the answer against what it should be.
+
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use anstyle::Style;
+use reqwest::Method;
+use serde_json::Value;
+use tokio::time::sleep;
+
+use crate::paint::{BAD, GOOD, HEADING, Paint, QUIET, REQUEST};
+use crate::rest::{Answer, Rest, RestError, difference};
+
+/// Longest to wait for an event to have its effect.
+const PATIENCE: Duration = Duration::from_secs(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+pub struct Walk {
+    rest: Rest,
+    paint: Paint,
+    step: u32,
+}
+
+/// The first thing that is not as it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum Unexpected {
+    #[error("expected status {expected}, and it is {status}")]
+    Status { expected: u16, status: u16 },
+    #[error("{0}")]
+    Body(String),
+    #[error("{0}, also after {wait} s", wait = PATIENCE.as_secs())]
+    StillNot(String),
+    #[error(transparent)]
+    NoAnswer(#[from] RestError),
+}
+
+/// What an answer should be: its status, and what its body holds among other things.
+pub struct Expected {
+    pub status: u16,
+    pub body: Value,
+}
+
+impl Walk {
+    pub fn new(gateway: &str) -> Self {
+        Self {
+            rest: Rest::new(gateway),
+            paint: Paint::for_stream(&io::stdout()),
+            step: 0,
+        }
+    }
+
+    /// Announces what comes next.
+    pub fn step(&mut self, what: &str) {
+        self.step += 1;
+        print("");
+        print(&self.paint.text(HEADING, format_args!("{}. {what}", self.step)));
+    }
+
+    pub async fn get(&self, path: &str, expected: Value) -> Result<Value, Unexpected> {
+        let expected = Expected {
+            status: 200,
+            body: expected,
+        };
+        self.call(Method::GET, path, None, expected).await
+    }
+
+    /// Makes a call, and checks its answer.
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        expected: Expected,
+    ) -> Result<Value, Unexpected> {
+        self.show_request(&method, path, body.as_ref());
+        let answer = self.rest.send(method, path, body.as_ref()).await?;
+        let checked = check(&answer, &expected);
+        self.show_answer(&answer, checked.is_ok());
+        checked.map(|()| answer.body)
+    }
+
+    /// Asks again and again until the answer is as expected: what follows from events is there a moment later.
+    pub async fn wait(&self, path: &str, expected: Value) -> Result<Value, Unexpected> {
+        self.show_request(&Method::GET, path, None);
+        let expected = Expected {
+            status: 200,
+            body: expected,
+        };
+        let started = Instant::now();
+        loop {
+            let answer = self.rest.get(path).await?;
+            let checked = check(&answer, &expected);
+            if checked.is_err() && started.elapsed() < PATIENCE {
+                sleep(POLL_INTERVAL).await;
+                continue;
+            }
+            self.show_answer(&answer, checked.is_ok());
+            return match checked {
+                Ok(()) => Ok(answer.body),
+                Err(unexpected) => Err(Unexpected::StillNot(unexpected.to_string())),
+            };
+        }
+    }
+
+    pub fn end(&self, outcome: &Result<(), Unexpected>) {
+        match outcome {
+            Ok(()) => print(&self.paint.text(GOOD, "\nEverything is as it should be.")),
+            Err(unexpected) => {
+                let line = service_kit::request_log::chain(unexpected);
+                print(
+                    &self
+                        .paint
+                        .text(BAD, format_args!("\nNot as it should be: {line}")),
+                );
+            }
+        }
+    }
+
+    fn show_request(&self, method: &Method, path: &str, body: Option<&Value>) {
+        let body = body.map(|body| format!("  {body}")).unwrap_or_default();
+        let line = format!("   {method} {}{path}{body}", self.rest.base());
+        print(&self.paint.text(REQUEST, line));
+    }
+
+    fn show_answer(&self, answer: &Answer, good: bool) {
+        let style: Style = if good { GOOD } else { BAD };
+        print(&self.paint.text(style, format_args!("   {}", answer.status)));
+        if !answer.body.is_null() {
+            let body = format!("{:#}", answer.body);
+            for line in body.lines() {
+                print(&self.paint.text(QUIET, format_args!("   {line}")));
+            }
+        }
+    }
+}
+
+fn check(answer: &Answer, expected: &Expected) -> Result<(), Unexpected> {
+    if answer.status != expected.status {
+        return Err(Unexpected::Status {
+            expected: expected.status,
+            status: answer.status,
+        });
+    }
+    difference(&answer.body, &expected.body).map_or(Ok(()), |line| Err(Unexpected::Body(line)))
+}
+
+fn print(line: &str) {
+    // A reader that has seen enough is no failure of the fleet.
+    let _ = writeln!(io::stdout(), "{line}");
+}

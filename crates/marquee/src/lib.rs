@@ -1,0 +1,36 @@
+//! The whole fleet on one machine: start it, walk through it, load it.
+//!
+//! # Layout
+//!
+//! - [`cli`]: the commands and their flags.
+//! - [`fleet`]: which processes there are, on which ports, over which files, with which flags. The one place that knows.
+//! - [`data_dir`]: the data directory: locks, process ids, databases, logs.
+//! - [`service`]: `marquee service <name>` becomes one of the processes.
+//! - [`up`]: `marquee up` starts them all as children of itself and stays with them.
+//! - [`rest`]: a client of the fleet's REST interface, for the two below.
+//! - [`demo`]: `marquee demo` walks the whole scenario and checks every answer.
+//! - [`load`]: `marquee load` books from many clients at once and checks what came of it.
+//! - [`paint`]: colour on a terminal.
+
+pub mod cli;
+pub mod data_dir;
+pub mod demo;
+pub mod fleet;
+pub mod load;
+pub mod paint;
+pub mod rest;
+pub mod service;
+pub mod up;
+
+use std::error::Error;
+use std::io::Write;
+use std::process::ExitCode;
+
+use service_kit::request_log::chain;
+
+/// Says in one line why a command failed.
+fn fail(error: &(dyn Error + 'static)) -> ExitCode {
+    // A closed terminal is no reason to panic.
+    let _ = writeln!(std::io::stderr(), "marquee: {}", chain(error));
+    ExitCode::FAILURE
+}

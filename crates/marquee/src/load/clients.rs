@@ -1,0 +1,125 @@
+//! The clients and what they were answered.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use super::Plan;
+use super::verify::Booked;
+use crate::rest::{Answer, Rest, RestError};
+
+pub struct Answers {
+    /// Who made all these bookings; nobody else has this number.
+    pub customer: i64,
+    /// Those answered 201.
+    pub booked: Vec<Booked>,
+    pub by_status: BTreeMap<String, u64>,
+    /// Of all answers, shortest first.
+    pub latencies: Vec<Duration>,
+    pub took: Duration,
+}
+
+/// Makes the planned bookings; each client sends the next one as soon as the last is answered.
+pub async fn book(rest: &Rest, plan: &Plan) -> Answers {
+    let customer = crate::rest::new_customer();
+    let next = Arc::new(AtomicU64::new(0));
+    let started = Instant::now();
+    let mut clients = JoinSet::new();
+    for _ in 0..plan.clients {
+        let (rest, next, bookings) = (rest.clone(), next.clone(), plan.bookings);
+        clients.spawn(async move {
+            let mut answers = Answers::none(customer);
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= bookings {
+                    return answers;
+                }
+                book_one(&rest, number, &mut answers).await;
+            }
+        });
+    }
+    let mut all = Answers::none(customer);
+    while let Some(answers) = clients.join_next().await {
+        all.add(answers.expect("a client does not panic"));
+    }
+    all.took = started.elapsed();
+    all.latencies.sort_unstable();
+    all
+}
+
+async fn book_one(rest: &Rest, number: u64, answers: &mut Answers) {
+    // General admission: there are not seats enough for everybody. Quantities and prices differ, to be told apart.
+    let qty = 1 + number as i64 % 4;
+    let total_price = 5_000 * qty + number as i64;
+    let order = json!({
+        "movieName": "soul", "qty": qty, "totalPrice": total_price, "customerId": answers.customer,
+    });
+    let sent = Instant::now();
+    let answer = rest.send(Method::POST, "/books", Some(&order)).await;
+    answers.latencies.push(sent.elapsed());
+    *answers.by_status.entry(kind(&answer)).or_default() += 1;
+    if let Ok(answer) = answer
+        && answer.status == 201
+    {
+        // An answer without an id is found out by its absence everywhere.
+        let id = answer.body["id"].as_i64().unwrap_or_default();
+        answers.booked.push(Booked { id, qty, total_price });
+    }
+}
+
+fn kind(answer: &Result<Answer, RestError>) -> String {
+    match answer {
+        Ok(answer) => match answer.body["type"].as_str() {
+            Some(problem) => format!("{} {problem}", answer.status),
+            None => answer.status.to_string(),
+        },
+        Err(_) => "no answer".to_owned(),
+    }
+}
+
+impl Answers {
+    fn none(customer: i64) -> Self {
+        Self {
+            customer,
+            booked: Vec::new(),
+            by_status: BTreeMap::new(),
+            latencies: Vec::new(),
+            took: Duration::ZERO,
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.booked.extend(other.booked);
+        self.latencies.extend(other.latencies);
+        for (kind, count) in other.by_status {
+            *self.by_status.entry(kind).or_default() += count;
+        }
+    }
+
+    /// The latency that `share` of the answers did not exceed.
+    pub fn quantile(&self, share: f64) -> Duration {
+        let rank = (self.latencies.len() as f64 * share).ceil() as usize;
+        let nth = rank.saturating_sub(1);
+        self.latencies.get(nth).copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quantile_is_an_answer_that_was_there() {
+        let mut answers = Answers::none(1);
+        assert_eq!(answers.quantile(0.5), Duration::ZERO);
+        answers.latencies = (1..=100).map(Duration::from_millis).collect();
+        assert_eq!(answers.quantile(0.5), Duration::from_millis(50));
+        assert_eq!(answers.quantile(0.99), Duration::from_millis(99));
+        assert_eq!(answers.quantile(1.0), Duration::from_millis(100));
+    }
+}

@@ -1,0 +1,112 @@
+//! `marquee load`: books from many clients at once, measures it, and checks what came of it.
+//!
+//! # Layout
+//!
+//! - [`clients`]: the clients and what they were answered.
+//! - [`verify`]: whether every service knows every booking, once.
+//! - [`report`]: the figures.
+
+pub mod clients;
+mod report;
+pub mod verify;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+
+use crate::cli::Target;
+use crate::rest::{Rest, RestError};
+use clients::Answers;
+
+/// Longest to wait until what follows from the last booking has happened everywhere.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(300);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+#[derive(clap::Args, Clone, Debug)]
+pub struct Plan {
+    /// How many bookings to make.
+    #[arg(long, value_name = "NUMBER", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub bookings: u64,
+
+    /// How many clients book at the same time.
+    #[arg(long, value_name = "NUMBER", default_value_t = 32, value_parser = clap::value_parser!(u64).range(1..=4096))]
+    pub clients: u64,
+}
+
+pub fn run(target: &Target, plan: &Plan) -> ExitCode {
+    let outcome = tokio::runtime::Runtime::new()
+        .map_err(LoadError::Runtime)
+        .and_then(|runtime| runtime.block_on(book_and_check(target, plan)));
+    match outcome {
+        Ok(differences) if differences.is_empty() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => crate::fail(&error),
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum LoadError {
+    #[error("cannot start")]
+    Runtime(#[source] std::io::Error),
+    #[error(transparent)]
+    Rest(#[from] RestError),
+}
+
+/// What is not as it should be, told to the user as well.
+async fn book_and_check(target: &Target, plan: &Plan) -> Result<Vec<String>, LoadError> {
+    let gateway = target.gateway();
+    let rest = Rest::new(&gateway);
+    let processes = verify::Processes::look(target).await?;
+
+    report::print(&format!(
+        "{} bookings from {} clients at {gateway}",
+        plan.bookings, plan.clients
+    ));
+    let answers = clients::book(&rest, plan).await;
+    report::answers(&answers, plan);
+
+    let last_answer = Instant::now();
+    wait_for_mypage(&rest, &answers).await?;
+    report::print(&format!(
+        "in mypage     the last booking {:.2?} after the last answer",
+        last_answer.elapsed()
+    ));
+
+    let mut differences = settled(&rest, &answers, &processes, last_answer).await?;
+    let refused = plan.bookings - answers.booked.len() as u64;
+    if refused > 0 {
+        differences.push(format!("{refused} of {} answers were not 201", plan.bookings));
+    }
+    report::differences(&differences, &answers, &processes);
+    Ok(differences)
+}
+
+/// Until all that was booked shows. That the rows are the right ones is [`verify`]'s business.
+async fn wait_for_mypage(rest: &Rest, answers: &Answers) -> Result<(), LoadError> {
+    let rows = format!("/mypages?customerId={}", answers.customer);
+    let started = Instant::now();
+    while rest.count(&rows).await? < answers.booked.len() as u64 && started.elapsed() < SETTLE_TIMEOUT {
+        sleep(POLL_INTERVAL).await;
+    }
+    Ok(())
+}
+
+/// Looks again until nothing is amiss, or until what is amiss will stay so.
+async fn settled(
+    rest: &Rest,
+    answers: &Answers,
+    processes: &verify::Processes,
+    since: Instant,
+) -> Result<Vec<String>, LoadError> {
+    loop {
+        let mut differences = processes.unsettled().await?;
+        if differences.is_empty() {
+            differences = verify::differences(rest, &answers.booked).await?;
+        }
+        if differences.is_empty() || since.elapsed() > SETTLE_TIMEOUT {
+            return Ok(differences);
+        }
+        sleep(POLL_INTERVAL).await;
+    }
+}

@@ -1,0 +1,194 @@
+//! A client of the fleet's REST interface.
+
+use std::time::Duration;
+
+use reqwest::header::HeaderMap;
+use reqwest::{Client, Method};
+use serde_json::Value;
+use uuid::Uuid;
+
+/// Longest for one call; the fleet's own deadlines are far below.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// The largest page a collection gives.
+const PAGE_SIZE: u64 = 100;
+
+#[derive(Clone, Debug)]
+pub struct Rest {
+    base: String,
+    client: Client,
+}
+
+/// An answer, whatever its status.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    /// Null when there is none; what is not JSON is a string.
+    pub body: Value,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum RestError {
+    #[error("no answer to {call}")]
+    NoAnswer {
+        call: String,
+        #[source]
+        source: reqwest::Error,
+    },
+    #[error("{call} was answered {status}: {body}")]
+    Refused { call: String, status: u16, body: Value },
+}
+
+impl Rest {
+    /// `base` is scheme, host and port.
+    pub fn new(base: &str) -> Self {
+        let client = Client::builder()
+            .timeout(CALL_TIMEOUT)
+            .no_proxy()
+            .tcp_nodelay(true)
+            .build()
+            .expect("a client without TLS has nothing to fail on");
+        Self {
+            base: base.trim_end_matches('/').to_owned(),
+            client,
+        }
+    }
+
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// # Errors
+    ///
+    /// When no answer came.
+    pub async fn get(&self, path: &str) -> Result<Answer, RestError> {
+        self.send(Method::GET, path, None).await
+    }
+
+    /// # Errors
+    ///
+    /// When no answer came.
+    pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, RestError> {
+        let call = format!("{method} {}{path}", self.base);
+        let mut request = self.client.request(method, format!("{}{path}", self.base));
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = async {
+            let response = request.send().await?;
+            let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            let text = response.text().await?;
+            let body = if text.is_empty() {
+                Value::Null
+            } else {
+                serde_json::from_str(&text).unwrap_or(Value::String(text))
+            };
+            Ok(Answer {
+                status,
+                headers,
+                body,
+            })
+        };
+        answer
+            .await
+            .map_err(|source| RestError::NoAnswer { call, source })
+    }
+
+    /// Every entity of the collection `/<plural>`, page by page.
+    ///
+    /// # Errors
+    ///
+    /// When a page was not answered 200.
+    pub async fn collection(&self, plural: &str) -> Result<Vec<Value>, RestError> {
+        let mut entities = Vec::new();
+        for page in 0.. {
+            let path = format!("/{plural}?page={page}&size={PAGE_SIZE}");
+            let mut answer = self.get_ok(&path).await?;
+            match answer.body["_embedded"][plural].take() {
+                Value::Array(rows) if !rows.is_empty() => entities.extend(rows),
+                _ => break,
+            }
+        }
+        Ok(entities)
+    }
+
+    /// How many entities the collection at `path` has.
+    ///
+    /// # Errors
+    ///
+    /// When it was not answered 200.
+    pub async fn count(&self, path: &str) -> Result<u64, RestError> {
+        let mark = if path.contains('?') { '&' } else { '?' };
+        let answer = self.get_ok(&format!("{path}{mark}size=1")).await?;
+        Ok(answer.body["page"]["totalElements"].as_u64().unwrap_or_default())
+    }
+
+    async fn get_ok(&self, path: &str) -> Result<Answer, RestError> {
+        let answer = self.get(path).await?;
+        if answer.status == 200 {
+            return Ok(answer);
+        }
+        Err(RestError::Refused {
+            call: format!("GET {}{path}", self.base),
+            status: answer.status,
+            body: answer.body,
+        })
+    }
+}
+
+/// The first place where `actual` is not as `expected`: whatever `expected` holds must be in `actual`, which may
+/// hold more, except that lists must be of the same length.
+pub fn difference(actual: &Value, expected: &Value) -> Option<String> {
+    difference_at("", actual, expected)
+}
+
+fn difference_at(place: &str, actual: &Value, expected: &Value) -> Option<String> {
+    match (actual, expected) {
+        (Value::Object(actual), Value::Object(expected)) => expected.iter().find_map(|(name, expected)| {
+            let actual = actual.get(name).unwrap_or(&Value::Null);
+            difference_at(&format!("{place}/{name}"), actual, expected)
+        }),
+        (Value::Array(actual), Value::Array(expected)) if actual.len() == expected.len() => {
+            let mut pairs = actual.iter().zip(expected).enumerate();
+            pairs.find_map(|(index, (actual, expected))| {
+                difference_at(&format!("{place}/{index}"), actual, expected)
+            })
+        }
+        _ if actual == expected => None,
+        _ => {
+            let place = if place.is_empty() { "the body" } else { place };
+            Some(format!("expected {place} to be {expected}, and it is {actual}"))
+        }
+    }
+}
+
+/// A number that no customer is likely to have, and that JavaScript reads exactly.
+pub fn new_customer() -> i64 {
+    const LARGEST: u64 = 1 << 53;
+    (Uuid::new_v4().as_u64_pair().1 % LARGEST) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn more_than_expected_is_no_difference() {
+        let actual = json!({ "id": 1, "seats": [{ "name": "1A", "free": true }] });
+        assert_eq!(difference(&actual, &json!({ "seats": [{ "free": true }] })), None);
+    }
+
+    #[test]
+    fn the_first_difference_is_named_with_its_place() {
+        let actual = json!({ "seats": [{ "name": "1A" }, { "name": "2B" }] });
+        let expected = json!({ "seats": [{ "name": "1A" }, { "name": "2C" }] });
+        assert_eq!(
+            difference(&actual, &expected).unwrap(),
+            "expected /seats/1/name to be \"2C\", and it is \"2B\""
+        );
+        assert!(difference(&actual, &json!({ "seats": [{}] })).is_some());
+        assert!(difference(&actual, &json!({ "id": 1 })).is_some());
+    }
+}

@@ -1,0 +1,52 @@
+//! `marquee service <name>`: becomes one process of the fleet.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::data_dir::{DataDir, DataDirError, Lock};
+use crate::fleet::{Fleet, Process};
+
+/// The process's id, in its file for as long as it runs. After a crash the file stays; the lock tells.
+struct PidFile(PathBuf);
+
+pub fn run(process: Process, fleet: &Fleet, flags: Vec<OsString>) -> ExitCode {
+    if flags.iter().any(|flag| flag == "--help" || flag == "--version") {
+        // Only a question: it needs no data directory.
+        return process.main([vec![process.name().into()], flags].concat());
+    }
+    let (data_dir, _lock, _pid_file) = match claim(process, fleet) {
+        Ok(claimed) => claimed,
+        Err(error) => return crate::fail(&error),
+    };
+    let mut args = fleet.args_of(process, &data_dir);
+    args.extend(flags);
+    process.main(args)
+}
+
+/// One database has one process: a second one on the same directory is refused.
+fn claim(process: Process, fleet: &Fleet) -> Result<(DataDir, Lock, PidFile), DataDirError> {
+    let data_dir = DataDir::open(&fleet.data_dir)?;
+    let lock = data_dir.lock(process.name())?;
+    let path = data_dir.pid_file(process.name());
+    let pid_file = PidFile::write(&path).map_err(|source| DataDirError::NotWritable { path, source })?;
+    Ok((data_dir, lock, pid_file))
+}
+
+impl PidFile {
+    /// Whoever reads it sees a whole number or no file.
+    fn write(path: &Path) -> io::Result<Self> {
+        let unfinished = path.with_extension("pid.new");
+        fs::write(&unfinished, format!("{}\n", std::process::id()))?;
+        fs::rename(&unfinished, path)?;
+        Ok(Self(path.to_owned()))
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}

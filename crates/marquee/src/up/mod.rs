@@ -1,0 +1,164 @@
+//! `marquee up`: the whole fleet as children of one launcher.
+//!
+//! # Layout
+//!
+//! - [`checks`]: what must be so before anything is started.
+//! - [`children`]: starting, losing and stopping processes.
+//! - [`logs`]: what they print, into their files and onto the screen.
+//! - [`screen`]: the launcher's one voice; a stuck or closed terminal never holds the fleet up.
+//! - [`ready`]: waiting for all of them, and what is printed then.
+//! - [`signals`]: what asks the launcher to stop.
+//!
+//! A child holds the reading end of a pipe whose writing end is the launcher's alone. Its end is the request to stop:
+//! it comes when the launcher closes it, and by itself when the launcher is gone, however that happened.
+
+mod checks;
+mod children;
+mod logs;
+mod ready;
+mod screen;
+mod signals;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+
+use crate::data_dir::{DataDir, DataDirError};
+use crate::fleet::{Fleet, Process};
+use children::{Children, Ended};
+use screen::Screen;
+use signals::StopSignals;
+
+/// Longest the fleet may take until it is ready; it takes less than a second.
+const READY_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest one process may take to stop: its own drain timeout of 10 s, and a little.
+const STOP_TIMEOUT: Duration = Duration::from_secs(12);
+/// What a shell reports for a program ended by Ctrl-C.
+const EXIT_INTERRUPTED: u8 = 130;
+
+/// Why the fleet did not start.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    #[error(transparent)]
+    Port(#[from] checks::PortError),
+    #[error("cannot start a process for {process}")]
+    Spawn {
+        process: Process,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{0}")]
+    Ended(Ended),
+    #[error("not everything was ready within {wait} s; no answer from {0}", wait = READY_TIMEOUT.as_secs())]
+    NotReady(String),
+    #[error("cannot start")]
+    Runtime(#[source] std::io::Error),
+}
+
+impl StartError {
+    /// A configuration that a process refused is refused here in the same way.
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Ended(ended) if ended.refused_its_configuration() => {
+                ExitCode::from(service_kit::config::EXIT_CONFIG)
+            }
+            _ => ExitCode::FAILURE,
+        }
+    }
+}
+
+pub fn run(fleet: &Fleet) -> ExitCode {
+    let outcome = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(StartError::Runtime)
+        .and_then(|runtime| runtime.block_on(launch(fleet)));
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            crate::fail(&error);
+            error.exit_code()
+        }
+    }
+}
+
+async fn launch(fleet: &Fleet) -> Result<ExitCode, StartError> {
+    let started = Instant::now();
+    let data_dir = DataDir::open(&fleet.data_dir)?;
+    let _lock = data_dir.lock("fleet")?;
+    checks::nothing_of_it_runs(&data_dir)?;
+    checks::ports_are_free(fleet)?;
+
+    let mut signals = StopSignals::listen().map_err(StartError::Runtime)?;
+    let screen = Screen::start();
+    let mut children = Children::start(fleet, &data_dir, &screen)?;
+    let ready = tokio::select! {
+        ready = all_ready(fleet, &mut children) => ready.map(|()| true),
+        () = signals.next() => Ok(false),
+    };
+    if let Ok(true) = ready {
+        screen.say(&ready::block(fleet, started.elapsed()));
+        watch(fleet, &mut children, &screen, &mut signals).await;
+    }
+    let stopped = stop(fleet, &data_dir, &mut children, &screen, &mut signals).await;
+    screen.finish().await;
+    ready.map(|_| stopped)
+}
+
+/// A process that ends now ends the start.
+async fn all_ready(fleet: &Fleet, children: &mut Children) -> Result<(), StartError> {
+    tokio::select! {
+        () = ready::all(fleet) => Ok(()),
+        ended = children.next_ended() => Err(StartError::Ended(ended)),
+        () = sleep(READY_TIMEOUT) => Err(StartError::NotReady(ready::missing(fleet).await)),
+    }
+}
+
+/// Until it is asked to stop. A process that is lost is reported, and nothing is started again behind the user's back.
+async fn watch(fleet: &Fleet, children: &mut Children, screen: &Screen, signals: &mut StopSignals) {
+    loop {
+        tokio::select! {
+            ended = children.next_ended() => {
+                let rest = if children.none_left() { "Nothing is left running." } else { "The others stay up." };
+                let command = fleet.command_line(ended.process);
+                screen.alarm(&format!("{ended}\n{rest} To start it again:\n\n    {command}\n"));
+            }
+            () = signals.next() => return,
+        }
+    }
+}
+
+async fn stop(
+    fleet: &Fleet,
+    data_dir: &DataDir,
+    children: &mut Children,
+    screen: &Screen,
+    signals: &mut StopSignals,
+) -> ExitCode {
+    screen.note("stopping; once more to kill");
+    let patient = tokio::select! {
+        () = children.stop_in_order(screen) => true,
+        () = signals.next() => false,
+    };
+    if !patient {
+        screen.alarm("killing what is left");
+        children.kill_all().await;
+    }
+    for process in Process::ALL {
+        // Someone started it again on its own: it is not the launcher's to stop.
+        if let Err(DataDirError::InUse { pid: Some(pid), .. }) = data_dir.lock(process.name()) {
+            screen.note(&format!(
+                "{process} was started by someone else and goes on: process {pid}, {}",
+                fleet.shown_url(process)
+            ));
+        }
+    }
+    if patient {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(EXIT_INTERRUPTED)
+    }
+}

@@ -1,0 +1,197 @@
+//! A log in one SQLite file that several processes share: an append-only table, and a cursor per consumer group.
+//!
+//! Durable, ordered as a whole, and nothing to install: the transport of a laptop and of the tests. One process at a
+//! time may consume for a group. Records are kept for good.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use sqlx::FromRow;
+use storage::{DatabaseUrl, Db, Migrations, Settings, query, query_as, query_built};
+
+use crate::transport::{
+    Position, Received, Record, Subscription, Transport, TransportError, headers_from_json, headers_to_json,
+};
+
+/// The file is polled, as nothing tells one process of another's commit: this often when records are flowing…
+const SHORTEST_POLL: Duration = Duration::from_millis(2);
+/// …and this often when they are not.
+const LONGEST_POLL: Duration = Duration::from_millis(32);
+/// Rows of one INSERT; SQLite takes at most 32,766 values in one statement.
+const INSERT_ROWS: usize = 500;
+
+/// The log.
+#[derive(Debug)]
+pub struct EmbeddedLog {
+    db: Db,
+}
+
+impl EmbeddedLog {
+    /// Opens the log in the file of `url`, made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be opened or written.
+    pub async fn open(url: &DatabaseUrl) -> Result<Self, TransportError> {
+        let settings = Settings {
+            max_connections: 1,
+            ..Settings::default()
+        };
+        let db = Db::open(url, settings).await.map_err(TransportError::new)?;
+        db.migrate(&[&Migrations {
+            sqlite: sqlx::migrate!("log/sqlite"),
+            postgres: sqlx::migrate::Migrator::DEFAULT,
+        }])
+        .await
+        .map_err(TransportError::new)?;
+        Ok(Self { db })
+    }
+
+    async fn append(&self, topic: &str, records: &[Record]) -> Result<(), storage::Error> {
+        let mut tx = self.db.begin().await?;
+        let now = tx.now().as_microsecond();
+        for rows in records.chunks(INSERT_ROWS) {
+            let mut insert = query_built(insert_sql(rows.len()));
+            for row in rows {
+                insert = insert
+                    .bind(topic.to_owned())
+                    .bind(row.key.clone())
+                    .bind(row.payload.clone())
+                    .bind(headers_to_json(&row.headers))
+                    .bind(now);
+            }
+            tx.execute(insert).await?;
+        }
+        tx.commit().await
+    }
+}
+
+impl Transport for EmbeddedLog {
+    fn publish<'a>(
+        &'a self,
+        topic: &'a str,
+        records: &'a [Record],
+    ) -> BoxFuture<'a, Result<(), TransportError>> {
+        Box::pin(async move { self.append(topic, records).await.map_err(TransportError::new) })
+    }
+
+    fn subscribe<'a>(
+        &'a self,
+        topic: &'a str,
+        group: &'a str,
+    ) -> BoxFuture<'a, Result<Box<dyn Subscription>, TransportError>> {
+        Box::pin(async move {
+            let cursor = Cursor::load(self.db.clone(), topic, group)
+                .await
+                .map_err(TransportError::new)?;
+            Ok(Box::new(cursor) as Box<dyn Subscription>)
+        })
+    }
+}
+
+/// One group's place in one topic.
+struct Cursor {
+    db: Db,
+    topic: String,
+    group: String,
+    /// The first position that was not received yet.
+    next: i64,
+}
+
+#[derive(FromRow)]
+struct RecordRow {
+    position: i64,
+    key: Option<String>,
+    payload: Option<Vec<u8>>,
+    headers: String,
+}
+
+impl Cursor {
+    async fn load(db: Db, topic: &str, group: &str) -> Result<Self, storage::Error> {
+        let find = query_as("SELECT next_position FROM cursors WHERE consumer_group = $1 AND topic = $2")
+            .bind(group.to_owned())
+            .bind(topic.to_owned());
+        let committed: Option<(i64,)> = db.read().await?.fetch_optional(find).await?;
+        Ok(Self {
+            db,
+            topic: topic.to_owned(),
+            group: group.to_owned(),
+            next: committed.map_or(0, |(next,)| next),
+        })
+    }
+
+    async fn fetch(&self, max: usize) -> Result<Vec<RecordRow>, storage::Error> {
+        let find = query_as(
+            "SELECT position, key, payload, headers FROM records
+             WHERE topic = $1 AND position >= $2 ORDER BY position LIMIT $3",
+        )
+        .bind(self.topic.clone())
+        .bind(self.next)
+        .bind(i64::try_from(max).unwrap_or(i64::MAX));
+        self.db.read().await?.fetch_all(find).await
+    }
+
+    async fn wait_for_records(&mut self, max: usize) -> Result<Vec<Received>, TransportError> {
+        let mut pause = SHORTEST_POLL;
+        loop {
+            let rows = self.fetch(max).await.map_err(TransportError::new)?;
+            if let Some(last) = rows.last() {
+                self.next = last.position + 1;
+                return rows.into_iter().map(received).collect();
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_POLL);
+        }
+    }
+
+    async fn save(&self, next: i64) -> Result<(), storage::Error> {
+        let mut tx = self.db.begin().await?;
+        let save = query(
+            "INSERT INTO cursors (consumer_group, topic, next_position) VALUES ($1, $2, $3)
+             ON CONFLICT (consumer_group, topic) DO UPDATE SET next_position = excluded.next_position",
+        )
+        .bind(self.group.clone())
+        .bind(self.topic.clone())
+        .bind(next);
+        tx.execute(save).await?;
+        tx.commit().await
+    }
+}
+
+impl Subscription for Cursor {
+    fn receive(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Received>, TransportError>> {
+        Box::pin(self.wait_for_records(max))
+    }
+
+    fn commit(&mut self, last: Position) -> BoxFuture<'_, Result<(), TransportError>> {
+        Box::pin(async move { self.save(last.offset + 1).await.map_err(TransportError::new) })
+    }
+}
+
+fn received(row: RecordRow) -> Result<Received, TransportError> {
+    Ok(Received {
+        record: Record {
+            key: row.key,
+            payload: row.payload,
+            headers: headers_from_json(&row.headers)?,
+        },
+        position: Position {
+            partition: 0,
+            offset: row.position,
+        },
+    })
+}
+
+/// `INSERT … VALUES ($1, $2, $3, $4, $5), ($6, …), …`
+fn insert_sql(rows: usize) -> String {
+    let values: Vec<String> = (0..rows)
+        .map(|row| {
+            let columns: Vec<String> = (1..=5).map(|column| format!("${}", row * 5 + column)).collect();
+            format!("({})", columns.join(", "))
+        })
+        .collect();
+    format!(
+        "INSERT INTO records (topic, key, payload, headers, appended_at) VALUES {}",
+        values.join(", ")
+    )
+}

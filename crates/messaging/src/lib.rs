@@ -1,0 +1,34 @@
+//! Events that commit with the state they tell of, travel at least once, and are applied exactly once.
+//!
+//! # Layout
+//!
+//! In the order an event travels:
+//!
+//! - [`outbox`]: the event row that commits with the state.
+//! - [`relay`]: unsent rows → transport.
+//! - [`transport`]: what a transport must do; [`embedded`] is the one for a laptop, a log in one SQLite file.
+//! - [`consumer`]: transport → decode → inbox → use case, in one transaction; retries and dead letters around it.
+//! - [`inbox`]: the memory that makes a redelivered event harmless.
+//! - [`dead_letter`]: where a record goes that no retry will help.
+//! - [`retention`]: old rows of both tables go.
+//! - [`backends`]: which database and which event log a service is on.
+
+pub mod backends;
+pub mod consumer;
+pub mod dead_letter;
+pub mod embedded;
+pub mod inbox;
+pub mod outbox;
+pub mod relay;
+pub mod retention;
+pub mod transport;
+
+pub use backends::Backends;
+pub use consumer::{Consumer, Delivery, Failure, Handler};
+pub use relay::Relay;
+pub use transport::{
+    EventsUrl, Position, Received, Record, Subscription, Transport, TransportError, connect,
+};
+
+/// The tables of outbox and inbox, which every service has.
+pub static MIGRATIONS: storage::Migrations = storage::migrations!();

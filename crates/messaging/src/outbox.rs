@@ -1,0 +1,32 @@
+//! The event row that commits with the state it tells of.
+
+use events::{Event, encode, headers};
+use service_kit::trace_context::TraceContext;
+use storage::{Error, Tx, query};
+use uuid::Uuid;
+
+/// Appends `event`, written by the service `source`, to the outbox. The relay is woken when `tx` commits.
+///
+/// # Errors
+///
+/// When the database fails; nothing is sent then, as nothing commits.
+pub async fn append(tx: &mut Tx, source: &str, event: impl Into<Event>) -> Result<(), Error> {
+    let event = event.into();
+    let now = tx.now();
+    let id = Uuid::now_v7().to_string();
+    let trace = TraceContext::current().map(|trace| trace.to_string());
+    let headers = headers::headers(&event, &id, source, now, trace.as_deref());
+    let insert = query(
+        "INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload, headers, occurred_at)
+         VALUES ($1, 'booking', $2, $3, $4, $5, $6)",
+    )
+    .bind(id)
+    .bind(event.booking_id().to_string())
+    .bind(event.event_type())
+    .bind(encode(&event, now))
+    .bind(crate::transport::headers_to_json(&headers))
+    .bind(now.as_microsecond());
+    tx.execute(insert).await?;
+    tx.announce_commit();
+    Ok(())
+}

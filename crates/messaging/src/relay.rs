@@ -1,0 +1,162 @@
+//! Unsent outbox rows → transport.
+//!
+//! Read, send, wait for the acknowledgement, mark. A crash between send and mark sends twice; the inbox of each
+//! consumer drops the second. Rows are read as "unsent, in order", never as "after the last one": transactions
+//! commit out of order, and a row that appears late must not be passed over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use events::TOPIC;
+use jiff::Timestamp;
+use service_kit::request_log::chain;
+use sqlx::FromRow;
+use storage::{Db, query_as, query_built};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::retention;
+use crate::transport::{Record, Transport, TransportError, headers_from_json};
+
+/// Rows of one batch.
+const BATCH: i64 = 500;
+/// Looks for rows even when nobody woke it: what a crashed process left.
+const TIMER: Duration = Duration::from_secs(1);
+/// Pause after a failure, doubled up to the longest one.
+const FIRST_BACKOFF: Duration = Duration::from_millis(50);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
+
+/// The relay of one service.
+#[derive(Clone, Debug)]
+pub struct Relay {
+    db: Db,
+    transport: Arc<dyn Transport>,
+}
+
+/// Why a batch did not go out.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayError {
+    #[error(transparent)]
+    Storage(#[from] storage::Error),
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+}
+
+#[derive(FromRow)]
+struct OutboxRow {
+    seq: i64,
+    aggregateid: String,
+    payload: String,
+    headers: String,
+}
+
+impl Relay {
+    pub fn new(db: Db, transport: Arc<dyn Transport>) -> Self {
+        Self { db, transport }
+    }
+
+    /// Relays until `stop`; then sends what is left, as far as that works at once.
+    pub async fn run(self, stop: CancellationToken) {
+        let announced = self.db.announced();
+        let mut timer = interval(TIMER);
+        timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut backoff = FIRST_BACKOFF;
+        let mut next_prune = Instant::now() + PRUNE_EVERY;
+        while !stop.is_cancelled() {
+            match self.drain().await {
+                Ok(_) => backoff = FIRST_BACKOFF,
+                Err(error) => {
+                    tracing::warn!(cause = chain(&error), "events wait in the outbox; trying again");
+                    backoff = (backoff * 2).min(LONGEST_BACKOFF);
+                    tokio::select! { () = sleep(backoff) => {}, () = stop.cancelled() => {} }
+                }
+            }
+            self.measure().await;
+            if Instant::now() >= next_prune {
+                next_prune = Instant::now() + PRUNE_EVERY;
+                if let Err(error) = retention::prune(&self.db).await {
+                    tracing::warn!(cause = chain(&error), "old events were not pruned");
+                }
+            }
+            tokio::select! {
+                () = announced.notified() => {}
+                _ = timer.tick() => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        if let Err(error) = self.drain().await {
+            tracing::warn!(
+                cause = chain(&error),
+                "events stay in the outbox until the next start"
+            );
+        }
+    }
+
+    /// Sends all that is unsent now, and returns how many events that were.
+    ///
+    /// # Errors
+    ///
+    /// When database or transport fail; what was not marked will be sent (again).
+    pub async fn drain(&self) -> Result<usize, RelayError> {
+        let mut sent = 0;
+        loop {
+            let rows = self.unsent().await?;
+            if rows.is_empty() {
+                return Ok(sent);
+            }
+            sent += rows.len();
+            let seqs: Vec<i64> = rows.iter().map(|row| row.seq).collect();
+            let records = rows.into_iter().map(record).collect::<Result<Vec<_>, _>>()?;
+            self.transport.publish(TOPIC, &records).await?;
+            self.mark_sent(&seqs).await?;
+        }
+    }
+
+    async fn unsent(&self) -> Result<Vec<OutboxRow>, storage::Error> {
+        let find = query_as(
+            "SELECT seq, aggregateid, payload, headers FROM outbox WHERE sent_at IS NULL ORDER BY seq LIMIT $1",
+        )
+        .bind(BATCH);
+        self.db.read().await?.fetch_all(find).await
+    }
+
+    async fn mark_sent(&self, seqs: &[i64]) -> Result<(), storage::Error> {
+        let mut tx = self.db.begin().await?;
+        let list: Vec<String> = seqs.iter().map(i64::to_string).collect();
+        let mark = query_built(format!(
+            "UPDATE outbox SET sent_at = $1 WHERE seq IN ({})",
+            list.join(",")
+        ))
+        .bind(tx.now().as_microsecond());
+        tx.execute(mark).await?;
+        tx.commit().await
+    }
+
+    /// How much waits and for how long; a failure shows as the last known figures.
+    async fn measure(&self) {
+        let count = query_as::<(i64, i64)>(
+            "SELECT CAST(COUNT(*) AS BIGINT), COALESCE(MIN(occurred_at), 0) FROM outbox WHERE sent_at IS NULL",
+        );
+        let Ok(mut conn) = self.db.read().await else {
+            return;
+        };
+        if let Ok((unsent, oldest)) = conn.fetch_one(count).await {
+            let lag = if unsent == 0 {
+                0.0
+            } else {
+                (Timestamp::now().as_microsecond() - oldest).max(0) as f64 / 1e6
+            };
+            metrics::gauge!("outbox_unsent_events").set(unsent as f64);
+            metrics::gauge!("outbox_lag_seconds").set(lag);
+        }
+    }
+}
+
+fn record(row: OutboxRow) -> Result<Record, TransportError> {
+    Ok(Record {
+        key: Some(row.aggregateid),
+        payload: Some(row.payload.into_bytes()),
+        headers: headers_from_json(&row.headers)?,
+    })
+}

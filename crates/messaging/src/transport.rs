@@ -1,0 +1,119 @@
+//! What a transport must do: take records durably, and hand them to each consumer group in order, again and again
+//! until they are committed.
+
+use std::error::Error;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use events::headers::Headers;
+use futures_util::future::BoxFuture;
+use storage::DatabaseUrl;
+
+use crate::embedded::EmbeddedLog;
+
+/// What is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Records of one key keep their order.
+    pub key: Option<String>,
+    /// `None` is a tombstone.
+    pub payload: Option<Vec<u8>>,
+    pub headers: Headers,
+}
+
+/// Where a record stands in its topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    pub partition: i32,
+    pub offset: i64,
+}
+
+/// What arrives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    pub record: Record,
+    pub position: Position,
+}
+
+/// The transport is away, or refuses.
+#[derive(Debug, thiserror::Error)]
+#[error("the event log failed")]
+pub struct TransportError(#[source] pub Box<dyn Error + Send + Sync>);
+
+impl TransportError {
+    pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(source.into())
+    }
+}
+
+/// A durable log of topics.
+pub trait Transport: Send + Sync + fmt::Debug {
+    /// Appends `records` to `topic` in their order. When this returns, they survive a crash of anything.
+    fn publish<'a>(
+        &'a self,
+        topic: &'a str,
+        records: &'a [Record],
+    ) -> BoxFuture<'a, Result<(), TransportError>>;
+
+    /// Joins the consumer group `group` of `topic`. A new group starts at the first record.
+    fn subscribe<'a>(
+        &'a self,
+        topic: &'a str,
+        group: &'a str,
+    ) -> BoxFuture<'a, Result<Box<dyn Subscription>, TransportError>>;
+}
+
+/// A place in a consumer group.
+pub trait Subscription: Send {
+    /// The next records, at least one and at most `max`, all of one partition and in order. Waits for them; may be
+    /// dropped while it waits.
+    fn receive(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Received>, TransportError>>;
+
+    /// What was received up to and including `last` need not be delivered to this group again.
+    fn commit(&mut self, last: Position) -> BoxFuture<'_, Result<(), TransportError>>;
+}
+
+/// `EVENTS_URL`: `sqlite://<file>` is the embedded log.
+#[derive(Clone, Debug)]
+pub struct EventsUrl(DatabaseUrl);
+
+/// Not an event log.
+#[derive(Debug, thiserror::Error)]
+#[error("must start with sqlite://")]
+pub struct InvalidEventsUrl;
+
+impl fmt::Display for EventsUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for EventsUrl {
+    type Err = InvalidEventsUrl;
+
+    fn from_str(url: &str) -> Result<Self, InvalidEventsUrl> {
+        match url.parse::<DatabaseUrl>() {
+            Ok(file) if file.backend() == storage::Backend::Sqlite => Ok(Self(file)),
+            _ => Err(InvalidEventsUrl),
+        }
+    }
+}
+
+/// Opens the transport behind `url`.
+///
+/// # Errors
+///
+/// When it cannot be reached.
+pub async fn connect(url: &EventsUrl) -> Result<Arc<dyn Transport>, TransportError> {
+    Ok(Arc::new(EmbeddedLog::open(&url.0).await?))
+}
+
+/// Headers the way outbox and embedded log store them: `[["ce_id","…"],…]`.
+pub(crate) fn headers_to_json(headers: &Headers) -> String {
+    serde_json::to_string(headers).expect("pairs of text are JSON")
+}
+
+pub(crate) fn headers_from_json(json: &str) -> Result<Headers, TransportError> {
+    serde_json::from_str(json).map_err(TransportError::new)
+}

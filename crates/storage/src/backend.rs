@@ -1,0 +1,57 @@
+//! All that differs between SQLite and PostgreSQL, one named function each.
+
+/// The database product behind a [`Db`](crate::Db).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+impl Backend {
+    /// Begins a transaction that will write. SQLite takes its one write lock here, where waiting for it is bounded
+    /// by the busy timeout, and not in the middle, where it would be a deadlock.
+    pub fn begin(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN",
+        }
+    }
+
+    /// What each new connection is told.
+    pub(crate) fn session(self, statement_timeout_ms: u128) -> Vec<String> {
+        match self {
+            Self::Sqlite => vec![
+                // Readers and the writer do not wait for each other.
+                "PRAGMA journal_mode = WAL".to_owned(),
+                // A commit that was answered survives a power cut.
+                "PRAGMA synchronous = FULL".to_owned(),
+                "PRAGMA foreign_keys = ON".to_owned(),
+                format!("PRAGMA busy_timeout = {statement_timeout_ms}"),
+                // KiB, negative as the pragma wants it: the working set is small, six processes share a laptop.
+                "PRAGMA cache_size = -1024".to_owned(),
+            ],
+            Self::Postgres => vec![format!("SET statement_timeout = {statement_timeout_ms}")],
+        }
+    }
+
+    /// SQLite has one writer at a time; a second writing connection would only wait.
+    pub(crate) fn has_one_writer(self) -> bool {
+        self == Self::Sqlite
+    }
+
+    /// Whether the database's error code tells of a state that passes: away, full, overloaded, a lost race for a lock.
+    ///
+    /// Codes: <https://www.sqlite.org/rescode.html>, <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+    pub(crate) fn is_transient(self, code: &str) -> bool {
+        match self {
+            // The low byte is the primary code: BUSY, LOCKED, NOMEM, IOERR, FULL, CANTOPEN.
+            Self::Sqlite => code
+                .parse::<u32>()
+                .is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 7 | 10 | 13 | 14)),
+            // Connection exceptions, transaction rollback, insufficient resources, operator intervention, system error.
+            Self::Postgres => ["08", "40", "53", "57", "58"]
+                .iter()
+                .any(|class| code.starts_with(class)),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Opening, migrating, beginning.
+
+use std::sync::{Arc, Once};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::migrate::Migrator;
+use sqlx::{AnyPool, ConnectOptions, Executor};
+use tokio::sync::Notify;
+
+use crate::backend::Backend;
+use crate::conn::{Conn, Tx};
+use crate::error::Error;
+use crate::url::DatabaseUrl;
+
+/// How much longer than the server we wait for a statement: its own verdict is worth more than a lost connection.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// Limits of a database's connections.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Connections at most: of all kinds on PostgreSQL, for reading on SQLite.
+    pub max_connections: u32,
+    /// Longest wait for a free connection.
+    pub acquire_timeout: Duration,
+    /// Longest run of one statement, waiting for locks included.
+    pub statement_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_connections: 8,
+            acquire_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// The migrations of one package, for both products. Made by [`migrations!`](crate::migrations).
+#[derive(Debug)]
+pub struct Migrations {
+    pub sqlite: Migrator,
+    pub postgres: Migrator,
+}
+
+/// A database; clones share its connections.
+#[derive(Clone, Debug)]
+pub struct Db {
+    backend: Backend,
+    writers: AnyPool,
+    readers: AnyPool,
+    patience: Duration,
+    announced: Arc<Notify>,
+}
+
+impl Db {
+    /// Opens the database and makes sure that it answers.
+    ///
+    /// # Errors
+    ///
+    /// When it does not, or the URL's options are wrong.
+    pub async fn open(url: &DatabaseUrl, settings: Settings) -> Result<Self, Error> {
+        let backend = url.backend();
+        let readers = connect(url, settings, settings.max_connections).await?;
+        let writers = if backend.has_one_writer() {
+            connect(url, settings, 1).await?
+        } else {
+            readers.clone()
+        };
+        Ok(Self {
+            backend,
+            writers,
+            readers,
+            patience: settings.statement_timeout + GRACE,
+            announced: Arc::default(),
+        })
+    }
+
+    /// Brings the schema to this version: the migrations of all `packages`, in the order of their numbers.
+    ///
+    /// # Errors
+    ///
+    /// When one fails, or the schema is newer than this program.
+    pub async fn migrate(&self, packages: &[&Migrations]) -> Result<(), Error> {
+        let migrations = packages
+            .iter()
+            .map(|package| match self.backend {
+                Backend::Sqlite => &package.sqlite,
+                Backend::Postgres => &package.postgres,
+            })
+            .flat_map(|migrator| migrator.iter().cloned())
+            .collect();
+        Migrator::with_migrations(migrations)
+            .run(&self.writers)
+            .await
+            .map_err(Error::Migration)
+    }
+
+    /// Begins a transaction that will write.
+    ///
+    /// # Errors
+    ///
+    /// When no connection is free in time, or the database is away.
+    pub async fn begin(&self) -> Result<Tx, Error> {
+        let conn = self.acquire(&self.writers).await?;
+        Tx::begin(conn, Timestamp::now(), self.announced.clone()).await
+    }
+
+    /// A connection for statements that only read, each by itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`begin`](Self::begin).
+    pub async fn read(&self) -> Result<Conn, Error> {
+        self.acquire(&self.readers).await
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    ///
+    /// When it gives none.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.read().await?.execute(crate::query("SELECT 1")).await?;
+        Ok(())
+    }
+
+    /// Wakes its waiter after each commit that was [announced](Tx::announce_commit).
+    pub fn announced(&self) -> Arc<Notify> {
+        self.announced.clone()
+    }
+
+    async fn acquire(&self, pool: &AnyPool) -> Result<Conn, Error> {
+        let connection = pool
+            .acquire()
+            .await
+            .map_err(|error| Error::classify(self.backend, error))?;
+        Ok(Conn::new(connection, self.backend, self.patience))
+    }
+}
+
+async fn connect(url: &DatabaseUrl, settings: Settings, max: u32) -> Result<AnyPool, Error> {
+    static DRIVERS: Once = Once::new();
+    DRIVERS.call_once(sqlx::any::install_default_drivers);
+
+    let backend = url.backend();
+    let fail = |error| Error::classify(backend, error);
+    let options: AnyConnectOptions = url.as_str().parse().map_err(fail)?;
+    let session = backend.session(settings.statement_timeout.as_millis());
+    AnyPoolOptions::new()
+        .max_connections(max)
+        .acquire_timeout(settings.acquire_timeout)
+        .test_before_acquire(backend == Backend::Postgres)
+        .after_connect(move |connection, _| {
+            let session = session.clone();
+            Box::pin(async move {
+                for statement in session {
+                    connection.execute(sqlx::AssertSqlSafe(statement)).await?;
+                }
+                Ok(())
+            })
+        })
+        .connect_with(options.disable_statement_logging())
+        .await
+        .map_err(fail)
+}

@@ -1,0 +1,105 @@
+//! Requests to a router, without a socket.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use http::header::{CONTENT_TYPE, HeaderName};
+use http::{HeaderMap, Method, Request, StatusCode};
+use serde_json::Value;
+use tower::ServiceExt;
+
+const BODY_LIMIT: usize = 16 * 1024 * 1024;
+
+/// A client of one router.
+#[derive(Clone, Debug)]
+pub struct Client(pub Router);
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    /// `Null` when the answer has no JSON body.
+    pub body: Value,
+}
+
+impl Answer {
+    /// A header's text; empty when it is absent.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The last part of the problem's `type`, after checking that it is a whole problem.
+    pub fn problem(&self) -> &str {
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        assert_eq!(self.body["status"], self.status.as_u16());
+        for field in ["title", "detail", "instance", "traceId"] {
+            assert!(self.body[field].is_string(), "{field} in {}", self.body);
+        }
+        self.body["type"]
+            .as_str()
+            .unwrap()
+            .trim_start_matches("/problems/")
+    }
+
+    /// The pointers of the problem's errors.
+    pub fn pointers(&self) -> Vec<&str> {
+        let errors = self.body["errors"].as_array().map_or(&[][..], Vec::as_slice);
+        errors
+            .iter()
+            .map(|error| error["pointer"].as_str().unwrap())
+            .collect()
+    }
+}
+
+impl Client {
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(request(Method::GET, path).body(Body::empty()).unwrap())
+            .await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(request(Method::DELETE, path).body(Body::empty()).unwrap())
+            .await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.json(Method::POST, path, body).await
+    }
+
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.json(Method::PATCH, path, body).await
+    }
+
+    /// A GET with headers of its own.
+    pub async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = request(Method::GET, path);
+        for (name, value) in headers {
+            request = request.header(HeaderName::from_bytes(name.as_bytes()).unwrap(), *value);
+        }
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    async fn json(&self, method: Method, path: &str, body: Value) -> Answer {
+        let request = request(method, path).header(CONTENT_TYPE, "application/json");
+        self.send(request.body(Body::from(body.to_string())).unwrap())
+            .await
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.0.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, BODY_LIMIT).await.unwrap();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+        }
+    }
+}
+
+fn request(method: Method, path: &str) -> http::request::Builder {
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", "cinema")
+}

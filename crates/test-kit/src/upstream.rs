@@ -1,0 +1,102 @@
+//! Another service that answers, hangs, breaks off, or is not there.
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::to_bytes;
+use axum::extract::Request;
+use axum::response::IntoResponse;
+use http::StatusCode;
+use serde_json::Value;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// A service on a port of its own; it ends with the test.
+#[derive(Debug)]
+pub struct FakeUpstream {
+    pub url: String,
+    requests: Arc<Mutex<Vec<Value>>>,
+    server: Option<JoinHandle<()>>,
+}
+
+impl FakeUpstream {
+    /// Answers every request with `status` and `body`.
+    pub async fn answers(status: u16, body: Value) -> Self {
+        let (listener, url) = listen().await;
+        let requests: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let seen = requests.clone();
+        let app = Router::new().fallback(move |request: Request| async move {
+            let bytes = to_bytes(request.into_body(), 1024 * 1024).await.unwrap();
+            seen.lock()
+                .unwrap()
+                .push(serde_json::from_slice(&bytes).unwrap_or(Value::Null));
+            (StatusCode::from_u16(status).unwrap(), axum::Json(body)).into_response()
+        });
+        let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Self {
+            url,
+            requests,
+            server: Some(server),
+        }
+    }
+
+    /// Takes a request and never answers.
+    pub async fn hangs() -> Self {
+        Self::raw(true).await
+    }
+
+    /// Takes a request and closes the connection.
+    pub async fn breaks_off() -> Self {
+        Self::raw(false).await
+    }
+
+    /// Nobody listens.
+    pub async fn refuses() -> Self {
+        let (listener, url) = listen().await;
+        drop(listener);
+        Self {
+            url,
+            requests: Arc::default(),
+            server: None,
+        }
+    }
+
+    async fn raw(keep_open: bool) -> Self {
+        let (listener, url) = listen().await;
+        let server = tokio::spawn(async move {
+            let mut held = Vec::new();
+            while let Ok((mut connection, _)) = listener.accept().await {
+                let mut buffer = [0; 4096];
+                let _ = connection.read(&mut buffer).await;
+                if keep_open {
+                    held.push(connection);
+                }
+            }
+        });
+        Self {
+            url,
+            requests: Arc::default(),
+            server: Some(server),
+        }
+    }
+
+    /// The bodies it was sent, in order.
+    pub fn requests(&self) -> Vec<Value> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+impl Drop for FakeUpstream {
+    fn drop(&mut self) {
+        if let Some(server) = &self.server {
+            server.abort();
+        }
+    }
+}
+
+async fn listen() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    (listener, url)
+}

@@ -1,0 +1,216 @@
+//! Where to listen, where the services are, who may call from a browser.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use axum::http::uri::Uri;
+use clap::{Parser, value_parser};
+use http::HeaderValue;
+use service_kit::config::Server;
+
+/// The one address of the movie-booking fleet.
+///
+/// The forwarding library reports every failure at error level without the request's ids. The request log tells the
+/// same with them, so the library's lines are off unless asked for.
+#[derive(Parser, Clone, Debug)]
+#[command(name = "gateway", version = service_kit::VERSION, about, long_about = None)]
+#[command(mut_arg("log_filter", |filter| filter.default_value("info,axum_reverse_proxy=off")))]
+pub struct Config {
+    #[command(flatten)]
+    pub server: Server,
+
+    /// Port to listen on.
+    #[arg(long, env = "PORT", default_value_t = 8088)]
+    pub port: u16,
+
+    /// Where book is: scheme, host and port.
+    #[arg(long, env = "BOOK_URL", default_value = "http://127.0.0.1:8081")]
+    pub book_url: UpstreamUrl,
+
+    /// Where payment is: scheme, host and port.
+    #[arg(long, env = "PAYMENT_URL", default_value = "http://127.0.0.1:8082")]
+    pub payment_url: UpstreamUrl,
+
+    /// Where mypage is: scheme, host and port.
+    #[arg(long, env = "MYPAGE_URL", default_value = "http://127.0.0.1:8083")]
+    pub mypage_url: UpstreamUrl,
+
+    /// Where ticket is: scheme, host and port.
+    #[arg(long, env = "TICKET_URL", default_value = "http://127.0.0.1:8084")]
+    pub ticket_url: UpstreamUrl,
+
+    /// Where point is: scheme, host and port.
+    #[arg(long, env = "POINT_URL", default_value = "http://127.0.0.1:8085")]
+    pub point_url: UpstreamUrl,
+
+    /// Longest wait for the head of a service's answer, in milliseconds. Its body may take as long as it wants.
+    #[arg(long, env = "UPSTREAM_TIMEOUT_MS", default_value_t = 10_000, value_parser = value_parser!(u64).range(1..))]
+    pub upstream_timeout_ms: u64,
+
+    /// Origins whose pages may call with credentials, as a comma list; none: every origin may, without credentials.
+    #[arg(
+        long,
+        env = "CORS_ALLOWED_ORIGINS",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub cors_allowed_origins: Origins,
+}
+
+impl Config {
+    pub fn upstream_timeout(&self) -> Duration {
+        Duration::from_millis(self.upstream_timeout_ms)
+    }
+}
+
+/// `http://host[:port]`, without a slash at its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamUrl(String);
+
+#[derive(Debug, thiserror::Error)]
+#[error("must be http://host:port, with nothing behind it")]
+pub struct NotAnUpstreamUrl;
+
+impl FromStr for UpstreamUrl {
+    type Err = NotAnUpstreamUrl;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let uri: Uri = text.parse().map_err(|_| NotAnUpstreamUrl)?;
+        let is_bare = uri.path() == "/" && uri.query().is_none() && !text.contains('#');
+        match (uri.scheme_str(), host_and_port(&uri)) {
+            (Some("http"), Some(authority)) if is_bare => Ok(Self(format!("http://{authority}"))),
+            _ => Err(NotAnUpstreamUrl),
+        }
+    }
+}
+
+impl UpstreamUrl {
+    /// `path` over there.
+    pub fn at(&self, path: &'static str) -> Uri {
+        format!("{self}{path}")
+            .parse()
+            .expect("a checked host and a literal path make a URL")
+    }
+}
+
+impl fmt::Display for UpstreamUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Origins (RFC 6454) as browsers send them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origins(pub Vec<HeaderValue>);
+
+#[derive(Debug, thiserror::Error)]
+#[error("'{0}' is no origin: it must be http://host[:port] or https://host[:port]")]
+pub struct NotAnOrigin(String);
+
+impl FromStr for Origins {
+    type Err = NotAnOrigin;
+
+    fn from_str(list: &str) -> Result<Self, Self::Err> {
+        if list.trim().is_empty() {
+            return Ok(Self::default());
+        }
+        list.split(',')
+            .map(|item| origin(item.trim()).ok_or_else(|| NotAnOrigin(item.trim().to_owned())))
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
+
+/// A browser compares origins letter by letter, so what it would never send is refused rather than mended.
+fn origin(text: &str) -> Option<HeaderValue> {
+    let uri: Uri = text.parse().ok()?;
+    let scheme = uri
+        .scheme_str()
+        .filter(|scheme| matches!(*scheme, "http" | "https"))?;
+    let authority = host_and_port(&uri)?;
+    (text == format!("{scheme}://{authority}").to_ascii_lowercase())
+        .then(|| HeaderValue::from_str(text).ok())
+        .flatten()
+}
+
+/// The authority, if it is a host and perhaps a port, and no user.
+fn host_and_port(uri: &Uri) -> Option<&str> {
+    let authority = uri.authority()?;
+    let is_host_alone = authority.as_str() == authority.host();
+    let is_plain = is_host_alone || authority.port_u16().is_some();
+    (is_plain && !authority.host().is_empty() && !authority.as_str().contains('@'))
+        .then(|| authority.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn upstream(text: &str) -> Option<String> {
+        text.parse::<UpstreamUrl>().ok().map(|url| url.to_string())
+    }
+
+    fn origins(list: &str) -> Option<Vec<HeaderValue>> {
+        list.parse::<Origins>().ok().map(|origins| origins.0)
+    }
+
+    #[test]
+    fn an_upstream_is_a_host_and_a_port() {
+        for (text, url) in [
+            ("http://book:8080", "http://book:8080"),
+            ("http://book", "http://book"),
+            ("http://127.0.0.1:8081/", "http://127.0.0.1:8081"),
+            ("http://[::1]:8081", "http://[::1]:8081"),
+        ] {
+            assert_eq!(upstream(text).as_deref(), Some(url), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_the_gateway_could_not_call_is_no_upstream() {
+        for text in [
+            "",
+            "book:8080",
+            "book",
+            "/books",
+            "https://book:8080",
+            "http://",
+            "http://book:",
+            "http://book:99999",
+            "http://book:8080/base",
+            "http://book:8080?q=1",
+            "http://book:8080/#top",
+            "http://user@book:8080",
+            "http://book:8080,http://book:8081",
+        ] {
+            assert_eq!(upstream(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn origins_are_a_comma_list_and_an_empty_one_is_none() {
+        assert_eq!(origins(""), Some(vec![]));
+        assert_eq!(
+            origins("http://localhost:3000, https://cinema.example"),
+            Some(vec![
+                HeaderValue::from_static("http://localhost:3000"),
+                HeaderValue::from_static("https://cinema.example"),
+            ])
+        );
+    }
+
+    #[test]
+    fn what_no_browser_sends_is_no_origin() {
+        for list in [
+            "*",
+            "cinema.example",
+            "https://cinema.example/",
+            "https://Cinema.example",
+            "ftp://cinema.example",
+            "https://cinema.example,",
+        ] {
+            assert_eq!(origins(list), None, "{list}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Swagger UI over the services' own descriptions, and the gateway's.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::{StatusCode, Uri};
+use service_kit::problem::Problem;
+use utoipa::OpenApi as _;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::{Config, SwaggerUi, Url};
+
+use crate::proxy::{self, Upstream};
+use crate::routes::TABLE;
+use crate::status;
+
+/// Where every process of the fleet describes itself.
+const OWN_DOCUMENT: &str = "/api-docs/openapi.json";
+
+#[derive(utoipa::OpenApi)]
+#[openapi(info(
+    title = "gateway",
+    description = "The fleet's front door. The services' own routes are described by the services: see `/docs`."
+))]
+struct Description;
+
+/// The routes that the description is about, and the description.
+pub fn described() -> (Router<Arc<[Arc<Upstream>]>>, OpenApi) {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(home))
+        .routes(routes!(status::status))
+        .split_for_parts()
+}
+
+/// `/docs` and the gateway's own description.
+pub fn router(description: OpenApi) -> Router {
+    let documents = TABLE.iter().map(|entry| Url::new(entry.name, entry.document));
+    // A validator on the internet is none of this fleet's business.
+    let config = Config::new(documents).validator_url("none");
+    Router::from(SwaggerUi::new("/docs").config(config))
+        .layer(from_fn(missing_asset))
+        .route(OWN_DOCUMENT, get(|| async { Json(description) }))
+}
+
+/// A service's description, as the service gives it.
+pub async fn document(upstream: State<Arc<Upstream>>, mut request: Request) -> Response {
+    *request.uri_mut() = Uri::from_static(OWN_DOCUMENT);
+    proxy::forward(upstream, request).await
+}
+
+/// The entry page.
+#[utoipa::path(get, path = "/", responses((status = SEE_OTHER, description = "The documentation is at `/docs`.")))]
+async fn home() -> Redirect {
+    Redirect::to("/docs")
+}
+
+/// Swagger UI answers an unknown asset with an empty 404.
+async fn missing_asset(request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    let response = next.run(request).await;
+    if response.status() == StatusCode::NOT_FOUND {
+        let detail = format!("Nothing is served at {path}.");
+        return Problem::new(StatusCode::NOT_FOUND, "not-found", detail).into_response();
+    }
+    response
+}

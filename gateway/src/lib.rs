@@ -1,0 +1,63 @@
+//! The fleet's front door: one address for the five services, their documentation and their state.
+//!
+//! # Layout
+//!
+//! In the order a request meets them:
+//!
+//! - [`config`]: where to listen, where the services are, who may call from a browser.
+//! - [`routes`]: which path goes where; everything the gateway serves, put together.
+//! - [`cors`]: what a browser may do here from a page of another origin.
+//! - [`body`]: a request's body, whole and within the limit before anything is sent on.
+//! - [`proxy`]: the forwarding, and what the client is told when it fails.
+//! - [`docs`]: Swagger UI over the services' own descriptions, and the gateway's.
+//! - [`status`]: whether each service is ready.
+
+pub mod body;
+pub mod config;
+pub mod cors;
+pub mod docs;
+pub mod proxy;
+pub mod routes;
+pub mod status;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use service_kit::health::Health;
+use service_kit::process::{self, StartError};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use crate::config::Config;
+use crate::proxy::Upstream;
+
+/// From the command line to the exit code.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // Configuration, telemetry and signals come first, the same way in every process.
+    process::run(args, |config: &Config| &config.server, run)
+}
+
+async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
+    // Take the port: another gateway on it is the one thing that can fail here.
+    let listener = process::bind(config.server.address(config.port)).await?;
+    tracing::info!("gateway listens on {}", config.server.address(config.port));
+
+    // Serve until asked to stop. The gateway needs no service to be ready: each answer tells of its own.
+    serve(listener, &config, stop).await;
+    Ok(())
+}
+
+/// Serves on `listener` until `stop`, then lets running requests finish and ends event streams.
+pub async fn serve(listener: TcpListener, config: &Config, stop: CancellationToken) {
+    let health = Health::always();
+    let client = proxy::client();
+    let upstreams: Vec<Arc<Upstream>> = routes::TABLE
+        .iter()
+        .map(|entry| Upstream::new(entry.name, (entry.url)(config), &client, config, stop.clone()))
+        .map(Arc::new)
+        .collect();
+    let cors = cors::layer(&config.cors_allowed_origins);
+    let router = routes::router(&upstreams, cors, health.clone());
+    process::serve(listener, router, health, &config.server, stop).await;
+}

@@ -1,0 +1,96 @@
+//! Which path goes where; everything the gateway serves, put together.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::routing::{any, get};
+use service_kit::health::{self, Health};
+use service_kit::{api, request_log};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::CorsLayer;
+
+use crate::config::{Config, UpstreamUrl};
+use crate::docs;
+use crate::proxy::{self, Upstream};
+
+/// A service behind the gateway.
+pub struct Entry {
+    pub name: &'static str,
+    /// First segments of the paths it serves.
+    pub prefixes: &'static [&'static str],
+    /// Where its description is shown.
+    pub document: &'static str,
+    pub url: fn(&Config) -> &UpstreamUrl,
+}
+
+/// Payment's `/cancellations` is missing on purpose: only the fleet itself may refund.
+pub const TABLE: [Entry; 5] = [
+    Entry {
+        name: "book",
+        prefixes: &["/books", "/screenings"],
+        document: "/api-docs/book/openapi.json",
+        url: |config| &config.book_url,
+    },
+    Entry {
+        name: "payment",
+        prefixes: &["/payments"],
+        document: "/api-docs/payment/openapi.json",
+        url: |config| &config.payment_url,
+    },
+    Entry {
+        name: "mypage",
+        prefixes: &["/mypages"],
+        document: "/api-docs/mypage/openapi.json",
+        url: |config| &config.mypage_url,
+    },
+    Entry {
+        name: "ticket",
+        prefixes: &["/tickets"],
+        document: "/api-docs/ticket/openapi.json",
+        url: |config| &config.ticket_url,
+    },
+    Entry {
+        name: "point",
+        prefixes: &["/points"],
+        document: "/api-docs/point/openapi.json",
+        url: |config| &config.point_url,
+    },
+];
+
+/// Everything the gateway serves. `upstreams` are in the order of [`TABLE`].
+///
+/// The layers are those of `service_kit::api::wrap` without its content negotiation and its body limit: what a
+/// service answered stays as it is, and [`crate::body`] has the limit.
+pub fn router(upstreams: &[Arc<Upstream>], cors: CorsLayer, health: Health) -> Router {
+    let (own, description) = docs::described();
+    let own = own.with_state(upstreams.into());
+    TABLE
+        .iter()
+        .zip(upstreams)
+        .fold(own, |router, (entry, upstream)| {
+            router.merge(service(entry, upstream.clone()))
+        })
+        .merge(docs::router(description))
+        .merge(health::router(health))
+        .fallback(api::unknown_path)
+        .method_not_allowed_fallback(api::wrong_method)
+        .layer(cors)
+        .layer(CatchPanicLayer::custom(api::panicked))
+        .layer(from_fn(request_log::layer))
+}
+
+/// One service's paths: each prefix as a whole segment, with or without more behind it.
+fn service(entry: &Entry, upstream: Arc<Upstream>) -> Router {
+    entry
+        .prefixes
+        .iter()
+        .fold(Router::new(), |router, prefix| {
+            router
+                .route(prefix, any(proxy::forward))
+                .route(&format!("{prefix}/"), any(proxy::forward))
+                .route(&format!("{prefix}/{{*rest}}"), any(proxy::forward))
+        })
+        .route(entry.document, get(docs::document))
+        .with_state(upstream)
+}

@@ -1,0 +1,133 @@
+//! What travels with a request and an answer, and what does not.
+
+use serde_json::{Value, json as value};
+
+use crate::app::{Gateway, json};
+use crate::upstreams::{Echo, saying};
+
+async fn start() -> (Gateway, Echo) {
+    let book = Echo::start("book").await;
+    let gateway = Gateway::start([("--book-url", &book.url)]).await;
+    (gateway, book)
+}
+
+/// What the upstream saw of a request that was sent as it stands.
+async fn seen(gateway: &Gateway, request: &str) -> Value {
+    let answer = gateway.exchange(request).await;
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    serde_json::from_str(body).unwrap()
+}
+
+#[tokio::test]
+async fn a_requests_hop_by_hop_headers_stay_here() {
+    let (gateway, _book) = start().await;
+    let seen = seen(
+        &gateway,
+        "GET /books HTTP/1.1\r\nhost: cinema\r\nconnection: close, x-nominated\r\nx-nominated: 1\r\n\
+         keep-alive: timeout=5\r\nte: gzip\r\nproxy-connection: close\r\nupgrade: h2c\r\n\
+         accept: text/plain\r\nx-kept: one\r\nx-kept: two\r\n\r\n",
+    )
+    .await;
+    for name in [
+        "connection",
+        "x-nominated",
+        "keep-alive",
+        "te",
+        "proxy-connection",
+        "upgrade",
+    ] {
+        assert_eq!(seen["headers"][name], Value::Null, "{name}");
+    }
+    assert_eq!(seen["headers"]["accept"], value!(["text/plain"]));
+    assert_eq!(seen["headers"]["x-kept"], value!(["one", "two"]));
+}
+
+#[tokio::test]
+async fn an_answers_hop_by_hop_headers_stay_here() {
+    let book = saying(
+        "HTTP/1.1 200 OK\r\nconnection: close, x-nominated\r\nx-nominated: 1\r\nkeep-alive: timeout=5\r\n\
+         proxy-connection: close\r\nupgrade: h2c\r\nx-kept: one\r\nx-kept: two\r\ncontent-length: 2\r\n\r\nok",
+    )
+    .await;
+    let gateway = Gateway::start([("--book-url", &book)]).await;
+    let response = gateway.get("/books").send().await.unwrap();
+    for name in [
+        "connection",
+        "x-nominated",
+        "keep-alive",
+        "proxy-connection",
+        "upgrade",
+    ] {
+        assert!(!response.headers().contains_key(name), "{name}");
+    }
+    assert_eq!(response.headers().get_all("x-kept").iter().count(), 2);
+    assert_eq!(response.text().await.unwrap(), "ok");
+}
+
+#[tokio::test]
+async fn the_service_learns_who_asked_and_how() {
+    let (gateway, book) = start().await;
+    let seen = seen(
+        &gateway,
+        "GET /books HTTP/1.1\r\nhost: cinema.example:8088\r\nconnection: close\r\n\r\n",
+    )
+    .await;
+    let headers = &seen["headers"];
+    assert_eq!(headers["x-forwarded-for"], value!(["127.0.0.1"]));
+    assert_eq!(headers["x-forwarded-host"], value!(["cinema.example:8088"]));
+    assert_eq!(headers["x-forwarded-proto"], value!(["http"]));
+    assert_eq!(headers["host"], value!([book.url.strip_prefix("http://")]));
+}
+
+#[tokio::test]
+async fn what_a_proxy_in_front_said_of_the_client_is_kept() {
+    let (gateway, _book) = start().await;
+    let seen = json(
+        gateway
+            .get("/books")
+            .header("x-forwarded-for", "203.0.113.7")
+            .header("x-forwarded-host", "cinema.example")
+            .header("x-forwarded-proto", "https"),
+    )
+    .await;
+    let headers = &seen["headers"];
+    assert_eq!(headers["x-forwarded-for"], value!(["203.0.113.7, 127.0.0.1"]));
+    assert_eq!(headers["x-forwarded-host"], value!(["cinema.example"]));
+    assert_eq!(headers["x-forwarded-proto"], value!(["https"]));
+}
+
+#[tokio::test]
+async fn every_request_has_one_id_and_one_trace_all_the_way() {
+    let (gateway, _book) = start().await;
+    let response = gateway.get("/books").send().await.unwrap();
+    let ids: Vec<_> = response
+        .headers()
+        .get_all("x-request-id")
+        .iter()
+        .cloned()
+        .collect();
+    let seen: Value = response.json().await.unwrap();
+    assert_eq!(ids.len(), 1);
+    assert_eq!(
+        seen["headers"]["x-request-id"],
+        value!([ids[0].to_str().unwrap()])
+    );
+    assert_eq!(seen["headers"]["traceparent"][0].as_str().unwrap().len(), 55);
+}
+
+#[tokio::test]
+async fn a_clients_own_id_and_trace_are_continued() {
+    let (gateway, _book) = start().await;
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736";
+    let request = gateway
+        .get("/books")
+        .header("x-request-id", "from-the-client")
+        .header("traceparent", format!("{trace}-00f067aa0ba902b7-01"));
+    let response = request.send().await.unwrap();
+    assert_eq!(response.headers()["x-request-id"], "from-the-client");
+    let seen: Value = response.json().await.unwrap();
+    assert_eq!(seen["headers"]["x-request-id"], value!(["from-the-client"]));
+    let forwarded = seen["headers"]["traceparent"][0].as_str().unwrap();
+    assert!(forwarded.starts_with(trace), "{forwarded}");
+    assert!(!forwarded.contains("00f067aa0ba902b7"), "{forwarded}");
+}

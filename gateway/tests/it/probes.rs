@@ -1,0 +1,68 @@
+//! What probes, scrapers and the curious ask.
+
+use reqwest::StatusCode;
+use serde_json::json as value;
+
+use crate::app::{Gateway, json};
+use crate::upstreams::{Echo, answering, nobody, silent};
+
+#[tokio::test]
+async fn the_gateway_is_ready_whatever_the_services_do() {
+    let gateway = Gateway::start([]).await;
+    for path in ["/livez", "/readyz", "/actuator/health"] {
+        let response = gateway.get(path).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        let body: serde_json::Value = response.json().await.unwrap();
+        assert_eq!(body["status"], "UP", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_route_and_not_by_path() {
+    let book = Echo::start("book").await;
+    let gateway = Gateway::start([("--book-url", &book.url)]).await;
+    // The first scrape starts the recorder, where no process did.
+    gateway.get("/metrics").send().await.unwrap();
+    gateway.get("/books/4711").send().await.unwrap();
+    let metrics = gateway
+        .get("/metrics")
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    assert!(metrics.contains(r#"route="/books/{*rest}""#), "{metrics}");
+    assert!(!metrics.contains("4711"), "{metrics}");
+}
+
+#[tokio::test]
+async fn the_status_tells_of_each_service_what_it_says_itself_or_why_it_says_nothing() {
+    let book = answering(StatusCode::OK, value!({"status": "UP", "version": "1.2.3"})).await;
+    let reason = value!({"status": "DOWN", "version": "1.2.3", "reason": "draining"});
+    let payment = answering(StatusCode::SERVICE_UNAVAILABLE, reason).await;
+    let mypage = nobody().await;
+    let ticket = answering(StatusCode::OK, value!("somebody else")).await;
+    let point = silent().await;
+    let gateway = Gateway::start([
+        ("--book-url", &book),
+        ("--payment-url", &payment),
+        ("--mypage-url", &mypage),
+        ("--ticket-url", &ticket),
+        ("--point-url", &point),
+    ])
+    .await;
+    let mut status = json(gateway.get("/status")).await;
+    let refused = status["upstreams"][2]["reason"].take();
+    assert!(refused.as_str().unwrap().contains("refused"), "{refused}");
+    assert_eq!(
+        status,
+        value!({"upstreams": [
+            {"name": "book", "url": book, "status": "UP", "version": "1.2.3"},
+            {"name": "payment", "url": payment, "status": "DOWN", "version": "1.2.3", "reason": "draining"},
+            {"name": "mypage", "url": mypage, "status": "DOWN", "reason": null},
+            {"name": "ticket", "url": ticket, "status": "DOWN", "reason": "answered 200 at /readyz, not its readiness"},
+            {"name": "point", "url": point, "status": "DOWN", "reason": "no answer in 1 s"},
+        ]})
+    );
+}

@@ -1,0 +1,157 @@
+//! Services as tests need them: one that tells what it was sent, and some that misbehave.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::body::Bytes;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, RequestExt, Router};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A service that answers with what it was sent.
+pub struct Echo {
+    pub url: String,
+    requests: Arc<AtomicUsize>,
+}
+
+#[derive(Clone)]
+struct EchoState {
+    name: &'static str,
+    requests: Arc<AtomicUsize>,
+}
+
+impl Echo {
+    pub async fn start(name: &'static str) -> Self {
+        Self::start_on(listener().await, name)
+    }
+
+    pub fn start_on(listener: TcpListener, name: &'static str) -> Self {
+        let requests = Arc::new(AtomicUsize::new(0));
+        let state = EchoState {
+            name,
+            requests: requests.clone(),
+        };
+        Self {
+            url: serve(listener, Router::new().fallback(echo).with_state(state)),
+            requests,
+        }
+    }
+
+    /// How many requests came here.
+    pub fn requests(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
+    }
+}
+
+async fn echo(State(state): State<EchoState>, request: Request) -> Response {
+    state.requests.fetch_add(1, Ordering::SeqCst);
+    let method = request.method().to_string();
+    let target = request.uri().to_string();
+    let headers = listed(request.headers());
+    let body: Bytes = request.extract().await.unwrap();
+    let seen = json!({
+        "upstream": state.name,
+        "method": method,
+        "target": target,
+        "headers": headers,
+        "body": String::from_utf8_lossy(&body[..body.len().min(100)]),
+        "length": body.len(),
+    });
+    ([("x-request-id", "the-upstreams-own")], Json(seen)).into_response()
+}
+
+/// Every header's values, as one list each.
+fn listed(headers: &HeaderMap) -> Value {
+    let values = |name| -> Vec<&str> {
+        headers
+            .get_all(name)
+            .iter()
+            .map(|value| value.to_str().unwrap())
+            .collect()
+    };
+    headers
+        .keys()
+        .map(|name| (name.to_string(), json!(values(name))))
+        .collect()
+}
+
+/// Serves `router` until the test ends, and tells its URL.
+pub fn serve(listener: TcpListener, router: Router) -> String {
+    let url = url(&listener);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+/// A service whose every answer is `status` with `body`.
+pub async fn answering(status: StatusCode, body: Value) -> String {
+    let answer = move || async move { (status, [("retry-after", "7")], Json(body)) };
+    serve(listener().await, Router::new().fallback(answer))
+}
+
+/// A port where nobody listens.
+pub async fn nobody() -> String {
+    url(&listener().await)
+}
+
+/// A service that reads a request and then answers `bytes`, whatever that is, and closes.
+pub async fn saying(bytes: &'static str) -> String {
+    scripted(move |mut connection| async move {
+        read_head(&mut connection).await;
+        connection.write_all(bytes.as_bytes()).await.unwrap();
+    })
+    .await
+}
+
+/// A service that reads a request and resets the connection.
+pub async fn resetting() -> String {
+    scripted(|mut connection| async move {
+        read_head(&mut connection).await;
+        connection.set_zero_linger().unwrap();
+    })
+    .await
+}
+
+/// A service that reads a request and never answers.
+pub async fn silent() -> String {
+    scripted(|mut connection| async move {
+        read_head(&mut connection).await;
+        std::future::pending::<()>().await;
+    })
+    .await
+}
+
+async fn scripted<F>(script: impl Fn(TcpStream) -> F + Send + 'static) -> String
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = listener().await;
+    let url = url(&listener);
+    tokio::spawn(async move {
+        loop {
+            let (connection, _) = listener.accept().await.unwrap();
+            tokio::spawn(script(connection));
+        }
+    });
+    url
+}
+
+/// Reads until the empty line after a request's headers.
+pub async fn read_head(connection: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(connection.read_u8().await.unwrap());
+    }
+    String::from_utf8(head).unwrap()
+}
+
+pub async fn listener() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").await.unwrap()
+}
+
+pub fn url(listener: &TcpListener) -> String {
+    format!("http://{}", listener.local_addr().unwrap())
+}

@@ -1,0 +1,43 @@
+# The commands of every day. `just` alone lists them; flags go on to the command: `just up --port-base 9080`.
+
+[private]
+default:
+    @just --list
+
+# the whole fleet on this machine, data in ./data
+up *flags:
+    cargo run --release -- {{ flags }}
+
+# walk the scenario against the fleet that is up
+demo *flags:
+    cargo run --release -- demo {{ flags }}
+
+# book from many clients at once, and check what came of it
+load *flags:
+    cargo run --release -- load {{ flags }}
+
+# all tests; a name picks some
+test *filter:
+    cargo test --workspace {{ filter }}
+
+# formatting and clippy, as the gate has them
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# what each room may not name
+rooms:
+    .ci/rooms --self-test
+    .ci/rooms
+
+# licences, sources, one copy of each framework
+deny:
+    .ci/deny
+
+# write the OpenAPI snapshots anew; review the difference
+openapi:
+    UPDATE_SNAPSHOTS=1 cargo test --workspace openapi
+
+# everything, as CI runs it
+gate:
+    .ci/run

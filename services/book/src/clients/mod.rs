@@ -1,0 +1,5 @@
+//! Other services.
+
+mod payments;
+
+pub use payments::{PaymentAnswer, Payments};

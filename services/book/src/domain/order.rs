@@ -1,0 +1,231 @@
+//! What a customer asks for, once it is known to make sense.
+
+use std::fmt;
+
+use events::CustomerId;
+
+/// Places one booking may have.
+const QTY: std::ops::RangeInclusive<i64> = 1..=20;
+/// Longest movie name, in characters.
+const MOVIE_NAME_MAX: usize = 200;
+/// Longest name of one seat, in characters.
+const SEAT_MAX: usize = 10;
+
+/// A wish that can be booked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    pub movie_name: Option<String>,
+    pub seats: Option<Seats>,
+    pub qty: Quantity,
+    pub total_price: Option<Price>,
+    pub customer_id: Option<CustomerId>,
+}
+
+/// One field that does not make sense, as the client spells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid {
+    pub field: &'static str,
+    pub detail: String,
+}
+
+impl Order {
+    /// Checks every field; finds all that is wrong at once.
+    ///
+    /// # Errors
+    ///
+    /// The wrong fields.
+    pub fn parse(
+        movie_name: Option<String>,
+        seat: Option<String>,
+        qty: Option<i64>,
+        total_price: Option<i64>,
+        customer_id: Option<CustomerId>,
+    ) -> Result<Self, Vec<Invalid>> {
+        let mut invalid = Vec::new();
+        let mut check = |field, result: Result<(), String>| {
+            if let Err(detail) = result {
+                invalid.push(Invalid { field, detail });
+            }
+        };
+        let seats = seat.map(|list| Seats::parse(&list)).transpose();
+        let quantity = match (qty, seats.as_ref()) {
+            (Some(qty), Ok(Some(seats))) if qty != seats.count() => Err(format!(
+                "must be the number of seats, {}, or be left out",
+                seats.count()
+            )),
+            (None, Ok(Some(seats))) => Quantity::parse(seats.count()),
+            (qty, _) => Quantity::parse(qty.unwrap_or(1)),
+        };
+        let price = total_price.map(Price::parse).transpose();
+        check(
+            "movieName",
+            movie_name.as_deref().map_or(Ok(()), check_movie_name),
+        );
+        check("seat", seats.as_ref().map(|_| ()).map_err(Clone::clone));
+        check("qty", quantity.as_ref().map(|_| ()).map_err(Clone::clone));
+        check("totalPrice", price.as_ref().map(|_| ()).map_err(Clone::clone));
+        match (seats, quantity, price) {
+            (Ok(seats), Ok(qty), Ok(total_price)) if invalid.is_empty() => Ok(Self {
+                movie_name,
+                seats,
+                qty,
+                total_price,
+                customer_id,
+            }),
+            _ => Err(invalid),
+        }
+    }
+}
+
+fn check_movie_name(name: &str) -> Result<(), String> {
+    if name.trim().is_empty() {
+        Err("must not be blank".to_owned())
+    } else if name.chars().count() > MOVIE_NAME_MAX {
+        Err(format!("must have at most {MOVIE_NAME_MAX} characters"))
+    } else {
+        Ok(())
+    }
+}
+
+/// Places: 1 to 20.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quantity(i64);
+
+impl Quantity {
+    /// # Errors
+    ///
+    /// When `qty` is out of range.
+    pub fn parse(qty: i64) -> Result<Self, String> {
+        if QTY.contains(&qty) {
+            Ok(Self(qty))
+        } else {
+            Err(format!("must be from {} to {}", QTY.start(), QTY.end()))
+        }
+    }
+
+    pub fn get(self) -> i64 {
+        self.0
+    }
+}
+
+/// Money, in the smallest unit of the currency; not negative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Price(i64);
+
+impl Price {
+    /// # Errors
+    ///
+    /// When `price` is negative.
+    pub fn parse(price: i64) -> Result<Self, String> {
+        if price >= 0 {
+            Ok(Self(price))
+        } else {
+            Err("must not be negative".to_owned())
+        }
+    }
+
+    pub fn get(self) -> i64 {
+        self.0
+    }
+}
+
+/// Seats by name: the seed's comma list, `1A,2B`. Trimmed, in upper case, each once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seats(Vec<String>);
+
+impl Seats {
+    /// # Errors
+    ///
+    /// When a seat is blank, too long, or named twice, or there are too many.
+    pub fn parse(list: &str) -> Result<Self, String> {
+        let mut seats: Vec<String> = Vec::new();
+        for name in list.split(',') {
+            let seat = name.trim().to_uppercase();
+            if seat.is_empty() {
+                return Err("must be a comma list of seats, such as 1A,2B, without blanks".to_owned());
+            }
+            if seat.chars().count() > SEAT_MAX {
+                return Err(format!("names a seat with more than {SEAT_MAX} characters"));
+            }
+            if seats.contains(&seat) {
+                return Err(format!("names {seat} twice"));
+            }
+            if seats.len() as i64 == *QTY.end() {
+                return Err(format!("names more than {} seats", QTY.end()));
+            }
+            seats.push(seat);
+        }
+        Ok(Self(seats))
+    }
+
+    pub fn count(&self) -> i64 {
+        self.0.len() as i64
+    }
+}
+
+impl fmt::Display for Seats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(","))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn wrong(seat: Option<&str>, qty: Option<i64>, price: Option<i64>) -> Vec<&'static str> {
+        let order = Order::parse(None, seat.map(str::to_owned), qty, price, None);
+        order.map_or_else(|all| all.iter().map(|one| one.field).collect(), |_| Vec::new())
+    }
+
+    proptest! {
+        #[test]
+        fn reading_seats_that_were_written_changes_nothing(list in "[0-9a-zA-Z ,]{0,30}") {
+            if let Ok(seats) = Seats::parse(&list) {
+                prop_assert_eq!(Seats::parse(&seats.to_string()), Ok(seats));
+            }
+        }
+
+        #[test]
+        fn any_quantity_is_either_in_range_or_refused(qty: i64) {
+            prop_assert_eq!(Quantity::parse(qty).is_ok(), (1..=20).contains(&qty));
+        }
+    }
+
+    #[test]
+    fn seats_are_trimmed_and_in_upper_case() {
+        assert_eq!(Seats::parse(" 1a , 2b").unwrap().to_string(), "1A,2B");
+    }
+
+    #[test]
+    fn seats_that_make_no_sense_are_refused() {
+        for list in ["", " ", "1A,", ",1A", "1A,,2B", "1A,1a", "ABCDEFGHIJK"] {
+            assert_eq!(wrong(Some(list), None, None), ["seat"], "{list}");
+        }
+        let many: Vec<String> = (0..21).map(|seat| seat.to_string()).collect();
+        assert_eq!(wrong(Some(&many.join(",")), None, None), ["seat"]);
+    }
+
+    #[test]
+    fn the_quantity_is_the_number_of_seats() {
+        assert_eq!(wrong(Some("1A,2B"), Some(3), None), ["qty"]);
+        let order = Order::parse(None, Some("1A,2B".to_owned()), None, None, None).unwrap();
+        assert_eq!(order.qty.get(), 2);
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_found_at_once() {
+        assert_eq!(
+            wrong(Some("1A,1A"), Some(0), Some(-1)),
+            ["seat", "qty", "totalPrice"]
+        );
+    }
+
+    #[test]
+    fn nothing_but_a_quantity_is_enough() {
+        assert_eq!(wrong(None, Some(3), None), [""; 0]);
+        assert_eq!(wrong(None, None, None), [""; 0]);
+    }
+}

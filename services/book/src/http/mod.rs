@@ -1,0 +1,31 @@
+//! Door 1: customers.
+
+use service_kit::problem;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::AppState;
+
+pub mod books;
+pub mod cancel;
+mod error;
+pub mod messages;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "book",
+        description = "Bookings: from the customer's wish through payment to the ticket, and back when it is canceled."
+    ),
+    components(schemas(problem::Body)),
+    tags((name = "books", description = "Book, look, cancel"))
+)]
+struct Description;
+
+/// The service's routes, with their description.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(books::book, books::list))
+        .routes(routes!(books::show, cancel::delete, cancel::patch))
+}

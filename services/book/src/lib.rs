@@ -1,0 +1,66 @@
+//! Bookings: from the customer's wish through payment to the ticket, and back when it is canceled.
+//!
+//! # Layout
+//!
+//! In the order a booking meets them:
+//!
+//! - [`config`]: what the environment may say.
+//! - [`boot`]: from there to a process that serves, and back to nothing.
+//! - [`http`]: door 1, customers. `POST /books` reads as a whole in [`http::books`].
+//! - [`consumers`]: door 2, events of the other services.
+//! - [`app`]: one file a use case; both doors lead here.
+//! - [`domain`]: what a booking is and which way it may go. No clock, no database, no network.
+//! - [`store`]: bookings in SQL.
+//! - [`clients`]: the payment service.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use axum::Router;
+use service_kit::health::Health;
+use service_kit::{api, process};
+use storage::Db;
+use tokio::sync::watch;
+
+use crate::clients::Payments;
+use crate::config::Config;
+
+pub mod app;
+pub mod boot;
+pub mod clients;
+pub mod config;
+pub mod consumers;
+pub mod domain;
+pub mod http;
+pub mod store;
+
+/// The service's name: its consumer group, and the source of its events.
+pub const SERVICE: &str = "book";
+
+/// The service's own tables.
+pub static MIGRATIONS: storage::Migrations = storage::migrations!();
+
+/// Runs the service until it is asked to stop.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    process::run(args, |config: &Config| &config.server, boot::run)
+}
+
+/// What every request may use.
+#[derive(Clone, Debug)]
+pub struct AppState {
+    pub db: Db,
+    pub payments: Payments,
+    /// The cinema that is stamped into every booking.
+    pub cinema: String,
+    /// How long a cancel waits for its end.
+    pub cancel_wait: Duration,
+    /// Changes after every event that was applied here.
+    pub applied: watch::Receiver<()>,
+}
+
+/// All routes of the service.
+pub fn router(state: AppState, health: Health) -> Router {
+    let (routes, description) = http::routes().split_for_parts();
+    api::wrap(routes.with_state(state), description, health)
+}

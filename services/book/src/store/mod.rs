@@ -1,0 +1,3 @@
+//! Bookings in SQL.
+
+pub mod bookings;
