@@ -37,7 +37,7 @@ pub enum DataDirError {
         #[source]
         source: io::Error,
     },
-    #[error("{what} already runs on the data directory {}{}", path.display(), process(pid))]
+    #[error("the data directory {} is in use: {what} runs on it{}", path.display(), process(pid))]
     InUse {
         what: String,
         path: PathBuf,
@@ -46,7 +46,7 @@ pub enum DataDirError {
 }
 
 fn process(pid: &Option<u32>) -> String {
-    pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
+    pid.map(|pid| format!(" as process {pid}")).unwrap_or_default()
 }
 
 impl DataDir {
@@ -148,7 +148,7 @@ mod tests {
         let held = data_dir.lock("fleet").unwrap();
         let refused = data_dir.lock("fleet").unwrap_err().to_string();
         assert!(
-            refused.ends_with(&format!("(process {})", std::process::id())),
+            refused.ends_with(&format!("fleet runs on it as process {}", std::process::id())),
             "{refused}"
         );
         drop(held);

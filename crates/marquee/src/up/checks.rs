@@ -1,16 +1,16 @@
 //! What must be so before anything is started.
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use crate::data_dir::{DataDir, DataDirError};
 use crate::fleet::{Fleet, Process};
 
 #[derive(Debug, thiserror::Error)]
-#[error("port {port} for {process} cannot be used; --port-base moves all ports")]
+#[error("cannot listen on {address} for {process} (--port-base moves all ports)")]
 pub struct PortError {
     process: Process,
-    port: u16,
+    address: SocketAddr,
     #[source]
     source: io::Error,
 }
@@ -34,7 +34,7 @@ pub fn ports_are_free(fleet: &Fleet) -> Result<(), PortError> {
         let address = fleet.address(process);
         TcpListener::bind(address).map_err(|source| PortError {
             process,
-            port: address.port(),
+            address,
             source,
         })?;
     }

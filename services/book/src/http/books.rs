@@ -13,10 +13,9 @@ use service_kit::upstream::CallError;
 use super::error::{canceled_meanwhile, payment_declined, payment_unavailable};
 use super::messages::{BOOKS, Book, BookRequest};
 use crate::AppState;
-use crate::app::{PaymentOutcome, open_booking, settle_booking};
+use crate::app::{PaymentOutcome, find_booking, list_bookings, open_booking, settle_booking};
 use crate::clients::PaymentAnswer;
 use crate::domain::{Booking, Status};
-use crate::store::bookings;
 
 /// Books: keeps the wish, has it paid, settles it.
 ///
@@ -104,7 +103,7 @@ pub async fn list(
     page: PageRequest,
 ) -> Result<impl IntoResponse, Problem> {
     let mut conn = state.db.read().await?;
-    let (found, total) = bookings::page(&mut conn, page.offset(), page.size).await?;
+    let (found, total) = list_bookings(&mut conn, page.offset(), page.size).await?;
     let books = found
         .iter()
         .map(|booking| Book::resource(&base, booking))
@@ -130,7 +129,7 @@ pub async fn show(
 ) -> Result<impl IntoResponse, Problem> {
     concerns_booking(id);
     let mut conn = state.db.read().await?;
-    let booking = bookings::find(&mut conn, id).await?;
+    let booking = find_booking(&mut conn, id).await?;
     let booking = booking.ok_or_else(|| Problem::not_found("booking", id))?;
     Ok(Hal(Book::resource(&base, &booking)))
 }

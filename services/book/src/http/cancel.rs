@@ -15,9 +15,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::error::already_collected;
 use super::messages::{Book, BookPatch};
 use crate::AppState;
-use crate::app::request_cancel;
+use crate::app::{find_booking, request_cancel};
 use crate::domain::{Booking, Status};
-use crate::store::bookings;
 
 /// The end may be brought by an event that another replica applied, so the booking is also looked at this often.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -99,7 +98,7 @@ async fn wait_for_end(state: &AppState, mut booking: Booking) -> Result<Booking,
     let mut applied = state.applied.clone();
     loop {
         applied.borrow_and_update();
-        if let Some(now) = bookings::find(&mut state.db.read().await?, booking.id()).await? {
+        if let Some(now) = find_booking(&mut state.db.read().await?, booking.id()).await? {
             booking = now;
         }
         if booking.status() != Status::Canceling || Instant::now() >= deadline {

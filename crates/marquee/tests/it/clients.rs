@@ -1,0 +1,133 @@
+//! Customers who book all the while.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use marquee::fleet::Process;
+use marquee::load::verify::{self, Booked};
+use marquee::rest::Rest;
+use reqwest::Method;
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::fleet::Fleet;
+use crate::wait::until;
+
+const CLIENTS: usize = 16;
+/// What a customer does who was turned away: comes back a little later.
+const PAUSE_AFTER_REFUSAL: Duration = Duration::from_millis(20);
+
+/// 16 clients, booking until they are told to stop.
+pub struct Load {
+    clients: JoinSet<Answers>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    stop: AtomicBool,
+    next: AtomicI64,
+    booked: AtomicUsize,
+}
+
+#[derive(Default)]
+pub struct Answers {
+    /// Answered 201.
+    pub booked: Vec<Booked>,
+    /// Answered 202.
+    pub pending: Vec<i64>,
+    /// How many of each status; 0 is no answer.
+    pub by_status: BTreeMap<u16, usize>,
+}
+
+impl Load {
+    pub fn start(rest: &Rest) -> Self {
+        let shared = Arc::<Shared>::default();
+        let mut clients = JoinSet::new();
+        for _ in 0..CLIENTS {
+            clients.spawn(book_until_stopped(rest.clone(), shared.clone()));
+        }
+        Self { clients, shared }
+    }
+
+    /// Waits until `more` bookings have been answered 201 from now on.
+    pub async fn goes_on(&self, more: usize) {
+        let wanted = self.shared.booked.load(Ordering::Relaxed) + more;
+        until("more bookings", async || {
+            let booked = self.shared.booked.load(Ordering::Relaxed);
+            if booked >= wanted { Ok(()) } else { Err(format!("{booked} of {wanted}")) }
+        })
+        .await;
+    }
+
+    pub async fn stop(self) -> Answers {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        let mut all = Answers::default();
+        for answers in self.clients.join_all().await {
+            all.booked.extend(answers.booked);
+            all.pending.extend(answers.pending);
+            for (status, count) in answers.by_status {
+                *all.by_status.entry(status).or_default() += count;
+            }
+        }
+        all
+    }
+}
+
+async fn book_until_stopped(rest: Rest, shared: Arc<Shared>) -> Answers {
+    let mut answers = Answers::default();
+    while !shared.stop.load(Ordering::Relaxed) {
+        let number = shared.next.fetch_add(1, Ordering::Relaxed);
+        let (qty, total_price) = (1 + number % 4, 1000 + number);
+        let order = json!({ "movieName": "soul", "qty": qty, "totalPrice": total_price, "customerId": 7 });
+        let answer = rest.send(Method::POST, "/books", Some(&order)).await;
+        let status = answer.as_ref().map_or(0, |answer| answer.status);
+        *answers.by_status.entry(status).or_default() += 1;
+        let id = answer.ok().and_then(|answer| answer.body["id"].as_i64());
+        match (status, id) {
+            (201, Some(id)) => {
+                answers.booked.push(Booked { id, qty, total_price });
+                shared.booked.fetch_add(1, Ordering::Relaxed);
+            }
+            (202, Some(id)) => answers.pending.push(id),
+            _ => sleep(PAUSE_AFTER_REFUSAL).await,
+        }
+    }
+    answers
+}
+
+/// Waits until every service knows every one of these bookings, once, and nothing is under way or dead.
+pub async fn settled(fleet: &Fleet, booked: &[Booked]) {
+    assert!(!booked.is_empty());
+    until("every booking in every service", async || {
+        let differences = verify::differences(&fleet.rest, booked).await.map_err(|error| error.to_string())?;
+        match differences.first() {
+            None => Ok(()),
+            Some(first) => Err(format!("{} differences, the first: {first}", differences.len())),
+        }
+    })
+    .await;
+    nothing_under_way(fleet).await;
+}
+
+pub async fn nothing_under_way(fleet: &Fleet) {
+    for process in Process::ALL {
+        if process == Process::Gateway {
+            continue;
+        }
+        let service = fleet.service(process);
+        until(&format!("{process}'s outbox to be empty"), async || {
+            let unsent = verify::metric(&service, "outbox_unsent_events").await;
+            match unsent.map_err(|error| error.to_string())? {
+                0.0 => Ok(()),
+                unsent => Err(format!("{unsent} events")),
+            }
+        })
+        .await;
+        let dead = verify::metric(&service, "dead_letters_total").await.unwrap();
+        assert!(dead.abs() < f64::EPSILON, "{process} has {dead} dead letters");
+    }
+}

@@ -1,0 +1,149 @@
+//! Booking: the wish, the payment, and every way the payment may end.
+
+use events::Event;
+use serde_json::json;
+use test_kit::{FakeUpstream, fleet};
+
+use crate::app::{App, paid, soul};
+
+#[tokio::test]
+async fn a_paid_booking_is_registered_and_told_of() {
+    let app = App::new().await;
+    let answer = app.client.post("/books", soul()).await;
+    assert_eq!(answer.status, 201);
+    let link = json!({"href": "http://cinema/books/1"});
+    assert_eq!(
+        answer.body,
+        json!({
+            "id": 1, "movieName": "soul", "seat": "1A,2B", "qty": 2, "totalPrice": 10000, "name": "CGV",
+            "status": "Registered", "customerId": null, "_links": {"book": link, "self": link},
+        })
+    );
+    assert_eq!(answer.header("location"), "http://cinema/books/1");
+    let asked = json!({"bookingId": 1, "status": "Paid", "totalPrice": 10000});
+    assert_eq!(app.payment.requests(), [asked]);
+    let Event::Booked(booked) = &fleet::outbox(&app.scratch.db).await[0] else {
+        panic!("Booked comes first");
+    };
+    assert_eq!(booked.seat.as_deref(), Some("1A,2B"));
+    assert_eq!(booked.status.as_deref(), Some("Registered"));
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn numbers_may_be_text_as_httpie_and_siege_send_them() {
+    let app = App::new().await;
+    let body =
+        json!({"qty": "2", "movieName": "soul", "seat": "1a, 2b", "totalPrice": "10000", "customerId": "33"});
+    let answer = app.client.post("/books", body).await;
+    assert_eq!(answer.status, 201);
+    assert_eq!(
+        (&answer.body["qty"], &answer.body["totalPrice"]),
+        (&json!(2), &json!(10000))
+    );
+    assert_eq!(
+        (&answer.body["seat"], &answer.body["customerId"]),
+        (&json!("1A,2B"), &json!(33))
+    );
+
+    let siege = app.client.post("/books", json!({"qty": "3"})).await;
+    assert_eq!((siege.status.as_u16(), &siege.body["qty"]), (201, &json!(3)));
+    assert_eq!(siege.body["movieName"], json!(null));
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn a_declined_booking_is_402_and_no_booking() {
+    let app = App::beside(FakeUpstream::answers(402, json!({})).await).await;
+    let answer = app.client.post("/books", soul()).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.problem()),
+        (402, "payment-declined")
+    );
+    assert_eq!(app.status(1).await, "Declined");
+    assert_eq!(app.told().await, [""; 0]);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn a_payment_that_was_never_reached_keeps_nothing() {
+    let app = App::beside(FakeUpstream::refuses().await).await;
+    let answer = app.client.post("/books", soul()).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.problem()),
+        (503, "payment-unavailable")
+    );
+    assert_eq!(answer.header("retry-after"), "5");
+    let books = app.client.get("/books").await;
+    assert_eq!(books.body["page"]["totalElements"], 0);
+    assert_eq!(app.told().await, [""; 0]);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn a_payment_of_unknown_outcome_is_202_and_settled_by_paid() {
+    for payment in [
+        FakeUpstream::hangs().await,
+        FakeUpstream::breaks_off().await,
+        FakeUpstream::answers(500, json!({})).await,
+        FakeUpstream::answers(404, json!({})).await,
+    ] {
+        let app = App::beside(payment).await;
+        let answer = app.client.post("/books", soul()).await;
+        assert_eq!(answer.status, 202);
+        assert_eq!(answer.body["status"], "PaymentPending");
+        assert_eq!(answer.header("location"), "http://cinema/books/1");
+        assert_eq!(app.told().await, [""; 0]);
+
+        app.deliver(paid(1, 10_000)).await;
+        assert_eq!(app.status(1).await, "PaidComplete");
+        assert_eq!(app.told().await, ["Booked"]);
+        app.settled().await;
+    }
+}
+
+#[tokio::test]
+async fn money_of_another_amount_settles_nothing() {
+    let app = App::beside(FakeUpstream::breaks_off().await).await;
+    let id = app.book().await;
+    app.deliver(paid(id, 1)).await;
+    assert_eq!(app.status(id).await, "PaymentPending");
+    assert_eq!(app.told().await, [""; 0]);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn paid_confirms_a_registered_booking_once() {
+    let app = App::new().await;
+    let id = app.book().await;
+    app.deliver(paid(id, 10_000)).await;
+    app.deliver(paid(id, 10_000)).await;
+    assert_eq!(app.status(id).await, "PaidComplete");
+    assert_eq!(app.told().await, ["Booked"]);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn a_redelivered_event_is_not_applied_again() {
+    let app = App::beside(FakeUpstream::breaks_off().await).await;
+    let id = app.book().await;
+    let record = fleet::record(&paid(id, 10_000).into());
+    app.consumer
+        .apply_together(std::slice::from_ref(&record))
+        .await
+        .unwrap();
+    app.consumer
+        .apply_together(&[record.clone(), record])
+        .await
+        .unwrap();
+    assert_eq!(app.told().await, ["Booked"]);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn a_payment_for_a_booking_that_does_not_exist_is_passed_over() {
+    let app = App::new().await;
+    app.deliver(paid(99, 10_000)).await;
+    assert_eq!(app.client.get("/books/99").await.status, 404);
+    app.settled().await;
+}

@@ -1,0 +1,150 @@
+//! Canceling: a saga that the ticket service decides and the refund ends.
+
+use std::time::Duration;
+
+use serde_json::json;
+use test_kit::{FakeUpstream, fleet};
+
+use crate::app::{App, cancel_rejected, paid, payment_canceled, printed, soul};
+
+#[tokio::test]
+async fn a_cancel_is_accepted_and_ends_with_the_refund() {
+    let app = App::new().await;
+    let id = app.book().await;
+    let answer = app.client.delete(&format!("/books/{id}")).await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.body["status"]),
+        (202, &json!("Canceling"))
+    );
+    assert_eq!(answer.header("location"), format!("http://cinema/books/{id}"));
+
+    app.deliver(payment_canceled(id)).await;
+    assert_eq!(app.status(id).await, "Canceled");
+    let again = app.client.delete(&format!("/books/{id}")).await;
+    assert_eq!(again.status, 204);
+    assert_eq!(app.told().await, ["Booked", "CancelRequested", "Canceled"]);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn a_cancel_that_ends_while_its_caller_waits_is_204() {
+    let payment = FakeUpstream::answers(201, json!({})).await;
+    let app = App::with_cancel_wait(payment, Duration::from_secs(60)).await;
+    let id = app.book().await;
+    let client = app.client.clone();
+    let waiting = tokio::spawn(async move { client.delete(&format!("/books/{id}")).await });
+    while app.status(id).await != "Canceling" {
+        tokio::task::yield_now().await;
+    }
+    app.deliver(payment_canceled(id)).await;
+    assert_eq!(waiting.await.unwrap().status, 204);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn a_cancel_that_is_rejected_while_its_caller_waits_is_409() {
+    let payment = FakeUpstream::answers(201, json!({})).await;
+    let app = App::with_cancel_wait(payment, Duration::from_secs(60)).await;
+    let id = app.book().await;
+    app.deliver(paid(id, 10_000)).await;
+    let client = app.client.clone();
+    let waiting = tokio::spawn(async move { client.delete(&format!("/books/{id}")).await });
+    while app.status(id).await != "Canceling" {
+        tokio::task::yield_now().await;
+    }
+    app.deliver(cancel_rejected(id)).await;
+    let answer = waiting.await.unwrap();
+    assert_eq!(
+        (answer.status.as_u16(), answer.problem()),
+        (409, "ticket-already-collected")
+    );
+    assert_eq!(app.status(id).await, "PaidComplete");
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn a_collected_ticket_is_not_canceled() {
+    let app = App::new().await;
+    let id = app.book().await;
+    app.deliver(printed(id)).await;
+    let answer = app.client.delete(&format!("/books/{id}")).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.problem()),
+        (409, "ticket-already-collected")
+    );
+    assert_eq!(app.status(id).await, "PrintComplete");
+    assert_eq!(app.told().await, ["Booked"]);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn canceling_twice_asks_once() {
+    let app = App::new().await;
+    let id = app.book().await;
+    app.client.delete(&format!("/books/{id}")).await;
+    let again = app.client.delete(&format!("/books/{id}")).await;
+    assert_eq!(again.status, 202);
+    assert_eq!(app.told().await, ["Booked", "CancelRequested"]);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn a_pending_booking_is_given_up_at_once_and_its_money_called_back() {
+    let app = App::beside(FakeUpstream::breaks_off().await).await;
+    let id = app.book().await;
+    assert_eq!(app.client.delete(&format!("/books/{id}")).await.status, 204);
+    app.deliver(paid(id, 10_000)).await;
+    app.deliver(payment_canceled(id)).await;
+    assert_eq!(app.status(id).await, "Canceled");
+    assert_eq!(app.told().await, ["HoldExpired"]);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn a_declined_booking_cannot_be_canceled() {
+    let app = App::beside(FakeUpstream::answers(402, json!({})).await).await;
+    app.client.post("/books", soul()).await;
+    let answer = app.client.delete("/books/1").await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.problem()),
+        (409, "booking-declined")
+    );
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn patch_cancels_too_and_takes_no_other_status() {
+    let app = App::new().await;
+    let id = app.book().await;
+    let path = format!("/books/{id}");
+    for wrong in [json!({"status": "Printed"}), json!({}), json!({"status": null})] {
+        let answer = app.client.patch(&path, wrong).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.pointers()),
+            (422, vec!["/status"])
+        );
+    }
+    assert_eq!(
+        app.client
+            .patch(&path, json!({"status": "Canceled"}))
+            .await
+            .status,
+        202
+    );
+    app.deliver(payment_canceled(id)).await;
+    let ended = app.client.patch(&path, json!({"status": "Canceled"})).await;
+    assert_eq!(
+        (ended.status.as_u16(), &ended.body["status"]),
+        (200, &json!("Canceled"))
+    );
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn an_unknown_booking_cannot_be_canceled() {
+    let app = App::new().await;
+    let answer = app.client.delete("/books/7").await;
+    assert_eq!((answer.status.as_u16(), answer.problem()), (404, "not-found"));
+    assert!(fleet::outbox(&app.scratch.db).await.is_empty());
+    app.settled().await;
+}

@@ -1,0 +1,7 @@
+//! The service as its neighbours see it: requests in, answers and events out. Payment is a fake, the event log is real.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod app;
+mod booking;
+mod cancel;
+mod wire;
