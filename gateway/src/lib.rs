@@ -41,7 +41,6 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
     // Take the port: another gateway on it is the one thing that can fail here.
     let listener = process::bind(config.server.address(config.port)).await?;
-    tracing::info!("gateway listens on {}", config.server.address(config.port));
 
     // Serve until asked to stop. The gateway needs no service to be ready: each answer tells of its own.
     serve(listener, &config, stop).await;

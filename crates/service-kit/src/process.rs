@@ -116,9 +116,11 @@ pub fn stop_signal(also_on_stdin_eof: bool) -> CancellationToken {
 ///
 /// When it is taken, or not ours.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address)
+    let listener = TcpListener::bind(address)
         .await
-        .map_err(|error| StartError::new(format!("cannot listen on {address}"), error))
+        .map_err(|error| StartError::new(format!("cannot listen on {address}"), error))?;
+    tracing::info!("listens on {address}");
+    Ok(listener)
 }
 
 /// Serves `router` until `stop`, then turns unready, takes no new connection, and lets running requests finish

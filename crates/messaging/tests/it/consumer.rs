@@ -1,0 +1,215 @@
+//! From the log to the use case.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use events::{DEAD_LETTER_TOPIC, Event, TOPIC, encode, headers};
+use messaging::{Consumer, Delivery, Failure, Handler, Record, Transport};
+use storage::{Db, Migrations, Tx, query, query_as};
+use tokio_util::sync::CancellationToken;
+
+use crate::log::Files;
+use crate::relay::canceled;
+
+const POISON: i64 = 13;
+const FLAKY: i64 = 7;
+
+fn seen_table() -> Migrations {
+    use sqlx::SqlSafeStr;
+    let table = sqlx::migrate::Migration::new(
+        101,
+        "seen".into(),
+        sqlx::migrate::MigrationType::Simple,
+        "CREATE TABLE seen (place INTEGER PRIMARY KEY AUTOINCREMENT, booking BIGINT NOT NULL)".into_sql_str(),
+        false,
+    );
+    Migrations {
+        sqlite: sqlx::migrate::Migrator::with_migrations(vec![table]),
+        postgres: sqlx::migrate::Migrator::DEFAULT,
+    }
+}
+
+/// Writes down each booking it is told of; refuses one of them, and fails on another for a while.
+#[derive(Clone, Default)]
+struct Scribe {
+    failures_left: Arc<AtomicUsize>,
+}
+
+impl Handler for Scribe {
+    async fn handle(&self, tx: &mut Tx, delivery: Delivery) -> Result<(), Failure> {
+        let id = delivery.event.booking_id().get();
+        tx.execute(query("INSERT INTO seen (booking) VALUES ($1)").bind(id))
+            .await?;
+        if id == POISON {
+            return Err(Failure::rejected("a rule says no"));
+        }
+        let failing = self
+            .failures_left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        if id == FLAKY && failing.is_ok() {
+            return Err(Failure::Transient("the database is away".into()));
+        }
+        Ok(())
+    }
+}
+
+fn event(id: i64, event_id: &str) -> Record {
+    let event = Event::from(canceled(id));
+    let at = "2021-02-23T13:32:28Z".parse().unwrap();
+    Record {
+        key: Some(id.to_string()),
+        payload: Some(encode(&event, at).into_bytes()),
+        headers: headers::headers(&event, event_id, "test", at, None),
+    }
+}
+
+async fn seen(db: &Db) -> Vec<i64> {
+    let rows: Vec<(i64,)> = db
+        .read()
+        .await
+        .unwrap()
+        .fetch_all(query_as("SELECT booking FROM seen ORDER BY place"))
+        .await
+        .unwrap();
+    rows.into_iter().map(|(booking,)| booking).collect()
+}
+
+/// Publishes `records`, and consumes until `count` bookings were written down.
+async fn consume(files: &Files, db: &Db, scribe: Scribe, records: &[Record], count: usize) {
+    let transport = files.transport().await;
+    transport.publish(TOPIC, records).await.unwrap();
+    run_until(db, transport, scribe, count).await;
+}
+
+async fn run_until(db: &Db, transport: Arc<dyn Transport>, scribe: Scribe, count: usize) {
+    let consumer = Consumer::new("test", db.clone(), transport, scribe);
+    let mut applied = consumer.applied();
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(consumer.run(stop.clone()));
+    while seen(db).await.len() < count {
+        applied.changed().await.unwrap();
+    }
+    stop.cancel();
+    running.await.unwrap();
+}
+
+async fn dead_letter(files: &Files) -> Record {
+    let transport = files.transport().await;
+    let mut letters = transport.subscribe(DEAD_LETTER_TOPIC, "test").await.unwrap();
+    letters.receive(1).await.unwrap().remove(0).record
+}
+
+fn header<'r>(record: &'r Record, name: &str) -> &'r str {
+    headers::find(&record.headers, name).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn each_event_is_applied_once_however_often_it_comes() {
+    let files = Files::new();
+    let db = files.db(&seen_table()).await;
+    let (one, two) = (event(1, "a"), event(2, "b"));
+    let records = [one.clone(), one.clone(), two.clone(), one, two, event(3, "c")];
+    consume(&files, &db, Scribe::default(), &records, 3).await;
+    assert_eq!(seen(&db).await, [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn an_event_without_an_id_is_known_by_its_place() {
+    let files = Files::new();
+    let db = files.db(&seen_table()).await;
+    let mut java = event(1, "");
+    java.headers.clear();
+    java.key = None;
+    let records = [java.clone(), java, event(2, "b")];
+    consume(&files, &db, Scribe::default(), &records, 3).await;
+    assert_eq!(
+        seen(&db).await,
+        [1, 1, 2],
+        "two records of the original services are two events"
+    );
+}
+
+#[tokio::test]
+async fn a_crash_after_the_commit_and_before_the_cursor_applies_nothing_twice() {
+    let files = Files::new();
+    let db = files.db(&seen_table()).await;
+    let transport = files.transport().await;
+    transport
+        .publish(TOPIC, &[event(1, "a"), event(2, "b")])
+        .await
+        .unwrap();
+    let consumer = Consumer::new("test", db.clone(), transport.clone(), Scribe::default());
+    let mut subscription = transport.subscribe(TOPIC, "test").await.unwrap();
+    let batch = subscription.receive(10).await.unwrap();
+    consumer.apply_together(&batch).await.unwrap();
+    // The process dies here: the cursor was not saved.
+    drop((subscription, consumer));
+    consume(&files, &db, Scribe::default(), &[event(3, "c")], 3).await;
+    assert_eq!(seen(&db).await, [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn a_refused_event_goes_to_the_dead_letters_and_the_rest_flows() {
+    let files = Files::new();
+    let db = files.db(&seen_table()).await;
+    let records = [event(1, "a"), event(POISON, "p"), event(2, "b")];
+    consume(&files, &db, Scribe::default(), &records, 2).await;
+    assert_eq!(
+        seen(&db).await,
+        [1, 2],
+        "what the refused event wrote was rolled back"
+    );
+    let letter = dead_letter(&files).await;
+    assert_eq!(letter.payload, records[1].payload);
+    assert_eq!(header(&letter, "ce_id"), "p");
+    assert_eq!(header(&letter, "dlq-reason"), "a rule says no");
+    assert_eq!(header(&letter, "dlq-consumer"), "test");
+    assert_eq!(
+        (header(&letter, "dlq-topic"), header(&letter, "dlq-partition")),
+        ("movie", "0")
+    );
+    assert_eq!(
+        (header(&letter, "dlq-offset"), header(&letter, "dlq-attempts")),
+        ("2", "1")
+    );
+}
+
+#[tokio::test]
+async fn a_record_that_is_no_event_goes_to_the_dead_letters_with_its_reason() {
+    let files = Files::new();
+    let db = files.db(&seen_table()).await;
+    let mut garbage = event(1, "a");
+    garbage.payload = Some(b"not json".to_vec());
+    consume(&files, &db, Scribe::default(), &[garbage, event(2, "b")], 1).await;
+    assert_eq!(seen(&db).await, [2]);
+    assert!(header(&dead_letter(&files).await, "dlq-reason").starts_with("not JSON"));
+}
+
+#[tokio::test]
+async fn tombstones_and_unknown_types_are_passed_over() {
+    let files = Files::new();
+    let db = files.db(&seen_table()).await;
+    let (mut tombstone, mut unknown) = (event(1, "a"), event(1, "b"));
+    tombstone.payload = None;
+    unknown.payload = Some(br#"{"eventType":"Shipped","orderId":1}"#.to_vec());
+    consume(
+        &files,
+        &db,
+        Scribe::default(),
+        &[tombstone, unknown, event(2, "c")],
+        1,
+    )
+    .await;
+    assert_eq!(seen(&db).await, [2]);
+}
+
+#[tokio::test]
+async fn a_failure_that_passes_is_waited_for_and_keeps_the_order() {
+    let files = Files::new();
+    let db = files.db(&seen_table()).await;
+    let scribe = Scribe::default();
+    scribe.failures_left.store(3, Ordering::SeqCst);
+    let records = [event(FLAKY, "a"), event(2, "b"), event(3, "c")];
+    consume(&files, &db, scribe, &records, 3).await;
+    assert_eq!(seen(&db).await, [FLAKY, 2, 3]);
+}

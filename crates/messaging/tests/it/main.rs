@@ -1,0 +1,7 @@
+//! The promises of transport, outbox, inbox and consumer.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod consumer;
+mod log;
+mod relay;
+mod transport;

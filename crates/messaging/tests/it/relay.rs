@@ -1,0 +1,143 @@
+//! From the outbox to the log.
+
+use events::{BookingId, Canceled, TOPIC};
+use messaging::{Relay, outbox};
+use storage::{Db, Migrations, query};
+
+use crate::log::Files;
+
+pub const NO_TABLES: Migrations = Migrations {
+    sqlite: sqlx::migrate::Migrator::DEFAULT,
+    postgres: sqlx::migrate::Migrator::DEFAULT,
+};
+
+pub fn canceled(id: i64) -> Canceled {
+    Canceled {
+        id: BookingId::new(id).unwrap(),
+        status: None,
+    }
+}
+
+async fn append(db: &Db, id: i64) {
+    let mut tx = db.begin().await.unwrap();
+    outbox::append(&mut tx, "test", canceled(id)).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn keys_on_the_log(files: &Files, count: usize) -> Vec<String> {
+    let mut subscription = files.transport().await.subscribe(TOPIC, "test").await.unwrap();
+    let mut keys = Vec::new();
+    while keys.len() < count {
+        for received in subscription.receive(100).await.unwrap() {
+            keys.push(received.record.key.unwrap());
+        }
+    }
+    keys
+}
+
+#[tokio::test]
+async fn an_event_travels_when_its_transaction_commits_and_only_then() {
+    let files = Files::new();
+    let db = files.db(&NO_TABLES).await;
+    let relay = Relay::new(db.clone(), files.transport().await);
+    let mut tx = db.begin().await.unwrap();
+    outbox::append(&mut tx, "test", canceled(1)).await.unwrap();
+    drop(tx);
+    append(&db, 2).await;
+    append(&db, 3).await;
+    assert_eq!(relay.drain().await.unwrap(), 2);
+    assert_eq!(relay.drain().await.unwrap(), 0);
+    assert_eq!(keys_on_the_log(&files, 2).await, ["2", "3"]);
+}
+
+#[tokio::test]
+async fn a_crash_between_send_and_mark_sends_the_same_event_again() {
+    let files = Files::new();
+    let db = files.db(&NO_TABLES).await;
+    append(&db, 1).await;
+    let relay = Relay::new(db.clone(), files.transport().await);
+    relay.drain().await.unwrap();
+    // As if the process had died before it marked the row.
+    let mut tx = db.begin().await.unwrap();
+    tx.execute(query("UPDATE outbox SET sent_at = NULL"))
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(relay.drain().await.unwrap(), 1);
+
+    let mut subscription = files.transport().await.subscribe(TOPIC, "test").await.unwrap();
+    let received = subscription.receive(10).await.unwrap();
+    assert_eq!(received.len(), 2);
+    assert_eq!(
+        received[0].record, received[1].record,
+        "same event, same id: the inbox will know it"
+    );
+}
+
+#[tokio::test]
+async fn a_backlog_larger_than_a_batch_goes_out_in_order() {
+    let files = Files::new();
+    let db = files.db(&NO_TABLES).await;
+    let mut tx = db.begin().await.unwrap();
+    for id in 1..=1_200 {
+        outbox::append(&mut tx, "test", canceled(id)).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let relay = Relay::new(db, files.transport().await);
+    assert_eq!(relay.drain().await.unwrap(), 1_200);
+    let keys = keys_on_the_log(&files, 1_200).await;
+    assert!(keys.iter().map(|key| key.parse::<i64>().unwrap()).eq(1..=1_200));
+}
+
+#[tokio::test]
+async fn the_relay_wakes_when_a_transaction_commits_and_drains_when_it_stops() {
+    let files = Files::new();
+    let db = files.db(&NO_TABLES).await;
+    let stop = tokio_util::sync::CancellationToken::new();
+    let relay = Relay::new(db.clone(), files.transport().await);
+    let running = tokio::spawn(relay.run(stop.clone()));
+    append(&db, 1).await;
+    assert_eq!(keys_on_the_log(&files, 1).await, ["1"]);
+    append(&db, 2).await;
+    stop.cancel();
+    running.await.unwrap();
+    assert_eq!(keys_on_the_log(&files, 2).await, ["1", "2"]);
+}
+
+#[tokio::test]
+async fn old_rows_are_pruned_and_unsent_ones_never() {
+    let files = Files::new();
+    let db = files.db(&NO_TABLES).await;
+    let relay = Relay::new(db.clone(), files.transport().await);
+    append(&db, 1).await;
+    relay.drain().await.unwrap();
+    append(&db, 2).await;
+    let mut tx = db.begin().await.unwrap();
+    tx.execute(query("UPDATE outbox SET sent_at = 1 WHERE sent_at IS NOT NULL"))
+        .await
+        .unwrap();
+    tx.execute(query("UPDATE outbox SET occurred_at = 1"))
+        .await
+        .unwrap();
+    tx.execute(query(
+        "INSERT INTO inbox (consumer, event_id, seen_at) VALUES ('test', 'old', 1)",
+    ))
+    .await
+    .unwrap();
+    let now = tx.now().as_microsecond();
+    let recent =
+        query("INSERT INTO inbox (consumer, event_id, seen_at) VALUES ('test', 'new', $1)").bind(now);
+    tx.execute(recent).await.unwrap();
+    tx.commit().await.unwrap();
+
+    messaging::retention::prune(&db).await.unwrap();
+
+    let mut conn = db.read().await.unwrap();
+    let left: Vec<(String,)> = conn
+        .fetch_all(storage::query_as(
+            "SELECT aggregateid FROM outbox UNION ALL SELECT event_id FROM inbox",
+        ))
+        .await
+        .unwrap();
+    assert_eq!(left, [("2".to_owned(),), ("new".to_owned(),)]);
+}

@@ -1,0 +1,5 @@
+//! What transactions, deadlines and migrations promise, and the rules of the SQL.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod sql_rules;
+mod transactions;
