@@ -69,7 +69,11 @@ impl Process {
     pub fn main(self, args: Vec<OsString>) -> ExitCode {
         match self {
             Self::Gateway => gateway::main(args),
-            _ => unimplemented!(), // TEMP
+            Self::Book => book::main(args),
+            Self::Payment => payment::main(args),
+            Self::Mypage => mypage::main(args),
+            Self::Ticket => ticket::main(args),
+            Self::Point => point::main(args),
         }
     }
 

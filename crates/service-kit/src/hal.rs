@@ -52,6 +52,16 @@ pub struct Collection<T> {
     pub page: PageInfo,
 }
 
+/// All of a collection that is short by nature, such as what belongs to one booking.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct List<T> {
+    /// The entities, under their plural name.
+    #[serde(rename = "_embedded")]
+    pub embedded: BTreeMap<&'static str, Vec<Resource<T>>>,
+    #[serde(rename = "_links")]
+    pub links: Links,
+}
+
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PageInfo {
@@ -121,6 +131,14 @@ impl BaseUrl {
         let link = self.link(&format!("/{}/{id}", names.plural));
         let links = Links::from([("self", link.clone()), (names.relation, link)]);
         Resource { entity, links }
+    }
+
+    /// All `entities` of the collection at `path` (with its filter).
+    pub fn list<T>(&self, names: Names, path: &str, entities: Vec<Resource<T>>) -> List<T> {
+        List {
+            embedded: BTreeMap::from([(names.plural, entities)]),
+            links: Links::from([("self", self.link(path))]),
+        }
     }
 
     /// The page `page` of the collection at `path` (with its filter, if any), holding `entities` of `total`.

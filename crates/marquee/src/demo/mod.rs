@@ -2,8 +2,8 @@
 //!
 //! # Layout
 //!
-//! - [`scenario`]: the story, step by step.
-//! - [`walk`]: making a call, showing it, and holding the answer against what it should be.
+//! - `scenario`: the story, step by step.
+//! - `walk`: making a call, showing it, and holding the answer against what it should be.
 
 mod scenario;
 mod walk;

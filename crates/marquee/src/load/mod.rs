@@ -2,9 +2,9 @@
 //!
 //! # Layout
 //!
-//! - [`clients`]: the clients and what they were answered.
-//! - [`verify`]: whether every service knows every booking, once.
-//! - [`report`]: the figures.
+//! - `clients`: the clients and what they were answered.
+//! - `verify`: whether every service knows every booking, once.
+//! - `report`: the figures.
 
 pub mod clients;
 mod report;
@@ -20,7 +20,7 @@ use crate::rest::{Rest, RestError};
 use clients::Answers;
 
 /// Longest to wait until what follows from the last booking has happened everywhere.
-const SETTLE_TIMEOUT: Duration = Duration::from_secs(300);
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(120);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 #[derive(clap::Args, Clone, Debug)]
@@ -67,11 +67,7 @@ async fn book_and_check(target: &Target, plan: &Plan) -> Result<Vec<String>, Loa
     report::answers(&answers, plan);
 
     let last_answer = Instant::now();
-    wait_for_mypage(&rest, &answers).await?;
-    report::print(&format!(
-        "in mypage     the last booking {:.2?} after the last answer",
-        last_answer.elapsed()
-    ));
+    report::mypage(wait_for_mypage(&rest, &answers, last_answer).await?);
 
     let mut differences = settled(&rest, &answers, &processes, last_answer).await?;
     let refused = plan.bookings - answers.booked.len() as u64;
@@ -82,14 +78,21 @@ async fn book_and_check(target: &Target, plan: &Plan) -> Result<Vec<String>, Loa
     Ok(differences)
 }
 
-/// Until all that was booked shows. That the rows are the right ones is [`verify`]'s business.
-async fn wait_for_mypage(rest: &Rest, answers: &Answers) -> Result<(), LoadError> {
+/// How long after the last answer all that was booked showed; `None` when it never did. That the rows are the right
+/// ones is [`verify`]'s business.
+async fn wait_for_mypage(
+    rest: &Rest,
+    answers: &Answers,
+    since: Instant,
+) -> Result<Option<Duration>, RestError> {
     let rows = format!("/mypages?customerId={}", answers.customer);
-    let started = Instant::now();
-    while rest.count(&rows).await? < answers.booked.len() as u64 && started.elapsed() < SETTLE_TIMEOUT {
+    while since.elapsed() < SETTLE_TIMEOUT {
+        if rest.count(&rows).await? >= answers.booked.len() as u64 {
+            return Ok(Some(since.elapsed()));
+        }
         sleep(POLL_INTERVAL).await;
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Looks again until nothing is amiss, or until what is amiss will stay so.

@@ -1,6 +1,7 @@
 //! The figures.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use super::Plan;
 use super::clients::Answers;
@@ -22,6 +23,15 @@ pub fn answers(answers: &Answers, plan: &Plan) {
     ));
     for (kind, count) in &answers.by_status {
         print(&format!("answered      {count} times {kind}"));
+    }
+}
+
+pub fn mypage(took: Option<Duration>) {
+    match took {
+        Some(took) => print(&format!(
+            "in mypage     the last booking {took:.2?} after the last answer"
+        )),
+        None => print("in mypage     not all bookings"),
     }
 }
 

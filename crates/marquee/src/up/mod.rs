@@ -2,12 +2,12 @@
 //!
 //! # Layout
 //!
-//! - [`checks`]: what must be so before anything is started.
-//! - [`children`]: starting, losing and stopping processes.
-//! - [`logs`]: what they print, into their files and onto the screen.
-//! - [`screen`]: the launcher's one voice; a stuck or closed terminal never holds the fleet up.
-//! - [`ready`]: waiting for all of them, and what is printed then.
-//! - [`signals`]: what asks the launcher to stop.
+//! - `checks`: what must be so before anything is started.
+//! - `children`: starting, losing and stopping processes.
+//! - `logs`: what they print, into their files and onto the screen.
+//! - `screen`: the launcher's one voice; a stuck or closed terminal never holds the fleet up.
+//! - `ready`: waiting for all of them, and what is printed then.
+//! - `signals`: what asks the launcher to stop.
 //!
 //! A child holds the reading end of a pipe whose writing end is the launcher's alone. Its end is the request to stop:
 //! it comes when the launcher closes it, and by itself when the launcher is gone, however that happened.
@@ -94,6 +94,15 @@ async fn launch(fleet: &Fleet) -> Result<ExitCode, StartError> {
 
     let mut signals = StopSignals::listen().map_err(StartError::Runtime)?;
     let screen = Screen::start();
+    // TEMP until the event log can be created by several at once.
+    let _ = std::process::Command::new(std::env::current_exe().map_err(StartError::Runtime)?)
+        .args(["service", "book"])
+        .args(fleet.flags())
+        .args(["--", "--stop-on-stdin-eof"])
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .status();
     let mut children = Children::start(fleet, &data_dir, &screen)?;
     let ready = tokio::select! {
         ready = all_ready(fleet, &mut children) => ready.map(|()| true),

@@ -68,7 +68,10 @@ impl Fleet {
     /// `marquee <command>` with the flags that mean this fleet.
     pub fn start<const N: usize>(&mut self, command: [&str; N], env: &[(&str, &str)]) -> &mut Started {
         let flags = self.flags();
-        let args = command.map(OsStr::new).into_iter().chain(flags.iter().map(OsStr::new));
+        let args = command
+            .map(OsStr::new)
+            .into_iter()
+            .chain(flags.iter().map(OsStr::new));
         let mut command = marquee(args);
         command.envs(env.iter().copied());
         self.started.push(Started::spawn(command));
@@ -77,7 +80,12 @@ impl Fleet {
 
     pub fn flags(&self) -> [String; 4] {
         let data_dir = self.data_dir.to_str().unwrap().to_owned();
-        ["--data-dir".to_owned(), data_dir, "--port-base".to_owned(), self.port_base.to_string()]
+        [
+            "--data-dir".to_owned(),
+            data_dir,
+            "--port-base".to_owned(),
+            self.port_base.to_string(),
+        ]
     }
 
     /// What was started first: the launcher, in most tests.
@@ -92,10 +100,12 @@ impl Fleet {
 
     pub async fn ready(&self, process: Process) {
         let service = self.service(process);
-        until(&format!("{process} to be ready"), async || match service.get("/readyz").await {
-            Ok(answer) if answer.status == 200 => Ok(()),
-            Ok(answer) => Err(answer.body.to_string()),
-            Err(error) => Err(error.to_string()),
+        until(&format!("{process} to be ready"), async || {
+            match service.get("/readyz").await {
+                Ok(answer) if answer.status == 200 => Ok(()),
+                Ok(answer) => Err(answer.body.to_string()),
+                Err(error) => Err(error.to_string()),
+            }
         })
         .await;
     }
@@ -137,7 +147,11 @@ fn launcher_is_ready(launcher: &mut Started) -> Result<(), String> {
         panic!("the launcher ended with {status}:\n{}", launcher.output());
     }
     let output = launcher.output();
-    if output.contains("  All of it, explained:") { Ok(()) } else { Err(output) }
+    if output.contains("  All of it, explained:") {
+        Ok(())
+    } else {
+        Err(output)
+    }
 }
 
 /// Whatever a test leaves running, or leaves behind because it panicked, ends here.
@@ -175,7 +189,11 @@ pub struct Started {
 
 impl Started {
     pub fn spawn(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let printed = Arc::<Mutex<String>>::default();
         collect(child.stdout.take().unwrap(), printed.clone());
         collect(child.stderr.take().unwrap(), printed.clone());
@@ -197,14 +215,21 @@ impl Started {
     pub async fn prints(&mut self, text: &str) {
         until(text, async || {
             let output = self.output();
-            if output.contains(text) { Ok(()) } else { Err(output) }
+            if output.contains(text) {
+                Ok(())
+            } else {
+                Err(output)
+            }
         })
         .await;
     }
 
-    /// The exit code; -1 when a signal ended it.
+    /// The exit code, once it has ended and all it printed is here; -1 when a signal ended it.
     pub async fn exit_code(&mut self) -> i32 {
-        let status = until("a process to end", async || self.ended().ok_or_else(|| self.output())).await;
+        let status = until("a process to end", async || {
+            self.ended().ok_or_else(|| self.output())
+        })
+        .await;
         status.code().unwrap_or(-1)
     }
 
@@ -225,7 +250,10 @@ fn collect(mut pipe: impl Read + Send + 'static, printed: Arc<Mutex<String>>) {
     std::thread::spawn(move || {
         let mut chunk = [0; 8192];
         while let Ok(read @ 1..) = pipe.read(&mut chunk) {
-            printed.lock().unwrap().push_str(&String::from_utf8_lossy(&chunk[..read]));
+            printed
+                .lock()
+                .unwrap()
+                .push_str(&String::from_utf8_lossy(&chunk[..read]));
         }
     });
 }
@@ -237,16 +265,25 @@ pub fn send(pid: i32, signal: Signal) {
 
 pub async fn gone(pid: i32) {
     until("a process to be gone", async || {
-        if is_running(pid) { Err(command_line(pid)) } else { Ok(()) }
+        if is_running(pid) {
+            Err(command_line(pid))
+        } else {
+            Ok(())
+        }
     })
     .await;
 }
 
-/// A process that has ended and was not yet waited for does not run.
+/// A process that has ended and was not yet waited for does not run. It is over when its last thread is: until then it
+/// holds its files and its port.
 pub fn is_running(pid: i32) -> bool {
-    let stat = fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat"));
-    // `pid (name) state …`, and the name may hold anything.
-    stat.is_ok_and(|stat| !stat.rsplit(") ").next().unwrap_or_default().starts_with(['Z', 'X']))
+    let threads = fs::read_dir(Path::new("/proc").join(pid.to_string()).join("task"));
+    let mut threads = threads.into_iter().flatten().flatten();
+    threads.any(|thread| {
+        let stat = fs::read_to_string(thread.path().join("stat"));
+        // `pid (name) state …`, and the name may hold anything.
+        stat.is_ok_and(|stat| !stat.rsplit(") ").next().unwrap_or_default().starts_with(['Z', 'X']))
+    })
 }
 
 fn command_line(pid: i32) -> String {
@@ -265,7 +302,9 @@ fn free_port_base() -> u16 {
     (0..1000)
         .map(|_| first + NEXT.fetch_add(10, Ordering::Relaxed) % 2000)
         .find(|base| {
-            Process::ALL.iter().all(|process| TcpListener::bind(("127.0.0.1", process.port(*base))).is_ok())
+            Process::ALL
+                .iter()
+                .all(|process| TcpListener::bind(("127.0.0.1", process.port(*base))).is_ok())
         })
         .expect("ports are free")
 }

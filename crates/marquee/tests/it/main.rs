@@ -4,6 +4,8 @@
 //! - `clients`: customers who book all the while.
 //! - `seed_commands`: the list of the seeds' commands.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod cancel;
 mod clients;
 mod crashes;

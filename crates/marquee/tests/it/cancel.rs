@@ -1,0 +1,264 @@
+//! Taking a booking back, and collecting its ticket, also while one of the processes is away.
+
+use marquee::fleet::Process;
+use marquee::rest::{Answer, difference};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::clients::nothing_under_way;
+use crate::fleet::Fleet;
+use crate::wait::until;
+
+const CUSTOMER: i64 = 33;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn before_collection_the_money_goes_back_and_the_ticket_is_void() {
+    let fleet = Fleet::up().await;
+    let booking = book(&fleet).await;
+    ticket_is(&fleet, booking, "Waiting").await;
+
+    let answer = cancel(&fleet, booking).await;
+    assert_eq!((answer.status, answer.body), (204, Value::Null));
+    everything_is_canceled(&fleet, booking).await;
+
+    // Again: it is already so.
+    assert_eq!(cancel(&fleet, booking).await.status, 204);
+    let patch = json!({ "status": "Canceled" });
+    let answer = fleet
+        .rest
+        .send(Method::PATCH, &format!("/books/{booking}"), Some(&patch))
+        .await
+        .unwrap();
+    assert_eq!((answer.status, &answer.body["status"]), (200, &json!("Canceled")));
+    nothing_under_way(&fleet).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_canceled_ticket_cannot_be_collected() {
+    let fleet = Fleet::up().await;
+    let booking = book(&fleet).await;
+    ticket_is(&fleet, booking, "Waiting").await;
+    assert_eq!(cancel(&fleet, booking).await.status, 204);
+    let answer = collect(&fleet, booking).await;
+    assert_eq!(problem(&answer), (409, "/problems/ticket-canceled"), "{answer:?}");
+    assert_eq!(balance(&fleet).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_collection_it_is_too_late_and_nothing_changes() {
+    let fleet = Fleet::up().await;
+    let booking = book(&fleet).await;
+    ticket_is(&fleet, booking, "Waiting").await;
+    assert_eq!(collect(&fleet, booking).await.status, 200);
+    everything_is_printed(&fleet, booking).await;
+
+    let answer = cancel(&fleet, booking).await;
+    assert_eq!(
+        problem(&answer),
+        (409, "/problems/ticket-already-collected"),
+        "{answer:?}"
+    );
+    nothing_under_way(&fleet).await;
+    everything_is_printed(&fleet, booking).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_ticket_process_a_cancel_is_accepted_and_ends_when_it_is_back() {
+    let mut fleet = Fleet::up().await;
+    let booking = book(&fleet).await;
+    ticket_is(&fleet, booking, "Waiting").await;
+    fleet.kill(Process::Ticket).await;
+
+    let answer = cancel(&fleet, booking).await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    assert_eq!(answer.body["status"], "Canceling");
+    let location = answer.headers["location"].to_str().unwrap();
+    assert!(location.ends_with(&format!("/books/{booking}")), "{location}");
+
+    fleet.start_alone(Process::Ticket).await;
+    everything_is_canceled(&fleet, booking).await;
+    nothing_under_way(&fleet).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn collecting_twice_gives_points_once() {
+    let fleet = Fleet::up().await;
+    let booking = book(&fleet).await;
+    ticket_is(&fleet, booking, "Waiting").await;
+    for _ in 0..2 {
+        let answer = collect(&fleet, booking).await;
+        assert_eq!(
+            (answer.status, &answer.body["status"]),
+            (200, &json!("Printed")),
+            "{answer:?}"
+        );
+    }
+    nothing_under_way(&fleet).await;
+    assert_eq!(balance(&fleet).await, 100);
+    let points = fleet.rest.collection("points").await.unwrap();
+    let granted = points
+        .iter()
+        .filter(|row| row["score"] == 100 && row["status"] == "Pointed");
+    assert_eq!(granted.count(), 1, "{points:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn collecting_at_ten_counters_at_once_gives_points_once() {
+    let fleet = Fleet::up().await;
+    let booking = book(&fleet).await;
+    ticket_is(&fleet, booking, "Waiting").await;
+    let mut counters = tokio::task::JoinSet::new();
+    for _ in 0..10 {
+        let rest = fleet.rest.clone();
+        counters.spawn(async move {
+            let order = json!({ "status": "Printed" });
+            rest.send(Method::PATCH, &format!("/tickets/{booking}"), Some(&order))
+                .await
+                .unwrap()
+        });
+    }
+    for answer in counters.join_all().await {
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    everything_is_printed(&fleet, booking).await;
+    assert_eq!(balance(&fleet).await, 100);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_point_process_a_ticket_is_not_collected() {
+    let mut fleet = Fleet::up().await;
+    let booking = book(&fleet).await;
+    ticket_is(&fleet, booking, "Waiting").await;
+    fleet.kill(Process::Point).await;
+
+    let answer = collect(&fleet, booking).await;
+    assert_eq!(answer.status, 503, "{answer:?}");
+    let seconds: u32 = answer.headers["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!(seconds >= 1);
+    ticket_is(&fleet, booking, "Waiting").await;
+
+    fleet.start_alone(Process::Point).await;
+    assert_eq!(collect(&fleet, booking).await.status, 200);
+    everything_is_printed(&fleet, booking).await;
+    assert_eq!(balance(&fleet).await, 100);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_payment_process_nothing_is_booked() {
+    let mut fleet = Fleet::up().await;
+    fleet.kill(Process::Payment).await;
+    let order = json!({ "movieName": "soul", "totalPrice": 10000 });
+    let answer = fleet
+        .rest
+        .send(Method::POST, "/books", Some(&order))
+        .await
+        .unwrap();
+    assert_eq!(
+        problem(&answer),
+        (503, "/problems/payment-unavailable"),
+        "{answer:?}"
+    );
+    assert!(answer.headers.contains_key("retry-after"));
+    assert_eq!(fleet.rest.count("/books").await.unwrap(), 0);
+
+    fleet.start_alone(Process::Payment).await;
+    book(&fleet).await;
+}
+
+async fn book(fleet: &Fleet) -> i64 {
+    let order = json!({ "movieName": "soul", "qty": 2, "totalPrice": 10000, "customerId": CUSTOMER });
+    let answer = fleet
+        .rest
+        .send(Method::POST, "/books", Some(&order))
+        .await
+        .unwrap();
+    assert_eq!(answer.status, 201, "{answer:?}");
+    answer.body["id"].as_i64().unwrap()
+}
+
+async fn cancel(fleet: &Fleet, booking: i64) -> Answer {
+    fleet
+        .rest
+        .send(Method::DELETE, &format!("/books/{booking}"), None)
+        .await
+        .unwrap()
+}
+
+async fn collect(fleet: &Fleet, booking: i64) -> Answer {
+    let order = json!({ "status": "Printed" });
+    fleet
+        .rest
+        .send(Method::PATCH, &format!("/tickets/{booking}"), Some(&order))
+        .await
+        .unwrap()
+}
+
+async fn balance(fleet: &Fleet) -> i64 {
+    let answer = fleet
+        .rest
+        .get(&format!("/points/balance?customerId={CUSTOMER}"))
+        .await
+        .unwrap();
+    answer.body["balance"].as_i64().unwrap()
+}
+
+fn problem(answer: &Answer) -> (u16, &str) {
+    (answer.status, answer.body["type"].as_str().unwrap_or_default())
+}
+
+async fn ticket_is(fleet: &Fleet, booking: i64, status: &str) {
+    shows(fleet, &format!("/tickets/{booking}"), json!({ "status": status })).await;
+}
+
+async fn everything_is_canceled(fleet: &Fleet, booking: i64) {
+    shows(
+        fleet,
+        &format!("/books/{booking}"),
+        json!({ "status": "Canceled" }),
+    )
+    .await;
+    shows(fleet, &payments_of(booking), payment("Canceled")).await;
+    ticket_is(fleet, booking, "Canceled").await;
+    shows(
+        fleet,
+        &format!("/mypages/{booking}"),
+        json!({ "status": "Canceled" }),
+    )
+    .await;
+}
+
+async fn everything_is_printed(fleet: &Fleet, booking: i64) {
+    shows(
+        fleet,
+        &format!("/books/{booking}"),
+        json!({ "status": "PrintComplete" }),
+    )
+    .await;
+    shows(fleet, &payments_of(booking), payment("Paid")).await;
+    ticket_is(fleet, booking, "Printed").await;
+    shows(
+        fleet,
+        &format!("/mypages/{booking}"),
+        json!({ "status": "Printed", "score": 100 }),
+    )
+    .await;
+}
+
+fn payments_of(booking: i64) -> String {
+    format!("/payments/search/findByBookingId?bookingId={booking}")
+}
+
+fn payment(status: &str) -> Value {
+    json!({ "_embedded": { "payments": [{ "status": status }] } })
+}
+
+async fn shows(fleet: &Fleet, path: &str, expected: Value) {
+    until(&format!("{path} to show {expected}"), async || {
+        let answer = fleet.rest.get(path).await.map_err(|error| error.to_string())?;
+        match difference(&answer.body, &expected) {
+            None if answer.status == 200 => Ok(()),
+            _ => Err(answer.body.to_string()),
+        }
+    })
+    .await;
+}

@@ -1,0 +1,331 @@
+//! `marquee up` and `marquee service`, in good times and bad.
+
+use std::net::TcpListener;
+use std::process::Command;
+
+use marquee::fleet::Process;
+use reqwest::Method;
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::fleet::{Fleet, Started, gone, is_running, marquee, run, send};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_all_are_ready_it_shows_where_they_are_and_what_to_type() {
+    let mut fleet = Fleet::up().await;
+    let output = fleet.launcher().output();
+    let at = |process: Process| format!("http://localhost:{}", process.port(fleet.port_base));
+    for process in Process::ALL {
+        assert!(output.contains(&at(process)), "{process}: {output}");
+    }
+    let gateway = at(Process::Gateway);
+    for line in [
+        format!("{gateway}/docs"),
+        format!("http POST {gateway}/books qty=2 movieName=\"soul\" seat=\"1A,2B\" totalPrice=10000"),
+        format!("http PATCH {gateway}/tickets/1 status=\"Printed\""),
+        format!("http {gateway}/books/1"),
+        format!("http {gateway}/mypages/1"),
+        format!(
+            "siege -c50 -t60S -r10 --content-type \"application/json\" '{gateway}/books POST {{\"qty\":\"3\"}}'"
+        ),
+    ] {
+        assert!(output.contains(&format!("  {line}\n")), "{line}: {output}");
+    }
+    for process in Process::ALL {
+        fleet.ready(process).await;
+        assert!(is_running(fleet.pid(process)), "{process}");
+    }
+    let docs = fleet.rest.get("/docs").await.unwrap();
+    assert!([200, 303, 307, 308].contains(&docs.status), "{docs:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_processes_print_has_their_names_before_it_and_is_kept_in_files() {
+    let mut fleet = Fleet::up().await;
+    let answer = fleet
+        .rest
+        .send(Method::POST, "/books", Some(&json!({ "movieName": "soul" })))
+        .await;
+    assert_eq!(answer.unwrap().status, 201);
+    fleet.launcher().prints("book    | ").await;
+    fleet.launcher().prints("POST /books 201").await;
+    for process in Process::ALL {
+        let file = fleet.data_dir.join("logs").join(format!("{process}.log"));
+        let log = std::fs::read_to_string(file).unwrap();
+        assert!(!log.is_empty() && !log.contains('\u{1b}'), "{process}: {log}");
+    }
+    assert!(!fleet.launcher().output().contains('\u{1b}'));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_stops_everything() {
+    stops_on(Signal::INT).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_stops_everything() {
+    stops_on(Signal::TERM).await;
+}
+
+async fn stops_on(signal: Signal) {
+    let mut fleet = Fleet::up().await;
+    let pids = fleet.pids();
+    let launcher = fleet.launcher();
+    send(launcher.pid(), signal);
+    assert_eq!(launcher.exit_code().await, 0, "{}", launcher.output());
+    let output = launcher.output();
+    assert!(
+        !output.contains("killed") && !output.contains("killing"),
+        "{output}"
+    );
+    for pid in pids {
+        assert!(!is_running(pid));
+    }
+    for process in Process::ALL {
+        assert!(!fleet.pid_file(process).exists(), "{process}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_ctrl_c_kills_what_does_not_stop() {
+    let mut fleet = Fleet::up().await;
+    let pids = fleet.pids();
+    send(fleet.pid(Process::Gateway), Signal::STOP);
+    let launcher = fleet.launcher();
+    send(launcher.pid(), Signal::INT);
+    launcher.prints("stopping").await;
+    send(launcher.pid(), Signal::INT);
+    assert_eq!(launcher.exit_code().await, 130, "{}", launcher.output());
+    for pid in pids {
+        assert!(!is_running(pid));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_fleet_on_the_same_data_is_refused() {
+    let mut fleet = Fleet::up().await;
+    let pid = fleet.launcher().pid();
+    let in_use = format!(
+        "marquee: the data directory {} is in use: ",
+        fleet.data_dir.display()
+    );
+
+    let second = marquee(["up"].iter().map(ToString::to_string).chain(fleet.flags()));
+    let line = format!("{in_use}fleet runs on it as process {pid}\n");
+    assert_eq!(run(second).await, (1, line));
+
+    let pid = fleet.pid(Process::Ticket);
+    let alone = marquee(
+        ["service", "ticket"]
+            .iter()
+            .map(ToString::to_string)
+            .chain(fleet.flags()),
+    );
+    let line = format!("{in_use}ticket runs on it as process {pid}\n");
+    assert_eq!(run(alone).await, (1, line));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_fleets_run_side_by_side() {
+    let fleet = Fleet::up().await;
+    let directory = tempfile::tempdir().unwrap();
+    let other_base = fleet.port_base + 2000;
+    let mut other = Started::spawn(marquee([
+        "up".to_owned(),
+        "--data-dir".to_owned(),
+        directory.path().display().to_string(),
+        "--port-base".to_owned(),
+        other_base.to_string(),
+    ]));
+    other.prints("  All of it, explained:").await;
+    let answer = fleet
+        .rest
+        .send(Method::POST, "/books", Some(&json!({ "movieName": "soul" })))
+        .await;
+    assert_eq!(answer.unwrap().status, 201);
+    let other_rest = marquee::rest::Rest::new(&format!("http://127.0.0.1:{}", other_base + 8));
+    assert_eq!(other_rest.count("/books").await.unwrap(), 0);
+    send(other.pid(), Signal::TERM);
+    assert_eq!(other.exit_code().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_is_taken_is_named() {
+    let mut fleet = Fleet::nothing().await;
+    let port = Process::Ticket.port(fleet.port_base);
+    let _taken = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let launcher = fleet.start(["up"], &[]);
+    assert_eq!(launcher.exit_code().await, 1);
+    let line = launcher.output();
+    assert!(
+        line.starts_with(&format!("marquee: cannot listen on 127.0.0.1:{port} for ticket")),
+        "{line}"
+    );
+    assert_eq!(line.lines().count(), 1, "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_directory_that_cannot_be_written_is_named() {
+    let mut fleet = Fleet::nothing().await;
+    // Below a file nobody can make a directory, not even root.
+    std::fs::write(&fleet.data_dir, "a file").unwrap();
+    fleet.data_dir.push("data");
+    let path = fleet.data_dir.display().to_string();
+    for command in [&["up"][..], &["service", "book"]] {
+        let words = command.iter().map(ToString::to_string).chain(fleet.flags());
+        let (code, line) = run(marquee(words)).await;
+        assert_eq!(code, 1);
+        let expected = format!("marquee: cannot write to the data directory {path}: Not a directory");
+        assert!(line.starts_with(&expected), "{line}");
+        assert_eq!(line.lines().count(), 1, "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_directory_may_have_any_name() {
+    let mut fleet = Fleet::nothing().await;
+    fleet.data_dir.set_file_name("our data? 100% #1 영화");
+    fleet.up_again().await;
+    let answer = fleet
+        .rest
+        .send(Method::POST, "/books", Some(&json!({ "movieName": "soul" })))
+        .await;
+    assert_eq!(answer.unwrap().status, 201);
+    assert!(fleet.data_dir.join("book.db").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_is_lost_is_reported_with_the_command_that_brings_it_back() {
+    let mut fleet = Fleet::up().await;
+    let pid = fleet.pid(Process::Ticket);
+    fleet.kill(Process::Ticket).await;
+    let report = format!("ticket (process {pid}) ended with signal: 9 (SIGKILL)");
+    fleet.launcher().prints(&report).await;
+    fleet.launcher().prints("The others stay up").await;
+    for process in Process::ALL
+        .into_iter()
+        .filter(|process| *process != Process::Ticket)
+    {
+        fleet.ready(process).await;
+    }
+
+    let output = fleet.launcher().output();
+    let line = output
+        .lines()
+        .find(|line| line.contains(" service ticket "))
+        .unwrap();
+    let typed = line.trim_start_matches("marquee |").trim();
+    let mut alone = Command::new("bash");
+    alone
+        .args(["-c", &format!("exec {typed}")])
+        .stdin(std::process::Stdio::null());
+    let mut alone = Started::spawn(alone);
+    fleet.ready(Process::Ticket).await;
+    assert_eq!(fleet.pid(Process::Ticket), alone.pid());
+
+    // It was not the launcher that started it, so it is not the launcher's to stop.
+    let launcher = fleet.launcher();
+    send(launcher.pid(), Signal::TERM);
+    assert_eq!(launcher.exit_code().await, 0);
+    assert!(
+        launcher.output().contains("ticket was started by someone else"),
+        "{}",
+        launcher.output()
+    );
+    assert!(is_running(alone.pid()));
+    send(alone.pid(), Signal::TERM);
+    assert_eq!(alone.exit_code().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_launcher_is_killed_its_processes_stop_by_themselves() {
+    let mut fleet = Fleet::up().await;
+    let pids = fleet.pids();
+    fleet.launcher().kill();
+    for pid in pids {
+        gone(pid).await;
+    }
+    // In an orderly way: they had the time to take their files along.
+    for process in Process::ALL {
+        assert!(!fleet.pid_file(process).exists(), "{process}");
+    }
+    fleet.up_again().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_terminal_that_is_closed_does_not_take_the_fleet_along() {
+    let mut fleet = Fleet::nothing().await;
+    // `head` reads one line and is gone, and with it the reading end of the launcher's output.
+    let script = r#""$0" "$@" | head -1; wait"#;
+    let mut shell = Command::new("bash");
+    shell
+        .args(["-c", script, env!("CARGO_BIN_EXE_marquee"), "up"])
+        .args(fleet.flags());
+    let mut shell = Started::spawn(shell);
+    for process in Process::ALL {
+        fleet.ready(process).await;
+    }
+    let order = json!({ "movieName": "soul" });
+    for _ in 0..50 {
+        let answer = fleet.rest.send(Method::POST, "/books", Some(&order)).await;
+        assert_eq!(answer.unwrap().status, 201);
+    }
+    let pids = fleet.pids();
+    send(parent(pids[0]), Signal::TERM);
+    for pid in pids {
+        gone(pid).await;
+    }
+    shell.exit_code().await;
+    fleet.up_again().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_setting_is_named_and_exits_64() {
+    let mut fleet = Fleet::nothing().await;
+    let wrong = [("PAYMENT_LATENCY_MS", "x")];
+    let alone = fleet.start(["service", "payment"], &wrong);
+    assert_eq!(alone.exit_code().await, 64);
+    let line = alone.output();
+    assert!(
+        line.starts_with("configuration error: PAYMENT_LATENCY_MS"),
+        "{line}"
+    );
+    assert_eq!(line.lines().count(), 1, "{line}");
+
+    let launcher = fleet.start(["up"], &wrong);
+    assert_eq!(launcher.exit_code().await, 64);
+    assert!(
+        launcher.output().contains("PAYMENT_LATENCY_MS"),
+        "{}",
+        launcher.output()
+    );
+    for process in Process::ALL {
+        assert!(!fleet.pid_file(process).exists(), "{process}");
+    }
+
+    let launcher = fleet.start(["up"], &[("LOG_FORMAT", "xml")]);
+    assert_eq!(launcher.exit_code().await, 64);
+    assert!(launcher.output().contains("LOG_FORMAT"), "{}", launcher.output());
+
+    assert_eq!(run(marquee(["up", "--port-base", "abc"])).await.0, 64);
+    assert_eq!(run(marquee(["service", "popcorn"])).await.0, 64);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_of_the_single_processes_come_from_the_environment() {
+    let mut fleet = Fleet::nothing().await;
+    let launcher = fleet.start(["up"], &[("NAME", "Lumiere"), ("PORT", "1")]);
+    launcher.prints("  All of it, explained:").await;
+    let answer = fleet
+        .rest
+        .send(Method::POST, "/books", Some(&json!({ "movieName": "soul" })))
+        .await;
+    assert_eq!(answer.unwrap().body["name"], "Lumiere");
+}
+
+/// The process that started `pid`.
+fn parent(pid: i32) -> i32 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let after_name = stat.rsplit(") ").next().unwrap();
+    after_name.split(' ').nth(1).unwrap().parse().unwrap()
+}

@@ -1,0 +1,17 @@
+//! Door 2: events of the other services, all to the one use case that remembers them.
+
+use messaging::{Delivery, Failure, Handler};
+use storage::Tx;
+
+use crate::app;
+
+/// What mypage does with the topic.
+#[derive(Clone, Copy, Debug)]
+pub struct BookingStory;
+
+impl Handler for BookingStory {
+    async fn handle(&self, tx: &mut Tx, delivery: Delivery) -> Result<(), Failure> {
+        app::remember_event(tx, &delivery.event, delivery.at).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,7 @@
+//! What an event changes, whatever came before it. No clock, no database, no network.
+
+mod mypage;
+mod story;
+
+pub use mypage::{Mypage, Order, Status, UnknownStatus};
+pub use story::{Entry, Story, chapter};

@@ -1,0 +1,262 @@
+//! A booking as its customer sees it.
+//!
+//! Events of a booking come from several services and overtake each other, and some come twice. So what one of them
+//! changes never depends on what came before: each field is told by one event of a booking, or only ever rises. Whatever the
+//! order, the same events end in the same view.
+
+use std::fmt;
+use std::str::FromStr;
+
+use events::{Booked, BookingId, CustomerId, Event, TicketId};
+use jiff::Timestamp;
+
+/// The points of a collected ticket, for a writer that leaves them out.
+const SCORE: i64 = 100;
+
+/// Where a booking stands, from the least to the most final: the higher one counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// Paid; its ticket waits.
+    Booked,
+    /// Ticket void, money back. Final.
+    Canceled,
+    /// The ticket was collected, which no cancel undoes. Final.
+    Printed,
+}
+
+/// A booking as its customer sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mypage {
+    pub booking_id: BookingId,
+    /// What was booked. `None` until `Booked` has come: till then it is no booking, and not shown.
+    pub order: Option<Order>,
+    pub status: Status,
+    /// 0 when points wait for the ticket to be collected, and what was granted then.
+    pub score: Option<i64>,
+    pub ticket_id: Option<TicketId>,
+    /// The time of the latest event.
+    pub updated_at: Timestamp,
+}
+
+/// What was booked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Order {
+    pub customer_id: Option<CustomerId>,
+    pub movie_name: Option<String>,
+    pub seat: Option<String>,
+    pub qty: Option<i64>,
+    /// In the smallest unit of the currency.
+    pub price: Option<i64>,
+}
+
+impl Mypage {
+    /// A booking of which nothing is known yet; its first event happened at `at`.
+    pub fn unknown(booking_id: BookingId, at: Timestamp) -> Self {
+        Self {
+            booking_id,
+            order: None,
+            status: Status::Booked,
+            score: None,
+            ticket_id: None,
+            updated_at: at,
+        }
+    }
+
+    /// What is known after `event`, which happened at `at`.
+    #[must_use]
+    pub fn after(mut self, event: &Event, at: Timestamp) -> Self {
+        match event {
+            Event::Booked(booked) => {
+                self.order.get_or_insert_with(|| Order::from(booked));
+            }
+            Event::Created(created) => self.ticket_id = Some(created.id),
+            Event::WaitedPoint(point) => self.score = self.score.max(Some(point.score.unwrap_or(0))),
+            Event::WrittenPoint(point) => self.score = self.score.max(Some(point.score.unwrap_or(SCORE))),
+            Event::Canceled(_) => self.status = self.status.max(Status::Canceled),
+            Event::Printed(_) => self.status = self.status.max(Status::Printed),
+            _ => {}
+        }
+        self.updated_at = self.updated_at.max(at);
+        self
+    }
+}
+
+impl From<&Booked> for Order {
+    fn from(booked: &Booked) -> Self {
+        Self {
+            customer_id: booked.customer_id,
+            movie_name: booked.movie_name.clone(),
+            seat: booked.seat.clone(),
+            qty: booked.qty,
+            price: booked.total_price,
+        }
+    }
+}
+
+const STATUSES: [(Status, &str); 3] = [
+    (Status::Booked, "Booked"),
+    (Status::Canceled, "Canceled"),
+    (Status::Printed, "Printed"),
+];
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = STATUSES.iter().find(|(status, _)| status == self);
+        f.write_str(name.map_or("", |(_, name)| name))
+    }
+}
+
+/// Text that names no status.
+#[derive(Debug, thiserror::Error)]
+#[error("no status is called {0:?}")]
+pub struct UnknownStatus(String);
+
+impl FromStr for Status {
+    type Err = UnknownStatus;
+
+    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
+        let status = STATUSES.iter().find(|(_, name)| *name == text);
+        status
+            .map(|(status, _)| *status)
+            .ok_or_else(|| UnknownStatus(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use events::{
+        Canceled, Created, Paid, PaymentCanceled, PaymentId, PointId, Printed, WaitedPoint, WrittenPoint,
+    };
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn id() -> BookingId {
+        BookingId::new(1).unwrap()
+    }
+
+    fn second(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// Every event a view reads of one booking, collected and canceled though no booking is both.
+    fn events() -> Vec<Event> {
+        let (booking_id, ticket) = (id(), TicketId::from(id()));
+        let (payment, point) = (PaymentId::new(7).unwrap(), PointId::new(8).unwrap());
+        let (status, contents) = (None, None);
+        vec![
+            Paid {
+                id: payment,
+                booking_id,
+                status: status.clone(),
+                total_price: Some(10_000),
+            }
+            .into(),
+            Booked {
+                id: booking_id,
+                qty: Some(2),
+                seat: Some("1A,2B".to_owned()),
+                movie_name: Some("soul".to_owned()),
+                status: None,
+                total_price: Some(10_000),
+                name: None,
+                customer_id: None,
+                screening_id: None,
+            }
+            .into(),
+            Created {
+                id: ticket,
+                booking_id,
+                status: None,
+                movie_name: None,
+                qty: None,
+                seat: None,
+                customer_id: None,
+            }
+            .into(),
+            WaitedPoint {
+                id: point,
+                booking_id,
+                score: Some(0),
+                contents,
+                status: None,
+            }
+            .into(),
+            WrittenPoint {
+                id: point,
+                booking_id,
+                customer_id: None,
+                score: Some(100),
+                contents: None,
+                status: None,
+            }
+            .into(),
+            Printed {
+                id: ticket,
+                booking_id,
+                status: None,
+            }
+            .into(),
+            PaymentCanceled {
+                id: payment,
+                booking_id,
+                status: None,
+            }
+            .into(),
+            Canceled {
+                id: booking_id,
+                status,
+            }
+            .into(),
+        ]
+    }
+
+    fn view(order: &[usize]) -> Mypage {
+        let events = events();
+        let start = Mypage::unknown(id(), second(order[0] as i64));
+        order.iter().fold(start, |mypage, &index| {
+            mypage.after(&events[index], second(index as i64))
+        })
+    }
+
+    #[test]
+    fn every_status_reads_back_as_it_is_written() {
+        for (status, name) in STATUSES {
+            assert_eq!(status.to_string(), name);
+            assert_eq!(name.parse::<Status>().unwrap(), status);
+        }
+        assert!("booked".parse::<Status>().is_err());
+    }
+
+    #[test]
+    fn a_booking_without_booked_has_no_order() {
+        assert_eq!(view(&[0]).order, None);
+        assert_eq!(view(&[0, 1]).order.unwrap().price, Some(10_000));
+    }
+
+    #[test]
+    fn points_begin_at_nothing_and_never_fall() {
+        assert_eq!(view(&[1, 2]).score, None);
+        assert_eq!(view(&[1, 3]).score, Some(0));
+        assert_eq!(view(&[4, 3]).score, Some(100));
+    }
+
+    proptest! {
+        /// Any subset of the events, in any order, some of them twice.
+        #[test]
+        fn the_same_events_end_in_the_same_view(
+            (told, again) in Just((0..8_usize).collect::<Vec<_>>())
+                .prop_shuffle()
+                .prop_flat_map(|all| (1..=8_usize).prop_map(move |count| all[..count].to_vec()))
+                .prop_flat_map(|told| {
+                    let twice = [told.clone(), told.clone()].concat();
+                    (Just(told), Just(twice).prop_shuffle())
+                })
+        ) {
+            let mut in_order = told.clone();
+            in_order.sort_unstable();
+            prop_assert_eq!(view(&told), view(&in_order));
+            prop_assert_eq!(view(&again), view(&in_order));
+        }
+    }
+}

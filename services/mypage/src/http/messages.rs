@@ -1,0 +1,120 @@
+//! Requests and answers as JSON.
+
+use events::{BookingId, CustomerId, TicketId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use service_kit::hal::{BaseUrl, Names, Resource};
+use service_kit::problem::{FieldError, Problem};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::domain::Story;
+
+/// What a booking is called here in links and collections.
+pub const MYPAGES: Names = Names {
+    relation: "mypage",
+    plural: "mypages",
+};
+
+/// Whose bookings are listed.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub struct CustomerQuery {
+    /// Only the bookings of this customer.
+    #[param(value_type = Option<i64>, minimum = 1, example = 33)]
+    pub customer_id: Option<CustomerId>,
+}
+
+/// Which booking is looked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub struct BookingQuery {
+    /// The booking's id.
+    #[param(required = true, value_type = i64, minimum = 1, example = 1)]
+    booking_id: Option<BookingId>,
+}
+
+impl BookingQuery {
+    /// # Errors
+    ///
+    /// 422 when it was left out.
+    pub fn booking_id(&self) -> Result<BookingId, Problem> {
+        self.booking_id.ok_or_else(|| {
+            let error = FieldError::new("bookingId", "must be given");
+            Problem::invalid_fields(vec![error])
+        })
+    }
+}
+
+/// A booking as its customer sees it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Mypage {
+    /// Equal to `bookingId`.
+    #[schema(example = 1)]
+    id: i64,
+    #[schema(example = 1)]
+    booking_id: i64,
+    #[schema(example = 33)]
+    customer_id: Option<i64>,
+    #[schema(example = "soul")]
+    movie_name: Option<String>,
+    /// Comma list of seats; null for general admission.
+    #[schema(example = "1A,2B")]
+    seat: Option<String>,
+    #[schema(example = 2)]
+    qty: Option<i64>,
+    /// In the smallest unit of the currency.
+    #[schema(example = 10000)]
+    price: Option<i64>,
+    /// `Booked`, `Printed` or `Canceled`.
+    #[schema(example = "Booked")]
+    status: String,
+    /// 0 while points wait for the ticket to be collected, then what was granted; null before either.
+    #[schema(example = 0)]
+    score: Option<i64>,
+    /// Null until the ticket is made.
+    #[schema(example = 1)]
+    ticket_id: Option<i64>,
+    /// The time of the latest event.
+    #[schema(value_type = String, format = DateTime, example = "2021-02-23T13:32:28Z")]
+    updated_at: Timestamp,
+    /// What has happened, by time.
+    timeline: Vec<Entry>,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Entry {
+    #[schema(example = "Booked")]
+    event: String,
+    #[schema(value_type = String, format = DateTime, example = "2021-02-23T13:32:28Z")]
+    at: Timestamp,
+}
+
+impl Mypage {
+    pub fn resource(base: &BaseUrl, story: &Story) -> Resource<Self> {
+        let mypage = &story.mypage;
+        let order = mypage.order.clone().unwrap_or_default();
+        let timeline = story.timeline.iter().map(|entry| Entry {
+            event: entry.event.clone(),
+            at: entry.at,
+        });
+        let entity = Self {
+            id: mypage.booking_id.get(),
+            booking_id: mypage.booking_id.get(),
+            customer_id: order.customer_id.map(CustomerId::get),
+            movie_name: order.movie_name,
+            seat: order.seat,
+            qty: order.qty,
+            price: order.price,
+            status: mypage.status.to_string(),
+            score: mypage.score,
+            ticket_id: mypage.ticket_id.map(TicketId::get),
+            updated_at: mypage.updated_at,
+            timeline: timeline.collect(),
+        };
+        base.resource(MYPAGES, mypage.booking_id, entity)
+    }
+}

@@ -1,0 +1,88 @@
+//! Look.
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use events::BookingId;
+use service_kit::extract::{PathId, Query};
+use service_kit::hal::{BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource};
+use service_kit::problem::{self, Problem};
+use service_kit::request_log::concerns_booking;
+
+use super::messages::{BookingQuery, CustomerQuery, MYPAGES, Mypage};
+use crate::AppState;
+use crate::app::{find_mypage, list_mypages};
+
+/// All bookings, or one customer's, oldest first.
+#[utoipa::path(
+    get,
+    path = "/mypages",
+    tag = "mypages",
+    params(PageQuery, CustomerQuery),
+    responses(
+        (status = 200, description = "One page of them", body = Collection<Mypage>, content_type = "application/hal+json"),
+        (status = 422, description = "A wrong page, size or customerId", body = problem::Body, content_type = "application/problem+json"),
+    )
+)]
+pub async fn list(
+    State(state): State<AppState>,
+    base: BaseUrl,
+    page: PageRequest,
+    Query(query): Query<CustomerQuery>,
+) -> Result<impl IntoResponse, Problem> {
+    let mut conn = state.db.read().await?;
+    let (found, total) = list_mypages(&mut conn, query.customer_id, page.offset(), page.size).await?;
+    let mypages = found.iter().map(|story| Mypage::resource(&base, story)).collect();
+    let path = match query.customer_id {
+        Some(customer) => format!("/mypages?customerId={customer}"),
+        None => "/mypages".to_owned(),
+    };
+    Ok(Hal(base.collection(MYPAGES, &path, page, total, mypages)))
+}
+
+/// One booking.
+#[utoipa::path(
+    get,
+    path = "/mypages/{id}",
+    tag = "mypages",
+    params(("id" = i64, Path, description = "The booking's id")),
+    responses(
+        (status = 200, description = "The booking", body = Resource<Mypage>, content_type = "application/hal+json"),
+        (status = 404, description = "No such booking, or not yet", body = problem::Body, content_type = "application/problem+json"),
+    )
+)]
+pub async fn show(
+    State(state): State<AppState>,
+    base: BaseUrl,
+    PathId(id): PathId<BookingId>,
+) -> Result<impl IntoResponse, Problem> {
+    concerns_booking(id);
+    let mut conn = state.db.read().await?;
+    let story = find_mypage(&mut conn, id).await?;
+    let story = story.ok_or_else(|| Problem::not_found("booking", id))?;
+    Ok(Hal(Mypage::resource(&base, &story)))
+}
+
+/// One booking, as a collection: empty when there is none.
+#[utoipa::path(
+    get,
+    path = "/mypages/search/findByBookingId",
+    tag = "mypages",
+    params(BookingQuery),
+    responses(
+        (status = 200, description = "The booking, or nothing", body = List<Mypage>, content_type = "application/hal+json"),
+        (status = 422, description = "A wrong bookingId, or none", body = problem::Body, content_type = "application/problem+json"),
+    )
+)]
+pub async fn find_by_booking_id(
+    State(state): State<AppState>,
+    base: BaseUrl,
+    Query(query): Query<BookingQuery>,
+) -> Result<impl IntoResponse, Problem> {
+    let booking_id = query.booking_id()?;
+    concerns_booking(booking_id);
+    let mut conn = state.db.read().await?;
+    let found = find_mypage(&mut conn, booking_id).await?;
+    let mypages: Vec<_> = found.iter().map(|story| Mypage::resource(&base, story)).collect();
+    let path = format!("/mypages/search/findByBookingId?bookingId={booking_id}");
+    Ok(Hal(base.list(MYPAGES, &path, mypages)))
+}

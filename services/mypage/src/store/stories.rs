@@ -1,0 +1,107 @@
+//! Both tables as one, to read. One statement gives bookings together with their timelines, so that they are of one
+//! moment, and a page costs as much as a single booking.
+
+use events::{BookingId, CustomerId};
+use jiff::Timestamp;
+use sqlx::FromRow;
+use storage::{Conn, Error, query_as};
+
+use super::mypages::{MypageRow, restore};
+use crate::domain::{Entry, Story};
+
+/// A booking's row, repeated for each event of its timeline; it has one at least, `Booked`.
+#[derive(FromRow)]
+struct StoryRow {
+    #[sqlx(flatten)]
+    mypage: MypageRow,
+    event: String,
+    happened_at: i64,
+}
+
+/// The booking as it is now.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn find(conn: &mut Conn, id: BookingId) -> Result<Option<Story>, Error> {
+    let find = query_as(
+        "SELECT mypages.booking_id, booked, customer_id, movie_name, seat, qty, price, status, score, ticket_id,
+             updated_at, event, happened_at
+         FROM mypages JOIN timeline ON timeline.booking_id = mypages.booking_id
+         WHERE mypages.booking_id = $1 AND booked = 1",
+    )
+    .bind(id.get());
+    Ok(gather(conn.fetch_all(find).await?)?.pop())
+}
+
+/// `limit` bookings after the first `offset`, oldest first, and how many there are.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn page(conn: &mut Conn, offset: i64, limit: i64) -> Result<(Vec<Story>, i64), Error> {
+    let find = query_as(
+        "SELECT page.booking_id, booked, customer_id, movie_name, seat, qty, price, status, score, ticket_id,
+             updated_at, event, happened_at
+         FROM (SELECT * FROM mypages WHERE booked = 1 ORDER BY booking_id LIMIT $1 OFFSET $2) AS page
+         JOIN timeline ON timeline.booking_id = page.booking_id
+         ORDER BY page.booking_id",
+    )
+    .bind(limit)
+    .bind(offset);
+    let stories = gather(conn.fetch_all(find).await?)?;
+    let count = query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM mypages WHERE booked = 1");
+    let (total,) = conn.fetch_one::<(i64,)>(count).await?;
+    Ok((stories, total))
+}
+
+/// As [`page`], of the bookings of one customer.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn page_of(
+    conn: &mut Conn,
+    customer: CustomerId,
+    offset: i64,
+    limit: i64,
+) -> Result<(Vec<Story>, i64), Error> {
+    let find = query_as(
+        "SELECT page.booking_id, booked, customer_id, movie_name, seat, qty, price, status, score, ticket_id,
+             updated_at, event, happened_at
+         FROM (SELECT * FROM mypages WHERE customer_id = $1 AND booked = 1
+               ORDER BY booking_id LIMIT $2 OFFSET $3) AS page
+         JOIN timeline ON timeline.booking_id = page.booking_id
+         ORDER BY page.booking_id",
+    )
+    .bind(customer.get())
+    .bind(limit)
+    .bind(offset);
+    let stories = gather(conn.fetch_all(find).await?)?;
+    let count =
+        query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM mypages WHERE customer_id = $1 AND booked = 1")
+            .bind(customer.get());
+    let (total,) = conn.fetch_one::<(i64,)>(count).await?;
+    Ok((stories, total))
+}
+
+/// Rows of one booking stand together.
+fn gather(rows: Vec<StoryRow>) -> Result<Vec<Story>, Error> {
+    let mut stories = Vec::new();
+    let mut rows = rows.into_iter().peekable();
+    while let Some(first) = rows.next() {
+        let booking_id = first.mypage.booking_id;
+        let mut timeline = vec![entry(booking_id, first.event, first.happened_at)?];
+        while let Some(row) = rows.next_if(|row| row.mypage.booking_id == booking_id) {
+            timeline.push(entry(booking_id, row.event, row.happened_at)?);
+        }
+        stories.push(Story::new(restore(first.mypage)?, timeline));
+    }
+    Ok(stories)
+}
+
+fn entry(booking_id: i64, event: String, happened_at: i64) -> Result<Entry, Error> {
+    let at = Timestamp::from_microsecond(happened_at)
+        .map_err(|error| Error::corrupt("timeline", booking_id, error))?;
+    Ok(Entry { event, at })
+}

@@ -1,0 +1,6 @@
+//! The service as its neighbours see it: events in, answers out. The event log is real.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod app;
+mod story;
+mod wire;

@@ -1,0 +1,262 @@
+//! What customers see of a booking after each of its events, in whatever order they come.
+
+use events::{CancelRejected, CancelRequested, Event, HoldExpired, TicketCanceled};
+use serde_json::{Value, json};
+use test_kit::fleet;
+
+use crate::app::{
+    App, at, booked, canceled, created, paid, payment_canceled, printed, record_at, story, waited_point,
+    written_point,
+};
+
+/// A booking that was collected, as it happened.
+fn collected(id: i64) -> [Event; 6] {
+    [
+        paid(id).into(),
+        booked(id).into(),
+        created(id).into(),
+        waited_point(id).into(),
+        written_point(id).into(),
+        printed(id).into(),
+    ]
+}
+
+/// A booking that was canceled, as it happened.
+fn called_off(id: i64) -> [Event; 6] {
+    [
+        paid(id).into(),
+        booked(id).into(),
+        created(id).into(),
+        waited_point(id).into(),
+        payment_canceled(id).into(),
+        canceled(id).into(),
+    ]
+}
+
+/// The story of a whole booking, told in the order `order`, each event with the time at which it happened.
+async fn told(events: &[Event], order: &[usize]) -> Value {
+    let app = App::new().await;
+    for &index in order {
+        app.deliver_at(index, events[index].clone()).await;
+    }
+    let mypage = app.mypage(1).await;
+    app.settled().await;
+    mypage
+}
+
+#[tokio::test]
+async fn a_booking_is_seen_as_it_was_booked() {
+    let app = App::new().await;
+    app.deliver(booked(1)).await;
+    let link = json!({"href": "http://cinema/mypages/1"});
+    let at = "2021-02-23T13:32:28Z";
+    assert_eq!(
+        app.mypage(1).await,
+        json!({
+            "id": 1, "bookingId": 1, "customerId": 33, "movieName": "soul", "seat": "1A,2B", "qty": 2,
+            "price": 10000, "status": "Booked", "score": null, "ticketId": null, "updatedAt": at,
+            "timeline": [{"event": "Booked", "at": at}], "_links": {"mypage": link, "self": link},
+        })
+    );
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn each_event_shows() {
+    let app = App::new().await;
+    let steps: [(Event, Value); 6] = [
+        (booked(1).into(), json!(["Booked", null, null])),
+        (paid(1).into(), json!(["Booked", null, null])),
+        (created(1).into(), json!(["Booked", null, 1])),
+        (waited_point(1).into(), json!(["Booked", 0, 1])),
+        (written_point(1).into(), json!(["Booked", 100, 1])),
+        (printed(1).into(), json!(["Printed", 100, 1])),
+    ];
+    for (second, (event, expected)) in steps.into_iter().enumerate() {
+        app.deliver_at(second, event).await;
+        let mypage = app.mypage(1).await;
+        let seen = json!([mypage["status"], mypage["score"], mypage["ticketId"]]);
+        assert_eq!(seen, expected);
+        assert_eq!(mypage["updatedAt"], at(second));
+        let latest = &mypage["timeline"][second];
+        assert_eq!(latest["at"], at(second));
+    }
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn a_canceled_booking_stays_canceled() {
+    let app = App::new().await;
+    for event in called_off(1) {
+        app.deliver(event).await;
+    }
+    app.deliver(booked(1)).await;
+    let mypage = app.mypage(1).await;
+    assert_eq!(
+        (&mypage["status"], &mypage["score"]),
+        (&json!("Canceled"), &json!(0))
+    );
+    assert_eq!(
+        story(&mypage),
+        [
+            "Paid",
+            "Booked",
+            "Created",
+            "WaitedPoint",
+            "PaymentCanceled",
+            "Canceled"
+        ]
+    );
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn a_refund_alone_cancels_nothing() {
+    let app = App::new().await;
+    app.deliver(booked(1)).await;
+    app.deliver(payment_canceled(1)).await;
+    assert_eq!(app.mypage(1).await["status"], "Booked");
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn whatever_comes_before_booked_is_remembered_and_not_seen() {
+    for event in collected(1).into_iter().chain(called_off(1)) {
+        if matches!(event, Event::Booked(_)) {
+            continue;
+        }
+        let app = App::new().await;
+        app.deliver_at(0, event.clone()).await;
+        assert_eq!(app.client.get("/mypages/1").await.status, 404);
+        for path in [
+            "/mypages",
+            "/mypages?customerId=33",
+            "/mypages/search/findByBookingId?bookingId=1",
+        ] {
+            let list = app.client.get(path).await;
+            assert_eq!(list.body["_embedded"]["mypages"], json!([]), "{path}");
+        }
+        assert_eq!(app.client.get("/mypages").await.body["page"]["totalElements"], 0);
+        app.deliver_at(1, booked(1)).await;
+        assert_eq!(
+            story(&app.mypage(1).await),
+            [event.event_type(), "Booked"],
+            "{event:?}"
+        );
+        app.settled().await;
+    }
+}
+
+#[tokio::test]
+async fn no_order_of_events_makes_a_difference() {
+    for events in [collected(1), called_off(1)] {
+        let count = events.len();
+        let in_order: Vec<usize> = (0..count).collect();
+        let expected = told(&events, &in_order).await;
+        assert_eq!(story(&expected), events.each_ref().map(Event::event_type));
+        for start in 0..count {
+            let mut order = in_order.clone();
+            order.rotate_left(start);
+            assert_eq!(told(&events, &order).await, expected, "{order:?}");
+            order.reverse();
+            let twice = [order.clone(), in_order.clone(), order].concat();
+            assert_eq!(told(&events, &twice).await, expected, "{twice:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_redelivered_event_is_not_applied_again() {
+    let app = App::new().await;
+    let record = record_at(1, booked(1));
+    let first = app
+        .consumer
+        .apply_together(&[record.clone(), record.clone()])
+        .await;
+    first.unwrap();
+    app.consumer.apply_together(&[record]).await.unwrap();
+    assert_eq!(story(&app.mypage(1).await), ["Booked"]);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn of_two_events_of_a_kind_the_story_tells_the_first() {
+    for order in [[3, 5], [5, 3]] {
+        let app = App::new().await;
+        app.deliver_at(1, booked(1)).await;
+        for second in order {
+            app.deliver_at(second, payment_canceled(1)).await;
+        }
+        let mypage = app.mypage(1).await;
+        assert_eq!(story(&mypage), ["Booked", "PaymentCanceled"]);
+        assert_eq!(mypage["timeline"][1]["at"], at(3));
+        assert_eq!(mypage["updatedAt"], at(5));
+        app.settled().await;
+    }
+}
+
+#[tokio::test]
+async fn one_batch_tells_of_many_bookings() {
+    let app = App::new().await;
+    let records: Vec<_> = (1..=3)
+        .flat_map(collected)
+        .enumerate()
+        .map(|(second, event)| record_at(second, event))
+        .collect();
+    app.consumer.apply_together(&records).await.unwrap();
+    for id in 1..=3 {
+        assert_eq!(app.mypage(id).await["status"], "Printed");
+    }
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn what_tells_a_customer_nothing_leaves_no_trace() {
+    let app = App::new().await;
+    let (id, status) = (booked(1).id, None::<String>);
+    let others: [Event; 4] = [
+        HoldExpired {
+            id,
+            status: status.clone(),
+        }
+        .into(),
+        CancelRequested {
+            id,
+            status: status.clone(),
+        }
+        .into(),
+        TicketCanceled {
+            id: id.into(),
+            booking_id: id,
+            status: status.clone(),
+        }
+        .into(),
+        CancelRejected {
+            id: id.into(),
+            booking_id: id,
+            status,
+        }
+        .into(),
+    ];
+    for event in others.clone() {
+        app.deliver_at(40, event).await;
+    }
+    app.deliver_at(1, booked(1)).await;
+    for event in others {
+        app.deliver_at(50, event).await;
+    }
+    let mypage = app.mypage(1).await;
+    assert_eq!(story(&mypage), ["Booked"]);
+    assert_eq!(mypage["updatedAt"], at(1));
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_read_goes_to_nobody() {
+    let app = App::new().await;
+    let mut record = fleet::record(&booked(1).into());
+    record.record.payload = Some(br#"{"eventType":"Booked","id":0}"#.to_vec());
+    assert!(app.consumer.apply_together(&[record]).await.is_err());
+    assert_eq!(app.client.get("/mypages").await.body["page"]["totalElements"], 0);
+    app.settled().await;
+}

@@ -1,0 +1,5 @@
+//! Who takes the money.
+
+mod processor;
+
+pub use processor::{Declined, InvalidLatency, Latency, Processor};

@@ -1,0 +1,26 @@
+//! Door 2: events of the other services, each to its use case.
+
+use events::Event;
+use messaging::{Delivery, Failure, Handler};
+use storage::Tx;
+
+use crate::app;
+
+/// What payment does with the topic.
+#[derive(Clone, Copy, Debug)]
+pub struct PaymentEvents;
+
+impl Handler for PaymentEvents {
+    async fn handle(&self, tx: &mut Tx, delivery: Delivery) -> Result<(), Failure> {
+        match delivery.event {
+            Event::TicketCanceled(canceled) => {
+                app::cancel_payment_for_ticket(tx, canceled.booking_id).await?;
+            }
+            Event::HoldExpired(expired) => {
+                app::cancel_payment(tx, expired.id).await?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}

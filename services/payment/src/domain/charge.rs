@@ -1,0 +1,125 @@
+//! What is to be paid, once it is known to make sense.
+
+use std::str::FromStr;
+
+use events::BookingId;
+
+/// One booking's money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charge {
+    pub booking_id: BookingId,
+    pub price: Price,
+}
+
+/// One field that does not make sense, as the client spells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid {
+    pub field: &'static str,
+    pub detail: String,
+}
+
+impl Charge {
+    /// Checks every field; finds all that is wrong at once. A charge without a price is for nothing, as a booking
+    /// without a price is free.
+    ///
+    /// # Errors
+    ///
+    /// The wrong fields.
+    pub fn parse(
+        booking_id: Option<BookingId>,
+        status: Option<&str>,
+        total_price: Option<i64>,
+    ) -> Result<Self, Vec<Invalid>> {
+        let mut invalid = Vec::new();
+        let mut wrong = |field, detail: String| invalid.push(Invalid { field, detail });
+        if booking_id.is_none() {
+            wrong("bookingId", "is required".to_owned());
+        }
+        if !matches!(status, None | Some("Paid")) {
+            wrong("status", "must be \"Paid\" or be left out".to_owned());
+        }
+        let price = Price::parse(total_price.unwrap_or_default());
+        if let Err(error) = price {
+            wrong("totalPrice", error.to_string());
+        }
+        match (booking_id, price) {
+            (Some(booking_id), Ok(price)) if invalid.is_empty() => Ok(Self { booking_id, price }),
+            _ => Err(invalid),
+        }
+    }
+}
+
+/// Money, in the smallest unit of the currency; not negative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Price(i64);
+
+/// Not a price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPrice {
+    #[error("must not be negative")]
+    Negative,
+    #[error("must be a whole number from 0 to {}", i64::MAX)]
+    NotANumber,
+}
+
+impl Price {
+    /// # Errors
+    ///
+    /// When `price` is negative.
+    pub fn parse(price: i64) -> Result<Self, InvalidPrice> {
+        if price >= 0 {
+            Ok(Self(price))
+        } else {
+            Err(InvalidPrice::Negative)
+        }
+    }
+
+    pub fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl FromStr for Price {
+    type Err = InvalidPrice;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPrice> {
+        let price = text.parse().map_err(|_| InvalidPrice::NotANumber)?;
+        Self::parse(price)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn wrong(booking: Option<i64>, status: Option<&str>, price: Option<i64>) -> Vec<&'static str> {
+        let booking_id = booking.map(|id| BookingId::new(id).unwrap());
+        let charge = Charge::parse(booking_id, status, price);
+        charge.map_or_else(|all| all.iter().map(|one| one.field).collect(), |_| Vec::new())
+    }
+
+    proptest! {
+        #[test]
+        fn any_price_is_either_not_negative_or_refused(price: i64) {
+            prop_assert_eq!(Price::parse(price).is_ok(), price >= 0);
+            prop_assert_eq!(price.to_string().parse(), Price::parse(price));
+        }
+    }
+
+    #[test]
+    fn a_booking_is_enough() {
+        let charge = Charge::parse(BookingId::new(1).ok(), None, None).unwrap();
+        assert_eq!(charge.price.get(), 0);
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_found_at_once() {
+        assert_eq!(
+            wrong(None, Some("Canceled"), Some(-1)),
+            ["bookingId", "status", "totalPrice"]
+        );
+        assert_eq!(wrong(Some(1), Some("paid"), None), ["status"]);
+    }
+}

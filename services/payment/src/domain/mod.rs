@@ -1,0 +1,7 @@
+//! What a payment is and which way it may go. No clock, no database, no network.
+
+mod charge;
+mod payment;
+
+pub use charge::{Charge, Invalid, InvalidPrice, Price};
+pub use payment::{Change, PayRefused, Payment, Row, Status, UnknownStatus};

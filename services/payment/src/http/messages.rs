@@ -1,0 +1,129 @@
+//! Requests and answers as JSON.
+
+use axum::response::{IntoResponse, Response};
+use events::BookingId;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use service_kit::hal::{BaseUrl, Hal, Names, Resource};
+use service_kit::problem::{FieldError, Problem};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::app::Outcome;
+use crate::domain::{Charge, Payment};
+
+/// What a payment is called in links and collections.
+pub const PAYMENTS: Names = Names {
+    relation: "payment",
+    plural: "payments",
+};
+
+/// What is to be paid. Numbers may be sent as text.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PaymentRequest {
+    #[schema(value_type = i64, required = true, example = 1, minimum = 1)]
+    booking_id: Option<BookingId>,
+    /// Only `Paid`.
+    #[serde(default, deserialize_with = "events::lenient::optional_text")]
+    #[schema(example = "Paid")]
+    status: Option<String>,
+    /// In the smallest unit of the currency; 0 when it is not there.
+    #[serde(default, deserialize_with = "events::lenient::optional_integer")]
+    #[schema(example = 10000, minimum = 0)]
+    total_price: Option<i64>,
+}
+
+impl PaymentRequest {
+    /// # Errors
+    ///
+    /// 422 naming every wrong field.
+    pub fn into_charge(self) -> Result<Charge, Problem> {
+        let charge = Charge::parse(self.booking_id, self.status.as_deref(), self.total_price);
+        charge.map_err(|invalid| {
+            let errors = invalid
+                .into_iter()
+                .map(|one| FieldError::new(one.field, one.detail))
+                .collect();
+            Problem::invalid_fields(errors)
+        })
+    }
+}
+
+/// Whose money goes back. Numbers may be sent as text.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CancellationRequest {
+    #[schema(value_type = i64, required = true, example = 1, minimum = 1)]
+    booking_id: Option<BookingId>,
+}
+
+impl CancellationRequest {
+    /// # Errors
+    ///
+    /// 422 when it is missing.
+    pub fn booking_id(&self) -> Result<BookingId, Problem> {
+        required(self.booking_id)
+    }
+}
+
+/// Whose payment is looked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub struct BookingQuery {
+    /// The booking's id.
+    #[param(value_type = i64, required = true, example = 1, minimum = 1)]
+    booking_id: Option<BookingId>,
+}
+
+impl BookingQuery {
+    /// # Errors
+    ///
+    /// 422 when it is missing.
+    pub fn booking_id(&self) -> Result<BookingId, Problem> {
+        required(self.booking_id)
+    }
+}
+
+fn required(booking_id: Option<BookingId>) -> Result<BookingId, Problem> {
+    booking_id.ok_or_else(|| Problem::invalid_fields(vec![FieldError::new("bookingId", "is required")]))
+}
+
+/// A booking's payment.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Payment)]
+pub struct PaymentBody {
+    #[schema(example = 1)]
+    id: i64,
+    #[schema(example = 1)]
+    booking_id: i64,
+    /// In the smallest unit of the currency.
+    #[schema(example = 10000)]
+    total_price: i64,
+    /// `Paid`, `Canceled`, or `Voided`: canceled before it was paid.
+    #[schema(example = "Paid")]
+    status: String,
+}
+
+impl PaymentBody {
+    /// `payment` as it is.
+    pub fn resource(base: &BaseUrl, payment: &Payment) -> Resource<Self> {
+        let row = payment.row();
+        let body = Self {
+            id: row.id.get(),
+            booking_id: row.booking_id.get(),
+            total_price: row.total_price.get(),
+            status: row.status.to_string(),
+        };
+        base.resource(PAYMENTS, row.id, body)
+    }
+
+    /// 201 for what is new, 200 for what was there before.
+    pub fn answer(base: &BaseUrl, outcome: &Outcome) -> Response {
+        match outcome {
+            Outcome::Created(payment) => Self::resource(base, payment).located(StatusCode::CREATED),
+            Outcome::Known(payment) => Hal(Self::resource(base, payment)).into_response(),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Pay and look.
+
+use std::future::Future;
+use std::panic::resume_unwind;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use events::PaymentId;
+use service_kit::extract::{Json, PathId, Query};
+use service_kit::hal::{BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource};
+use service_kit::problem::{self, Problem};
+use service_kit::request_log::concerns_booking;
+use service_kit::trace_context::TraceContext;
+use tracing::Instrument;
+
+use super::messages::{BookingQuery, PAYMENTS, PaymentBody, PaymentRequest};
+use crate::AppState;
+use crate::app::{Outcome, find_payment, find_payment_of, find_taken, list_payments, take_payment};
+use crate::domain::Charge;
+
+/// Pays a booking, once: whoever asks again gets the payment that was taken.
+#[utoipa::path(
+    post,
+    path = "/payments",
+    tag = "payments",
+    request_body = PaymentRequest,
+    responses(
+        (status = 201, description = "Paid", body = Resource<PaymentBody>, content_type = "application/hal+json"),
+        (status = 200, description = "Paid before, at the same price", body = Resource<PaymentBody>, content_type = "application/hal+json"),
+        (status = 402, description = "Declined; nothing was charged", body = problem::Body, content_type = "application/problem+json"),
+        (status = 409, description = "Paid before at another price, or nothing is paid for this booking any more", body = problem::Body, content_type = "application/problem+json"),
+        (status = 422, description = "A wrong field", body = problem::Body, content_type = "application/problem+json"),
+    )
+)]
+pub async fn pay(
+    State(state): State<AppState>,
+    base: BaseUrl,
+    Json(request): Json<PaymentRequest>,
+) -> Result<Response, Problem> {
+    let charge = request.into_charge()?;
+    concerns_booking(charge.booking_id);
+
+    let known = find_taken(&mut state.db.read().await?, charge).await?;
+    let outcome = match known {
+        Some(payment) => Outcome::Known(payment),
+        None => see_through(charge_and_keep(state, charge)).await?,
+    };
+    Ok(PaymentBody::answer(&base, &outcome))
+}
+
+/// Has the processor take the money, and keeps the payment. Nobody holds a connection while the processor thinks.
+async fn charge_and_keep(state: AppState, charge: Charge) -> Result<Outcome, Problem> {
+    state.processor.charge(charge.price).await?;
+
+    let mut tx = state.db.begin().await?;
+    let outcome = take_payment(&mut tx, charge).await?;
+    tx.commit().await?;
+    Ok(outcome)
+}
+
+/// Does `work` even if the caller hangs up meanwhile, which ends a handler where it stands: money that the processor
+/// has taken must be kept account of, and `Paid` then tells the caller.
+async fn see_through<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    let trace = TraceContext::current().unwrap_or_else(TraceContext::root);
+    let done = tokio::spawn(trace.scope(work).in_current_span()).await;
+    done.unwrap_or_else(|failure| resume_unwind(failure.into_panic()))
+}
+
+/// All payments, oldest first.
+#[utoipa::path(
+    get,
+    path = "/payments",
+    tag = "payments",
+    params(PageQuery),
+    responses(
+        (status = 200, description = "A page of them", body = Collection<PaymentBody>, content_type = "application/hal+json"),
+        (status = 422, description = "A wrong page or size", body = problem::Body, content_type = "application/problem+json"),
+    )
+)]
+pub async fn list(
+    State(state): State<AppState>,
+    base: BaseUrl,
+    page: PageRequest,
+) -> Result<impl IntoResponse, Problem> {
+    let mut conn = state.db.read().await?;
+    let (found, total) = list_payments(&mut conn, page.offset(), page.size).await?;
+    let payments = found
+        .iter()
+        .map(|payment| PaymentBody::resource(&base, payment))
+        .collect();
+    Ok(Hal(base.collection(PAYMENTS, "/payments", page, total, payments)))
+}
+
+/// One payment.
+#[utoipa::path(
+    get,
+    path = "/payments/{id}",
+    tag = "payments",
+    params(("id" = i64, Path, description = "The payment's id")),
+    responses(
+        (status = 200, description = "The payment", body = Resource<PaymentBody>, content_type = "application/hal+json"),
+        (status = 404, description = "No such payment", body = problem::Body, content_type = "application/problem+json"),
+    )
+)]
+pub async fn show(
+    State(state): State<AppState>,
+    base: BaseUrl,
+    PathId(id): PathId<PaymentId>,
+) -> Result<impl IntoResponse, Problem> {
+    let mut conn = state.db.read().await?;
+    let payment = find_payment(&mut conn, id).await?;
+    let payment = payment.ok_or_else(|| Problem::not_found("payment", id))?;
+    concerns_booking(payment.row().booking_id);
+    Ok(Hal(PaymentBody::resource(&base, &payment)))
+}
+
+/// The payment of one booking: a collection of one, or of none.
+#[utoipa::path(
+    get,
+    path = "/payments/search/findByBookingId",
+    tag = "payments",
+    params(BookingQuery),
+    responses(
+        (status = 200, description = "All there are", body = List<PaymentBody>, content_type = "application/hal+json"),
+        (status = 422, description = "A wrong or missing bookingId", body = problem::Body, content_type = "application/problem+json"),
+    )
+)]
+pub async fn find_by_booking_id(
+    State(state): State<AppState>,
+    base: BaseUrl,
+    Query(query): Query<BookingQuery>,
+) -> Result<impl IntoResponse, Problem> {
+    let booking_id = query.booking_id()?;
+    concerns_booking(booking_id);
+    let mut conn = state.db.read().await?;
+    let found = find_payment_of(&mut conn, booking_id).await?;
+    let payments = found
+        .iter()
+        .map(|payment| PaymentBody::resource(&base, payment))
+        .collect();
+    let path = format!("/payments/search/findByBookingId?bookingId={booking_id}");
+    Ok(Hal(base.list(PAYMENTS, &path, payments)))
+}

@@ -1,0 +1,3 @@
+//! Payments in SQL.
+
+pub mod payments;

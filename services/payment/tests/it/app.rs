@@ -1,0 +1,98 @@
+//! The service on a database of its own.
+
+use events::{BookingId, Event, HoldExpired, TicketCanceled, TicketId};
+use messaging::Consumer;
+use payment::clients::Processor;
+use payment::consumers::PaymentEvents;
+use payment::{AppState, MIGRATIONS, SERVICE, router};
+use serde_json::{Value, json};
+use service_kit::health::Health;
+use test_kit::{Answer, Client, Scratch, fleet};
+
+pub struct App {
+    pub scratch: Scratch,
+    pub client: Client,
+    pub consumer: Consumer<PaymentEvents>,
+}
+
+impl App {
+    /// With a processor that takes every payment at once.
+    pub async fn new() -> Self {
+        Self::with(Processor::new(None, None)).await
+    }
+
+    pub async fn with(processor: Processor) -> Self {
+        let scratch = Scratch::new(&MIGRATIONS).await;
+        let consumer = Consumer::new(
+            SERVICE,
+            scratch.db.clone(),
+            scratch.transport.clone(),
+            PaymentEvents,
+        );
+        let state = AppState {
+            db: scratch.db.clone(),
+            processor,
+        };
+        let client = Client(router(state, Health::of(&scratch.db)));
+        Self {
+            scratch,
+            client,
+            consumer,
+        }
+    }
+
+    /// Pays the seed's 10,000 for the booking.
+    pub async fn pay(&self, booking: i64) -> Answer {
+        self.client.post("/payments", demand(booking, 10_000)).await
+    }
+
+    pub async fn cancel(&self, booking: i64) -> Answer {
+        self.client
+            .post("/cancellations", json!({"bookingId": booking}))
+            .await
+    }
+
+    /// The status of the booking's payment; `null` when it has none.
+    pub async fn status(&self, booking: i64) -> Value {
+        let path = format!("/payments/search/findByBookingId?bookingId={booking}");
+        self.client.get(&path).await.body["_embedded"]["payments"][0]["status"].clone()
+    }
+
+    pub async fn total(&self) -> Value {
+        self.client.get("/payments").await.body["page"]["totalElements"].clone()
+    }
+
+    pub async fn deliver(&self, event: impl Into<Event>) {
+        fleet::deliver(&self.consumer, event).await.unwrap();
+    }
+
+    pub async fn told(&self) -> Vec<&'static str> {
+        fleet::outbox_types(&self.scratch.db).await
+    }
+
+    /// How each test ends.
+    pub async fn settled(self) {
+        fleet::assert_settled(&self.scratch.db, &self.scratch.transport).await;
+    }
+}
+
+/// What book sends.
+pub fn demand(booking: i64, price: i64) -> Value {
+    json!({"bookingId": booking, "status": "Paid", "totalPrice": price})
+}
+
+pub fn ticket_canceled(booking: i64) -> TicketCanceled {
+    let booking_id = BookingId::new(booking).unwrap();
+    TicketCanceled {
+        id: TicketId::from(booking_id),
+        booking_id,
+        status: Some("Canceled".to_owned()),
+    }
+}
+
+pub fn hold_expired(booking: i64) -> HoldExpired {
+    HoldExpired {
+        id: BookingId::new(booking).unwrap(),
+        status: Some("Canceled".to_owned()),
+    }
+}

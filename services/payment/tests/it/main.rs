@@ -1,0 +1,8 @@
+//! The service as its neighbours see it: requests in, answers and events out. The event log is real.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod app;
+mod canceling;
+mod paying;
+mod process;
+mod wire;

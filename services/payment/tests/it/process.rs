@@ -1,0 +1,28 @@
+//! The process itself: what it does with a wrong configuration.
+
+use std::process::Command;
+
+#[test]
+fn a_wrong_setting_names_its_variable_and_exits_64() {
+    for (variable, value) in [
+        ("PAYMENT_LATENCY_MS", "620..400"),
+        ("PAYMENT_LATENCY_MS", "slow"),
+        ("PAYMENT_DECLINE_OVER", "-1"),
+        ("PAYMENT_DECLINE_OVER", "much"),
+        ("PORT", "70000"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_payment"))
+            .env_clear()
+            .env("DATABASE_URL", "sqlite://unused.db")
+            .env("EVENTS_URL", "sqlite://unused.db")
+            .env(variable, value)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(64), "{said}");
+        assert!(
+            said.starts_with(&format!("configuration error: {variable} (--")),
+            "{said}"
+        );
+    }
+}

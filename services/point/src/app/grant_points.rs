@@ -1,0 +1,31 @@
+//! A ticket is collected: its points are granted, once.
+
+use messaging::outbox;
+use storage::{Error, Tx};
+
+use crate::SERVICE;
+use crate::domain::{Entry, Grant, Status};
+use crate::store::points;
+
+/// The row that grants a booking's points, and whether it was there before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Created(Entry),
+    Known(Entry),
+}
+
+/// Grants the points and tells of it. Whoever asks again gets the row that was written first, whatever is asked for now.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn grant_points(tx: &mut Tx, grant: Grant) -> Result<Outcome, Error> {
+    let booking_id = grant.booking_id;
+    let waiting = points::find_of(tx, booking_id, Status::Waiting).await?;
+    let Some(entry) = points::append(tx, grant.posting(waiting)).await? else {
+        let entry = points::known_of(tx, booking_id, Status::Pointed).await?;
+        return Ok(Outcome::Known(entry));
+    };
+    outbox::append(tx, SERVICE, entry.event()).await?;
+    Ok(Outcome::Created(entry))
+}

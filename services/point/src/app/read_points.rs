@@ -1,0 +1,43 @@
+//! The ledger as it is now.
+
+use events::{BookingId, CustomerId, PointId};
+use storage::{Conn, Error};
+
+use crate::domain::Entry;
+use crate::store::points;
+
+/// The row `id`, if there is one.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn find_entry(conn: &mut Conn, id: PointId) -> Result<Option<Entry>, Error> {
+    points::find(conn, id).await
+}
+
+/// The booking's rows, oldest first.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn list_entries_of(conn: &mut Conn, booking_id: BookingId) -> Result<Vec<Entry>, Error> {
+    points::list_of(conn, booking_id).await
+}
+
+/// `limit` rows after the first `offset`, oldest first, and how many there are in all.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn list_entries(conn: &mut Conn, offset: i64, limit: i64) -> Result<(Vec<Entry>, i64), Error> {
+    points::page(conn, offset, limit).await
+}
+
+/// The points a customer has: 0 for one who is not in the ledger.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn balance(conn: &mut Conn, customer_id: CustomerId) -> Result<i64, Error> {
+    points::balance(conn, customer_id).await
+}

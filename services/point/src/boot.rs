@@ -1,0 +1,40 @@
+//! From a configuration to a process that serves, and back to nothing.
+
+use messaging::{Consumer, Relay};
+use service_kit::health::Health;
+use service_kit::process::{self, Background, StartError};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::consumers::PointEvents;
+use crate::{AppState, MIGRATIONS, SERVICE, router};
+
+/// Runs until `stop`.
+///
+/// # Errors
+///
+/// When a backend is not there or the port is taken.
+pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
+    // The database, at this version's schema, and the event log.
+    let (db, transport) = config.backends.open(&MIGRATIONS).await?;
+    // The port: when it is taken, nothing has been consumed yet.
+    let listener = process::bind(config.server.address(config.port)).await?;
+    // The way out and door 2: our events to the log, and the others' events from it.
+    let consumer = Consumer::new(SERVICE, db.clone(), transport.clone(), PointEvents);
+    let relay = Background::spawn("relay", |stop| Relay::new(db.clone(), transport).run(stop));
+    let consumer = Background::spawn("consumer", |stop| consumer.run(stop));
+    // Door 1, until asked to stop; running requests finish.
+    let health = Health::of(&db);
+    process::serve(
+        listener,
+        router(AppState { db }, health.clone()),
+        health,
+        &config.server,
+        stop,
+    )
+    .await;
+    // No more events in, between two batches; then the last ones out.
+    consumer.stop().await;
+    relay.stop().await;
+    Ok(())
+}

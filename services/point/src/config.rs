@@ -1,0 +1,19 @@
+//! What the environment may say.
+
+use messaging::Backends;
+use service_kit::config::Server;
+
+/// Keeps the ledger of points that customers earn with their tickets.
+#[derive(clap::Parser, Clone, Debug)]
+#[command(name = "point", version)]
+pub struct Config {
+    #[command(flatten)]
+    pub server: Server,
+
+    #[command(flatten)]
+    pub backends: Backends,
+
+    /// TCP port to listen on; 8080 in a cluster.
+    #[arg(long, env = "PORT", default_value_t = 8085)]
+    pub port: u16,
+}

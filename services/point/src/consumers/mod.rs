@@ -1,0 +1,20 @@
+//! Door 2: events of the other services, each to its use case.
+
+use events::Event;
+use messaging::{Delivery, Failure, Handler};
+use storage::Tx;
+
+use crate::app;
+
+/// What point does with the topic.
+#[derive(Clone, Copy, Debug)]
+pub struct PointEvents;
+
+impl Handler for PointEvents {
+    async fn handle(&self, tx: &mut Tx, delivery: Delivery) -> Result<(), Failure> {
+        if let Event::Created(created) = delivery.event {
+            app::wait_points(tx, created).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,7 @@
+//! What a row of the ledger is. No clock, no database, no network.
+
+mod entry;
+mod grant;
+
+pub use entry::{Entry, Posting, Status, UnknownStatus};
+pub use grant::{Grant, Invalid, Score};

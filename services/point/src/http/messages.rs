@@ -1,0 +1,149 @@
+//! Requests and answers as JSON.
+
+use events::{BookingId, CustomerId};
+use serde::{Deserialize, Serialize};
+use service_kit::hal::{BaseUrl, Names, Resource};
+use service_kit::problem::{FieldError, Problem};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::domain::{Entry, Grant};
+
+/// What a row of the ledger is called in links and collections.
+pub const POINTS: Names = Names {
+    relation: "point",
+    plural: "points",
+};
+
+/// Points to grant. Numbers may be sent as text.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PointRequest {
+    #[schema(value_type = i64, required = true, example = 1, minimum = 1)]
+    booking_id: Option<BookingId>,
+    /// 100 when it is not there.
+    #[serde(default, deserialize_with = "events::lenient::optional_integer")]
+    #[schema(example = 100, minimum = 1, maximum = 10000)]
+    score: Option<i64>,
+    /// What the points are for; that of the row that waited when it is not there.
+    #[serde(default, deserialize_with = "events::lenient::optional_text")]
+    #[schema(example = "soul", max_length = 200)]
+    contents: Option<String>,
+    /// Only `Pointed`.
+    #[serde(default, deserialize_with = "events::lenient::optional_text")]
+    #[schema(example = "Pointed")]
+    status: Option<String>,
+    /// Who earns them; the customer of the row that waited when it is not there.
+    #[schema(value_type = Option<i64>, example = 33, minimum = 1)]
+    customer_id: Option<CustomerId>,
+}
+
+impl PointRequest {
+    /// # Errors
+    ///
+    /// 422 naming every wrong field.
+    pub fn into_grant(self) -> Result<Grant, Problem> {
+        let grant = Grant::parse(
+            self.booking_id,
+            self.customer_id,
+            self.score,
+            self.contents,
+            self.status.as_deref(),
+        );
+        grant.map_err(|invalid| {
+            let errors = invalid
+                .into_iter()
+                .map(|one| FieldError::new(one.field, one.detail))
+                .collect();
+            Problem::invalid_fields(errors)
+        })
+    }
+}
+
+/// Whose points are looked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub struct BookingQuery {
+    /// The booking's id.
+    #[param(value_type = i64, required = true, example = 1, minimum = 1)]
+    booking_id: Option<BookingId>,
+}
+
+impl BookingQuery {
+    /// # Errors
+    ///
+    /// 422 when it is missing.
+    pub fn booking_id(&self) -> Result<BookingId, Problem> {
+        self.booking_id.ok_or_else(|| missing("bookingId"))
+    }
+}
+
+/// Whose points are summed up.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub struct CustomerQuery {
+    /// The customer's id.
+    #[param(value_type = i64, required = true, example = 33, minimum = 1)]
+    customer_id: Option<CustomerId>,
+}
+
+impl CustomerQuery {
+    /// # Errors
+    ///
+    /// 422 when it is missing.
+    pub fn customer_id(&self) -> Result<CustomerId, Problem> {
+        self.customer_id.ok_or_else(|| missing("customerId"))
+    }
+}
+
+fn missing(field: &str) -> Problem {
+    Problem::invalid_fields(vec![FieldError::new(field, "is required")])
+}
+
+/// A row of the ledger.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Point {
+    #[schema(example = 1)]
+    id: i64,
+    #[schema(example = 1)]
+    booking_id: i64,
+    #[schema(example = 33)]
+    customer_id: Option<i64>,
+    /// 0 while the points wait for the ticket to be collected.
+    #[schema(example = 100)]
+    score: i64,
+    /// What the points are for: the movie's name.
+    #[schema(example = "soul")]
+    contents: Option<String>,
+    /// `Waiting Point` or `Pointed`.
+    #[schema(example = "Pointed")]
+    status: String,
+}
+
+impl Point {
+    /// `entry` as it is.
+    pub fn resource(base: &BaseUrl, entry: &Entry) -> Resource<Self> {
+        let row = entry.posting();
+        let point = Self {
+            id: entry.id().get(),
+            booking_id: row.booking_id.get(),
+            customer_id: row.customer_id.map(CustomerId::get),
+            score: row.score,
+            contents: row.contents.clone(),
+            status: row.status.to_string(),
+        };
+        base.resource(POINTS, entry.id(), point)
+    }
+}
+
+/// The points a customer has.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Balance {
+    #[schema(value_type = i64, example = 33)]
+    pub customer_id: CustomerId,
+    #[schema(example = 100)]
+    pub balance: i64,
+}

@@ -1,0 +1,135 @@
+//! Grant, look, sum up.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use events::PointId;
+use http::StatusCode;
+use service_kit::extract::{Json, PathId, Query};
+use service_kit::hal::{BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource};
+use service_kit::problem::{self, Problem};
+use service_kit::request_log::concerns_booking;
+
+use super::messages::{Balance, BookingQuery, CustomerQuery, POINTS, Point, PointRequest};
+use crate::AppState;
+use crate::app::{self, Outcome, find_entry, grant_points, list_entries, list_entries_of};
+
+/// Grants a booking's points, once: whoever asks again gets the row that was written first.
+#[utoipa::path(
+    post,
+    path = "/points",
+    tag = "points",
+    request_body = PointRequest,
+    responses(
+        (status = 201, description = "Granted", body = Resource<Point>, content_type = "application/hal+json"),
+        (status = 200, description = "Granted before", body = Resource<Point>, content_type = "application/hal+json"),
+        (status = 422, description = "A wrong field", body = problem::Body, content_type = "application/problem+json"),
+    )
+)]
+pub async fn grant(
+    State(state): State<AppState>,
+    base: BaseUrl,
+    Json(request): Json<PointRequest>,
+) -> Result<Response, Problem> {
+    let grant = request.into_grant()?;
+    concerns_booking(grant.booking_id);
+
+    let mut tx = state.db.begin().await?;
+    let outcome = grant_points(&mut tx, grant).await?;
+    tx.commit().await?;
+
+    Ok(match outcome {
+        Outcome::Created(entry) => Point::resource(&base, &entry).located(StatusCode::CREATED),
+        Outcome::Known(entry) => Hal(Point::resource(&base, &entry)).into_response(),
+    })
+}
+
+/// The whole ledger, oldest first.
+#[utoipa::path(
+    get,
+    path = "/points",
+    tag = "points",
+    params(PageQuery),
+    responses(
+        (status = 200, description = "A page of it", body = Collection<Point>, content_type = "application/hal+json"),
+        (status = 422, description = "A wrong page or size", body = problem::Body, content_type = "application/problem+json"),
+    )
+)]
+pub async fn list(
+    State(state): State<AppState>,
+    base: BaseUrl,
+    page: PageRequest,
+) -> Result<impl IntoResponse, Problem> {
+    let mut conn = state.db.read().await?;
+    let (found, total) = list_entries(&mut conn, page.offset(), page.size).await?;
+    let points = found.iter().map(|entry| Point::resource(&base, entry)).collect();
+    Ok(Hal(base.collection(POINTS, "/points", page, total, points)))
+}
+
+/// One row of the ledger.
+#[utoipa::path(
+    get,
+    path = "/points/{id}",
+    tag = "points",
+    params(("id" = i64, Path, description = "The row's id")),
+    responses(
+        (status = 200, description = "The row", body = Resource<Point>, content_type = "application/hal+json"),
+        (status = 404, description = "No such row", body = problem::Body, content_type = "application/problem+json"),
+    )
+)]
+pub async fn show(
+    State(state): State<AppState>,
+    base: BaseUrl,
+    PathId(id): PathId<PointId>,
+) -> Result<impl IntoResponse, Problem> {
+    let mut conn = state.db.read().await?;
+    let entry = find_entry(&mut conn, id).await?;
+    let entry = entry.ok_or_else(|| Problem::not_found("point entry", id))?;
+    concerns_booking(entry.posting().booking_id);
+    Ok(Hal(Point::resource(&base, &entry)))
+}
+
+/// The rows of one booking, oldest first: the one that waits, the one that grants.
+#[utoipa::path(
+    get,
+    path = "/points/search/findByBookingId",
+    tag = "points",
+    params(BookingQuery),
+    responses(
+        (status = 200, description = "All there are", body = List<Point>, content_type = "application/hal+json"),
+        (status = 422, description = "A wrong or missing bookingId", body = problem::Body, content_type = "application/problem+json"),
+    )
+)]
+pub async fn find_by_booking_id(
+    State(state): State<AppState>,
+    base: BaseUrl,
+    Query(query): Query<BookingQuery>,
+) -> Result<impl IntoResponse, Problem> {
+    let booking_id = query.booking_id()?;
+    concerns_booking(booking_id);
+    let mut conn = state.db.read().await?;
+    let found = list_entries_of(&mut conn, booking_id).await?;
+    let points = found.iter().map(|entry| Point::resource(&base, entry)).collect();
+    let path = format!("/points/search/findByBookingId?bookingId={booking_id}");
+    Ok(Hal(base.list(POINTS, &path, points)))
+}
+
+/// The points a customer has; 0 for one who never earned any.
+#[utoipa::path(
+    get,
+    path = "/points/balance",
+    tag = "points",
+    params(CustomerQuery),
+    responses(
+        (status = 200, description = "The sum of the customer's rows", body = Balance, content_type = "application/hal+json"),
+        (status = 422, description = "A wrong or missing customerId", body = problem::Body, content_type = "application/problem+json"),
+    )
+)]
+pub async fn balance(
+    State(state): State<AppState>,
+    Query(query): Query<CustomerQuery>,
+) -> Result<impl IntoResponse, Problem> {
+    let customer_id = query.customer_id()?;
+    let mut conn = state.db.read().await?;
+    let balance = app::balance(&mut conn, customer_id).await?;
+    Ok(Hal(Balance { customer_id, balance }))
+}

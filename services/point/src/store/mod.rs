@@ -1,0 +1,3 @@
+//! The ledger in SQL.
+
+pub mod points;

@@ -1,0 +1,146 @@
+//! The table `points`.
+
+use events::{BookingId, CustomerId, PointId};
+use sqlx::FromRow;
+use storage::{Conn, Error, QueryAs, Tx, query_as};
+
+use crate::domain::{Entry, Posting, Status, UnknownStatus};
+
+#[derive(FromRow)]
+struct PointRow {
+    id: i64,
+    booking_id: i64,
+    customer_id: Option<i64>,
+    score: i64,
+    contents: Option<String>,
+    status: String,
+}
+
+/// Adds a row. `None`: the booking has a row of this status already.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn append(tx: &mut Tx, posting: Posting) -> Result<Option<Entry>, Error> {
+    let insert = query_as(
+        "INSERT INTO points (booking_id, customer_id, score, contents, status, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (booking_id, status) DO NOTHING
+         RETURNING id, booking_id, customer_id, score, contents, status",
+    )
+    .bind(posting.booking_id.get())
+    .bind(posting.customer_id.map(CustomerId::get))
+    .bind(posting.score)
+    .bind(posting.contents)
+    .bind(posting.status.to_string())
+    .bind(tx.now().as_microsecond());
+    tx.fetch_optional(insert).await?.map(restore).transpose()
+}
+
+/// The booking's row of this status, if it has one.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn find_of(conn: &mut Conn, booking_id: BookingId, status: Status) -> Result<Option<Entry>, Error> {
+    let row = conn.fetch_optional(of(booking_id, status)).await?;
+    row.map(restore).transpose()
+}
+
+/// The row of this status that a booking is known to have.
+///
+/// # Errors
+///
+/// When the database fails, or there is none.
+pub async fn known_of(conn: &mut Conn, booking_id: BookingId, status: Status) -> Result<Entry, Error> {
+    restore(conn.fetch_one(of(booking_id, status)).await?)
+}
+
+fn of(booking_id: BookingId, status: Status) -> QueryAs<'static, PointRow> {
+    query_as(
+        "SELECT id, booking_id, customer_id, score, contents, status
+         FROM points WHERE booking_id = $1 AND status = $2",
+    )
+    .bind(booking_id.get())
+    .bind(status.to_string())
+}
+
+/// The row as it is for good.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn find(conn: &mut Conn, id: PointId) -> Result<Option<Entry>, Error> {
+    let find = query_as(
+        "SELECT id, booking_id, customer_id, score, contents, status
+         FROM points WHERE id = $1",
+    )
+    .bind(id.get());
+    conn.fetch_optional(find).await?.map(restore).transpose()
+}
+
+/// The booking's rows, oldest first: at most one of each status.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn list_of(conn: &mut Conn, booking_id: BookingId) -> Result<Vec<Entry>, Error> {
+    let find = query_as(
+        "SELECT id, booking_id, customer_id, score, contents, status
+         FROM points WHERE booking_id = $1 ORDER BY id",
+    )
+    .bind(booking_id.get());
+    let rows = conn.fetch_all(find).await?;
+    rows.into_iter().map(restore).collect()
+}
+
+/// `limit` rows after the first `offset`, oldest first, and how many there are.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn page(conn: &mut Conn, offset: i64, limit: i64) -> Result<(Vec<Entry>, i64), Error> {
+    let find = query_as(
+        "SELECT id, booking_id, customer_id, score, contents, status
+         FROM points ORDER BY id LIMIT $1 OFFSET $2",
+    )
+    .bind(limit)
+    .bind(offset);
+    let rows = conn.fetch_all(find).await?;
+    let count = query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM points");
+    let (total,) = conn.fetch_one::<(i64,)>(count).await?;
+    let entries = rows.into_iter().map(restore).collect::<Result<_, _>>()?;
+    Ok((entries, total))
+}
+
+/// The sum of a customer's rows.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn balance(conn: &mut Conn, customer_id: CustomerId) -> Result<i64, Error> {
+    let sum = query_as("SELECT CAST(COALESCE(SUM(score), 0) AS BIGINT) FROM points WHERE customer_id = $1")
+        .bind(customer_id.get());
+    let (balance,) = conn.fetch_one::<(i64,)>(sum).await?;
+    Ok(balance)
+}
+
+fn restore(row: PointRow) -> Result<Entry, Error> {
+    let corrupt = |detail: String| Error::corrupt("points", row.id, detail);
+    let id = PointId::new(row.id).map_err(|error| corrupt(error.to_string()))?;
+    let posting = Posting {
+        booking_id: BookingId::new(row.booking_id).map_err(|error| corrupt(error.to_string()))?,
+        customer_id: row
+            .customer_id
+            .map(CustomerId::new)
+            .transpose()
+            .map_err(|error| corrupt(error.to_string()))?,
+        score: row.score,
+        contents: row.contents,
+        status: row
+            .status
+            .parse()
+            .map_err(|error: UnknownStatus| corrupt(error.to_string()))?,
+    };
+    Ok(Entry::restore(id, posting))
+}

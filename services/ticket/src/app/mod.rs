@@ -1,0 +1,33 @@
+//! One file a use case; customers, events and the reconciler alike lead here.
+//!
+//! Each takes the transaction of its door and never awaits the network.
+
+mod apply_change;
+mod begin_collecting;
+mod cancel_ticket;
+mod issue_ticket;
+mod read_tickets;
+mod resume_collecting;
+mod settle_collecting;
+
+pub use begin_collecting::begin_collecting;
+pub use cancel_ticket::cancel_ticket;
+pub use issue_ticket::issue_ticket;
+pub use read_tickets::{find_ticket, list_tickets, list_unfinished};
+pub use resume_collecting::resume_collecting;
+pub use settle_collecting::settle_collecting;
+
+use events::TicketId;
+
+use crate::domain::CollectRefused;
+
+/// Why a ticket was not collected.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    #[error("there is no ticket {0}")]
+    NotFound(TicketId),
+    #[error(transparent)]
+    Refused(#[from] CollectRefused),
+    #[error(transparent)]
+    Storage(#[from] storage::Error),
+}

@@ -1,0 +1,35 @@
+//! Tickets as they are now.
+
+use events::TicketId;
+use jiff::Timestamp;
+use storage::{Conn, Error};
+
+use crate::domain::Ticket;
+use crate::store::tickets;
+
+/// The ticket `id`, if there is one.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn find_ticket(conn: &mut Conn, id: TicketId) -> Result<Option<Ticket>, Error> {
+    tickets::find(conn, id).await
+}
+
+/// `limit` tickets after the first `offset`, in the order of their bookings, and how many there are in all.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn list_tickets(conn: &mut Conn, offset: i64, limit: i64) -> Result<(Vec<Ticket>, i64), Error> {
+    tickets::page(conn, offset, limit).await
+}
+
+/// At most `limit` tickets that are `Printing` and of which nothing was heard since `before`; longest first.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn list_unfinished(conn: &mut Conn, before: Timestamp, limit: i64) -> Result<Vec<TicketId>, Error> {
+    tickets::unfinished(conn, before, limit).await
+}

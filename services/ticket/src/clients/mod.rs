@@ -1,0 +1,5 @@
+//! Other services.
+
+mod points;
+
+pub use points::{Points, weigh};

@@ -1,0 +1,22 @@
+//! Door 2: events of the other services, each to its use case.
+
+use events::Event;
+use messaging::{Delivery, Failure, Handler};
+use storage::Tx;
+
+use crate::app;
+
+/// What ticket does with the topic.
+#[derive(Clone, Copy, Debug)]
+pub struct TicketEvents;
+
+impl Handler for TicketEvents {
+    async fn handle(&self, tx: &mut Tx, delivery: Delivery) -> Result<(), Failure> {
+        match delivery.event {
+            Event::Booked(booked) => app::issue_ticket(tx, booked).await?,
+            Event::CancelRequested(requested) => app::cancel_ticket(tx, requested.id).await?,
+            _ => {}
+        }
+        Ok(())
+    }
+}

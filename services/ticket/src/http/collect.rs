@@ -1,0 +1,74 @@
+//! Collect: the points first, then the ticket.
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use events::TicketId;
+use service_kit::extract::{Json, PathId};
+use service_kit::hal::{BaseUrl, Hal, Resource};
+use service_kit::problem::{self, Problem};
+use service_kit::request_log::concerns_booking;
+use service_kit::upstream::CallError;
+
+use super::error::{points_unavailable, ticket_canceled};
+use super::messages::{Ticket, TicketPatch};
+use crate::AppState;
+use crate::app::{begin_collecting, settle_collecting};
+use crate::clients::weigh;
+use crate::domain::{self, Status};
+
+/// Collects a ticket: has its points granted, then hands it out. A ticket collected before is answered the same, and
+/// its points are not granted again.
+///
+/// Whoever holds a connection never awaits the network, so these are two transactions with the points between them. A
+/// crash there leaves a `Printing` ticket, which the reconciler finishes.
+#[utoipa::path(
+    patch,
+    path = "/tickets/{id}",
+    tag = "tickets",
+    params(("id" = i64, Path, description = "The ticket's id, which is its booking's")),
+    request_body = TicketPatch,
+    responses(
+        (status = 200, description = "Collected, now or before", body = Resource<Ticket>, content_type = "application/hal+json"),
+        (status = 404, description = "No such ticket", body = problem::Body, content_type = "application/problem+json"),
+        (status = 409, description = "The ticket is void", body = problem::Body, content_type = "application/problem+json"),
+        (status = 422, description = "Another status than Printed", body = problem::Body, content_type = "application/problem+json"),
+        (status = 503, description = "Points cannot be granted now; see Retry-After", body = problem::Body, content_type = "application/problem+json"),
+    )
+)]
+pub async fn collect(
+    State(state): State<AppState>,
+    base: BaseUrl,
+    PathId(id): PathId<TicketId>,
+    Json(patch): Json<TicketPatch>,
+) -> Result<impl IntoResponse, Problem> {
+    patch.check()?;
+    concerns_booking(id);
+
+    let mut tx = state.db.begin().await?;
+    let ticket = begin_collecting(&mut tx, id).await?;
+    tx.commit().await?;
+    if ticket.status() == Status::Printed {
+        return respond(&base, &ticket, None);
+    }
+
+    let answer = state.points.award(&ticket).await;
+
+    let mut tx = state.db.begin().await?;
+    let ticket = settle_collecting(&mut tx, id, weigh(&answer)).await?;
+    tx.commit().await?;
+
+    respond(&base, &ticket, answer.err())
+}
+
+/// Where the ticket stands now is what its customer is told.
+fn respond(
+    base: &BaseUrl,
+    ticket: &domain::Ticket,
+    failure: Option<CallError>,
+) -> Result<Hal<Resource<Ticket>>, Problem> {
+    match ticket.status() {
+        Status::Printed => Ok(Hal(Ticket::resource(base, ticket))),
+        Status::Canceled => Err(ticket_canceled()),
+        Status::Waiting | Status::Printing => Err(points_unavailable(failure)),
+    }
+}

@@ -1,0 +1,44 @@
+//! What a use case refuses, as a problem.
+
+use http::StatusCode;
+use service_kit::problem::Problem;
+use service_kit::upstream::CallError;
+
+use crate::app::CollectError;
+use crate::domain::CollectRefused;
+
+/// How long a client should wait before it asks for a ticket again, in seconds.
+const POINTS_RETRY_AFTER: u64 = 5;
+
+impl From<CollectError> for Problem {
+    fn from(error: CollectError) -> Self {
+        match error {
+            CollectError::NotFound(id) => Self::not_found("ticket", id),
+            CollectError::Refused(CollectRefused::Canceled) => ticket_canceled(),
+            CollectError::Storage(error) => error.into(),
+        }
+    }
+}
+
+/// 409: the collection lost against the cancel.
+pub fn ticket_canceled() -> Problem {
+    Problem::new(
+        StatusCode::CONFLICT,
+        "ticket-canceled",
+        "The ticket is void: its booking was canceled.",
+    )
+}
+
+/// 503: not collected yet; the same request may be sent again.
+pub fn points_unavailable(cause: Option<CallError>) -> Problem {
+    let problem = Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "points-unavailable",
+        "Points cannot be granted at the moment, and no ticket is collected without them; please try again a little later.",
+    )
+    .retry_after(POINTS_RETRY_AFTER);
+    match cause {
+        Some(cause) => problem.caused_by(cause),
+        None => problem,
+    }
+}

@@ -1,0 +1,99 @@
+//! Requests and answers as JSON.
+
+use events::{BookingId, CustomerId};
+use serde::{Deserialize, Serialize};
+use service_kit::hal::{BaseUrl, Names, Resource};
+use service_kit::problem::{FieldError, Problem};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::domain;
+
+/// What a ticket is called in links and collections.
+pub const TICKETS: Names = Names {
+    relation: "ticket",
+    plural: "tickets",
+};
+
+/// The one change a customer can make.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct TicketPatch {
+    /// Only `Printed`.
+    #[serde(default, deserialize_with = "events::lenient::optional_text")]
+    #[schema(example = "Printed")]
+    status: Option<String>,
+}
+
+impl TicketPatch {
+    /// # Errors
+    ///
+    /// 422 for another status than `Printed`.
+    pub fn check(&self) -> Result<(), Problem> {
+        if self.status.as_deref() == Some("Printed") {
+            return Ok(());
+        }
+        let error = FieldError::new("status", "must be \"Printed\": a ticket can only be collected");
+        Err(Problem::invalid_fields(vec![error]))
+    }
+}
+
+/// Whose ticket is looked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub struct BookingQuery {
+    /// The booking's id.
+    #[param(required = true, value_type = i64, minimum = 1, example = 1)]
+    booking_id: Option<BookingId>,
+}
+
+impl BookingQuery {
+    /// # Errors
+    ///
+    /// 422 when it was left out.
+    pub fn booking_id(&self) -> Result<BookingId, Problem> {
+        self.booking_id.ok_or_else(|| {
+            let error = FieldError::new("bookingId", "must be given");
+            Problem::invalid_fields(vec![error])
+        })
+    }
+}
+
+/// A ticket.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Ticket {
+    /// Equal to `bookingId`: one ticket per booking.
+    #[schema(example = 1)]
+    id: i64,
+    #[schema(example = 1)]
+    booking_id: i64,
+    #[schema(example = "soul")]
+    movie_name: Option<String>,
+    #[schema(example = 2)]
+    qty: Option<i64>,
+    /// Comma list of seats; null for general admission.
+    #[schema(example = "1A,2B")]
+    seat: Option<String>,
+    #[schema(example = 33)]
+    customer_id: Option<i64>,
+    /// `Waiting`, `Printing`, `Printed` or `Canceled`.
+    #[schema(example = "Waiting")]
+    status: String,
+}
+
+impl Ticket {
+    pub fn resource(base: &BaseUrl, ticket: &domain::Ticket) -> Resource<Self> {
+        let row = ticket.row();
+        let id = ticket.id();
+        let ticket = Self {
+            id: id.get(),
+            booking_id: row.booking_id.get(),
+            movie_name: row.movie_name.clone(),
+            qty: row.qty,
+            seat: row.seat.clone(),
+            customer_id: row.customer_id.map(CustomerId::get),
+            status: row.status.to_string(),
+        };
+        base.resource(TICKETS, id, ticket)
+    }
+}

@@ -1,0 +1,89 @@
+//! Look.
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use events::TicketId;
+use service_kit::extract::{PathId, Query};
+use service_kit::hal::{BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource};
+use service_kit::problem::{self, Problem};
+use service_kit::request_log::concerns_booking;
+
+use super::messages::{BookingQuery, TICKETS, Ticket};
+use crate::AppState;
+use crate::app::{find_ticket, list_tickets};
+
+/// All tickets, in the order of their bookings.
+#[utoipa::path(
+    get,
+    path = "/tickets",
+    tag = "tickets",
+    params(PageQuery),
+    responses(
+        (status = 200, description = "One page of them", body = Collection<Ticket>, content_type = "application/hal+json"),
+        (status = 422, description = "A wrong page or size", body = problem::Body, content_type = "application/problem+json"),
+    )
+)]
+pub async fn list(
+    State(state): State<AppState>,
+    base: BaseUrl,
+    page: PageRequest,
+) -> Result<impl IntoResponse, Problem> {
+    let mut conn = state.db.read().await?;
+    let (found, total) = list_tickets(&mut conn, page.offset(), page.size).await?;
+    let tickets = found
+        .iter()
+        .map(|ticket| Ticket::resource(&base, ticket))
+        .collect();
+    Ok(Hal(base.collection(TICKETS, "/tickets", page, total, tickets)))
+}
+
+/// One ticket.
+#[utoipa::path(
+    get,
+    path = "/tickets/{id}",
+    tag = "tickets",
+    params(("id" = i64, Path, description = "The ticket's id, which is its booking's")),
+    responses(
+        (status = 200, description = "The ticket", body = Resource<Ticket>, content_type = "application/hal+json"),
+        (status = 404, description = "No such ticket", body = problem::Body, content_type = "application/problem+json"),
+    )
+)]
+pub async fn show(
+    State(state): State<AppState>,
+    base: BaseUrl,
+    PathId(id): PathId<TicketId>,
+) -> Result<impl IntoResponse, Problem> {
+    concerns_booking(id);
+    let mut conn = state.db.read().await?;
+    let ticket = find_ticket(&mut conn, id).await?;
+    let ticket = ticket.ok_or_else(|| Problem::not_found("ticket", id))?;
+    Ok(Hal(Ticket::resource(&base, &ticket)))
+}
+
+/// The ticket of a booking, as a collection: empty when there is none.
+#[utoipa::path(
+    get,
+    path = "/tickets/search/findByBookingId",
+    tag = "tickets",
+    params(BookingQuery),
+    responses(
+        (status = 200, description = "The ticket, or nothing", body = List<Ticket>, content_type = "application/hal+json"),
+        (status = 422, description = "A wrong bookingId, or none", body = problem::Body, content_type = "application/problem+json"),
+    )
+)]
+pub async fn find_by_booking_id(
+    State(state): State<AppState>,
+    base: BaseUrl,
+    Query(query): Query<BookingQuery>,
+) -> Result<impl IntoResponse, Problem> {
+    let booking_id = query.booking_id()?;
+    concerns_booking(booking_id);
+    let mut conn = state.db.read().await?;
+    let found = find_ticket(&mut conn, booking_id.into()).await?;
+    let tickets: Vec<_> = found
+        .iter()
+        .map(|ticket| Ticket::resource(&base, ticket))
+        .collect();
+    let path = format!("/tickets/search/findByBookingId?bookingId={booking_id}");
+    Ok(Hal(base.list(TICKETS, &path, tickets)))
+}

@@ -1,0 +1,3 @@
+//! Tickets in SQL.
+
+pub mod tickets;

@@ -1,0 +1,164 @@
+//! The table `tickets`.
+
+use events::{BookingId, CustomerId, TicketId};
+use jiff::Timestamp;
+use sqlx::FromRow;
+use storage::{Conn, Error, Tx, query, query_as};
+
+use crate::domain::{Row, Status, Ticket, UnknownStatus};
+
+#[derive(FromRow)]
+struct TicketRow {
+    booking_id: i64,
+    movie_name: Option<String>,
+    qty: Option<i64>,
+    seat: Option<String>,
+    customer_id: Option<i64>,
+    status: String,
+    asks: i64,
+}
+
+/// Adds `ticket`. `false`: the booking has one already, or was canceled before.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn insert(tx: &mut Tx, ticket: &Ticket) -> Result<bool, Error> {
+    let row = ticket.row();
+    let insert = query(
+        "INSERT INTO tickets
+             (booking_id, movie_name, qty, seat, customer_id, status, asks, issued, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $8)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(row.booking_id.get())
+    .bind(row.movie_name.clone())
+    .bind(row.qty)
+    .bind(row.seat.clone())
+    .bind(row.customer_id.map(CustomerId::get))
+    .bind(row.status.to_string())
+    .bind(row.asks)
+    .bind(tx.now().as_microsecond());
+    Ok(tx.execute(insert).await? == 1)
+}
+
+/// The ticket of `booking`, locked until `tx` ends. Where there is none, a void one takes its place, which is not
+/// issued: nobody sees it, and it bars a later [`insert`].
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn find_or_bar_for_update(tx: &mut Tx, booking: BookingId) -> Result<Ticket, Error> {
+    // The update that changes nothing locks a row that is there, and makes RETURNING show it.
+    let lock = query_as(
+        "INSERT INTO tickets (booking_id, status, asks, issued, created_at, updated_at)
+         VALUES ($1, $2, 0, 0, $3, $3)
+         ON CONFLICT (booking_id) DO UPDATE SET status = tickets.status
+         RETURNING booking_id, movie_name, qty, seat, customer_id, status, asks",
+    )
+    .bind(booking.get())
+    .bind(Status::Canceled.to_string())
+    .bind(tx.now().as_microsecond());
+    restore(tx.fetch_one(lock).await?)
+}
+
+/// The ticket, locked until `tx` ends. The update that changes nothing is what locks a row on either product.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn find_for_update(tx: &mut Tx, id: TicketId) -> Result<Option<Ticket>, Error> {
+    let lock = query_as(
+        "UPDATE tickets SET status = status WHERE booking_id = $1 AND issued = 1
+         RETURNING booking_id, movie_name, qty, seat, customer_id, status, asks",
+    )
+    .bind(id.get());
+    tx.fetch_optional(lock).await?.map(restore).transpose()
+}
+
+/// Keeps what a transition changed.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn update(tx: &mut Tx, ticket: &Ticket) -> Result<(), Error> {
+    let row = ticket.row();
+    let update = query("UPDATE tickets SET status = $1, asks = $2, updated_at = $3 WHERE booking_id = $4")
+        .bind(row.status.to_string())
+        .bind(row.asks)
+        .bind(tx.now().as_microsecond())
+        .bind(row.booking_id.get());
+    tx.execute(update).await?;
+    Ok(())
+}
+
+/// The ticket as it is now.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn find(conn: &mut Conn, id: TicketId) -> Result<Option<Ticket>, Error> {
+    let find = query_as(
+        "SELECT booking_id, movie_name, qty, seat, customer_id, status, asks
+         FROM tickets WHERE booking_id = $1 AND issued = 1",
+    )
+    .bind(id.get());
+    conn.fetch_optional(find).await?.map(restore).transpose()
+}
+
+/// `limit` tickets after the first `offset`, in the order of their bookings, and how many there are.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn page(conn: &mut Conn, offset: i64, limit: i64) -> Result<(Vec<Ticket>, i64), Error> {
+    let find = query_as(
+        "SELECT booking_id, movie_name, qty, seat, customer_id, status, asks
+         FROM tickets WHERE issued = 1 ORDER BY booking_id LIMIT $1 OFFSET $2",
+    )
+    .bind(limit)
+    .bind(offset);
+    let rows = conn.fetch_all(find).await?;
+    let count = query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM tickets WHERE issued = 1");
+    let (total,) = conn.fetch_one::<(i64,)>(count).await?;
+    let tickets = rows.into_iter().map(restore).collect::<Result<_, _>>()?;
+    Ok((tickets, total))
+}
+
+/// At most `limit` tickets that are `Printing` and unchanged since `before`, longest first.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn unfinished(conn: &mut Conn, before: Timestamp, limit: i64) -> Result<Vec<TicketId>, Error> {
+    let find = query_as(
+        "SELECT booking_id FROM tickets WHERE status = 'Printing' AND updated_at <= $1
+         ORDER BY updated_at LIMIT $2",
+    )
+    .bind(before.as_microsecond())
+    .bind(limit);
+    let rows: Vec<(i64,)> = conn.fetch_all(find).await?;
+    rows.into_iter()
+        .map(|(id,)| TicketId::new(id).map_err(|error| Error::corrupt("tickets", id, error)))
+        .collect()
+}
+
+fn restore(row: TicketRow) -> Result<Ticket, Error> {
+    let corrupt = |detail: String| Error::corrupt("tickets", row.booking_id, detail);
+    Ok(Ticket::restore(Row {
+        booking_id: BookingId::new(row.booking_id).map_err(|error| corrupt(error.to_string()))?,
+        movie_name: row.movie_name,
+        qty: row.qty,
+        seat: row.seat,
+        customer_id: row
+            .customer_id
+            .map(CustomerId::new)
+            .transpose()
+            .map_err(|error| corrupt(error.to_string()))?,
+        status: row
+            .status
+            .parse()
+            .map_err(|error: UnknownStatus| corrupt(error.to_string()))?,
+        asks: row.asks,
+    }))
+}

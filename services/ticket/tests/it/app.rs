@@ -1,0 +1,130 @@
+//! The service on a database of its own, beside a point service of the test's choice.
+
+use std::time::Duration;
+
+use events::{Booked, BookingId, CancelRequested, CustomerId, Event, TicketId};
+use messaging::Consumer;
+use serde_json::json;
+use service_kit::health::Health;
+use test_kit::{Answer, Client, FakeUpstream, Scratch, fleet};
+use ticket::app::begin_collecting;
+use ticket::clients::Points;
+use ticket::consumers::TicketEvents;
+use ticket::reconciler::Reconciler;
+use ticket::{AppState, MIGRATIONS, SERVICE, router};
+
+/// Time enough for an answer on this machine, short enough to wait for one that never comes.
+pub const POINT_DEADLINE: Duration = Duration::from_millis(300);
+
+pub struct App {
+    pub scratch: Scratch,
+    pub client: Client,
+    pub consumer: Consumer<TicketEvents>,
+    pub point: FakeUpstream,
+}
+
+impl App {
+    /// Beside a point service that grants all points.
+    pub async fn new() -> Self {
+        Self::beside(FakeUpstream::answers(201, json!({})).await).await
+    }
+
+    pub async fn beside(point: FakeUpstream) -> Self {
+        let scratch = Scratch::new(&MIGRATIONS).await;
+        let consumer = Consumer::new(
+            SERVICE,
+            scratch.db.clone(),
+            scratch.transport.clone(),
+            TicketEvents,
+        );
+        let client = Client(router(state(&scratch, &point), Health::of(&scratch.db)));
+        Self {
+            scratch,
+            client,
+            consumer,
+            point,
+        }
+    }
+
+    /// The same service on the same database, from now on beside another point service.
+    pub fn now_beside(&mut self, point: FakeUpstream) {
+        self.client = Client(router(state(&self.scratch, &point), Health::of(&self.scratch.db)));
+        self.point = point;
+    }
+
+    pub fn reconciler(&self) -> Reconciler {
+        Reconciler::new(state(&self.scratch, &self.point), POINT_DEADLINE)
+    }
+
+    /// One look of the reconciler, as at the start of a process.
+    pub async fn reconcile(&self) {
+        self.reconciler().finish_all(Duration::ZERO).await.unwrap();
+    }
+
+    pub async fn collect(&self, id: i64) -> Answer {
+        self.client
+            .patch(&format!("/tickets/{id}"), json!({"status": "Printed"}))
+            .await
+    }
+
+    /// A process that asks for the points of `id` and is never heard of again.
+    pub async fn begin_and_crash(&self, id: i64) {
+        let mut tx = self.scratch.db.begin().await.unwrap();
+        begin_collecting(&mut tx, TicketId::new(id).unwrap())
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    pub async fn status(&self, id: i64) -> String {
+        let answer = self.client.get(&format!("/tickets/{id}")).await;
+        answer.body["status"].as_str().unwrap().to_owned()
+    }
+
+    pub async fn deliver(&self, event: impl Into<Event>) {
+        fleet::deliver(&self.consumer, event).await.unwrap();
+    }
+
+    pub async fn told(&self) -> Vec<&'static str> {
+        fleet::outbox_types(&self.scratch.db).await
+    }
+
+    /// How each test ends.
+    pub async fn settled(self) {
+        fleet::assert_settled(&self.scratch.db, &self.scratch.transport).await;
+    }
+}
+
+fn state(scratch: &Scratch, point: &FakeUpstream) -> AppState {
+    AppState {
+        db: scratch.db.clone(),
+        points: Points::new(point.url.parse().unwrap(), POINT_DEADLINE),
+    }
+}
+
+/// The seed's booking, paid.
+pub fn booked(id: i64) -> Booked {
+    Booked {
+        id: BookingId::new(id).unwrap(),
+        qty: Some(2),
+        seat: Some("1A,2B".to_owned()),
+        movie_name: Some("soul".to_owned()),
+        status: Some("Registered".to_owned()),
+        total_price: Some(10_000),
+        name: Some("CGV".to_owned()),
+        customer_id: Some(CustomerId::new(33).unwrap()),
+        screening_id: None,
+    }
+}
+
+pub fn cancel_requested(id: i64) -> CancelRequested {
+    CancelRequested {
+        id: BookingId::new(id).unwrap(),
+        status: Some("Canceling".to_owned()),
+    }
+}
+
+/// What was answered, in short.
+pub fn outcome(answer: &Answer) -> (u16, &str) {
+    (answer.status.as_u16(), answer.problem())
+}

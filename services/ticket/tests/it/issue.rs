@@ -1,0 +1,102 @@
+//! A paid booking gets its ticket, whatever the events do on their way.
+
+use events::{BookingId, Event, Paid, PaymentId};
+use serde_json::json;
+use test_kit::fleet;
+
+use crate::app::{App, booked, cancel_requested};
+
+#[tokio::test]
+async fn a_paid_booking_gets_a_ticket_that_waits_and_is_told_of() {
+    let app = App::new().await;
+    app.deliver(booked(7)).await;
+    let link = json!({"href": "http://cinema/tickets/7"});
+    assert_eq!(
+        app.client.get("/tickets/7").await.body,
+        json!({
+            "id": 7, "bookingId": 7, "movieName": "soul", "qty": 2, "seat": "1A,2B", "customerId": 33,
+            "status": "Waiting", "_links": {"ticket": link, "self": link},
+        })
+    );
+    let Event::Created(created) = &fleet::outbox(&app.scratch.db).await[0] else {
+        panic!("Created is told");
+    };
+    assert_eq!((created.id.get(), created.booking_id.get()), (7, 7));
+    assert_eq!(created.status.as_deref(), Some("Waiting"));
+    assert_eq!(created.customer_id, booked(7).customer_id);
+    assert_eq!(
+        (
+            created.seat.as_deref(),
+            created.qty,
+            created.movie_name.as_deref()
+        ),
+        (Some("1A,2B"), Some(2), Some("soul"))
+    );
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn a_booking_told_of_twice_gets_one_ticket() {
+    let app = App::new().await;
+    let record = fleet::record(&booked(1).into());
+    app.consumer
+        .apply_together(&[record.clone(), record.clone()])
+        .await
+        .unwrap();
+    app.consumer.apply_together(&[record]).await.unwrap();
+    app.deliver(booked(1)).await;
+    assert_eq!(app.told().await, ["Created"]);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn a_collected_ticket_is_not_made_anew() {
+    let app = App::new().await;
+    app.deliver(booked(1)).await;
+    app.collect(1).await;
+    app.deliver(booked(1)).await;
+    assert_eq!(app.status(1).await, "Printed");
+    assert_eq!(app.told().await, ["Created", "Printed"]);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn a_booking_of_an_older_writer_may_leave_all_but_its_id_out() {
+    let app = App::new().await;
+    let mut bare = booked(1);
+    (bare.qty, bare.seat, bare.movie_name, bare.customer_id) = (None, None, None, None);
+    app.deliver(bare).await;
+    let ticket = app.client.get("/tickets/1").await;
+    assert_eq!(
+        (&ticket.body["movieName"], &ticket.body["qty"]),
+        (&json!(null), &json!(null))
+    );
+    assert_eq!(app.collect(1).await.status, 200);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn a_booking_that_comes_after_its_cancel_makes_no_ticket() {
+    let app = App::new().await;
+    app.deliver(cancel_requested(1)).await;
+    app.deliver(booked(1)).await;
+    assert_eq!(app.client.get("/tickets/1").await.status, 404);
+    assert_eq!(app.client.get("/tickets").await.body["page"]["totalElements"], 0);
+    assert_eq!(app.told().await, ["TicketCanceled"]);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn events_of_others_are_passed_over() {
+    let app = App::new().await;
+    app.deliver(Paid {
+        id: PaymentId::new(1).unwrap(),
+        booking_id: BookingId::new(1).unwrap(),
+        status: Some("Paid".to_owned()),
+        total_price: Some(10_000),
+    })
+    .await;
+    assert_eq!(app.client.get("/tickets/1").await.status, 404);
+    assert_eq!(app.told().await, [""; 0]);
+    app.settled().await;
+}

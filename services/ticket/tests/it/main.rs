@@ -1,0 +1,10 @@
+//! The service as its neighbours see it: requests and events in, answers and events out. Point is a fake, the event
+//! log is real.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod app;
+mod cancel;
+mod collect;
+mod issue;
+mod reconcile;
+mod wire;
