@@ -72,12 +72,8 @@ async fn discard(chunks: &mut BodyDataStream) {
 }
 
 fn broken_off(error: axum::Error) -> Problem {
-    Problem::new(
-        StatusCode::BAD_REQUEST,
-        "malformed-body",
-        "The body ended before it was complete.",
-    )
-    .caused_by(error)
+    Problem::new(StatusCode::BAD_REQUEST, "malformed-body", "The body ended before it was complete.")
+        .caused_by(error)
 }
 
 fn too_slow() -> Problem {

@@ -49,12 +49,7 @@ pub struct Config {
     pub upstream_timeout_ms: u64,
 
     /// Origins whose pages may call with credentials, as a comma list; none: every origin may, without credentials.
-    #[arg(
-        long,
-        env = "CORS_ALLOWED_ORIGINS",
-        default_value = "",
-        hide_default_value = true
-    )]
+    #[arg(long, env = "CORS_ALLOWED_ORIGINS", default_value = "", hide_default_value = true)]
     pub cors_allowed_origins: Origins,
 }
 
@@ -88,9 +83,7 @@ impl FromStr for UpstreamUrl {
 impl UpstreamUrl {
     /// `path` over there.
     pub fn at(&self, path: &'static str) -> Uri {
-        format!("{self}{path}")
-            .parse()
-            .expect("a checked host and a literal path make a URL")
+        format!("{self}{path}").parse().expect("a checked host and a literal path make a URL")
     }
 }
 
@@ -125,9 +118,7 @@ impl FromStr for Origins {
 /// A browser compares origins letter by letter, so what it would never send is refused rather than mended.
 fn origin(text: &str) -> Option<HeaderValue> {
     let uri: Uri = text.parse().ok()?;
-    let scheme = uri
-        .scheme_str()
-        .filter(|scheme| matches!(*scheme, "http" | "https"))?;
+    let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https"))?;
     let authority = host_and_port(&uri)?;
     (text == format!("{scheme}://{authority}").to_ascii_lowercase())
         .then(|| HeaderValue::from_str(text).ok())

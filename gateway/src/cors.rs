@@ -22,8 +22,6 @@ pub fn layer(allowed: &Origins) -> CorsLayer {
     if allowed.0.is_empty() {
         layer.allow_origin(Any)
     } else {
-        layer
-            .allow_origin(AllowOrigin::list(allowed.0.iter().cloned()))
-            .allow_credentials(true)
+        layer.allow_origin(AllowOrigin::list(allowed.0.iter().cloned())).allow_credentials(true)
     }
 }

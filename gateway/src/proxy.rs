@@ -78,9 +78,8 @@ impl Upstream {
         config: &Config,
         stop: CancellationToken,
     ) -> Self {
-        let policy = ProxyPolicy::new()
-            .with_public_scheme("http")
-            .with_upstream_timeout(config.upstream_timeout());
+        let policy =
+            ProxyPolicy::new().with_public_scheme("http").with_upstream_timeout(config.upstream_timeout());
         let every_path = "";
         Self {
             name,
@@ -107,11 +106,7 @@ impl Upstream {
             let detail = format!("{name} gave no valid answer. Whether it did what was asked is unknown.");
             Problem::new(StatusCode::BAD_GATEWAY, "upstream-broken", detail)
         };
-        problem.caused_by(Failed {
-            upstream: name,
-            url: url.clone(),
-            message: error.message().to_owned(),
-        })
+        problem.caused_by(Failed { upstream: name, url: url.clone(), message: error.message().to_owned() })
     }
 
     /// Ends an event stream when the gateway stops: it would never end by itself, and its client reconnects.

@@ -68,9 +68,7 @@ pub fn router(upstreams: &[Arc<Upstream>], cors: CorsLayer, health: Health) -> R
     TABLE
         .iter()
         .zip(upstreams)
-        .fold(own, |router, (entry, upstream)| {
-            router.merge(service(entry, upstream.clone()))
-        })
+        .fold(own, |router, (entry, upstream)| router.merge(service(entry, upstream.clone())))
         .merge(docs::router(description))
         .merge(health::router(health))
         .fallback(api::unknown_path)

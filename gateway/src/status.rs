@@ -83,29 +83,17 @@ async fn ask(upstream: &Upstream) -> UpstreamStatus {
 }
 
 async fn readiness(upstream: &Upstream) -> Result<Answer, String> {
-    let response = upstream
-        .client
-        .get(upstream.url.at("/readyz"))
-        .await
-        .map_err(|error| chain(&error))?;
+    let response = upstream.client.get(upstream.url.at("/readyz")).await.map_err(|error| chain(&error))?;
     let status = response.status();
-    let body = to_bytes(Body::new(response.into_body()), ANSWER_LIMIT_BYTES)
-        .await
-        .map_err(|error| chain(&error))?;
+    let body =
+        to_bytes(Body::new(response.into_body()), ANSWER_LIMIT_BYTES).await.map_err(|error| chain(&error))?;
     // Something else may listen there: only who answers as the fleet's processes do is taken at its word.
     match serde_json::from_slice(&body) {
         Ok(answer) if matches!(status, StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE) => Ok(answer),
-        _ => Err(format!(
-            "answered {} at /readyz, not its readiness",
-            status.as_u16()
-        )),
+        _ => Err(format!("answered {} at /readyz, not its readiness", status.as_u16())),
     }
 }
 
 fn down(reason: String) -> Answer {
-    Answer {
-        status: Readiness::Down,
-        version: None,
-        reason: Some(reason),
-    }
+    Answer { status: Readiness::Down, version: None, reason: Some(reason) }
 }

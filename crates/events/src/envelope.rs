@@ -45,18 +45,13 @@ pub enum DecodeError {
     #[error("not a JSON object with a text `eventType`")]
     NoEventType,
     #[error("{event_type}: {source}")]
-    WrongField {
-        event_type: String,
-        source: serde_json::Error,
-    },
+    WrongField { event_type: String, source: serde_json::Error },
 }
 
 /// The record's value for `event`, which happened at `at`.
 pub fn encode(event: &Event, at: Timestamp) -> String {
     let timestamp = at.to_zoned(TimeZone::UTC).strftime(TIMESTAMP_FORMAT);
-    event
-        .in_envelope(timestamp.to_string())
-        .expect("an event's fields are numbers and text under text keys")
+    event.in_envelope(timestamp.to_string()).expect("an event's fields are numbers and text under text keys")
 }
 
 /// Reads a record's value.
@@ -66,11 +61,8 @@ pub fn encode(event: &Event, at: Timestamp) -> String {
 /// When it is not JSON, has no `eventType`, or a field of a known event is of the wrong kind.
 pub fn decode(value: &[u8]) -> Result<Decoded, DecodeError> {
     let value: Value = serde_json::from_slice(value).map_err(DecodeError::NotJson)?;
-    let event_type = value
-        .get("eventType")
-        .and_then(Value::as_str)
-        .ok_or(DecodeError::NoEventType)?
-        .to_owned();
+    let event_type =
+        value.get("eventType").and_then(Value::as_str).ok_or(DecodeError::NoEventType)?.to_owned();
     let at = value
         .get("timestamp")
         .and_then(Value::as_str)
@@ -82,9 +74,5 @@ pub fn decode(value: &[u8]) -> Result<Decoded, DecodeError> {
         Some(Err(source)) => return Err(DecodeError::WrongField { event_type, source }),
         None => None,
     };
-    Ok(Decoded {
-        event_type,
-        at,
-        event,
-    })
+    Ok(Decoded { event_type, at, event })
 }

@@ -23,10 +23,7 @@ pub fn headers(event: &Event, id: &str, source: &str, at: Timestamp, trace: Opti
         ("ce_source".to_owned(), format!("/{source}")),
         ("ce_type".to_owned(), format!("movie.{event_type}.v1")),
         ("ce_time".to_owned(), at.to_string()),
-        (
-            "ce_subject".to_owned(),
-            format!("bookings/{}", event.booking_id()),
-        ),
+        ("ce_subject".to_owned(), format!("bookings/{}", event.booking_id())),
         ("content-type".to_owned(), "application/json".to_owned()),
         // Newer generations of the Java template dispatch on this one.
         ("type".to_owned(), event_type.to_owned()),
@@ -39,8 +36,5 @@ pub fn headers(event: &Event, id: &str, source: &str, at: Timestamp, trace: Opti
 
 /// The value of the header `name`, if the record has it.
 pub fn find<'h>(headers: &'h Headers, name: &str) -> Option<&'h str> {
-    headers
-        .iter()
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value.as_str())
+    headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }

@@ -79,11 +79,7 @@ impl Visitor<'_> for IntegerVisitor {
         let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
         let is_whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
         text.parse().map_err(|_| {
-            if is_whole {
-                too_large()
-            } else {
-                E::custom(format!("must be a whole number, not \"{text}\""))
-            }
+            if is_whole { too_large() } else { E::custom(format!("must be a whole number, not \"{text}\"")) }
         })
     }
 }
@@ -102,6 +98,10 @@ impl Visitor<'_> for TextVisitor {
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<String, E> {
+        // JSON can say it, PostgreSQL cannot store it, and nobody means it.
+        if value.contains('\0') {
+            return Err(E::custom("must not contain the character U+0000"));
+        }
         Ok(value.to_owned())
     }
 
@@ -139,15 +139,7 @@ mod tests {
 
     #[test]
     fn what_is_no_whole_number_says_so() {
-        for wrong in [
-            json!("abc"),
-            json!(""),
-            json!(1.5),
-            json!("1.5"),
-            json!(true),
-            json!([]),
-            json!({}),
-        ] {
+        for wrong in [json!("abc"), json!(""), json!(1.5), json!("1.5"), json!(true), json!([]), json!({})] {
             let error = integer(wrong.clone()).unwrap_err().to_string();
             assert!(error.contains("whole number"), "{wrong}: {error}");
         }
@@ -155,11 +147,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_says_so() {
-        for wrong in [
-            json!(1e30),
-            json!(u64::MAX),
-            json!("1000000000000000000000000000000"),
-        ] {
+        for wrong in [json!(1e30), json!(u64::MAX), json!("1000000000000000000000000000000")] {
             let error = integer(wrong.clone()).unwrap_err().to_string();
             assert!(error.contains("64 bits"), "{wrong}: {error}");
         }
@@ -176,5 +164,6 @@ mod tests {
         assert_eq!(optional_text(json!(12)).unwrap().as_deref(), Some("12"));
         assert_eq!(optional_text(Value::Null).unwrap(), None);
         assert!(optional_text(json!(["1A"])).is_err());
+        assert!(optional_text(json!("so\0ul")).is_err());
     }
 }

@@ -44,39 +44,13 @@ fn examples() -> Vec<Event> {
             total_price: Some(10_000),
         }
         .into(),
-        PaymentCanceled {
-            id: PaymentId::new(7).unwrap(),
-            booking_id: booking,
-            status: text("Canceled"),
-        }
-        .into(),
-        CancelRequested {
-            id: booking,
-            status: text("Canceling"),
-        }
-        .into(),
-        TicketCanceled {
-            id: ticket,
-            booking_id: booking,
-            status: text("Canceled"),
-        }
-        .into(),
-        CancelRejected {
-            id: ticket,
-            booking_id: booking,
-            status: text("Printed"),
-        }
-        .into(),
-        Canceled {
-            id: booking,
-            status: text("Canceled"),
-        }
-        .into(),
-        HoldExpired {
-            id: booking,
-            status: text("Expired"),
-        }
-        .into(),
+        PaymentCanceled { id: PaymentId::new(7).unwrap(), booking_id: booking, status: text("Canceled") }
+            .into(),
+        CancelRequested { id: booking, status: text("Canceling") }.into(),
+        TicketCanceled { id: ticket, booking_id: booking, status: text("Canceled") }.into(),
+        CancelRejected { id: ticket, booking_id: booking, status: text("Printed") }.into(),
+        Canceled { id: booking, status: text("Canceled") }.into(),
+        HoldExpired { id: booking, status: text("Expired") }.into(),
         Created {
             id: ticket,
             booking_id: booking,
@@ -87,12 +61,7 @@ fn examples() -> Vec<Event> {
             customer_id: customer,
         }
         .into(),
-        Printed {
-            id: ticket,
-            booking_id: booking,
-            status: text("Printed"),
-        }
-        .into(),
+        Printed { id: ticket, booking_id: booking, status: text("Printed") }.into(),
         WaitedPoint {
             id: PointId::new(3).unwrap(),
             booking_id: booking,
@@ -203,8 +172,6 @@ fn headers_are_cloud_events_in_binary_mode() {
         ("type", "Booked"),
         ("traceparent", "00-a-b-01"),
     ];
-    let expected: Vec<_> = expected
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into();
+    let expected: Vec<_> = expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     assert_eq!(headers, expected);
 }

@@ -79,9 +79,7 @@ impl Target {
     }
 
     pub fn gateway(&self) -> String {
-        self.url
-            .clone()
-            .unwrap_or_else(|| self.local_url(Process::Gateway))
+        self.url.clone().unwrap_or_else(|| self.local_url(Process::Gateway))
     }
 
     /// The processes' own addresses; none when only the gateway of the fleet is known.

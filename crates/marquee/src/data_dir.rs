@@ -38,11 +38,7 @@ pub enum DataDirError {
         source: io::Error,
     },
     #[error("the data directory {} is in use: {what} runs on it{}", path.display(), process(pid))]
-    InUse {
-        what: String,
-        path: PathBuf,
-        pid: Option<u32>,
-    },
+    InUse { what: String, path: PathBuf, pid: Option<u32> },
 }
 
 fn process(pid: &Option<u32>) -> String {
@@ -56,14 +52,9 @@ impl DataDir {
     ///
     /// [`DataDirError::NotWritable`].
     pub fn open(path: &Path) -> Result<Self, DataDirError> {
-        let not_writable = |source| DataDirError::NotWritable {
-            path: path.to_owned(),
-            source,
-        };
-        let directory = Self {
-            shown: path.to_owned(),
-            root: std::path::absolute(path).map_err(not_writable)?,
-        };
+        let not_writable = |source| DataDirError::NotWritable { path: path.to_owned(), source };
+        let directory =
+            Self { shown: path.to_owned(), root: std::path::absolute(path).map_err(not_writable)? };
         directory.prepare().map_err(not_writable)?;
         Ok(directory)
     }
@@ -85,10 +76,7 @@ impl DataDir {
     ///
     /// [`DataDirError::InUse`] when another process has it.
     pub fn lock(&self, name: &str) -> Result<Lock, DataDirError> {
-        let not_writable = |source| DataDirError::NotWritable {
-            path: self.shown.clone(),
-            source,
-        };
+        let not_writable = |source| DataDirError::NotWritable { path: self.shown.clone(), source };
         let path = self.root.join("run").join(format!("{name}.lock"));
         let mut file = File::options()
             .read(true)

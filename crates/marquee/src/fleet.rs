@@ -24,24 +24,12 @@ pub enum Process {
 }
 
 impl Process {
-    pub const ALL: [Self; 6] = [
-        Self::Gateway,
-        Self::Book,
-        Self::Payment,
-        Self::Mypage,
-        Self::Ticket,
-        Self::Point,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Gateway, Self::Book, Self::Payment, Self::Mypage, Self::Ticket, Self::Point];
 
     /// First the door, then each before those it calls or whose view it feeds.
-    pub const STOP_ORDER: [Self; 6] = [
-        Self::Gateway,
-        Self::Book,
-        Self::Ticket,
-        Self::Payment,
-        Self::Point,
-        Self::Mypage,
-    ];
+    pub const STOP_ORDER: [Self; 6] =
+        [Self::Gateway, Self::Book, Self::Ticket, Self::Payment, Self::Point, Self::Mypage];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -135,10 +123,7 @@ impl Fleet {
 
     /// How a person on this machine writes it: as the seed does, where that is the same.
     pub fn shown_url(&self, process: Process) -> String {
-        let localhost = [
-            IpAddr::from(Ipv4Addr::LOCALHOST),
-            IpAddr::from(Ipv6Addr::LOCALHOST),
-        ];
+        let localhost = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
         if self.host.is_unspecified() || localhost.contains(&self.host) {
             format!("http://localhost:{}", process.port(self.port_base))
         } else {
@@ -167,12 +152,7 @@ impl Fleet {
 
     /// What to type to walk through the scenario on this fleet.
     pub fn demo_command_line(&self) -> String {
-        shell(&[
-            program(),
-            "demo".into(),
-            "--url".into(),
-            self.url(Process::Gateway).into(),
-        ])
+        shell(&[program(), "demo".into(), "--url".into(), self.url(Process::Gateway).into()])
     }
 
     /// The command line of the process itself, its name first.
@@ -185,10 +165,7 @@ impl Fleet {
             process.port(self.port_base).to_string().into(),
         ];
         if process != Process::Gateway {
-            args.extend([
-                "--database-url".into(),
-                data_dir.database_url(process.name()).into(),
-            ]);
+            args.extend(["--database-url".into(), data_dir.database_url(process.name()).into()]);
             args.extend(["--events-url".into(), data_dir.database_url("events").into()]);
         }
         for (flag, upstream) in process.upstreams() {

@@ -14,11 +14,7 @@ fn main() -> ExitCode {
         Err(error) => {
             // A closed terminal is no reason to panic.
             let _ = error.print();
-            return if error.use_stderr() {
-                ExitCode::from(EXIT_CONFIG)
-            } else {
-                ExitCode::SUCCESS
-            };
+            return if error.use_stderr() { ExitCode::from(EXIT_CONFIG) } else { ExitCode::SUCCESS };
         }
     };
     match cli.command {

@@ -20,16 +20,10 @@ pub const QUIET: Style = Style::new().dimmed();
 
 impl Paint {
     pub fn for_stream(stream: &impl RawStream) -> Self {
-        Self {
-            coloured: AutoStream::choice(stream) != ColorChoice::Never,
-        }
+        Self { coloured: AutoStream::choice(stream) != ColorChoice::Never }
     }
 
     pub fn text(self, style: Style, text: impl Display) -> String {
-        if self.coloured {
-            format!("{style}{text}{style:#}")
-        } else {
-            text.to_string()
-        }
+        if self.coloured { format!("{style}{text}{style:#}") } else { text.to_string() }
     }
 }

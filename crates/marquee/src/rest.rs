@@ -48,10 +48,7 @@ impl Rest {
             .tcp_nodelay(true)
             .build()
             .expect("a client without TLS has nothing to fail on");
-        Self {
-            base: base.trim_end_matches('/').to_owned(),
-            client,
-        }
+        Self { base: base.trim_end_matches('/').to_owned(), client }
     }
 
     pub fn base(&self) -> &str {
@@ -83,15 +80,9 @@ impl Rest {
             } else {
                 serde_json::from_str(&text).unwrap_or(Value::String(text))
             };
-            Ok(Answer {
-                status,
-                headers,
-                body,
-            })
+            Ok(Answer { status, headers, body })
         };
-        answer
-            .await
-            .map_err(|source| RestError::NoAnswer { call, source })
+        answer.await.map_err(|source| RestError::NoAnswer { call, source })
     }
 
     /// Every entity of the collection `/<plural>`, page by page.

@@ -28,12 +28,8 @@ impl Backends {
     pub async fn open(&self, migrations: &Migrations) -> Result<(Db, Arc<dyn Transport>), StartError> {
         let database =
             |error| StartError::new(format!("cannot use the database {}", self.database_url), error);
-        let db = Db::open(&self.database_url, Settings::default())
-            .await
-            .map_err(database)?;
-        db.migrate(&[&crate::MIGRATIONS, migrations])
-            .await
-            .map_err(database)?;
+        let db = Db::open(&self.database_url, Settings::default()).await.map_err(database)?;
+        db.migrate(&[&crate::MIGRATIONS, migrations]).await.map_err(database)?;
         let transport = connect(&self.events_url).await.map_err(|error| {
             StartError::new(format!("cannot use the event log {}", self.events_url), error)
         })?;

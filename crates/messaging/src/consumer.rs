@@ -62,11 +62,7 @@ impl Failure {
 
 impl From<storage::Error> for Failure {
     fn from(error: storage::Error) -> Self {
-        if error.is_transient() {
-            Self::Transient(error.into())
-        } else {
-            Self::Rejected(error.into())
-        }
+        if error.is_transient() { Self::Transient(error.into()) } else { Self::Rejected(error.into()) }
     }
 }
 
@@ -90,13 +86,7 @@ impl<H: Handler> Consumer<H> {
     /// `name` is the consumer group, and the consumer in the inbox.
     pub fn new(name: &'static str, db: Db, transport: Arc<dyn Transport>, handler: H) -> Self {
         metrics::counter!("dead_letters_total", "consumer" => name).absolute(0);
-        Self {
-            name,
-            db,
-            transport,
-            handler,
-            applied: watch::Sender::new(()),
-        }
+        Self { name, db, transport, handler, applied: watch::Sender::new(()) }
     }
 
     /// Changes after every commit: for who waits until an event has had its effect.
@@ -175,11 +165,7 @@ impl<H: Handler> Consumer<H> {
         reason: &str,
         attempts: u32,
     ) -> Result<(), TransportError> {
-        let letter = DeadLetter {
-            consumer: self.name,
-            reason,
-            attempts,
-        };
+        let letter = DeadLetter { consumer: self.name, reason, attempts };
         letter.send(self.transport.as_ref(), received).await?;
         metrics::counter!("dead_letters_total", "consumer" => self.name).increment(1);
         tracing::error!(
@@ -258,8 +244,6 @@ async fn next(
 /// The event's own id; where its writer gave none, as the original Java services do, its place in the topic.
 fn event_id(received: &Received) -> String {
     let position = received.position;
-    headers::find(&received.record.headers, headers::ID).map_or_else(
-        || format!("{TOPIC}/{}/{}", position.partition, position.offset),
-        str::to_owned,
-    )
+    headers::find(&received.record.headers, headers::ID)
+        .map_or_else(|| format!("{TOPIC}/{}/{}", position.partition, position.offset), str::to_owned)
 }

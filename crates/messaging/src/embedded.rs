@@ -33,10 +33,7 @@ impl EmbeddedLog {
     ///
     /// When the file cannot be opened or written.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, TransportError> {
-        let settings = Settings {
-            max_connections: 1,
-            ..Settings::default()
-        };
+        let settings = Settings { max_connections: 1, ..Settings::default() };
         let db = Db::open(url, settings).await.map_err(TransportError::new)?;
         db.migrate(&[&Migrations {
             sqlite: sqlx::migrate!("log/sqlite"),
@@ -81,9 +78,7 @@ impl Transport for EmbeddedLog {
         group: &'a str,
     ) -> BoxFuture<'a, Result<Box<dyn Subscription>, TransportError>> {
         Box::pin(async move {
-            let cursor = Cursor::load(self.db.clone(), topic, group)
-                .await
-                .map_err(TransportError::new)?;
+            let cursor = Cursor::load(self.db.clone(), topic, group).await.map_err(TransportError::new)?;
             Ok(Box::new(cursor) as Box<dyn Subscription>)
         })
     }
@@ -170,15 +165,8 @@ impl Subscription for Cursor {
 
 fn received(row: RecordRow) -> Result<Received, TransportError> {
     Ok(Received {
-        record: Record {
-            key: row.key,
-            payload: row.payload,
-            headers: headers_from_json(&row.headers)?,
-        },
-        position: Position {
-            partition: 0,
-            offset: row.position,
-        },
+        record: Record { key: row.key, payload: row.payload, headers: headers_from_json(&row.headers)? },
+        position: Position { partition: 0, offset: row.position },
     })
 }
 
@@ -190,8 +178,5 @@ fn insert_sql(rows: usize) -> String {
             format!("({})", columns.join(", "))
         })
         .collect();
-    format!(
-        "INSERT INTO records (topic, key, payload, headers, appended_at) VALUES {}",
-        values.join(", ")
-    )
+    format!("INSERT INTO records (topic, key, payload, headers, appended_at) VALUES {}", values.join(", "))
 }

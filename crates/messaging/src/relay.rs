@@ -12,10 +12,9 @@ use jiff::Timestamp;
 use service_kit::request_log::chain;
 use sqlx::FromRow;
 use storage::{Db, query_as, query_built};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::retention;
 use crate::transport::{Record, Transport, TransportError, headers_from_json};
 
 /// Rows of one batch.
@@ -25,7 +24,6 @@ const TIMER: Duration = Duration::from_secs(1);
 /// Pause after a failure, doubled up to the longest one.
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
-const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
 /// The relay of one service.
 #[derive(Clone, Debug)]
@@ -62,7 +60,6 @@ impl Relay {
         let mut timer = interval(TIMER);
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut backoff = FIRST_BACKOFF;
-        let mut next_prune = Instant::now() + PRUNE_EVERY;
         while !stop.is_cancelled() {
             match self.drain().await {
                 Ok(_) => backoff = FIRST_BACKOFF,
@@ -73,12 +70,6 @@ impl Relay {
                 }
             }
             self.measure().await;
-            if Instant::now() >= next_prune {
-                next_prune = Instant::now() + PRUNE_EVERY;
-                if let Err(error) = retention::prune(&self.db).await {
-                    tracing::warn!(cause = chain(&error), "old events were not pruned");
-                }
-            }
             tokio::select! {
                 () = announced.notified() => {}
                 _ = timer.tick() => {}
@@ -86,10 +77,7 @@ impl Relay {
             }
         }
         if let Err(error) = self.drain().await {
-            tracing::warn!(
-                cause = chain(&error),
-                "events stay in the outbox until the next start"
-            );
+            tracing::warn!(cause = chain(&error), "events stay in the outbox until the next start");
         }
     }
 
@@ -124,11 +112,8 @@ impl Relay {
     async fn mark_sent(&self, seqs: &[i64]) -> Result<(), storage::Error> {
         let mut tx = self.db.begin().await?;
         let list: Vec<String> = seqs.iter().map(i64::to_string).collect();
-        let mark = query_built(format!(
-            "UPDATE outbox SET sent_at = $1 WHERE seq IN ({})",
-            list.join(",")
-        ))
-        .bind(tx.now().as_microsecond());
+        let mark = query_built(format!("UPDATE outbox SET sent_at = $1 WHERE seq IN ({})", list.join(",")))
+            .bind(tx.now().as_microsecond());
         tx.execute(mark).await?;
         tx.commit().await
     }

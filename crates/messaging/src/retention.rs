@@ -2,15 +2,31 @@
 
 use std::time::Duration;
 
+use service_kit::request_log::chain;
 use storage::{Db, Error, query};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
 
 /// Sent events are kept this long, for looking at.
 const SENT_FOR: Duration = Duration::from_secs(24 * 3600);
 /// Applied events are remembered this long: longer than any transport redelivers.
 const SEEN_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
 const BATCH: i64 = 1_000;
 /// Batches of one run at most; the next run takes the rest.
 const BATCHES: usize = 50;
+
+/// Prunes once a minute until `stop`.
+pub async fn run(db: Db, stop: CancellationToken) {
+    let mut timer = interval(PRUNE_EVERY);
+    timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! { _ = timer.tick() => {}, () = stop.cancelled() => return }
+        if let Err(error) = prune(&db).await {
+            tracing::warn!(cause = chain(&error), "old events were not pruned");
+        }
+    }
+}
 
 /// Deletes what is older than its retention time.
 ///

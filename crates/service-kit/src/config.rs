@@ -72,10 +72,7 @@ fn explain<C: CommandFactory>(error: &clap::Error) -> String {
     command.build();
     let name = |shown: &str| variable(&command, shown);
     let cause = std::error::Error::source(error);
-    match (
-        error.get(ContextKind::InvalidArg),
-        error.get(ContextKind::InvalidValue),
-    ) {
+    match (error.get(ContextKind::InvalidArg), error.get(ContextKind::InvalidValue)) {
         (Some(ContextValue::Strings(missing)), _) => {
             let names: Vec<String> = missing.iter().map(|shown| name(shown)).collect();
             format!("missing: {}", names.join(", "))
@@ -90,9 +87,7 @@ fn explain<C: CommandFactory>(error: &clap::Error) -> String {
 
 /// `--port <PORT>`, as clap shows it → `PORT (--port)`.
 fn variable(command: &Command, shown: &str) -> String {
-    let argument = command
-        .get_arguments()
-        .find(|argument| argument.to_string() == shown);
+    let argument = command.get_arguments().find(|argument| argument.to_string() == shown);
     match argument.and_then(|argument| Some((argument, argument.get_env()?))) {
         Some((argument, variable)) => format!("{} ({})", variable.to_string_lossy(), flag(argument)),
         None => shown.to_owned(),
@@ -107,9 +102,7 @@ fn allowed(error: &clap::Error) -> String {
 }
 
 fn flag(argument: &Arg) -> String {
-    argument
-        .get_long()
-        .map_or_else(|| argument.get_id().to_string(), |long| format!("--{long}"))
+    argument.get_long().map_or_else(|| argument.get_id().to_string(), |long| format!("--{long}"))
 }
 
 fn first_line(error: &clap::Error) -> String {
@@ -159,10 +152,7 @@ mod tests {
             example_database_url: String,
         }
         let error = Needy::try_parse_from(["needy"]).unwrap_err();
-        assert_eq!(
-            explain::<Needy>(&error),
-            "missing: EXAMPLE_DATABASE_URL (--example-database-url)"
-        );
+        assert_eq!(explain::<Needy>(&error), "missing: EXAMPLE_DATABASE_URL (--example-database-url)");
     }
 
     #[test]

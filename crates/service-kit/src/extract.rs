@@ -30,11 +30,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             .await
             .map_err(|rejection| body_problem(rejection.into_response().status()))?;
         let value: Value = serde_json::from_slice(&body).map_err(|error| {
-            Problem::new(
-                StatusCode::BAD_REQUEST,
-                "malformed-body",
-                format!("The body is not JSON: {error}."),
-            )
+            Problem::new(StatusCode::BAD_REQUEST, "malformed-body", format!("The body is not JSON: {error}."))
         })?;
         if !value.is_object() {
             return Err(Problem::invalid_fields(vec![FieldError {
@@ -71,20 +67,21 @@ impl<T: Id, S: Send + Sync> FromRequestParts<S> for PathId<T> {
         let Path(text) = Path::<String>::from_request_parts(parts, state)
             .await
             .map_err(|_| Problem::not_found(T::NOUN, "given"))?;
-        text.parse()
-            .map(Self)
-            .map_err(|_| Problem::not_found(T::NOUN, text))
+        text.parse().map(Self).map_err(|_| Problem::not_found(T::NOUN, text))
     }
 }
 
 /// Deserializes, and says where it failed as a JSON pointer.
 fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     serde_path_to_error::deserialize(value).map_err(|error| {
-        let pointer: String = error.path().iter().map(|segment| format!("/{segment}")).collect();
-        Problem::invalid_fields(vec![FieldError {
-            pointer,
-            detail: error.into_inner().to_string(),
-        }])
+        let mut pointer: String = error.path().iter().map(|segment| format!("/{segment}")).collect();
+        let detail = error.into_inner().to_string();
+        // The path of a field that is not there ends at its parent.
+        if let Some(name) = detail.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
+            pointer.push('/');
+            pointer.push_str(name);
+        }
+        Problem::invalid_fields(vec![FieldError { pointer, detail }])
     })
 }
 
@@ -102,11 +99,7 @@ fn body_problem(status: StatusCode) -> Problem {
     if status == StatusCode::PAYLOAD_TOO_LARGE {
         too_large()
     } else {
-        Problem::new(
-            StatusCode::BAD_REQUEST,
-            "malformed-body",
-            "The body ended before it was complete.",
-        )
+        Problem::new(StatusCode::BAD_REQUEST, "malformed-body", "The body ended before it was complete.")
     }
 }
 

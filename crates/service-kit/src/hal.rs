@@ -77,9 +77,7 @@ pub struct Hal<T>(pub T);
 impl<T: Serialize> IntoResponse for Hal<T> {
     fn into_response(self) -> Response {
         let mut response = axum::Json(self.0).into_response();
-        response
-            .headers_mut()
-            .insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         response
     }
 }
@@ -121,9 +119,7 @@ impl<S: Sync> FromRequestParts<S> for BaseUrl {
 
 impl BaseUrl {
     pub fn link(&self, path: &str) -> Link {
-        Link {
-            href: format!("{}{path}", self.0),
-        }
+        Link { href: format!("{}{path}", self.0) }
     }
 
     /// `entity` with `self` and `<relation>` pointing to `/<plural>/<id>`.
@@ -166,12 +162,7 @@ impl BaseUrl {
         Collection {
             embedded: BTreeMap::from([(names.plural, entities)]),
             links,
-            page: PageInfo {
-                size: page.size,
-                total_elements: total,
-                total_pages,
-                number: page.number,
-            },
+            page: PageInfo { size: page.size, total_elements: total, total_pages, number: page.number },
         }
     }
 }
@@ -216,25 +207,15 @@ impl<S: Send + Sync> FromRequestParts<S> for PageRequest {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Query(query) = Query::<PageQuery>::from_request_parts(parts, state).await?;
-        let page = Self {
-            number: query.page.unwrap_or(0),
-            size: query.size.unwrap_or(DEFAULT_PAGE_SIZE),
-        };
+        let page = Self { number: query.page.unwrap_or(0), size: query.size.unwrap_or(DEFAULT_PAGE_SIZE) };
         let mut errors = Vec::new();
         if !(0..=i64::from(i32::MAX)).contains(&page.number) {
             errors.push(FieldError::new("page", format!("must be from 0 to {}", i32::MAX)));
         }
         if !(1..=MAX_PAGE_SIZE).contains(&page.size) {
-            errors.push(FieldError::new(
-                "size",
-                format!("must be from 1 to {MAX_PAGE_SIZE}"),
-            ));
+            errors.push(FieldError::new("size", format!("must be from 1 to {MAX_PAGE_SIZE}")));
         }
-        if errors.is_empty() {
-            Ok(page)
-        } else {
-            Err(Problem::invalid_fields(errors))
-        }
+        if errors.is_empty() { Ok(page) } else { Err(Problem::invalid_fields(errors)) }
     }
 }
 
@@ -256,36 +237,23 @@ pub async fn negotiate(request: Request, next: Next) -> Response {
 /// A forwarded header may list every proxy on the way; the first is the client's.
 fn first_value<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     let list = headers.get(name)?.to_str().ok()?;
-    list.split(',')
-        .next()
-        .map(str::trim)
-        .filter(|value| !value.is_empty())
+    list.split(',').next().map(str::trim).filter(|value| !value.is_empty())
 }
 
 /// Whether `host` may stand in a link: a name or address and a port, nothing that could end the URL's host.
 fn is_host(host: &str) -> bool {
-    host.bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte))
+    host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const BOOKS: Names = Names {
-        relation: "book",
-        plural: "books",
-    };
+    const BOOKS: Names = Names { relation: "book", plural: "books" };
 
     fn page(number: i64, total: i64) -> Collection<()> {
         let base = BaseUrl("http://cinema".to_owned());
-        base.collection(
-            BOOKS,
-            "/books?customerId=7",
-            PageRequest { number, size: 10 },
-            total,
-            Vec::new(),
-        )
+        base.collection(BOOKS, "/books?customerId=7", PageRequest { number, size: 10 }, total, Vec::new())
     }
 
     fn relations(collection: &Collection<()>) -> Vec<&str> {
@@ -296,10 +264,7 @@ mod tests {
     fn a_page_in_the_middle_links_both_ways() {
         let collection = page(1, 25);
         assert_eq!(relations(&collection), ["first", "last", "next", "prev", "self"]);
-        assert_eq!(
-            collection.links["last"].href,
-            "http://cinema/books?customerId=7&page=2&size=10"
-        );
+        assert_eq!(collection.links["last"].href, "http://cinema/books?customerId=7&page=2&size=10");
         assert_eq!(collection.page.total_pages, 3);
     }
 
@@ -313,10 +278,7 @@ mod tests {
     #[test]
     fn a_page_past_the_end_links_back_to_the_last_one() {
         let collection = page(9, 25);
-        assert_eq!(
-            collection.links["prev"].href,
-            "http://cinema/books?customerId=7&page=2&size=10"
-        );
+        assert_eq!(collection.links["prev"].href, "http://cinema/books?customerId=7&page=2&size=10");
     }
 
     #[test]

@@ -33,10 +33,7 @@ impl Health {
     where
         F: Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync + 'static,
     {
-        Self {
-            draining: Arc::default(),
-            check: Arc::new(check),
-        }
+        Self { draining: Arc::default(), check: Arc::new(check) }
     }
 
     /// For a service: ready when its own database answers.

@@ -28,10 +28,7 @@ pub struct FieldError {
 impl FieldError {
     /// `field` as the client spells it, without the leading slash.
     pub fn new(field: &str, detail: impl Into<String>) -> Self {
-        Self {
-            pointer: format!("/{field}"),
-            detail: detail.into(),
-        }
+        Self { pointer: format!("/{field}"), detail: detail.into() }
     }
 }
 
@@ -85,15 +82,9 @@ impl Problem {
 
     /// 422: fields that are wrong or missing.
     pub fn invalid_fields(errors: Vec<FieldError>) -> Self {
-        let names: Vec<&str> = errors
-            .iter()
-            .map(|error| error.pointer.trim_start_matches('/'))
-            .collect();
+        let names: Vec<&str> = errors.iter().map(|error| error.pointer.trim_start_matches('/')).collect();
         let detail = format!("Wrong or missing: {}.", names.join(", "));
-        Self {
-            errors,
-            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-field", detail)
-        }
+        Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-field", detail) }
     }
 
     /// 404: no `noun` has this id.
@@ -114,25 +105,17 @@ impl Problem {
 
     /// 503: a backend is away; nothing was done and the same request may be sent again.
     pub fn unavailable(detail: impl Into<String>, cause: impl Error + Send + Sync + 'static) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
-            .retry_after(1)
-            .caused_by(cause)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(1).caused_by(cause)
     }
 
     #[must_use]
     pub fn retry_after(self, seconds: u64) -> Self {
-        Self {
-            retry_after_seconds: Some(seconds),
-            ..self
-        }
+        Self { retry_after_seconds: Some(seconds), ..self }
     }
 
     #[must_use]
     pub fn caused_by(self, cause: impl Error + Send + Sync + 'static) -> Self {
-        Self {
-            cause: Some(Cause(Arc::new(cause))),
-            ..self
-        }
+        Self { cause: Some(Cause(Arc::new(cause))), ..self }
     }
 
     pub fn status(&self) -> StatusCode {

@@ -37,10 +37,7 @@ pub struct StartError {
 impl StartError {
     /// `what` could not be done, because of `source`.
     pub fn new(what: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self {
-            what: what.into(),
-            source: source.into(),
-        }
+        Self { what: what.into(), source: source.into() }
     }
 }
 
@@ -138,15 +135,12 @@ pub async fn serve(
         let _ = connection.set_nodelay(true);
     });
     let draining = stop.clone();
-    let serving = axum::serve(
-        listener,
-        router.into_make_service_with_connect_info::<SocketAddr>(),
-    )
-    .with_graceful_shutdown(async move {
-        draining.cancelled().await;
-        health.drain();
-        tracing::info!("stopping: no new connections, running requests finish");
-    });
+    let serving = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(async move {
+            draining.cancelled().await;
+            health.drain();
+            tracing::info!("stopping: no new connections, running requests finish");
+        });
     let overdue = async {
         stop.cancelled().await;
         tokio::time::sleep(drain_timeout).await;
@@ -188,10 +182,7 @@ impl Background {
     /// Asks the task to stop and waits for it, for a bounded time.
     pub async fn stop(self) {
         self.stop.cancel();
-        if tokio::time::timeout(TASK_STOP_TIMEOUT, self.handle)
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(TASK_STOP_TIMEOUT, self.handle).await.is_err() {
             tracing::warn!("{} did not stop within {TASK_STOP_TIMEOUT:?}", self.name);
         }
     }

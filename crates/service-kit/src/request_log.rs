@@ -1,6 +1,7 @@
 //! Request id, trace, one log line and two metrics per request.
 
 use std::fmt::Display;
+use std::panic::resume_unwind;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request};
@@ -41,6 +42,15 @@ pub fn concerns_booking(id: impl Display) {
     Span::current().record("booking_id", field::display(id));
 }
 
+/// Does `work` to its end even if the client hangs up meanwhile, which ends a handler where it stands: what has begun
+/// to move money must be kept account of.
+pub async fn see_through<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    let trace = TraceContext::current().unwrap_or_else(TraceContext::root);
+    let work = CURRENT.scope(current(), trace.scope(work)).in_current_span();
+    let done = tokio::spawn(work).await;
+    done.unwrap_or_else(|failure| resume_unwind(failure.into_panic()))
+}
+
 /// The middleware: wrap it around every route of a process.
 pub async fn layer(mut request: Request, next: Next) -> Response {
     let started = Instant::now();
@@ -63,10 +73,9 @@ pub async fn layer(mut request: Request, next: Next) -> Response {
     );
     let id_header = HeaderValue::from_str(&current.request_id).expect("a request id is visible ASCII");
     request.headers_mut().insert(REQUEST_ID, id_header.clone());
-    request.headers_mut().insert(
-        TRACEPARENT,
-        HeaderValue::from_str(&trace.to_string()).expect("a trace context is ASCII"),
-    );
+    request
+        .headers_mut()
+        .insert(TRACEPARENT, HeaderValue::from_str(&trace.to_string()).expect("a trace context is ASCII"));
 
     let path = current.path.clone();
     let answer = CURRENT.scope(current, trace.scope(next.run(request)));
@@ -85,16 +94,10 @@ fn write_line(method: &str, path: &str, response: &Response, took: Duration) {
     let is_probe = matches!(path, "/livez" | "/readyz" | "/actuator/health" | "/metrics");
     match response.extensions().get::<Cause>() {
         Some(Cause(cause)) if status == 500 => {
-            tracing::error!(
-                cause = chain(cause.as_ref()),
-                "{method} {path} {status} {ms:.1} ms"
-            );
+            tracing::error!(cause = chain(cause.as_ref()), "{method} {path} {status} {ms:.1} ms");
         }
         Some(Cause(cause)) => {
-            tracing::warn!(
-                cause = chain(cause.as_ref()),
-                "{method} {path} {status} {ms:.1} ms"
-            );
+            tracing::warn!(cause = chain(cause.as_ref()), "{method} {path} {status} {ms:.1} ms");
         }
         None if is_probe => tracing::event!(Level::DEBUG, "{method} {path} {status} {ms:.1} ms"),
         None => tracing::event!(Level::INFO, "{method} {path} {status} {ms:.1} ms"),

@@ -9,9 +9,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{LogFormat, Server};
 
 /// Upper bounds of the latency histograms, in seconds.
-const LATENCY_BUCKETS: [f64; 12] = [
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
-];
+const LATENCY_BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
 
 /// Starts logging as `server` asks.
 ///
@@ -30,12 +28,7 @@ pub fn init(server: &Server) -> Result<(), String> {
     if pretty {
         lines.compact().with_ansi(std::io::stdout().is_terminal()).init();
     } else {
-        lines
-            .json()
-            .flatten_event(true)
-            .with_current_span(true)
-            .with_span_list(false)
-            .init();
+        lines.json().flatten_event(true).with_current_span(true).with_span_list(false).init();
     }
     recorder();
     Ok(())

@@ -25,21 +25,14 @@ tokio::task_local! {
 impl TraceContext {
     /// A new trace that starts here.
     pub fn root() -> Self {
-        Self {
-            trace_id: Uuid::new_v4().as_u128(),
-            span_id: new_span_id(),
-            flags: 1,
-        }
+        Self { trace_id: Uuid::new_v4().as_u128(), span_id: new_span_id(), flags: 1 }
     }
 
     /// Continues the trace of `header`, or starts one when there is none, or none that is well formed.
     pub fn continue_from(header: Option<&str>) -> Self {
         header
             .and_then(Self::parse)
-            .map_or_else(Self::root, |parent| Self {
-                span_id: new_span_id(),
-                ..parent
-            })
+            .map_or_else(Self::root, |parent| Self { span_id: new_span_id(), ..parent })
     }
 
     /// The context of the request or event being worked on, if any.
@@ -80,11 +73,7 @@ impl TraceContext {
 
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "00-{:032x}-{:016x}-{:02x}",
-            self.trace_id, self.span_id, self.flags
-        )
+        write!(f, "00-{:032x}-{:016x}-{:02x}", self.trace_id, self.span_id, self.flags)
     }
 }
 
@@ -103,11 +92,7 @@ mod tests {
     fn a_child_keeps_the_trace_and_has_a_span_of_its_own() {
         let child = TraceContext::continue_from(Some(PARENT));
         assert_eq!(child.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
-        assert!(
-            child
-                .to_string()
-                .starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-")
-        );
+        assert!(child.to_string().starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"));
         assert_ne!(child.to_string(), PARENT);
     }
 

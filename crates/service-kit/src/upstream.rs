@@ -113,10 +113,7 @@ impl Upstream {
     }
 
     fn unreadable(&self, detail: String) -> CallError {
-        CallError::Unreadable {
-            upstream: self.name,
-            detail,
-        }
+        CallError::Unreadable { upstream: self.name, detail }
     }
 }
 

@@ -21,12 +21,12 @@ impl Backend {
     pub(crate) fn session(self, statement_timeout_ms: u128) -> Vec<String> {
         match self {
             Self::Sqlite => vec![
+                format!("PRAGMA busy_timeout = {statement_timeout_ms}"),
                 // Readers and the writer do not wait for each other.
                 "PRAGMA journal_mode = WAL".to_owned(),
                 // A commit that was answered survives a power cut.
                 "PRAGMA synchronous = FULL".to_owned(),
                 "PRAGMA foreign_keys = ON".to_owned(),
-                format!("PRAGMA busy_timeout = {statement_timeout_ms}"),
                 // KiB, negative as the pragma wants it: the working set is small, six processes share a laptop.
                 "PRAGMA cache_size = -1024".to_owned(),
             ],
@@ -45,13 +45,11 @@ impl Backend {
     pub(crate) fn is_transient(self, code: &str) -> bool {
         match self {
             // The low byte is the primary code: BUSY, LOCKED, NOMEM, IOERR, FULL, CANTOPEN.
-            Self::Sqlite => code
-                .parse::<u32>()
-                .is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 7 | 10 | 13 | 14)),
+            Self::Sqlite => {
+                code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 7 | 10 | 13 | 14))
+            }
             // Connection exceptions, transaction rollback, insufficient resources, operator intervention, system error.
-            Self::Postgres => ["08", "40", "53", "57", "58"]
-                .iter()
-                .any(|class| code.starts_with(class)),
+            Self::Postgres => ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class)),
         }
     }
 }

@@ -32,12 +32,7 @@ pub struct Conn {
 
 impl Conn {
     pub(crate) fn new(connection: PoolConnection<Any>, backend: Backend, patience: Duration) -> Self {
-        Self {
-            connection: Some(connection),
-            backend,
-            patience,
-            in_transaction: false,
-        }
+        Self { connection: Some(connection), backend, patience, in_transaction: false }
     }
 
     /// Runs a statement and returns the number of rows it changed.
@@ -150,12 +145,7 @@ impl Tx {
         // Set first: should this future be dropped while the statement runs, the transaction may have begun.
         conn.in_transaction = true;
         conn.control(conn.backend.begin()).await?;
-        Ok(Self {
-            conn,
-            now,
-            announced,
-            announce: false,
-        })
+        Ok(Self { conn, now, announced, announce: false })
     }
 
     /// The one time of everything that happens in this transaction.

@@ -64,11 +64,8 @@ impl Db {
     pub async fn open(url: &DatabaseUrl, settings: Settings) -> Result<Self, Error> {
         let backend = url.backend();
         let readers = connect(url, settings, settings.max_connections).await?;
-        let writers = if backend.has_one_writer() {
-            connect(url, settings, 1).await?
-        } else {
-            readers.clone()
-        };
+        let writers =
+            if backend.has_one_writer() { connect(url, settings, 1).await? } else { readers.clone() };
         Ok(Self {
             backend,
             writers,
@@ -92,10 +89,12 @@ impl Db {
             })
             .flat_map(|migrator| migrator.iter().cloned())
             .collect();
-        Migrator::with_migrations(migrations)
-            .run(&self.writers)
-            .await
-            .map_err(Error::Migration)
+        // All of them in one writing transaction, so that several processes may start on one database at once: on
+        // SQLite, where nothing else would keep them apart, the second waits here for the first.
+        let fail = |error| Error::classify(self.backend, error);
+        let mut tx = self.writers.begin_with(self.backend.begin()).await.map_err(fail)?;
+        Migrator::with_migrations(migrations).run(&mut *tx).await.map_err(Error::Migration)?;
+        tx.commit().await.map_err(fail)
     }
 
     /// Begins a transaction that will write.
@@ -133,10 +132,7 @@ impl Db {
     }
 
     async fn acquire(&self, pool: &AnyPool) -> Result<Conn, Error> {
-        let connection = pool
-            .acquire()
-            .await
-            .map_err(|error| Error::classify(self.backend, error))?;
+        let connection = pool.acquire().await.map_err(|error| Error::classify(self.backend, error))?;
         Ok(Conn::new(connection, self.backend, self.patience))
     }
 }

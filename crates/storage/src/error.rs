@@ -13,11 +13,7 @@ pub enum Error {
     Deadline,
     /// A row holds what the program never writes.
     #[error("row {table} {key} is corrupt: {detail}")]
-    Corrupt {
-        table: &'static str,
-        key: String,
-        detail: String,
-    },
+    Corrupt { table: &'static str, key: String, detail: String },
     /// The schema could not be brought to this version.
     #[error("the database cannot be migrated")]
     Migration(#[source] sqlx::migrate::MigrateError),
@@ -34,11 +30,7 @@ impl Error {
 
     /// A row of `table` that cannot be read back as what it stands for.
     pub fn corrupt(table: &'static str, key: impl ToString, detail: impl ToString) -> Self {
-        Self::Corrupt {
-            table,
-            key: key.to_string(),
-            detail: detail.to_string(),
-        }
+        Self::Corrupt { table, key: key.to_string(), detail: detail.to_string() }
     }
 
     pub(crate) fn classify(backend: Backend, error: sqlx::Error) -> Self {
@@ -51,10 +43,6 @@ impl Error {
             sqlx::Error::Database(error) => error.code().is_some_and(|code| backend.is_transient(&code)),
             _ => false,
         };
-        if passes {
-            Self::Unavailable(error)
-        } else {
-            Self::Statement(error)
-        }
+        if passes { Self::Unavailable(error) } else { Self::Statement(error) }
     }
 }

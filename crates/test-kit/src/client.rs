@@ -35,31 +35,23 @@ impl Answer {
         for field in ["title", "detail", "instance", "traceId"] {
             assert!(self.body[field].is_string(), "{field} in {}", self.body);
         }
-        self.body["type"]
-            .as_str()
-            .unwrap()
-            .trim_start_matches("/problems/")
+        self.body["type"].as_str().unwrap().trim_start_matches("/problems/")
     }
 
     /// The pointers of the problem's errors.
     pub fn pointers(&self) -> Vec<&str> {
         let errors = self.body["errors"].as_array().map_or(&[][..], Vec::as_slice);
-        errors
-            .iter()
-            .map(|error| error["pointer"].as_str().unwrap())
-            .collect()
+        errors.iter().map(|error| error["pointer"].as_str().unwrap()).collect()
     }
 }
 
 impl Client {
     pub async fn get(&self, path: &str) -> Answer {
-        self.send(request(Method::GET, path).body(Body::empty()).unwrap())
-            .await
+        self.send(request(Method::GET, path).body(Body::empty()).unwrap()).await
     }
 
     pub async fn delete(&self, path: &str) -> Answer {
-        self.send(request(Method::DELETE, path).body(Body::empty()).unwrap())
-            .await
+        self.send(request(Method::DELETE, path).body(Body::empty()).unwrap()).await
     }
 
     pub async fn post(&self, path: &str, body: Value) -> Answer {
@@ -81,8 +73,7 @@ impl Client {
 
     async fn json(&self, method: Method, path: &str, body: Value) -> Answer {
         let request = request(method, path).header(CONTENT_TYPE, "application/json");
-        self.send(request.body(Body::from(body.to_string())).unwrap())
-            .await
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
@@ -98,8 +89,5 @@ impl Client {
 }
 
 fn request(method: Method, path: &str) -> http::request::Builder {
-    Request::builder()
-        .method(method)
-        .uri(path)
-        .header("host", "cinema")
+    Request::builder().method(method).uri(path).header("host", "cinema")
 }

@@ -17,10 +17,7 @@ pub fn record(event: &Event) -> Received {
             payload: Some(encode(event, at).into_bytes()),
             headers: headers::headers(event, &id, "test", at, None),
         },
-        position: Position {
-            partition: 0,
-            offset: 1,
-        },
+        position: Position { partition: 0, offset: 1 },
     }
 }
 
@@ -42,9 +39,7 @@ pub async fn outbox(db: &Db) -> Vec<Event> {
         .fetch_all(query_as("SELECT payload FROM outbox ORDER BY seq"))
         .await
         .unwrap();
-    rows.iter()
-        .map(|(payload,)| decode(payload.as_bytes()).unwrap().event.unwrap())
-        .collect()
+    rows.iter().map(|(payload,)| decode(payload.as_bytes()).unwrap().event.unwrap()).collect()
 }
 
 /// The names of the events in the service's outbox.
@@ -64,11 +59,7 @@ pub async fn assert_settled(db: &Db, transport: &Arc<dyn Transport>) {
 /// All dead letters. A mark of our own is put behind them, so that there is always something to wait for.
 pub async fn dead_letters(transport: &Arc<dyn Transport>) -> Vec<Record> {
     const MARK: &str = "end of the dead letters";
-    let mark = Record {
-        key: Some(MARK.to_owned()),
-        payload: None,
-        headers: Vec::new(),
-    };
+    let mark = Record { key: Some(MARK.to_owned()), payload: None, headers: Vec::new() };
     transport.publish(DEAD_LETTER_TOPIC, &[mark]).await.unwrap();
     let group = Uuid::now_v7().to_string();
     let mut letters = transport.subscribe(DEAD_LETTER_TOPIC, &group).await.unwrap();

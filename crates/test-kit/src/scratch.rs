@@ -25,11 +25,6 @@ impl Scratch {
             events_url: url("events").parse().unwrap(),
         };
         let (db, transport) = backends.open(migrations).await.unwrap();
-        Self {
-            db,
-            transport,
-            backends,
-            _directory: directory,
-        }
+        Self { db, transport, backends, _directory: directory }
     }
 }

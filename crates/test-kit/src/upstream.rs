@@ -9,7 +9,7 @@ use axum::response::IntoResponse;
 use http::StatusCode;
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 
 /// A service on a port of its own; it ends with the test.
@@ -17,7 +17,13 @@ use tokio::task::JoinHandle;
 pub struct FakeUpstream {
     pub url: String,
     requests: Arc<Mutex<Vec<Value>>>,
-    server: Option<JoinHandle<()>>,
+    server: Server,
+}
+
+#[derive(Debug)]
+enum Server {
+    Running(JoinHandle<()>),
+    Silent { _port: TcpSocket },
 }
 
 impl FakeUpstream {
@@ -28,17 +34,11 @@ impl FakeUpstream {
         let seen = requests.clone();
         let app = Router::new().fallback(move |request: Request| async move {
             let bytes = to_bytes(request.into_body(), 1024 * 1024).await.unwrap();
-            seen.lock()
-                .unwrap()
-                .push(serde_json::from_slice(&bytes).unwrap_or(Value::Null));
+            seen.lock().unwrap().push(serde_json::from_slice(&bytes).unwrap_or(Value::Null));
             (StatusCode::from_u16(status).unwrap(), axum::Json(body)).into_response()
         });
         let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self {
-            url,
-            requests,
-            server: Some(server),
-        }
+        Self { url, requests, server: Server::Running(server) }
     }
 
     /// Takes a request and never answers.
@@ -51,14 +51,14 @@ impl FakeUpstream {
         Self::raw(false).await
     }
 
-    /// Nobody listens.
-    pub async fn refuses() -> Self {
-        let (listener, url) = listen().await;
-        drop(listener);
+    /// Nobody listens. The port is kept, so that nobody else can begin to.
+    pub fn refuses() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         Self {
-            url,
+            url: format!("http://{}", socket.local_addr().unwrap()),
             requests: Arc::default(),
-            server: None,
+            server: Server::Silent { _port: socket },
         }
     }
 
@@ -74,11 +74,7 @@ impl FakeUpstream {
                 }
             }
         });
-        Self {
-            url,
-            requests: Arc::default(),
-            server: Some(server),
-        }
+        Self { url, requests: Arc::default(), server: Server::Running(server) }
     }
 
     /// The bodies it was sent, in order.
@@ -89,7 +85,7 @@ impl FakeUpstream {
 
 impl Drop for FakeUpstream {
     fn drop(&mut self) {
-        if let Some(server) = &self.server {
+        if let Server::Running(server) = &self.server {
             server.abort();
         }
     }

@@ -33,10 +33,7 @@ impl Gateway {
                 line.extend([flag, nobody.clone()]);
             }
         }
-        line.extend(
-            args.iter()
-                .flat_map(|(flag, value)| [(*flag).to_owned(), (*value).to_owned()]),
-        );
+        line.extend(args.iter().flat_map(|(flag, value)| [(*flag).to_owned(), (*value).to_owned()]));
         let config = Config::try_parse_from(line).unwrap();
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -52,12 +49,7 @@ impl Gateway {
             .timeout(HANG)
             .build()
             .unwrap();
-        Self {
-            address,
-            stop,
-            serving,
-            client,
-        }
+        Self { address, stop, serving, client }
     }
 
     pub fn get(&self, path: &str) -> RequestBuilder {
@@ -78,10 +70,7 @@ impl Gateway {
         connection.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         let reading = connection.read_to_end(&mut answer);
-        tokio::time::timeout(HANG, reading)
-            .await
-            .expect("the gateway answers and closes")
-            .unwrap();
+        tokio::time::timeout(HANG, reading).await.expect("the gateway answers and closes").unwrap();
         String::from_utf8(answer).unwrap()
     }
 

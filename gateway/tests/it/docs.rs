@@ -21,12 +21,7 @@ async fn swagger_ui_is_served_with_all_it_needs() {
 
     let page = text(&gateway, "/docs/").await;
     assert!(!page.contains("http://") && !page.contains("https://"), "{page}");
-    for asset in [
-        "swagger-ui.css",
-        "index.css",
-        "swagger-ui-bundle.js",
-        "swagger-ui-standalone-preset.js",
-    ] {
+    for asset in ["swagger-ui.css", "index.css", "swagger-ui-bundle.js", "swagger-ui-standalone-preset.js"] {
         assert!(page.contains(asset), "{asset}");
         assert!(!text(&gateway, &format!("/docs/{asset}")).await.is_empty());
     }
@@ -37,10 +32,7 @@ async fn swagger_ui_lists_the_five_services_and_asks_nobody_else() {
     let gateway = Gateway::start([]).await;
     let script = text(&gateway, "/docs/swagger-initializer.js").await;
     for name in ["book", "payment", "mypage", "ticket", "point"] {
-        assert!(
-            script.contains(&format!("/api-docs/{name}/openapi.json")),
-            "{script}"
-        );
+        assert!(script.contains(&format!("/api-docs/{name}/openapi.json")), "{script}");
     }
     assert_eq!(script.matches("openapi.json").count(), 5, "{script}");
     assert!(script.contains(r#""validatorUrl": "none""#), "{script}");
@@ -68,9 +60,6 @@ async fn the_gateways_own_description_is_the_reviewed_one() {
         std::fs::write(snapshot, text + "\n").unwrap();
     }
     let reviewed: Value = serde_json::from_str(&std::fs::read_to_string(snapshot).unwrap()).unwrap();
-    assert_eq!(
-        served, reviewed,
-        "if this is meant: UPDATE_SNAPSHOTS=1 cargo test -p gateway"
-    );
+    assert_eq!(served, reviewed, "if this is meant: UPDATE_SNAPSHOTS=1 cargo test -p gateway");
     assert_eq!(served["openapi"], "3.1.0");
 }

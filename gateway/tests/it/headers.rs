@@ -28,14 +28,7 @@ async fn a_requests_hop_by_hop_headers_stay_here() {
          accept: text/plain\r\nx-kept: one\r\nx-kept: two\r\n\r\n",
     )
     .await;
-    for name in [
-        "connection",
-        "x-nominated",
-        "keep-alive",
-        "te",
-        "proxy-connection",
-        "upgrade",
-    ] {
+    for name in ["connection", "x-nominated", "keep-alive", "te", "proxy-connection", "upgrade"] {
         assert_eq!(seen["headers"][name], Value::Null, "{name}");
     }
     assert_eq!(seen["headers"]["accept"], value!(["text/plain"]));
@@ -51,13 +44,7 @@ async fn an_answers_hop_by_hop_headers_stay_here() {
     .await;
     let gateway = Gateway::start([("--book-url", &book)]).await;
     let response = gateway.get("/books").send().await.unwrap();
-    for name in [
-        "connection",
-        "x-nominated",
-        "keep-alive",
-        "proxy-connection",
-        "upgrade",
-    ] {
+    for name in ["connection", "x-nominated", "keep-alive", "proxy-connection", "upgrade"] {
         assert!(!response.headers().contains_key(name), "{name}");
     }
     assert_eq!(response.headers().get_all("x-kept").iter().count(), 2);
@@ -67,11 +54,8 @@ async fn an_answers_hop_by_hop_headers_stay_here() {
 #[tokio::test]
 async fn the_service_learns_who_asked_and_how() {
     let (gateway, book) = start().await;
-    let seen = seen(
-        &gateway,
-        "GET /books HTTP/1.1\r\nhost: cinema.example:8088\r\nconnection: close\r\n\r\n",
-    )
-    .await;
+    let seen =
+        seen(&gateway, "GET /books HTTP/1.1\r\nhost: cinema.example:8088\r\nconnection: close\r\n\r\n").await;
     let headers = &seen["headers"];
     assert_eq!(headers["x-forwarded-for"], value!(["127.0.0.1"]));
     assert_eq!(headers["x-forwarded-host"], value!(["cinema.example:8088"]));
@@ -100,18 +84,10 @@ async fn what_a_proxy_in_front_said_of_the_client_is_kept() {
 async fn every_request_has_one_id_and_one_trace_all_the_way() {
     let (gateway, _book) = start().await;
     let response = gateway.get("/books").send().await.unwrap();
-    let ids: Vec<_> = response
-        .headers()
-        .get_all("x-request-id")
-        .iter()
-        .cloned()
-        .collect();
+    let ids: Vec<_> = response.headers().get_all("x-request-id").iter().cloned().collect();
     let seen: Value = response.json().await.unwrap();
     assert_eq!(ids.len(), 1);
-    assert_eq!(
-        seen["headers"]["x-request-id"],
-        value!([ids[0].to_str().unwrap()])
-    );
+    assert_eq!(seen["headers"]["x-request-id"], value!([ids[0].to_str().unwrap()]));
     assert_eq!(seen["headers"]["traceparent"][0].as_str().unwrap().len(), 55);
 }
 

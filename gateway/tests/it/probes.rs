@@ -24,14 +24,7 @@ async fn requests_are_counted_by_route_and_not_by_path() {
     // The first scrape starts the recorder, where no process did.
     gateway.get("/metrics").send().await.unwrap();
     gateway.get("/books/4711").send().await.unwrap();
-    let metrics = gateway
-        .get("/metrics")
-        .send()
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
+    let metrics = gateway.get("/metrics").send().await.unwrap().text().await.unwrap();
     assert!(metrics.contains(r#"route="/books/{*rest}""#), "{metrics}");
     assert!(!metrics.contains("4711"), "{metrics}");
 }

@@ -3,11 +3,7 @@
 use std::process::{Command, Output};
 
 fn gateway(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_gateway"))
-        .args(args)
-        .env_clear()
-        .output()
-        .unwrap()
+    Command::new(env!("CARGO_BIN_EXE_gateway")).args(args).env_clear().output().unwrap()
 }
 
 #[test]

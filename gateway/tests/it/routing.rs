@@ -88,10 +88,7 @@ async fn a_path_and_a_query_go_through_letter_by_letter() {
     ] {
         let request = format!("GET {target} HTTP/1.1\r\nhost: cinema\r\nconnection: close\r\n\r\n");
         let answer = gateway.exchange(&request).await;
-        assert!(
-            answer.contains(&format!(r#""target":"{target}""#)),
-            "{target}: {answer}"
-        );
+        assert!(answer.contains(&format!(r#""target":"{target}""#)), "{target}: {answer}");
         assert!(answer.contains(r#""upstream":"book""#), "{target}");
     }
 }
@@ -99,14 +96,9 @@ async fn a_path_and_a_query_go_through_letter_by_letter() {
 #[tokio::test]
 async fn what_is_not_routed_is_a_404_and_reaches_no_service() {
     let fleet = fleet().await;
-    for path in [
-        "/cancellations",
-        "/booksx",
-        "/book",
-        "/Books",
-        "/api-docs/other/openapi.json",
-        "/docs/nothing.js",
-    ] {
+    for path in
+        ["/cancellations", "/booksx", "/book", "/Books", "/api-docs/other/openapi.json", "/docs/nothing.js"]
+    {
         let response = fleet.gateway.get(path).send().await.unwrap();
         let body = problem(response, StatusCode::NOT_FOUND, "not-found").await;
         assert_eq!(body["instance"], path);
@@ -117,13 +109,7 @@ async fn what_is_not_routed_is_a_404_and_reaches_no_service() {
 #[tokio::test]
 async fn a_method_that_is_not_served_is_a_405() {
     let fleet = fleet().await;
-    for path in [
-        "/status",
-        "/livez",
-        "/docs/",
-        "/api-docs/openapi.json",
-        "/api-docs/book/openapi.json",
-    ] {
+    for path in ["/status", "/livez", "/docs/", "/api-docs/openapi.json", "/api-docs/book/openapi.json"] {
         let response = fleet.gateway.post(path).send().await.unwrap();
         problem(response, StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed").await;
     }

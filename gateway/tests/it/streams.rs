@@ -33,10 +33,7 @@ async fn mypage() -> (String, mpsc::UnboundedSender<&'static str>) {
 }
 
 async fn next(response: &mut Response) -> Option<Bytes> {
-    timeout(HANG, response.chunk())
-        .await
-        .expect("the next event comes through")
-        .unwrap()
+    timeout(HANG, response.chunk()).await.expect("the next event comes through").unwrap()
 }
 
 #[tokio::test]
@@ -68,10 +65,7 @@ async fn a_stopping_gateway_ends_its_streams_and_stops() {
     assert_eq!(next(&mut response).await.unwrap(), "data: Booked\n\n");
     gateway.stop.cancel();
     assert_eq!(next(&mut response).await, None);
-    timeout(HANG, gateway.serving)
-        .await
-        .expect("the gateway stops before its drain timeout")
-        .unwrap();
+    timeout(HANG, gateway.serving).await.expect("the gateway stops before its drain timeout").unwrap();
 }
 
 #[tokio::test]
@@ -82,7 +76,5 @@ async fn a_client_that_leaves_a_stream_is_gone_for_the_service_too() {
     let mut response = gateway.get("/mypages/events").send().await.unwrap();
     next(&mut response).await.unwrap();
     drop(response);
-    timeout(HANG, say.closed())
-        .await
-        .expect("the service's stream is dropped");
+    timeout(HANG, say.closed()).await.expect("the service's stream is dropped");
 }

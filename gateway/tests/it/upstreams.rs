@@ -31,14 +31,8 @@ impl Echo {
 
     pub fn start_on(listener: TcpListener, name: &'static str) -> Self {
         let requests = Arc::new(AtomicUsize::new(0));
-        let state = EchoState {
-            name,
-            requests: requests.clone(),
-        };
-        Self {
-            url: serve(listener, Router::new().fallback(echo).with_state(state)),
-            requests,
-        }
+        let state = EchoState { name, requests: requests.clone() };
+        Self { url: serve(listener, Router::new().fallback(echo).with_state(state)), requests }
     }
 
     /// How many requests came here.
@@ -66,17 +60,9 @@ async fn echo(State(state): State<EchoState>, request: Request) -> Response {
 
 /// Every header's values, as one list each.
 fn listed(headers: &HeaderMap) -> Value {
-    let values = |name| -> Vec<&str> {
-        headers
-            .get_all(name)
-            .iter()
-            .map(|value| value.to_str().unwrap())
-            .collect()
-    };
-    headers
-        .keys()
-        .map(|name| (name.to_string(), json!(values(name))))
-        .collect()
+    let values =
+        |name| -> Vec<&str> { headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect() };
+    headers.keys().map(|name| (name.to_string(), json!(values(name)))).collect()
 }
 
 /// Serves `router` until the test ends, and tells its URL.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use messaging::{Consumer, Relay};
+use messaging::{Consumer, Relay, retention};
 use service_kit::health::Health;
 use service_kit::process::{self, Background, StartError};
 use tokio_util::sync::CancellationToken;
@@ -35,18 +35,13 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     // The way out and door 2: our events to the log, and the others' events from it.
     let relay = Background::spawn("relay", |stop| Relay::new(db.clone(), transport).run(stop));
     let consumer = Background::spawn("consumer", |stop| consumer.run(stop));
+    let retention = Background::spawn("retention", |stop| retention::run(db.clone(), stop));
     // Door 1, until asked to stop; running requests finish.
     let health = Health::of(&db);
-    process::serve(
-        listener,
-        router(state, health.clone()),
-        health,
-        &config.server,
-        stop,
-    )
-    .await;
+    process::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
     // No more events in, between two batches; then the last ones out.
     consumer.stop().await;
+    retention.stop().await;
     relay.stop().await;
     Ok(())
 }

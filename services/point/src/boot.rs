@@ -1,6 +1,6 @@
 //! From a configuration to a process that serves, and back to nothing.
 
-use messaging::{Consumer, Relay};
+use messaging::{Consumer, Relay, retention};
 use service_kit::health::Health;
 use service_kit::process::{self, Background, StartError};
 use tokio_util::sync::CancellationToken;
@@ -23,18 +23,13 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let consumer = Consumer::new(SERVICE, db.clone(), transport.clone(), PointEvents);
     let relay = Background::spawn("relay", |stop| Relay::new(db.clone(), transport).run(stop));
     let consumer = Background::spawn("consumer", |stop| consumer.run(stop));
+    let retention = Background::spawn("retention", |stop| retention::run(db.clone(), stop));
     // Door 1, until asked to stop; running requests finish.
     let health = Health::of(&db);
-    process::serve(
-        listener,
-        router(AppState { db }, health.clone()),
-        health,
-        &config.server,
-        stop,
-    )
-    .await;
+    process::serve(listener, router(AppState { db }, health.clone()), health, &config.server, stop).await;
     // No more events in, between two batches; then the last ones out.
     consumer.stop().await;
+    retention.stop().await;
     relay.stop().await;
     Ok(())
 }

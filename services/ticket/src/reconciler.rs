@@ -38,10 +38,7 @@ impl Reconciler {
     /// `deadline` is that of a call to the point service: whoever began a collection longer than two of it ago is not
     /// going to finish it.
     pub fn new(state: AppState, deadline: Duration) -> Self {
-        Self {
-            state,
-            patience: deadline * 2,
-        }
+        Self { state, patience: deadline * 2 }
     }
 
     /// Looks every five seconds until `stop`. At the first look whatever is unfinished was left by an earlier process.

@@ -19,8 +19,7 @@ pub async fn tell(walk: &mut Walk) -> Result<(), Unexpected> {
 async fn book_and_pay(walk: &mut Walk, customer: i64) -> Result<i64, Unexpected> {
     walk.step("A customer books two seats and pays; book calls payment before it answers.");
     let booking = book(walk, customer, "1A,2B").await?;
-    walk.get(&format!("/books/{booking}"), json!({ "seat": "1A,2B", "qty": 2 }))
-        .await?;
+    walk.get(&format!("/books/{booking}"), json!({ "seat": "1A,2B", "qty": 2 })).await?;
     let payments = format!("/payments/search/findByBookingId?bookingId={booking}");
     walk.get(&payments, payment(booking, "Paid")).await?;
 
@@ -50,20 +49,10 @@ async fn collect_the_ticket(walk: &mut Walk, customer: i64, booking: i64) -> Res
 
 async fn see_it_all_in_mypage(walk: &mut Walk, booking: i64) -> Result<(), Unexpected> {
     walk.step("mypage shows where the booking has got to, and every event on the way.");
-    let row = walk
-        .wait(
-            &format!("/mypages/{booking}"),
-            json!({ "status": "Printed", "score": 100 }),
-        )
-        .await?;
+    let row = walk.wait(&format!("/mypages/{booking}"), json!({ "status": "Printed", "score": 100 })).await?;
     let events: Vec<&str> = row["timeline"]
         .as_array()
-        .map(|timeline| {
-            timeline
-                .iter()
-                .filter_map(|entry| entry["event"].as_str())
-                .collect()
-        })
+        .map(|timeline| timeline.iter().filter_map(|entry| entry["event"].as_str()).collect())
         .unwrap_or_default();
     for event in ["Booked", "Printed"] {
         if !events.contains(&event) {
@@ -79,12 +68,8 @@ async fn collect_and_cancel_too_late(walk: &mut Walk, customer: i64, booking: i6
     balance_is_100(walk, customer).await?;
 
     walk.step("Too late to cancel: the ticket is collected.");
-    let refused = Expected {
-        status: 409,
-        body: json!({ "type": "/problems/ticket-already-collected" }),
-    };
-    walk.call(Method::DELETE, &format!("/books/{booking}"), None, refused)
-        .await?;
+    let refused = Expected { status: 409, body: json!({ "type": "/problems/ticket-already-collected" }) };
+    walk.call(Method::DELETE, &format!("/books/{booking}"), None, refused).await?;
     Ok(())
 }
 
@@ -92,14 +77,9 @@ async fn cancel_in_time(walk: &mut Walk, customer: i64) -> Result<(), Unexpected
     walk.step("Another booking, cancelled before its ticket is collected: the money goes back.");
     let booking = book(walk, customer, "3C,4D").await?;
     let row = format!("/mypages/{booking}");
-    walk.wait(&row, json!({ "status": "Booked", "ticketId": booking }))
-        .await?;
-    let done = Expected {
-        status: 204,
-        body: Value::Null,
-    };
-    walk.call(Method::DELETE, &format!("/books/{booking}"), None, done)
-        .await?;
+    walk.wait(&row, json!({ "status": "Booked", "ticketId": booking })).await?;
+    let done = Expected { status: 204, body: Value::Null };
+    walk.call(Method::DELETE, &format!("/books/{booking}"), None, done).await?;
     walk.wait(&row, json!({ "status": "Canceled" })).await?;
     let payments = format!("/payments/search/findByBookingId?bookingId={booking}");
     walk.wait(&payments, payment(booking, "Canceled")).await?;
@@ -128,33 +108,18 @@ async fn book(walk: &Walk, customer: i64, seat: &str) -> Result<i64, Unexpected>
         body: json!({ "status": "Registered", "movieName": movie, "seat": seat, "totalPrice": 10000 }),
     };
     let answer = walk.call(Method::POST, "/books", Some(order), booked).await?;
-    answer["id"]
-        .as_i64()
-        .ok_or_else(|| Unexpected::Body("expected an id in the booking".to_owned()))
+    answer["id"].as_i64().ok_or_else(|| Unexpected::Body("expected an id in the booking".to_owned()))
 }
 
 async fn print_ticket(walk: &Walk, booking: i64) -> Result<(), Unexpected> {
-    let printed = Expected {
-        status: 200,
-        body: json!({ "id": booking, "status": "Printed" }),
-    };
+    let printed = Expected { status: 200, body: json!({ "id": booking, "status": "Printed" }) };
     let order = json!({ "status": "Printed" });
-    walk.call(
-        Method::PATCH,
-        &format!("/tickets/{booking}"),
-        Some(order),
-        printed,
-    )
-    .await?;
+    walk.call(Method::PATCH, &format!("/tickets/{booking}"), Some(order), printed).await?;
     Ok(())
 }
 
 async fn balance_is_100(walk: &Walk, customer: i64) -> Result<(), Unexpected> {
-    walk.get(
-        &format!("/points/balance?customerId={customer}"),
-        json!({ "balance": 100 }),
-    )
-    .await?;
+    walk.get(&format!("/points/balance?customerId={customer}"), json!({ "balance": 100 })).await?;
     Ok(())
 }
 

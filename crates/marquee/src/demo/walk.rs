@@ -42,11 +42,7 @@ pub struct Expected {
 
 impl Walk {
     pub fn new(gateway: &str) -> Self {
-        Self {
-            rest: Rest::new(gateway),
-            paint: Paint::for_stream(&io::stdout()),
-            step: 0,
-        }
+        Self { rest: Rest::new(gateway), paint: Paint::for_stream(&io::stdout()), step: 0 }
     }
 
     /// Announces what comes next.
@@ -57,10 +53,7 @@ impl Walk {
     }
 
     pub async fn get(&self, path: &str, expected: Value) -> Result<Value, Unexpected> {
-        let expected = Expected {
-            status: 200,
-            body: expected,
-        };
+        let expected = Expected { status: 200, body: expected };
         self.call(Method::GET, path, None, expected).await
     }
 
@@ -82,10 +75,7 @@ impl Walk {
     /// Asks again and again until the answer is as expected: what follows from events is there a moment later.
     pub async fn wait(&self, path: &str, expected: Value) -> Result<Value, Unexpected> {
         self.show_request(&Method::GET, path, None);
-        let expected = Expected {
-            status: 200,
-            body: expected,
-        };
+        let expected = Expected { status: 200, body: expected };
         let started = Instant::now();
         loop {
             let answer = self.rest.get(path).await?;
@@ -107,11 +97,7 @@ impl Walk {
             Ok(()) => print(&self.paint.text(GOOD, "\nEverything is as it should be.")),
             Err(unexpected) => {
                 let line = service_kit::request_log::chain(unexpected);
-                print(
-                    &self
-                        .paint
-                        .text(BAD, format_args!("\nNot as it should be: {line}")),
-                );
+                print(&self.paint.text(BAD, format_args!("\nNot as it should be: {line}")));
             }
         }
     }
@@ -136,10 +122,7 @@ impl Walk {
 
 fn check(answer: &Answer, expected: &Expected) -> Result<(), Unexpected> {
     if answer.status != expected.status {
-        return Err(Unexpected::Status {
-            expected: expected.status,
-            status: answer.status,
-        });
+        return Err(Unexpected::Status { expected: expected.status, status: answer.status });
     }
     difference(&answer.body, &expected.body).map_or(Ok(()), |line| Err(Unexpected::Body(line)))
 }

@@ -59,17 +59,16 @@ async fn book_and_check(target: &Target, plan: &Plan) -> Result<Vec<String>, Loa
     let rest = Rest::new(&gateway);
     let processes = verify::Processes::look(target).await?;
 
-    report::print(&format!(
-        "{} bookings from {} clients at {gateway}",
-        plan.bookings, plan.clients
-    ));
+    report::print(&format!("{} bookings from {} clients at {gateway}", plan.bookings, plan.clients));
     let answers = clients::book(&rest, plan).await;
     report::answers(&answers, plan);
 
     let last_answer = Instant::now();
-    report::mypage(wait_for_mypage(&rest, &answers, last_answer).await?);
-
-    let mut differences = settled(&rest, &answers, &processes, last_answer).await?;
+    let mut differences = Vec::new();
+    if !answers.booked.is_empty() {
+        report::mypage(wait_for_mypage(&rest, &answers, last_answer).await?);
+        differences = settled(&rest, &answers, &processes, last_answer).await?;
+    }
     let refused = plan.bookings - answers.booked.len() as u64;
     if refused > 0 {
         differences.push(format!("{refused} of {} answers were not 201", plan.bookings));

@@ -14,13 +14,9 @@ const SHOWN_DIFFERENCES: usize = 20;
 pub fn answers(answers: &Answers, plan: &Plan) {
     let seconds = answers.took.as_secs_f64();
     let rate = plan.bookings as f64 / seconds;
-    print(&format!(
-        "requests      {rate:.0} a second, {seconds:.2} s in all"
-    ));
+    print(&format!("requests      {rate:.0} a second, {seconds:.2} s in all"));
     let [p50, p90, p99, max] = [0.5, 0.9, 0.99, 1.0].map(|share| answers.quantile(share).as_secs_f64() * 1e3);
-    print(&format!(
-        "latency       p50 {p50:.1} ms, p90 {p90:.1} ms, p99 {p99:.1} ms, max {max:.1} ms"
-    ));
+    print(&format!("latency       p50 {p50:.1} ms, p90 {p90:.1} ms, p99 {p99:.1} ms, max {max:.1} ms"));
     for (kind, count) in &answers.by_status {
         print(&format!("answered      {count} times {kind}"));
     }
@@ -28,9 +24,7 @@ pub fn answers(answers: &Answers, plan: &Plan) {
 
 pub fn mypage(took: Option<Duration>) {
     match took {
-        Some(took) => print(&format!(
-            "in mypage     the last booking {took:.2?} after the last answer"
-        )),
+        Some(took) => print(&format!("in mypage     the last booking {took:.2?} after the last answer")),
         None => print("in mypage     not all bookings"),
     }
 }
@@ -46,11 +40,7 @@ pub fn differences(differences: &[String], answers: &Answers, processes: &Proces
     }
     if differences.is_empty() {
         let booked = answers.booked.len();
-        let and = if processes.are_known() {
-            "; outboxes empty, no dead letters"
-        } else {
-            ""
-        };
+        let and = if processes.are_known() { "; outboxes empty, no dead letters" } else { "" };
         print(&paint.text(
             GOOD,
             format_args!(

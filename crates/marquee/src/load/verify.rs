@@ -38,26 +38,10 @@ pub async fn differences(rest: &Rest, booked: &[Booked]) -> Result<Vec<String>, 
             };
             differences.extend(line.map(|line| format!("booking {id}: {line}")));
         };
-        check(
-            "booking",
-            &books,
-            json!({ "qty": qty, "totalPrice": total_price }),
-        );
-        check(
-            "payment",
-            &payments,
-            json!({ "status": "Paid", "totalPrice": total_price }),
-        );
-        check(
-            "ticket",
-            &tickets,
-            json!({ "id": id, "status": "Waiting", "qty": qty }),
-        );
-        check(
-            "points",
-            &points,
-            json!({ "score": 0, "status": "Waiting Point" }),
-        );
+        check("booking", &books, json!({ "qty": qty, "totalPrice": total_price }));
+        check("payment", &payments, json!({ "status": "Paid", "totalPrice": total_price }));
+        check("ticket", &tickets, json!({ "id": id, "status": "Waiting", "qty": qty }));
+        check("points", &points, json!({ "score": 0, "status": "Waiting Point" }));
         let row = json!({ "id": id, "status": "Booked", "qty": qty, "price": total_price, "ticketId": id });
         check("mypage", &mypages, row);
         let state = &books.get(id).map_or(&Value::Null, |rows| &rows[0]["status"]);
@@ -102,11 +86,7 @@ impl Processes {
             }
             let rest = Rest::new(&url);
             let dead_letters_before = metric(&rest, "dead_letters_total").await?;
-            known.push(Counted {
-                process,
-                rest,
-                dead_letters_before,
-            });
+            known.push(Counted { process, rest, dead_letters_before });
         }
         Ok(Self { known })
     }
@@ -122,12 +102,7 @@ impl Processes {
     /// When one does not answer.
     pub async fn unsettled(&self) -> Result<Vec<String>, RestError> {
         let mut lines = Vec::new();
-        for Counted {
-            process,
-            rest,
-            dead_letters_before,
-        } in &self.known
-        {
+        for Counted { process, rest, dead_letters_before } in &self.known {
             let unsent = metric(rest, "outbox_unsent_events").await?;
             if unsent > 0.0 {
                 lines.push(format!("{process}: {unsent} events are not sent"));
@@ -156,9 +131,7 @@ pub async fn metric(rest: &Rest, name: &str) -> Result<f64, RestError> {
 fn sum_of(text: &str, name: &str) -> f64 {
     let samples = text.lines().filter_map(|line| {
         let rest = line.strip_prefix(name)?;
-        let value = rest
-            .strip_prefix('{')
-            .map_or(Some(rest), |rest| Some(rest.rsplit_once('}')?.1))?;
+        let value = rest.strip_prefix('{').map_or(Some(rest), |rest| Some(rest.rsplit_once('}')?.1))?;
         value.strip_prefix(' ')?.trim().parse::<f64>().ok()
     });
     samples.sum()

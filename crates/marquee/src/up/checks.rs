@@ -21,9 +21,7 @@ pub struct PortError {
 ///
 /// [`DataDirError::InUse`].
 pub fn nothing_of_it_runs(data_dir: &DataDir) -> Result<(), DataDirError> {
-    Process::ALL
-        .iter()
-        .try_for_each(|process| data_dir.lock(process.name()).map(drop))
+    Process::ALL.iter().try_for_each(|process| data_dir.lock(process.name()).map(drop))
 }
 
 /// # Errors
@@ -32,11 +30,7 @@ pub fn nothing_of_it_runs(data_dir: &DataDir) -> Result<(), DataDirError> {
 pub fn ports_are_free(fleet: &Fleet) -> Result<(), PortError> {
     for process in Process::ALL {
         let address = fleet.address(process);
-        TcpListener::bind(address).map_err(|source| PortError {
-            process,
-            address,
-            source,
-        })?;
+        TcpListener::bind(address).map_err(|source| PortError { process, address, source })?;
     }
     Ok(())
 }

@@ -136,11 +136,7 @@ fn spawn(
 ) -> std::io::Result<(Child, Arc<Output>)> {
     let output = Output::open(process, &data_dir.log_file(process.name()), screen.clone())?;
     let mut command = Command::new(std::env::current_exe()?);
-    command
-        .arg("service")
-        .arg(process.name())
-        .args(fleet.flags())
-        .args(["--", "--stop-on-stdin-eof"]);
+    command.arg("service").arg(process.name()).args(fleet.flags()).args(["--", "--stop-on-stdin-eof"]);
     if std::env::var_os("LOG_FORMAT").is_none() {
         // The lines go to people, though not to a terminal.
         command.args(["--log-format", "pretty"]);
@@ -159,29 +155,15 @@ fn spawn(
 fn attend(process: Process, mut child: Child, output: Arc<Output>, report: mpsc::Sender<Ended>) -> Running {
     let pid = child.id().unwrap_or_default();
     let kill = Arc::new(Notify::new());
-    let running = Running {
-        stdin: child.stdin.take(),
-        kill: kill.clone(),
-    };
-    let stdout = child
-        .stdout
-        .take()
-        .map(|pipe| logs::forward(pipe, output.clone()));
-    let stderr = child
-        .stderr
-        .take()
-        .map(|pipe| logs::forward(pipe, output.clone()));
+    let running = Running { stdin: child.stdin.take(), kill: kill.clone() };
+    let stdout = child.stdout.take().map(|pipe| logs::forward(pipe, output.clone()));
+    let stderr = child.stderr.take().map(|pipe| logs::forward(pipe, output.clone()));
     tokio::spawn(async move {
         let status = end_of(&mut child, &kill).await;
         for pipe in [stdout, stderr].into_iter().flatten() {
             read_to_end(pipe).await;
         }
-        let ended = Ended {
-            process,
-            pid,
-            status,
-            last_lines: output.last_lines(),
-        };
+        let ended = Ended { process, pid, status, last_lines: output.last_lines() };
         // Nobody listens when the launcher itself is ending.
         let _ = report.send(ended).await;
     });

@@ -43,11 +43,7 @@ impl Output {
             tail: Vec::new(),
             failed: false,
         });
-        Ok(Self {
-            process,
-            screen,
-            kept,
-        })
+        Ok(Self { process, screen, kept })
     }
 
     /// `lines` are whole.
@@ -126,9 +122,7 @@ mod tests {
         let (mut writer, reader) = tokio::io::duplex(64);
         let forwarding = forward(reader, output.clone());
         for part in ["first\nsec", "ond\nthi", "rd"] {
-            tokio::io::AsyncWriteExt::write_all(&mut writer, part.as_bytes())
-                .await
-                .unwrap();
+            tokio::io::AsyncWriteExt::write_all(&mut writer, part.as_bytes()).await.unwrap();
         }
         drop(writer);
         forwarding.await.unwrap();
@@ -144,10 +138,7 @@ mod tests {
         let output = Output::open(Process::Book, &path, Screen::start()).unwrap();
         output.kept.lock().unwrap().length = FILE_LIMIT_BYTES;
         output.write(b"new\n");
-        assert_eq!(
-            fs::read_to_string(path.with_extension("log.old")).unwrap(),
-            "old\n"
-        );
+        assert_eq!(fs::read_to_string(path.with_extension("log.old")).unwrap(), "old\n");
         assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");
     }
 }

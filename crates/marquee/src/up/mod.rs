@@ -165,9 +165,5 @@ async fn stop(
             ));
         }
     }
-    if patient {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(EXIT_INTERRUPTED)
-    }
+    if patient { ExitCode::SUCCESS } else { ExitCode::from(EXIT_INTERRUPTED) }
 }

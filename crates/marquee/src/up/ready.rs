@@ -32,10 +32,7 @@ pub async fn missing(fleet: &Fleet) -> String {
 }
 
 async fn is_ready(probe: &Rest) -> bool {
-    probe
-        .get("/readyz")
-        .await
-        .is_ok_and(|answer| answer.status == 200)
+    probe.get("/readyz").await.is_ok_and(|answer| answer.status == 200)
 }
 
 /// Addresses, and commands to paste.

@@ -48,11 +48,7 @@ impl Screen {
         let paint = Paint::for_stream(&io::stdout());
         let queued = backlog.clone();
         std::thread::spawn(move || write_all(queue, &queued));
-        Self {
-            texts,
-            backlog,
-            paint,
-        }
+        Self { texts, backlog, paint }
     }
 
     /// Lines that `process` printed.
@@ -119,10 +115,7 @@ fn write_all(mut queue: mpsc::UnboundedReceiver<Text>, backlog: &Backlog) {
             Text::Write(text) => {
                 if !closed {
                     let mut stdout = io::stdout().lock();
-                    closed = stdout
-                        .write_all(text.as_bytes())
-                        .and_then(|()| stdout.flush())
-                        .is_err();
+                    closed = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_err();
                 }
                 backlog.bytes.fetch_sub(text.len(), Ordering::Relaxed);
             }

@@ -24,11 +24,7 @@ async fn before_collection_the_money_goes_back_and_the_ticket_is_void() {
     // Again: it is already so.
     assert_eq!(cancel(&fleet, booking).await.status, 204);
     let patch = json!({ "status": "Canceled" });
-    let answer = fleet
-        .rest
-        .send(Method::PATCH, &format!("/books/{booking}"), Some(&patch))
-        .await
-        .unwrap();
+    let answer = fleet.rest.send(Method::PATCH, &format!("/books/{booking}"), Some(&patch)).await.unwrap();
     assert_eq!((answer.status, &answer.body["status"]), (200, &json!("Canceled")));
     nothing_under_way(&fleet).await;
 }
@@ -53,11 +49,7 @@ async fn after_collection_it_is_too_late_and_nothing_changes() {
     everything_is_printed(&fleet, booking).await;
 
     let answer = cancel(&fleet, booking).await;
-    assert_eq!(
-        problem(&answer),
-        (409, "/problems/ticket-already-collected"),
-        "{answer:?}"
-    );
+    assert_eq!(problem(&answer), (409, "/problems/ticket-already-collected"), "{answer:?}");
     nothing_under_way(&fleet).await;
     everything_is_printed(&fleet, booking).await;
 }
@@ -87,18 +79,12 @@ async fn collecting_twice_gives_points_once() {
     ticket_is(&fleet, booking, "Waiting").await;
     for _ in 0..2 {
         let answer = collect(&fleet, booking).await;
-        assert_eq!(
-            (answer.status, &answer.body["status"]),
-            (200, &json!("Printed")),
-            "{answer:?}"
-        );
+        assert_eq!((answer.status, &answer.body["status"]), (200, &json!("Printed")), "{answer:?}");
     }
     nothing_under_way(&fleet).await;
     assert_eq!(balance(&fleet).await, 100);
     let points = fleet.rest.collection("points").await.unwrap();
-    let granted = points
-        .iter()
-        .filter(|row| row["score"] == 100 && row["status"] == "Pointed");
+    let granted = points.iter().filter(|row| row["score"] == 100 && row["status"] == "Pointed");
     assert_eq!(granted.count(), 1, "{points:?}");
 }
 
@@ -112,9 +98,7 @@ async fn collecting_at_ten_counters_at_once_gives_points_once() {
         let rest = fleet.rest.clone();
         counters.spawn(async move {
             let order = json!({ "status": "Printed" });
-            rest.send(Method::PATCH, &format!("/tickets/{booking}"), Some(&order))
-                .await
-                .unwrap()
+            rest.send(Method::PATCH, &format!("/tickets/{booking}"), Some(&order)).await.unwrap()
         });
     }
     for answer in counters.join_all().await {
@@ -148,16 +132,8 @@ async fn without_the_payment_process_nothing_is_booked() {
     let mut fleet = Fleet::up().await;
     fleet.kill(Process::Payment).await;
     let order = json!({ "movieName": "soul", "totalPrice": 10000 });
-    let answer = fleet
-        .rest
-        .send(Method::POST, "/books", Some(&order))
-        .await
-        .unwrap();
-    assert_eq!(
-        problem(&answer),
-        (503, "/problems/payment-unavailable"),
-        "{answer:?}"
-    );
+    let answer = fleet.rest.send(Method::POST, "/books", Some(&order)).await.unwrap();
+    assert_eq!(problem(&answer), (503, "/problems/payment-unavailable"), "{answer:?}");
     assert!(answer.headers.contains_key("retry-after"));
     assert_eq!(fleet.rest.count("/books").await.unwrap(), 0);
 
@@ -167,38 +143,22 @@ async fn without_the_payment_process_nothing_is_booked() {
 
 async fn book(fleet: &Fleet) -> i64 {
     let order = json!({ "movieName": "soul", "qty": 2, "totalPrice": 10000, "customerId": CUSTOMER });
-    let answer = fleet
-        .rest
-        .send(Method::POST, "/books", Some(&order))
-        .await
-        .unwrap();
+    let answer = fleet.rest.send(Method::POST, "/books", Some(&order)).await.unwrap();
     assert_eq!(answer.status, 201, "{answer:?}");
     answer.body["id"].as_i64().unwrap()
 }
 
 async fn cancel(fleet: &Fleet, booking: i64) -> Answer {
-    fleet
-        .rest
-        .send(Method::DELETE, &format!("/books/{booking}"), None)
-        .await
-        .unwrap()
+    fleet.rest.send(Method::DELETE, &format!("/books/{booking}"), None).await.unwrap()
 }
 
 async fn collect(fleet: &Fleet, booking: i64) -> Answer {
     let order = json!({ "status": "Printed" });
-    fleet
-        .rest
-        .send(Method::PATCH, &format!("/tickets/{booking}"), Some(&order))
-        .await
-        .unwrap()
+    fleet.rest.send(Method::PATCH, &format!("/tickets/{booking}"), Some(&order)).await.unwrap()
 }
 
 async fn balance(fleet: &Fleet) -> i64 {
-    let answer = fleet
-        .rest
-        .get(&format!("/points/balance?customerId={CUSTOMER}"))
-        .await
-        .unwrap();
+    let answer = fleet.rest.get(&format!("/points/balance?customerId={CUSTOMER}")).await.unwrap();
     answer.body["balance"].as_i64().unwrap()
 }
 
@@ -211,37 +171,17 @@ async fn ticket_is(fleet: &Fleet, booking: i64, status: &str) {
 }
 
 async fn everything_is_canceled(fleet: &Fleet, booking: i64) {
-    shows(
-        fleet,
-        &format!("/books/{booking}"),
-        json!({ "status": "Canceled" }),
-    )
-    .await;
+    shows(fleet, &format!("/books/{booking}"), json!({ "status": "Canceled" })).await;
     shows(fleet, &payments_of(booking), payment("Canceled")).await;
     ticket_is(fleet, booking, "Canceled").await;
-    shows(
-        fleet,
-        &format!("/mypages/{booking}"),
-        json!({ "status": "Canceled" }),
-    )
-    .await;
+    shows(fleet, &format!("/mypages/{booking}"), json!({ "status": "Canceled" })).await;
 }
 
 async fn everything_is_printed(fleet: &Fleet, booking: i64) {
-    shows(
-        fleet,
-        &format!("/books/{booking}"),
-        json!({ "status": "PrintComplete" }),
-    )
-    .await;
+    shows(fleet, &format!("/books/{booking}"), json!({ "status": "PrintComplete" })).await;
     shows(fleet, &payments_of(booking), payment("Paid")).await;
     ticket_is(fleet, booking, "Printed").await;
-    shows(
-        fleet,
-        &format!("/mypages/{booking}"),
-        json!({ "status": "Printed", "score": 100 }),
-    )
-    .await;
+    shows(fleet, &format!("/mypages/{booking}"), json!({ "status": "Printed", "score": 100 })).await;
 }
 
 fn payments_of(booking: i64) -> String {

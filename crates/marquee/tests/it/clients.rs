@@ -58,11 +58,7 @@ impl Load {
         let wanted = self.shared.booked.load(Ordering::Relaxed) + more;
         until("more bookings", async || {
             let booked = self.shared.booked.load(Ordering::Relaxed);
-            if booked >= wanted {
-                Ok(())
-            } else {
-                Err(format!("{booked} of {wanted}"))
-            }
+            if booked >= wanted { Ok(()) } else { Err(format!("{booked} of {wanted}")) }
         })
         .await;
     }
@@ -107,9 +103,8 @@ async fn book_until_stopped(rest: Rest, shared: Arc<Shared>) -> Answers {
 pub async fn settled(fleet: &Fleet, booked: &[Booked]) {
     assert!(!booked.is_empty());
     until("every booking in every service", async || {
-        let differences = verify::differences(&fleet.rest, booked)
-            .await
-            .map_err(|error| error.to_string())?;
+        let differences =
+            verify::differences(&fleet.rest, booked).await.map_err(|error| error.to_string())?;
         match differences.first() {
             None => Ok(()),
             Some(first) => Err(format!("{} differences, the first: {first}", differences.len())),

@@ -41,12 +41,7 @@ async fn bookings_go_on_without(process: Process) {
     }
     load.goes_on(STRETCH).await;
     let answers = load.stop().await;
-    assert_eq!(
-        answers.by_status.keys().collect::<Vec<_>>(),
-        [&201],
-        "{:?}",
-        answers.by_status
-    );
+    assert_eq!(answers.by_status.keys().collect::<Vec<_>>(), [&201], "{:?}", answers.by_status);
     settled(&fleet, &answers.booked).await;
 }
 
@@ -62,31 +57,18 @@ async fn payment_killed_three_times_under_load() {
     load.goes_on(STRETCH).await;
     let answers = load.stop().await;
     let statuses: HashSet<u16> = answers.by_status.keys().copied().collect();
-    assert!(
-        statuses.is_subset(&HashSet::from([201, 202, 503])),
-        "{:?}",
-        answers.by_status
-    );
+    assert!(statuses.is_subset(&HashSet::from([201, 202, 503])), "{:?}", answers.by_status);
 
     settled(&fleet, &answers.booked).await;
     every_payment_has_its_booking(&fleet).await;
     // What was answered 503 was not kept.
     let kept = fleet.rest.count("/books").await.unwrap();
-    assert_eq!(
-        kept,
-        (answers.booked.len() + answers.pending.len()) as u64,
-        "{:?}",
-        answers.by_status
-    );
+    assert_eq!(kept, (answers.booked.len() + answers.pending.len()) as u64, "{:?}", answers.by_status);
     // What was answered 202 is booked if it was paid, and waits if it was not.
     let payments = by_booking(&fleet, "payments", "bookingId").await;
     let books = by_booking(&fleet, "books", "id").await;
     for id in answers.pending {
-        let expected: &[&str] = if payments.contains_key(&id) {
-            BOOKED
-        } else {
-            &["PaymentPending"]
-        };
+        let expected: &[&str] = if payments.contains_key(&id) { BOOKED } else { &["PaymentPending"] };
         let status = books[&id]["status"].as_str().unwrap();
         assert!(expected.contains(&status), "booking {id} is {status}");
     }
@@ -137,10 +119,8 @@ async fn every_payment_has_its_booking(fleet: &Fleet) {
 async fn by_booking(fleet: &Fleet, plural: &str, id: &str) -> HashMap<i64, Value> {
     let rows = fleet.rest.collection(plural).await.unwrap();
     let count = rows.len();
-    let by_booking: HashMap<i64, Value> = rows
-        .into_iter()
-        .map(|row| (row[id].as_i64().unwrap(), row))
-        .collect();
+    let by_booking: HashMap<i64, Value> =
+        rows.into_iter().map(|row| (row[id].as_i64().unwrap(), row)).collect();
     assert_eq!(by_booking.len(), count, "a booking has two {plural}");
     by_booking
 }

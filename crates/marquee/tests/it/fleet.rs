@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use marquee::fleet::Process;
 use marquee::rest::Rest;
@@ -61,17 +62,21 @@ impl Fleet {
 
     /// `marquee service <process>` on this data directory, ready.
     pub async fn start_alone(&mut self, process: Process) {
-        self.start(["service", process.name()], &[]);
-        self.ready(process).await;
+        let service = self.service(process);
+        let started = self.start(["service", process.name()], &[]);
+        until(&format!("{process} to be ready"), async || {
+            if let Some(status) = started.ended() {
+                panic!("{process} ended with {status}:\n{}", started.output());
+            }
+            is_ready(&service).await
+        })
+        .await;
     }
 
     /// `marquee <command>` with the flags that mean this fleet.
     pub fn start<const N: usize>(&mut self, command: [&str; N], env: &[(&str, &str)]) -> &mut Started {
         let flags = self.flags();
-        let args = command
-            .map(OsStr::new)
-            .into_iter()
-            .chain(flags.iter().map(OsStr::new));
+        let args = command.map(OsStr::new).into_iter().chain(flags.iter().map(OsStr::new));
         let mut command = marquee(args);
         command.envs(env.iter().copied());
         self.started.push(Started::spawn(command));
@@ -80,12 +85,7 @@ impl Fleet {
 
     pub fn flags(&self) -> [String; 4] {
         let data_dir = self.data_dir.to_str().unwrap().to_owned();
-        [
-            "--data-dir".to_owned(),
-            data_dir,
-            "--port-base".to_owned(),
-            self.port_base.to_string(),
-        ]
+        ["--data-dir".to_owned(), data_dir, "--port-base".to_owned(), self.port_base.to_string()]
     }
 
     /// What was started first: the launcher, in most tests.
@@ -100,14 +100,7 @@ impl Fleet {
 
     pub async fn ready(&self, process: Process) {
         let service = self.service(process);
-        until(&format!("{process} to be ready"), async || {
-            match service.get("/readyz").await {
-                Ok(answer) if answer.status == 200 => Ok(()),
-                Ok(answer) => Err(answer.body.to_string()),
-                Err(error) => Err(error.to_string()),
-            }
-        })
-        .await;
+        until(&format!("{process} to be ready"), async || is_ready(&service).await).await;
     }
 
     /// From its file in `run`.
@@ -142,16 +135,20 @@ impl Fleet {
     }
 }
 
+async fn is_ready(service: &Rest) -> Result<(), String> {
+    match service.get("/readyz").await {
+        Ok(answer) if answer.status == 200 => Ok(()),
+        Ok(answer) => Err(answer.body.to_string()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 fn launcher_is_ready(launcher: &mut Started) -> Result<(), String> {
     if let Some(status) = launcher.ended() {
         panic!("the launcher ended with {status}:\n{}", launcher.output());
     }
     let output = launcher.output();
-    if output.contains("  All of it, explained:") {
-        Ok(())
-    } else {
-        Err(output)
-    }
+    if output.contains("  All of it, explained:") { Ok(()) } else { Err(output) }
 }
 
 /// Whatever a test leaves running, or leaves behind because it panicked, ends here.
@@ -185,19 +182,18 @@ pub fn marquee(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
 pub struct Started {
     child: Child,
     printed: Arc<Mutex<String>>,
+    pipes: [JoinHandle<()>; 2],
 }
 
 impl Started {
     pub fn spawn(mut command: Command) -> Self {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let printed = Arc::<Mutex<String>>::default();
-        collect(child.stdout.take().unwrap(), printed.clone());
-        collect(child.stderr.take().unwrap(), printed.clone());
-        Self { child, printed }
+        let pipes = [
+            collect(child.stdout.take().unwrap(), printed.clone()),
+            collect(child.stderr.take().unwrap(), printed.clone()),
+        ];
+        Self { child, printed, pipes }
     }
 
     pub fn pid(&self) -> i32 {
@@ -215,11 +211,7 @@ impl Started {
     pub async fn prints(&mut self, text: &str) {
         until(text, async || {
             let output = self.output();
-            if output.contains(text) {
-                Ok(())
-            } else {
-                Err(output)
-            }
+            if output.contains(text) { Ok(()) } else { Err(output) }
         })
         .await;
     }
@@ -227,7 +219,8 @@ impl Started {
     /// The exit code, once it has ended and all it printed is here; -1 when a signal ended it.
     pub async fn exit_code(&mut self) -> i32 {
         let status = until("a process to end", async || {
-            self.ended().ok_or_else(|| self.output())
+            let status = self.ended().filter(|_| self.pipes.iter().all(JoinHandle::is_finished));
+            status.ok_or_else(|| self.output())
         })
         .await;
         status.code().unwrap_or(-1)
@@ -246,16 +239,13 @@ pub async fn run(command: Command) -> (i32, String) {
     (code, started.output())
 }
 
-fn collect(mut pipe: impl Read + Send + 'static, printed: Arc<Mutex<String>>) {
+fn collect(mut pipe: impl Read + Send + 'static, printed: Arc<Mutex<String>>) -> JoinHandle<()> {
     std::thread::spawn(move || {
         let mut chunk = [0; 8192];
         while let Ok(read @ 1..) = pipe.read(&mut chunk) {
-            printed
-                .lock()
-                .unwrap()
-                .push_str(&String::from_utf8_lossy(&chunk[..read]));
+            printed.lock().unwrap().push_str(&String::from_utf8_lossy(&chunk[..read]));
         }
-    });
+    })
 }
 
 pub fn send(pid: i32, signal: Signal) {
@@ -264,14 +254,8 @@ pub fn send(pid: i32, signal: Signal) {
 }
 
 pub async fn gone(pid: i32) {
-    until("a process to be gone", async || {
-        if is_running(pid) {
-            Err(command_line(pid))
-        } else {
-            Ok(())
-        }
-    })
-    .await;
+    until("a process to be gone", async || if is_running(pid) { Err(command_line(pid)) } else { Ok(()) })
+        .await;
 }
 
 /// A process that has ended and was not yet waited for does not run. It is over when its last thread is: until then it
@@ -302,9 +286,7 @@ fn free_port_base() -> u16 {
     (0..1000)
         .map(|_| first + NEXT.fetch_add(10, Ordering::Relaxed) % 2000)
         .find(|base| {
-            Process::ALL
-                .iter()
-                .all(|process| TcpListener::bind(("127.0.0.1", process.port(*base))).is_ok())
+            Process::ALL.iter().all(|process| TcpListener::bind(("127.0.0.1", process.port(*base))).is_ok())
         })
         .expect("ports are free")
 }

@@ -42,10 +42,7 @@ async fn when_all_are_ready_it_shows_where_they_are_and_what_to_type() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_processes_print_has_their_names_before_it_and_is_kept_in_files() {
     let mut fleet = Fleet::up().await;
-    let answer = fleet
-        .rest
-        .send(Method::POST, "/books", Some(&json!({ "movieName": "soul" })))
-        .await;
+    let answer = fleet.rest.send(Method::POST, "/books", Some(&json!({ "movieName": "soul" }))).await;
     assert_eq!(answer.unwrap().status, 201);
     fleet.launcher().prints("book    | ").await;
     fleet.launcher().prints("POST /books 201").await;
@@ -74,10 +71,7 @@ async fn stops_on(signal: Signal) {
     send(launcher.pid(), signal);
     assert_eq!(launcher.exit_code().await, 0, "{}", launcher.output());
     let output = launcher.output();
-    assert!(
-        !output.contains("killed") && !output.contains("killing"),
-        "{output}"
-    );
+    assert!(!output.contains("killed") && !output.contains("killing"), "{output}");
     for pid in pids {
         assert!(!is_running(pid));
     }
@@ -105,22 +99,14 @@ async fn a_second_ctrl_c_kills_what_does_not_stop() {
 async fn a_second_fleet_on_the_same_data_is_refused() {
     let mut fleet = Fleet::up().await;
     let pid = fleet.launcher().pid();
-    let in_use = format!(
-        "marquee: the data directory {} is in use: ",
-        fleet.data_dir.display()
-    );
+    let in_use = format!("marquee: the data directory {} is in use: ", fleet.data_dir.display());
 
     let second = marquee(["up"].iter().map(ToString::to_string).chain(fleet.flags()));
     let line = format!("{in_use}fleet runs on it as process {pid}\n");
     assert_eq!(run(second).await, (1, line));
 
     let pid = fleet.pid(Process::Ticket);
-    let alone = marquee(
-        ["service", "ticket"]
-            .iter()
-            .map(ToString::to_string)
-            .chain(fleet.flags()),
-    );
+    let alone = marquee(["service", "ticket"].iter().map(ToString::to_string).chain(fleet.flags()));
     let line = format!("{in_use}ticket runs on it as process {pid}\n");
     assert_eq!(run(alone).await, (1, line));
 }
@@ -138,10 +124,7 @@ async fn two_fleets_run_side_by_side() {
         other_base.to_string(),
     ]));
     other.prints("  All of it, explained:").await;
-    let answer = fleet
-        .rest
-        .send(Method::POST, "/books", Some(&json!({ "movieName": "soul" })))
-        .await;
+    let answer = fleet.rest.send(Method::POST, "/books", Some(&json!({ "movieName": "soul" }))).await;
     assert_eq!(answer.unwrap().status, 201);
     let other_rest = marquee::rest::Rest::new(&format!("http://127.0.0.1:{}", other_base + 8));
     assert_eq!(other_rest.count("/books").await.unwrap(), 0);
@@ -157,10 +140,7 @@ async fn a_port_that_is_taken_is_named() {
     let launcher = fleet.start(["up"], &[]);
     assert_eq!(launcher.exit_code().await, 1);
     let line = launcher.output();
-    assert!(
-        line.starts_with(&format!("marquee: cannot listen on 127.0.0.1:{port} for ticket")),
-        "{line}"
-    );
+    assert!(line.starts_with(&format!("marquee: cannot listen on 127.0.0.1:{port} for ticket")), "{line}");
     assert_eq!(line.lines().count(), 1, "{line}");
 }
 
@@ -186,10 +166,7 @@ async fn a_data_directory_may_have_any_name() {
     let mut fleet = Fleet::nothing().await;
     fleet.data_dir.set_file_name("our data? 100% #1 영화");
     fleet.up_again().await;
-    let answer = fleet
-        .rest
-        .send(Method::POST, "/books", Some(&json!({ "movieName": "soul" })))
-        .await;
+    let answer = fleet.rest.send(Method::POST, "/books", Some(&json!({ "movieName": "soul" }))).await;
     assert_eq!(answer.unwrap().status, 201);
     assert!(fleet.data_dir.join("book.db").exists());
 }
@@ -202,23 +179,15 @@ async fn a_process_that_is_lost_is_reported_with_the_command_that_brings_it_back
     let report = format!("ticket (process {pid}) ended with signal: 9 (SIGKILL)");
     fleet.launcher().prints(&report).await;
     fleet.launcher().prints("The others stay up").await;
-    for process in Process::ALL
-        .into_iter()
-        .filter(|process| *process != Process::Ticket)
-    {
+    for process in Process::ALL.into_iter().filter(|process| *process != Process::Ticket) {
         fleet.ready(process).await;
     }
 
     let output = fleet.launcher().output();
-    let line = output
-        .lines()
-        .find(|line| line.contains(" service ticket "))
-        .unwrap();
+    let line = output.lines().find(|line| line.contains(" service ticket ")).unwrap();
     let typed = line.trim_start_matches("marquee |").trim();
     let mut alone = Command::new("bash");
-    alone
-        .args(["-c", &format!("exec {typed}")])
-        .stdin(std::process::Stdio::null());
+    alone.args(["-c", &format!("exec {typed}")]).stdin(std::process::Stdio::null());
     let mut alone = Started::spawn(alone);
     fleet.ready(Process::Ticket).await;
     assert_eq!(fleet.pid(Process::Ticket), alone.pid());
@@ -227,11 +196,7 @@ async fn a_process_that_is_lost_is_reported_with_the_command_that_brings_it_back
     let launcher = fleet.launcher();
     send(launcher.pid(), Signal::TERM);
     assert_eq!(launcher.exit_code().await, 0);
-    assert!(
-        launcher.output().contains("ticket was started by someone else"),
-        "{}",
-        launcher.output()
-    );
+    assert!(launcher.output().contains("ticket was started by someone else"), "{}", launcher.output());
     assert!(is_running(alone.pid()));
     send(alone.pid(), Signal::TERM);
     assert_eq!(alone.exit_code().await, 0);
@@ -258,9 +223,7 @@ async fn a_terminal_that_is_closed_does_not_take_the_fleet_along() {
     // `head` reads one line and is gone, and with it the reading end of the launcher's output.
     let script = r#""$0" "$@" | head -1; wait"#;
     let mut shell = Command::new("bash");
-    shell
-        .args(["-c", script, env!("CARGO_BIN_EXE_marquee"), "up"])
-        .args(fleet.flags());
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_marquee"), "up"]).args(fleet.flags());
     let mut shell = Started::spawn(shell);
     for process in Process::ALL {
         fleet.ready(process).await;
@@ -286,19 +249,12 @@ async fn a_wrong_setting_is_named_and_exits_64() {
     let alone = fleet.start(["service", "payment"], &wrong);
     assert_eq!(alone.exit_code().await, 64);
     let line = alone.output();
-    assert!(
-        line.starts_with("configuration error: PAYMENT_LATENCY_MS"),
-        "{line}"
-    );
+    assert!(line.starts_with("configuration error: PAYMENT_LATENCY_MS"), "{line}");
     assert_eq!(line.lines().count(), 1, "{line}");
 
     let launcher = fleet.start(["up"], &wrong);
     assert_eq!(launcher.exit_code().await, 64);
-    assert!(
-        launcher.output().contains("PAYMENT_LATENCY_MS"),
-        "{}",
-        launcher.output()
-    );
+    assert!(launcher.output().contains("PAYMENT_LATENCY_MS"), "{}", launcher.output());
     for process in Process::ALL {
         assert!(!fleet.pid_file(process).exists(), "{process}");
     }
@@ -316,10 +272,7 @@ async fn settings_of_the_single_processes_come_from_the_environment() {
     let mut fleet = Fleet::nothing().await;
     let launcher = fleet.start(["up"], &[("NAME", "Lumiere"), ("PORT", "1")]);
     launcher.prints("  All of it, explained:").await;
-    let answer = fleet
-        .rest
-        .send(Method::POST, "/books", Some(&json!({ "movieName": "soul" })))
-        .await;
+    let answer = fleet.rest.send(Method::POST, "/books", Some(&json!({ "movieName": "soul" }))).await;
     assert_eq!(answer.unwrap().body["name"], "Lumiere");
 }
 

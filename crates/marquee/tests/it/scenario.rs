@@ -9,10 +9,7 @@ async fn the_demo_can_be_walked_again_and_again() {
         let (code, told) = run(marquee(["demo", "--url", fleet.rest.base()])).await;
         assert_eq!(code, 0, "{told}");
         assert!(told.contains("Everything is as it should be."), "{told}");
-        assert!(
-            told.contains(&format!("POST {}/books", fleet.rest.base())),
-            "{told}"
-        );
+        assert!(told.contains(&format!("POST {}/books", fleet.rest.base())), "{told}");
     }
 }
 
@@ -39,26 +36,10 @@ async fn the_load_measures_and_finds_every_booking_everywhere() {
     let base = fleet.port_base.to_string();
     // The second time there are bookings already.
     for bookings in ["250", "50"] {
-        let load = marquee([
-            "load",
-            "--port-base",
-            &base,
-            "--bookings",
-            bookings,
-            "--clients",
-            "8",
-        ]);
+        let load = marquee(["load", "--port-base", &base, "--bookings", bookings, "--clients", "8"]);
         let (code, told) = run(load).await;
         assert_eq!(code, 0, "{told}");
-        for part in [
-            "p50",
-            "p90",
-            "p99",
-            "max",
-            "a second",
-            "in mypage",
-            "outboxes empty, no dead letters",
-        ] {
+        for part in ["p50", "p90", "p99", "max", "a second", "in mypage", "outboxes empty, no dead letters"] {
             assert!(told.contains(part), "{part}: {told}");
         }
         assert!(told.contains(&format!("{bookings} times 201")), "{told}");
@@ -69,20 +50,9 @@ async fn the_load_measures_and_finds_every_booking_everywhere() {
 async fn the_load_fails_when_bookings_are_refused() {
     let fleet = Fleet::up().await;
     fleet.stop(marquee::fleet::Process::Payment).await;
-    let load = marquee([
-        "load",
-        "--url",
-        fleet.rest.base(),
-        "--bookings",
-        "10",
-        "--clients",
-        "2",
-    ]);
+    let load = marquee(["load", "--url", fleet.rest.base(), "--bookings", "10", "--clients", "2"]);
     let (code, told) = run(load).await;
     assert_eq!(code, 1, "{told}");
-    assert!(
-        told.contains("10 times 503 /problems/payment-unavailable"),
-        "{told}"
-    );
+    assert!(told.contains("10 times 503 /problems/payment-unavailable"), "{told}");
     assert!(told.contains("10 of 10 answers were not 201"), "{told}");
 }

@@ -149,13 +149,7 @@ async fn the_bodies_of_siege_and_of_the_config_map_section() {
     let fleet = Fleet::up().await;
     let (status, booking) = send(&fleet, &Method::POST, "/books", SIEGE_BODY, SIEGE_HEADERS).await;
     assert_eq!(status, 201, "{booking}");
-    assert_eq!(
-        difference(
-            &booking,
-            &json!({ "qty": 3, "status": "Registered", "seat": null })
-        ),
-        None
-    );
+    assert_eq!(difference(&booking, &json!({ "qty": 3, "status": "Registered", "seat": null })), None);
 
     let (status, booking) = send(&fleet, &Method::POST, "/books", CONFIG_MAP_BODY, CURL_HEADERS).await;
     assert_eq!(status, 201, "{booking}");
@@ -221,11 +215,8 @@ const HTTPIE_HEADERS: &[(&str, &str)] = &[
     ("connection", "keep-alive"),
     ("content-type", "application/json"),
 ];
-const CURL_HEADERS: &[(&str, &str)] = &[
-    ("user-agent", "curl/8.5.0"),
-    ("accept", "*/*"),
-    ("content-type", "application/json"),
-];
+const CURL_HEADERS: &[(&str, &str)] =
+    &[("user-agent", "curl/8.5.0"), ("accept", "*/*"), ("content-type", "application/json")];
 const SIEGE_HEADERS: &[(&str, &str)] = &[
     ("accept", "*/*"),
     ("accept-encoding", "gzip, deflate"),
@@ -254,11 +245,7 @@ async fn answers_as_requests(section: Vec<Line>, headers: &[(&str, &str)]) {
 /// A person types the next command a moment later; what follows from events is there by then. A booking itself is
 /// answered at once or never.
 fn retry_or_panic(line: &Line, answer: &Value, difference: String) -> Result<(), String> {
-    assert!(
-        line.method != Method::POST,
-        "{}: {difference}: {answer}",
-        line.command
-    );
+    assert!(line.method != Method::POST, "{}: {difference}: {answer}", line.command);
     Err(format!("{difference}: {answer}"))
 }
 
@@ -271,10 +258,7 @@ async fn send(
 ) -> (u16, Value) {
     let client = Client::builder().no_proxy().build().unwrap();
     let mut request = client.request(method.clone(), format!("{}{path}", fleet.rest.base()));
-    for (name, value) in headers
-        .iter()
-        .filter(|(name, _)| !body.is_empty() || *name != "content-type")
-    {
+    for (name, value) in headers.iter().filter(|(name, _)| !body.is_empty() || *name != "content-type") {
         request = request.header(*name, *value);
     }
     if !body.is_empty() {

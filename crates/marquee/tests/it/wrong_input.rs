@@ -51,15 +51,7 @@ async fn every_wrong_input_has_its_problem_and_leaves_no_row() {
     let fleet = Fleet::up().await;
     // One row everywhere, so that there is something to be wrong about.
     let order = json!({ "movieName": "soul", "customerId": 7, "totalPrice": 1 });
-    assert_eq!(
-        fleet
-            .rest
-            .send(Method::POST, "/books", Some(&order))
-            .await
-            .unwrap()
-            .status,
-        201
-    );
+    assert_eq!(fleet.rest.send(Method::POST, "/books", Some(&order)).await.unwrap().status, 201);
     rows_are(&fleet, [1; 5]).await;
 
     wrong_bookings(&fleet).await;
@@ -85,24 +77,12 @@ async fn wrong_bookings(fleet: &Fleet) {
 
 async fn wrong_bodies(fleet: &Fleet) {
     let json = Some("application/json");
-    for body in [
-        "",
-        "{",
-        "{\"qty\":}",
-        "qty=2&movieName=soul",
-        "{\"qty\":2} x",
-        "\u{0}",
-    ] {
+    for body in ["", "{", "{\"qty\":}", "qty=2&movieName=soul", "{\"qty\":2} x", "\u{0}"] {
         let answer = send(fleet, Method::POST, "/books", json, body).await;
         is_problem(&answer, body, 400, "malformed-body");
     }
     let order = r#"{"movieName":"soul"}"#;
-    for media_type in [
-        None,
-        Some("text/plain"),
-        Some("application/x-www-form-urlencoded"),
-        Some("json"),
-    ] {
+    for media_type in [None, Some("text/plain"), Some("application/x-www-form-urlencoded"), Some("json")] {
         let answer = send(fleet, Method::POST, "/books", media_type, order).await;
         is_problem(&answer, &format!("{media_type:?}"), 415, "unsupported-media-type");
     }
@@ -116,12 +96,7 @@ async fn wrong_bodies(fleet: &Fleet) {
 async fn wrong_changes(fleet: &Fleet) {
     let json = Some("application/json");
     for path in ["/tickets/1", "/books/1"] {
-        for body in [
-            r#"{"status":"Waiting"}"#,
-            r#"{"status":"printed!"}"#,
-            r#"{"status":7}"#,
-            "{}",
-        ] {
+        for body in [r#"{"status":"Waiting"}"#, r#"{"status":"printed!"}"#, r#"{"status":7}"#, "{}"] {
             let answer = send(fleet, Method::PATCH, path, json, body).await;
             is_invalid(&answer, &format!("{path} {body}"), &["/status"]);
         }
@@ -188,13 +163,7 @@ async fn wrong_queries(fleet: &Fleet) {
 }
 
 async fn wrong_paths_and_methods(fleet: &Fleet) {
-    for path in [
-        "/nowhere",
-        "/book",
-        "/books/1/nothing",
-        "/tickets/1/2/3",
-        "/cancellations",
-    ] {
+    for path in ["/nowhere", "/book", "/books/1/nothing", "/tickets/1/2/3", "/cancellations"] {
         let answer = send(fleet, Method::GET, path, None, "").await;
         is_problem(&answer, path, 404, "not-found");
     }
@@ -223,16 +192,11 @@ async fn send(
     body: impl Into<String>,
 ) -> Answer {
     let client = Client::builder().no_proxy().build().unwrap();
-    let mut request = client
-        .request(method, format!("{}{path}", fleet.rest.base()))
-        .body(body.into());
+    let mut request = client.request(method, format!("{}{path}", fleet.rest.base())).body(body.into());
     if let Some(media_type) = media_type {
         request = request.header("content-type", media_type);
     }
-    let response = request
-        .send()
-        .await
-        .unwrap_or_else(|error| panic!("{path}: {error:?}"));
+    let response = request.send().await.unwrap_or_else(|error| panic!("{path}: {error:?}"));
     Answer {
         status: response.status().as_u16(),
         headers: response.headers().clone(),
@@ -242,12 +206,8 @@ async fn send(
 
 fn is_invalid(answer: &Answer, what: &str, pointers: &[&str]) {
     is_problem(answer, what, 422, "invalid-field");
-    let named: Vec<&Value> = answer.body["errors"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| &one["pointer"])
-        .collect();
+    let named: Vec<&Value> =
+        answer.body["errors"].as_array().unwrap().iter().map(|one| &one["pointer"]).collect();
     assert_eq!(named, pointers, "{what}: {}", answer.body);
 }
 
@@ -255,16 +215,10 @@ fn is_problem(answer: &Answer, what: &str, status: u16, slug: &str) {
     let body = &answer.body;
     assert_eq!(answer.status, status, "{what}: {body}");
     assert_eq!(body["type"], format!("/problems/{slug}"), "{what}: {body}");
-    assert_eq!(
-        answer.headers["content-type"], "application/problem+json",
-        "{what}"
-    );
+    assert_eq!(answer.headers["content-type"], "application/problem+json", "{what}");
     assert_eq!(body["status"], status, "{what}: {body}");
     for field in ["title", "detail", "traceId"] {
-        assert!(
-            body[field].as_str().is_some_and(|text| !text.is_empty()),
-            "{what}: no {field}: {body}"
-        );
+        assert!(body[field].as_str().is_some_and(|text| !text.is_empty()), "{what}: no {field}: {body}");
     }
 }
 
@@ -273,17 +227,9 @@ async fn rows_are(fleet: &Fleet, expected: [u64; 5]) {
     crate::wait::until(&format!("{expected:?} rows"), async || {
         let mut counts = [0; 5];
         for (count, plural) in counts.iter_mut().zip(COLLECTIONS) {
-            *count = fleet
-                .rest
-                .count(&format!("/{plural}"))
-                .await
-                .map_err(|error| error.to_string())?;
+            *count = fleet.rest.count(&format!("/{plural}")).await.map_err(|error| error.to_string())?;
         }
-        if counts == expected {
-            Ok(())
-        } else {
-            Err(format!("{counts:?}"))
-        }
+        if counts == expected { Ok(()) } else { Err(format!("{counts:?}")) }
     })
     .await;
 }

@@ -38,14 +38,12 @@ struct Scribe {
 impl Handler for Scribe {
     async fn handle(&self, tx: &mut Tx, delivery: Delivery) -> Result<(), Failure> {
         let id = delivery.event.booking_id().get();
-        tx.execute(query("INSERT INTO seen (booking) VALUES ($1)").bind(id))
-            .await?;
+        tx.execute(query("INSERT INTO seen (booking) VALUES ($1)").bind(id)).await?;
         if id == POISON {
             return Err(Failure::rejected("a rule says no"));
         }
-        let failing = self
-            .failures_left
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        let failing =
+            self.failures_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         if id == FLAKY && failing.is_ok() {
             return Err(Failure::Transient("the database is away".into()));
         }
@@ -122,11 +120,7 @@ async fn an_event_without_an_id_is_known_by_its_place() {
     java.key = None;
     let records = [java.clone(), java, event(2, "b")];
     consume(&files, &db, Scribe::default(), &records, 3).await;
-    assert_eq!(
-        seen(&db).await,
-        [1, 1, 2],
-        "two records of the original services are two events"
-    );
+    assert_eq!(seen(&db).await, [1, 1, 2], "two records of the original services are two events");
 }
 
 #[tokio::test]
@@ -134,10 +128,7 @@ async fn a_crash_after_the_commit_and_before_the_cursor_applies_nothing_twice() 
     let files = Files::new();
     let db = files.db(&seen_table()).await;
     let transport = files.transport().await;
-    transport
-        .publish(TOPIC, &[event(1, "a"), event(2, "b")])
-        .await
-        .unwrap();
+    transport.publish(TOPIC, &[event(1, "a"), event(2, "b")]).await.unwrap();
     let consumer = Consumer::new("test", db.clone(), transport.clone(), Scribe::default());
     let mut subscription = transport.subscribe(TOPIC, "test").await.unwrap();
     let batch = subscription.receive(10).await.unwrap();
@@ -154,24 +145,14 @@ async fn a_refused_event_goes_to_the_dead_letters_and_the_rest_flows() {
     let db = files.db(&seen_table()).await;
     let records = [event(1, "a"), event(POISON, "p"), event(2, "b")];
     consume(&files, &db, Scribe::default(), &records, 2).await;
-    assert_eq!(
-        seen(&db).await,
-        [1, 2],
-        "what the refused event wrote was rolled back"
-    );
+    assert_eq!(seen(&db).await, [1, 2], "what the refused event wrote was rolled back");
     let letter = dead_letter(&files).await;
     assert_eq!(letter.payload, records[1].payload);
     assert_eq!(header(&letter, "ce_id"), "p");
     assert_eq!(header(&letter, "dlq-reason"), "a rule says no");
     assert_eq!(header(&letter, "dlq-consumer"), "test");
-    assert_eq!(
-        (header(&letter, "dlq-topic"), header(&letter, "dlq-partition")),
-        ("movie", "0")
-    );
-    assert_eq!(
-        (header(&letter, "dlq-offset"), header(&letter, "dlq-attempts")),
-        ("2", "1")
-    );
+    assert_eq!((header(&letter, "dlq-topic"), header(&letter, "dlq-partition")), ("movie", "0"));
+    assert_eq!((header(&letter, "dlq-offset"), header(&letter, "dlq-attempts")), ("2", "1"));
 }
 
 #[tokio::test]
@@ -192,14 +173,7 @@ async fn tombstones_and_unknown_types_are_passed_over() {
     let (mut tombstone, mut unknown) = (event(1, "a"), event(1, "b"));
     tombstone.payload = None;
     unknown.payload = Some(br#"{"eventType":"Shipped","orderId":1}"#.to_vec());
-    consume(
-        &files,
-        &db,
-        Scribe::default(),
-        &[tombstone, unknown, event(2, "c")],
-        1,
-    )
-    .await;
+    consume(&files, &db, Scribe::default(), &[tombstone, unknown, event(2, "c")], 1).await;
     assert_eq!(seen(&db).await, [2]);
 }
 

@@ -12,9 +12,7 @@ pub struct Files {
 
 impl Files {
     pub fn new() -> Self {
-        Self {
-            directory: TempDir::new().unwrap(),
-        }
+        Self { directory: TempDir::new().unwrap() }
     }
 
     fn url(&self, name: &str) -> String {
@@ -43,19 +41,14 @@ pub fn record(key: &str, payload: &str) -> Record {
 }
 
 pub fn records(numbers: std::ops::Range<usize>) -> Vec<Record> {
-    numbers
-        .map(|number| record(&(number % 7).to_string(), &number.to_string()))
-        .collect()
+    numbers.map(|number| record(&(number % 7).to_string(), &number.to_string())).collect()
 }
 
 /// The next `count` payloads as numbers; each batch is committed if `commit`.
 pub async fn read(subscription: &mut dyn Subscription, count: usize, commit: bool) -> Vec<usize> {
     let mut numbers = Vec::new();
     while numbers.len() < count {
-        let batch = subscription
-            .receive((count - numbers.len()).min(500))
-            .await
-            .unwrap();
+        let batch = subscription.receive((count - numbers.len()).min(500)).await.unwrap();
         for received in &batch {
             let payload = received.record.payload.as_deref().unwrap_or(b"0");
             numbers.push(std::str::from_utf8(payload).unwrap().parse().unwrap());

@@ -6,16 +6,11 @@ use storage::{Db, Migrations, query};
 
 use crate::log::Files;
 
-pub const NO_TABLES: Migrations = Migrations {
-    sqlite: sqlx::migrate::Migrator::DEFAULT,
-    postgres: sqlx::migrate::Migrator::DEFAULT,
-};
+pub const NO_TABLES: Migrations =
+    Migrations { sqlite: sqlx::migrate::Migrator::DEFAULT, postgres: sqlx::migrate::Migrator::DEFAULT };
 
 pub fn canceled(id: i64) -> Canceled {
-    Canceled {
-        id: BookingId::new(id).unwrap(),
-        status: None,
-    }
+    Canceled { id: BookingId::new(id).unwrap(), status: None }
 }
 
 async fn append(db: &Db, id: i64) {
@@ -59,19 +54,14 @@ async fn a_crash_between_send_and_mark_sends_the_same_event_again() {
     relay.drain().await.unwrap();
     // As if the process had died before it marked the row.
     let mut tx = db.begin().await.unwrap();
-    tx.execute(query("UPDATE outbox SET sent_at = NULL"))
-        .await
-        .unwrap();
+    tx.execute(query("UPDATE outbox SET sent_at = NULL")).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(relay.drain().await.unwrap(), 1);
 
     let mut subscription = files.transport().await.subscribe(TOPIC, "test").await.unwrap();
     let received = subscription.receive(10).await.unwrap();
     assert_eq!(received.len(), 2);
-    assert_eq!(
-        received[0].record, received[1].record,
-        "same event, same id: the inbox will know it"
-    );
+    assert_eq!(received[0].record, received[1].record, "same event, same id: the inbox will know it");
 }
 
 #[tokio::test]
@@ -113,17 +103,11 @@ async fn old_rows_are_pruned_and_unsent_ones_never() {
     relay.drain().await.unwrap();
     append(&db, 2).await;
     let mut tx = db.begin().await.unwrap();
-    tx.execute(query("UPDATE outbox SET sent_at = 1 WHERE sent_at IS NOT NULL"))
+    tx.execute(query("UPDATE outbox SET sent_at = 1 WHERE sent_at IS NOT NULL")).await.unwrap();
+    tx.execute(query("UPDATE outbox SET occurred_at = 1")).await.unwrap();
+    tx.execute(query("INSERT INTO inbox (consumer, event_id, seen_at) VALUES ('test', 'old', 1)"))
         .await
         .unwrap();
-    tx.execute(query("UPDATE outbox SET occurred_at = 1"))
-        .await
-        .unwrap();
-    tx.execute(query(
-        "INSERT INTO inbox (consumer, event_id, seen_at) VALUES ('test', 'old', 1)",
-    ))
-    .await
-    .unwrap();
     let now = tx.now().as_microsecond();
     let recent =
         query("INSERT INTO inbox (consumer, event_id, seen_at) VALUES ('test', 'new', $1)").bind(now);
@@ -134,9 +118,7 @@ async fn old_rows_are_pruned_and_unsent_ones_never() {
 
     let mut conn = db.read().await.unwrap();
     let left: Vec<(String,)> = conn
-        .fetch_all(storage::query_as(
-            "SELECT aggregateid FROM outbox UNION ALL SELECT event_id FROM inbox",
-        ))
+        .fetch_all(storage::query_as("SELECT aggregateid FROM outbox UNION ALL SELECT event_id FROM inbox"))
         .await
         .unwrap();
     assert_eq!(left, [("2".to_owned(),), ("new".to_owned(),)]);

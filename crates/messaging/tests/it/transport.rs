@@ -15,11 +15,7 @@ async fn records_arrive_in_order_whole_and_once() {
     while received.len() < sent.len() {
         received.extend(subscription.receive(30).await.unwrap());
     }
-    assert!(
-        received
-            .windows(2)
-            .all(|pair| pair[0].position.offset < pair[1].position.offset)
-    );
+    assert!(received.windows(2).all(|pair| pair[0].position.offset < pair[1].position.offset));
     let records: Vec<_> = received.into_iter().map(|received| received.record).collect();
     assert_eq!(records, sent);
 }
@@ -27,30 +23,16 @@ async fn records_arrive_in_order_whole_and_once() {
 #[tokio::test]
 async fn what_was_not_committed_comes_again_after_a_crash() {
     let files = Files::new();
-    files
-        .transport()
-        .await
-        .publish(TOPIC, &records(0..20))
-        .await
-        .unwrap();
+    files.transport().await.publish(TOPIC, &records(0..20)).await.unwrap();
     {
         let transport = files.transport().await;
         let mut subscription = transport.subscribe(TOPIC, "one").await.unwrap();
-        assert_eq!(
-            read(subscription.as_mut(), 10, true).await,
-            (0..10).collect::<Vec<_>>()
-        );
-        assert_eq!(
-            read(subscription.as_mut(), 5, false).await,
-            (10..15).collect::<Vec<_>>()
-        );
+        assert_eq!(read(subscription.as_mut(), 10, true).await, (0..10).collect::<Vec<_>>());
+        assert_eq!(read(subscription.as_mut(), 5, false).await, (10..15).collect::<Vec<_>>());
     }
     let transport = files.transport().await;
     let mut subscription = transport.subscribe(TOPIC, "one").await.unwrap();
-    assert_eq!(
-        read(subscription.as_mut(), 10, true).await,
-        (10..20).collect::<Vec<_>>()
-    );
+    assert_eq!(read(subscription.as_mut(), 10, true).await, (10..20).collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -74,10 +56,7 @@ async fn groups_read_for_themselves_and_topics_do_not_mix() {
     transport.publish(TOPIC, &records(0..10)).await.unwrap();
     for group in ["one", "two"] {
         let mut subscription = transport.subscribe(TOPIC, group).await.unwrap();
-        assert_eq!(
-            read(subscription.as_mut(), 10, true).await,
-            (0..10).collect::<Vec<_>>()
-        );
+        assert_eq!(read(subscription.as_mut(), 10, true).await, (0..10).collect::<Vec<_>>());
     }
 }
 
@@ -100,10 +79,7 @@ async fn several_processes_publish_at_once_and_nothing_is_lost() {
         writers.push(tokio::spawn(async move {
             for number in 0..40 {
                 let number = writer * 1000 + number;
-                transport
-                    .publish(TOPIC, &records(number..number + 1))
-                    .await
-                    .unwrap();
+                transport.publish(TOPIC, &records(number..number + 1)).await.unwrap();
             }
         }));
     }
@@ -114,11 +90,7 @@ async fn several_processes_publish_at_once_and_nothing_is_lost() {
     let mut subscription = transport.subscribe(TOPIC, "one").await.unwrap();
     let mut numbers = read(subscription.as_mut(), 200, true).await;
     for writer in 0..5 {
-        let own: Vec<usize> = numbers
-            .iter()
-            .copied()
-            .filter(|number| number / 1000 == writer)
-            .collect();
+        let own: Vec<usize> = numbers.iter().copied().filter(|number| number / 1000 == writer).collect();
         assert!(own.is_sorted(), "one writer's records keep their order: {own:?}");
     }
     numbers.sort_unstable();
@@ -131,10 +103,7 @@ async fn a_backlog_of_100_000_records_is_read_to_its_end() {
     let files = Files::new();
     let transport = files.transport().await;
     for start in (0..100_000).step_by(5_000) {
-        transport
-            .publish(TOPIC, &records(start..start + 5_000))
-            .await
-            .unwrap();
+        transport.publish(TOPIC, &records(start..start + 5_000)).await.unwrap();
     }
     let mut subscription = transport.subscribe(TOPIC, "one").await.unwrap();
     let numbers = read(subscription.as_mut(), 100_000, true).await;

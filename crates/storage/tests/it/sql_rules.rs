@@ -3,21 +3,10 @@
 use std::path::{Path, PathBuf};
 
 /// Column types both products store and return alike through one driver. SQLite's generated key is the exception.
-const TYPES: [&str; 7] = [
-    "BIGINT",
-    "SMALLINT",
-    "TEXT",
-    "DOUBLE",
-    "BLOB",
-    "BYTEA",
-    "INTEGER PRIMARY KEY",
-];
+const TYPES: [&str; 7] = ["BIGINT", "SMALLINT", "TEXT", "DOUBLE", "BLOB", "BYTEA", "INTEGER PRIMARY KEY"];
 
 fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .canonicalize()
-        .unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
 fn files(directory: &Path, extension: &str, found: &mut Vec<PathBuf>) {
@@ -47,22 +36,15 @@ fn workspace_files(extension: &str) -> Vec<PathBuf> {
 /// What is wrong with a migration.
 fn migration_faults(sql: &str) -> Vec<String> {
     let mut faults = Vec::new();
-    let statements: String = sql
-        .lines()
-        .map(|line| line.split("--").next().unwrap_or_default())
-        .collect::<Vec<_>>()
-        .join("\n");
+    let statements: String =
+        sql.lines().map(|line| line.split("--").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
     for line in statements.lines().map(str::trim) {
         let words: Vec<&str> = line.split_whitespace().collect();
         let is_column = words.len() > 1
             && words[0]
                 .bytes()
                 .all(|byte| byte.is_ascii_lowercase() || byte == b'_' || byte.is_ascii_digit());
-        if is_column
-            && !TYPES
-                .iter()
-                .any(|allowed| words[1..].join(" ").starts_with(allowed))
-        {
+        if is_column && !TYPES.iter().any(|allowed| words[1..].join(" ").starts_with(allowed)) {
             faults.push(format!("column of another type: {line}"));
         }
         let unnamed = ["UNIQUE", "CHECK", "FOREIGN KEY"].iter().any(|constraint| {
@@ -130,9 +112,8 @@ fn every_service_migrates_both_products_alike() {
             let other = path.replace("/migrations/sqlite/", "/migrations/postgres/");
             let columns = |path: &str| {
                 let sql = std::fs::read_to_string(path).unwrap_or_default();
-                let lines = sql
-                    .lines()
-                    .map(|line| line.split_whitespace().next().unwrap_or_default().to_owned());
+                let lines =
+                    sql.lines().map(|line| line.split_whitespace().next().unwrap_or_default().to_owned());
                 lines.collect::<Vec<_>>()
             };
             assert_eq!(columns(&path), columns(&other), "{path} and {other}");
@@ -144,21 +125,9 @@ fn every_service_migrates_both_products_alike() {
 fn the_rules_find_what_breaks_them() {
     assert_eq!(migration_faults("    paid BOOLEAN NOT NULL,").len(), 1);
     assert_eq!(migration_faults("    id BIGINT NOT NULL UNIQUE,").len(), 1);
-    assert_eq!(
-        migration_faults("    id BIGINT NOT NULL CONSTRAINT one UNIQUE,").len(),
-        0
-    );
-    assert_eq!(
-        statement_faults("query(\"SELECT SUM(score) FROM points\")").len(),
-        1
-    );
+    assert_eq!(migration_faults("    id BIGINT NOT NULL CONSTRAINT one UNIQUE,").len(), 0);
+    assert_eq!(statement_faults("query(\"SELECT SUM(score) FROM points\")").len(), 1);
     assert_eq!(statement_faults("query(\"UPDATE a SET at = now()\")").len(), 1);
-    assert_eq!(
-        statement_faults("query(\"SELECT a FROM b WHERE c = ?\")").len(),
-        1
-    );
-    assert_eq!(
-        statement_faults("query(\"SELECT CAST(SUM(a) AS BIGINT) FROM b\")").len(),
-        0
-    );
+    assert_eq!(statement_faults("query(\"SELECT a FROM b WHERE c = ?\")").len(), 1);
+    assert_eq!(statement_faults("query(\"SELECT CAST(SUM(a) AS BIGINT) FROM b\")").len(), 0);
 }

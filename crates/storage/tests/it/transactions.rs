@@ -17,25 +17,13 @@ fn migrations(versions: &[(i64, &'static str)]) -> Migrations {
     let migrations = versions
         .iter()
         .map(|(version, sql)| {
-            Migration::new(
-                *version,
-                "test".into(),
-                MigrationType::Simple,
-                sql.into_sql_str(),
-                false,
-            )
+            Migration::new(*version, "test".into(), MigrationType::Simple, sql.into_sql_str(), false)
         })
         .collect();
-    Migrations {
-        sqlite: Migrator::with_migrations(migrations),
-        postgres: Migrator::DEFAULT,
-    }
+    Migrations { sqlite: Migrator::with_migrations(migrations), postgres: Migrator::DEFAULT }
 }
 
-const SEATS: (i64, &str) = (
-    1,
-    "CREATE TABLE seats (name TEXT NOT NULL CONSTRAINT seats_name UNIQUE)",
-);
+const SEATS: (i64, &str) = (1, "CREATE TABLE seats (name TEXT NOT NULL CONSTRAINT seats_name UNIQUE)");
 
 async fn open(directory: &TempDir, settings: Settings) -> Db {
     let url = format!("sqlite://{}/test.db", directory.path().display());
@@ -67,9 +55,7 @@ async fn what_is_not_committed_never_happened_and_the_next_one_may_write() {
     let directory = TempDir::new().unwrap();
     let db = seats(&directory).await;
     let mut tx = db.begin().await.unwrap();
-    tx.execute(query("INSERT INTO seats (name) VALUES ('1A')"))
-        .await
-        .unwrap();
+    tx.execute(query("INSERT INTO seats (name) VALUES ('1A')")).await.unwrap();
     drop(tx);
     assert_eq!(take(&db, "1B").await, 1);
     assert_eq!(count(&db).await, 1);
@@ -121,9 +107,7 @@ async fn a_reader_does_not_wait_for_the_writer_and_sees_only_what_is_committed()
     let directory = TempDir::new().unwrap();
     let db = seats(&directory).await;
     let mut tx = db.begin().await.unwrap();
-    tx.execute(query("INSERT INTO seats (name) VALUES ('1A')"))
-        .await
-        .unwrap();
+    tx.execute(query("INSERT INTO seats (name) VALUES ('1A')")).await.unwrap();
     assert_eq!(count(&db).await, 0);
     tx.commit().await.unwrap();
     assert_eq!(count(&db).await, 1);
@@ -150,10 +134,7 @@ async fn a_statement_over_its_deadline_fails_and_the_pool_recovers() {
     let error = tx.fetch_one::<(i64,)>(query_as(slow)).await.unwrap_err();
     assert!(matches!(error, Error::Deadline), "{error:?}");
     let error = tx.execute(query("SELECT 1")).await.unwrap_err();
-    assert!(
-        matches!(error, Error::Deadline),
-        "a detached connection is not used again: {error:?}"
-    );
+    assert!(matches!(error, Error::Deadline), "a detached connection is not used again: {error:?}");
     drop(tx);
     // The abandoned statement only read: the writer's place in the pool and its lock are free again.
     let mut attempts = 0;

@@ -24,8 +24,6 @@ pub enum RequestCancelError {
 ///
 /// When there is no such booking, it is too late, or the database fails.
 pub async fn request_cancel(tx: &mut Tx, id: BookingId) -> Result<Booking, RequestCancelError> {
-    let booking = bookings::find_for_update(tx, id)
-        .await?
-        .ok_or(RequestCancelError::NotFound(id))?;
+    let booking = bookings::find_for_update(tx, id).await?.ok_or(RequestCancelError::NotFound(id))?;
     Ok(apply_change(tx, booking.request_cancel()?).await?)
 }

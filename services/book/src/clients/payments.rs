@@ -35,9 +35,7 @@ pub enum PaymentAnswer {
 impl Payments {
     /// `deadline` bounds a whole call.
     pub fn new(base: Url, deadline: Duration) -> Self {
-        Self {
-            upstream: Upstream::new("payment", base, deadline),
-        }
+        Self { upstream: Upstream::new("payment", base, deadline) }
     }
 
     /// Asks for the payment of `booking`. Asking twice charges once: payments are one per booking.

@@ -230,10 +230,7 @@ impl Booking {
     }
 
     fn unchanged(self) -> Change {
-        Change {
-            booking: self,
-            event: None,
-        }
+        Change { booking: self, event: None }
     }
 }
 
@@ -264,9 +261,7 @@ impl FromStr for Status {
 
     fn from_str(text: &str) -> Result<Self, UnknownStatus> {
         let status = STATUSES.iter().find(|(_, name)| *name == text);
-        status
-            .map(|(status, _)| *status)
-            .ok_or_else(|| UnknownStatus(text.to_owned()))
+        status.map(|(status, _)| *status).ok_or_else(|| UnknownStatus(text.to_owned()))
     }
 }
 
@@ -308,18 +303,12 @@ mod tests {
         let answer_first = booking(Status::PaymentPending).register();
         assert_eq!(event_of(&answer_first), Some("Booked"));
         let then = answer_first.booking.confirm_payment(Some(10_000));
-        assert_eq!(
-            (then.booking.status(), event_of(&then)),
-            (Status::PaidComplete, None)
-        );
+        assert_eq!((then.booking.status(), event_of(&then)), (Status::PaidComplete, None));
 
         let event_first = booking(Status::PaymentPending).confirm_payment(Some(10_000));
         assert_eq!(event_of(&event_first), Some("Booked"));
         let then = event_first.booking.register();
-        assert_eq!(
-            (then.booking.status(), event_of(&then)),
-            (Status::PaidComplete, None)
-        );
+        assert_eq!((then.booking.status(), event_of(&then)), (Status::PaidComplete, None));
     }
 
     #[test]
@@ -345,10 +334,7 @@ mod tests {
         let asked = booking(Status::PaidComplete).request_cancel().unwrap();
         assert_eq!(event_of(&asked), Some("CancelRequested"));
         let ended = asked.booking.refund();
-        assert_eq!(
-            (ended.booking.status(), event_of(&ended)),
-            (Status::Canceled, Some("Canceled"))
-        );
+        assert_eq!((ended.booking.status(), event_of(&ended)), (Status::Canceled, Some("Canceled")));
     }
 
     #[test]
@@ -356,10 +342,7 @@ mod tests {
         let registered = booking(Status::Registered).request_cancel().unwrap().booking;
         let paid_meanwhile = registered.clone().confirm_payment(Some(10_000)).booking;
         assert_eq!(registered.reject_cancel().booking.status(), Status::Registered);
-        assert_eq!(
-            paid_meanwhile.reject_cancel().booking.status(),
-            Status::PaidComplete
-        );
+        assert_eq!(paid_meanwhile.reject_cancel().booking.status(), Status::PaidComplete);
     }
 
     #[test]

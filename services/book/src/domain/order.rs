@@ -49,29 +49,21 @@ impl Order {
         };
         let seats = seat.map(|list| Seats::parse(&list)).transpose();
         let quantity = match (qty, seats.as_ref()) {
-            (Some(qty), Ok(Some(seats))) if qty != seats.count() => Err(format!(
-                "must be the number of seats, {}, or be left out",
-                seats.count()
-            )),
+            (Some(qty), Ok(Some(seats))) if qty != seats.count() => {
+                Err(format!("must be the number of seats, {}, or be left out", seats.count()))
+            }
             (None, Ok(Some(seats))) => Quantity::parse(seats.count()),
             (qty, _) => Quantity::parse(qty.unwrap_or(1)),
         };
         let price = total_price.map(Price::parse).transpose();
-        check(
-            "movieName",
-            movie_name.as_deref().map_or(Ok(()), check_movie_name),
-        );
+        check("movieName", movie_name.as_deref().map_or(Ok(()), check_movie_name));
         check("seat", seats.as_ref().map(|_| ()).map_err(Clone::clone));
         check("qty", quantity.as_ref().map(|_| ()).map_err(Clone::clone));
         check("totalPrice", price.as_ref().map(|_| ()).map_err(Clone::clone));
         match (seats, quantity, price) {
-            (Ok(seats), Ok(qty), Ok(total_price)) if invalid.is_empty() => Ok(Self {
-                movie_name,
-                seats,
-                qty,
-                total_price,
-                customer_id,
-            }),
+            (Ok(seats), Ok(qty), Ok(total_price)) if invalid.is_empty() => {
+                Ok(Self { movie_name, seats, qty, total_price, customer_id })
+            }
             _ => Err(invalid),
         }
     }
@@ -117,11 +109,7 @@ impl Price {
     ///
     /// When `price` is negative.
     pub fn parse(price: i64) -> Result<Self, String> {
-        if price >= 0 {
-            Ok(Self(price))
-        } else {
-            Err("must not be negative".to_owned())
-        }
+        if price >= 0 { Ok(Self(price)) } else { Err("must not be negative".to_owned()) }
     }
 
     pub fn get(self) -> i64 {
@@ -217,10 +205,7 @@ mod tests {
 
     #[test]
     fn all_that_is_wrong_is_found_at_once() {
-        assert_eq!(
-            wrong(Some("1A,1A"), Some(0), Some(-1)),
-            ["seat", "qty", "totalPrice"]
-        );
+        assert_eq!(wrong(Some("1A,1A"), Some(0), Some(-1)), ["seat", "qty", "totalPrice"]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use http::StatusCode;
 use service_kit::extract::{Json, PathId};
 use service_kit::hal::{BaseUrl, Collection, Hal, PageQuery, PageRequest, Resource};
 use service_kit::problem::{self, Problem};
-use service_kit::request_log::{chain, concerns_booking};
+use service_kit::request_log::{chain, concerns_booking, see_through};
 use service_kit::upstream::CallError;
 
 use super::error::{canceled_meanwhile, payment_declined, payment_unavailable};
@@ -15,7 +15,7 @@ use super::messages::{BOOKS, Book, BookRequest};
 use crate::AppState;
 use crate::app::{PaymentOutcome, find_booking, list_bookings, open_booking, settle_booking};
 use crate::clients::PaymentAnswer;
-use crate::domain::{Booking, Status};
+use crate::domain::{Booking, Order, Status};
 
 /// Books: keeps the wish, has it paid, settles it.
 ///
@@ -40,7 +40,15 @@ pub async fn book(
     Json(request): Json<BookRequest>,
 ) -> Result<Response, Problem> {
     let order = request.into_order()?;
+    // Should the customer hang up, the booking is still settled: a declined one has no event that could do it later.
+    let (settled, failure) = see_through(open_pay_settle(state, order)).await?;
+    respond(&base, settled, failure)
+}
 
+async fn open_pay_settle(
+    state: AppState,
+    order: Order,
+) -> Result<(Option<Booking>, Option<CallError>), Problem> {
     let mut tx = state.db.begin().await?;
     let booking = open_booking(&mut tx, order, &state.cinema).await?;
     tx.commit().await?;
@@ -52,8 +60,7 @@ pub async fn book(
     let mut tx = state.db.begin().await?;
     let settled = settle_booking(&mut tx, booking.id(), outcome).await?;
     tx.commit().await?;
-
-    respond(&base, settled, failure)
+    Ok((settled, failure))
 }
 
 /// What a payment call means for the booking.
@@ -93,7 +100,7 @@ fn respond(
     tag = "books",
     params(PageQuery),
     responses(
-        (status = 200, body = Collection<Book>, content_type = "application/hal+json"),
+        (status = 200, description = "A page of them", body = Collection<Book>, content_type = "application/hal+json"),
         (status = 422, description = "A wrong page or size", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
@@ -104,10 +111,7 @@ pub async fn list(
 ) -> Result<impl IntoResponse, Problem> {
     let mut conn = state.db.read().await?;
     let (found, total) = list_bookings(&mut conn, page.offset(), page.size).await?;
-    let books = found
-        .iter()
-        .map(|booking| Book::resource(&base, booking))
-        .collect();
+    let books = found.iter().map(|booking| Book::resource(&base, booking)).collect();
     Ok(Hal(base.collection(BOOKS, "/books", page, total, books)))
 }
 
@@ -118,7 +122,7 @@ pub async fn list(
     tag = "books",
     params(("id" = i64, Path, description = "The booking's id")),
     responses(
-        (status = 200, body = Resource<Book>, content_type = "application/hal+json"),
+        (status = 200, description = "The booking", body = Resource<Book>, content_type = "application/hal+json"),
         (status = 404, description = "No such booking", body = problem::Body, content_type = "application/problem+json"),
     )
 )]

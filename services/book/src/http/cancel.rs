@@ -85,11 +85,7 @@ async fn cancel(state: &AppState, id: BookingId) -> Result<Booking, Problem> {
     let mut tx = state.db.begin().await?;
     let booking = request_cancel(&mut tx, id).await?;
     tx.commit().await?;
-    if booking.status() == Status::Canceling {
-        wait_for_end(state, booking).await
-    } else {
-        Ok(booking)
-    }
+    if booking.status() == Status::Canceling { wait_for_end(state, booking).await } else { Ok(booking) }
 }
 
 /// The booking once its cancel has ended, or as it is when the wait is over. No connection is held meanwhile.

@@ -9,10 +9,7 @@ use utoipa::ToSchema;
 use crate::domain::{Booking, Order, Status};
 
 /// What a booking is called in links and collections.
-pub const BOOKS: Names = Names {
-    relation: "book",
-    plural: "books",
-};
+pub const BOOKS: Names = Names { relation: "book", plural: "books" };
 
 /// What a customer asks for. Numbers may be sent as text.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -42,18 +39,9 @@ impl BookRequest {
     ///
     /// 422 naming every wrong field.
     pub fn into_order(self) -> Result<Order, Problem> {
-        let order = Order::parse(
-            self.movie_name,
-            self.seat,
-            self.qty,
-            self.total_price,
-            self.customer_id,
-        );
+        let order = Order::parse(self.movie_name, self.seat, self.qty, self.total_price, self.customer_id);
         order.map_err(|invalid| {
-            let errors = invalid
-                .into_iter()
-                .map(|one| FieldError::new(one.field, one.detail))
-                .collect();
+            let errors = invalid.into_iter().map(|one| FieldError::new(one.field, one.detail)).collect();
             Problem::invalid_fields(errors)
         })
     }

@@ -1,10 +1,12 @@
 //! The table `bookings`.
 
+use std::fmt::Display;
+
 use events::{BookingId, CustomerId};
 use sqlx::FromRow;
 use storage::{Conn, Error, Tx, query, query_as};
 
-use crate::domain::{Booking, Order, Price, Row, Status};
+use crate::domain::{Booking, Order, Price, Row, Status, UnknownStatus};
 
 #[derive(FromRow)]
 struct BookingRow {
@@ -79,8 +81,7 @@ pub async fn update(tx: &mut Tx, booking: &Booking) -> Result<(), Error> {
 ///
 /// When the database fails.
 pub async fn delete(tx: &mut Tx, id: BookingId) -> Result<(), Error> {
-    tx.execute(query("DELETE FROM bookings WHERE id = $1").bind(id.get()))
-        .await?;
+    tx.execute(query("DELETE FROM bookings WHERE id = $1").bind(id.get())).await?;
     Ok(())
 }
 
@@ -118,23 +119,16 @@ pub async fn page(conn: &mut Conn, offset: i64, limit: i64) -> Result<(Vec<Booki
 }
 
 fn restore(row: BookingRow) -> Result<Booking, Error> {
-    let corrupt = |detail: String| Error::corrupt("bookings", row.id, detail);
+    let corrupt = |detail: &dyn Display| Error::corrupt("bookings", row.id, detail);
     Ok(Booking::restore(Row {
-        id: BookingId::new(row.id).map_err(|error| corrupt(error.to_string()))?,
+        id: BookingId::new(row.id).map_err(|error| corrupt(&error))?,
         movie_name: row.movie_name,
         seat: row.seat,
         qty: row.qty,
         total_price: row.total_price,
         name: row.name,
-        customer_id: row
-            .customer_id
-            .map(CustomerId::new)
-            .transpose()
-            .map_err(|error| corrupt(error.to_string()))?,
-        status: row
-            .status
-            .parse()
-            .map_err(|error: crate::domain::UnknownStatus| corrupt(error.to_string()))?,
+        customer_id: row.customer_id.map(CustomerId::new).transpose().map_err(|error| corrupt(&error))?,
+        status: row.status.parse().map_err(|error: UnknownStatus| corrupt(&error))?,
         paid: row.paid != 0,
     }))
 }

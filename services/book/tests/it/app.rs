@@ -33,12 +33,7 @@ impl App {
 
     pub async fn with_cancel_wait(payment: FakeUpstream, cancel_wait: Duration) -> Self {
         let scratch = Scratch::new(&MIGRATIONS).await;
-        let consumer = Consumer::new(
-            SERVICE,
-            scratch.db.clone(),
-            scratch.transport.clone(),
-            BookingEvents,
-        );
+        let consumer = Consumer::new(SERVICE, scratch.db.clone(), scratch.transport.clone(), BookingEvents);
         let state = AppState {
             db: scratch.db.clone(),
             payments: Payments::new(payment.url.parse().unwrap(), PAYMENT_DEADLINE),
@@ -47,12 +42,7 @@ impl App {
             applied: consumer.applied(),
         };
         let client = Client(router(state, Health::of(&scratch.db)));
-        Self {
-            scratch,
-            client,
-            consumer,
-            payment,
-        }
+        Self { scratch, client, consumer, payment }
     }
 
     /// Books the seed's two seats and returns the booking's id.
@@ -104,18 +94,10 @@ pub fn payment_canceled(id: i64) -> PaymentCanceled {
 
 pub fn cancel_rejected(id: i64) -> CancelRejected {
     let booking_id = BookingId::new(id).unwrap();
-    CancelRejected {
-        id: TicketId::from(booking_id),
-        booking_id,
-        status: Some("Printed".to_owned()),
-    }
+    CancelRejected { id: TicketId::from(booking_id), booking_id, status: Some("Printed".to_owned()) }
 }
 
 pub fn printed(id: i64) -> Printed {
     let booking_id = BookingId::new(id).unwrap();
-    Printed {
-        id: TicketId::from(booking_id),
-        booking_id,
-        status: Some("Printed".to_owned()),
-    }
+    Printed { id: TicketId::from(booking_id), booking_id, status: Some("Printed".to_owned()) }
 }

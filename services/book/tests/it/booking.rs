@@ -37,14 +37,8 @@ async fn numbers_may_be_text_as_httpie_and_siege_send_them() {
         json!({"qty": "2", "movieName": "soul", "seat": "1a, 2b", "totalPrice": "10000", "customerId": "33"});
     let answer = app.client.post("/books", body).await;
     assert_eq!(answer.status, 201);
-    assert_eq!(
-        (&answer.body["qty"], &answer.body["totalPrice"]),
-        (&json!(2), &json!(10000))
-    );
-    assert_eq!(
-        (&answer.body["seat"], &answer.body["customerId"]),
-        (&json!("1A,2B"), &json!(33))
-    );
+    assert_eq!((&answer.body["qty"], &answer.body["totalPrice"]), (&json!(2), &json!(10000)));
+    assert_eq!((&answer.body["seat"], &answer.body["customerId"]), (&json!("1A,2B"), &json!(33)));
 
     let siege = app.client.post("/books", json!({"qty": "3"})).await;
     assert_eq!((siege.status.as_u16(), &siege.body["qty"]), (201, &json!(3)));
@@ -56,10 +50,7 @@ async fn numbers_may_be_text_as_httpie_and_siege_send_them() {
 async fn a_declined_booking_is_402_and_no_booking() {
     let app = App::beside(FakeUpstream::answers(402, json!({})).await).await;
     let answer = app.client.post("/books", soul()).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.problem()),
-        (402, "payment-declined")
-    );
+    assert_eq!((answer.status.as_u16(), answer.problem()), (402, "payment-declined"));
     assert_eq!(app.status(1).await, "Declined");
     assert_eq!(app.told().await, [""; 0]);
     app.settled().await;
@@ -67,12 +58,9 @@ async fn a_declined_booking_is_402_and_no_booking() {
 
 #[tokio::test]
 async fn a_payment_that_was_never_reached_keeps_nothing() {
-    let app = App::beside(FakeUpstream::refuses().await).await;
+    let app = App::beside(FakeUpstream::refuses()).await;
     let answer = app.client.post("/books", soul()).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.problem()),
-        (503, "payment-unavailable")
-    );
+    assert_eq!((answer.status.as_u16(), answer.problem()), (503, "payment-unavailable"));
     assert_eq!(answer.header("retry-after"), "5");
     let books = app.client.get("/books").await;
     assert_eq!(books.body["page"]["totalElements"], 0);
@@ -128,14 +116,8 @@ async fn a_redelivered_event_is_not_applied_again() {
     let app = App::beside(FakeUpstream::breaks_off().await).await;
     let id = app.book().await;
     let record = fleet::record(&paid(id, 10_000).into());
-    app.consumer
-        .apply_together(std::slice::from_ref(&record))
-        .await
-        .unwrap();
-    app.consumer
-        .apply_together(&[record.clone(), record])
-        .await
-        .unwrap();
+    app.consumer.apply_together(std::slice::from_ref(&record)).await.unwrap();
+    app.consumer.apply_together(&[record.clone(), record]).await.unwrap();
     assert_eq!(app.told().await, ["Booked"]);
     app.settled().await;
 }

@@ -12,10 +12,7 @@ async fn a_cancel_is_accepted_and_ends_with_the_refund() {
     let app = App::new().await;
     let id = app.book().await;
     let answer = app.client.delete(&format!("/books/{id}")).await;
-    assert_eq!(
-        (answer.status.as_u16(), &answer.body["status"]),
-        (202, &json!("Canceling"))
-    );
+    assert_eq!((answer.status.as_u16(), &answer.body["status"]), (202, &json!("Canceling")));
     assert_eq!(answer.header("location"), format!("http://cinema/books/{id}"));
 
     app.deliver(payment_canceled(id)).await;
@@ -54,10 +51,7 @@ async fn a_cancel_that_is_rejected_while_its_caller_waits_is_409() {
     }
     app.deliver(cancel_rejected(id)).await;
     let answer = waiting.await.unwrap();
-    assert_eq!(
-        (answer.status.as_u16(), answer.problem()),
-        (409, "ticket-already-collected")
-    );
+    assert_eq!((answer.status.as_u16(), answer.problem()), (409, "ticket-already-collected"));
     assert_eq!(app.status(id).await, "PaidComplete");
     app.settled().await;
 }
@@ -68,10 +62,7 @@ async fn a_collected_ticket_is_not_canceled() {
     let id = app.book().await;
     app.deliver(printed(id)).await;
     let answer = app.client.delete(&format!("/books/{id}")).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.problem()),
-        (409, "ticket-already-collected")
-    );
+    assert_eq!((answer.status.as_u16(), answer.problem()), (409, "ticket-already-collected"));
     assert_eq!(app.status(id).await, "PrintComplete");
     assert_eq!(app.told().await, ["Booked"]);
     app.settled().await;
@@ -105,10 +96,7 @@ async fn a_declined_booking_cannot_be_canceled() {
     let app = App::beside(FakeUpstream::answers(402, json!({})).await).await;
     app.client.post("/books", soul()).await;
     let answer = app.client.delete("/books/1").await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.problem()),
-        (409, "booking-declined")
-    );
+    assert_eq!((answer.status.as_u16(), answer.problem()), (409, "booking-declined"));
     app.settled().await;
 }
 
@@ -119,24 +107,12 @@ async fn patch_cancels_too_and_takes_no_other_status() {
     let path = format!("/books/{id}");
     for wrong in [json!({"status": "Printed"}), json!({}), json!({"status": null})] {
         let answer = app.client.patch(&path, wrong).await;
-        assert_eq!(
-            (answer.status.as_u16(), answer.pointers()),
-            (422, vec!["/status"])
-        );
+        assert_eq!((answer.status.as_u16(), answer.pointers()), (422, vec!["/status"]));
     }
-    assert_eq!(
-        app.client
-            .patch(&path, json!({"status": "Canceled"}))
-            .await
-            .status,
-        202
-    );
+    assert_eq!(app.client.patch(&path, json!({"status": "Canceled"})).await.status, 202);
     app.deliver(payment_canceled(id)).await;
     let ended = app.client.patch(&path, json!({"status": "Canceled"})).await;
-    assert_eq!(
-        (ended.status.as_u16(), &ended.body["status"]),
-        (200, &json!("Canceled"))
-    );
+    assert_eq!((ended.status.as_u16(), &ended.body["status"]), (200, &json!("Canceled")));
     app.settled().await;
 }
 

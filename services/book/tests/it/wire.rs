@@ -31,11 +31,7 @@ async fn every_wrong_field_is_named_and_leaves_no_row() {
     ];
     for (body, pointers) in table {
         let answer = app.client.post("/books", body.clone()).await;
-        assert_eq!(
-            (answer.status.as_u16(), answer.problem()),
-            (422, "invalid-field"),
-            "{body}"
-        );
+        assert_eq!((answer.status.as_u16(), answer.problem()), (422, "invalid-field"), "{body}");
         assert_eq!(answer.pointers(), pointers, "{body}");
     }
     assert_eq!(app.client.get("/books").await.body["page"]["totalElements"], 0);
@@ -55,20 +51,11 @@ async fn a_body_that_is_no_json_or_too_large_is_refused() {
         app.client.send(request)
     };
     let answer = post("application/json", b"{\"qty\": ".to_vec()).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.problem()),
-        (400, "malformed-body")
-    );
+    assert_eq!((answer.status.as_u16(), answer.problem()), (400, "malformed-body"));
     let answer = post("text/plain", b"{}".to_vec()).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.problem()),
-        (415, "unsupported-media-type")
-    );
+    assert_eq!((answer.status.as_u16(), answer.problem()), (415, "unsupported-media-type"));
     let answer = post("application/json", vec![b' '; 2 * 1024 * 1024]).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.problem()),
-        (413, "body-too-large")
-    );
+    assert_eq!((answer.status.as_u16(), answer.problem()), (413, "body-too-large"));
     let answer = post("application/json; charset=utf-8", soul().to_string().into_bytes()).await;
     assert_eq!(answer.status, 201);
     app.settled().await;
@@ -79,11 +66,7 @@ async fn ids_that_name_nothing_are_404() {
     let app = App::new().await;
     for id in ["1", "0", "-1", "abc", "1000000000000000000000000000000", "1.5"] {
         let answer = app.client.get(&format!("/books/{id}")).await;
-        assert_eq!(
-            (answer.status.as_u16(), answer.problem()),
-            (404, "not-found"),
-            "{id}"
-        );
+        assert_eq!((answer.status.as_u16(), answer.problem()), (404, "not-found"), "{id}");
         assert_eq!(answer.body["instance"], format!("/books/{id}"));
     }
     app.settled().await;
@@ -95,10 +78,7 @@ async fn unknown_paths_and_methods_are_problems() {
     let answer = app.client.get("/movies").await;
     assert_eq!((answer.status.as_u16(), answer.problem()), (404, "not-found"));
     let answer = app.client.patch("/books", json!({})).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.problem()),
-        (405, "method-not-allowed")
-    );
+    assert_eq!((answer.status.as_u16(), answer.problem()), (405, "method-not-allowed"));
     app.settled().await;
 }
 
@@ -110,33 +90,16 @@ async fn bookings_come_in_pages() {
     }
     let page = app.client.get("/books?page=1&size=2").await;
     assert_eq!(page.header("content-type"), "application/hal+json");
-    let ids: Vec<&Value> = page.body["_embedded"]["books"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|book| &book["id"])
-        .collect();
+    let ids: Vec<&Value> =
+        page.body["_embedded"]["books"].as_array().unwrap().iter().map(|book| &book["id"]).collect();
     assert_eq!(ids, [3, 4]);
-    assert_eq!(
-        page.body["page"],
-        json!({"size": 2, "totalElements": 5, "totalPages": 3, "number": 1})
-    );
-    assert_eq!(
-        page.body["_links"]["next"]["href"],
-        "http://cinema/books?page=2&size=2"
-    );
-    for (query, pointer) in [
-        ("size=0", "/size"),
-        ("size=101", "/size"),
-        ("page=-1", "/page"),
-        ("page=x", "/page"),
-    ] {
+    assert_eq!(page.body["page"], json!({"size": 2, "totalElements": 5, "totalPages": 3, "number": 1}));
+    assert_eq!(page.body["_links"]["next"]["href"], "http://cinema/books?page=2&size=2");
+    for (query, pointer) in
+        [("size=0", "/size"), ("size=101", "/size"), ("page=-1", "/page"), ("page=x", "/page")]
+    {
         let answer = app.client.get(&format!("/books?{query}")).await;
-        assert_eq!(
-            (answer.status.as_u16(), answer.pointers()),
-            (422, vec![pointer]),
-            "{query}"
-        );
+        assert_eq!((answer.status.as_u16(), answer.pointers()), (422, vec![pointer]), "{query}");
     }
     app.settled().await;
 }
@@ -151,23 +114,11 @@ async fn links_follow_the_gateway_and_the_media_type_follows_accept() {
         ("accept", "application/json, */*;q=0.5"),
     ];
     let answer = app.client.get_with("/books/1", &forwarded).await;
-    assert_eq!(
-        answer.body["_links"]["self"]["href"],
-        "https://movies.example:8088/books/1"
-    );
+    assert_eq!(answer.body["_links"]["self"]["href"], "https://movies.example:8088/books/1");
     assert_eq!(answer.header("content-type"), "application/json");
-    let evil = app
-        .client
-        .get_with("/books/1", &[("x-forwarded-host", "a/b?c")])
-        .await;
+    let evil = app.client.get_with("/books/1", &[("x-forwarded-host", "a/b?c")]).await;
     assert_eq!(evil.body["_links"]["self"]["href"], "http://localhost/books/1");
-    let hal = app
-        .client
-        .get_with(
-            "/books/1",
-            &[("accept", "application/hal+json, application/json")],
-        )
-        .await;
+    let hal = app.client.get_with("/books/1", &[("accept", "application/hal+json, application/json")]).await;
     assert_eq!(hal.header("content-type"), "application/hal+json");
     app.settled().await;
 }
@@ -180,10 +131,7 @@ async fn a_request_keeps_its_id_and_its_trace() {
     let answer = app.client.get_with("/books/404", &headers).await;
     assert_eq!(answer.header("x-request-id"), "mine-1");
     assert_eq!(answer.body["traceId"], "4bf92f3577b34da6a3ce929d0e0e4736");
-    let answer = app
-        .client
-        .get_with("/books/404", &[("x-request-id", "not mine")])
-        .await;
+    let answer = app.client.get_with("/books/404", &[("x-request-id", "not mine")]).await;
     assert_eq!(answer.header("x-request-id").len(), 36);
     app.settled().await;
 }
@@ -193,11 +141,7 @@ async fn probes_answer() {
     let app = App::new().await;
     for path in ["/livez", "/readyz", "/actuator/health"] {
         let answer = app.client.get(path).await;
-        assert_eq!(
-            (answer.status.as_u16(), &answer.body["status"]),
-            (200, &json!("UP")),
-            "{path}"
-        );
+        assert_eq!((answer.status.as_u16(), &answer.body["status"]), (200, &json!("UP")), "{path}");
     }
     assert_eq!(app.client.get("/metrics").await.status, 200);
     app.settled().await;

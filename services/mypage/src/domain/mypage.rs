@@ -52,14 +52,7 @@ pub struct Order {
 impl Mypage {
     /// A booking of which nothing is known yet; its first event happened at `at`.
     pub fn unknown(booking_id: BookingId, at: Timestamp) -> Self {
-        Self {
-            booking_id,
-            order: None,
-            status: Status::Booked,
-            score: None,
-            ticket_id: None,
-            updated_at: at,
-        }
+        Self { booking_id, order: None, status: Status::Booked, score: None, ticket_id: None, updated_at: at }
     }
 
     /// What is known after `event`, which happened at `at`.
@@ -93,11 +86,8 @@ impl From<&Booked> for Order {
     }
 }
 
-const STATUSES: [(Status, &str); 3] = [
-    (Status::Booked, "Booked"),
-    (Status::Canceled, "Canceled"),
-    (Status::Printed, "Printed"),
-];
+const STATUSES: [(Status, &str); 3] =
+    [(Status::Booked, "Booked"), (Status::Canceled, "Canceled"), (Status::Printed, "Printed")];
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -116,9 +106,7 @@ impl FromStr for Status {
 
     fn from_str(text: &str) -> Result<Self, UnknownStatus> {
         let status = STATUSES.iter().find(|(_, name)| *name == text);
-        status
-            .map(|(status, _)| *status)
-            .ok_or_else(|| UnknownStatus(text.to_owned()))
+        status.map(|(status, _)| *status).ok_or_else(|| UnknownStatus(text.to_owned()))
     }
 }
 
@@ -145,13 +133,7 @@ mod tests {
         let (payment, point) = (PaymentId::new(7).unwrap(), PointId::new(8).unwrap());
         let (status, contents) = (None, None);
         vec![
-            Paid {
-                id: payment,
-                booking_id,
-                status: status.clone(),
-                total_price: Some(10_000),
-            }
-            .into(),
+            Paid { id: payment, booking_id, status: status.clone(), total_price: Some(10_000) }.into(),
             Booked {
                 id: booking_id,
                 qty: Some(2),
@@ -174,14 +156,7 @@ mod tests {
                 customer_id: None,
             }
             .into(),
-            WaitedPoint {
-                id: point,
-                booking_id,
-                score: Some(0),
-                contents,
-                status: None,
-            }
-            .into(),
+            WaitedPoint { id: point, booking_id, score: Some(0), contents, status: None }.into(),
             WrittenPoint {
                 id: point,
                 booking_id,
@@ -191,32 +166,16 @@ mod tests {
                 status: None,
             }
             .into(),
-            Printed {
-                id: ticket,
-                booking_id,
-                status: None,
-            }
-            .into(),
-            PaymentCanceled {
-                id: payment,
-                booking_id,
-                status: None,
-            }
-            .into(),
-            Canceled {
-                id: booking_id,
-                status,
-            }
-            .into(),
+            Printed { id: ticket, booking_id, status: None }.into(),
+            PaymentCanceled { id: payment, booking_id, status: None }.into(),
+            Canceled { id: booking_id, status }.into(),
         ]
     }
 
     fn view(order: &[usize]) -> Mypage {
         let events = events();
         let start = Mypage::unknown(id(), second(order[0] as i64));
-        order.iter().fold(start, |mypage, &index| {
-            mypage.after(&events[index], second(index as i64))
-        })
+        order.iter().fold(start, |mypage, &index| mypage.after(&events[index], second(index as i64)))
     }
 
     #[test]

@@ -5,16 +5,8 @@ use jiff::Timestamp;
 use super::Mypage;
 
 /// The events that tell a customer something, in the order they usually happen.
-const CHAPTERS: [&str; 8] = [
-    "Paid",
-    "Booked",
-    "Created",
-    "WaitedPoint",
-    "WrittenPoint",
-    "Printed",
-    "PaymentCanceled",
-    "Canceled",
-];
+const CHAPTERS: [&str; 8] =
+    ["Paid", "Booked", "Created", "WaitedPoint", "WrittenPoint", "Printed", "PaymentCanceled", "Canceled"];
 
 /// Where an event of this type stands in a story; `None` when it tells a customer nothing.
 pub fn chapter(event_type: &str) -> Option<usize> {
@@ -64,17 +56,9 @@ mod tests {
             at: Timestamp::from_second(second).unwrap(),
         };
         let mypage = Mypage::unknown(BookingId::new(1).unwrap(), Timestamp::UNIX_EPOCH);
-        let told = vec![
-            entry("Created", 2),
-            entry("Booked", 2),
-            entry("Canceled", 9),
-            entry("Paid", 1),
-        ];
-        let read: Vec<String> = Story::new(mypage, told)
-            .timeline
-            .into_iter()
-            .map(|entry| entry.event)
-            .collect();
+        let told = vec![entry("Created", 2), entry("Booked", 2), entry("Canceled", 9), entry("Paid", 1)];
+        let read: Vec<String> =
+            Story::new(mypage, told).timeline.into_iter().map(|entry| entry.event).collect();
         assert_eq!(read, ["Paid", "Booked", "Created", "Canceled"]);
     }
 }

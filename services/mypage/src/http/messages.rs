@@ -10,10 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::domain::Story;
 
 /// What a booking is called here in links and collections.
-pub const MYPAGES: Names = Names {
-    relation: "mypage",
-    plural: "mypages",
-};
+pub const MYPAGES: Names = Names { relation: "mypage", plural: "mypages" };
 
 /// Whose bookings are listed.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -97,10 +94,7 @@ impl Mypage {
     pub fn resource(base: &BaseUrl, story: &Story) -> Resource<Self> {
         let mypage = &story.mypage;
         let order = mypage.order.clone().unwrap_or_default();
-        let timeline = story.timeline.iter().map(|entry| Entry {
-            event: entry.event.clone(),
-            at: entry.at,
-        });
+        let timeline = story.timeline.iter().map(|entry| Entry { event: entry.event.clone(), at: entry.at });
         let entity = Self {
             id: mypage.booking_id.get(),
             booking_id: mypage.booking_id.get(),

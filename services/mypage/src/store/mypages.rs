@@ -1,5 +1,7 @@
 //! The table `mypages`, to write.
 
+use std::fmt::Display;
+
 use events::{BookingId, CustomerId, TicketId};
 use jiff::Timestamp;
 use sqlx::FromRow;
@@ -74,32 +76,20 @@ pub async fn update(tx: &mut Tx, mypage: &Mypage) -> Result<(), Error> {
 }
 
 pub(super) fn restore(row: MypageRow) -> Result<Mypage, Error> {
-    let corrupt = |detail: String| Error::corrupt("mypages", row.booking_id, detail);
+    let corrupt = |detail: &dyn Display| Error::corrupt("mypages", row.booking_id, detail);
     let order = Order {
-        customer_id: row
-            .customer_id
-            .map(CustomerId::new)
-            .transpose()
-            .map_err(|error| corrupt(error.to_string()))?,
+        customer_id: row.customer_id.map(CustomerId::new).transpose().map_err(|error| corrupt(&error))?,
         movie_name: row.movie_name,
         seat: row.seat,
         qty: row.qty,
         price: row.price,
     };
     Ok(Mypage {
-        booking_id: BookingId::new(row.booking_id).map_err(|error| corrupt(error.to_string()))?,
+        booking_id: BookingId::new(row.booking_id).map_err(|error| corrupt(&error))?,
         order: (row.booked != 0).then_some(order),
-        status: row
-            .status
-            .parse()
-            .map_err(|error: UnknownStatus| corrupt(error.to_string()))?,
+        status: row.status.parse().map_err(|error: UnknownStatus| corrupt(&error))?,
         score: row.score,
-        ticket_id: row
-            .ticket_id
-            .map(TicketId::new)
-            .transpose()
-            .map_err(|error| corrupt(error.to_string()))?,
-        updated_at: Timestamp::from_microsecond(row.updated_at)
-            .map_err(|error| corrupt(error.to_string()))?,
+        ticket_id: row.ticket_id.map(TicketId::new).transpose().map_err(|error| corrupt(&error))?,
+        updated_at: Timestamp::from_microsecond(row.updated_at).map_err(|error| corrupt(&error))?,
     })
 }

@@ -20,21 +20,10 @@ pub struct App {
 impl App {
     pub async fn new() -> Self {
         let scratch = Scratch::new(&MIGRATIONS).await;
-        let consumer = Consumer::new(
-            SERVICE,
-            scratch.db.clone(),
-            scratch.transport.clone(),
-            BookingStory,
-        );
-        let state = AppState {
-            db: scratch.db.clone(),
-        };
+        let consumer = Consumer::new(SERVICE, scratch.db.clone(), scratch.transport.clone(), BookingStory);
+        let state = AppState { db: scratch.db.clone() };
         let client = Client(router(state, Health::of(&scratch.db)));
-        Self {
-            scratch,
-            client,
-            consumer,
-        }
+        Self { scratch, client, consumer }
     }
 
     pub async fn deliver(&self, event: impl Into<Event>) {
@@ -43,10 +32,7 @@ impl App {
 
     /// Delivers `event` as one that happened at that second of 13:32.
     pub async fn deliver_at(&self, second: usize, event: impl Into<Event>) {
-        self.consumer
-            .apply_together(&[record_at(second, event)])
-            .await
-            .unwrap();
+        self.consumer.apply_together(&[record_at(second, event)]).await.unwrap();
     }
 
     pub async fn mypage(&self, id: i64) -> Value {
@@ -79,12 +65,7 @@ pub fn at(second: usize) -> String {
 
 /// The events of a timeline.
 pub fn story(mypage: &Value) -> Vec<&str> {
-    mypage["timeline"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|entry| entry["event"].as_str().unwrap())
-        .collect()
+    mypage["timeline"].as_array().unwrap().iter().map(|entry| entry["event"].as_str().unwrap()).collect()
 }
 
 fn booking(id: i64) -> BookingId {
@@ -128,10 +109,7 @@ pub fn payment_canceled(id: i64) -> PaymentCanceled {
 }
 
 pub fn canceled(id: i64) -> Canceled {
-    Canceled {
-        id: booking(id),
-        status: Some("Canceled".to_owned()),
-    }
+    Canceled { id: booking(id), status: Some("Canceled".to_owned()) }
 }
 
 pub fn created(id: i64) -> Created {
@@ -147,11 +125,7 @@ pub fn created(id: i64) -> Created {
 }
 
 pub fn printed(id: i64) -> Printed {
-    Printed {
-        id: TicketId::from(booking(id)),
-        booking_id: booking(id),
-        status: Some("Printed".to_owned()),
-    }
+    Printed { id: TicketId::from(booking(id)), booking_id: booking(id), status: Some("Printed".to_owned()) }
 }
 
 pub fn waited_point(id: i64) -> WaitedPoint {

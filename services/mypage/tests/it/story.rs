@@ -92,21 +92,8 @@ async fn a_canceled_booking_stays_canceled() {
     }
     app.deliver(booked(1)).await;
     let mypage = app.mypage(1).await;
-    assert_eq!(
-        (&mypage["status"], &mypage["score"]),
-        (&json!("Canceled"), &json!(0))
-    );
-    assert_eq!(
-        story(&mypage),
-        [
-            "Paid",
-            "Booked",
-            "Created",
-            "WaitedPoint",
-            "PaymentCanceled",
-            "Canceled"
-        ]
-    );
+    assert_eq!((&mypage["status"], &mypage["score"]), (&json!("Canceled"), &json!(0)));
+    assert_eq!(story(&mypage), ["Paid", "Booked", "Created", "WaitedPoint", "PaymentCanceled", "Canceled"]);
     app.settled().await;
 }
 
@@ -128,21 +115,13 @@ async fn whatever_comes_before_booked_is_remembered_and_not_seen() {
         let app = App::new().await;
         app.deliver_at(0, event.clone()).await;
         assert_eq!(app.client.get("/mypages/1").await.status, 404);
-        for path in [
-            "/mypages",
-            "/mypages?customerId=33",
-            "/mypages/search/findByBookingId?bookingId=1",
-        ] {
+        for path in ["/mypages", "/mypages?customerId=33", "/mypages/search/findByBookingId?bookingId=1"] {
             let list = app.client.get(path).await;
             assert_eq!(list.body["_embedded"]["mypages"], json!([]), "{path}");
         }
         assert_eq!(app.client.get("/mypages").await.body["page"]["totalElements"], 0);
         app.deliver_at(1, booked(1)).await;
-        assert_eq!(
-            story(&app.mypage(1).await),
-            [event.event_type(), "Booked"],
-            "{event:?}"
-        );
+        assert_eq!(story(&app.mypage(1).await), [event.event_type(), "Booked"], "{event:?}");
         app.settled().await;
     }
 }
@@ -169,10 +148,7 @@ async fn no_order_of_events_makes_a_difference() {
 async fn a_redelivered_event_is_not_applied_again() {
     let app = App::new().await;
     let record = record_at(1, booked(1));
-    let first = app
-        .consumer
-        .apply_together(&[record.clone(), record.clone()])
-        .await;
+    let first = app.consumer.apply_together(&[record.clone(), record.clone()]).await;
     first.unwrap();
     app.consumer.apply_together(&[record]).await.unwrap();
     assert_eq!(story(&app.mypage(1).await), ["Booked"]);
@@ -198,11 +174,8 @@ async fn of_two_events_of_a_kind_the_story_tells_the_first() {
 #[tokio::test]
 async fn one_batch_tells_of_many_bookings() {
     let app = App::new().await;
-    let records: Vec<_> = (1..=3)
-        .flat_map(collected)
-        .enumerate()
-        .map(|(second, event)| record_at(second, event))
-        .collect();
+    let records: Vec<_> =
+        (1..=3).flat_map(collected).enumerate().map(|(second, event)| record_at(second, event)).collect();
     app.consumer.apply_together(&records).await.unwrap();
     for id in 1..=3 {
         assert_eq!(app.mypage(id).await["status"], "Printed");
@@ -215,28 +188,10 @@ async fn what_tells_a_customer_nothing_leaves_no_trace() {
     let app = App::new().await;
     let (id, status) = (booked(1).id, None::<String>);
     let others: [Event; 4] = [
-        HoldExpired {
-            id,
-            status: status.clone(),
-        }
-        .into(),
-        CancelRequested {
-            id,
-            status: status.clone(),
-        }
-        .into(),
-        TicketCanceled {
-            id: id.into(),
-            booking_id: id,
-            status: status.clone(),
-        }
-        .into(),
-        CancelRejected {
-            id: id.into(),
-            booking_id: id,
-            status,
-        }
-        .into(),
+        HoldExpired { id, status: status.clone() }.into(),
+        CancelRequested { id, status: status.clone() }.into(),
+        TicketCanceled { id: id.into(), booking_id: id, status: status.clone() }.into(),
+        CancelRejected { id: id.into(), booking_id: id, status }.into(),
     ];
     for event in others.clone() {
         app.deliver_at(40, event).await;

@@ -12,10 +12,7 @@ fn outcome(answer: &Answer) -> (u16, &str) {
 
 fn ids(list: &Answer) -> Vec<i64> {
     let mypages = list.body["_embedded"]["mypages"].as_array().unwrap();
-    mypages
-        .iter()
-        .map(|mypage| mypage["id"].as_i64().unwrap())
-        .collect()
+    mypages.iter().map(|mypage| mypage["id"].as_i64().unwrap()).collect()
 }
 
 #[tokio::test]
@@ -34,14 +31,8 @@ async fn bookings_come_in_pages_each_with_its_story() {
     assert_eq!(story(&mypages[0]), ["Paid", "Booked", "Created"]);
     assert_eq!(story(&mypages[1]), ["Booked", "Created"]);
     assert_eq!(mypages[1]["_links"]["self"]["href"], "http://cinema/mypages/4");
-    assert_eq!(
-        page.body["page"],
-        json!({"size": 2, "totalElements": 5, "totalPages": 3, "number": 1})
-    );
-    assert_eq!(
-        page.body["_links"]["next"]["href"],
-        "http://cinema/mypages?page=2&size=2"
-    );
+    assert_eq!(page.body["page"], json!({"size": 2, "totalElements": 5, "totalPages": 3, "number": 1}));
+    assert_eq!(page.body["_links"]["next"]["href"], "http://cinema/mypages?page=2&size=2");
     app.settled().await;
 }
 
@@ -59,10 +50,7 @@ async fn a_customer_sees_their_own_bookings_on_every_page() {
     let next = app.client.get(next.trim_start_matches("http://cinema")).await;
     assert_eq!(ids(&next), [4]);
     let nobody = app.client.get("/mypages?customerId=8").await;
-    assert_eq!(
-        (ids(&nobody), &nobody.body["page"]["totalElements"]),
-        (vec![], &json!(0))
-    );
+    assert_eq!((ids(&nobody), &nobody.body["page"]["totalElements"]), (vec![], &json!(0)));
     app.settled().await;
 }
 
@@ -74,10 +62,7 @@ async fn a_booking_is_found_as_a_collection() {
     let found = app.client.get(&format!("{path}7")).await;
     assert_eq!(ids(&found), [7]);
     assert_eq!(found.body["_embedded"]["mypages"][0], app.mypage(7).await);
-    assert_eq!(
-        found.body["_links"]["self"]["href"],
-        format!("http://cinema{path}7")
-    );
+    assert_eq!(found.body["_links"]["self"]["href"], format!("http://cinema{path}7"));
     let none = app.client.get(&format!("{path}8")).await;
     assert_eq!((none.status.as_u16(), ids(&none)), (200, vec![]));
     app.settled().await;
@@ -95,10 +80,7 @@ async fn every_wrong_parameter_is_named() {
         ("/mypages?customerId=".to_owned(), "/customerId"),
         ("/mypages?customerId=0".to_owned(), "/customerId"),
         ("/mypages?customerId=abc".to_owned(), "/customerId"),
-        (
-            "/mypages?customerId=1000000000000000000000000000000".to_owned(),
-            "/customerId",
-        ),
+        ("/mypages?customerId=1000000000000000000000000000000".to_owned(), "/customerId"),
         (find.to_owned(), "/bookingId"),
         (format!("{find}?bookingId="), "/bookingId"),
         (format!("{find}?bookingId=abc"), "/bookingId"),
@@ -106,11 +88,7 @@ async fn every_wrong_parameter_is_named() {
         (format!("{find}?bookingId=1.5"), "/bookingId"),
     ] {
         let answer = app.client.get(&path).await;
-        assert_eq!(
-            (outcome(&answer), answer.pointers()),
-            ((422, "invalid-field"), vec![pointer]),
-            "{path}"
-        );
+        assert_eq!((outcome(&answer), answer.pointers()), ((422, "invalid-field"), vec![pointer]), "{path}");
     }
     app.settled().await;
 }
@@ -168,10 +146,7 @@ async fn links_follow_the_gateway_and_the_media_type_follows_accept() {
         ("accept", "application/json"),
     ];
     let answer = app.client.get_with("/mypages/1", &forwarded).await;
-    assert_eq!(
-        answer.body["_links"]["self"]["href"],
-        "https://movies.example/mypages/1"
-    );
+    assert_eq!(answer.body["_links"]["self"]["href"], "https://movies.example/mypages/1");
     assert_eq!(answer.header("content-type"), "application/json");
     app.settled().await;
 }

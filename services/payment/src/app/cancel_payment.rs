@@ -28,10 +28,7 @@ pub async fn cancel_payment_for_ticket(tx: &mut Tx, booking_id: BookingId) -> Re
 }
 
 async fn cancel(tx: &mut Tx, booking_id: BookingId, refund: fn(Payment) -> Change) -> Result<Outcome, Error> {
-    let nothing = Charge {
-        booking_id,
-        price: Price::default(),
-    };
+    let nothing = Charge { booking_id, price: Price::default() };
     if let Some(tombstone) = payments::insert(tx, nothing, Status::Voided).await? {
         outbox::append(tx, SERVICE, tombstone.event()).await?;
         return Ok(Outcome::Created(tombstone));

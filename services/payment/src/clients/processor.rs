@@ -27,10 +27,7 @@ pub struct Declined;
 impl Processor {
     /// `latency` and `decline_over`: at once, and any price, when `None`.
     pub fn new(latency: Option<Latency>, decline_over: Option<Price>) -> Self {
-        Self {
-            latency,
-            decline_over,
-        }
+        Self { latency, decline_over }
     }
 
     /// Takes `price`.
@@ -75,10 +72,7 @@ impl FromStr for Latency {
     fn from_str(text: &str) -> Result<Self, InvalidLatency> {
         let ms = |number: &str| number.trim().parse::<u64>().map_err(|_| InvalidLatency);
         let (min, max) = text.split_once("..").unwrap_or((text, text));
-        let latency = Self {
-            min_ms: ms(min)?,
-            max_ms: ms(max)?,
-        };
+        let latency = Self { min_ms: ms(min)?, max_ms: ms(max)? };
         if latency.min_ms <= latency.max_ms && latency.max_ms <= LATENCY_MAX_MS {
             Ok(latency)
         } else {
@@ -110,9 +104,7 @@ mod tests {
 
     #[test]
     fn what_is_no_range_of_milliseconds_is_refused() {
-        for text in [
-            "", "fast", "-1", "1.5", "..", "400..", "..620", "620..400", "0..60001", "1..2..3",
-        ] {
+        for text in ["", "fast", "-1", "1.5", "..", "400..", "..620", "620..400", "0..60001", "1..2..3"] {
             assert_eq!(text.parse::<Latency>(), Err(InvalidLatency), "{text}");
         }
     }

@@ -67,11 +67,7 @@ impl Price {
     ///
     /// When `price` is negative.
     pub fn parse(price: i64) -> Result<Self, InvalidPrice> {
-        if price >= 0 {
-            Ok(Self(price))
-        } else {
-            Err(InvalidPrice::Negative)
-        }
+        if price >= 0 { Ok(Self(price)) } else { Err(InvalidPrice::Negative) }
     }
 
     pub fn get(self) -> i64 {
@@ -116,10 +112,7 @@ mod tests {
 
     #[test]
     fn all_that_is_wrong_is_found_at_once() {
-        assert_eq!(
-            wrong(None, Some("Canceled"), Some(-1)),
-            ["bookingId", "status", "totalPrice"]
-        );
+        assert_eq!(wrong(None, Some("Canceled"), Some(-1)), ["bookingId", "status", "totalPrice"]);
         assert_eq!(wrong(Some(1), Some("paid"), None), ["status"]);
     }
 }

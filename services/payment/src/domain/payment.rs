@@ -79,11 +79,9 @@ impl Payment {
                 status,
                 total_price: Some(row.total_price.get()),
             }),
-            Status::Canceled | Status::Voided => Event::from(PaymentCanceled {
-                id: row.id,
-                booking_id: row.booking_id,
-                status,
-            }),
+            Status::Canceled | Status::Voided => {
+                Event::from(PaymentCanceled { id: row.id, booking_id: row.booking_id, status })
+            }
         }
     }
 
@@ -123,11 +121,8 @@ impl Payment {
     }
 }
 
-const STATUSES: [(Status, &str); 3] = [
-    (Status::Paid, "Paid"),
-    (Status::Canceled, "Canceled"),
-    (Status::Voided, "Voided"),
-];
+const STATUSES: [(Status, &str); 3] =
+    [(Status::Paid, "Paid"), (Status::Canceled, "Canceled"), (Status::Voided, "Voided")];
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -146,9 +141,7 @@ impl FromStr for Status {
 
     fn from_str(text: &str) -> Result<Self, UnknownStatus> {
         let status = STATUSES.iter().find(|(_, name)| *name == text);
-        status
-            .map(|(status, _)| *status)
-            .ok_or_else(|| UnknownStatus(text.to_owned()))
+        status.map(|(status, _)| *status).ok_or_else(|| UnknownStatus(text.to_owned()))
     }
 }
 
@@ -168,10 +161,7 @@ mod tests {
     }
 
     fn charge(price: i64) -> Charge {
-        Charge {
-            booking_id: BookingId::new(1).unwrap(),
-            price: Price::parse(price).unwrap(),
-        }
+        Charge { booking_id: BookingId::new(1).unwrap(), price: Price::parse(price).unwrap() }
     }
 
     fn event_of(change: &Change) -> Option<&'static str> {

@@ -12,10 +12,7 @@ use crate::app::Outcome;
 use crate::domain::{Charge, Payment};
 
 /// What a payment is called in links and collections.
-pub const PAYMENTS: Names = Names {
-    relation: "payment",
-    plural: "payments",
-};
+pub const PAYMENTS: Names = Names { relation: "payment", plural: "payments" };
 
 /// What is to be paid. Numbers may be sent as text.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -40,10 +37,7 @@ impl PaymentRequest {
     pub fn into_charge(self) -> Result<Charge, Problem> {
         let charge = Charge::parse(self.booking_id, self.status.as_deref(), self.total_price);
         charge.map_err(|invalid| {
-            let errors = invalid
-                .into_iter()
-                .map(|one| FieldError::new(one.field, one.detail))
-                .collect();
+            let errors = invalid.into_iter().map(|one| FieldError::new(one.field, one.detail)).collect();
             Problem::invalid_fields(errors)
         })
     }

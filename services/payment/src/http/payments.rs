@@ -1,17 +1,12 @@
 //! Pay and look.
 
-use std::future::Future;
-use std::panic::resume_unwind;
-
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use events::PaymentId;
 use service_kit::extract::{Json, PathId, Query};
 use service_kit::hal::{BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource};
 use service_kit::problem::{self, Problem};
-use service_kit::request_log::concerns_booking;
-use service_kit::trace_context::TraceContext;
-use tracing::Instrument;
+use service_kit::request_log::{concerns_booking, see_through};
 
 use super::messages::{BookingQuery, PAYMENTS, PaymentBody, PaymentRequest};
 use crate::AppState;
@@ -43,6 +38,7 @@ pub async fn pay(
     let known = find_taken(&mut state.db.read().await?, charge).await?;
     let outcome = match known {
         Some(payment) => Outcome::Known(payment),
+        // Should the one who asked give up waiting, `Paid` tells what became of it.
         None => see_through(charge_and_keep(state, charge)).await?,
     };
     Ok(PaymentBody::answer(&base, &outcome))
@@ -56,14 +52,6 @@ async fn charge_and_keep(state: AppState, charge: Charge) -> Result<Outcome, Pro
     let outcome = take_payment(&mut tx, charge).await?;
     tx.commit().await?;
     Ok(outcome)
-}
-
-/// Does `work` even if the caller hangs up meanwhile, which ends a handler where it stands: money that the processor
-/// has taken must be kept account of, and `Paid` then tells the caller.
-async fn see_through<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
-    let trace = TraceContext::current().unwrap_or_else(TraceContext::root);
-    let done = tokio::spawn(trace.scope(work).in_current_span()).await;
-    done.unwrap_or_else(|failure| resume_unwind(failure.into_panic()))
 }
 
 /// All payments, oldest first.
@@ -84,10 +72,7 @@ pub async fn list(
 ) -> Result<impl IntoResponse, Problem> {
     let mut conn = state.db.read().await?;
     let (found, total) = list_payments(&mut conn, page.offset(), page.size).await?;
-    let payments = found
-        .iter()
-        .map(|payment| PaymentBody::resource(&base, payment))
-        .collect();
+    let payments = found.iter().map(|payment| PaymentBody::resource(&base, payment)).collect();
     Ok(Hal(base.collection(PAYMENTS, "/payments", page, total, payments)))
 }
 
@@ -134,10 +119,7 @@ pub async fn find_by_booking_id(
     concerns_booking(booking_id);
     let mut conn = state.db.read().await?;
     let found = find_payment_of(&mut conn, booking_id).await?;
-    let payments = found
-        .iter()
-        .map(|payment| PaymentBody::resource(&base, payment))
-        .collect();
+    let payments = found.iter().map(|payment| PaymentBody::resource(&base, payment)).collect();
     let path = format!("/payments/search/findByBookingId?bookingId={booking_id}");
     Ok(Hal(base.list(PAYMENTS, &path, payments)))
 }

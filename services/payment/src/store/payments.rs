@@ -1,5 +1,7 @@
 //! The table `payments`.
 
+use std::fmt::Display;
+
 use events::{BookingId, PaymentId};
 use sqlx::FromRow;
 use storage::{Conn, Error, Tx, query, query_as};
@@ -105,14 +107,11 @@ pub async fn page(conn: &mut Conn, offset: i64, limit: i64) -> Result<(Vec<Payme
 }
 
 fn restore(row: PaymentRow) -> Result<Payment, Error> {
-    let corrupt = |detail: String| Error::corrupt("payments", row.id, detail);
+    let corrupt = |detail: &dyn Display| Error::corrupt("payments", row.id, detail);
     Ok(Payment::restore(Row {
-        id: PaymentId::new(row.id).map_err(|error| corrupt(error.to_string()))?,
-        booking_id: BookingId::new(row.booking_id).map_err(|error| corrupt(error.to_string()))?,
-        total_price: Price::parse(row.total_price).map_err(|error| corrupt(error.to_string()))?,
-        status: row
-            .status
-            .parse()
-            .map_err(|error: UnknownStatus| corrupt(error.to_string()))?,
+        id: PaymentId::new(row.id).map_err(|error| corrupt(&error))?,
+        booking_id: BookingId::new(row.booking_id).map_err(|error| corrupt(&error))?,
+        total_price: Price::parse(row.total_price).map_err(|error| corrupt(&error))?,
+        status: row.status.parse().map_err(|error: UnknownStatus| corrupt(&error))?,
     }))
 }

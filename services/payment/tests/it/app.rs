@@ -23,22 +23,10 @@ impl App {
 
     pub async fn with(processor: Processor) -> Self {
         let scratch = Scratch::new(&MIGRATIONS).await;
-        let consumer = Consumer::new(
-            SERVICE,
-            scratch.db.clone(),
-            scratch.transport.clone(),
-            PaymentEvents,
-        );
-        let state = AppState {
-            db: scratch.db.clone(),
-            processor,
-        };
+        let consumer = Consumer::new(SERVICE, scratch.db.clone(), scratch.transport.clone(), PaymentEvents);
+        let state = AppState { db: scratch.db.clone(), processor };
         let client = Client(router(state, Health::of(&scratch.db)));
-        Self {
-            scratch,
-            client,
-            consumer,
-        }
+        Self { scratch, client, consumer }
     }
 
     /// Pays the seed's 10,000 for the booking.
@@ -47,9 +35,7 @@ impl App {
     }
 
     pub async fn cancel(&self, booking: i64) -> Answer {
-        self.client
-            .post("/cancellations", json!({"bookingId": booking}))
-            .await
+        self.client.post("/cancellations", json!({"bookingId": booking})).await
     }
 
     /// The status of the booking's payment; `null` when it has none.
@@ -83,16 +69,9 @@ pub fn demand(booking: i64, price: i64) -> Value {
 
 pub fn ticket_canceled(booking: i64) -> TicketCanceled {
     let booking_id = BookingId::new(booking).unwrap();
-    TicketCanceled {
-        id: TicketId::from(booking_id),
-        booking_id,
-        status: Some("Canceled".to_owned()),
-    }
+    TicketCanceled { id: TicketId::from(booking_id), booking_id, status: Some("Canceled".to_owned()) }
 }
 
 pub fn hold_expired(booking: i64) -> HoldExpired {
-    HoldExpired {
-        id: BookingId::new(booking).unwrap(),
-        status: Some("Canceled".to_owned()),
-    }
+    HoldExpired { id: BookingId::new(booking).unwrap(), status: Some("Canceled".to_owned()) }
 }

@@ -12,10 +12,7 @@ async fn a_cancellation_gives_the_money_back_once() {
     let app = App::new().await;
     app.pay(5).await;
     let first = app.cancel(5).await;
-    assert_eq!(
-        (first.status.as_u16(), &first.body["status"]),
-        (200, &json!("Canceled"))
-    );
+    assert_eq!((first.status.as_u16(), &first.body["status"]), (200, &json!("Canceled")));
     let again = app.cancel(5).await;
     assert_eq!((again.status.as_u16(), again.body), (200, first.body));
     let told = fleet::outbox(&app.scratch.db).await;
@@ -32,10 +29,7 @@ async fn a_cancellation_gives_the_money_back_once() {
 async fn a_cancellation_before_the_payment_leaves_a_tombstone_that_refuses_it() {
     let app = App::new().await;
     let answer = app.client.post("/cancellations", json!({"bookingId": "5"})).await;
-    assert_eq!(
-        (answer.status.as_u16(), &answer.body["status"]),
-        (201, &json!("Voided"))
-    );
+    assert_eq!((answer.status.as_u16(), &answer.body["status"]), (201, &json!("Voided")));
     assert_eq!(answer.header("location"), "http://cinema/payments/1");
     assert_eq!(app.cancel(5).await.status, 200);
 
@@ -53,10 +47,7 @@ async fn a_refunded_booking_is_not_paid_again_at_any_price() {
     app.cancel(1).await;
     for price in [10_000, 1] {
         let answer = app.client.post("/payments", demand(1, price)).await;
-        assert_eq!(
-            (answer.status.as_u16(), answer.problem()),
-            (409, "booking-voided")
-        );
+        assert_eq!((answer.status.as_u16(), answer.problem()), (409, "booking-voided"));
     }
     assert_eq!(app.told().await, ["Paid", "PaymentCanceled"]);
     app.settled().await;
@@ -134,10 +125,7 @@ async fn a_booking_given_up_while_the_processor_thinks_is_not_paid() {
     tokio::task::yield_now().await;
     app.deliver(hold_expired(1)).await;
     let answer = paying.await.unwrap();
-    assert_eq!(
-        (answer.status.as_u16(), answer.problem()),
-        (409, "booking-voided")
-    );
+    assert_eq!((answer.status.as_u16(), answer.problem()), (409, "booking-voided"));
     assert_eq!(app.told().await, ["PaymentCanceled"]);
     app.settled().await;
 }

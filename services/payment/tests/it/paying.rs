@@ -32,10 +32,7 @@ async fn a_payment_is_taken_and_told_of() {
         panic!("Paid comes first");
     };
     assert_eq!((paid.id.get(), paid.booking_id.get()), (1, 5));
-    assert_eq!(
-        (paid.total_price, paid.status.as_deref()),
-        (Some(10_000), Some("Paid"))
-    );
+    assert_eq!((paid.total_price, paid.status.as_deref()), (Some(10_000), Some("Paid")));
     app.settled().await;
 }
 
@@ -72,10 +69,7 @@ async fn another_price_for_the_same_booking_is_a_conflict() {
     let app = App::new().await;
     app.pay(1).await;
     let answer = app.client.post("/payments", demand(1, 9_999)).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.problem()),
-        (409, "payment-conflict")
-    );
+    assert_eq!((answer.status.as_u16(), answer.problem()), (409, "payment-conflict"));
     assert_eq!(app.total().await, 1);
     assert_eq!(app.told().await, ["Paid"]);
     app.settled().await;
@@ -86,10 +80,7 @@ async fn a_declined_payment_keeps_nothing_and_may_be_tried_again() {
     let highest = "10000".parse().unwrap();
     let app = App::with(Processor::new(None, Some(highest))).await;
     let answer = app.client.post("/payments", demand(1, 10_001)).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.problem()),
-        (402, "payment-declined")
-    );
+    assert_eq!((answer.status.as_u16(), answer.problem()), (402, "payment-declined"));
     assert_eq!(app.total().await, 0);
     assert_eq!(app.told().await, [""; 0]);
 
@@ -118,10 +109,7 @@ async fn of_two_prices_at_once_one_is_paid() {
     for (status, body) in answers {
         match status {
             200 | 201 => assert_eq!(body, paid),
-            _ => assert_eq!(
-                (status, &body["type"]),
-                (409, &json!("/problems/payment-conflict"))
-            ),
+            _ => assert_eq!((status, &body["type"]), (409, &json!("/problems/payment-conflict"))),
         }
     }
     assert_eq!(app.told().await, ["Paid"]);

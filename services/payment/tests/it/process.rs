@@ -20,9 +20,6 @@ fn a_wrong_setting_names_its_variable_and_exits_64() {
             .unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(64), "{said}");
-        assert!(
-            said.starts_with(&format!("configuration error: {variable} (--")),
-            "{said}"
-        );
+        assert!(said.starts_with(&format!("configuration error: {variable} (--")), "{said}");
     }
 }

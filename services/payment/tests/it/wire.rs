@@ -26,20 +26,13 @@ async fn every_wrong_field_is_named_and_leaves_no_row() {
         (json!({"bookingId": 1, "status": "Canceled"}), &["/status"]),
         (json!({"bookingId": 1, "status": ""}), &["/status"]),
         (json!({"bookingId": 1, "status": {}}), &["/status"]),
-        (
-            json!({"status": "x", "totalPrice": -1}),
-            &["/bookingId", "/status", "/totalPrice"],
-        ),
+        (json!({"status": "x", "totalPrice": -1}), &["/bookingId", "/status", "/totalPrice"]),
         (json!(["bookingId", 1]), &[""]),
         (json!("Paid"), &[""]),
     ];
     for (body, pointers) in table {
         let answer = app.client.post("/payments", body.clone()).await;
-        assert_eq!(
-            (answer.status.as_u16(), answer.problem()),
-            (422, "invalid-field"),
-            "{body}"
-        );
+        assert_eq!((answer.status.as_u16(), answer.problem()), (422, "invalid-field"), "{body}");
         assert_eq!(answer.pointers(), pointers, "{body}");
     }
     for body in [json!({}), json!({"bookingId": 0}), json!({"bookingId": "x"})] {
@@ -66,20 +59,11 @@ async fn a_body_that_is_no_json_or_too_large_is_refused() {
     };
     for path in ["/payments", "/cancellations"] {
         let answer = post(path, "application/json", b"{\"bookingId\": ".to_vec()).await;
-        assert_eq!(
-            (answer.status.as_u16(), answer.problem()),
-            (400, "malformed-body")
-        );
+        assert_eq!((answer.status.as_u16(), answer.problem()), (400, "malformed-body"));
         let answer = post(path, "text/plain", b"{}".to_vec()).await;
-        assert_eq!(
-            (answer.status.as_u16(), answer.problem()),
-            (415, "unsupported-media-type")
-        );
+        assert_eq!((answer.status.as_u16(), answer.problem()), (415, "unsupported-media-type"));
         let answer = post(path, "application/json", vec![b' '; 2 * 1024 * 1024]).await;
-        assert_eq!(
-            (answer.status.as_u16(), answer.problem()),
-            (413, "body-too-large")
-        );
+        assert_eq!((answer.status.as_u16(), answer.problem()), (413, "body-too-large"));
     }
     assert_eq!(app.total().await, 0);
     app.settled().await;
@@ -90,11 +74,7 @@ async fn ids_that_name_nothing_are_404() {
     let app = App::new().await;
     for id in ["1", "0", "-1", "abc", "1000000000000000000000000000000", "1.5"] {
         let answer = app.client.get(&format!("/payments/{id}")).await;
-        assert_eq!(
-            (answer.status.as_u16(), answer.problem()),
-            (404, "not-found"),
-            "{id}"
-        );
+        assert_eq!((answer.status.as_u16(), answer.problem()), (404, "not-found"), "{id}");
         assert_eq!(answer.body["instance"], format!("/payments/{id}"));
     }
     app.settled().await;
@@ -107,16 +87,11 @@ async fn unknown_paths_and_methods_are_problems() {
     let answer = app.client.get("/payments/search/findByName").await;
     assert_eq!((answer.status.as_u16(), answer.problem()), (404, "not-found"));
     for answer in [
-        app.client
-            .patch("/payments/1", json!({"status": "Canceled"}))
-            .await,
+        app.client.patch("/payments/1", json!({"status": "Canceled"})).await,
         app.client.delete("/payments/1").await,
         app.client.get("/cancellations").await,
     ] {
-        assert_eq!(
-            (answer.status.as_u16(), answer.problem()),
-            (405, "method-not-allowed")
-        );
+        assert_eq!((answer.status.as_u16(), answer.problem()), (405, "method-not-allowed"));
     }
     assert_eq!(app.status(1).await, "Paid");
     app.settled().await;
@@ -137,26 +112,13 @@ async fn payments_come_in_pages() {
         .map(|payment| &payment["bookingId"])
         .collect();
     assert_eq!(bookings, [13, 14]);
-    assert_eq!(
-        page.body["page"],
-        json!({"size": 2, "totalElements": 5, "totalPages": 3, "number": 1})
-    );
-    assert_eq!(
-        page.body["_links"]["next"]["href"],
-        "http://cinema/payments?page=2&size=2"
-    );
-    for (query, pointer) in [
-        ("size=0", "/size"),
-        ("size=101", "/size"),
-        ("page=-1", "/page"),
-        ("page=x", "/page"),
-    ] {
+    assert_eq!(page.body["page"], json!({"size": 2, "totalElements": 5, "totalPages": 3, "number": 1}));
+    assert_eq!(page.body["_links"]["next"]["href"], "http://cinema/payments?page=2&size=2");
+    for (query, pointer) in
+        [("size=0", "/size"), ("size=101", "/size"), ("page=-1", "/page"), ("page=x", "/page")]
+    {
         let answer = app.client.get(&format!("/payments?{query}")).await;
-        assert_eq!(
-            (answer.status.as_u16(), answer.pointers()),
-            (422, vec![pointer]),
-            "{query}"
-        );
+        assert_eq!((answer.status.as_u16(), answer.pointers()), (422, vec![pointer]), "{query}");
     }
     app.settled().await;
 }
@@ -174,15 +136,8 @@ async fn a_booking_finds_its_payment_or_an_empty_list() {
         assert_eq!((answer.status.as_u16(), answer.body), (200, expected));
     }
     for query in ["", "?bookingId=", "?bookingId=0", "?bookingId=abc", "?id=5"] {
-        let answer = app
-            .client
-            .get(&format!("/payments/search/findByBookingId{query}"))
-            .await;
-        assert_eq!(
-            (answer.status.as_u16(), answer.pointers()),
-            (422, vec!["/bookingId"]),
-            "{query}"
-        );
+        let answer = app.client.get(&format!("/payments/search/findByBookingId{query}")).await;
+        assert_eq!((answer.status.as_u16(), answer.pointers()), (422, vec!["/bookingId"]), "{query}");
     }
     app.settled().await;
 }
@@ -197,10 +152,7 @@ async fn links_follow_the_gateway_and_the_media_type_follows_accept() {
         ("accept", "application/json, */*;q=0.5"),
     ];
     let answer = app.client.get_with("/payments/1", &forwarded).await;
-    assert_eq!(
-        answer.body["_links"]["self"]["href"],
-        "https://movies.example:8088/payments/1"
-    );
+    assert_eq!(answer.body["_links"]["self"]["href"], "https://movies.example:8088/payments/1");
     assert_eq!(answer.header("content-type"), "application/json");
     let path = "/payments/search/findByBookingId?bookingId=1";
     let list = app.client.get_with(path, &[("accept", "application/json")]).await;
@@ -213,11 +165,7 @@ async fn probes_answer() {
     let app = App::new().await;
     for path in ["/livez", "/readyz", "/actuator/health"] {
         let answer = app.client.get(path).await;
-        assert_eq!(
-            (answer.status.as_u16(), &answer.body["status"]),
-            (200, &json!("UP")),
-            "{path}"
-        );
+        assert_eq!((answer.status.as_u16(), &answer.body["status"]), (200, &json!("UP")), "{path}");
     }
     assert_eq!(app.client.get("/metrics").await.status, 200);
     app.settled().await;

@@ -28,13 +28,7 @@ pub struct Posting {
 impl Posting {
     /// Points wait for the booking's ticket to be collected.
     pub fn waiting(booking_id: BookingId, customer_id: Option<CustomerId>, contents: Option<String>) -> Self {
-        Self {
-            booking_id,
-            customer_id,
-            score: 0,
-            contents,
-            status: Status::Waiting,
-        }
+        Self { booking_id, customer_id, score: 0, contents, status: Status::Waiting }
     }
 }
 
@@ -107,9 +101,7 @@ impl FromStr for Status {
 
     fn from_str(text: &str) -> Result<Self, UnknownStatus> {
         let status = STATUSES.iter().find(|(_, name)| *name == text);
-        status
-            .map(|(status, _)| *status)
-            .ok_or_else(|| UnknownStatus(text.to_owned()))
+        status.map(|(status, _)| *status).ok_or_else(|| UnknownStatus(text.to_owned()))
     }
 }
 
@@ -129,11 +121,7 @@ mod tests {
     #[test]
     fn each_kind_of_row_has_its_event() {
         let waiting = Posting::waiting(BookingId::new(1).unwrap(), None, None);
-        let pointed = Posting {
-            score: 100,
-            status: Status::Pointed,
-            ..waiting.clone()
-        };
+        let pointed = Posting { score: 100, status: Status::Pointed, ..waiting.clone() };
         let id = PointId::new(3).unwrap();
         assert_eq!(Entry::restore(id, waiting).event().event_type(), "WaitedPoint");
         assert_eq!(Entry::restore(id, pointed).event().event_type(), "WrittenPoint");

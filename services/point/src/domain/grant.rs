@@ -47,22 +47,16 @@ impl Grant {
         if let Err(detail) = &score {
             wrong("score", detail.clone());
         }
-        if contents
-            .as_ref()
-            .is_some_and(|text| text.chars().count() > CONTENTS_MAX)
-        {
+        if contents.as_ref().is_some_and(|text| text.chars().count() > CONTENTS_MAX) {
             wrong("contents", format!("must have at most {CONTENTS_MAX} characters"));
         }
         if !matches!(status, None | Some("Pointed")) {
             wrong("status", "must be \"Pointed\" or be left out".to_owned());
         }
         match (booking_id, score) {
-            (Some(booking_id), Ok(score)) if invalid.is_empty() => Ok(Self {
-                booking_id,
-                customer_id,
-                score,
-                contents,
-            }),
+            (Some(booking_id), Ok(score)) if invalid.is_empty() => {
+                Ok(Self { booking_id, customer_id, score, contents })
+            }
             _ => Err(invalid),
         }
     }

@@ -9,10 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::domain::{Entry, Grant};
 
 /// What a row of the ledger is called in links and collections.
-pub const POINTS: Names = Names {
-    relation: "point",
-    plural: "points",
-};
+pub const POINTS: Names = Names { relation: "point", plural: "points" };
 
 /// Points to grant. Numbers may be sent as text.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -50,10 +47,7 @@ impl PointRequest {
             self.status.as_deref(),
         );
         grant.map_err(|invalid| {
-            let errors = invalid
-                .into_iter()
-                .map(|one| FieldError::new(one.field, one.detail))
-                .collect();
+            let errors = invalid.into_iter().map(|one| FieldError::new(one.field, one.detail)).collect();
             Problem::invalid_fields(errors)
         })
     }

@@ -1,5 +1,7 @@
 //! The table `points`.
 
+use std::fmt::Display;
+
 use events::{BookingId, CustomerId, PointId};
 use sqlx::FromRow;
 use storage::{Conn, Error, QueryAs, Tx, query_as};
@@ -126,21 +128,14 @@ pub async fn balance(conn: &mut Conn, customer_id: CustomerId) -> Result<i64, Er
 }
 
 fn restore(row: PointRow) -> Result<Entry, Error> {
-    let corrupt = |detail: String| Error::corrupt("points", row.id, detail);
-    let id = PointId::new(row.id).map_err(|error| corrupt(error.to_string()))?;
+    let corrupt = |detail: &dyn Display| Error::corrupt("points", row.id, detail);
+    let id = PointId::new(row.id).map_err(|error| corrupt(&error))?;
     let posting = Posting {
-        booking_id: BookingId::new(row.booking_id).map_err(|error| corrupt(error.to_string()))?,
-        customer_id: row
-            .customer_id
-            .map(CustomerId::new)
-            .transpose()
-            .map_err(|error| corrupt(error.to_string()))?,
+        booking_id: BookingId::new(row.booking_id).map_err(|error| corrupt(&error))?,
+        customer_id: row.customer_id.map(CustomerId::new).transpose().map_err(|error| corrupt(&error))?,
         score: row.score,
         contents: row.contents,
-        status: row
-            .status
-            .parse()
-            .map_err(|error: UnknownStatus| corrupt(error.to_string()))?,
+        status: row.status.parse().map_err(|error: UnknownStatus| corrupt(&error))?,
     };
     Ok(Entry::restore(id, posting))
 }

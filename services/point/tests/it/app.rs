@@ -17,21 +17,10 @@ pub struct App {
 impl App {
     pub async fn new() -> Self {
         let scratch = Scratch::new(&MIGRATIONS).await;
-        let consumer = Consumer::new(
-            SERVICE,
-            scratch.db.clone(),
-            scratch.transport.clone(),
-            PointEvents,
-        );
-        let state = AppState {
-            db: scratch.db.clone(),
-        };
+        let consumer = Consumer::new(SERVICE, scratch.db.clone(), scratch.transport.clone(), PointEvents);
+        let state = AppState { db: scratch.db.clone() };
         let client = Client(router(state, Health::of(&scratch.db)));
-        Self {
-            scratch,
-            client,
-            consumer,
-        }
+        Self { scratch, client, consumer }
     }
 
     pub async fn grant(&self, body: Value) -> Answer {

@@ -29,10 +29,7 @@ async fn points_are_granted_and_told_of() {
         panic!("WrittenPoint comes first");
     };
     assert_eq!((written.id.get(), written.booking_id.get()), (1, 5));
-    assert_eq!(
-        (written.score, written.contents.as_deref()),
-        (Some(100), Some("soul"))
-    );
+    assert_eq!((written.score, written.contents.as_deref()), (Some(100), Some("soul")));
     assert_eq!(written.customer_id.map(events::CustomerId::get), Some(33));
     assert_eq!(written.status.as_deref(), Some("Pointed"));
     app.settled().await;
@@ -43,21 +40,12 @@ async fn a_booking_is_enough_and_numbers_may_be_text() {
     let app = App::new().await;
     let answer = app.grant(json!({"bookingId": "1"})).await;
     assert_eq!(answer.status, 201);
-    assert_eq!(
-        (&answer.body["score"], &answer.body["status"]),
-        (&json!(100), &json!("Pointed"))
-    );
-    assert_eq!(
-        (&answer.body["customerId"], &answer.body["contents"]),
-        (&Value::Null, &Value::Null)
-    );
+    assert_eq!((&answer.body["score"], &answer.body["status"]), (&json!(100), &json!("Pointed")));
+    assert_eq!((&answer.body["customerId"], &answer.body["contents"]), (&Value::Null, &Value::Null));
     let answer = app
         .grant(json!({"bookingId": 2.0, "score": "250", "contents": 7, "customerId": "33", "unknown": {}}))
         .await;
-    assert_eq!(
-        (&answer.body["score"], &answer.body["contents"]),
-        (&json!(250), &json!("7"))
-    );
+    assert_eq!((&answer.body["score"], &answer.body["contents"]), (&json!(250), &json!("7")));
     assert_eq!(app.balance(33).await, 250);
     app.settled().await;
 }
@@ -69,17 +57,9 @@ async fn the_waiting_row_says_what_the_request_does_not() {
         app.deliver(created(booking)).await;
     }
     let silent = app.grant(json!({"bookingId": 1})).await;
-    assert_eq!(
-        (&silent.body["customerId"], &silent.body["contents"]),
-        (&json!(33), &json!("soul"))
-    );
-    let telling = app
-        .grant(json!({"bookingId": 2, "customerId": 44, "contents": "luca"}))
-        .await;
-    assert_eq!(
-        (&telling.body["customerId"], &telling.body["contents"]),
-        (&json!(44), &json!("luca"))
-    );
+    assert_eq!((&silent.body["customerId"], &silent.body["contents"]), (&json!(33), &json!("soul")));
+    let telling = app.grant(json!({"bookingId": 2, "customerId": 44, "contents": "luca"})).await;
+    assert_eq!((&telling.body["customerId"], &telling.body["contents"]), (&json!(44), &json!("luca")));
     app.settled().await;
 }
 
@@ -87,10 +67,9 @@ async fn the_waiting_row_says_what_the_request_does_not() {
 async fn a_repeat_gets_the_same_row_whatever_it_asks_for() {
     let app = App::new().await;
     let first = app.grant(json!({"bookingId": 1, "customerId": 33})).await;
-    for repeat in [
-        json!({"bookingId": 1}),
-        json!({"bookingId": 1, "score": 500, "customerId": 44, "contents": "luca"}),
-    ] {
+    for repeat in
+        [json!({"bookingId": 1}), json!({"bookingId": 1, "score": 500, "customerId": 44, "contents": "luca"})]
+    {
         let answer = app.grant(repeat).await;
         assert_eq!((answer.status.as_u16(), answer.body), (200, first.body.clone()));
     }
@@ -130,16 +109,12 @@ async fn a_hundred_at_once_are_granted_once() {
 async fn a_balance_is_the_sum_of_the_customers_rows() {
     let app = App::new().await;
     for (booking, score, customer) in [(1, 100, 33), (2, 10_000, 33), (3, 1, 44)] {
-        app.grant(json!({"bookingId": booking, "score": score, "customerId": customer}))
-            .await;
+        app.grant(json!({"bookingId": booking, "score": score, "customerId": customer})).await;
     }
     app.grant(json!({"bookingId": 4})).await;
     app.deliver(created(5)).await;
     let answer = app.client.get("/points/balance?customerId=33").await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.body),
-        (200, json!({"customerId": 33, "balance": 10_100}))
-    );
+    assert_eq!((answer.status.as_u16(), answer.body), (200, json!({"customerId": 33, "balance": 10_100})));
     assert_eq!(app.balance(44).await, 1);
     assert_eq!(app.balance(55).await, 0);
     app.settled().await;

@@ -23,10 +23,7 @@ async fn a_ticket_makes_points_wait_and_they_are_told_of() {
         panic!("WaitedPoint comes first");
     };
     assert_eq!((waited.id.get(), waited.booking_id.get()), (1, 5));
-    assert_eq!(
-        (waited.score, waited.contents.as_deref()),
-        (Some(0), Some("soul"))
-    );
+    assert_eq!((waited.score, waited.contents.as_deref()), (Some(0), Some("soul")));
     assert_eq!(waited.status.as_deref(), Some("Waiting Point"));
     app.settled().await;
 }
@@ -70,17 +67,9 @@ async fn a_redelivered_event_and_a_second_one_change_nothing() {
 #[tokio::test]
 async fn a_ticket_without_a_name_or_a_customer_waits_as_well() {
     let app = App::new().await;
-    app.deliver(events::Created {
-        movie_name: None,
-        customer_id: None,
-        ..created(1)
-    })
-    .await;
+    app.deliver(events::Created { movie_name: None, customer_id: None, ..created(1) }).await;
     let row = &app.rows(1).await[0];
-    assert_eq!(
-        (&row["customerId"], &row["contents"]),
-        (&json!(null), &json!(null))
-    );
+    assert_eq!((&row["customerId"], &row["contents"]), (&json!(null), &json!(null)));
     app.settled().await;
 }
 

@@ -28,25 +28,15 @@ async fn every_wrong_field_is_named_and_leaves_no_row() {
         (json!({"bookingId": 1, "status": "Waiting Point"}), &["/status"]),
         (json!({"bookingId": 1, "status": ""}), &["/status"]),
         (json!({"bookingId": 1, "contents": []}), &["/contents"]),
-        (
-            json!({"bookingId": 1, "contents": "x".repeat(201)}),
-            &["/contents"],
-        ),
+        (json!({"bookingId": 1, "contents": "x".repeat(201)}), &["/contents"]),
         (json!({"bookingId": 1, "customerId": 0}), &["/customerId"]),
         (json!({"bookingId": 1, "customerId": "abc"}), &["/customerId"]),
-        (
-            json!({"score": 0, "status": "x"}),
-            &["/bookingId", "/score", "/status"],
-        ),
+        (json!({"score": 0, "status": "x"}), &["/bookingId", "/score", "/status"]),
         (json!(["bookingId", 1]), &[""]),
     ];
     for (body, pointers) in table {
         let answer = app.client.post("/points", body.clone()).await;
-        assert_eq!(
-            (answer.status.as_u16(), answer.problem()),
-            (422, "invalid-field"),
-            "{body}"
-        );
+        assert_eq!((answer.status.as_u16(), answer.problem()), (422, "invalid-field"), "{body}");
         assert_eq!(answer.pointers(), pointers, "{body}");
     }
     assert_eq!(app.total().await, 0);
@@ -67,20 +57,11 @@ async fn a_body_that_is_no_json_or_too_large_is_refused() {
         app.client.send(request)
     };
     let answer = post("application/json", b"{\"bookingId\": ".to_vec()).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.problem()),
-        (400, "malformed-body")
-    );
+    assert_eq!((answer.status.as_u16(), answer.problem()), (400, "malformed-body"));
     let answer = post("text/plain", b"{}".to_vec()).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.problem()),
-        (415, "unsupported-media-type")
-    );
+    assert_eq!((answer.status.as_u16(), answer.problem()), (415, "unsupported-media-type"));
     let answer = post("application/json", vec![b' '; 2 * 1024 * 1024]).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.problem()),
-        (413, "body-too-large")
-    );
+    assert_eq!((answer.status.as_u16(), answer.problem()), (413, "body-too-large"));
     assert_eq!(app.total().await, 0);
     app.settled().await;
 }
@@ -90,11 +71,7 @@ async fn ids_that_name_nothing_are_404() {
     let app = App::new().await;
     for id in ["1", "0", "-1", "abc", "1000000000000000000000000000000", "1.5"] {
         let answer = app.client.get(&format!("/points/{id}")).await;
-        assert_eq!(
-            (answer.status.as_u16(), answer.problem()),
-            (404, "not-found"),
-            "{id}"
-        );
+        assert_eq!((answer.status.as_u16(), answer.problem()), (404, "not-found"), "{id}");
         assert_eq!(answer.body["instance"], format!("/points/{id}"));
     }
     app.settled().await;
@@ -111,10 +88,7 @@ async fn unknown_paths_and_methods_are_problems() {
         app.client.delete("/points/1").await,
         app.client.post("/points/balance", json!({})).await,
     ] {
-        assert_eq!(
-            (answer.status.as_u16(), answer.problem()),
-            (405, "method-not-allowed")
-        );
+        assert_eq!((answer.status.as_u16(), answer.problem()), (405, "method-not-allowed"));
     }
     assert_eq!(app.rows(1).await, [granted]);
     app.settled().await;
@@ -135,26 +109,13 @@ async fn the_ledger_comes_in_pages() {
         .map(|point| &point["bookingId"])
         .collect();
     assert_eq!(bookings, [13, 14]);
-    assert_eq!(
-        page.body["page"],
-        json!({"size": 2, "totalElements": 5, "totalPages": 3, "number": 1})
-    );
-    assert_eq!(
-        page.body["_links"]["next"]["href"],
-        "http://cinema/points?page=2&size=2"
-    );
-    for (query, pointer) in [
-        ("size=0", "/size"),
-        ("size=101", "/size"),
-        ("page=-1", "/page"),
-        ("page=x", "/page"),
-    ] {
+    assert_eq!(page.body["page"], json!({"size": 2, "totalElements": 5, "totalPages": 3, "number": 1}));
+    assert_eq!(page.body["_links"]["next"]["href"], "http://cinema/points?page=2&size=2");
+    for (query, pointer) in
+        [("size=0", "/size"), ("size=101", "/size"), ("page=-1", "/page"), ("page=x", "/page")]
+    {
         let answer = app.client.get(&format!("/points?{query}")).await;
-        assert_eq!(
-            (answer.status.as_u16(), answer.pointers()),
-            (422, vec![pointer]),
-            "{query}"
-        );
+        assert_eq!((answer.status.as_u16(), answer.pointers()), (422, vec![pointer]), "{query}");
     }
     app.settled().await;
 }
@@ -181,19 +142,9 @@ async fn a_query_without_its_id_or_with_a_wrong_one_is_named() {
         ("/points/search/findByBookingId", "bookingId", "/bookingId"),
         ("/points/balance", "customerId", "/customerId"),
     ] {
-        for query in [
-            "",
-            "?other=5",
-            &format!("?{name}="),
-            &format!("?{name}=0"),
-            &format!("?{name}=abc"),
-        ] {
+        for query in ["", "?other=5", &format!("?{name}="), &format!("?{name}=0"), &format!("?{name}=abc")] {
             let answer = app.client.get(&format!("{path}{query}")).await;
-            assert_eq!(
-                (answer.status.as_u16(), answer.pointers()),
-                (422, vec![pointer]),
-                "{path}{query}"
-            );
+            assert_eq!((answer.status.as_u16(), answer.pointers()), (422, vec![pointer]), "{path}{query}");
         }
     }
     app.settled().await;
@@ -209,15 +160,8 @@ async fn links_follow_the_gateway_and_the_media_type_follows_accept() {
         ("accept", "application/json, */*;q=0.5"),
     ];
     let answer = app.client.get_with("/points/1", &forwarded).await;
-    assert_eq!(
-        answer.body["_links"]["self"]["href"],
-        "https://movies.example:8088/points/1"
-    );
-    for path in [
-        "/points/1",
-        "/points/search/findByBookingId?bookingId=1",
-        "/points/balance?customerId=33",
-    ] {
+    assert_eq!(answer.body["_links"]["self"]["href"], "https://movies.example:8088/points/1");
+    for path in ["/points/1", "/points/search/findByBookingId?bookingId=1", "/points/balance?customerId=33"] {
         let answer = app.client.get_with(path, &forwarded).await;
         assert_eq!(answer.header("content-type"), "application/json", "{path}");
     }
@@ -229,11 +173,7 @@ async fn probes_answer() {
     let app = App::new().await;
     for path in ["/livez", "/readyz", "/actuator/health"] {
         let answer = app.client.get(path).await;
-        assert_eq!(
-            (answer.status.as_u16(), &answer.body["status"]),
-            (200, &json!("UP")),
-            "{path}"
-        );
+        assert_eq!((answer.status.as_u16(), &answer.body["status"]), (200, &json!("UP")), "{path}");
     }
     assert_eq!(app.client.get("/metrics").await.status, 200);
     app.settled().await;

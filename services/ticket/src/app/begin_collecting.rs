@@ -14,8 +14,6 @@ use crate::store::tickets;
 ///
 /// When there is no such ticket, it is void, or the database fails.
 pub async fn begin_collecting(tx: &mut Tx, id: TicketId) -> Result<Ticket, CollectError> {
-    let ticket = tickets::find_for_update(tx, id)
-        .await?
-        .ok_or(CollectError::NotFound(id))?;
+    let ticket = tickets::find_for_update(tx, id).await?.ok_or(CollectError::NotFound(id))?;
     Ok(apply_change(tx, ticket.collect()?).await?)
 }

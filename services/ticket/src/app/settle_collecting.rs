@@ -21,8 +21,6 @@ pub async fn settle_collecting(
     id: TicketId,
     outcome: AwardOutcome,
 ) -> Result<Ticket, CollectError> {
-    let ticket = tickets::find_for_update(tx, id)
-        .await?
-        .ok_or(CollectError::NotFound(id))?;
+    let ticket = tickets::find_for_update(tx, id).await?.ok_or(CollectError::NotFound(id))?;
     Ok(apply_change(tx, ticket.settle(outcome)).await?)
 }

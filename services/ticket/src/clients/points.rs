@@ -32,9 +32,7 @@ struct PointRequest<'t> {
 impl Points {
     /// `deadline` bounds a whole call.
     pub fn new(base: Url, deadline: Duration) -> Self {
-        Self {
-            upstream: Upstream::new("point", base, deadline),
-        }
+        Self { upstream: Upstream::new("point", base, deadline) }
     }
 
     /// Has the points of `ticket` granted. Asking twice grants them once: points are one per booking.

@@ -150,11 +150,7 @@ impl Ticket {
             (Status::Waiting | Status::Printing, AwardOutcome::Granted) => self.printed(),
             (Status::Printing, AwardOutcome::NotReached) => {
                 self.row.asks -= 1;
-                if self.row.asks == 0 {
-                    self.to(Status::Waiting)
-                } else {
-                    self.unchanged()
-                }
+                if self.row.asks == 0 { self.to(Status::Waiting) } else { self.unchanged() }
             }
             _ => self.unchanged(),
         }
@@ -171,19 +167,9 @@ impl Ticket {
         };
         let status = change.ticket.status_text();
         change.event = Some(if change.ticket.row.status == Status::Canceled {
-            TicketCanceled {
-                id,
-                booking_id,
-                status,
-            }
-            .into()
+            TicketCanceled { id, booking_id, status }.into()
         } else {
-            CancelRejected {
-                id,
-                booking_id,
-                status,
-            }
-            .into()
+            CancelRejected { id, booking_id, status }.into()
         });
         change
     }
@@ -192,11 +178,7 @@ impl Ticket {
         let (id, booking_id) = (self.id(), self.row.booking_id);
         let mut change = self.to(Status::Printed);
         let status = change.ticket.status_text();
-        let printed = Printed {
-            id,
-            booking_id,
-            status,
-        };
+        let printed = Printed { id, booking_id, status };
         change.event = Some(printed.into());
         change
     }
@@ -211,10 +193,7 @@ impl Ticket {
     }
 
     fn unchanged(self) -> Change {
-        Change {
-            ticket: self,
-            event: None,
-        }
+        Change { ticket: self, event: None }
     }
 }
 
@@ -242,9 +221,7 @@ impl FromStr for Status {
 
     fn from_str(text: &str) -> Result<Self, UnknownStatus> {
         let status = STATUSES.iter().find(|(_, name)| *name == text);
-        status
-            .map(|(status, _)| *status)
-            .ok_or_else(|| UnknownStatus(text.to_owned()))
+        status.map(|(status, _)| *status).ok_or_else(|| UnknownStatus(text.to_owned()))
     }
 }
 
@@ -282,15 +259,9 @@ mod tests {
     #[test]
     fn a_ticket_is_collected_once_its_points_are_granted() {
         let asked = ticket(Status::Waiting, 0).collect().unwrap();
-        assert_eq!(
-            (asked.ticket.status(), event_of(&asked)),
-            (Status::Printing, None)
-        );
+        assert_eq!((asked.ticket.status(), event_of(&asked)), (Status::Printing, None));
         let granted = asked.ticket.settle(AwardOutcome::Granted);
-        assert_eq!(
-            (granted.ticket.status(), event_of(&granted)),
-            (Status::Printed, Some("Printed"))
-        );
+        assert_eq!((granted.ticket.status(), event_of(&granted)), (Status::Printed, Some("Printed")));
         let again = granted.ticket.settle(AwardOutcome::Granted);
         assert_eq!((again.ticket.status(), event_of(&again)), (Status::Printed, None));
     }

@@ -22,11 +22,7 @@ impl From<CollectError> for Problem {
 
 /// 409: the collection lost against the cancel.
 pub fn ticket_canceled() -> Problem {
-    Problem::new(
-        StatusCode::CONFLICT,
-        "ticket-canceled",
-        "The ticket is void: its booking was canceled.",
-    )
+    Problem::new(StatusCode::CONFLICT, "ticket-canceled", "The ticket is void: its booking was canceled.")
 }
 
 /// 503: not collected yet; the same request may be sent again.

@@ -9,10 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::domain;
 
 /// What a ticket is called in links and collections.
-pub const TICKETS: Names = Names {
-    relation: "ticket",
-    plural: "tickets",
-};
+pub const TICKETS: Names = Names { relation: "ticket", plural: "tickets" };
 
 /// The one change a customer can make.
 #[derive(Debug, Deserialize, ToSchema)]

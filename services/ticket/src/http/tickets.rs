@@ -30,10 +30,7 @@ pub async fn list(
 ) -> Result<impl IntoResponse, Problem> {
     let mut conn = state.db.read().await?;
     let (found, total) = list_tickets(&mut conn, page.offset(), page.size).await?;
-    let tickets = found
-        .iter()
-        .map(|ticket| Ticket::resource(&base, ticket))
-        .collect();
+    let tickets = found.iter().map(|ticket| Ticket::resource(&base, ticket)).collect();
     Ok(Hal(base.collection(TICKETS, "/tickets", page, total, tickets)))
 }
 
@@ -80,10 +77,7 @@ pub async fn find_by_booking_id(
     concerns_booking(booking_id);
     let mut conn = state.db.read().await?;
     let found = find_ticket(&mut conn, booking_id.into()).await?;
-    let tickets: Vec<_> = found
-        .iter()
-        .map(|ticket| Ticket::resource(&base, ticket))
-        .collect();
+    let tickets: Vec<_> = found.iter().map(|ticket| Ticket::resource(&base, ticket)).collect();
     let path = format!("/tickets/search/findByBookingId?bookingId={booking_id}");
     Ok(Hal(base.list(TICKETS, &path, tickets)))
 }

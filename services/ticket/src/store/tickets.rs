@@ -1,5 +1,7 @@
 //! The table `tickets`.
 
+use std::fmt::Display;
+
 use events::{BookingId, CustomerId, TicketId};
 use jiff::Timestamp;
 use sqlx::FromRow;
@@ -144,21 +146,14 @@ pub async fn unfinished(conn: &mut Conn, before: Timestamp, limit: i64) -> Resul
 }
 
 fn restore(row: TicketRow) -> Result<Ticket, Error> {
-    let corrupt = |detail: String| Error::corrupt("tickets", row.booking_id, detail);
+    let corrupt = |detail: &dyn Display| Error::corrupt("tickets", row.booking_id, detail);
     Ok(Ticket::restore(Row {
-        booking_id: BookingId::new(row.booking_id).map_err(|error| corrupt(error.to_string()))?,
+        booking_id: BookingId::new(row.booking_id).map_err(|error| corrupt(&error))?,
         movie_name: row.movie_name,
         qty: row.qty,
         seat: row.seat,
-        customer_id: row
-            .customer_id
-            .map(CustomerId::new)
-            .transpose()
-            .map_err(|error| corrupt(error.to_string()))?,
-        status: row
-            .status
-            .parse()
-            .map_err(|error: UnknownStatus| corrupt(error.to_string()))?,
+        customer_id: row.customer_id.map(CustomerId::new).transpose().map_err(|error| corrupt(&error))?,
+        status: row.status.parse().map_err(|error: UnknownStatus| corrupt(&error))?,
         asks: row.asks,
     }))
 }

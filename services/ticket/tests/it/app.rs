@@ -31,19 +31,9 @@ impl App {
 
     pub async fn beside(point: FakeUpstream) -> Self {
         let scratch = Scratch::new(&MIGRATIONS).await;
-        let consumer = Consumer::new(
-            SERVICE,
-            scratch.db.clone(),
-            scratch.transport.clone(),
-            TicketEvents,
-        );
+        let consumer = Consumer::new(SERVICE, scratch.db.clone(), scratch.transport.clone(), TicketEvents);
         let client = Client(router(state(&scratch, &point), Health::of(&scratch.db)));
-        Self {
-            scratch,
-            client,
-            consumer,
-            point,
-        }
+        Self { scratch, client, consumer, point }
     }
 
     /// The same service on the same database, from now on beside another point service.
@@ -62,17 +52,13 @@ impl App {
     }
 
     pub async fn collect(&self, id: i64) -> Answer {
-        self.client
-            .patch(&format!("/tickets/{id}"), json!({"status": "Printed"}))
-            .await
+        self.client.patch(&format!("/tickets/{id}"), json!({"status": "Printed"})).await
     }
 
     /// A process that asks for the points of `id` and is never heard of again.
     pub async fn begin_and_crash(&self, id: i64) {
         let mut tx = self.scratch.db.begin().await.unwrap();
-        begin_collecting(&mut tx, TicketId::new(id).unwrap())
-            .await
-            .unwrap();
+        begin_collecting(&mut tx, TicketId::new(id).unwrap()).await.unwrap();
         tx.commit().await.unwrap();
     }
 
@@ -96,10 +82,7 @@ impl App {
 }
 
 fn state(scratch: &Scratch, point: &FakeUpstream) -> AppState {
-    AppState {
-        db: scratch.db.clone(),
-        points: Points::new(point.url.parse().unwrap(), POINT_DEADLINE),
-    }
+    AppState { db: scratch.db.clone(), points: Points::new(point.url.parse().unwrap(), POINT_DEADLINE) }
 }
 
 /// The seed's booking, paid.
@@ -118,10 +101,7 @@ pub fn booked(id: i64) -> Booked {
 }
 
 pub fn cancel_requested(id: i64) -> CancelRequested {
-    CancelRequested {
-        id: BookingId::new(id).unwrap(),
-        status: Some("Canceling".to_owned()),
-    }
+    CancelRequested { id: BookingId::new(id).unwrap(), status: Some("Canceling".to_owned()) }
 }
 
 /// What was answered, in short.

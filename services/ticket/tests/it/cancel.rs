@@ -91,10 +91,7 @@ async fn a_redelivered_cancel_is_answered_once() {
     let app = App::new().await;
     app.deliver(booked(1)).await;
     let record = fleet::record(&cancel_requested(1).into());
-    app.consumer
-        .apply_together(&[record.clone(), record.clone()])
-        .await
-        .unwrap();
+    app.consumer.apply_together(&[record.clone(), record.clone()]).await.unwrap();
     app.consumer.apply_together(&[record]).await.unwrap();
     assert_eq!(app.told().await, ["Created", "TicketCanceled"]);
     app.settled().await;
@@ -107,10 +104,7 @@ async fn a_cancel_before_its_booking_is_answered_and_nobody_sees_a_ticket() {
     app.deliver(cancel_requested(1)).await;
     assert_eq!(outcome(&app.client.get("/tickets/1").await), (404, "not-found"));
     assert_eq!(outcome(&app.collect(1).await), (404, "not-found"));
-    let found = app
-        .client
-        .get("/tickets/search/findByBookingId?bookingId=1")
-        .await;
+    let found = app.client.get("/tickets/search/findByBookingId?bookingId=1").await;
     assert_eq!(found.body["_embedded"]["tickets"], json!([]));
     assert_eq!(app.told().await, ["TicketCanceled", "TicketCanceled"]);
     app.settled().await;
@@ -118,7 +112,7 @@ async fn a_cancel_before_its_booking_is_answered_and_nobody_sees_a_ticket() {
 
 #[tokio::test]
 async fn a_ticket_that_was_not_collected_for_want_of_points_can_be_canceled() {
-    let app = App::beside(FakeUpstream::refuses().await).await;
+    let app = App::beside(FakeUpstream::refuses()).await;
     app.deliver(booked(1)).await;
     app.collect(1).await;
     app.deliver(cancel_requested(1)).await;
@@ -144,17 +138,9 @@ async fn of_a_cancel_and_a_collection_at_the_same_time_one_wins() {
             .filter(|event| event.booking_id().get() == id)
             .collect();
         let told: Vec<_> = told.iter().map(Event::event_type).collect();
-        let points = app
-            .point
-            .requests()
-            .iter()
-            .filter(|asked| asked["bookingId"] == id)
-            .count();
+        let points = app.point.requests().iter().filter(|asked| asked["bookingId"] == id).count();
         if answer.status == 200 {
-            assert!(
-                told.contains(&"CancelRejected") && told.contains(&"Printed"),
-                "{told:?}"
-            );
+            assert!(told.contains(&"CancelRejected") && told.contains(&"Printed"), "{told:?}");
             assert_eq!(points, 1);
         } else {
             assert_eq!(outcome(&answer), (409, "ticket-canceled"));

@@ -64,10 +64,7 @@ async fn fifty_at_once_are_all_answered_and_told_of_once() {
         collecting.spawn(async move { client.patch("/tickets/1", json!({"status": "Printed"})).await });
     }
     for answer in collecting.join_all().await {
-        assert_eq!(
-            (answer.status.as_u16(), &answer.body["status"]),
-            (200, &json!("Printed"))
-        );
+        assert_eq!((answer.status.as_u16(), &answer.body["status"]), (200, &json!("Printed")));
     }
     assert_eq!(app.told().await, ["Created", "Printed"]);
     app.settled().await;
@@ -75,7 +72,7 @@ async fn fifty_at_once_are_all_answered_and_told_of_once() {
 
 #[tokio::test]
 async fn without_a_point_service_the_ticket_waits() {
-    let mut app = App::beside(FakeUpstream::refuses().await).await;
+    let mut app = App::beside(FakeUpstream::refuses()).await;
     app.deliver(booked(1)).await;
     for _ in 0..2 {
         let answer = app.collect(1).await;
@@ -93,7 +90,7 @@ async fn without_a_point_service_the_ticket_waits() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_point_service_fifty_at_once_leave_the_ticket_waiting() {
-    let app = App::beside(FakeUpstream::refuses().await).await;
+    let app = App::beside(FakeUpstream::refuses()).await;
     app.deliver(booked(1)).await;
     let mut collecting = JoinSet::new();
     for _ in 0..50 {
@@ -136,7 +133,7 @@ async fn points_that_may_be_granted_are_not_forgotten_when_a_later_request_never
     let mut app = App::beside(FakeUpstream::breaks_off().await).await;
     app.deliver(booked(1)).await;
     app.collect(1).await;
-    app.now_beside(FakeUpstream::refuses().await);
+    app.now_beside(FakeUpstream::refuses());
     for _ in 0..3 {
         assert_eq!(outcome(&app.collect(1).await), (503, "points-unavailable"));
         assert_eq!(app.status(1).await, "Printing");

@@ -25,11 +25,7 @@ async fn a_paid_booking_gets_a_ticket_that_waits_and_is_told_of() {
     assert_eq!(created.status.as_deref(), Some("Waiting"));
     assert_eq!(created.customer_id, booked(7).customer_id);
     assert_eq!(
-        (
-            created.seat.as_deref(),
-            created.qty,
-            created.movie_name.as_deref()
-        ),
+        (created.seat.as_deref(), created.qty, created.movie_name.as_deref()),
         (Some("1A,2B"), Some(2), Some("soul"))
     );
     app.settled().await;
@@ -39,10 +35,7 @@ async fn a_paid_booking_gets_a_ticket_that_waits_and_is_told_of() {
 async fn a_booking_told_of_twice_gets_one_ticket() {
     let app = App::new().await;
     let record = fleet::record(&booked(1).into());
-    app.consumer
-        .apply_together(&[record.clone(), record.clone()])
-        .await
-        .unwrap();
+    app.consumer.apply_together(&[record.clone(), record.clone()]).await.unwrap();
     app.consumer.apply_together(&[record]).await.unwrap();
     app.deliver(booked(1)).await;
     assert_eq!(app.told().await, ["Created"]);
@@ -67,10 +60,7 @@ async fn a_booking_of_an_older_writer_may_leave_all_but_its_id_out() {
     (bare.qty, bare.seat, bare.movie_name, bare.customer_id) = (None, None, None, None);
     app.deliver(bare).await;
     let ticket = app.client.get("/tickets/1").await;
-    assert_eq!(
-        (&ticket.body["movieName"], &ticket.body["qty"]),
-        (&json!(null), &json!(null))
-    );
+    assert_eq!((&ticket.body["movieName"], &ticket.body["qty"]), (&json!(null), &json!(null)));
     assert_eq!(app.collect(1).await.status, 200);
     app.settled().await;
 }

@@ -40,7 +40,7 @@ async fn a_point_service_that_hung_is_asked_again() {
 
 #[tokio::test]
 async fn nothing_goes_back_to_waiting_while_points_may_be_granted() {
-    let app = App::beside(FakeUpstream::refuses().await).await;
+    let app = App::beside(FakeUpstream::refuses()).await;
     app.deliver(booked(1)).await;
     app.begin_and_crash(1).await;
     app.reconcile().await;
@@ -75,7 +75,7 @@ async fn a_collection_under_way_is_left_to_who_began_it() {
 
 #[tokio::test]
 async fn one_that_fails_ends_the_look_and_goes_to_the_end_of_the_line() {
-    let mut app = App::beside(FakeUpstream::refuses().await).await;
+    let mut app = App::beside(FakeUpstream::refuses()).await;
     for id in 1..=3 {
         app.deliver(booked(id)).await;
         app.begin_and_crash(id).await;
@@ -84,12 +84,7 @@ async fn one_that_fails_ends_the_look_and_goes_to_the_end_of_the_line() {
     for _ in 0..4 {
         app.reconcile().await;
     }
-    let asked: Vec<_> = app
-        .point
-        .requests()
-        .iter()
-        .map(|ask| ask["bookingId"].clone())
-        .collect();
+    let asked: Vec<_> = app.point.requests().iter().map(|ask| ask["bookingId"].clone()).collect();
     assert_eq!(asked, [1, 2, 3, 1]);
 
     app.now_beside(FakeUpstream::answers(201, json!({})).await);

@@ -15,27 +15,11 @@ async fn the_ticket_of_a_booking_is_found_as_a_collection() {
     let found = app.client.get(&format!("{path}7")).await;
     assert_eq!(found.header("content-type"), "application/hal+json");
     assert_eq!(found.body["_embedded"]["tickets"][0]["bookingId"], 7);
-    assert_eq!(
-        found.body["_links"]["self"]["href"],
-        format!("http://cinema{path}7")
-    );
+    assert_eq!(found.body["_links"]["self"]["href"], format!("http://cinema{path}7"));
     let none = app.client.get(&format!("{path}8")).await;
-    assert_eq!(
-        (none.status.as_u16(), &none.body["_embedded"]["tickets"]),
-        (200, &json!([]))
-    );
-    for wrong in [
-        "",
-        "?bookingId=",
-        "?bookingId=abc",
-        "?bookingId=0",
-        "?bookingId=-1",
-        "?bookingId=1e30",
-    ] {
-        let answer = app
-            .client
-            .get(&format!("/tickets/search/findByBookingId{wrong}"))
-            .await;
+    assert_eq!((none.status.as_u16(), &none.body["_embedded"]["tickets"]), (200, &json!([])));
+    for wrong in ["", "?bookingId=", "?bookingId=abc", "?bookingId=0", "?bookingId=-1", "?bookingId=1e30"] {
+        let answer = app.client.get(&format!("/tickets/search/findByBookingId{wrong}")).await;
         assert_eq!(
             (outcome(&answer), answer.pointers()),
             ((422, "invalid-field"), vec!["/bookingId"]),
@@ -52,33 +36,16 @@ async fn tickets_come_in_pages() {
         app.deliver(booked(id)).await;
     }
     let page = app.client.get("/tickets?page=1&size=2").await;
-    let ids: Vec<&Value> = page.body["_embedded"]["tickets"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|ticket| &ticket["id"])
-        .collect();
+    let ids: Vec<&Value> =
+        page.body["_embedded"]["tickets"].as_array().unwrap().iter().map(|ticket| &ticket["id"]).collect();
     assert_eq!(ids, [3, 4]);
-    assert_eq!(
-        page.body["page"],
-        json!({"size": 2, "totalElements": 5, "totalPages": 3, "number": 1})
-    );
-    assert_eq!(
-        page.body["_links"]["next"]["href"],
-        "http://cinema/tickets?page=2&size=2"
-    );
-    for (query, pointer) in [
-        ("size=0", "/size"),
-        ("size=101", "/size"),
-        ("page=-1", "/page"),
-        ("page=x", "/page"),
-    ] {
+    assert_eq!(page.body["page"], json!({"size": 2, "totalElements": 5, "totalPages": 3, "number": 1}));
+    assert_eq!(page.body["_links"]["next"]["href"], "http://cinema/tickets?page=2&size=2");
+    for (query, pointer) in
+        [("size=0", "/size"), ("size=101", "/size"), ("page=-1", "/page"), ("page=x", "/page")]
+    {
         let answer = app.client.get(&format!("/tickets?{query}")).await;
-        assert_eq!(
-            (answer.status.as_u16(), answer.pointers()),
-            (422, vec![pointer]),
-            "{query}"
-        );
+        assert_eq!((answer.status.as_u16(), answer.pointers()), (422, vec![pointer]), "{query}");
     }
     app.settled().await;
 }
@@ -103,10 +70,7 @@ async fn a_body_that_is_no_json_or_too_large_is_refused_and_changes_nothing() {
     let answer = patch("application/json", vec![b' '; 2 * 1024 * 1024]).await;
     assert_eq!(outcome(&answer), (413, "body-too-large"));
     let answer = patch("application/json", b"[\"Printed\"]".to_vec()).await;
-    assert_eq!(
-        (outcome(&answer), answer.pointers()),
-        ((422, "invalid-field"), vec![""])
-    );
+    assert_eq!((outcome(&answer), answer.pointers()), ((422, "invalid-field"), vec![""]));
     assert_eq!(app.status(1).await, "Waiting");
     app.settled().await;
 }
@@ -148,10 +112,7 @@ async fn links_follow_the_gateway_and_the_media_type_follows_accept() {
         ("accept", "application/json"),
     ];
     let answer = app.client.get_with("/tickets/1", &forwarded).await;
-    assert_eq!(
-        answer.body["_links"]["self"]["href"],
-        "https://movies.example/tickets/1"
-    );
+    assert_eq!(answer.body["_links"]["self"]["href"], "https://movies.example/tickets/1");
     assert_eq!(answer.header("content-type"), "application/json");
     app.settled().await;
 }
