@@ -7,8 +7,9 @@
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::error::Category;
 
 use crate::catalog::Event;
 
@@ -52,6 +53,28 @@ pub enum DecodeError {
 pub fn encode(event: &Event, at: Timestamp) -> String {
     let timestamp = at.to_zoned(TimeZone::UTC).strftime(TIMESTAMP_FORMAT);
     event.in_envelope(timestamp.to_string()).expect("an event's fields are numbers and text under text keys")
+}
+
+/// The `eventType` of a record's value, without reading the rest of it.
+///
+/// # Errors
+///
+/// When it is not JSON, or has no `eventType`.
+pub fn event_type(value: &[u8]) -> Result<String, DecodeError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Peek {
+        #[serde(default)]
+        event_type: Value,
+    }
+    let peek: Peek = serde_json::from_slice(value).map_err(|error| match error.classify() {
+        Category::Data => DecodeError::NoEventType,
+        _ => DecodeError::NotJson(error),
+    })?;
+    match peek.event_type {
+        Value::String(event_type) => Ok(event_type),
+        _ => Err(DecodeError::NoEventType),
+    }
 }
 
 /// Reads a record's value.

@@ -18,7 +18,7 @@ pub use catalog::{
     Booked, CancelRejected, CancelRequested, Canceled, Created, Event, HoldExpired, Paid, PaymentCanceled,
     Printed, TicketCanceled, WaitedPoint, WrittenPoint,
 };
-pub use envelope::{DecodeError, Decoded, decode, encode};
+pub use envelope::{DecodeError, Decoded, decode, encode, event_type};
 pub use ids::{BookingId, CustomerId, Id, PaymentId, PointId, ScreeningId, TicketId};
 
 /// The topic all events go to, keyed by booking id.

@@ -23,6 +23,11 @@ impl Paint {
         Self { coloured: AutoStream::choice(stream) != ColorChoice::Never }
     }
 
+    /// Without colour.
+    pub fn none() -> Self {
+        Self { coloured: false }
+    }
+
     pub fn text(self, style: Style, text: impl Display) -> String {
         if self.coloured { format!("{style}{text}{style:#}") } else { text.to_string() }
     }

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use events::{DecodeError, Event, TOPIC, decode, headers};
+use events::{DecodeError, Event, TOPIC, decode, event_type, headers};
 use jiff::Timestamp;
 use service_kit::request_log::chain;
 use service_kit::trace_context::TraceContext;
@@ -39,6 +39,9 @@ pub struct Delivery {
 
 /// What a service does with events.
 pub trait Handler: Send + Sync + 'static {
+    /// The events it reads, as `eventType` spells them; all others are passed over.
+    const READS: &'static [&'static str];
+
     /// Applies an event. What it writes commits together with the memory that the event was applied.
     fn handle(&self, tx: &mut Tx, delivery: Delivery) -> impl Future<Output = Result<(), Failure>> + Send;
 }
@@ -183,49 +186,69 @@ impl<H: Handler> Consumer<H> {
     ///
     /// The first failure; nothing of the batch was applied then.
     pub async fn apply_together(&self, batch: &[Received]) -> Result<(), Failure> {
+        let events = batch.iter().filter_map(|received| read::<H>(received).transpose());
+        let events = events.collect::<Result<Vec<_>, _>>()?;
+        if events.is_empty() {
+            return Ok(());
+        }
         let mut tx = self.db.begin().await?;
-        for received in batch {
-            self.apply_one(&mut tx, received).await?;
+        for event in &events {
+            self.apply_one(&mut tx, event).await?;
         }
         tx.commit().await?;
-        metrics::counter!("events_applied_total", "consumer" => self.name).increment(batch.len() as u64);
+        metrics::counter!("events_applied_total", "consumer" => self.name).increment(events.len() as u64);
         self.applied.send_replace(());
         Ok(())
     }
 
-    async fn apply_one(&self, tx: &mut Tx, received: &Received) -> Result<(), Failure> {
-        let record = &received.record;
-        let Some(payload) = &record.payload else {
-            return Ok(()); // A tombstone tells of nothing.
-        };
-        let decoded = decode(payload)?;
-        let Some(event) = decoded.event else {
-            return Ok(());
-        };
-        if !inbox::first_time(tx, self.name, &event_id(received)).await? {
+    async fn apply_one(&self, tx: &mut Tx, incoming: &Incoming) -> Result<(), Failure> {
+        if !inbox::first_time(tx, self.name, &incoming.id).await? {
             return Ok(());
         }
-        let at = headers::find(&record.headers, "ce_time")
-            .and_then(|time| time.parse().ok())
-            .or(decoded.at)
-            .unwrap_or_else(|| tx.now());
-        let trace = TraceContext::continue_from(headers::find(&record.headers, headers::TRACEPARENT));
-        let event_type = event.event_type();
+        let event = incoming.event.clone();
+        let at = incoming.at.unwrap_or_else(|| tx.now());
         let span = tracing::info_span!(
             "event",
             booking_id = %event.booking_id(),
-            event_type,
-            trace_id = trace.trace_id(),
+            event_type = event.event_type(),
+            trace_id = incoming.trace.trace_id(),
         );
-        metrics::counter!("events_consumed_total", "consumer" => self.name, "event" => event_type)
-            .increment(1);
         let work = async {
             self.handler.handle(tx, Delivery { event, at }).await?;
             tracing::info!("applied");
             Ok(())
         };
-        trace.scope(work.instrument(span)).await
+        incoming.trace.scope(work.instrument(span)).await
     }
+}
+
+/// A record as the inbox and the handler need it.
+struct Incoming {
+    /// The event's own id; where its writer gave none, as the original Java services do, its place in the topic.
+    id: String,
+    event: Event,
+    at: Option<Timestamp>,
+    trace: TraceContext,
+}
+
+/// Reads a record. `None`: it is nothing that `H` reads.
+fn read<H: Handler>(received: &Received) -> Result<Option<Incoming>, DecodeError> {
+    let Received { record, position } = received;
+    let Some(payload) = &record.payload else {
+        return Ok(None); // A tombstone tells of nothing.
+    };
+    if !H::READS.contains(&event_type(payload)?.as_str()) {
+        return Ok(None);
+    }
+    let decoded = decode(payload)?;
+    let header = |name| headers::find(&record.headers, name);
+    Ok(decoded.event.map(|event| Incoming {
+        id: header(headers::ID)
+            .map_or_else(|| format!("{TOPIC}/{}/{}", position.partition, position.offset), str::to_owned),
+        event,
+        at: header("ce_time").and_then(|time| time.parse().ok()).or(decoded.at),
+        trace: TraceContext::continue_from(header(headers::TRACEPARENT)),
+    }))
 }
 
 type Flow = std::ops::ControlFlow<()>;
@@ -239,11 +262,4 @@ async fn next(
         batch = subscription.receive(BATCH) => batch.map(Some),
         () = stop.cancelled() => Ok(None),
     }
-}
-
-/// The event's own id; where its writer gave none, as the original Java services do, its place in the topic.
-fn event_id(received: &Received) -> String {
-    let position = received.position;
-    headers::find(&received.record.headers, headers::ID)
-        .map_or_else(|| format!("{TOPIC}/{}/{}", position.partition, position.offset), str::to_owned)
 }

@@ -41,7 +41,7 @@ pub async fn prune(db: &Db) -> Result<(), Error> {
                     (SELECT seen_at FROM inbox ORDER BY seen_at LIMIT $1) AS oldest) AND seen_at < $2";
     for (sql, kept_for) in [(sent, SENT_FOR), (seen, SEEN_FOR)] {
         for _ in 0..BATCHES {
-            let mut tx = db.begin().await?;
+            let mut tx = db.begin_relaxed().await?;
             let before = tx.now() - kept_for;
             let delete = query(sql).bind(BATCH).bind(before.as_microsecond());
             let deleted = tx.execute(delete).await?;

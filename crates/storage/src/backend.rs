@@ -17,6 +17,22 @@ impl Backend {
         }
     }
 
+    /// Begins a transaction that a power cut may undo even after its commit: it need not wait for the disk.
+    pub fn begin_relaxed(self) -> [&'static str; 2] {
+        match self {
+            Self::Sqlite => ["PRAGMA synchronous = NORMAL", "BEGIN IMMEDIATE"],
+            Self::Postgres => ["BEGIN", "SET LOCAL synchronous_commit = off"],
+        }
+    }
+
+    /// What a connection must be told after a relaxed transaction, so that the next one is not relaxed.
+    pub fn end_relaxed(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => Some("PRAGMA synchronous = FULL"),
+            Self::Postgres => None,
+        }
+    }
+
     /// What each new connection is told.
     pub(crate) fn session(self, statement_timeout_ms: u128) -> Vec<String> {
         match self {

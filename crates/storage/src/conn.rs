@@ -28,11 +28,13 @@ pub struct Conn {
     backend: Backend,
     patience: Duration,
     in_transaction: bool,
+    /// In a relaxed transaction; the connection must not be used for another one before it is told so.
+    is_relaxed: bool,
 }
 
 impl Conn {
     pub(crate) fn new(connection: PoolConnection<Any>, backend: Backend, patience: Duration) -> Self {
-        Self { connection: Some(connection), backend, patience, in_transaction: false }
+        Self { connection: Some(connection), backend, patience, in_transaction: false, is_relaxed: false }
     }
 
     /// Runs a statement and returns the number of rows it changed.
@@ -117,6 +119,10 @@ impl Drop for Conn {
         let Some(mut connection) = self.connection.take() else {
             return;
         };
+        if self.is_relaxed {
+            drop(connection.detach());
+            return;
+        }
         let limit = self.patience;
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {
@@ -148,6 +154,19 @@ impl Tx {
         Ok(Self { conn, now, announced, announce: false })
     }
 
+    pub(crate) async fn begin_relaxed(
+        mut conn: Conn,
+        now: Timestamp,
+        announced: Arc<Notify>,
+    ) -> Result<Self, Error> {
+        conn.in_transaction = true;
+        conn.is_relaxed = true;
+        for statement in conn.backend.begin_relaxed() {
+            conn.control(statement).await?;
+        }
+        Ok(Self { conn, now, announced, announce: false })
+    }
+
     /// The one time of everything that happens in this transaction.
     pub fn now(&self) -> Timestamp {
         self.now
@@ -166,6 +185,11 @@ impl Tx {
     /// happened.
     pub async fn commit(mut self) -> Result<(), Error> {
         self.conn.control("COMMIT").await?;
+        if self.conn.is_relaxed
+            && let Some(statement) = self.conn.backend.end_relaxed()
+        {
+            self.conn.control(statement).await?;
+        }
         self.conn.in_transaction = false;
         if self.announce {
             self.announced.notify_one();

@@ -107,6 +107,17 @@ impl Db {
         Tx::begin(conn, Timestamp::now(), self.announced.clone()).await
     }
 
+    /// Begins a transaction that a power cut (not a crash of this process) may undo even after its commit. For what is
+    /// harmless to do twice: it costs a fraction, as it does not wait for the disk.
+    ///
+    /// # Errors
+    ///
+    /// As [`begin`](Self::begin).
+    pub async fn begin_relaxed(&self) -> Result<Tx, Error> {
+        let conn = self.acquire(&self.writers).await?;
+        Tx::begin_relaxed(conn, Timestamp::now(), self.announced.clone()).await
+    }
+
     /// A connection for statements that only read, each by itself.
     ///
     /// # Errors

@@ -16,49 +16,74 @@ pub struct Booked {
     pub total_price: i64,
 }
 
+/// Rows by booking.
+type Rows = HashMap<i64, Vec<Value>>;
+
+/// What the services know.
+#[derive(Default)]
+struct Tables {
+    books: Rows,
+    payments: Rows,
+    tickets: Rows,
+    points: Rows,
+    mypages: Rows,
+}
+
 /// What is not as it should be, a sentence each, of bookings that nobody has collected or cancelled.
 ///
 /// # Errors
 ///
 /// When a collection could not be read.
 pub async fn differences(rest: &Rest, booked: &[Booked]) -> Result<Vec<String>, RestError> {
-    let mut differences = Vec::new();
-    let books = rows_by(rest, "books", "id").await?;
-    let payments = rows_by(rest, "payments", "bookingId").await?;
-    let tickets = rows_by(rest, "tickets", "bookingId").await?;
-    let points = rows_by(rest, "points", "bookingId").await?;
-    let mypages = rows_by(rest, "mypages", "bookingId").await?;
-    for booking in booked {
-        let Booked { id, qty, total_price } = booking;
-        let mut check = |what: &str, rows: &HashMap<i64, Vec<Value>>, expected: Value| {
-            let line = match rows.get(id).map_or(&[][..], Vec::as_slice) {
-                [row] => difference(row, &expected).map(|line| format!("its {what}: {line}")),
-                [] => Some(format!("no {what}")),
-                several => Some(format!("{} of {what}", several.len())),
-            };
-            differences.extend(line.map(|line| format!("booking {id}: {line}")));
-        };
-        check("booking", &books, json!({ "qty": qty, "totalPrice": total_price }));
-        check("payment", &payments, json!({ "status": "Paid", "totalPrice": total_price }));
-        check("ticket", &tickets, json!({ "id": id, "status": "Waiting", "qty": qty }));
-        check("points", &points, json!({ "score": 0, "status": "Waiting Point" }));
-        let row = json!({ "id": id, "status": "Booked", "qty": qty, "price": total_price, "ticketId": id });
-        check("mypage", &mypages, row);
-        let state = &books.get(id).map_or(&Value::Null, |rows| &rows[0]["status"]);
-        if !["Registered", "PaidComplete"].contains(&state.as_str().unwrap_or_default()) {
-            differences.push(format!("booking {id}: its status is {state}"));
-        }
-    }
-    Ok(differences)
+    let tables = Tables {
+        books: rows_by(rest, "books", "id").await?,
+        payments: rows_by(rest, "payments", "bookingId").await?,
+        tickets: rows_by(rest, "tickets", "bookingId").await?,
+        points: rows_by(rest, "points", "bookingId").await?,
+        mypages: rows_by(rest, "mypages", "bookingId").await?,
+    };
+    Ok(booked.iter().flat_map(|booking| tables.differences_of(booking)).collect())
 }
 
-async fn rows_by(rest: &Rest, plural: &str, id: &str) -> Result<HashMap<i64, Vec<Value>>, RestError> {
-    let mut rows = HashMap::<i64, Vec<Value>>::new();
+async fn rows_by(rest: &Rest, plural: &str, id: &str) -> Result<Rows, RestError> {
+    let mut rows = Rows::new();
     for row in rest.collection(plural).await? {
         let id = row[id].as_i64().unwrap_or_default();
         rows.entry(id).or_default().push(row);
     }
     Ok(rows)
+}
+
+impl Tables {
+    fn differences_of(&self, booking: &Booked) -> Vec<String> {
+        let Booked { id, qty, total_price } = booking;
+        let rows_of = |rows: &'_ Rows| rows.get(id).cloned().unwrap_or_default();
+        let books = rows_of(&self.books);
+        let status = books.first().map_or(&Value::Null, |book| &book["status"]);
+        let mut lines = Vec::new();
+        if !books.is_empty() && status != "Registered" && status != "PaidComplete" {
+            lines.push(format!("its status is {status}"));
+        }
+        let expected = [
+            ("booking", books, json!({ "qty": qty, "totalPrice": total_price })),
+            ("payment", rows_of(&self.payments), json!({ "status": "Paid", "totalPrice": total_price })),
+            ("ticket", rows_of(&self.tickets), json!({ "id": id, "status": "Waiting", "qty": qty })),
+            ("points row", rows_of(&self.points), json!({ "score": 0, "status": "Waiting Point" })),
+            (
+                "mypage row",
+                rows_of(&self.mypages),
+                json!({ "id": id, "status": "Booked", "qty": qty, "price": total_price, "ticketId": id }),
+            ),
+        ];
+        for (what, rows, expected) in expected {
+            lines.extend(match rows.as_slice() {
+                [row] => difference(row, &expected).map(|line| format!("its {what}: {line}")),
+                [] => Some(format!("it has no {what}")),
+                several => Some(format!("it has more than one {what}: {}", several.len())),
+            });
+        }
+        lines.into_iter().map(|line| format!("booking {id}: {line}")).collect()
+    }
 }
 
 /// The services themselves, where they can be reached: what they count.
@@ -140,6 +165,50 @@ fn sum_of(text: &str, name: &str) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const BOOKED: Booked = Booked { id: 7, qty: 2, total_price: 500 };
+
+    fn tables() -> Tables {
+        let one = |row: Value| Rows::from([(7, vec![row])]);
+        Tables {
+            books: one(json!({ "id": 7, "qty": 2, "totalPrice": 500, "status": "PaidComplete" })),
+            payments: one(json!({ "bookingId": 7, "status": "Paid", "totalPrice": 500 })),
+            tickets: one(json!({ "id": 7, "status": "Waiting", "qty": 2 })),
+            points: one(json!({ "bookingId": 7, "score": 0, "status": "Waiting Point" })),
+            mypages: one(json!({ "id": 7, "status": "Booked", "qty": 2, "price": 500, "ticketId": 7 })),
+        }
+    }
+
+    #[test]
+    fn a_booking_that_is_everywhere_once_is_as_it_should_be() {
+        assert_eq!(tables().differences_of(&BOOKED), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_missing_is_found() {
+        assert_eq!(
+            Tables::default().differences_of(&BOOKED),
+            ["booking", "payment", "ticket", "points row", "mypage row"]
+                .map(|what| format!("booking 7: it has no {what}"))
+        );
+    }
+
+    #[test]
+    fn what_is_double_or_wrong_is_found() {
+        let mut tables = tables();
+        let payments = tables.payments.get_mut(&7).unwrap();
+        payments.push(payments[0].clone());
+        tables.books.get_mut(&7).unwrap()[0]["status"] = json!("PaymentPending");
+        tables.mypages.get_mut(&7).unwrap()[0]["ticketId"] = json!(8);
+        assert_eq!(
+            tables.differences_of(&BOOKED),
+            [
+                "booking 7: its status is \"PaymentPending\"",
+                "booking 7: it has more than one payment: 2",
+                "booking 7: its mypage row: expected /ticketId to be 7, and it is 8",
+            ]
+        );
+    }
 
     #[test]
     fn a_metric_is_summed_over_its_labels_and_not_mixed_up_with_its_neighbours() {

@@ -113,12 +113,14 @@ fn end_line(buffer: &mut Vec<u8>, output: &Output) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::paint::Paint;
 
     #[tokio::test]
     async fn lines_are_kept_whole_and_an_unfinished_last_one_is_ended() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("book.log");
-        let output = Arc::new(Output::open(Process::Book, &path, Screen::start()).unwrap());
+        let output =
+            Arc::new(Output::open(Process::Book, &path, Screen::onto(io::sink(), Paint::none())).unwrap());
         let (mut writer, reader) = tokio::io::duplex(64);
         let forwarding = forward(reader, output.clone());
         for part in ["first\nsec", "ond\nthi", "rd"] {
@@ -135,7 +137,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("book.log");
         fs::write(&path, "old\n").unwrap();
-        let output = Output::open(Process::Book, &path, Screen::start()).unwrap();
+        let output = Output::open(Process::Book, &path, Screen::onto(io::sink(), Paint::none())).unwrap();
         output.kept.lock().unwrap().length = FILE_LIMIT_BYTES;
         output.write(b"new\n");
         assert_eq!(fs::read_to_string(path.with_extension("log.old")).unwrap(), "old\n");

@@ -94,15 +94,6 @@ async fn launch(fleet: &Fleet) -> Result<ExitCode, StartError> {
 
     let mut signals = StopSignals::listen().map_err(StartError::Runtime)?;
     let screen = Screen::start();
-    // TEMP until the event log can be created by several at once.
-    let _ = std::process::Command::new(std::env::current_exe().map_err(StartError::Runtime)?)
-        .args(["service", "book"])
-        .args(fleet.flags())
-        .args(["--", "--stop-on-stdin-eof"])
-        .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .status();
     let mut children = Children::start(fleet, &data_dir, &screen)?;
     let ready = tokio::select! {
         ready = all_ready(fleet, &mut children) => ready.map(|()| true),

@@ -42,12 +42,16 @@ enum Text {
 }
 
 impl Screen {
+    /// On standard output.
     pub fn start() -> Self {
+        Self::onto(io::stdout(), Paint::for_stream(&io::stdout()))
+    }
+
+    pub fn onto(terminal: impl Write + Send + 'static, paint: Paint) -> Self {
         let (texts, queue) = mpsc::unbounded_channel();
         let backlog = Arc::<Backlog>::default();
-        let paint = Paint::for_stream(&io::stdout());
         let queued = backlog.clone();
-        std::thread::spawn(move || write_all(queue, &queued));
+        std::thread::spawn(move || write_all(queue, terminal, &queued));
         Self { texts, backlog, paint }
     }
 
@@ -108,14 +112,13 @@ impl Screen {
 }
 
 /// The writing thread. Once the terminal is closed it goes on emptying the queue.
-fn write_all(mut queue: mpsc::UnboundedReceiver<Text>, backlog: &Backlog) {
+fn write_all(mut queue: mpsc::UnboundedReceiver<Text>, mut terminal: impl Write, backlog: &Backlog) {
     let mut closed = false;
     while let Some(text) = queue.blocking_recv() {
         match text {
             Text::Write(text) => {
                 if !closed {
-                    let mut stdout = io::stdout().lock();
-                    closed = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_err();
+                    closed = terminal.write_all(text.as_bytes()).and_then(|()| terminal.flush()).is_err();
                 }
                 backlog.bytes.fetch_sub(text.len(), Ordering::Relaxed);
             }
@@ -136,4 +139,70 @@ fn colour(process: Process) -> Style {
         Process::Point => AnsiColor::BrightBlue,
     };
     colour.on_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::mpsc as std_mpsc;
+
+    use super::*;
+
+    /// A terminal that takes what comes once it is told to go on.
+    struct Paused {
+        go_on: std_mpsc::Receiver<()>,
+        shown: Arc<Mutex<String>>,
+    }
+
+    impl Write for Paused {
+        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+            // An error is the sender's end: nobody pauses it any more.
+            let _ = self.go_on.recv();
+            self.shown.lock().unwrap().push_str(&String::from_utf8_lossy(text));
+            Ok(text.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    struct Closed;
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_paused_terminal_holds_nobody_up_and_costs_only_lines_of_the_processes() {
+        let (pause, go_on) = std_mpsc::channel();
+        let shown = Arc::<Mutex<String>>::default();
+        let screen = Screen::onto(Paused { go_on, shown: shown.clone() }, Paint::none());
+        screen.lines(Process::Book, &vec![b'x'; 2 * BACKLOG_LIMIT_BYTES]);
+        screen.lines(Process::Book, b"lost\nlost too\n");
+        screen.alarm("not lost");
+        drop(pause);
+        screen.finish().await;
+        screen.lines(Process::Book, b"shown\n");
+        screen.finish().await;
+        let shown = shown.lock().unwrap();
+        let end = "marquee | not lost\nmarquee | 2 lines are only in the log files\nbook    | shown\n";
+        assert!(shown.ends_with(end), "{}", &shown[shown.len().saturating_sub(200)..]);
+    }
+
+    #[tokio::test]
+    async fn a_closed_terminal_holds_nobody_up() {
+        let screen = Screen::onto(Closed, Paint::none());
+        for _ in 0..10 {
+            screen.lines(Process::Book, b"line\n");
+        }
+        screen.finish().await;
+        assert_eq!(screen.backlog.bytes.load(Ordering::Relaxed), 0);
+    }
 }

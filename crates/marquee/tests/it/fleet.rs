@@ -154,11 +154,11 @@ fn launcher_is_ready(launcher: &mut Started) -> Result<(), String> {
 /// Whatever a test leaves running, or leaves behind because it panicked, ends here.
 impl Drop for Fleet {
     fn drop(&mut self) {
-        for started in &mut self.started {
-            started.kill();
-        }
-        for process in Process::ALL {
-            let Ok(text) = fs::read_to_string(self.pid_file(process)) else {
+        // First the launcher, which may have been started by a shell, so that it reports no losses.
+        let run = self.data_dir.join("run");
+        let services = Process::ALL.map(|process| self.pid_file(process));
+        for file in std::iter::once(run.join("fleet.lock")).chain(services) {
+            let Ok(text) = fs::read_to_string(file) else {
                 continue;
             };
             // A number in an old file may be another process's by now.
@@ -232,6 +232,12 @@ impl Started {
     }
 }
 
+impl Drop for Started {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
 /// Runs a command to its end; its exit code and what it printed.
 pub async fn run(command: Command) -> (i32, String) {
     let mut started = Started::spawn(command);
@@ -280,7 +286,7 @@ fn url(process: Process, port_base: u16) -> String {
 }
 
 /// Below the ports that the kernel gives to outgoing connections, so that nobody takes one in between.
-fn free_port_base() -> u16 {
+pub fn free_port_base() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 20_000 + u16::try_from(std::process::id() % 100).unwrap() * 100;
     (0..1000)

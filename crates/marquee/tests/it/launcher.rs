@@ -8,7 +8,7 @@ use reqwest::Method;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::fleet::{Fleet, Started, gone, is_running, marquee, run, send};
+use crate::fleet::{Fleet, Started, free_port_base, gone, is_running, marquee, run, send};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn when_all_are_ready_it_shows_where_they_are_and_what_to_type() {
@@ -72,6 +72,14 @@ async fn stops_on(signal: Signal) {
     assert_eq!(launcher.exit_code().await, 0, "{}", launcher.output());
     let output = launcher.output();
     assert!(!output.contains("killed") && !output.contains("killing"), "{output}");
+    // One after the other: what each says of its stopping comes before what the next one says.
+    let said: Vec<&str> = output
+        .lines()
+        .filter(|line| line.contains("stopping: "))
+        .filter_map(|line| line.split(" |").next())
+        .map(str::trim)
+        .collect();
+    assert_eq!(said, Process::STOP_ORDER.map(Process::name), "{output}");
     for pid in pids {
         assert!(!is_running(pid));
     }
@@ -115,7 +123,7 @@ async fn a_second_fleet_on_the_same_data_is_refused() {
 async fn two_fleets_run_side_by_side() {
     let fleet = Fleet::up().await;
     let directory = tempfile::tempdir().unwrap();
-    let other_base = fleet.port_base + 2000;
+    let other_base = free_port_base();
     let mut other = Started::spawn(marquee([
         "up".to_owned(),
         "--data-dir".to_owned(),

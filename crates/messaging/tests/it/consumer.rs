@@ -36,6 +36,8 @@ struct Scribe {
 }
 
 impl Handler for Scribe {
+    const READS: &[&str] = &["Canceled"];
+
     async fn handle(&self, tx: &mut Tx, delivery: Delivery) -> Result<(), Failure> {
         let id = delivery.event.booking_id().get();
         tx.execute(query("INSERT INTO seen (booking) VALUES ($1)").bind(id)).await?;

@@ -162,3 +162,27 @@ async fn a_database_that_cannot_be_opened_says_so() {
     let error = Db::open(&url, QUICK).await.unwrap_err();
     assert!(error.is_transient(), "{error:?}");
 }
+
+#[tokio::test]
+async fn the_transaction_after_a_relaxed_one_waits_for_the_disk_again() {
+    let directory = TempDir::new().unwrap();
+    let db = seats(&directory).await;
+    let synchronous = async || {
+        let mut tx = db.begin().await.unwrap();
+        let (level,) = tx.fetch_one::<(i64,)>(query_as("PRAGMA synchronous")).await.unwrap();
+        level
+    };
+    const FULL: i64 = 2;
+    for commit in [true, false] {
+        let mut relaxed = db.begin_relaxed().await.unwrap();
+        relaxed.execute(query("DELETE FROM seats")).await.unwrap();
+        let (level,) = relaxed.fetch_one::<(i64,)>(query_as("PRAGMA synchronous")).await.unwrap();
+        assert_ne!(level, FULL);
+        if commit {
+            relaxed.commit().await.unwrap();
+        } else {
+            drop(relaxed);
+        }
+        assert_eq!(synchronous().await, FULL);
+    }
+}

@@ -11,13 +11,15 @@ use crate::app;
 pub struct BookingEvents;
 
 impl Handler for BookingEvents {
+    const READS: &[&str] = &["Paid", "PaymentCanceled", "CancelRejected", "Printed"];
+
     async fn handle(&self, tx: &mut Tx, delivery: Delivery) -> Result<(), Failure> {
         match delivery.event {
             Event::Paid(paid) => app::confirm_payment(tx, &paid).await?,
             Event::PaymentCanceled(canceled) => app::refund(tx, canceled.booking_id).await?,
             Event::CancelRejected(rejected) => app::reject_cancel(tx, rejected.booking_id).await?,
             Event::Printed(printed) => app::collect(tx, printed.booking_id).await?,
-            _ => {}
+            other => return Err(Failure::rejected(format!("{} is not read here", other.event_type()))),
         }
         Ok(())
     }

@@ -10,6 +10,17 @@ use crate::app;
 pub struct BookingStory;
 
 impl Handler for BookingStory {
+    const READS: &[&str] = &[
+        "Booked",
+        "Paid",
+        "PaymentCanceled",
+        "Canceled",
+        "Created",
+        "Printed",
+        "WaitedPoint",
+        "WrittenPoint",
+    ];
+
     async fn handle(&self, tx: &mut Tx, delivery: Delivery) -> Result<(), Failure> {
         app::remember_event(tx, &delivery.event, delivery.at).await?;
         Ok(())

@@ -11,6 +11,8 @@ use crate::app;
 pub struct PaymentEvents;
 
 impl Handler for PaymentEvents {
+    const READS: &[&str] = &["TicketCanceled", "HoldExpired"];
+
     async fn handle(&self, tx: &mut Tx, delivery: Delivery) -> Result<(), Failure> {
         match delivery.event {
             Event::TicketCanceled(canceled) => {
@@ -19,7 +21,7 @@ impl Handler for PaymentEvents {
             Event::HoldExpired(expired) => {
                 app::cancel_payment(tx, expired.id).await?;
             }
-            _ => {}
+            other => return Err(Failure::rejected(format!("{} is not read here", other.event_type()))),
         }
         Ok(())
     }

@@ -11,9 +11,12 @@ use crate::app;
 pub struct PointEvents;
 
 impl Handler for PointEvents {
+    const READS: &[&str] = &["Created"];
+
     async fn handle(&self, tx: &mut Tx, delivery: Delivery) -> Result<(), Failure> {
-        if let Event::Created(created) = delivery.event {
-            app::wait_points(tx, created).await?;
+        match delivery.event {
+            Event::Created(created) => app::wait_points(tx, created).await?,
+            other => return Err(Failure::rejected(format!("{} is not read here", other.event_type()))),
         }
         Ok(())
     }

@@ -11,11 +11,13 @@ use crate::app;
 pub struct TicketEvents;
 
 impl Handler for TicketEvents {
+    const READS: &[&str] = &["Booked", "CancelRequested"];
+
     async fn handle(&self, tx: &mut Tx, delivery: Delivery) -> Result<(), Failure> {
         match delivery.event {
             Event::Booked(booked) => app::issue_ticket(tx, booked).await?,
             Event::CancelRequested(requested) => app::cancel_ticket(tx, requested.id).await?,
-            _ => {}
+            other => return Err(Failure::rejected(format!("{} is not read here", other.event_type()))),
         }
         Ok(())
     }
