@@ -6,6 +6,7 @@
 //! - [`catalog`]: every event, as a struct and in the closed enum [`Event`].
 //! - [`envelope`]: the JSON that carries an event, written as the original Java services read it and read leniently.
 //! - [`headers`]: CloudEvents 1.0 in binary mode, beside the JSON.
+//! - [`status`]: words for where a thing stands, the same in answers, events and databases.
 //! - [`lenient`]: numbers that arrive as text, for events and for requests alike.
 
 pub mod catalog;
@@ -13,6 +14,7 @@ pub mod envelope;
 pub mod headers;
 pub mod ids;
 pub mod lenient;
+pub mod status;
 
 pub use catalog::{
     Booked, CancelRejected, CancelRequested, Canceled, Created, Event, HoldExpired, Paid, PaymentCanceled,
@@ -20,6 +22,7 @@ pub use catalog::{
 };
 pub use envelope::{DecodeError, Decoded, decode, encode, event_type};
 pub use ids::{BookingId, CustomerId, Id, PaymentId, PointId, ScreeningId, TicketId};
+pub use status::UnknownStatus;
 
 /// The topic all events go to, keyed by booking id.
 pub const TOPIC: &str = "movie";

@@ -7,30 +7,28 @@
 //!       └─▶ Canceled ◀────── Canceling
 //! ```
 
-use std::fmt;
-use std::str::FromStr;
-
 use events::{Booked, BookingId, CancelRequested, Canceled, CustomerId, Event, HoldExpired};
 
 use crate::domain::order::Price;
 
-/// Where a booking stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// Its payment was asked for; it is no booking yet.
-    PaymentPending,
-    /// Paid, and told to the others.
-    Registered,
-    /// Payment's own word has come as well.
-    PaidComplete,
-    /// The ticket was collected. Final.
-    PrintComplete,
-    /// The payment was declined; it never was a booking. Final.
-    Declined,
-    /// The customer asked to cancel; the ticket service decides.
-    Canceling,
-    /// Ticket void, money back. Final.
-    Canceled,
+events::statuses! {
+    /// Where a booking stands.
+    pub enum Status {
+        /// Its payment was asked for; it is no booking yet.
+        PaymentPending = "PaymentPending",
+        /// Paid, and told to the others.
+        Registered = "Registered",
+        /// Payment's own word has come as well.
+        PaidComplete = "PaidComplete",
+        /// The ticket was collected. Final.
+        PrintComplete = "PrintComplete",
+        /// The payment was declined; it never was a booking. Final.
+        Declined = "Declined",
+        /// The customer asked to cancel; the ticket service decides.
+        Canceling = "Canceling",
+        /// Ticket void, money back. Final.
+        Canceled = "Canceled",
+    }
 }
 
 /// A booking.
@@ -234,37 +232,6 @@ impl Booking {
     }
 }
 
-const STATUSES: [(Status, &str); 7] = [
-    (Status::PaymentPending, "PaymentPending"),
-    (Status::Registered, "Registered"),
-    (Status::PaidComplete, "PaidComplete"),
-    (Status::PrintComplete, "PrintComplete"),
-    (Status::Declined, "Declined"),
-    (Status::Canceling, "Canceling"),
-    (Status::Canceled, "Canceled"),
-];
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = STATUSES.iter().find(|(status, _)| status == self);
-        f.write_str(name.map_or("", |(_, name)| name))
-    }
-}
-
-/// Text that names no status.
-#[derive(Debug, thiserror::Error)]
-#[error("no status is called {0:?}")]
-pub struct UnknownStatus(String);
-
-impl FromStr for Status {
-    type Err = UnknownStatus;
-
-    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
-        let status = STATUSES.iter().find(|(_, name)| *name == text);
-        status.map(|(status, _)| *status).ok_or_else(|| UnknownStatus(text.to_owned()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -287,15 +254,6 @@ mod tests {
 
     fn event_of(change: &Change) -> Option<&'static str> {
         change.event.as_ref().map(Event::event_type)
-    }
-
-    #[test]
-    fn every_status_reads_back_as_it_is_written() {
-        for (status, name) in STATUSES {
-            assert_eq!(status.to_string(), name);
-            assert_eq!(name.parse::<Status>().unwrap(), status);
-        }
-        assert!("paid".parse::<Status>().is_err());
     }
 
     #[test]

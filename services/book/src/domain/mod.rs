@@ -3,5 +3,5 @@
 mod booking;
 mod order;
 
-pub use booking::{Booking, CancelRefused, Change, Row, Status, UnknownStatus};
+pub use booking::{Booking, CancelRefused, Change, Row, Status};
 pub use order::{Invalid, Order, Price, Quantity, Seats};

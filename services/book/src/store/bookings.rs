@@ -6,7 +6,7 @@ use events::{BookingId, CustomerId};
 use sqlx::FromRow;
 use storage::{Conn, Error, Tx, query, query_as};
 
-use crate::domain::{Booking, Order, Price, Row, Status, UnknownStatus};
+use crate::domain::{Booking, Order, Price, Row, Status};
 
 #[derive(FromRow)]
 struct BookingRow {
@@ -128,7 +128,7 @@ fn restore(row: BookingRow) -> Result<Booking, Error> {
         total_price: row.total_price,
         name: row.name,
         customer_id: row.customer_id.map(CustomerId::new).transpose().map_err(|error| corrupt(&error))?,
-        status: row.status.parse().map_err(|error: UnknownStatus| corrupt(&error))?,
+        status: row.status.parse().map_err(|error| corrupt(&error))?,
         paid: row.paid != 0,
     }))
 }

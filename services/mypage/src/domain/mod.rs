@@ -3,5 +3,5 @@
 mod mypage;
 mod story;
 
-pub use mypage::{Mypage, Order, Status, UnknownStatus};
+pub use mypage::{Mypage, Order, Status};
 pub use story::{Entry, Story, chapter};

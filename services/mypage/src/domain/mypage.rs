@@ -4,24 +4,22 @@
 //! changes never depends on what came before: each field is told by one event of a booking, or only ever rises. Whatever the
 //! order, the same events end in the same view.
 
-use std::fmt;
-use std::str::FromStr;
-
 use events::{Booked, BookingId, CustomerId, Event, TicketId};
 use jiff::Timestamp;
 
 /// The points of a collected ticket, for a writer that leaves them out.
 const SCORE: i64 = 100;
 
-/// Where a booking stands, from the least to the most final: the higher one counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Status {
-    /// Paid; its ticket waits.
-    Booked,
-    /// Ticket void, money back. Final.
-    Canceled,
-    /// The ticket was collected, which no cancel undoes. Final.
-    Printed,
+events::statuses! {
+    /// Where a booking stands, from the least to the most final: the higher one counts.
+    pub enum Status {
+        /// Paid; its ticket waits.
+        Booked = "Booked",
+        /// Ticket void, money back. Final.
+        Canceled = "Canceled",
+        /// The ticket was collected, which no cancel undoes. Final.
+        Printed = "Printed",
+    }
 }
 
 /// A booking as its customer sees it.
@@ -83,30 +81,6 @@ impl From<&Booked> for Order {
             qty: booked.qty,
             price: booked.total_price,
         }
-    }
-}
-
-const STATUSES: [(Status, &str); 3] =
-    [(Status::Booked, "Booked"), (Status::Canceled, "Canceled"), (Status::Printed, "Printed")];
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = STATUSES.iter().find(|(status, _)| status == self);
-        f.write_str(name.map_or("", |(_, name)| name))
-    }
-}
-
-/// Text that names no status.
-#[derive(Debug, thiserror::Error)]
-#[error("no status is called {0:?}")]
-pub struct UnknownStatus(String);
-
-impl FromStr for Status {
-    type Err = UnknownStatus;
-
-    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
-        let status = STATUSES.iter().find(|(_, name)| *name == text);
-        status.map(|(status, _)| *status).ok_or_else(|| UnknownStatus(text.to_owned()))
     }
 }
 
@@ -176,15 +150,6 @@ mod tests {
         let events = events();
         let start = Mypage::unknown(id(), second(order[0] as i64));
         order.iter().fold(start, |mypage, &index| mypage.after(&events[index], second(index as i64)))
-    }
-
-    #[test]
-    fn every_status_reads_back_as_it_is_written() {
-        for (status, name) in STATUSES {
-            assert_eq!(status.to_string(), name);
-            assert_eq!(name.parse::<Status>().unwrap(), status);
-        }
-        assert!("booked".parse::<Status>().is_err());
     }
 
     #[test]

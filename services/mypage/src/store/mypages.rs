@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sqlx::FromRow;
 use storage::{Error, Tx, query, query_as};
 
-use crate::domain::{Mypage, Order, UnknownStatus};
+use crate::domain::{Mypage, Order};
 
 /// The columns of a row; what is read of it elsewhere is read the same way.
 #[derive(FromRow)]
@@ -87,7 +87,7 @@ pub(super) fn restore(row: MypageRow) -> Result<Mypage, Error> {
     Ok(Mypage {
         booking_id: BookingId::new(row.booking_id).map_err(|error| corrupt(&error))?,
         order: (row.booked != 0).then_some(order),
-        status: row.status.parse().map_err(|error: UnknownStatus| corrupt(&error))?,
+        status: row.status.parse().map_err(|error| corrupt(&error))?,
         score: row.score,
         ticket_id: row.ticket_id.map(TicketId::new).transpose().map_err(|error| corrupt(&error))?,
         updated_at: Timestamp::from_microsecond(row.updated_at).map_err(|error| corrupt(&error))?,

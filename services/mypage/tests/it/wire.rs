@@ -152,7 +152,7 @@ async fn links_follow_the_gateway_and_the_media_type_follows_accept() {
 }
 
 #[tokio::test]
-async fn the_description_is_the_reviewed_one() {
+async fn the_openapi_description_is_the_reviewed_one() {
     let app = App::new().await;
     let description = app.client.get("/api-docs/openapi.json").await.body;
     assert_openapi(env!("CARGO_MANIFEST_DIR"), &description);

@@ -4,4 +4,4 @@ mod charge;
 mod payment;
 
 pub use charge::{Charge, Invalid, InvalidPrice, Price};
-pub use payment::{Change, PayRefused, Payment, Row, Status, UnknownStatus};
+pub use payment::{Change, PayRefused, Payment, Row, Status};

@@ -5,22 +5,20 @@
 //!          └─▶ Voided
 //! ```
 
-use std::fmt;
-use std::str::FromStr;
-
 use events::{BookingId, Event, Paid, PaymentCanceled, PaymentId};
 
 use crate::domain::charge::{Charge, Price};
 
-/// Where a payment stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// The money was taken.
-    Paid,
-    /// The money went back. Final.
-    Canceled,
-    /// The booking was given up before any money came, and none is taken any more. Final.
-    Voided,
+events::statuses! {
+    /// Where a payment stands.
+    pub enum Status {
+        /// The money was taken.
+        Paid = "Paid",
+        /// The money went back. Final.
+        Canceled = "Canceled",
+        /// The booking was given up before any money came, and none is taken any more. Final.
+        Voided = "Voided",
+    }
 }
 
 /// A payment.
@@ -121,30 +119,6 @@ impl Payment {
     }
 }
 
-const STATUSES: [(Status, &str); 3] =
-    [(Status::Paid, "Paid"), (Status::Canceled, "Canceled"), (Status::Voided, "Voided")];
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = STATUSES.iter().find(|(status, _)| status == self);
-        f.write_str(name.map_or("", |(_, name)| name))
-    }
-}
-
-/// Text that names no status.
-#[derive(Debug, thiserror::Error)]
-#[error("no status is called {0:?}")]
-pub struct UnknownStatus(String);
-
-impl FromStr for Status {
-    type Err = UnknownStatus;
-
-    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
-        let status = STATUSES.iter().find(|(_, name)| *name == text);
-        status.map(|(status, _)| *status).ok_or_else(|| UnknownStatus(text.to_owned()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -166,15 +140,6 @@ mod tests {
 
     fn event_of(change: &Change) -> Option<&'static str> {
         change.event.as_ref().map(Event::event_type)
-    }
-
-    #[test]
-    fn every_status_reads_back_as_it_is_written() {
-        for (status, name) in STATUSES {
-            assert_eq!(status.to_string(), name);
-            assert_eq!(name.parse::<Status>().unwrap(), status);
-        }
-        assert!("paid".parse::<Status>().is_err());
     }
 
     #[test]

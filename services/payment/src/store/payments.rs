@@ -6,7 +6,7 @@ use events::{BookingId, PaymentId};
 use sqlx::FromRow;
 use storage::{Conn, Error, Tx, query, query_as};
 
-use crate::domain::{Charge, Payment, Price, Row, Status, UnknownStatus};
+use crate::domain::{Charge, Payment, Price, Row, Status};
 
 #[derive(FromRow)]
 struct PaymentRow {
@@ -112,6 +112,6 @@ fn restore(row: PaymentRow) -> Result<Payment, Error> {
         id: PaymentId::new(row.id).map_err(|error| corrupt(&error))?,
         booking_id: BookingId::new(row.booking_id).map_err(|error| corrupt(&error))?,
         total_price: Price::parse(row.total_price).map_err(|error| corrupt(&error))?,
-        status: row.status.parse().map_err(|error: UnknownStatus| corrupt(&error))?,
+        status: row.status.parse().map_err(|error| corrupt(&error))?,
     }))
 }

@@ -172,7 +172,7 @@ async fn probes_answer() {
 }
 
 #[tokio::test]
-async fn the_description_is_the_reviewed_one() {
+async fn the_openapi_description_is_the_reviewed_one() {
     let app = App::new().await;
     let description = app.client.get("/api-docs/openapi.json").await.body;
     assert_openapi(env!("CARGO_MANIFEST_DIR"), &description);

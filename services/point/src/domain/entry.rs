@@ -1,17 +1,15 @@
 //! A row of the ledger. None ever changes: points that are granted are a second row beside the one that waited.
 
-use std::fmt;
-use std::str::FromStr;
-
 use events::{BookingId, CustomerId, Event, PointId, WaitedPoint, WrittenPoint};
 
-/// What a row stands for; a booking has at most one of each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// There is a ticket; its points come when it is collected. Score 0.
-    Waiting,
-    /// The points were granted.
-    Pointed,
+events::statuses! {
+    /// What a row stands for, spelled as the original service does; a booking has at most one of each.
+    pub enum Status {
+        /// There is a ticket; its points come when it is collected. Score 0.
+        Waiting = "Waiting Point",
+        /// The points were granted.
+        Pointed = "Pointed",
+    }
 }
 
 /// What a row says.
@@ -81,42 +79,9 @@ impl Entry {
     }
 }
 
-/// As the original point service spells them.
-const STATUSES: [(Status, &str); 2] = [(Status::Waiting, "Waiting Point"), (Status::Pointed, "Pointed")];
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = STATUSES.iter().find(|(status, _)| status == self);
-        f.write_str(name.map_or("", |(_, name)| name))
-    }
-}
-
-/// Text that names no status.
-#[derive(Debug, thiserror::Error)]
-#[error("no status is called {0:?}")]
-pub struct UnknownStatus(String);
-
-impl FromStr for Status {
-    type Err = UnknownStatus;
-
-    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
-        let status = STATUSES.iter().find(|(_, name)| *name == text);
-        status.map(|(status, _)| *status).ok_or_else(|| UnknownStatus(text.to_owned()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_status_reads_back_as_it_is_written() {
-        for (status, name) in STATUSES {
-            assert_eq!(status.to_string(), name);
-            assert_eq!(name.parse::<Status>().unwrap(), status);
-        }
-        assert!("Waiting".parse::<Status>().is_err());
-    }
 
     #[test]
     fn each_kind_of_row_has_its_event() {

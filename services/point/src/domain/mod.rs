@@ -3,5 +3,5 @@
 mod entry;
 mod grant;
 
-pub use entry::{Entry, Posting, Status, UnknownStatus};
+pub use entry::{Entry, Posting, Status};
 pub use grant::{Grant, Invalid, Score};

@@ -6,7 +6,7 @@ use events::{BookingId, CustomerId, PointId};
 use sqlx::FromRow;
 use storage::{Conn, Error, QueryAs, Tx, query_as};
 
-use crate::domain::{Entry, Posting, Status, UnknownStatus};
+use crate::domain::{Entry, Posting, Status};
 
 #[derive(FromRow)]
 struct PointRow {
@@ -135,7 +135,7 @@ fn restore(row: PointRow) -> Result<Entry, Error> {
         customer_id: row.customer_id.map(CustomerId::new).transpose().map_err(|error| corrupt(&error))?,
         score: row.score,
         contents: row.contents,
-        status: row.status.parse().map_err(|error: UnknownStatus| corrupt(&error))?,
+        status: row.status.parse().map_err(|error| corrupt(&error))?,
     };
     Ok(Entry::restore(id, posting))
 }

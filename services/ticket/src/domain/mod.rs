@@ -2,4 +2,4 @@
 
 mod ticket;
 
-pub use ticket::{AwardOutcome, Change, CollectRefused, Row, Status, Ticket, UnknownStatus};
+pub use ticket::{AwardOutcome, Change, CollectRefused, Row, Status, Ticket};

@@ -11,24 +11,22 @@
 //! While the count is above zero the points may have been granted, and the ticket counts as collected: that is why there
 //! is never a refund for a collected ticket, and there are never points for a canceled one.
 
-use std::fmt;
-use std::str::FromStr;
-
 use events::{
     Booked, BookingId, CancelRejected, Created, CustomerId, Event, Printed, TicketCanceled, TicketId,
 };
 
-/// Where a ticket stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// It can be collected, or canceled.
-    Waiting,
-    /// Its points were asked for; to a cancel it counts as collected.
-    Printing,
-    /// Points granted, ticket handed out. Final.
-    Printed,
-    /// Void. Final.
-    Canceled,
+events::statuses! {
+    /// Where a ticket stands.
+    pub enum Status {
+        /// It can be collected, or canceled.
+        Waiting = "Waiting",
+        /// Its points were asked for; to a cancel it counts as collected.
+        Printing = "Printing",
+        /// Points granted, ticket handed out. Final.
+        Printed = "Printed",
+        /// Void. Final.
+        Canceled = "Canceled",
+    }
 }
 
 /// A ticket.
@@ -197,34 +195,6 @@ impl Ticket {
     }
 }
 
-const STATUSES: [(Status, &str); 4] = [
-    (Status::Waiting, "Waiting"),
-    (Status::Printing, "Printing"),
-    (Status::Printed, "Printed"),
-    (Status::Canceled, "Canceled"),
-];
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = STATUSES.iter().find(|(status, _)| status == self);
-        f.write_str(name.map_or("", |(_, name)| name))
-    }
-}
-
-/// Text that names no status.
-#[derive(Debug, thiserror::Error)]
-#[error("no status is called {0:?}")]
-pub struct UnknownStatus(String);
-
-impl FromStr for Status {
-    type Err = UnknownStatus;
-
-    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
-        let status = STATUSES.iter().find(|(_, name)| *name == text);
-        status.map(|(status, _)| *status).ok_or_else(|| UnknownStatus(text.to_owned()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -245,15 +215,6 @@ mod tests {
 
     fn event_of(change: &Change) -> Option<&'static str> {
         change.event.as_ref().map(Event::event_type)
-    }
-
-    #[test]
-    fn every_status_reads_back_as_it_is_written() {
-        for (status, name) in STATUSES {
-            assert_eq!(status.to_string(), name);
-            assert_eq!(name.parse::<Status>().unwrap(), status);
-        }
-        assert!("printed".parse::<Status>().is_err());
     }
 
     #[test]

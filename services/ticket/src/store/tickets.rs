@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sqlx::FromRow;
 use storage::{Conn, Error, Tx, query, query_as};
 
-use crate::domain::{Row, Status, Ticket, UnknownStatus};
+use crate::domain::{Row, Status, Ticket};
 
 #[derive(FromRow)]
 struct TicketRow {
@@ -153,7 +153,7 @@ fn restore(row: TicketRow) -> Result<Ticket, Error> {
         qty: row.qty,
         seat: row.seat,
         customer_id: row.customer_id.map(CustomerId::new).transpose().map_err(|error| corrupt(&error))?,
-        status: row.status.parse().map_err(|error: UnknownStatus| corrupt(&error))?,
+        status: row.status.parse().map_err(|error| corrupt(&error))?,
         asks: row.asks,
     }))
 }
