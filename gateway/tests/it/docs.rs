@@ -51,7 +51,7 @@ async fn a_services_description_comes_from_the_service() {
 }
 
 #[tokio::test]
-async fn the_gateways_own_description_is_the_reviewed_one() {
+async fn the_gateways_own_openapi_description_is_the_reviewed_one() {
     let gateway = Gateway::start([]).await;
     let served = json(gateway.get("/api-docs/openapi.json")).await;
     let snapshot = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
