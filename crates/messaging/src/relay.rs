@@ -3,6 +3,8 @@
 //! Read, send, wait for the acknowledgement, mark. A crash between send and mark sends twice; the inbox of each
 //! consumer drops the second. Rows are read as "unsent, in order", never as "after the last one": transactions
 //! commit out of order, and a row that appears late must not be passed over.
+//!
+//! Of several processes on one database one relays, so that events leave in order; another takes over when it is gone.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +13,7 @@ use events::TOPIC;
 use jiff::Timestamp;
 use service_kit::request_log::chain;
 use sqlx::FromRow;
-use storage::{Db, query_as, query_built};
+use storage::{Db, Lead, Task, query_as, query_built};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +23,8 @@ use crate::transport::{Record, Transport, TransportError, headers_from_json};
 const BATCH: i64 = 500;
 /// Looks for rows even when nobody woke it: what a crashed process left.
 const TIMER: Duration = Duration::from_secs(1);
+/// The same where other processes write to the outbox too, and cannot wake this one.
+const SHARED_TIMER: Duration = Duration::from_millis(100);
 /// Under load, rounds begin this far apart: each costs two commits, however few rows it has.
 const SHORTEST_CYCLE: Duration = Duration::from_millis(20);
 /// Pause after a failure, doubled up to the longest one.
@@ -59,14 +63,14 @@ impl Relay {
     /// Relays until `stop`; then sends what is left, as far as that works at once.
     pub async fn run(self, stop: CancellationToken) {
         let announced = self.db.announced();
-        let mut timer = interval(TIMER);
+        let mut timer = interval(if self.db.is_shared() { SHARED_TIMER } else { TIMER });
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut backoff = FIRST_BACKOFF;
+        let mut lead = None;
         while !stop.is_cancelled() {
             let next = Instant::now() + SHORTEST_CYCLE;
-            match self.drain().await {
-                Ok(_) => {
-                    report(0, 0.0);
+            match self.round(&mut lead).await {
+                Ok(()) => {
                     backoff = FIRST_BACKOFF;
                     sleep_until(next).await;
                 }
@@ -83,9 +87,26 @@ impl Relay {
                 () = stop.cancelled() => {}
             }
         }
-        if let Err(error) = self.drain().await {
+        if let Err(error) = self.round(&mut lead).await {
             tracing::warn!(cause = chain(&error), "events stay in the outbox until the next start");
         }
+    }
+
+    /// Sends what is unsent, if this process is the one that relays, or can become it.
+    async fn round(&self, lead: &mut Option<Lead>) -> Result<(), RelayError> {
+        if let Some(held) = lead
+            && !held.is_held().await
+        {
+            *lead = None;
+        }
+        if lead.is_none() {
+            *lead = self.db.try_lead(Task::Relay).await?;
+        }
+        if lead.is_some() {
+            self.drain().await?;
+            report(0, 0.0);
+        }
+        Ok(())
     }
 
     /// Sends all that is unsent now, and returns how many events that were.

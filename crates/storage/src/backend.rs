@@ -33,6 +33,37 @@ impl Backend {
         }
     }
 
+    /// Begins the transaction of all migrations. Where several processes may start at once, the others wait here until it is
+    /// committed, as long as it takes.
+    pub(crate) fn begin_migrations(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => {
+                "BEGIN; SET LOCAL statement_timeout = 0; DO $$ BEGIN PERFORM pg_advisory_xact_lock(-1); END $$"
+            }
+        }
+    }
+
+    /// Waits until no other transaction holds the key `$1`, and holds it until this one ends. `None` where a writing
+    /// transaction is alone anyway.
+    pub(crate) fn lock(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some("SELECT CAST(pg_advisory_xact_lock($1) AS TEXT)"),
+        }
+    }
+
+    /// Takes the session's claim to be the one process that does `$1`, and says with 1 or 0 whether it has it. `None`
+    /// where a database has one process anyway.
+    pub(crate) fn try_lead(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => {
+                Some("SELECT CASE WHEN pg_try_advisory_lock($1) THEN CAST(1 AS BIGINT) ELSE 0 END")
+            }
+        }
+    }
+
     /// What each new connection is told.
     pub(crate) fn session(self, statement_timeout_ms: u128) -> Vec<String> {
         match self {

@@ -89,6 +89,11 @@ impl Conn {
         self.judge(outcome)
     }
 
+    /// Ends the connection instead of giving it back to the pool.
+    pub(crate) fn close(mut self) {
+        drop(self.connection.take().map(PoolConnection::detach));
+    }
+
     async fn control(&mut self, statement: &'static str) -> Result<(), Error> {
         let limit = self.patience;
         let outcome = timeout(limit, self.connection()?.execute(statement)).await;
@@ -170,6 +175,19 @@ impl Tx {
     /// The one time of everything that happens in this transaction.
     pub fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// Waits until no other transaction holds `key`, and holds it until this one ends: for a rule over several rows, some of
+    /// which may not be there yet. `key` is the id of what the rule is about.
+    ///
+    /// # Errors
+    ///
+    /// When that takes too long.
+    pub async fn lock(&mut self, key: i64) -> Result<(), Error> {
+        if let Some(sql) = self.conn.backend.lock() {
+            self.conn.execute(crate::query(sql).bind(key)).await?;
+        }
+        Ok(())
     }
 
     /// Wakes the waiter on [`Db::announced`](crate::Db::announced) once this transaction is committed.

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use crate::backend::Backend;
 use crate::conn::{Conn, Tx};
 use crate::error::Error;
+use crate::lead::{Lead, Task};
 use crate::url::DatabaseUrl;
 
 /// How much longer than the server we wait for a statement: its own verdict is worth more than a lost connection.
@@ -89,10 +90,8 @@ impl Db {
             })
             .flat_map(|migrator| migrator.iter().cloned())
             .collect();
-        // All of them in one writing transaction, so that several processes may start on one database at once: on
-        // SQLite, where nothing else would keep them apart, the second waits here for the first.
         let fail = |error| Error::classify(self.backend, error);
-        let mut tx = self.writers.begin_with(self.backend.begin()).await.map_err(fail)?;
+        let mut tx = self.writers.begin_with(self.backend.begin_migrations()).await.map_err(fail)?;
         Migrator::with_migrations(migrations).run(&mut *tx).await.map_err(Error::Migration)?;
         tx.commit().await.map_err(fail)
     }
@@ -118,6 +117,20 @@ impl Db {
         Tx::begin_relaxed(conn, Timestamp::now(), self.announced.clone()).await
     }
 
+    /// Tries to become the one process that does `task` on this database. `None`: another one does.
+    ///
+    /// # Errors
+    ///
+    /// As [`begin`](Self::begin).
+    pub async fn try_lead(&self, task: Task) -> Result<Option<Lead>, Error> {
+        let Some(sql) = self.backend.try_lead() else {
+            return Ok(Some(Lead::alone()));
+        };
+        let mut conn = self.acquire(&self.writers).await?;
+        let (leads,) = conn.fetch_one::<(i64,)>(crate::query_as(sql).bind(task as i64)).await?;
+        Ok((leads == 1).then(|| Lead::held_by(conn)))
+    }
+
     /// A connection for statements that only read, each by itself.
     ///
     /// # Errors
@@ -125,6 +138,16 @@ impl Db {
     /// As [`begin`](Self::begin).
     pub async fn read(&self) -> Result<Conn, Error> {
         self.acquire(&self.readers).await
+    }
+
+    /// Whether other processes may write to this database as well.
+    pub fn is_shared(&self) -> bool {
+        !self.backend.has_one_writer()
+    }
+
+    /// The product.
+    pub fn backend(&self) -> Backend {
+        self.backend
     }
 
     /// Asks the database for a sign of life.

@@ -6,6 +6,7 @@
 //! - [`backend`]: all that differs between the two products, one named function each.
 //! - [`db`]: opening, migrating, beginning.
 //! - [`conn`]: statements with a deadline ([`Conn`]) and transactions ([`Tx`]).
+//! - [`lead`]: being the one process of several that does a task.
 //! - [`error`]: what a caller can do about a failure: wait, or not.
 //!
 //! # Rules of the SQL
@@ -19,12 +20,14 @@ pub mod backend;
 pub mod conn;
 pub mod db;
 pub mod error;
+pub mod lead;
 pub mod url;
 
 pub use backend::Backend;
 pub use conn::{Conn, Tx};
 pub use db::{Db, Migrations, Settings};
 pub use error::Error;
+pub use lead::{Lead, Task};
 pub use url::DatabaseUrl;
 
 use sqlx::Any;

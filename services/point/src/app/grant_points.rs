@@ -21,6 +21,7 @@ pub enum Outcome {
 /// When the database fails.
 pub async fn grant_points(tx: &mut Tx, grant: Grant) -> Result<Outcome, Error> {
     let booking_id = grant.booking_id;
+    tx.lock(booking_id.get()).await?;
     let waiting = points::find_of(tx, booking_id, Status::Waiting).await?;
     let Some(entry) = points::append(tx, grant.posting(waiting)).await? else {
         let entry = points::known_of(tx, booking_id, Status::Pointed).await?;

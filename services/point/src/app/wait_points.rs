@@ -15,7 +15,8 @@ use crate::store::points;
 /// When the database fails.
 pub async fn wait_points(tx: &mut Tx, created: Created) -> Result<(), Error> {
     let booking_id = created.booking_id;
-    // Should the grant commit between these two, a row of score 0 follows it: no balance changes.
+    // No grant may come between this look and the row.
+    tx.lock(booking_id.get()).await?;
     if points::find_of(tx, booking_id, Status::Pointed).await?.is_some() {
         return Ok(());
     }
