@@ -103,6 +103,15 @@ pub struct Fleet {
     /// Address to listen on; 0.0.0.0 lets other machines in.
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub host: IpAddr,
+
+    /// Databases on a server: what stands before each service's name in its URL, such as
+    /// postgres://user:password@host/ . What is not there is created.
+    #[arg(long, value_name = "URL", env = "DATABASE_URL_PREFIX")]
+    pub database_url_prefix: Option<String>,
+
+    /// The event log on a server, such as kafka://host:9092/movie .
+    #[arg(long, value_name = "URL", env = "EVENTS_URL")]
+    pub events_url: Option<String>,
 }
 
 impl Fleet {
@@ -133,14 +142,32 @@ impl Fleet {
 
     /// The flags of `marquee service` that mean this fleet.
     pub fn flags(&self) -> Vec<OsString> {
-        vec![
+        let mut flags: Vec<OsString> = vec![
             "--data-dir".into(),
             self.data_dir.clone().into(),
             "--port-base".into(),
             self.port_base.to_string().into(),
             "--host".into(),
             self.host.to_string().into(),
-        ]
+        ];
+        for (flag, url) in
+            [("--database-url-prefix", &self.database_url_prefix), ("--events-url", &self.events_url)]
+        {
+            flags.extend(url.iter().flat_map(|url| [OsString::from(flag), url.into()]));
+        }
+        flags
+    }
+
+    /// Where `process` keeps its data.
+    pub fn database_url(&self, process: Process, data_dir: &DataDir) -> String {
+        match &self.database_url_prefix {
+            Some(prefix) => format!("{prefix}{process}"),
+            None => data_dir.database_url(process.name()),
+        }
+    }
+
+    fn events_url(&self, data_dir: &DataDir) -> String {
+        self.events_url.clone().unwrap_or_else(|| data_dir.database_url("events"))
     }
 
     /// What to type to start `process` alone.
@@ -165,8 +192,8 @@ impl Fleet {
             process.port(self.port_base).to_string().into(),
         ];
         if process != Process::Gateway {
-            args.extend(["--database-url".into(), data_dir.database_url(process.name()).into()]);
-            args.extend(["--events-url".into(), data_dir.database_url("events").into()]);
+            args.extend(["--database-url".into(), self.database_url(process, data_dir).into()]);
+            args.extend(["--events-url".into(), self.events_url(data_dir).into()]);
         }
         for (flag, upstream) in process.upstreams() {
             args.extend([OsString::from(flag), self.url(*upstream).into()]);

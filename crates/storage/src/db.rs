@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateDatabase, Migrator};
 use sqlx::{AnyPool, ConnectOptions, Executor};
 use tokio::sync::Notify;
 
@@ -74,6 +74,26 @@ impl Db {
             patience: settings.statement_timeout + GRACE,
             announced: Arc::default(),
         })
+    }
+
+    /// Makes the database on its server, if it is not there. SQLite makes its file when it is opened.
+    ///
+    /// # Errors
+    ///
+    /// When the server is away, or does not allow it.
+    pub async fn create_if_missing(url: &DatabaseUrl) -> Result<(), Error> {
+        let backend = url.backend();
+        if backend == Backend::Sqlite {
+            return Ok(());
+        }
+        install_drivers();
+        let create = async {
+            if !sqlx::Any::database_exists(url.as_str()).await? {
+                sqlx::Any::create_database(url.as_str()).await?;
+            }
+            Ok(())
+        };
+        create.await.map_err(|error| Error::classify(backend, error))
     }
 
     /// Brings the schema to this version: the migrations of all `packages`, in the order of their numbers.
@@ -172,9 +192,7 @@ impl Db {
 }
 
 async fn connect(url: &DatabaseUrl, settings: Settings, max: u32) -> Result<AnyPool, Error> {
-    static DRIVERS: Once = Once::new();
-    DRIVERS.call_once(sqlx::any::install_default_drivers);
-
+    install_drivers();
     let backend = url.backend();
     let fail = |error| Error::classify(backend, error);
     let options: AnyConnectOptions = url.as_str().parse().map_err(fail)?;
@@ -195,4 +213,9 @@ async fn connect(url: &DatabaseUrl, settings: Settings, max: u32) -> Result<AnyP
         .connect_with(options.disable_statement_logging())
         .await
         .map_err(fail)
+}
+
+fn install_drivers() {
+    static DRIVERS: Once = Once::new();
+    DRIVERS.call_once(sqlx::any::install_default_drivers);
 }

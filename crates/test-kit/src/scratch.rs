@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use messaging::{Backends, Transport};
-use sqlx::migrate::MigrateDatabase;
 use storage::{DatabaseUrl, Db, Migrations};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -35,29 +34,31 @@ impl Scratch {
 
 /// A database that nobody else uses.
 pub async fn database_url(directory: &TempDir) -> DatabaseUrl {
-    if !is_chosen("TEST_DATABASE", "postgres") {
-        return file_url(directory, "service").parse().unwrap();
-    }
-    let server = server("TEST_POSTGRES_URL");
-    let (server, _) = server.rsplit_once('/').unwrap();
-    let url = format!("{server}/test_{}", Uuid::now_v7().simple());
-    sqlx::any::install_default_drivers();
-    sqlx::Any::create_database(&url).await.unwrap();
-    url.parse().unwrap()
+    let prefix = database_url_prefix().unwrap_or_else(|| file_url(directory, ""));
+    let url = format!("{prefix}service").parse().unwrap();
+    Db::create_if_missing(&url).await.unwrap();
+    url
 }
 
 /// An event log that nobody else uses.
 pub fn events_url(directory: &TempDir) -> String {
-    if !is_chosen("TEST_EVENTS", "kafka") {
-        return file_url(directory, "events");
-    }
-    let server = server("TEST_KAFKA_URL");
-    let (server, _) = server.rsplit_once('/').unwrap();
-    format!("{server}/test-{}", Uuid::now_v7().simple())
+    server_events_url().unwrap_or_else(|| file_url(directory, "events.db"))
+}
+
+/// What stands before the names of databases that nobody else uses, if they are to be on a server.
+pub fn database_url_prefix() -> Option<String> {
+    let prefix = || format!("{}/test_{}_", server("TEST_POSTGRES_URL"), Uuid::now_v7().simple());
+    is_chosen("TEST_DATABASE", "postgres").then(prefix)
+}
+
+/// A topic that nobody else uses, if the event log is to be on a server.
+pub fn server_events_url() -> Option<String> {
+    let topic = || format!("{}/test-{}", server("TEST_KAFKA_URL"), Uuid::now_v7().simple());
+    is_chosen("TEST_EVENTS", "kafka").then(topic)
 }
 
 fn file_url(directory: &TempDir, name: &str) -> String {
-    format!("sqlite://{}/{name}.db", directory.path().display())
+    format!("sqlite://{}/{name}", directory.path().display())
 }
 
 /// Whether `variable` asks for `product`; what it asks for must be known.
@@ -69,6 +70,9 @@ fn is_chosen(variable: &str, product: &str) -> bool {
     }
 }
 
+/// `<scheme>://<host>`, without what is behind the last slash.
 fn server(variable: &str) -> String {
-    std::env::var(variable).unwrap_or_else(|_| panic!("{variable} must lead to a server: see .ci/backends"))
+    let url = std::env::var(variable);
+    let url = url.unwrap_or_else(|_| panic!("{variable} must lead to a server: see .ci/backends"));
+    url.rsplit_once('/').unwrap().0.to_owned()
 }

@@ -41,6 +41,21 @@ impl FakeUpstream {
         Self { url, requests, server: Server::Running(server) }
     }
 
+    /// Does something for each request, and answers what it says.
+    pub async fn does<F, W>(work: F) -> Self
+    where
+        F: Fn() -> W + Clone + Send + Sync + 'static,
+        W: Future<Output = (u16, Value)> + Send + 'static,
+    {
+        let (listener, url) = listen().await;
+        let app = Router::new().fallback(move || async move {
+            let (status, body) = work().await;
+            (StatusCode::from_u16(status).unwrap(), axum::Json(body))
+        });
+        let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Self { url, requests: Arc::default(), server: Server::Running(server) }
+    }
+
     /// Takes a request and never answers.
     pub async fn hangs() -> Self {
         Self::raw(true).await

@@ -44,6 +44,8 @@ enum StartError {
     DataDir(#[from] DataDirError),
     #[error(transparent)]
     Port(#[from] checks::PortError),
+    #[error(transparent)]
+    Database(#[from] checks::DatabaseError),
     #[error("cannot start a process for {process}")]
     Spawn {
         process: Process,
@@ -91,6 +93,7 @@ async fn launch(fleet: &Fleet) -> Result<ExitCode, StartError> {
     let _lock = data_dir.lock("fleet")?;
     checks::nothing_of_it_runs(&data_dir)?;
     checks::ports_are_free(fleet)?;
+    checks::databases_exist(fleet, &data_dir).await?;
 
     let mut signals = StopSignals::listen().map_err(StartError::Runtime)?;
     let screen = Screen::start();

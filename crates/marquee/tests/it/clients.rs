@@ -31,6 +31,7 @@ struct Shared {
     stop: AtomicBool,
     next: AtomicI64,
     booked: AtomicUsize,
+    turned_away: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -63,6 +64,11 @@ impl Load {
         .await;
     }
 
+    /// How many were answered with neither 201 nor 202 so far.
+    pub fn turned_away(&self) -> usize {
+        self.shared.turned_away.load(Ordering::Relaxed)
+    }
+
     pub async fn stop(self) -> Answers {
         self.shared.stop.store(true, Ordering::Relaxed);
         let mut all = Answers::default();
@@ -93,7 +99,10 @@ async fn book_until_stopped(rest: Rest, shared: Arc<Shared>) -> Answers {
                 shared.booked.fetch_add(1, Ordering::Relaxed);
             }
             (202, Some(id)) => answers.pending.push(id),
-            _ => sleep(PAUSE_AFTER_REFUSAL).await,
+            _ => {
+                shared.turned_away.fetch_add(1, Ordering::Relaxed);
+                sleep(PAUSE_AFTER_REFUSAL).await;
+            }
         }
     }
     answers

@@ -100,7 +100,7 @@ async fn everything_killed_under_load_and_started_again() {
 const BOOKED: &[&str] = &["Registered", "PaidComplete", "PrintComplete"];
 
 /// Money is never kept without a booking; `Paid` settles what a crash left open.
-async fn every_payment_has_its_booking(fleet: &Fleet) {
+pub async fn every_payment_has_its_booking(fleet: &Fleet) {
     until("every payment to have its booking", async || {
         let payments = by_booking(fleet, "payments", "bookingId").await;
         let books = by_booking(fleet, "books", "id").await;

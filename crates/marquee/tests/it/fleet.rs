@@ -14,6 +14,7 @@ use marquee::fleet::Process;
 use marquee::rest::Rest;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+use test_kit::scratch::{database_url_prefix, server_events_url};
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard};
 
 use crate::wait::until;
@@ -26,6 +27,8 @@ pub struct Fleet {
     pub rest: Rest,
     pub data_dir: PathBuf,
     pub port_base: u16,
+    /// Flags that lead to servers, when the environment asks for them.
+    backends: Vec<String>,
     started: Vec<Started>,
     _directory: TempDir,
     _turn: MutexGuard<'static, ()>,
@@ -48,6 +51,7 @@ impl Fleet {
             rest: Rest::new(&url(Process::Gateway, port_base)),
             data_dir: directory.path().join("data"),
             port_base,
+            backends: backends(),
             started: Vec::new(),
             _directory: directory,
             _turn: turn,
@@ -83,9 +87,12 @@ impl Fleet {
         self.started.last_mut().unwrap()
     }
 
-    pub fn flags(&self) -> [String; 4] {
-        let data_dir = self.data_dir.to_str().unwrap().to_owned();
-        ["--data-dir".to_owned(), data_dir, "--port-base".to_owned(), self.port_base.to_string()]
+    pub fn flags(&self) -> Vec<String> {
+        let data_dir = self.data_dir.to_str().unwrap();
+        let mut flags = vec!["--data-dir", data_dir].into_iter().map(str::to_owned).collect::<Vec<_>>();
+        flags.extend(["--port-base".to_owned(), self.port_base.to_string()]);
+        flags.extend(self.backends.iter().cloned());
+        flags
     }
 
     /// What was started first: the launcher, in most tests.
@@ -152,6 +159,12 @@ fn launcher_is_ready(launcher: &mut Started) -> Result<(), String> {
 }
 
 /// Whatever a test leaves running, or leaves behind because it panicked, ends here.
+fn backends() -> Vec<String> {
+    let databases = database_url_prefix().map(|prefix| ["--database-url-prefix".to_owned(), prefix]);
+    let events = server_events_url().map(|url| ["--events-url".to_owned(), url]);
+    databases.into_iter().chain(events).flatten().collect()
+}
+
 impl Drop for Fleet {
     fn drop(&mut self) {
         // First the launcher, which may have been started by a shell, so that it reports no losses.

@@ -176,7 +176,7 @@ async fn a_data_directory_may_have_any_name() {
     fleet.up_again().await;
     let answer = fleet.rest.send(Method::POST, "/books", Some(&json!({ "movieName": "soul" }))).await;
     assert_eq!(answer.unwrap().status, 201);
-    assert!(fleet.data_dir.join("book.db").exists());
+    assert!(fleet.data_dir.join("logs/book.log").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]

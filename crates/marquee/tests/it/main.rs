@@ -13,5 +13,6 @@ mod fleet;
 mod launcher;
 mod scenario;
 mod seed_commands;
+mod servers;
 mod wait;
 mod wrong_input;

@@ -57,10 +57,26 @@ async fn open_pay_settle(
     let answer = state.payments.pay(&booking).await;
     let (outcome, failure) = weigh(answer);
 
+    match settle(&state, booking.id(), outcome).await {
+        Ok(settled) => Ok((settled, failure)),
+        // The booking is kept, and the money may have been taken: anything but "pending" would not be true.
+        Err(error) if error.is_transient() => {
+            tracing::warn!(cause = chain(&error), "the booking stays pending; `Paid` settles it");
+            Ok((Some(booking), failure))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn settle(
+    state: &AppState,
+    id: BookingId,
+    outcome: PaymentOutcome,
+) -> Result<Option<Booking>, storage::Error> {
     let mut tx = state.db.begin().await?;
-    let settled = settle_booking(&mut tx, booking.id(), outcome).await?;
+    let settled = settle_booking(&mut tx, id, outcome).await?;
     tx.commit().await?;
-    Ok((settled, failure))
+    Ok(settled)
 }
 
 /// What a payment call means for the booking.

@@ -1,8 +1,12 @@
 //! Booking: the wish, the payment, and every way the payment may end.
 
+use std::sync::Arc;
+
 use events::Event;
 use serde_json::json;
+use storage::{Db, Settings, Tx, query};
 use test_kit::{FakeUpstream, fleet};
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::app::{App, paid, soul};
 
@@ -88,6 +92,35 @@ async fn a_payment_of_unknown_outcome_is_202_and_settled_by_paid() {
         assert_eq!(app.told().await, ["Booked"]);
         app.settled().await;
     }
+}
+
+/// The database goes away for longer than a statement may take, between the payment and the booking's settlement.
+#[tokio::test]
+async fn a_paid_booking_that_cannot_be_settled_now_is_202_and_settled_by_paid() {
+    let database: Arc<OnceCell<Db>> = Arc::default();
+    let lock: Arc<Mutex<Option<Tx>>> = Arc::default();
+    let (other, held) = (database.clone(), lock.clone());
+    let payment = FakeUpstream::does(move || {
+        let (other, held) = (other.clone(), held.clone());
+        async move {
+            let mut tx = other.get().unwrap().begin().await.unwrap();
+            tx.execute(query("UPDATE bookings SET status = status")).await.unwrap();
+            *held.lock().await = Some(tx);
+            (201, json!({}))
+        }
+    })
+    .await;
+    let app = App::beside(payment).await;
+    database.set(Db::open(&app.scratch.backends.database_url, Settings::default()).await.unwrap()).unwrap();
+
+    let answer = app.client.post("/books", soul()).await;
+    assert_eq!((answer.status.as_u16(), &answer.body["status"]), (202, &json!("PaymentPending")));
+
+    drop(lock.lock().await.take());
+    app.deliver(paid(1, 10_000)).await;
+    assert_eq!(app.status(1).await, "PaidComplete");
+    assert_eq!(app.told().await, ["Booked"]);
+    app.settled().await;
 }
 
 #[tokio::test]
