@@ -33,7 +33,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             max_connections: 8,
-            acquire_timeout: Duration::from_secs(5),
+            acquire_timeout: Duration::from_secs(2),
             statement_timeout: Duration::from_secs(5),
         }
     }
