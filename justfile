@@ -16,6 +16,10 @@ demo *flags:
 load *flags:
     cargo run --release -- load {{ flags }}
 
+# a PostgreSQL and a Kafka of your own: `eval "$(just backends up)"`, `just backends kill postgres`, `just backends down`
+backends *command:
+    @.ci/backends {{ command }}
+
 # all tests; a name picks some
 test *filter:
     cargo test --workspace {{ filter }}
