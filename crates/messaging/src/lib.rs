@@ -6,7 +6,8 @@
 //!
 //! - [`outbox`]: the event row that commits with the state.
 //! - [`relay`]: unsent rows → transport.
-//! - [`transport`]: what a transport must do; [`embedded`] is the one for a laptop, a log in one SQLite file.
+//! - [`transport`]: what a transport must do; [`embedded`] is the one for a laptop, a log in one SQLite file, and
+//!   [`kafka`] the one for everything else.
 //! - [`consumer`]: transport → decode → inbox → use case, in one transaction; retries and dead letters around it.
 //! - [`inbox`]: the memory that makes a redelivered event harmless.
 //! - [`dead_letter`]: where a record goes that no retry will help.
@@ -18,16 +19,17 @@ pub mod consumer;
 pub mod dead_letter;
 pub mod embedded;
 pub mod inbox;
+pub mod kafka;
 pub mod outbox;
 pub mod relay;
 pub mod retention;
 pub mod transport;
 
-pub use backends::Backends;
+pub use backends::{Backends, EventLog};
 pub use consumer::{Consumer, Delivery, Failure, Handler};
 pub use relay::Relay;
 pub use transport::{
-    EventsUrl, Position, Received, Record, Subscription, Transport, TransportError, connect,
+    EventsUrl, KafkaUrl, Position, Received, Record, Subscription, Transport, TransportError, connect,
 };
 
 /// The tables of outbox and inbox, which every service has.

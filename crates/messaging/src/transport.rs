@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use storage::DatabaseUrl;
 
 use crate::embedded::EmbeddedLog;
+use crate::kafka::KafkaLog;
 
 /// What is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,18 +75,32 @@ pub trait Subscription: Send {
     fn commit(&mut self, last: Position) -> BoxFuture<'_, Result<(), TransportError>>;
 }
 
-/// `EVENTS_URL`: `sqlite://<file>` is the embedded log.
+/// `EVENTS_URL`: `sqlite://<file>` is the embedded log, `kafka://<host>:<port>[,<host>:<port>]/<topic>` Apache Kafka.
 #[derive(Clone, Debug)]
-pub struct EventsUrl(DatabaseUrl);
+pub enum EventsUrl {
+    Embedded(DatabaseUrl),
+    Kafka(KafkaUrl),
+}
+
+/// Brokers to ask for the others, and the topic of the events.
+#[derive(Clone, Debug)]
+pub struct KafkaUrl {
+    /// Each `<host>:<port>`; at least one.
+    pub brokers: Vec<String>,
+    pub topic: String,
+}
 
 /// Not an event log.
 #[derive(Debug, thiserror::Error)]
-#[error("must start with sqlite://")]
+#[error("must be sqlite://<file> or kafka://<host>:<port>[,<host>:<port>]/<topic>")]
 pub struct InvalidEventsUrl;
 
 impl fmt::Display for EventsUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        match self {
+            Self::Embedded(file) => file.fmt(f),
+            Self::Kafka(KafkaUrl { brokers, topic }) => write!(f, "kafka://{}/{topic}", brokers.join(",")),
+        }
     }
 }
 
@@ -93,20 +108,45 @@ impl FromStr for EventsUrl {
     type Err = InvalidEventsUrl;
 
     fn from_str(url: &str) -> Result<Self, InvalidEventsUrl> {
+        if let Some(rest) = url.strip_prefix("kafka://") {
+            return kafka_url(rest).map(Self::Kafka).ok_or(InvalidEventsUrl);
+        }
         match url.parse::<DatabaseUrl>() {
-            Ok(file) if file.backend() == storage::Backend::Sqlite => Ok(Self(file)),
+            Ok(file) if file.backend() == storage::Backend::Sqlite => Ok(Self::Embedded(file)),
             _ => Err(InvalidEventsUrl),
         }
     }
 }
 
-/// Opens the transport behind `url`.
+/// What follows `kafka://`.
+fn kafka_url(rest: &str) -> Option<KafkaUrl> {
+    let (brokers, topic) = rest.split_once('/')?;
+    let is_broker = |broker: &str| {
+        broker.rsplit_once(':').is_some_and(|(host, port)| {
+            !host.is_empty() && !host.contains('@') && port.parse::<u16>().is_ok_and(|port| port > 0)
+        })
+    };
+    // What Kafka takes as a name, with room for the suffix of the dead letters.
+    let is_topic = (1..=200).contains(&topic.len())
+        && topic.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+        && topic.bytes().any(|byte| byte != b'.');
+    (is_topic && brokers.split(',').all(is_broker)).then(|| KafkaUrl {
+        brokers: brokers.split(',').map(str::to_owned).collect(),
+        topic: topic.to_owned(),
+    })
+}
+
+/// Opens the transport behind `url`. Where it makes the topic of the events itself, that gets `kafka_partitions`.
 ///
 /// # Errors
 ///
-/// When it cannot be reached.
-pub async fn connect(url: &EventsUrl) -> Result<Arc<dyn Transport>, TransportError> {
-    Ok(Arc::new(EmbeddedLog::open(&url.0).await?))
+/// When the embedded log's file cannot be used, or the configuration is wrong. Brokers that are away are no error: see
+/// [`crate::kafka`].
+pub async fn connect(url: &EventsUrl, kafka_partitions: u16) -> Result<Arc<dyn Transport>, TransportError> {
+    Ok(match url {
+        EventsUrl::Embedded(file) => Arc::new(EmbeddedLog::open(file).await?),
+        EventsUrl::Kafka(url) => Arc::new(KafkaLog::new(url, kafka_partitions)?),
+    })
 }
 
 /// Headers the way outbox and embedded log store them: `[["ce_id","…"],…]`.

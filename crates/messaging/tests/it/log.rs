@@ -2,35 +2,83 @@
 
 use std::sync::Arc;
 
-use messaging::{MIGRATIONS, Record, Subscription, Transport, connect};
+use messaging::{EventLog, MIGRATIONS, Record, Subscription, Transport, connect};
 use storage::{Db, Migrations, Settings};
 use tempfile::TempDir;
+use uuid::Uuid;
 
 pub struct Files {
     directory: TempDir,
+    /// Where the events are; `None` is a file.
+    kafka: Option<String>,
 }
 
 impl Files {
-    pub fn new() -> Self {
-        Self { directory: TempDir::new().unwrap() }
+    pub fn embedded() -> Self {
+        Self { directory: TempDir::new().unwrap(), kafka: None }
     }
 
-    fn url(&self, name: &str) -> String {
+    /// With topics of its own on the broker of `TEST_KAFKA_URL`; `None` where there is no broker, which is no excuse in
+    /// the gate.
+    pub fn kafka() -> Option<Self> {
+        let Ok(url) = std::env::var("TEST_KAFKA_URL") else {
+            assert!(
+                std::env::var("MARQUEE_TEST_BACKENDS").is_err(),
+                "TEST_KAFKA_URL must lead to a broker: see .ci/backends"
+            );
+            println!("left out: TEST_KAFKA_URL leads to no broker (see .ci/backends)");
+            return None;
+        };
+        let (brokers, _) = url.rsplit_once('/').unwrap();
+        let kafka = Some(format!("{brokers}/test-{}", Uuid::now_v7().simple()));
+        Some(Self { kafka, ..Self::embedded() })
+    }
+
+    pub fn events_url(&self) -> String {
+        self.kafka.clone().unwrap_or_else(|| self.file_url("events"))
+    }
+
+    fn file_url(&self, name: &str) -> String {
         format!("sqlite://{}/{name}.db", self.directory.path().display())
     }
 
     /// Opened anew each time, as each process does.
     pub async fn transport(&self) -> Arc<dyn Transport> {
-        connect(&self.url("events").parse().unwrap()).await.unwrap()
+        let EventLog { url, kafka_partitions } = self.events_url().parse().unwrap();
+        connect(&url, kafka_partitions).await.unwrap()
     }
 
     pub async fn db(&self, migrations: &Migrations) -> Db {
-        let url = self.url("service").parse().unwrap();
+        let url = self.file_url("service").parse().unwrap();
         let db = Db::open(&url, Settings::default()).await.unwrap();
         db.migrate(&[&MIGRATIONS, migrations]).await.unwrap();
         db
     }
 }
+
+/// Runs each of the named functions on the embedded log and on Kafka, as a test of its own.
+macro_rules! on_both_transports {
+    ($($test:ident),* $(,)?) => {
+        mod embedded {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test($crate::log::Files::embedded()).await;
+            })*
+        }
+        mod kafka {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                if let Some(files) = $crate::log::Files::kafka() {
+                    super::$test(files).await;
+                }
+            })*
+        }
+    };
+}
+pub(crate) use on_both_transports;
+
+/// So many keys have [`records`].
+const KEYS: usize = 7;
 
 pub fn record(key: &str, payload: &str) -> Record {
     Record {
@@ -41,7 +89,22 @@ pub fn record(key: &str, payload: &str) -> Record {
 }
 
 pub fn records(numbers: std::ops::Range<usize>) -> Vec<Record> {
-    numbers.map(|number| record(&(number % 7).to_string(), &number.to_string())).collect()
+    numbers.map(|number| record(&(number % KEYS).to_string(), &number.to_string())).collect()
+}
+
+/// That `numbers` are all of `expected`, once, and in order for each key of [`records`].
+pub fn assert_complete(mut numbers: Vec<usize>, expected: std::ops::Range<usize>) {
+    for key in 0..KEYS {
+        let own: Vec<_> = numbers.iter().copied().filter(|number| number % KEYS == key).collect();
+        assert!(own.is_sorted(), "records of one key keep their order: {own:?}");
+    }
+    numbers.sort_unstable();
+    assert!(numbers.iter().copied().eq(expected), "all, and each once: {numbers:?}");
+}
+
+/// What [`record`] wrote into the payload.
+pub fn number(record: &Record) -> usize {
+    std::str::from_utf8(record.payload.as_deref().unwrap()).unwrap().parse().unwrap()
 }
 
 /// The next `count` payloads as numbers; each batch is committed if `commit`.
@@ -49,10 +112,9 @@ pub async fn read(subscription: &mut dyn Subscription, count: usize, commit: boo
     let mut numbers = Vec::new();
     while numbers.len() < count {
         let batch = subscription.receive((count - numbers.len()).min(500)).await.unwrap();
-        for received in &batch {
-            let payload = received.record.payload.as_deref().unwrap_or(b"0");
-            numbers.push(std::str::from_utf8(payload).unwrap().parse().unwrap());
-        }
+        let partition = batch[0].position.partition;
+        assert!(batch.iter().all(|received| received.position.partition == partition));
+        numbers.extend(batch.iter().map(|received| number(&received.record)));
         if commit {
             subscription.commit(batch.last().unwrap().position).await.unwrap();
         }

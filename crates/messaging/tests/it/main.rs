@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod consumer;
+mod kafka;
 mod log;
 mod relay;
 mod transport;

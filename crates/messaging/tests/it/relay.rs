@@ -4,7 +4,7 @@ use events::{BookingId, Canceled, TOPIC};
 use messaging::{Relay, outbox};
 use storage::{Db, Migrations, query};
 
-use crate::log::Files;
+use crate::log::{Files, on_both_transports};
 
 pub const NO_TABLES: Migrations =
     Migrations { sqlite: sqlx::migrate::Migrator::DEFAULT, postgres: sqlx::migrate::Migrator::DEFAULT };
@@ -13,26 +13,39 @@ pub fn canceled(id: i64) -> Canceled {
     Canceled { id: BookingId::new(id).unwrap(), status: None }
 }
 
+on_both_transports!(
+    an_event_travels_when_its_transaction_commits_and_only_then,
+    a_crash_between_send_and_mark_sends_the_same_event_again,
+    a_backlog_larger_than_a_batch_goes_out_in_order,
+    the_relay_wakes_when_a_transaction_commits_and_drains_when_it_stops,
+    old_rows_are_pruned_and_unsent_ones_never,
+);
+
 async fn append(db: &Db, id: i64) {
     let mut tx = db.begin().await.unwrap();
     outbox::append(&mut tx, "test", canceled(id)).await.unwrap();
     tx.commit().await.unwrap();
 }
 
-async fn keys_on_the_log(files: &Files, count: usize) -> Vec<String> {
+/// The next `count` booking ids on the log, each with its partition: that is where there is an order.
+async fn on_the_log(files: &Files, count: usize) -> Vec<(i32, i64)> {
     let mut subscription = files.transport().await.subscribe(TOPIC, "test").await.unwrap();
-    let mut keys = Vec::new();
-    while keys.len() < count {
+    let mut found = Vec::new();
+    while found.len() < count {
         for received in subscription.receive(100).await.unwrap() {
-            keys.push(received.record.key.unwrap());
+            found.push((received.position.partition, received.record.key.unwrap().parse().unwrap()));
         }
     }
-    keys
+    found
 }
 
-#[tokio::test]
-async fn an_event_travels_when_its_transaction_commits_and_only_then() {
-    let files = Files::new();
+async fn ids_on_the_log(files: &Files, count: usize) -> Vec<i64> {
+    let mut ids: Vec<_> = on_the_log(files, count).await.into_iter().map(|(_, id)| id).collect();
+    ids.sort_unstable();
+    ids
+}
+
+async fn an_event_travels_when_its_transaction_commits_and_only_then(files: Files) {
     let db = files.db(&NO_TABLES).await;
     let relay = Relay::new(db.clone(), files.transport().await);
     let mut tx = db.begin().await.unwrap();
@@ -42,12 +55,10 @@ async fn an_event_travels_when_its_transaction_commits_and_only_then() {
     append(&db, 3).await;
     assert_eq!(relay.drain().await.unwrap(), 2);
     assert_eq!(relay.drain().await.unwrap(), 0);
-    assert_eq!(keys_on_the_log(&files, 2).await, ["2", "3"]);
+    assert_eq!(ids_on_the_log(&files, 2).await, [2, 3]);
 }
 
-#[tokio::test]
-async fn a_crash_between_send_and_mark_sends_the_same_event_again() {
-    let files = Files::new();
+async fn a_crash_between_send_and_mark_sends_the_same_event_again(files: Files) {
     let db = files.db(&NO_TABLES).await;
     append(&db, 1).await;
     let relay = Relay::new(db.clone(), files.transport().await);
@@ -59,14 +70,13 @@ async fn a_crash_between_send_and_mark_sends_the_same_event_again() {
     assert_eq!(relay.drain().await.unwrap(), 1);
 
     let mut subscription = files.transport().await.subscribe(TOPIC, "test").await.unwrap();
-    let received = subscription.receive(10).await.unwrap();
+    let mut received = subscription.receive(1).await.unwrap();
+    received.extend(subscription.receive(10).await.unwrap());
     assert_eq!(received.len(), 2);
     assert_eq!(received[0].record, received[1].record, "same event, same id: the inbox will know it");
 }
 
-#[tokio::test]
-async fn a_backlog_larger_than_a_batch_goes_out_in_order() {
-    let files = Files::new();
+async fn a_backlog_larger_than_a_batch_goes_out_in_order(files: Files) {
     let db = files.db(&NO_TABLES).await;
     let mut tx = db.begin().await.unwrap();
     for id in 1..=1_200 {
@@ -75,28 +85,28 @@ async fn a_backlog_larger_than_a_batch_goes_out_in_order() {
     tx.commit().await.unwrap();
     let relay = Relay::new(db, files.transport().await);
     assert_eq!(relay.drain().await.unwrap(), 1_200);
-    let keys = keys_on_the_log(&files, 1_200).await;
-    assert!(keys.iter().map(|key| key.parse::<i64>().unwrap()).eq(1..=1_200));
+    let mut found = on_the_log(&files, 1_200).await;
+    found.sort_by_key(|(partition, _)| *partition);
+    assert!(found.is_sorted(), "the records of a partition are in the order of the outbox");
+    let mut ids: Vec<_> = found.into_iter().map(|(_, id)| id).collect();
+    ids.sort_unstable();
+    assert!(ids.into_iter().eq(1..=1_200));
 }
 
-#[tokio::test]
-async fn the_relay_wakes_when_a_transaction_commits_and_drains_when_it_stops() {
-    let files = Files::new();
+async fn the_relay_wakes_when_a_transaction_commits_and_drains_when_it_stops(files: Files) {
     let db = files.db(&NO_TABLES).await;
     let stop = tokio_util::sync::CancellationToken::new();
     let relay = Relay::new(db.clone(), files.transport().await);
     let running = tokio::spawn(relay.run(stop.clone()));
     append(&db, 1).await;
-    assert_eq!(keys_on_the_log(&files, 1).await, ["1"]);
+    assert_eq!(ids_on_the_log(&files, 1).await, [1]);
     append(&db, 2).await;
     stop.cancel();
     running.await.unwrap();
-    assert_eq!(keys_on_the_log(&files, 2).await, ["1", "2"]);
+    assert_eq!(ids_on_the_log(&files, 2).await, [1, 2]);
 }
 
-#[tokio::test]
-async fn old_rows_are_pruned_and_unsent_ones_never() {
-    let files = Files::new();
+async fn old_rows_are_pruned_and_unsent_ones_never(files: Files) {
     let db = files.db(&NO_TABLES).await;
     let relay = Relay::new(db.clone(), files.transport().await);
     append(&db, 1).await;

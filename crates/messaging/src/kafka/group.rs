@@ -1,0 +1,254 @@
+//! Records in: a member of a consumer group.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt};
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance, StreamConsumer};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::statistics::Statistics;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use tokio::time::{Instant, sleep_until};
+
+use super::Client;
+use super::telemetry::{self, Telemetry};
+use crate::transport::{Position, Received, Record, Subscription, TransportError};
+
+/// Positions go to the broker this often.
+const COMMIT_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A member, and what it has received and not handed out yet.
+pub struct Membership {
+    consumer: Client<StreamConsumer<Share>>,
+    /// Each partition's records in order; the first in the line is handed out next.
+    queues: VecDeque<(i32, VecDeque<Received>)>,
+    /// When the positions go to the broker, if there are new ones.
+    commit_at: Option<Instant>,
+}
+
+impl Membership {
+    pub fn join(mut config: ClientConfig, topic: String, group: &str) -> Result<Self, TransportError> {
+        config
+            .set("client.id", group)
+            .set("group.id", group)
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "earliest")
+            // A member that joins or leaves takes only its own share out of the others' hands.
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            // How long the partitions of a dead process wait for another one …
+            .set("session.timeout.ms", "10000")
+            .set("heartbeat.interval.ms", "1000")
+            // … and those of a process that lives and gets nowhere, as when it alone has lost its database.
+            .set("max.poll.interval.ms", "120000")
+            // Fetched ahead: enough to be busy, and no more memory than this for any backlog.
+            .set("queued.min.messages", "20000")
+            .set("queued.max.messages.kbytes", "16384")
+            .set("fetch.queue.backoff.ms", "20");
+        let consumer: StreamConsumer<_> =
+            config.create_with_context(Share::new(group, &topic)).map_err(TransportError::new)?;
+        consumer.subscribe(&[&topic]).map_err(TransportError::new)?;
+        Ok(Self { consumer: Client::new(consumer), queues: VecDeque::new(), commit_at: None })
+    }
+
+    async fn next_batch(&mut self, max: usize) -> Result<Vec<Received>, TransportError> {
+        loop {
+            if let Some(batch) = self.take(max) {
+                return Ok(batch);
+            }
+            self.fill(max).await?;
+        }
+    }
+
+    /// From the next queue in the line; what is left of it goes to the line's end.
+    fn take(&mut self, max: usize) -> Option<Vec<Received>> {
+        let (partition, mut queue) = self.queues.pop_front()?;
+        let batch = queue.drain(..queue.len().min(max)).collect();
+        if !queue.is_empty() {
+            self.queues.push_back((partition, queue));
+        }
+        Some(batch)
+    }
+
+    /// Waits for a record, and takes what else is there already. Nothing is lost by dropping this: it waits before it
+    /// has taken anything, and never after.
+    async fn fill(&mut self, max: usize) -> Result<(), TransportError> {
+        let mut messages = self.consumer.stream();
+        let mut next = loop {
+            tokio::select! {
+                message = messages.next() => break message,
+                () = sleep_until(self.commit_at.unwrap_or_else(Instant::now)), if self.commit_at.is_some() => {
+                    self.commit_at = None;
+                    send_positions(&self.consumer)?;
+                }
+            }
+        };
+        for wanted in (0..max).rev() {
+            match next {
+                Some(Ok(message)) => enqueue(&mut self.queues, received(&message)),
+                Some(Err(error)) => pass_over(error)?,
+                None => break,
+            }
+            next = if wanted > 0 { messages.next().now_or_never().flatten() } else { None };
+        }
+        // To look for more may have told that a partition is another member's now: its records are delivered there.
+        let owned = self.consumer.context().owned();
+        self.queues.retain(|(partition, _)| owned.contains_key(partition));
+        Ok(())
+    }
+
+    /// Together with those of the next moments: a request for each batch is more than a busy broker answers in time, and
+    /// refuses all that are under way when a member joins. None is waited for: what is lost on the way is delivered
+    /// again, and the inbox drops it.
+    fn note(&mut self, last: Position) -> Result<(), TransportError> {
+        match self.consumer.context().owned().get_mut(&last.partition) {
+            Some(position) => *position = Some(last.offset + 1),
+            // Its new owner may be further on, and must not be turned back.
+            None => return Ok(()),
+        }
+        let now = Instant::now();
+        if *self.commit_at.get_or_insert(now + COMMIT_INTERVAL) <= now {
+            self.commit_at = None;
+            send_positions(&self.consumer)?;
+        }
+        Ok(())
+    }
+}
+
+impl Subscription for Membership {
+    fn receive(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Received>, TransportError>> {
+        Box::pin(self.next_batch(max))
+    }
+
+    fn commit(&mut self, last: Position) -> BoxFuture<'_, Result<(), TransportError>> {
+        Box::pin(async move { self.note(last) })
+    }
+}
+
+/// The partitions that are this member's, and the position each has come to since.
+struct Share {
+    group: String,
+    topic: String,
+    telemetry: Telemetry,
+    owned: Mutex<BTreeMap<i32, Option<i64>>>,
+}
+
+impl Share {
+    fn new(group: &str, topic: &str) -> Self {
+        let telemetry = Telemetry::new(group);
+        Self { group: group.to_owned(), topic: topic.to_owned(), telemetry, owned: Mutex::default() }
+    }
+
+    fn owned(&self) -> MutexGuard<'_, BTreeMap<i32, Option<i64>>> {
+        self.owned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Commits before others take over, and before this member leaves the group when it is dropped: a clean stop does not
+    /// deliver anything again.
+    fn give_up(&self, consumer: &BaseConsumer<Self>, partitions: impl Iterator<Item = i32>) {
+        let mut positions = Vec::new();
+        for partition in partitions {
+            if let Some(Some(next)) = self.owned().remove(&partition) {
+                positions.push((partition, next));
+            }
+            // Its next owner measures it.
+            telemetry::lag(&self.group, partition).set(0.0);
+        }
+        // Those of a member that was given up for dead have an owner already.
+        if !consumer.assignment_lost()
+            && let Err(error) = commit(consumer, &self.topic, positions)
+        {
+            tracing::warn!(target: "kafka", %error, "positions were not committed; records will come again");
+        }
+    }
+}
+
+impl ConsumerContext for Share {
+    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        match rebalance {
+            Rebalance::Assign(list) => {
+                self.owned().extend(partitions(list).map(|partition| (partition, None)));
+            }
+            Rebalance::Revoke(list) => self.give_up(consumer, partitions(list)),
+            Rebalance::Error(error) => tracing::warn!(target: "kafka", %error, "rebalancing failed"),
+        }
+    }
+}
+
+impl ClientContext for Share {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.telemetry.log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.telemetry.error(error, reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.telemetry.stats(statistics);
+    }
+}
+
+fn partitions(list: &TopicPartitionList) -> impl Iterator<Item = i32> {
+    list.elements().into_iter().map(|element| element.partition())
+}
+
+fn send_positions(consumer: &StreamConsumer<Share>) -> Result<(), TransportError> {
+    let share = consumer.context();
+    let owned = share.owned().clone();
+    let positions = owned.into_iter().filter_map(|(partition, next)| Some((partition, next?))).collect();
+    commit(consumer, &share.topic, positions).map_err(TransportError::new)
+}
+
+fn commit<C: Consumer<Share>>(consumer: &C, topic: &str, positions: Vec<(i32, i64)>) -> KafkaResult<()> {
+    if positions.is_empty() {
+        return Ok(());
+    }
+    let mut list = TopicPartitionList::new();
+    for (partition, next) in positions {
+        list.add_partition_offset(topic, partition, Offset::Offset(next))?;
+    }
+    consumer.commit(&list, CommitMode::Async)
+}
+
+fn enqueue(queues: &mut VecDeque<(i32, VecDeque<Received>)>, received: Received) {
+    let partition = received.position.partition;
+    match queues.iter_mut().find(|(of, _)| *of == partition) {
+        Some((_, queue)) => queue.push_back(received),
+        None => queues.push_back((partition, VecDeque::from([received]))),
+    }
+}
+
+/// Whether a member can go on after `error`; it has been logged.
+///
+/// # Errors
+///
+/// When it cannot, and has to be replaced. After all else librdkafka recovers by itself.
+fn pass_over(error: KafkaError) -> Result<(), TransportError> {
+    if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
+        Err(TransportError::new(error))
+    } else {
+        Ok(())
+    }
+}
+
+/// What is not UTF-8, as only other producers write, is made readable: keys and headers are text here.
+fn received(message: &BorrowedMessage<'_>) -> Received {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let headers = message.headers().into_iter().flat_map(Headers::iter);
+    Received {
+        record: Record {
+            key: message.key().map(text),
+            payload: message.payload().map(<[u8]>::to_vec),
+            headers: headers
+                .map(|header| (header.key.to_owned(), header.value.map(text).unwrap_or_default()))
+                .collect(),
+        },
+        position: Position { partition: message.partition(), offset: message.offset() },
+    }
+}

@@ -1,0 +1,130 @@
+//! Records out: acknowledged, in order, or reported as failed.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _, PurgeConfig};
+use tokio::time::{sleep, timeout};
+
+use super::Client;
+use super::telemetry::Telemetry;
+use crate::transport::{Record, TransportError};
+
+/// Longest wait for the acknowledgement of a batch.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// Pause when the queue of librdkafka is full.
+const QUEUE_FULL_PAUSE: Duration = Duration::from_millis(5);
+
+type Sender = Client<FutureProducer<Telemetry>>;
+
+/// Sends, and starts afresh after a failure.
+///
+/// A record must not go out once an earlier one of its key has failed: the relay will send both again, and consumers
+/// would have seen the later one first. So a failure takes back all that is still queued, and the next batch goes
+/// through a new producer. What the old one had under way may still arrive, and then so does all before it: what is
+/// new to a consumer is in order, and the inbox drops the rest.
+pub struct Producer {
+    config: ClientConfig,
+    sender: Mutex<Option<Arc<Sender>>>,
+}
+
+impl Producer {
+    pub fn new(mut config: ClientConfig) -> Result<Self, TransportError> {
+        config
+            .set("client.id", "producer")
+            .set("acks", "all")
+            .set("enable.idempotence", "true")
+            // The partition a Java client would choose: who else writes the topic keeps a key's order with us.
+            .set("partitioner", "murmur2_random")
+            .set("linger.ms", "2")
+            .set("compression.type", "lz4")
+            // Never reached. It fails records one by one, which leaves gaps; our own deadline fails what is left of a
+            // batch as a whole.
+            .set("message.timeout.ms", "60000");
+        let producer = Self { config, sender: Mutex::default() };
+        producer.sender()?;
+        Ok(producer)
+    }
+
+    pub async fn publish(&self, topic: &str, records: &[Record]) -> Result<(), TransportError> {
+        let sender = self.sender()?;
+        let failure = match timeout(DEADLINE, send(&sender, topic, records)).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => TransportError::new(error),
+            Err(_elapsed) => TransportError::new(format!("no acknowledgement within {DEADLINE:?}")),
+        };
+        self.discard(sender).await;
+        Err(failure)
+    }
+
+    fn sender(&self) -> Result<Arc<Sender>, TransportError> {
+        let mut slot = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sender) = &*slot {
+            return Ok(sender.clone());
+        }
+        let context = Telemetry::new("producer");
+        let sender = self.config.create_with_context(context).map_err(TransportError::new)?;
+        Ok(slot.insert(Arc::new(Client::new(sender))).clone())
+    }
+
+    /// Returns when nothing of what `failed` was given can be sent any more. Who else waits for it fails too.
+    async fn discard(&self, failed: Arc<Sender>) {
+        {
+            let mut slot = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
+            slot.take_if(|sender| Arc::ptr_eq(sender, &failed));
+        }
+        let purge = move || failed.purge(PurgeConfig::default().queue().inflight());
+        if tokio::task::spawn_blocking(purge).await.is_err() {
+            tracing::warn!("a failed producer did not give back its queue");
+        }
+    }
+}
+
+async fn send(sender: &Sender, topic: &str, records: &[Record]) -> Result<(), KafkaError> {
+    let mut deliveries = Vec::with_capacity(records.len());
+    for record in records {
+        let mut outgoing = outgoing(topic, record);
+        let delivery = loop {
+            match sender.send_result(outgoing) {
+                Ok(delivery) => break delivery,
+                Err((error, returned)) if is_full(&error) => {
+                    outgoing = returned;
+                    sleep(QUEUE_FULL_PAUSE).await;
+                }
+                Err((error, _)) => return Err(error),
+            }
+        };
+        deliveries.push(delivery);
+    }
+    for delivery in deliveries {
+        match delivery.await {
+            Ok(Ok(_acknowledged)) => {}
+            Ok(Err((error, _))) => return Err(error),
+            Err(_dropped) => return Err(KafkaError::Canceled),
+        }
+    }
+    Ok(())
+}
+
+fn outgoing<'a>(topic: &'a str, record: &'a Record) -> FutureRecord<'a, str, [u8]> {
+    let mut outgoing = FutureRecord::to(topic);
+    outgoing.key = record.key.as_deref();
+    outgoing.payload = record.payload.as_deref();
+    outgoing.headers = (!record.headers.is_empty()).then(|| headers(record));
+    outgoing
+}
+
+fn headers(record: &Record) -> OwnedHeaders {
+    let empty = OwnedHeaders::new_with_capacity(record.headers.len());
+    record
+        .headers
+        .iter()
+        .fold(empty, |headers, (key, value)| headers.insert(Header { key, value: Some(value.as_str()) }))
+}
+
+fn is_full(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull)
+}

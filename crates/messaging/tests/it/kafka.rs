@@ -1,0 +1,177 @@
+//! What only Kafka does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use events::TOPIC;
+use messaging::{EventLog, EventsUrl, Record, Transport};
+use rdkafka::ClientConfig;
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::log::{Files, number, record, records};
+
+const EVENTS: usize = 20_000;
+
+#[test]
+fn an_events_url_says_which_log_and_where() {
+    for url in
+        ["sqlite:///tmp/events.db", "kafka://broker:9092/movie", "kafka://a.b:1,[::1]:9092/my_movie-2.0"]
+    {
+        assert_eq!(url.parse::<EventsUrl>().unwrap().to_string(), url);
+    }
+    for url in [
+        "kafka://broker:9092",
+        "kafka://broker:9092/",
+        "kafka://broker/movie",
+        "kafka://broker:0/movie",
+        "kafka://:9092/movie",
+        "kafka://broker:9092,/movie",
+        "kafka://me:secret@broker:9092/movie",
+        "kafka://broker:9092/a/b",
+        "kafka://broker:9092/movie?x",
+        "postgres://host/name",
+        "movie",
+    ] {
+        let error = url.parse::<EventsUrl>().expect_err(url).to_string();
+        assert_eq!(error, "must be sqlite://<file> or kafka://<host>:<port>[,<host>:<port>]/<topic>");
+    }
+}
+
+#[tokio::test]
+async fn a_broker_that_is_away_keeps_nobody_from_starting_and_fails_what_needs_it() {
+    let EventLog { url, kafka_partitions } = "kafka://127.0.0.1:1/movie".parse().unwrap();
+    let began = Instant::now();
+    let transport = messaging::connect(&url, kafka_partitions).await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(1));
+    transport.publish(TOPIC, &records(0..1)).await.unwrap_err();
+    assert!(began.elapsed() < Duration::from_secs(15));
+}
+
+#[tokio::test]
+async fn records_of_other_producers_are_read() {
+    let Some(files) = Files::kafka() else { return };
+    let transport = files.transport().await;
+    let mut subscription = transport.subscribe(TOPIC, "one").await.unwrap();
+    let url = files.events_url();
+    let (brokers, topic) = url.strip_prefix("kafka://").unwrap().split_once('/').unwrap();
+    let java: FutureProducer = ClientConfig::new().set("bootstrap.servers", brokers).create().unwrap();
+    let bare = FutureRecord::<str, [u8]>::to(topic).payload(b"{\"me\":true}".as_slice());
+    java.send(bare, Duration::from_secs(5)).await.unwrap();
+    let batch = subscription.receive(10).await.unwrap();
+    let expected = Record { key: None, payload: Some(b"{\"me\":true}".to_vec()), headers: Vec::new() };
+    assert_eq!(batch[0].record, expected);
+
+    let headers = OwnedHeaders::new()
+        .insert(Header { key: "contentType", value: Some("application/json") })
+        .insert(Header { key: "bytes", value: Some(b"a\xffb".as_slice()) })
+        .insert(Header::<&[u8]> { key: "none", value: None });
+    let odd = FutureRecord::<[u8], [u8]>::to(topic).key(b"\xff".as_slice()).headers(headers);
+    java.send(odd, Duration::from_secs(5)).await.unwrap();
+    let batch = subscription.receive(10).await.unwrap();
+    let headers = [("contentType", "application/json"), ("bytes", "a\u{fffd}b"), ("none", "")];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let expected = Record { key: Some("\u{fffd}".to_owned()), payload: None, headers };
+    assert_eq!(batch[0].record, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clean_stop_delivers_nothing_again() {
+    let Some(files) = Files::kafka() else { return };
+    let transport = files.transport().await;
+    transport.publish(TOPIC, &records(0..500)).await.unwrap();
+    let mut subscription = transport.subscribe(TOPIC, "one").await.unwrap();
+    crate::log::read(subscription.as_mut(), 500, true).await;
+    drop(subscription);
+    transport.publish(TOPIC, &records(500..501)).await.unwrap();
+    let mut again = transport.subscribe(TOPIC, "one").await.unwrap();
+    assert_eq!(crate::log::read(again.as_mut(), 1, true).await, [500]);
+}
+
+/// What a consumer's inbox would have seen, over all members.
+#[derive(Default)]
+struct Inbox {
+    seen: BTreeSet<usize>,
+    /// By key.
+    last: BTreeMap<String, usize>,
+    applied_by: BTreeMap<&'static str, usize>,
+    again: usize,
+}
+
+impl Inbox {
+    fn apply(&mut self, member: &'static str, record: &Record) {
+        let number = number(record);
+        if !self.seen.insert(number) {
+            self.again += 1;
+            return;
+        }
+        let last = self.last.insert(record.key.clone().unwrap(), number);
+        assert!(last < Some(number), "a key's records are new in their order: {number} after {last:?}");
+        *self.applied_by.entry(member).or_default() += 1;
+    }
+
+    fn applied_by(&self, member: &str) -> usize {
+        self.applied_by.get(member).copied().unwrap_or(0)
+    }
+}
+
+async fn member(
+    name: &'static str,
+    transport: Arc<dyn Transport>,
+    inbox: Arc<Mutex<Inbox>>,
+    stop: CancellationToken,
+) {
+    let mut subscription = transport.subscribe(TOPIC, "one").await.unwrap();
+    loop {
+        let batch = tokio::select! {
+            batch = subscription.receive(100) => batch.unwrap(),
+            () = stop.cancelled() => break,
+        };
+        for received in &batch {
+            inbox.lock().unwrap().apply(name, &received.record);
+        }
+        sleep(Duration::from_millis(2)).await; // The transaction.
+        subscription.commit(batch.last().unwrap().position).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_joins_and_leaves_while_events_flow() {
+    let Some(files) = Files::kafka() else { return };
+    let inbox = Arc::new(Mutex::new(Inbox::default()));
+    let publisher = files.transport().await;
+    let publishing = tokio::spawn(async move {
+        for start in (0..EVENTS).step_by(100) {
+            let batch = start..start + 100;
+            let batch: Vec<_> =
+                batch.map(|number| record(&(number % 60).to_string(), &number.to_string())).collect();
+            publisher.publish(TOPIC, &batch).await.unwrap();
+            sleep(Duration::from_millis(40)).await;
+        }
+    });
+    let (stop, leave) = (CancellationToken::new(), CancellationToken::new());
+    let first = tokio::spawn(member("first", files.transport().await, inbox.clone(), stop.clone()));
+    let until = async |done: &dyn Fn(&Inbox) -> bool| {
+        while !done(&inbox.lock().unwrap()) {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let scenario = async {
+        until(&|inbox| inbox.seen.len() >= 1_000).await;
+        let second = tokio::spawn(member("second", files.transport().await, inbox.clone(), leave.clone()));
+        until(&|inbox| inbox.applied_by("second") >= 1_000).await;
+        leave.cancel();
+        second.await.unwrap();
+        until(&|inbox| inbox.seen.len() == EVENTS).await;
+    };
+    timeout(Duration::from_secs(60), scenario).await.expect("the members get stuck");
+    stop.cancel();
+    first.await.unwrap();
+    publishing.await.unwrap();
+    let inbox = inbox.lock().unwrap();
+    println!("{:?}, and {} came again", inbox.applied_by, inbox.again);
+    assert!(inbox.again < EVENTS / 20, "{} records came again", inbox.again);
+}
