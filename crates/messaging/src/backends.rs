@@ -19,7 +19,7 @@ pub struct Backends {
     pub database_url: DatabaseUrl,
 
     #[command(flatten)]
-    pub events_url: EventLog,
+    pub events: EventLog,
 }
 
 /// The event log, and what to make it like.
@@ -55,7 +55,7 @@ impl Backends {
             |error| StartError::new(format!("cannot use the database {}", self.database_url), error);
         let db = Db::open(&self.database_url, Settings::default()).await.map_err(database)?;
         db.migrate(&[&crate::MIGRATIONS, migrations]).await.map_err(database)?;
-        let EventLog { url, kafka_partitions } = &self.events_url;
+        let EventLog { url, kafka_partitions } = &self.events;
         let transport = connect(url, *kafka_partitions)
             .await
             .map_err(|error| StartError::new(format!("cannot use the event log {url}"), error))?;

@@ -117,10 +117,6 @@ impl Problem {
     pub fn caused_by(self, cause: impl Error + Send + Sync + 'static) -> Self {
         Self { cause: Some(Cause(Arc::new(cause))), ..self }
     }
-
-    pub fn status(&self) -> StatusCode {
-        self.status
-    }
 }
 
 /// A database that is away is 503, anything else it may say is a bug.

@@ -25,7 +25,7 @@ impl Scratch {
         let directory = TempDir::new().unwrap();
         let backends = Backends {
             database_url: database_url(&directory).await,
-            events_url: events_url(&directory).parse().unwrap(),
+            events: events_url(&directory).parse().unwrap(),
         };
         let (db, transport) = backends.open(migrations).await.unwrap();
         Self { db, transport, backends, _directory: directory }
