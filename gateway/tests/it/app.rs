@@ -12,6 +12,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::upstreams::{self, Nobody};
+
 /// Bounds a test that would otherwise hang; nothing is measured with it.
 pub const HANG: Duration = Duration::from_secs(60);
 
@@ -20,17 +22,18 @@ pub struct Gateway {
     pub stop: CancellationToken,
     pub serving: JoinHandle<()>,
     client: Client,
+    _nobody: Nobody,
 }
 
 impl Gateway {
     /// A gateway with `args` for the settings a test is about. What is not named there is not reachable.
     pub async fn start<const N: usize>(args: [(&str, &str); N]) -> Self {
-        let nobody = crate::upstreams::nobody().await;
+        let nobody = upstreams::nobody();
         let mut line = vec!["gateway".to_owned()];
         for name in ["book", "payment", "mypage", "ticket", "point"] {
             let flag = format!("--{name}-url");
             if !args.iter().any(|(given, _)| *given == flag) {
-                line.extend([flag, nobody.clone()]);
+                line.extend([flag, nobody.url.clone()]);
             }
         }
         line.extend(args.iter().flat_map(|(flag, value)| [(*flag).to_owned(), (*value).to_owned()]));
@@ -49,7 +52,7 @@ impl Gateway {
             .timeout(HANG)
             .build()
             .unwrap();
-        Self { address, stop, serving, client }
+        Self { address, stop, serving, client, _nobody: nobody }
     }
 
     pub fn get(&self, path: &str) -> RequestBuilder {

@@ -20,7 +20,8 @@ fn detail(problem: &Value) -> &str {
 
 #[tokio::test]
 async fn a_service_that_is_gone_is_a_503_that_says_when_to_try_again() {
-    let response = booking_with(&upstreams::nobody().await).await;
+    let nobody = upstreams::nobody();
+    let response = booking_with(&nobody.url).await;
     assert_eq!(response.headers()["retry-after"], "1");
     let problem = problem(response, StatusCode::SERVICE_UNAVAILABLE, "upstream-unavailable").await;
     assert!(detail(&problem).contains("book cannot be reached. Nothing was done"));

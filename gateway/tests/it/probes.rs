@@ -34,13 +34,13 @@ async fn the_status_tells_of_each_service_what_it_says_itself_or_why_it_says_not
     let book = answering(StatusCode::OK, value!({"status": "UP", "version": "1.2.3"})).await;
     let reason = value!({"status": "DOWN", "version": "1.2.3", "reason": "draining"});
     let payment = answering(StatusCode::SERVICE_UNAVAILABLE, reason).await;
-    let mypage = nobody().await;
+    let mypage = nobody();
     let ticket = answering(StatusCode::OK, value!("somebody else")).await;
     let point = silent().await;
     let gateway = Gateway::start([
         ("--book-url", &book),
         ("--payment-url", &payment),
-        ("--mypage-url", &mypage),
+        ("--mypage-url", &mypage.url),
         ("--ticket-url", &ticket),
         ("--point-url", &point),
     ])

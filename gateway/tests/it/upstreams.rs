@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, RequestExt, Router};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// A service that answers with what it was sent.
 pub struct Echo {
@@ -78,9 +78,16 @@ pub async fn answering(status: StatusCode, body: Value) -> String {
     serve(listener().await, Router::new().fallback(answer))
 }
 
-/// A port where nobody listens.
-pub async fn nobody() -> String {
-    url(&listener().await)
+/// An address where nobody listens. The port is kept, so that nobody else can begin to.
+pub struct Nobody {
+    pub url: String,
+    _port: TcpSocket,
+}
+
+pub fn nobody() -> Nobody {
+    let port = TcpSocket::new_v4().unwrap();
+    port.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    Nobody { url: format!("http://{}", port.local_addr().unwrap()), _port: port }
 }
 
 /// A service that reads a request and then answers `bytes`, whatever that is, and closes.
