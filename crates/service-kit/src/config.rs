@@ -77,18 +77,34 @@ fn explain<C: CommandFactory>(error: &clap::Error) -> String {
             let names: Vec<String> = missing.iter().map(|shown| name(shown)).collect();
             format!("missing: {}", names.join(", "))
         }
-        (Some(ContextValue::String(shown)), Some(ContextValue::String(value))) => match cause {
-            Some(cause) => format!("{}: invalid value '{value}': {cause}", name(shown)),
-            None => format!("{}: invalid value '{value}'{}", name(shown), allowed(error)),
-        },
+        (Some(ContextValue::String(shown)), Some(ContextValue::String(value))) => {
+            let value = if is_secret(&command, shown) {
+                "invalid".to_owned()
+            } else {
+                format!("invalid value '{value}'")
+            };
+            match cause {
+                Some(cause) => format!("{}: {value}: {cause}", name(shown)),
+                None => format!("{}: {value}{}", name(shown), allowed(error)),
+            }
+        }
         _ => first_line(error),
     }
 }
 
+/// Whether a value has, or may have, a password in it: `--help` does not show it either.
+fn is_secret(command: &Command, shown: &str) -> bool {
+    argument(command, shown).is_some_and(Arg::is_hide_env_values_set)
+}
+
+/// By the name that clap shows, such as `--port <PORT>`.
+fn argument<'a>(command: &'a Command, shown: &str) -> Option<&'a Arg> {
+    command.get_arguments().find(|argument| argument.to_string() == shown)
+}
+
 /// `--port <PORT>`, as clap shows it → `PORT (--port)`.
 fn variable(command: &Command, shown: &str) -> String {
-    let argument = command.get_arguments().find(|argument| argument.to_string() == shown);
-    match argument.and_then(|argument| Some((argument, argument.get_env()?))) {
+    match argument(command, shown).and_then(|argument| Some((argument, argument.get_env()?))) {
         Some((argument, variable)) => format!("{} ({})", variable.to_string_lossy(), flag(argument)),
         None => shown.to_owned(),
     }
@@ -153,6 +169,20 @@ mod tests {
         }
         let error = Needy::try_parse_from(["needy"]).unwrap_err();
         assert_eq!(explain::<Needy>(&error), "missing: EXAMPLE_DATABASE_URL (--example-database-url)");
+    }
+
+    #[test]
+    fn a_wrong_value_that_may_hold_a_password_is_not_shown() {
+        #[derive(Parser, Debug)]
+        struct Secretive {
+            #[arg(long, env = "EXAMPLE_DATABASE_URL", hide_env_values = true)]
+            _example_database_url: u16,
+        }
+        let error = Secretive::try_parse_from(["secretive", "--example-database-url", "s3cret"]).unwrap_err();
+        assert_eq!(
+            explain::<Secretive>(&error),
+            "EXAMPLE_DATABASE_URL (--example-database-url): invalid: invalid digit found in string"
+        );
     }
 
     #[test]

@@ -1,5 +1,10 @@
 //! `/livez`, `/readyz`, `/actuator/health`, `/metrics`: what probes and scrapers ask.
+//!
+//! A process that is not ready gets no requests, so readiness asks only for what every request needs: its own database.
+//! The event log is shown and does not decide: all replicas lose it at once, bookings go on without it (their events
+//! wait in the outbox), and to take every replica out of the load balancer would turn a delay into an outage.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,46 +13,52 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use futures_util::future::BoxFuture;
 use http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 use storage::Db;
 
+use crate::request_log::chain;
 use crate::telemetry;
 
 /// Longest a readiness check may take before it counts as failed.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
-type Check = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+/// Says what is wrong with a component at the moment, without waiting for anything.
+type Look = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
 /// Whether this process should get traffic.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Health {
     draining: Arc<AtomicBool>,
-    check: Check,
+    db: Option<Db>,
+    shown: Vec<(&'static str, Look)>,
+}
+
+impl fmt::Debug for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Health").field("draining", &self.draining).finish_non_exhaustive()
+    }
 }
 
 impl Health {
-    /// `check` asks whether the process's own database answers; it must not ask for anything else's health.
-    pub fn new<F>(check: F) -> Self
-    where
-        F: Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync + 'static,
-    {
-        Self { draining: Arc::default(), check: Arc::new(check) }
-    }
-
     /// For a service: ready when its own database answers.
     pub fn of(db: &Db) -> Self {
-        let db = db.clone();
-        Self::new(move || {
-            let db = db.clone();
-            Box::pin(async move { db.ping().await.map_err(|error| error.to_string()) })
-        })
+        Self { db: Some(db.clone()), ..Self::default() }
     }
 
     /// For a process that depends on nothing.
     pub fn always() -> Self {
-        Self::new(|| Box::pin(async { Ok(()) }))
+        Self::default()
+    }
+
+    /// With a component that is shown, and does not decide.
+    pub fn showing(
+        mut self,
+        component: &'static str,
+        look: impl Fn() -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        self.shown.push((component, Arc::new(look)));
+        self
     }
 
     /// From here on the process wants no new traffic.
@@ -55,14 +66,41 @@ impl Health {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    async fn readiness(&self) -> Result<(), String> {
+    async fn readiness(&self) -> Readiness {
+        let mut components = serde_json::Map::new();
+        let mut reason = None;
+        if let Some(db) = &self.db {
+            let state = reach(db).await;
+            components.insert("db".to_owned(), component(&state));
+            reason = state.err();
+        }
+        for (name, look) in &self.shown {
+            components.insert((*name).to_owned(), component(&look()));
+        }
         if self.draining.load(Ordering::Relaxed) {
-            return Err("draining".to_owned());
+            reason = Some("draining".to_owned());
         }
-        match tokio::time::timeout(CHECK_TIMEOUT, (self.check)()).await {
-            Ok(result) => result,
-            Err(_) => Err(format!("no answer in {} s", CHECK_TIMEOUT.as_secs())),
-        }
+        Readiness { reason, components }
+    }
+}
+
+struct Readiness {
+    /// Why it is not ready.
+    reason: Option<String>,
+    components: serde_json::Map<String, Value>,
+}
+
+async fn reach(db: &Db) -> Result<(), String> {
+    match tokio::time::timeout(CHECK_TIMEOUT, db.ping()).await {
+        Ok(answer) => answer.map_err(|error| chain(&error)),
+        Err(_) => Err(format!("the database gave no answer in {} s", CHECK_TIMEOUT.as_secs())),
+    }
+}
+
+fn component(state: &Result<(), String>) -> Value {
+    match state {
+        Ok(()) => json!({"status": "UP"}),
+        Err(detail) => json!({"status": "DOWN", "detail": detail}),
     }
 }
 
@@ -77,10 +115,16 @@ pub fn router(health: Health) -> Router {
 }
 
 async fn readyz(State(health): State<Health>) -> Response {
-    match health.readiness().await {
-        Ok(()) => Json(json!({"status": "UP", "version": crate::VERSION})).into_response(),
-        Err(reason) => {
-            let body = json!({"status": "DOWN", "version": crate::VERSION, "reason": reason});
+    let Readiness { reason, components } = health.readiness().await;
+    let mut body = json!({"status": "UP", "version": crate::VERSION});
+    if !components.is_empty() {
+        body["components"] = components.into();
+    }
+    match reason {
+        None => Json(body).into_response(),
+        Some(reason) => {
+            body["status"] = "DOWN".into();
+            body["reason"] = reason.into();
             (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
         }
     }

@@ -25,19 +25,47 @@ const TASK_STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// `EX_SOFTWARE` of sysexits.h: a background task panicked; the process must not go on without it.
 const EXIT_BUG: i32 = 70;
 
-/// Why a process could not start: one line, the way an operator reads it.
+/// Why a process could not start, or not do what it was started for: one line, the way an operator reads it.
 #[derive(Debug, thiserror::Error)]
-#[error("{what}")]
-pub struct StartError {
-    what: String,
-    #[source]
-    source: Box<dyn std::error::Error + Send + Sync>,
+pub enum StartError {
+    /// Something is not there, or refuses; a restart may help.
+    #[error("{what}")]
+    Refused {
+        what: String,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Settings that make no sense together, told with the variable's name; a restart will not help.
+    #[error("{0}")]
+    Configuration(String),
 }
 
 impl StartError {
-    /// `what` could not be done, because of `source`.
+    /// It cannot start: `what` could not be done, because of `source`.
     pub fn new(what: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self { what: what.into(), source: source.into() }
+        Self::Refused { what: format!("cannot start: {}", what.into()), source: source.into() }
+    }
+
+    /// It has started, and `what` it was to do was not done, because of `source`.
+    pub fn not_done(
+        what: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Refused { what: what.into(), source: source.into() }
+    }
+
+    /// Prints it, and gives the code to end with.
+    fn report(&self) -> ExitCode {
+        match self {
+            Self::Refused { .. } => {
+                eprintln!("{}", chain(self));
+                ExitCode::FAILURE
+            }
+            Self::Configuration(problem) => {
+                eprintln!("configuration error: {problem}");
+                ExitCode::from(EXIT_CONFIG)
+            }
+        }
     }
 }
 
@@ -70,16 +98,14 @@ where
         }
     };
     let outcome = runtime.block_on(async {
+        tokio::spawn(telemetry::upkeep());
         let stop = stop_signal(server.stop_on_stdin_eof);
         body(config, stop).await
     });
     runtime.shutdown_timeout(Duration::from_secs(1));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("cannot start: {}", chain(&error));
-            ExitCode::FAILURE
-        }
+        Err(error) => error.report(),
     }
 }
 

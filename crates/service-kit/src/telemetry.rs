@@ -2,14 +2,19 @@
 
 use std::io::IsTerminal;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::time::sleep;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogFormat, Server};
 
 /// Upper bounds of the latency histograms, in seconds.
 const LATENCY_BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
+
+/// Histograms keep every value until it is counted into its bucket; this often it is.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Starts logging as `server` asks.
 ///
@@ -39,6 +44,14 @@ pub fn render_metrics() -> String {
     let recorder = recorder();
     recorder.run_upkeep();
     recorder.render()
+}
+
+/// Keeps the recorder small in a process whose `/metrics` nobody reads, for as long as the process runs.
+pub async fn upkeep() {
+    loop {
+        sleep(UPKEEP_INTERVAL).await;
+        recorder().run_upkeep();
+    }
 }
 
 /// The process-wide recorder, installed on first use.

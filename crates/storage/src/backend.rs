@@ -53,14 +53,12 @@ impl Backend {
         }
     }
 
-    /// Takes the session's claim to be the one process that does `$1`, and says with 1 or 0 whether it has it. `None`
-    /// where a database has one process anyway.
-    pub(crate) fn try_lead(self) -> Option<&'static str> {
+    /// Stands for the `number`th value of a statement that is put together by the program. SQLite looks for one with a name
+    /// among all before it, which takes a second where there are thousands; so there they have none.
+    pub(crate) fn placeholder(self, number: usize) -> String {
         match self {
-            Self::Sqlite => None,
-            Self::Postgres => {
-                Some("SELECT CASE WHEN pg_try_advisory_lock($1) THEN CAST(1 AS BIGINT) ELSE 0 END")
-            }
+            Self::Sqlite => "?".to_owned(),
+            Self::Postgres => format!("${number}"),
         }
     }
 

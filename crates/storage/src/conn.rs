@@ -89,6 +89,17 @@ impl Conn {
         self.judge(outcome)
     }
 
+    /// `($1, $2), ($3, $4)`: the placeholders of `rows` rows with `columns` values each, at most
+    /// [`MAX_VALUES`](crate::MAX_VALUES) in all, for a [built](crate::query_built) statement that binds nothing else.
+    pub fn values(&self, rows: usize, columns: usize) -> String {
+        let row = |row: usize| {
+            let placeholders: Vec<String> =
+                (1..=columns).map(|column| self.backend.placeholder(row * columns + column)).collect();
+            format!("({})", placeholders.join(", "))
+        };
+        (0..rows).map(row).collect::<Vec<_>>().join(", ")
+    }
+
     /// Ends the connection instead of giving it back to the pool.
     pub(crate) fn close(mut self) {
         drop(self.connection.take().map(PoolConnection::detach));

@@ -1,13 +1,15 @@
 //! Opening, migrating, beginning.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{MigrateDatabase, Migrator};
-use sqlx::{AnyPool, ConnectOptions, Executor};
+use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Executor};
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use crate::backend::Backend;
 use crate::conn::{Conn, Tx};
@@ -50,6 +52,8 @@ pub struct Migrations {
 #[derive(Clone, Debug)]
 pub struct Db {
     backend: Backend,
+    /// `None` on a server.
+    file: Option<PathBuf>,
     writers: AnyPool,
     readers: AnyPool,
     patience: Duration,
@@ -69,6 +73,7 @@ impl Db {
             if backend.has_one_writer() { connect(url, settings, 1).await? } else { readers.clone() };
         Ok(Self {
             backend,
+            file: url.file(),
             writers,
             readers,
             patience: settings.statement_timeout + GRACE,
@@ -143,12 +148,12 @@ impl Db {
     ///
     /// As [`begin`](Self::begin).
     pub async fn try_lead(&self, task: Task) -> Result<Option<Lead>, Error> {
-        let Some(sql) = self.backend.try_lead() else {
-            return Ok(Some(Lead::alone()));
-        };
-        let mut conn = self.acquire(&self.writers).await?;
-        let (leads,) = conn.fetch_one::<(i64,)>(crate::query_as(sql).bind(task as i64)).await?;
-        Ok((leads == 1).then(|| Lead::held_by(conn)))
+        match &self.file {
+            Some(file) => {
+                Lead::beside(file, task).map_err(|error| Error::classify(self.backend, error.into()))
+            }
+            None => Lead::of_session(self.acquire(&self.writers).await?, task).await,
+        }
     }
 
     /// A connection for statements that only read, each by itself.
@@ -197,22 +202,35 @@ async fn connect(url: &DatabaseUrl, settings: Settings, max: u32) -> Result<AnyP
     let fail = |error| Error::classify(backend, error);
     let options: AnyConnectOptions = url.as_str().parse().map_err(fail)?;
     let session = backend.session(settings.statement_timeout.as_millis());
-    AnyPoolOptions::new()
+    let options = options.disable_statement_logging();
+    let preparing = session.clone();
+    let pool = AnyPoolOptions::new()
         .max_connections(max)
         .acquire_timeout(settings.acquire_timeout)
         .test_before_acquire(backend == Backend::Postgres)
         .after_connect(move |connection, _| {
-            let session = session.clone();
-            Box::pin(async move {
-                for statement in session {
-                    connection.execute(sqlx::AssertSqlSafe(statement)).await?;
-                }
-                Ok(())
-            })
+            let session = preparing.clone();
+            Box::pin(async move { prepare(connection, session).await })
         })
-        .connect_with(options.disable_statement_logging())
-        .await
-        .map_err(fail)
+        .connect_with(options.clone())
+        .await;
+    match pool {
+        // The pool tries again and again, and does not say what it met.
+        Err(sqlx::Error::PoolTimedOut) => {
+            let alone = async { prepare(&mut AnyConnection::connect_with(&options).await?, session).await };
+            let failure = timeout(settings.acquire_timeout, alone).await.ok().and_then(Result::err);
+            Err(fail(failure.unwrap_or(sqlx::Error::PoolTimedOut)))
+        }
+        pool => pool.map_err(fail),
+    }
+}
+
+/// Tells a new connection what every connection is told.
+async fn prepare(connection: &mut AnyConnection, session: Vec<String>) -> Result<(), sqlx::Error> {
+    for statement in session {
+        connection.execute(sqlx::AssertSqlSafe(statement)).await?;
+    }
+    Ok(())
 }
 
 fn install_drivers() {

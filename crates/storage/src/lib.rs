@@ -8,10 +8,12 @@
 //! - [`conn`]: statements with a deadline ([`Conn`]) and transactions ([`Tx`]).
 //! - [`lead`]: being the one process of several that does a task.
 //! - [`error`]: what a caller can do about a failure: wait, or not.
+//! - `explain`: what a person can do about it.
 //!
 //! # Rules of the SQL
 //!
-//! One text serves both products, so it keeps to what both do alike: `$1` placeholders; only BIGINT, SMALLINT,
+//! One text serves both products, so it keeps to what both do alike: `$1` placeholders (those of many rows are
+//! [`Conn::values`]); only BIGINT, SMALLINT,
 //! TEXT, DOUBLE PRECISION and BLOB/BYTEA; times are BIGINT microseconds since the epoch, bound by the program
 //! ([`Tx::now`]), never `now()`; sums are cast to BIGINT; no bare boolean in a SELECT list; "exactly once" is
 //! `ON CONFLICT DO NOTHING` and a row count. `tests/it/sql_rules.rs` holds every SQL text of the workspace against them.
@@ -20,6 +22,7 @@ pub mod backend;
 pub mod conn;
 pub mod db;
 pub mod error;
+mod explain;
 pub mod lead;
 pub mod url;
 
@@ -28,7 +31,7 @@ pub use conn::{Conn, Tx};
 pub use db::{Db, Migrations, Settings};
 pub use error::Error;
 pub use lead::{Lead, Task};
-pub use url::DatabaseUrl;
+pub use url::{DatabaseUrl, InvalidUrl};
 
 use sqlx::Any;
 use sqlx::any::{AnyArguments, AnyRow};
@@ -59,6 +62,17 @@ where
 pub fn query_built(sql: String) -> Query<'static> {
     sqlx::query(sqlx::AssertSqlSafe(sql)).persistent(false)
 }
+
+/// [`query_built`], with rows that are read as `T`.
+pub fn query_as_built<T>(sql: String) -> QueryAs<'static, T>
+where
+    T: for<'r> sqlx::FromRow<'r, AnyRow>,
+{
+    sqlx::query_as(sqlx::AssertSqlSafe(sql)).persistent(false)
+}
+
+/// Values of one statement at most: SQLite's limit, which is the lower one.
+pub const MAX_VALUES: usize = 32_766;
 
 /// Embeds `migrations/sqlite` and `migrations/postgres` of the calling package.
 #[macro_export]

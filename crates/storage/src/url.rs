@@ -1,7 +1,11 @@
 //! `DATABASE_URL`.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
+
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sqlx::sqlite::SqliteConnectOptions;
 
 use crate::backend::Backend;
 
@@ -10,12 +14,30 @@ use crate::backend::Backend;
 pub struct DatabaseUrl {
     backend: Backend,
     url: String,
+    shown: String,
+    server: Option<Server>,
 }
 
-/// Not a database URL.
+/// What a PostgreSQL URL comes to, its defaults filled in.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Server {
+    /// `host:port`, or the directory of a socket.
+    pub address: String,
+    pub host: String,
+    pub user: String,
+    pub database: String,
+}
+
+/// Not a database URL. None of the messages holds the URL: there may be a password in it.
 #[derive(Debug, thiserror::Error)]
-#[error("must start with sqlite:// or postgres://")]
-pub struct InvalidUrl;
+pub enum InvalidUrl {
+    #[error("must start with sqlite:// or postgres://")]
+    Scheme,
+    #[error("is not a PostgreSQL URL: {0}")]
+    Malformed(String),
+    #[error("sslmode asks for TLS, and this binary was built without TLS: build with --features tls")]
+    NoTls,
+}
 
 impl DatabaseUrl {
     pub fn backend(&self) -> Backend {
@@ -25,33 +47,81 @@ impl DatabaseUrl {
     pub(crate) fn as_str(&self) -> &str {
         &self.url
     }
+
+    /// Where it is, if it is a file.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        match self.backend {
+            Backend::Sqlite => {
+                let options: SqliteConnectOptions = self.url.parse().ok()?;
+                Some(options.get_filename().to_owned())
+            }
+            Backend::Postgres => None,
+        }
+    }
+
+    /// `None` for a file.
+    pub(crate) fn server(&self) -> Option<&Server> {
+        self.server.as_ref()
+    }
+
+    fn sqlite(url: &str) -> Self {
+        // A file that is not there yet is created.
+        let mark = if url.contains('?') { '&' } else { '?' };
+        Self {
+            backend: Backend::Sqlite,
+            url: format!("{url}{mark}mode=rwc"),
+            shown: url.to_owned(),
+            server: None,
+        }
+    }
+
+    fn postgres(url: &str) -> Result<Self, InvalidUrl> {
+        let options: PgConnectOptions =
+            url.parse().map_err(|error: sqlx::Error| InvalidUrl::Malformed(error.to_string()))?;
+        let wants_tls = matches!(
+            options.get_ssl_mode(),
+            PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull
+        );
+        if wants_tls && !cfg!(feature = "tls") {
+            return Err(InvalidUrl::NoTls);
+        }
+        let (host, user) = (options.get_host().to_owned(), options.get_username().to_owned());
+        let server = Server {
+            address: match options.get_socket() {
+                Some(directory) => directory.display().to_string(),
+                None => format!("{host}:{}", options.get_port()),
+            },
+            database: options.get_database().unwrap_or(&user).to_owned(),
+            host,
+            user,
+        };
+        Ok(Self {
+            backend: Backend::Postgres,
+            url: url.to_owned(),
+            shown: format!("postgres://{}@{}/{}", server.user, server.address, server.database),
+            server: Some(server),
+        })
+    }
 }
 
 impl FromStr for DatabaseUrl {
     type Err = InvalidUrl;
 
     fn from_str(url: &str) -> Result<Self, InvalidUrl> {
-        let (backend, url) = if url.starts_with("sqlite://") && url.len() > "sqlite://".len() {
-            // A file that is not there yet is created.
-            let mark = if url.contains('?') { '&' } else { '?' };
-            (Backend::Sqlite, format!("{url}{mark}mode=rwc"))
+        if url.strip_prefix("sqlite://").is_some_and(|file| !file.is_empty()) {
+            Ok(Self::sqlite(url))
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            (Backend::Postgres, url.to_owned())
+            Self::postgres(url)
         } else {
-            return Err(InvalidUrl);
-        };
-        Ok(Self { backend, url })
+            Err(InvalidUrl::Scheme)
+        }
     }
 }
 
-/// Without the password.
+/// Who, where and which; no password, wherever in the URL it stands.
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let url = self.url.trim_end_matches("?mode=rwc");
-        match (url.split_once("://"), url.rsplit_once('@')) {
-            (Some((scheme, _)), Some((_, host))) => write!(f, "{scheme}://…@{host}"),
-            _ => f.write_str(url),
-        }
+        f.write_str(&self.shown)
     }
 }
 
@@ -65,9 +135,12 @@ impl fmt::Debug for DatabaseUrl {
 mod tests {
     use super::*;
 
+    fn url(text: &str) -> Result<DatabaseUrl, InvalidUrl> {
+        text.parse()
+    }
+
     #[test]
     fn the_scheme_picks_the_product() {
-        let url = |text: &str| text.parse::<DatabaseUrl>();
         assert_eq!(url("sqlite:///data/book.db").unwrap().backend(), Backend::Sqlite);
         assert_eq!(url("postgres://db/book").unwrap().backend(), Backend::Postgres);
         assert!(url("mysql://db/book").is_err());
@@ -75,8 +148,32 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_not_shown() {
-        let url: DatabaseUrl = "postgres://book:s3cret@db:5432/book".parse().unwrap();
-        assert_eq!(format!("{url} {url:?}").matches("s3cret").count(), 0);
+    fn a_password_is_not_shown_wherever_it_stands() {
+        for text in [
+            "postgres://book:s3cret@db:5433/book",
+            "postgres://book:s3cret%40@db:5433/book?sslmode=prefer",
+            "postgresql://db:5433/book?user=book&password=s3cret@x",
+        ] {
+            let url = url(text).unwrap();
+            assert_eq!(format!("{url} {url:?}"), "postgres://book@db:5433/book postgres://book@db:5433/book");
+        }
+        for text in ["postgres://book:s3cret@db:port/book", "mysql://book:s3cret@db/book"] {
+            let error = url(text).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn tls_is_asked_for_by_the_url_and_refused_by_a_binary_that_has_none() {
+        for mode in ["require", "verify-ca", "verify-full"] {
+            let parsed = url(&format!("postgres://db/book?sslmode={mode}&sslrootcert=/ca.pem"));
+            if cfg!(feature = "tls") {
+                parsed.unwrap();
+            } else {
+                assert!(parsed.unwrap_err().to_string().ends_with("build with --features tls"));
+            }
+        }
+        url("postgres://db/book?sslmode=disable").unwrap();
+        assert!(url("postgres://db/book?sslmode=always").unwrap_err().to_string().contains("always"));
     }
 }

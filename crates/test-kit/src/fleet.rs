@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use events::{DEAD_LETTER_TOPIC, Event, decode, encode, headers};
+use jiff::Timestamp;
 use messaging::{Consumer, Failure, Handler, Position, Received, Record, Relay, Transport};
 use storage::{Db, query_as};
 use uuid::Uuid;
 
 /// `event` as its writer's relay would send it, under an id of its own.
 pub fn record(event: &Event) -> Received {
-    let at = "2021-02-23T13:32:28Z".parse().unwrap();
+    let at: Timestamp = "2021-02-23T13:32:28Z".parse().unwrap();
     let id = Uuid::now_v7().to_string();
     Received {
         record: Record {
@@ -18,6 +19,7 @@ pub fn record(event: &Event) -> Received {
             headers: headers::headers(event, &id, "test", at, None),
         },
         position: Position { partition: 0, offset: 1 },
+        appended_at: at,
     }
 }
 
