@@ -41,11 +41,11 @@ pub struct Decoded {
 /// A record that cannot be read as an event.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    #[error("not JSON: {0}")]
+    #[error("not JSON")]
     NotJson(#[source] serde_json::Error),
     #[error("not a JSON object with a text `eventType`")]
     NoEventType,
-    #[error("{event_type}: {source}")]
+    #[error("{event_type} cannot be read")]
     WrongField { event_type: String, source: serde_json::Error },
 }
 

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use events::{
@@ -148,13 +149,21 @@ fn messages_of_the_java_services_read() {
 
 #[test]
 fn what_is_no_event_is_refused_with_its_reason() {
-    let reason = |value: &str| decode(value.as_bytes()).unwrap_err().to_string();
-    assert!(reason("not json").starts_with("not JSON"));
+    let reason = |value: &str| {
+        let error = decode(value.as_bytes()).unwrap_err();
+        [Some(error.to_string()), error.source().map(ToString::to_string)]
+            .map(Option::unwrap_or_default)
+            .join(": ")
+    };
+    assert!(reason("not json").starts_with("not JSON: expected"));
     assert!(reason("[]").contains("eventType"));
     assert!(reason(r#"{"eventType":7}"#).contains("eventType"));
     assert!(reason(r#"{"eventType":"Booked"}"#).contains("missing field `id`"));
     assert!(reason(r#"{"eventType":"Booked","id":0}"#).contains("from 1"));
-    assert!(reason(r#"{"eventType":"Booked","id":1,"qty":"many"}"#).contains("whole number"));
+    assert_eq!(
+        reason(r#"{"eventType":"Booked","id":1,"qty":"many"}"#),
+        "Booked cannot be read: must be a whole number, not \"many\""
+    );
 }
 
 #[test]

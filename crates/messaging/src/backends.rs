@@ -3,9 +3,11 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
+use service_kit::health::Health;
 use service_kit::process::StartError;
 use storage::{DatabaseUrl, Db, Migrations, Settings};
 
+use crate::kafka::KafkaSecurity;
 use crate::transport::{EventsUrl, InvalidEventsUrl, Transport, connect};
 
 /// Partitions of the events' topic, where nothing else is said.
@@ -14,8 +16,9 @@ const KAFKA_PARTITIONS: u16 = 12;
 /// The two URLs by which a service picks its backends.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Backends {
-    /// The service's own database: `sqlite://<file>` or `postgres://user:password@host/name`.
-    #[arg(long, env = "DATABASE_URL")]
+    /// The service's own database: `sqlite://<file>` or `postgres://user:password@host/name`. Over TLS with
+    /// `?sslmode=verify-full&sslrootcert=<file>` behind it, in a binary built with `--features tls`.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: DatabaseUrl,
 
     #[command(flatten)]
@@ -33,6 +36,9 @@ pub struct EventLog {
     /// Partitions of the events' topic, if it has to be made: how many replicas of a service can share its work.
     #[arg(long, env = "KAFKA_PARTITIONS", default_value_t = KAFKA_PARTITIONS, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub kafka_partitions: u16,
+
+    #[command(flatten)]
+    pub kafka_security: KafkaSecurity,
 }
 
 /// The log of a URL, as it is by default.
@@ -40,7 +46,11 @@ impl FromStr for EventLog {
     type Err = InvalidEventsUrl;
 
     fn from_str(url: &str) -> Result<Self, InvalidEventsUrl> {
-        Ok(Self { url: url.parse()?, kafka_partitions: KAFKA_PARTITIONS })
+        Ok(Self {
+            url: url.parse()?,
+            kafka_partitions: KAFKA_PARTITIONS,
+            kafka_security: KafkaSecurity::default(),
+        })
     }
 }
 
@@ -51,14 +61,36 @@ impl Backends {
     ///
     /// When one of them is not there.
     pub async fn open(&self, migrations: &Migrations) -> Result<(Db, Arc<dyn Transport>), StartError> {
-        let database =
-            |error| StartError::new(format!("cannot use the database {}", self.database_url), error);
-        let db = Db::open(&self.database_url, Settings::default()).await.map_err(database)?;
-        db.migrate(&[&crate::MIGRATIONS, migrations]).await.map_err(database)?;
-        let EventLog { url, kafka_partitions } = &self.events;
-        let transport = connect(url, *kafka_partitions)
-            .await
-            .map_err(|error| StartError::new(format!("cannot use the event log {url}"), error))?;
+        let Self { database_url, events } = self;
+        events.check()?;
+        let unusable = |error| {
+            let what = format!("cannot use the database {database_url} of DATABASE_URL (--database-url)");
+            StartError::new(what, database_url.explain(&error))
+        };
+        let db = Db::open(database_url, Settings::default()).await.map_err(unusable)?;
+        db.migrate(&[&crate::MIGRATIONS, migrations]).await.map_err(unusable)?;
+        let transport = connect(events).await.map_err(|error| {
+            StartError::new(
+                format!("cannot use the event log {} of EVENTS_URL (--events-url)", events.url),
+                error,
+            )
+        })?;
         Ok((db, transport))
     }
+}
+
+impl EventLog {
+    fn check(&self) -> Result<(), StartError> {
+        match self.url {
+            EventsUrl::Kafka(_) => {
+                self.kafka_security.check().map_err(|error| StartError::Configuration(error.to_string()))
+            }
+            EventsUrl::Embedded(_) => Ok(()),
+        }
+    }
+}
+
+/// What a service says of itself: ready when its database answers, and how its event log is.
+pub fn health(db: &Db, transport: Arc<dyn Transport>) -> Health {
+    Health::of(db).showing("eventLog", move || transport.check())
 }

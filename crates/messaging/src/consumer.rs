@@ -1,6 +1,7 @@
 //! Transport → decode → inbox → use case, in one transaction; retries and dead letters around it.
 //!
-//! The handler knows none of this: it gets an event once, and a transaction to act in.
+//! The handler knows none of this: it gets each event once, and a transaction to act in. A batch of events shares one
+//! transaction, so that a backlog costs a fraction of what its events would cost one by one.
 
 use std::error::Error;
 use std::future::Future;
@@ -15,10 +16,11 @@ use storage::{Db, Tx};
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
-use crate::dead_letter::DeadLetter;
+use crate::dead_letter::{self, DeadLetter};
 use crate::inbox;
+use crate::outage::Outage;
 use crate::transport::{Received, Subscription, Transport, TransportError};
 
 /// Records applied in one transaction at most.
@@ -32,9 +34,25 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
 /// An event as a handler gets it.
 #[derive(Clone, Debug)]
 pub struct Delivery {
+    /// The event's own id; where its writer gave none, as the original Java services do, its place in the topic.
+    pub id: String,
     pub event: Event,
-    /// When it happened, as its writer says.
+    /// When it happened, as its writer says; where that says nothing, when the log took it.
     pub at: Timestamp,
+    /// What it is part of.
+    pub trace: TraceContext,
+}
+
+impl Delivery {
+    /// What log lines about it have in common.
+    fn span(&self) -> Span {
+        tracing::info_span!(
+            "event",
+            booking_id = %self.event.booking_id(),
+            event_type = self.event.event_type(),
+            trace_id = self.trace.trace_id(),
+        )
+    }
 }
 
 /// What a service does with events.
@@ -44,6 +62,21 @@ pub trait Handler: Send + Sync + 'static {
 
     /// Applies an event. What it writes commits together with the memory that the event was applied.
     fn handle(&self, tx: &mut Tx, delivery: Delivery) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Applies a batch, in its order: one event after the other, unless a service has a cheaper way.
+    fn handle_all(
+        &self,
+        tx: &mut Tx,
+        deliveries: &[Delivery],
+    ) -> impl Future<Output = Result<(), Failure>> + Send {
+        async move {
+            for delivery in deliveries {
+                let work = self.handle(tx, delivery.clone()).instrument(delivery.span());
+                delivery.trace.scope(work).await?;
+            }
+            Ok(())
+        }
+    }
 }
 
 /// Why an event was not applied.
@@ -89,6 +122,7 @@ impl<H: Handler> Consumer<H> {
     /// `name` is the consumer group, and the consumer in the inbox.
     pub fn new(name: &'static str, db: Db, transport: Arc<dyn Transport>, handler: H) -> Self {
         metrics::counter!("dead_letters_total", "consumer" => name).absolute(0);
+        joined(name, false);
         Self { name, db, transport, handler, applied: watch::Sender::new(()) }
     }
 
@@ -99,17 +133,25 @@ impl<H: Handler> Consumer<H> {
 
     /// Consumes until `stop`, and ends between two batches.
     pub async fn run(self, stop: CancellationToken) {
+        let mut outage = Outage::new("no events can be received; trying again", "events are received again");
         while !stop.is_cancelled() {
-            let Err(error) = self.consume(&stop).await else {
+            let outcome = self.consume(&stop, &mut outage).await;
+            joined(self.name, false);
+            let Err(error) = outcome else {
                 break;
             };
-            tracing::warn!(cause = chain(&error), "the event log is away; trying again");
+            outage.goes_on(chain(&error));
             tokio::select! { () = sleep(RECONNECT_AFTER) => {}, () = stop.cancelled() => {} }
         }
     }
 
-    async fn consume(&self, stop: &CancellationToken) -> Result<(), TransportError> {
-        let mut subscription = self.transport.subscribe(TOPIC, self.name).await?;
+    async fn consume(&self, stop: &CancellationToken, outage: &mut Outage) -> Result<(), TransportError> {
+        let mut subscription = tokio::select! {
+            subscription = self.transport.subscribe(TOPIC, self.name) => subscription?,
+            () = stop.cancelled() => return Ok(()),
+        };
+        joined(self.name, true);
+        outage.is_over();
         while let Some(batch) = next(subscription.as_mut(), stop).await? {
             if self.apply(&batch, stop).await?.is_break() {
                 break;
@@ -142,12 +184,16 @@ impl<H: Handler> Consumer<H> {
     ) -> Result<Flow, TransportError> {
         let mut backoff = FIRST_BACKOFF;
         let mut attempts = 0;
+        let mut outage = Outage::new("an event waits; trying again", "an event waits no longer");
         loop {
             attempts += 1;
             match self.apply_together(std::slice::from_ref(received)).await {
-                Ok(()) => return Ok(Flow::Continue(())),
+                Ok(()) => {
+                    outage.is_over();
+                    return Ok(Flow::Continue(()));
+                }
                 Err(Failure::Transient(cause)) => {
-                    tracing::warn!(cause = chain(cause.as_ref()), "an event waits; trying again");
+                    outage.goes_on(chain(cause.as_ref()));
                     tokio::select! {
                         () = sleep(backoff) => {}
                         () = stop.cancelled() => return Ok(Flow::Break(())),
@@ -186,54 +232,51 @@ impl<H: Handler> Consumer<H> {
     ///
     /// The first failure; nothing of the batch was applied then.
     pub async fn apply_together(&self, batch: &[Received]) -> Result<(), Failure> {
-        let events = batch.iter().filter_map(|received| read::<H>(received).transpose());
-        let events = events.collect::<Result<Vec<_>, _>>()?;
-        if events.is_empty() {
+        let deliveries = batch.iter().filter_map(|received| read::<H>(self.name, received).transpose());
+        let deliveries = deliveries.collect::<Result<Vec<_>, _>>()?;
+        if deliveries.is_empty() {
             return Ok(());
         }
         let mut tx = self.db.begin().await?;
-        for event in &events {
-            self.apply_one(&mut tx, event).await?;
-        }
+        let new = self.first_times(&mut tx, deliveries).await?;
+        self.handler.handle_all(&mut tx, &new).await?;
         tx.commit().await?;
-        metrics::counter!("events_applied_total", "consumer" => self.name).increment(events.len() as u64);
+        for delivery in &new {
+            delivery.span().in_scope(|| tracing::info!("applied"));
+        }
+        metrics::counter!("events_applied_total", "consumer" => self.name).increment(new.len() as u64);
         self.applied.send_replace(());
         Ok(())
     }
 
-    async fn apply_one(&self, tx: &mut Tx, incoming: &Incoming) -> Result<(), Failure> {
-        if !inbox::first_time(tx, self.name, &incoming.id).await? {
-            return Ok(());
-        }
-        let event = incoming.event.clone();
-        let at = incoming.at.unwrap_or_else(|| tx.now());
-        let span = tracing::info_span!(
-            "event",
-            booking_id = %event.booking_id(),
-            event_type = event.event_type(),
-            trace_id = incoming.trace.trace_id(),
-        );
-        let work = async {
-            self.handler.handle(tx, Delivery { event, at }).await?;
-            tracing::info!("applied");
-            Ok(())
-        };
-        incoming.trace.scope(work.instrument(span)).await
+    /// Those of `deliveries` that were not applied before, each once.
+    async fn first_times(
+        &self,
+        tx: &mut Tx,
+        mut deliveries: Vec<Delivery>,
+    ) -> Result<Vec<Delivery>, storage::Error> {
+        let ids: Vec<&str> = deliveries.iter().map(|delivery| delivery.id.as_str()).collect();
+        let mut new = inbox::first_times(tx, self.name, &ids).await?;
+        deliveries.retain(|delivery| new.remove(&delivery.id));
+        Ok(deliveries)
     }
 }
 
-/// A record as the inbox and the handler need it.
-struct Incoming {
-    /// The event's own id; where its writer gave none, as the original Java services do, its place in the topic.
-    id: String,
-    event: Event,
-    at: Option<Timestamp>,
-    trace: TraceContext,
+/// Whether events come: the consumer has its place in its group.
+fn joined(consumer: &'static str, is_so: bool) {
+    metrics::gauge!("consumer_joined", "consumer" => consumer).set(f64::from(u8::from(is_so)));
 }
 
-/// Reads a record. `None`: it is nothing that `H` reads.
-fn read<H: Handler>(received: &Received) -> Result<Option<Incoming>, DecodeError> {
-    let Received { record, position } = received;
+/// Reads a record. `None`: it is nothing that `H` reads, or it is for another consumer.
+///
+/// # Errors
+///
+/// When it is no event, or one with a field of the wrong kind.
+pub fn read<H: Handler>(consumer: &str, received: &Received) -> Result<Option<Delivery>, DecodeError> {
+    let Received { record, position, appended_at } = received;
+    if !dead_letter::concerns(&record.headers, consumer) {
+        return Ok(None);
+    }
     let Some(payload) = &record.payload else {
         return Ok(None); // A tombstone tells of nothing.
     };
@@ -242,11 +285,11 @@ fn read<H: Handler>(received: &Received) -> Result<Option<Incoming>, DecodeError
     }
     let decoded = decode(payload)?;
     let header = |name| headers::find(&record.headers, name);
-    Ok(decoded.event.map(|event| Incoming {
-        id: header(headers::ID)
-            .map_or_else(|| format!("{TOPIC}/{}/{}", position.partition, position.offset), str::to_owned),
+    let at = header("ce_time").and_then(|time| time.parse().ok()).or(decoded.at);
+    Ok(decoded.event.map(|event| Delivery {
+        id: inbox::event_id(&record.headers, *position),
         event,
-        at: header("ce_time").and_then(|time| time.parse().ok()).or(decoded.at),
+        at: at.unwrap_or(*appended_at),
         trace: TraceContext::continue_from(header(headers::TRACEPARENT)),
     }))
 }

@@ -6,12 +6,14 @@
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use sqlx::FromRow;
 use storage::{DatabaseUrl, Db, Migrations, Settings, query, query_as, query_built};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::transport::{
-    Position, Received, Record, Subscription, Transport, TransportError, headers_from_json, headers_to_json,
+    History, Position, Received, Record, Subscription, Transport, TransportError, headers_from_json,
+    headers_to_json,
 };
 
 /// The file is polled, as nothing tells one process of another's commit: this often when records are flowing…
@@ -20,7 +22,7 @@ const SHORTEST_POLL: Duration = Duration::from_millis(2);
 const LONGEST_POLL: Duration = Duration::from_millis(32);
 /// Under load, batches are received this far apart: each costs two commits, however few records it has.
 const SHORTEST_CYCLE: Duration = Duration::from_millis(20);
-/// Rows of one INSERT; SQLite takes at most 32,766 values in one statement.
+/// Rows of one INSERT.
 const INSERT_ROWS: usize = 500;
 
 /// The log.
@@ -51,7 +53,10 @@ impl EmbeddedLog {
         let mut tx = self.db.begin().await?;
         let now = tx.now().as_microsecond();
         for rows in records.chunks(INSERT_ROWS) {
-            let mut insert = query_built(insert_sql(rows.len()));
+            let mut insert = query_built(format!(
+                "INSERT INTO records (topic, key, payload, headers, appended_at) VALUES {}",
+                tx.values(rows.len(), 5)
+            ));
             for row in rows {
                 insert = insert
                     .bind(topic.to_owned())
@@ -85,6 +90,13 @@ impl Transport for EmbeddedLog {
             Ok(Box::new(cursor) as Box<dyn Subscription>)
         })
     }
+
+    fn history<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Box<dyn History>, TransportError>> {
+        Box::pin(async move {
+            let snapshot = Snapshot::take(self.db.clone(), topic).await.map_err(TransportError::new)?;
+            Ok(Box::new(snapshot) as Box<dyn History>)
+        })
+    }
 }
 
 /// One group's place in one topic.
@@ -104,6 +116,7 @@ struct RecordRow {
     key: Option<String>,
     payload: Option<Vec<u8>>,
     headers: String,
+    appended_at: i64,
 }
 
 impl Cursor {
@@ -121,22 +134,12 @@ impl Cursor {
         })
     }
 
-    async fn fetch(&self, max: usize) -> Result<Vec<RecordRow>, storage::Error> {
-        let find = query_as(
-            "SELECT position, key, payload, headers FROM records
-             WHERE topic = $1 AND position >= $2 ORDER BY position LIMIT $3",
-        )
-        .bind(self.topic.clone())
-        .bind(self.next)
-        .bind(i64::try_from(max).unwrap_or(i64::MAX));
-        self.db.read().await?.fetch_all(find).await
-    }
-
     async fn wait_for_records(&mut self, max: usize) -> Result<Vec<Received>, TransportError> {
         let mut pause = SHORTEST_POLL;
         sleep_until(self.not_before).await;
         loop {
-            let rows = self.fetch(max).await.map_err(TransportError::new)?;
+            let rows =
+                fetch(&self.db, &self.topic, self.next, i64::MAX, max).await.map_err(TransportError::new)?;
             if let Some(last) = rows.last() {
                 self.next = last.position + 1;
                 if rows.len() < max {
@@ -174,20 +177,73 @@ impl Subscription for Cursor {
     }
 }
 
+/// The log up to the record that was the last when this was taken.
+struct Snapshot {
+    db: Db,
+    topic: String,
+    total: u64,
+    /// The first position that was not read yet.
+    next: i64,
+    last: i64,
+}
+
+impl Snapshot {
+    async fn take(db: Db, topic: &str) -> Result<Self, storage::Error> {
+        let measure = query_as(
+            "SELECT CAST(COUNT(*) AS BIGINT), COALESCE(MAX(position), 0) FROM records WHERE topic = $1",
+        )
+        .bind(topic.to_owned());
+        let (count, last): (i64, i64) = db.read().await?.fetch_one(measure).await?;
+        Ok(Self { db, topic: topic.to_owned(), total: count.unsigned_abs(), next: 0, last })
+    }
+
+    async fn read(&mut self, max: usize) -> Result<Vec<Received>, TransportError> {
+        let rows =
+            fetch(&self.db, &self.topic, self.next, self.last, max).await.map_err(TransportError::new)?;
+        if let Some(last) = rows.last() {
+            self.next = last.position + 1;
+        }
+        rows.into_iter().map(received).collect()
+    }
+}
+
+impl History for Snapshot {
+    fn total(&self) -> u64 {
+        self.total
+    }
+
+    fn is_whole(&self) -> bool {
+        true
+    }
+
+    fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Received>, TransportError>> {
+        Box::pin(self.read(max))
+    }
+}
+
+/// The records from `first` to `last`, at most `max`.
+async fn fetch(
+    db: &Db,
+    topic: &str,
+    first: i64,
+    last: i64,
+    max: usize,
+) -> Result<Vec<RecordRow>, storage::Error> {
+    let find = query_as(
+        "SELECT position, key, payload, headers, appended_at FROM records
+         WHERE topic = $1 AND position BETWEEN $2 AND $3 ORDER BY position LIMIT $4",
+    )
+    .bind(topic.to_owned())
+    .bind(first)
+    .bind(last)
+    .bind(i64::try_from(max).unwrap_or(i64::MAX));
+    db.read().await?.fetch_all(find).await
+}
+
 fn received(row: RecordRow) -> Result<Received, TransportError> {
     Ok(Received {
         record: Record { key: row.key, payload: row.payload, headers: headers_from_json(&row.headers)? },
         position: Position { partition: 0, offset: row.position },
+        appended_at: Timestamp::from_microsecond(row.appended_at).map_err(TransportError::new)?,
     })
-}
-
-/// `INSERT … VALUES ($1, $2, $3, $4, $5), ($6, …), …`
-fn insert_sql(rows: usize) -> String {
-    let values: Vec<String> = (0..rows)
-        .map(|row| {
-            let columns: Vec<String> = (1..=5).map(|column| format!("${}", row * 5 + column)).collect();
-            format!("({})", columns.join(", "))
-        })
-        .collect();
-    format!("INSERT INTO records (topic, key, payload, headers, appended_at) VALUES {}", values.join(", "))
 }

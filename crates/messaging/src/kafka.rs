@@ -1,21 +1,28 @@
 //! Apache Kafka: the transport of a fleet whose processes are on several machines.
 //!
-//! Plaintext only: neither TLS nor SASL. A broker that is away is waited for, not reported when connecting: a service
-//! starts and answers without it, its events wait in the outbox, and its consumers try again.
+//! A broker that is away is waited for, not reported when connecting: a service starts and answers without it, its events
+//! wait in the outbox, and its consumers try again.
 //!
+//! - `security`: TLS and SASL, by the settings that users of Kafka know.
 //! - `producer`: acknowledged by all in-sync replicas, in order, or reported as failed.
 //! - `group`: a member of a consumer group, which hands out one partition at a time.
+//! - `history`: a topic from its first record to its last, apart from every group.
 //! - `topics`: made when they are missing.
-//! - `telemetry`: what librdkafka says of itself, as log lines and metrics.
+//! - `condition`: whether records can flow, told once when it changes.
+//! - `telemetry`: what librdkafka says of itself, as that condition, log lines and metrics.
 
+mod condition;
 mod group;
+mod history;
 mod producer;
+mod security;
 mod telemetry;
 mod topics;
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -27,17 +34,29 @@ use rdkafka::config::RDKafkaLogLevel;
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
-use crate::transport::{KafkaUrl, Record, Subscription, Transport, TransportError};
+use crate::transport::{History, KafkaUrl, Record, Subscription, Transport, TransportError};
+use condition::{Aspect, Condition, Fault};
 use group::Membership;
+use history::Snapshot;
 use producer::Producer;
+
+pub use security::{InvalidSetting, KafkaSecurity, SaslMechanism, Secret, SecurityProtocol};
 
 /// A process that ends waits for its clients no longer than this.
 const LONGEST_CLOSE: Duration = Duration::from_secs(5);
 
+/// Where the brokers are, and how to speak to them.
+#[derive(Clone, Debug)]
+pub struct KafkaConnection {
+    pub url: KafkaUrl,
+    pub security: KafkaSecurity,
+}
+
 /// The topics of one cluster.
 pub struct KafkaLog {
-    url: KafkaUrl,
+    connection: KafkaConnection,
     partitions: u16,
+    condition: Arc<Condition>,
     producer: Producer,
     /// Those known to be there. Held while topics are made, so that it is done once.
     topics: Mutex<BTreeSet<String>>,
@@ -45,33 +64,32 @@ pub struct KafkaLog {
 
 impl fmt::Debug for KafkaLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KafkaLog").field("url", &self.url).finish_non_exhaustive()
+        f.debug_struct("KafkaLog").field("url", &self.connection.url).finish_non_exhaustive()
     }
 }
 
 impl KafkaLog {
-    /// Prepares for the cluster of `url`, without a word to its brokers. Events are spread over `partitions` if it is
-    /// this log that makes their topic.
+    /// Prepares for a cluster, without waiting for its brokers. Events are spread over `partitions` if it is this log that
+    /// makes their topic.
     ///
     /// # Errors
     ///
-    /// When librdkafka refuses the configuration.
-    pub fn new(url: &KafkaUrl, partitions: u16) -> Result<Self, TransportError> {
-        Ok(Self {
-            url: url.clone(),
-            partitions,
-            producer: Producer::new(config(url))?,
-            topics: Mutex::default(),
-        })
+    /// When the settings make no sense, to us or to librdkafka.
+    pub fn new(connection: KafkaConnection, partitions: u16) -> Result<Self, TransportError> {
+        connection.security.check().map_err(TransportError::new)?;
+        let condition = Arc::<Condition>::default();
+        condition.fails(producer::CLIENT, Aspect::Connection, Fault::pending("no broker has answered yet"));
+        let producer = Producer::new(&connection, condition.clone())?;
+        Ok(Self { connection, partitions, condition, producer, topics: Mutex::default() })
     }
 
     /// What `topic` is called in the cluster: the URL names the topic of the events, and all others are beside it, so
     /// that several fleets can share a cluster.
     fn name(&self, topic: &str) -> String {
         match topic {
-            TOPIC => self.url.topic.clone(),
-            DEAD_LETTER_TOPIC => format!("{}.dlq", self.url.topic),
-            other => format!("{}.{other}", self.url.topic),
+            TOPIC => self.connection.url.topic.clone(),
+            DEAD_LETTER_TOPIC => format!("{}.dlq", self.connection.url.topic),
+            other => format!("{}.{other}", self.connection.url.topic),
         }
     }
 
@@ -87,7 +105,8 @@ impl KafkaLog {
                 wanted.push((name.clone(), self.partitions));
             }
             wanted.retain(|(name, _)| !known.contains(name));
-            topics::create(&config(&self.url), &wanted).await?;
+            topics::create(&self.connection, &self.condition, &wanted).await?;
+            self.condition.works(producer::CLIENT, Aspect::Connection);
             known.extend(wanted.into_iter().map(|(name, _)| name));
         }
         Ok(name)
@@ -112,18 +131,33 @@ impl Transport for KafkaLog {
         group: &'a str,
     ) -> BoxFuture<'a, Result<Box<dyn Subscription>, TransportError>> {
         Box::pin(async move {
+            let pending = format!("consumer group {group} has not been joined yet");
+            self.condition.fails(group, Aspect::Membership, Fault::pending(pending));
             let topic = self.ensure(topic).await?;
-            let membership = Membership::join(config(&self.url), topic, group)?;
+            let membership = Membership::join(&self.connection, self.condition.clone(), topic, group).await?;
             Ok(Box::new(membership) as Box<dyn Subscription>)
         })
+    }
+
+    /// Makes nothing: to look at a topic is not to use it.
+    fn history<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Box<dyn History>, TransportError>> {
+        Box::pin(async move {
+            let snapshot = Snapshot::take(&self.connection, self.name(topic)).await?;
+            Ok(Box::new(snapshot) as Box<dyn History>)
+        })
+    }
+
+    fn check(&self) -> Result<(), String> {
+        self.condition.check()
     }
 }
 
 /// What all clients have in common.
-fn config(url: &KafkaUrl) -> ClientConfig {
+fn config(connection: &KafkaConnection) -> ClientConfig {
     let mut config = ClientConfig::new();
+    connection.security.apply(&mut config);
     config
-        .set("bootstrap.servers", url.brokers.join(","))
+        .set("bootstrap.servers", connection.url.brokers.join(","))
         .set("socket.keepalive.enable", "true")
         // A broker that takes requests and never answers is given up after this, and not after a minute.
         .set("socket.timeout.ms", "10000")
@@ -131,7 +165,8 @@ fn config(url: &KafkaUrl) -> ClientConfig {
         .set("reconnect.backoff.max.ms", "2000")
         // … and so is a topic that was made a moment ago, or got more partitions.
         .set("topic.metadata.refresh.interval.ms", "10000")
-        .set("statistics.interval.ms", "10000")
+        // They also tell that a broker is back.
+        .set("statistics.interval.ms", "5000")
         .set_log_level(RDKafkaLogLevel::Info);
     config
 }

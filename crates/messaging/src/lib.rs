@@ -10,7 +10,8 @@
 //!   [`kafka`] the one for everything else.
 //! - [`consumer`]: transport → decode → inbox → use case, in one transaction; retries and dead letters around it.
 //! - [`inbox`]: the memory that makes a redelivered event harmless.
-//! - [`dead_letter`]: where a record goes that no retry will help.
+//! - [`dead_letter`]: where a record goes that no retry will help, and the way back.
+//! - `outage`: telling of what is away, once.
 //! - [`retention`]: old rows of both tables go.
 //! - [`backends`]: which database and which event log a service is on.
 
@@ -20,16 +21,18 @@ pub mod dead_letter;
 pub mod embedded;
 pub mod inbox;
 pub mod kafka;
+mod outage;
 pub mod outbox;
 pub mod relay;
 pub mod retention;
 pub mod transport;
 
-pub use backends::{Backends, EventLog};
+pub use backends::{Backends, EventLog, health};
 pub use consumer::{Consumer, Delivery, Failure, Handler};
 pub use relay::Relay;
 pub use transport::{
-    EventsUrl, KafkaUrl, Position, Received, Record, Subscription, Transport, TransportError, connect,
+    EventsUrl, History, KafkaUrl, Position, Received, Record, Subscription, Transport, TransportError,
+    connect,
 };
 
 /// The tables of outbox and inbox, which every service has.

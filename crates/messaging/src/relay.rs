@@ -6,6 +6,7 @@
 //!
 //! Of several processes on one database one relays, so that events leave in order; another takes over when it is gone.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use storage::{Db, Lead, Task, query_as, query_built};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::outage::Outage;
 use crate::transport::{Record, Transport, TransportError, headers_from_json};
 
 /// Rows of one batch.
@@ -27,6 +29,8 @@ const TIMER: Duration = Duration::from_secs(1);
 const SHARED_TIMER: Duration = Duration::from_millis(100);
 /// Under load, rounds begin this far apart: each costs two commits, however few rows it has.
 const SHORTEST_CYCLE: Duration = Duration::from_millis(20);
+/// How often it is told how much waits.
+const MEASURE_EVERY: Duration = Duration::from_secs(1);
 /// Pause after a failure, doubled up to the longest one.
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
@@ -60,23 +64,33 @@ impl Relay {
         Self { db, transport }
     }
 
-    /// Relays until `stop`; then sends what is left, as far as that works at once.
+    /// Relays until `stop`; then sends what is left, as far as that works at once. All the while it tells how much waits,
+    /// also when it cannot be sent, and when it is for another process to send.
     pub async fn run(self, stop: CancellationToken) {
+        tokio::select! {
+            () = self.relay(stop) => {}
+            never = self.keep_measuring() => match never {},
+        }
+    }
+
+    async fn relay(&self, stop: CancellationToken) {
         let announced = self.db.announced();
         let mut timer = interval(if self.db.is_shared() { SHARED_TIMER } else { TIMER });
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut backoff = FIRST_BACKOFF;
+        let mut outage =
+            Outage::new("events wait in the outbox; trying again", "events leave the outbox again");
         let mut lead = None;
         while !stop.is_cancelled() {
             let next = Instant::now() + SHORTEST_CYCLE;
             match self.round(&mut lead).await {
                 Ok(()) => {
+                    outage.is_over();
                     backoff = FIRST_BACKOFF;
                     sleep_until(next).await;
                 }
                 Err(error) => {
-                    self.measure().await;
-                    tracing::warn!(cause = chain(&error), "events wait in the outbox; trying again");
+                    outage.goes_on(chain(&error));
                     backoff = (backoff * 2).min(LONGEST_BACKOFF);
                     tokio::select! { () = sleep(backoff) => {}, () = stop.cancelled() => {} }
                 }
@@ -104,7 +118,6 @@ impl Relay {
         }
         if lead.is_some() {
             self.drain().await?;
-            report(0, 0.0);
         }
         Ok(())
     }
@@ -151,6 +164,13 @@ impl Relay {
         tx.commit().await
     }
 
+    async fn keep_measuring(&self) -> Infallible {
+        loop {
+            self.measure().await;
+            sleep(MEASURE_EVERY).await;
+        }
+    }
+
     /// How much waits and for how long; a failure shows as the last known figures.
     async fn measure(&self) {
         let count = query_as::<(i64, i64)>(
@@ -160,15 +180,11 @@ impl Relay {
             return;
         };
         if let Ok((unsent, oldest)) = conn.fetch_one(count).await {
-            let lag_us = Timestamp::now().as_microsecond() - oldest;
-            report(unsent, if unsent == 0 { 0.0 } else { lag_us.max(0) as f64 / 1e6 });
+            let lag_us = if unsent == 0 { 0 } else { Timestamp::now().as_microsecond() - oldest };
+            metrics::gauge!("outbox_unsent_events").set(unsent as f64);
+            metrics::gauge!("outbox_lag_seconds").set(lag_us.max(0) as f64 / 1e6);
         }
     }
-}
-
-fn report(unsent: i64, lag_seconds: f64) {
-    metrics::gauge!("outbox_unsent_events").set(unsent as f64);
-    metrics::gauge!("outbox_lag_seconds").set(lag_seconds);
 }
 
 fn record(row: OutboxRow) -> Result<Record, TransportError> {

@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use events::headers::Headers;
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use storage::DatabaseUrl;
 
+use crate::backends::EventLog;
 use crate::embedded::EmbeddedLog;
-use crate::kafka::KafkaLog;
+use crate::kafka::{KafkaConnection, KafkaLog};
 
 /// What is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +26,7 @@ pub struct Record {
 }
 
 /// Where a record stands in its topic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     pub partition: i32,
     pub offset: i64,
@@ -35,6 +37,8 @@ pub struct Position {
 pub struct Received {
     pub record: Record,
     pub position: Position,
+    /// When the log took it.
+    pub appended_at: Timestamp,
 }
 
 /// The transport is away, or refuses.
@@ -57,12 +61,26 @@ pub trait Transport: Send + Sync + fmt::Debug {
         records: &'a [Record],
     ) -> BoxFuture<'a, Result<(), TransportError>>;
 
-    /// Joins the consumer group `group` of `topic`. A new group starts at the first record.
+    /// Joins the consumer group `group` of `topic`, and returns when it is joined: what the others of the group do not
+    /// receive from then on is received here. A new group starts at the first record.
     fn subscribe<'a>(
         &'a self,
         topic: &'a str,
         group: &'a str,
     ) -> BoxFuture<'a, Result<Box<dyn Subscription>, TransportError>>;
+
+    /// Opens `topic` to be read from its first record to the one that is its last now, apart from every consumer group.
+    /// A topic that is not there has no records.
+    fn history<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Box<dyn History>, TransportError>>;
+
+    /// Whether records can flow, as far as this process knows without asking anybody.
+    ///
+    /// # Errors
+    ///
+    /// What is in the way, in one line.
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// A place in a consumer group.
@@ -73,6 +91,18 @@ pub trait Subscription: Send {
 
     /// What was received up to and including `last` need not be delivered to this group again.
     fn commit(&mut self, last: Position) -> BoxFuture<'_, Result<(), TransportError>>;
+}
+
+/// A topic as it is at one moment, to read.
+pub trait History: Send {
+    /// How many records there are in all; an upper bound where the log has gaps.
+    fn total(&self) -> u64;
+
+    /// Whether it begins with the first record that ever was: none was deleted because of its age.
+    fn is_whole(&self) -> bool;
+
+    /// The next records, at most `max`, in order within each partition. None left: that was all.
+    fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Received>, TransportError>>;
 }
 
 /// `EVENTS_URL`: `sqlite://<file>` is the embedded log, `kafka://<host>:<port>[,<host>:<port>]/<topic>` Apache Kafka.
@@ -136,16 +166,19 @@ fn kafka_url(rest: &str) -> Option<KafkaUrl> {
     })
 }
 
-/// Opens the transport behind `url`. Where it makes the topic of the events itself, that gets `kafka_partitions`.
+/// Opens the transport of `log`.
 ///
 /// # Errors
 ///
 /// When the embedded log's file cannot be used, or the configuration is wrong. Brokers that are away are no error: see
 /// [`crate::kafka`].
-pub async fn connect(url: &EventsUrl, kafka_partitions: u16) -> Result<Arc<dyn Transport>, TransportError> {
-    Ok(match url {
+pub async fn connect(log: &EventLog) -> Result<Arc<dyn Transport>, TransportError> {
+    Ok(match &log.url {
         EventsUrl::Embedded(file) => Arc::new(EmbeddedLog::open(file).await?),
-        EventsUrl::Kafka(url) => Arc::new(KafkaLog::new(url, kafka_partitions)?),
+        EventsUrl::Kafka(url) => {
+            let connection = KafkaConnection { url: url.clone(), security: log.kafka_security.clone() };
+            Arc::new(KafkaLog::new(connection, log.kafka_partitions)?)
+        }
     })
 }
 

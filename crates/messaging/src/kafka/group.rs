@@ -1,22 +1,25 @@
 //! Records in: a member of a consumer group.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
+use jiff::Timestamp;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance, StreamConsumer};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::statistics::Statistics;
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use rdkafka::{Offset, TopicPartitionList};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::Client;
+use super::condition::{Aspect, Condition, Fault};
 use super::telemetry::{self, Telemetry};
+use super::{Client, KafkaConnection, config};
 use crate::transport::{Position, Received, Record, Subscription, TransportError};
 
 /// Positions go to the broker this often.
@@ -32,28 +35,59 @@ pub struct Membership {
 }
 
 impl Membership {
-    pub fn join(mut config: ClientConfig, topic: String, group: &str) -> Result<Self, TransportError> {
+    /// Returns when the group has given this member its share of the partitions, which may be none.
+    pub async fn join(
+        connection: &KafkaConnection,
+        condition: Arc<Condition>,
+        topic: String,
+        group: &str,
+    ) -> Result<Self, TransportError> {
+        let mut config = config(connection);
         config
             .set("client.id", group)
-            .set("group.id", group)
+            // A fleet's own, also where several share a cluster: nobody waits for the members of another one.
+            .set("group.id", group_id(&topic, group))
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set("auto.offset.reset", "earliest")
             // A member that joins or leaves takes only its own share out of the others' hands.
             .set("partition.assignment.strategy", "cooperative-sticky")
-            // How long the partitions of a dead process wait for another one …
-            .set("session.timeout.ms", "10000")
+            // How long the partitions of a dead process wait for another one, and a member that a broker's absence has made a
+            // stranger for its old self; brokers allow no less …
+            .set("session.timeout.ms", "6000")
             .set("heartbeat.interval.ms", "1000")
             // … and those of a process that lives and gets nowhere, as when it alone has lost its database.
             .set("max.poll.interval.ms", "120000")
-            // Fetched ahead: enough to be busy, and no more memory than this for any backlog.
-            .set("queued.min.messages", "20000")
-            .set("queued.max.messages.kbytes", "16384")
+            // Fetched ahead: enough to be busy, and no more memory than this for any backlog. One fetch may go beyond the
+            // queue's limit, and its bytes are compressed: each partition gives a little at a time.
+            .set("queued.min.messages", "5000")
+            .set("queued.max.messages.kbytes", "8192")
+            .set("max.partition.fetch.bytes", "65536")
             .set("fetch.queue.backoff.ms", "20");
-        let consumer: StreamConsumer<_> =
-            config.create_with_context(Share::new(group, &topic)).map_err(TransportError::new)?;
+        let share = Share {
+            group: group.to_owned(),
+            topic: topic.clone(),
+            telemetry: Telemetry::new(group, connection, condition),
+            owned: Mutex::default(),
+            joined: watch::Sender::new(false),
+        };
+        let consumer: StreamConsumer<_> = config.create_with_context(share).map_err(TransportError::new)?;
         consumer.subscribe(&[&topic]).map_err(TransportError::new)?;
-        Ok(Self { consumer: Client::new(consumer), queues: VecDeque::new(), commit_at: None })
+        let mut member = Self { consumer: Client::new(consumer), queues: VecDeque::new(), commit_at: None };
+        member.wait_for_share().await?;
+        Ok(member)
+    }
+
+    async fn wait_for_share(&mut self) -> Result<(), TransportError> {
+        let mut joined = self.consumer.context().joined.subscribe();
+        while !*joined.borrow_and_update() {
+            tokio::select! {
+                // What the group says is heard while this waits for a record.
+                filled = self.fill(1) => filled?,
+                _ = joined.changed() => {}
+            }
+        }
+        Ok(())
     }
 
     async fn next_batch(&mut self, max: usize) -> Result<Vec<Received>, TransportError> {
@@ -91,10 +125,13 @@ impl Membership {
         for wanted in (0..max).rev() {
             match next {
                 Some(Ok(message)) => enqueue(&mut self.queues, received(&message)),
-                Some(Err(error)) => pass_over(error)?,
+                Some(Err(error)) => self.consumer.context().pass_over(error)?,
                 None => break,
             }
             next = if wanted > 0 { messages.next().now_or_never().flatten() } else { None };
+        }
+        if !self.queues.is_empty() {
+            self.consumer.context().telemetry.works(Aspect::Permission);
         }
         // To look for more may have told that a partition is another member's now: its records are delivered there.
         let owned = self.consumer.context().owned();
@@ -120,6 +157,12 @@ impl Membership {
     }
 }
 
+impl Drop for Membership {
+    fn drop(&mut self) {
+        self.consumer.context().telemetry.retire();
+    }
+}
+
 impl Subscription for Membership {
     fn receive(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Received>, TransportError>> {
         Box::pin(self.next_batch(max))
@@ -130,22 +173,44 @@ impl Subscription for Membership {
     }
 }
 
+/// What the brokers know the consumer group as.
+fn group_id(topic: &str, group: &str) -> String {
+    format!("{topic}.{group}")
+}
+
 /// The partitions that are this member's, and the position each has come to since.
 struct Share {
     group: String,
     topic: String,
     telemetry: Telemetry,
     owned: Mutex<BTreeMap<i32, Option<i64>>>,
+    /// Whether the group has ever given out shares to this member.
+    joined: watch::Sender<bool>,
 }
 
 impl Share {
-    fn new(group: &str, topic: &str) -> Self {
-        let telemetry = Telemetry::new(group);
-        Self { group: group.to_owned(), topic: topic.to_owned(), telemetry, owned: Mutex::default() }
-    }
-
     fn owned(&self) -> MutexGuard<'_, BTreeMap<i32, Option<i64>>> {
         self.owned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a member can go on after `error`; it has been logged.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot, and has to be replaced. After all else librdkafka recovers by itself.
+    fn pass_over(&self, error: KafkaError) -> Result<(), TransportError> {
+        let operation = match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => format!("READ topic {}", self.topic),
+            Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {
+                format!("READ group {}", group_id(&self.topic, &self.group))
+            }
+            _ if matches!(error, KafkaError::MessageConsumptionFatal(_)) => {
+                return Err(TransportError::new(error));
+            }
+            _ => return Ok(()),
+        };
+        self.telemetry.is_forbidden(&operation);
+        Ok(())
     }
 
     /// Commits before others take over, and before this member leaves the group when it is dropped: a clean stop does not
@@ -160,9 +225,10 @@ impl Share {
             telemetry::lag(&self.group, partition).set(0.0);
         }
         // Those of a member that was given up for dead have an owner already.
-        if !consumer.assignment_lost()
-            && let Err(error) = commit(consumer, &self.topic, positions)
-        {
+        if consumer.assignment_lost() {
+            let pending = format!("consumer group {} has given this process up; it joins again", self.group);
+            self.telemetry.fails(Aspect::Membership, Fault::pending(pending));
+        } else if let Err(error) = commit(consumer, &self.topic, positions) {
             tracing::warn!(target: "kafka", %error, "positions were not committed; records will come again");
         }
     }
@@ -173,9 +239,17 @@ impl ConsumerContext for Share {
         match rebalance {
             Rebalance::Assign(list) => {
                 self.owned().extend(partitions(list).map(|partition| (partition, None)));
+                self.telemetry.works(Aspect::Membership);
+                self.telemetry.works(Aspect::Permission);
             }
             Rebalance::Revoke(list) => self.give_up(consumer, partitions(list)),
             Rebalance::Error(error) => tracing::warn!(target: "kafka", %error, "rebalancing failed"),
+        }
+    }
+
+    fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Assign(_) = rebalance {
+            self.joined.send_replace(true);
         }
     }
 }
@@ -224,21 +298,8 @@ fn enqueue(queues: &mut VecDeque<(i32, VecDeque<Received>)>, received: Received)
     }
 }
 
-/// Whether a member can go on after `error`; it has been logged.
-///
-/// # Errors
-///
-/// When it cannot, and has to be replaced. After all else librdkafka recovers by itself.
-fn pass_over(error: KafkaError) -> Result<(), TransportError> {
-    if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
-        Err(TransportError::new(error))
-    } else {
-        Ok(())
-    }
-}
-
 /// What is not UTF-8, as only other producers write, is made readable: keys and headers are text here.
-fn received(message: &BorrowedMessage<'_>) -> Received {
+pub fn received(message: &BorrowedMessage<'_>) -> Received {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let headers = message.headers().into_iter().flat_map(Headers::iter);
     Received {
@@ -250,5 +311,11 @@ fn received(message: &BorrowedMessage<'_>) -> Received {
                 .collect(),
         },
         position: Position { partition: message.partition(), offset: message.offset() },
+        // Only brokers of another age have none.
+        appended_at: message
+            .timestamp()
+            .to_millis()
+            .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+            .unwrap_or_default(),
     }
 }

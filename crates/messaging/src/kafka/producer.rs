@@ -9,14 +9,18 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _, PurgeConfig};
 use tokio::time::{sleep, timeout};
 
-use super::Client;
+use super::condition::{Aspect, Condition};
 use super::telemetry::Telemetry;
+use super::{Client, KafkaConnection, config};
 use crate::transport::{Record, TransportError};
 
 /// Longest wait for the acknowledgement of a batch.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// Pause when the queue of librdkafka is full.
 const QUEUE_FULL_PAUSE: Duration = Duration::from_millis(5);
+
+/// What its log lines and metrics are told by.
+pub const CLIENT: &str = "producer";
 
 type Sender = Client<FutureProducer<Telemetry>>;
 
@@ -28,13 +32,16 @@ type Sender = Client<FutureProducer<Telemetry>>;
 /// new to a consumer is in order, and the inbox drops the rest.
 pub struct Producer {
     config: ClientConfig,
+    connection: KafkaConnection,
+    condition: Arc<Condition>,
     sender: Mutex<Option<Arc<Sender>>>,
 }
 
 impl Producer {
-    pub fn new(mut config: ClientConfig) -> Result<Self, TransportError> {
+    pub fn new(connection: &KafkaConnection, condition: Arc<Condition>) -> Result<Self, TransportError> {
+        let mut config = config(connection);
         config
-            .set("client.id", "producer")
+            .set("client.id", CLIENT)
             .set("acks", "all")
             .set("enable.idempotence", "true")
             // The partition a Java client would choose: who else writes the topic keeps a key's order with us.
@@ -44,7 +51,8 @@ impl Producer {
             // Never reached. It fails records one by one, which leaves gaps; our own deadline fails what is left of a
             // batch as a whole.
             .set("message.timeout.ms", "60000");
-        let producer = Self { config, sender: Mutex::default() };
+        let connection = connection.clone();
+        let producer = Self { config, connection, condition, sender: Mutex::default() };
         producer.sender()?;
         Ok(producer)
     }
@@ -52,8 +60,12 @@ impl Producer {
     pub async fn publish(&self, topic: &str, records: &[Record]) -> Result<(), TransportError> {
         let sender = self.sender()?;
         let failure = match timeout(DEADLINE, send(&sender, topic, records)).await {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(error)) => TransportError::new(error),
+            Ok(Ok(())) => {
+                self.condition.works(CLIENT, Aspect::Connection);
+                self.condition.works(CLIENT, Aspect::Permission);
+                return Ok(());
+            }
+            Ok(Err(error)) => self.failed(&sender, topic, error),
             Err(_elapsed) => TransportError::new(format!("no acknowledgement within {DEADLINE:?}")),
         };
         self.discard(sender).await;
@@ -65,9 +77,22 @@ impl Producer {
         if let Some(sender) = &*slot {
             return Ok(sender.clone());
         }
-        let context = Telemetry::new("producer");
+        let context = Telemetry::new(CLIENT, &self.connection, self.condition.clone());
         let sender = self.config.create_with_context(context).map_err(TransportError::new)?;
         Ok(slot.insert(Arc::new(Client::new(sender))).clone())
+    }
+
+    fn failed(&self, sender: &Sender, topic: &str, error: KafkaError) -> TransportError {
+        use RDKafkaErrorCode::{ClusterAuthorizationFailed, TopicAuthorizationFailed};
+        // A producer that is done for reports that, and keeps the reason to itself.
+        let fatal = sender.client().fatal_error().map(|(code, _)| code);
+        match fatal.or(error.rdkafka_error_code()) {
+            Some(TopicAuthorizationFailed | ClusterAuthorizationFailed) => {
+                let user = self.connection.security.user();
+                TransportError::new(self.condition.is_forbidden(CLIENT, user, &write(topic)))
+            }
+            _ => TransportError::new(error),
+        }
     }
 
     /// Returns when nothing of what `failed` was given can be sent any more. Who else waits for it fails too.
@@ -81,6 +106,11 @@ impl Producer {
             tracing::warn!("a failed producer did not give back its queue");
         }
     }
+}
+
+/// What a user needs permission for to write `topic`.
+pub fn write(topic: &str) -> String {
+    format!("WRITE topic {topic}")
 }
 
 async fn send(sender: &Sender, topic: &str, records: &[Record]) -> Result<(), KafkaError> {

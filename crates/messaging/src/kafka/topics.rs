@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::Client;
+use super::condition::{Aspect, Condition, Fault};
+use super::{Client, KafkaConnection, config};
 use crate::transport::TransportError;
 
 /// Longest wait for the brokers.
@@ -20,35 +20,76 @@ type Admin = Client<AdminClient<DefaultClientContext>>;
 
 #[derive(Debug, thiserror::Error)]
 enum TopicError {
+    #[error(transparent)]
+    Client(KafkaError),
     #[error("the brokers do not say whether the topics are there")]
     NoAnswer(#[source] KafkaError),
     #[error("the topic {0} is not there, and the broker does not let it be made: {1}")]
     Refused(String, RDKafkaErrorCode),
+    #[error("{0}")]
+    Forbidden(String),
 }
 
+const CLIENT: &str = "topics";
+
 /// Makes those of `topics` (with their number of partitions) that are missing.
-pub async fn create(config: &ClientConfig, topics: &[(String, u16)]) -> Result<(), TransportError> {
-    let admin = config.create().map_err(TransportError::new)?;
+pub async fn create(
+    connection: &KafkaConnection,
+    condition: &Condition,
+    topics: &[(String, u16)],
+) -> Result<(), TransportError> {
+    let outcome = create_missing(connection, condition, topics).await;
+    match &outcome {
+        Ok(()) => condition.works(CLIENT, Aspect::Permission),
+        Err(error @ TopicError::Refused(..)) => {
+            condition.fails(CLIENT, Aspect::Permission, Fault::forbidden(error.to_string()));
+        }
+        // Told already; that there is no connection, by the producer.
+        Err(TopicError::Forbidden(_) | TopicError::NoAnswer(_) | TopicError::Client(_)) => {}
+    }
+    outcome.map_err(TransportError::new)
+}
+
+async fn create_missing(
+    connection: &KafkaConnection,
+    condition: &Condition,
+    topics: &[(String, u16)],
+) -> Result<(), TopicError> {
+    let admin = config(connection).create().map_err(TopicError::Client)?;
     let admin: Arc<Admin> = Arc::new(Client::new(admin));
     let new: Vec<_> = topics
         .iter()
-        .map(|(name, partitions)| NewTopic::new(name, i32::from(*partitions), BROKER_DEFAULT))
+        .map(|(name, partitions)| {
+            // A view is made anew from the first event on, and a dead letter waits until someone has looked at it.
+            NewTopic::new(name, i32::from(*partitions), BROKER_DEFAULT).set("retention.ms", "-1")
+        })
         .collect();
     let options = AdminOptions::new().request_timeout(Some(DEADLINE)).operation_timeout(Some(DEADLINE));
     let outcomes = admin.create_topics(&new, &options).await;
-    for outcome in outcomes.map_err(|error| TransportError::new(TopicError::NoAnswer(error)))? {
+    for outcome in outcomes.map_err(TopicError::NoAnswer)? {
         match outcome {
             Ok(name) => tracing::info!(name, "made the topic"),
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             // Who may not make topics is told so even of one that is there.
             Err((name, refusal)) => {
                 if !exists(admin.clone(), name.clone()).await {
-                    return Err(TransportError::new(TopicError::Refused(name, refusal)));
+                    return Err(refused(connection.security.user(), condition, name, refusal));
                 }
             }
         }
     }
     Ok(())
+}
+
+fn refused(user: &str, condition: &Condition, topic: String, refusal: RDKafkaErrorCode) -> TopicError {
+    use RDKafkaErrorCode::{ClusterAuthorizationFailed, TopicAuthorizationFailed};
+    match refusal {
+        TopicAuthorizationFailed | ClusterAuthorizationFailed => {
+            let operation = format!("CREATE topic {topic}, or to DESCRIBE it if it is there");
+            TopicError::Forbidden(condition.is_forbidden(CLIENT, user, &operation))
+        }
+        _ => TopicError::Refused(topic, refusal),
+    }
 }
 
 async fn exists(admin: Arc<Admin>, name: String) -> bool {

@@ -1,10 +1,11 @@
 //! From the log to the use case.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use events::{DEAD_LETTER_TOPIC, Event, TOPIC, encode, headers};
-use messaging::{Consumer, Delivery, Failure, Handler, Record, Transport};
+use jiff::Timestamp;
+use messaging::{Consumer, Delivery, Failure, Handler, Received, Record, Transport};
 use storage::{Db, Migrations, Tx, query, query_as};
 use tokio_util::sync::CancellationToken;
 
@@ -19,12 +20,14 @@ on_both_transports!(
     a_record_that_is_no_event_goes_to_the_dead_letters_with_its_reason,
     tombstones_and_unknown_types_are_passed_over,
     a_failure_that_passes_is_waited_for_and_keeps_the_order,
+    a_batch_is_handed_over_whole_without_what_was_applied_before,
+    an_event_without_a_time_happened_when_the_log_took_it,
 );
 
-const POISON: i64 = 13;
+pub const POISON: i64 = 13;
 const FLAKY: i64 = 7;
 
-fn seen_table() -> Migrations {
+pub fn seen_table() -> Migrations {
     use sqlx::SqlSafeStr;
     let table = sqlx::migrate::Migration::new(
         101,
@@ -64,7 +67,7 @@ impl Handler for Scribe {
 }
 
 /// All under one key, so that they have an order on every transport.
-fn event(id: i64, event_id: &str) -> Record {
+pub fn event(id: i64, event_id: &str) -> Record {
     let event = Event::from(canceled(id));
     let at = "2021-02-23T13:32:28Z".parse().unwrap();
     Record {
@@ -74,7 +77,7 @@ fn event(id: i64, event_id: &str) -> Record {
     }
 }
 
-async fn seen(db: &Db) -> Vec<i64> {
+pub async fn seen(db: &Db) -> Vec<i64> {
     let rows: Vec<(i64,)> = db
         .read()
         .await
@@ -195,4 +198,72 @@ async fn a_failure_that_passes_is_waited_for_and_keeps_the_order(files: Files) {
     let records = [event(FLAKY, "a"), event(2, "b"), event(3, "c")];
     consume(&files, &db, scribe, &records, 3).await;
     assert_eq!(seen(&db).await, [FLAKY, 2, 3]);
+}
+
+/// Writes down how many events it is given at a time, and their times.
+#[derive(Clone, Default)]
+struct Batches(Arc<Mutex<Vec<Batch>>>);
+
+/// The bookings of one batch, and when what was told of them happened.
+type Batch = Vec<(i64, Timestamp)>;
+
+impl Handler for Batches {
+    const READS: &[&str] = &["Canceled"];
+
+    async fn handle(&self, tx: &mut Tx, delivery: Delivery) -> Result<(), Failure> {
+        self.handle_all(tx, &[delivery]).await
+    }
+
+    async fn handle_all(&self, _: &mut Tx, deliveries: &[Delivery]) -> Result<(), Failure> {
+        let batch = deliveries.iter().map(|delivery| (delivery.event.booking_id().get(), delivery.at));
+        self.0.lock().unwrap().push(batch.collect());
+        Ok(())
+    }
+}
+
+impl Batches {
+    fn ids(&self) -> Vec<Vec<i64>> {
+        let batches = self.0.lock().unwrap();
+        batches.iter().map(|batch| batch.iter().map(|(id, _)| *id).collect()).collect()
+    }
+}
+
+async fn received(transport: &Arc<dyn Transport>, count: usize) -> Vec<Received> {
+    let mut subscription = transport.subscribe(TOPIC, "reader").await.unwrap();
+    let mut all = Vec::new();
+    while all.len() < count {
+        all.extend(subscription.receive(count).await.unwrap());
+    }
+    all
+}
+
+async fn a_batch_is_handed_over_whole_without_what_was_applied_before(files: Files) {
+    let db = files.db(&seen_table()).await;
+    let transport = files.transport().await;
+    let records = [event(1, "a"), event(2, "b"), event(2, "b"), event(3, "c"), event(1, "a"), event(4, "d")];
+    transport.publish(TOPIC, &records).await.unwrap();
+    let batch = received(&transport, records.len()).await;
+    let batches = Batches::default();
+    let consumer = Consumer::new("test", db, transport, batches.clone());
+    consumer.apply_together(&batch[..2]).await.unwrap();
+    consumer.apply_together(&batch).await.unwrap();
+    assert_eq!(batches.ids(), [vec![1, 2], vec![3, 4]]);
+}
+
+async fn an_event_without_a_time_happened_when_the_log_took_it(files: Files) {
+    let db = files.db(&seen_table()).await;
+    let transport = files.transport().await;
+    let mut timeless = event(1, "");
+    timeless.headers.clear();
+    timeless.payload = Some(br#"{"eventType":"Canceled","id":1}"#.to_vec());
+    let before = Timestamp::now();
+    transport.publish(TOPIC, &[timeless]).await.unwrap();
+    let after = Timestamp::now();
+    let batch = received(&transport, 1).await;
+    let batches = Batches::default();
+    let consumer = Consumer::new("test", db, transport, batches.clone());
+    consumer.apply_together(&batch).await.unwrap();
+    let (_, at) = batches.0.lock().unwrap()[0][0];
+    // A broker tells milliseconds.
+    assert!(before.as_millisecond() <= at.as_millisecond() && at <= after, "{before} {at} {after}");
 }

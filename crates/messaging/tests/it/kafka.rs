@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use events::TOPIC;
 use messaging::{EventLog, EventsUrl, Record, Transport};
-use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -43,12 +45,13 @@ fn an_events_url_says_which_log_and_where() {
 
 #[tokio::test]
 async fn a_broker_that_is_away_keeps_nobody_from_starting_and_fails_what_needs_it() {
-    let EventLog { url, kafka_partitions } = "kafka://127.0.0.1:1/movie".parse().unwrap();
+    let log: EventLog = "kafka://127.0.0.1:1/movie".parse().unwrap();
     let began = Instant::now();
-    let transport = messaging::connect(&url, kafka_partitions).await.unwrap();
+    let transport = messaging::connect(&log).await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(1));
     transport.publish(TOPIC, &records(0..1)).await.unwrap_err();
-    assert!(began.elapsed() < Duration::from_secs(15));
+    assert!(transport.history(TOPIC).await.is_err());
+    assert!(began.elapsed() < Duration::from_secs(30));
 }
 
 #[tokio::test]
@@ -76,6 +79,78 @@ async fn records_of_other_producers_are_read() {
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
     let expected = Record { key: Some("\u{fffd}".to_owned()), payload: None, headers };
     assert_eq!(batch[0].record, expected);
+}
+
+/// A transaction ends with a marker, which takes an offset and is no record.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_that_ends_with_what_is_no_record_has_an_end() {
+    let Some(files) = Files::kafka() else { return };
+    let transport = files.transport().await;
+    transport.publish(TOPIC, &records(0..20)).await.unwrap();
+    let url = files.events_url();
+    let (brokers, topic) = url.strip_prefix("kafka://").unwrap().split_once('/').unwrap();
+    let (brokers, topic) = (brokers.to_owned(), topic.to_owned());
+    let in_transactions = move || {
+        let writer: FutureProducer = ClientConfig::new()
+            .set("bootstrap.servers", brokers)
+            .set("partitioner", "murmur2_random")
+            .set("transactional.id", &topic)
+            .create()
+            .unwrap();
+        writer.init_transactions(Duration::from_secs(20)).unwrap();
+        for (payload, commit) in [("20", true), ("900", false)] {
+            writer.begin_transaction().unwrap();
+            drop(writer.send_result(FutureRecord::to(&topic).key("6").payload(payload)).unwrap());
+            writer.flush(Duration::from_secs(5)).unwrap();
+            if commit {
+                writer.commit_transaction(Duration::from_secs(5)).unwrap();
+            } else {
+                writer.abort_transaction(Duration::from_secs(5)).unwrap();
+            }
+        }
+    };
+    tokio::task::spawn_blocking(in_transactions).await.unwrap();
+    let mut history = transport.history(TOPIC).await.unwrap();
+    assert_eq!(history.total(), 24, "two markers, and one record that was taken back");
+    let received = crate::log::read_all(history.as_mut(), 7).await;
+    crate::log::assert_complete(received.iter().map(|received| number(&received.record)).collect(), 0..21);
+}
+
+/// What a rebuild of a view must know before it takes the place of one that was made from all records.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_tells_whether_its_beginning_was_deleted() {
+    let Some(files) = Files::kafka() else { return };
+    let transport = files.transport().await;
+    transport.publish(TOPIC, &[record("a", "1"), record("a", "2")]).await.unwrap();
+    let mut history = transport.history(TOPIC).await.unwrap();
+    assert!(history.is_whole());
+    let first = history.next(1).await.unwrap().remove(0);
+
+    let (admin, topic) = admin(&files);
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(&topic, first.position.partition, Offset::Offset(2)).unwrap();
+    admin.delete_records(&list, &AdminOptions::new()).await.unwrap();
+    let history = transport.history(TOPIC).await.unwrap();
+    assert_eq!((history.total(), history.is_whole()), (0, false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_is_made_keeps_its_records_for_ever() {
+    let Some(files) = Files::kafka() else { return };
+    files.transport().await.publish(TOPIC, &records(0..1)).await.unwrap();
+    let (admin, topic) = admin(&files);
+    let described = admin.describe_configs([&ResourceSpecifier::Topic(&topic)], &AdminOptions::new()).await;
+    let config = described.unwrap().remove(0).unwrap();
+    let retention = config.get("retention.ms").unwrap().value.as_deref();
+    assert_eq!(retention, Some("-1"));
+}
+
+/// Of the broker of `files`, and what the events' topic is called there.
+fn admin(files: &Files) -> (AdminClient<DefaultClientContext>, String) {
+    let url = files.events_url();
+    let (brokers, topic) = url.strip_prefix("kafka://").unwrap().split_once('/').unwrap();
+    let admin = ClientConfig::new().set("bootstrap.servers", brokers).create().unwrap();
+    (admin, topic.to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use messaging::{EventLog, MIGRATIONS, Record, Subscription, Transport, connect};
+use messaging::{EventLog, History, MIGRATIONS, Received, Record, Subscription, Transport, connect};
 use storage::{Db, Migrations, Settings};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -44,8 +44,8 @@ impl Files {
 
     /// Opened anew each time, as each process does.
     pub async fn transport(&self) -> Arc<dyn Transport> {
-        let EventLog { url, kafka_partitions } = self.events_url().parse().unwrap();
-        connect(&url, kafka_partitions).await.unwrap()
+        let log: EventLog = self.events_url().parse().unwrap();
+        connect(&log).await.unwrap()
     }
 
     pub async fn db(&self, migrations: &Migrations) -> Db {
@@ -120,4 +120,17 @@ pub async fn read(subscription: &mut dyn Subscription, count: usize, commit: boo
         }
     }
     numbers
+}
+
+/// `history` to its end, at most `max` records at a time.
+pub async fn read_all(history: &mut dyn History, max: usize) -> Vec<Received> {
+    let mut all = Vec::new();
+    loop {
+        let batch = history.next(max).await.unwrap();
+        assert!(batch.len() <= max);
+        if batch.is_empty() {
+            return all;
+        }
+        all.extend(batch);
+    }
 }

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod consumer;
+mod dead_letters;
 mod kafka;
 mod log;
 mod relay;
+mod security;
 mod transport;

@@ -1,6 +1,8 @@
 //! The contract every transport keeps.
 
-use crate::log::{Files, assert_complete, number, on_both_transports, read, record, records};
+use std::collections::BTreeMap;
+
+use crate::log::{Files, assert_complete, number, on_both_transports, read, read_all, record, records};
 
 const TOPIC: &str = "movie";
 
@@ -14,6 +16,9 @@ on_both_transports!(
     who_stops_waiting_loses_nothing,
     several_processes_publish_at_once_and_nothing_is_lost,
     a_backlog_of_100_000_records_is_read_to_its_end,
+    the_history_has_all_records_and_none_that_came_after_it_was_opened,
+    the_history_of_a_topic_that_is_empty_or_not_there_is_empty,
+    to_read_the_history_moves_no_group,
 );
 
 async fn records_arrive_in_order_whole_and_once(files: Files) {
@@ -161,4 +166,51 @@ async fn a_backlog_of_100_000_records_is_read_to_its_end(files: Files) {
     let numbers = read(subscription.as_mut(), 100_000, true).await;
     println!("{:.0} records/s", 100_000.0 / began.elapsed().as_secs_f64());
     assert_complete(numbers, 0..100_000);
+}
+
+async fn the_history_has_all_records_and_none_that_came_after_it_was_opened(files: Files) {
+    let transport = files.transport().await;
+    let sent = records(0..5_000);
+    transport.publish(TOPIC, &sent).await.unwrap();
+    transport.publish("other", &records(900..910)).await.unwrap();
+    let mut history = transport.history(TOPIC).await.unwrap();
+    transport.publish(TOPIC, &records(5_000..5_100)).await.unwrap();
+    assert_eq!(history.total(), 5_000);
+    let received = read_all(history.as_mut(), 300).await;
+    let mut last = BTreeMap::new();
+    for received in &received {
+        let position = received.position;
+        assert!(last.insert(position.partition, position.offset) < Some(position.offset));
+        assert_eq!(received.record, sent[number(&received.record)]);
+    }
+    assert_complete(received.iter().map(|received| number(&received.record)).collect(), 0..5_000);
+    assert!(history.next(300).await.unwrap().is_empty(), "the end is the end");
+
+    let mut later = transport.history(TOPIC).await.unwrap();
+    assert_eq!(later.total(), 5_100);
+    assert_eq!(read_all(later.as_mut(), 1_000).await.len(), 5_100);
+}
+
+async fn the_history_of_a_topic_that_is_empty_or_not_there_is_empty(files: Files) {
+    let transport = files.transport().await;
+    let mut missing = transport.history(TOPIC).await.unwrap();
+    assert_eq!((missing.total(), missing.next(10).await.unwrap()), (0, Vec::new()));
+    // Makes the topic, where there are topics to make.
+    drop(transport.subscribe(TOPIC, "one").await.unwrap());
+    transport.publish("other", &records(0..1)).await.unwrap();
+    let mut empty = transport.history(TOPIC).await.unwrap();
+    assert_eq!((empty.total(), empty.next(10).await.unwrap()), (0, Vec::new()));
+}
+
+async fn to_read_the_history_moves_no_group(files: Files) {
+    let transport = files.transport().await;
+    transport.publish(TOPIC, &records(0..20)).await.unwrap();
+    let mut subscription = transport.subscribe(TOPIC, "one").await.unwrap();
+    let first = read(subscription.as_mut(), 10, true).await;
+    let mut history = transport.history(TOPIC).await.unwrap();
+    assert_eq!(read_all(history.as_mut(), 100).await.len(), 20);
+    drop((history, subscription));
+    let mut again = transport.subscribe(TOPIC, "one").await.unwrap();
+    let rest = read(again.as_mut(), 10, true).await;
+    assert_complete([first, rest].concat(), 0..20);
 }

@@ -1,0 +1,184 @@
+//! What was put aside, and its way back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use events::{DEAD_LETTER_TOPIC, TOPIC, headers};
+use messaging::dead_letter::{Letter, letters, replay};
+use messaging::{Consumer, Delivery, Failure, Handler, Received, Record, Transport};
+use storage::{Db, Tx, query};
+use tokio_util::sync::CancellationToken;
+
+use crate::consumer::{POISON, event, seen, seen_table};
+use crate::log::{Files, on_both_transports, read_all};
+
+on_both_transports!(
+    a_letter_says_who_put_what_aside_and_why,
+    a_replayed_letter_is_applied_once_and_by_no_other_consumer,
+    an_event_without_an_id_keeps_the_one_it_is_known_by,
+    what_fails_again_is_a_new_letter,
+    without_letters_there_is_nothing_to_replay,
+);
+
+/// Writes down each booking it is told of, and refuses one of them until it is mended.
+#[derive(Clone, Default)]
+struct Clerk {
+    mended: Arc<AtomicBool>,
+}
+
+impl Handler for Clerk {
+    const READS: &[&str] = &["Canceled"];
+
+    async fn handle(&self, tx: &mut Tx, delivery: Delivery) -> Result<(), Failure> {
+        let id = delivery.event.booking_id().get();
+        if id == POISON && !self.mended.load(Ordering::SeqCst) {
+            return Err(Failure::rejected("a rule says no"));
+        }
+        tx.execute(query("INSERT INTO seen (booking) VALUES ($1)").bind(id)).await?;
+        Ok(())
+    }
+}
+
+/// A consumer with a database of its own, on a log that it shares with others.
+struct Reader {
+    name: &'static str,
+    db: Db,
+    transport: Arc<dyn Transport>,
+    clerk: Clerk,
+    _own: Files,
+}
+
+impl Reader {
+    async fn new(name: &'static str, log: &Files) -> Self {
+        let own = Files::embedded();
+        let db = own.db(&seen_table()).await;
+        Self { name, db, transport: log.transport().await, clerk: Clerk::default(), _own: own }
+    }
+
+    fn mend(&self) {
+        self.clerk.mended.store(true, Ordering::SeqCst);
+    }
+
+    /// Publishes `records`, the last of them one to be written down, and reads until it is.
+    async fn reads(&self, records: &[Record], last: i64) -> Vec<i64> {
+        self.transport.publish(TOPIC, records).await.unwrap();
+        self.reads_to(last).await
+    }
+
+    async fn reads_to(&self, last: i64) -> Vec<i64> {
+        let consumer = Consumer::new(self.name, self.db.clone(), self.transport.clone(), self.clerk.clone());
+        let mut applied = consumer.applied();
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(consumer.run(stop.clone()));
+        while seen(&self.db).await.last() != Some(&last) {
+            applied.changed().await.unwrap();
+        }
+        stop.cancel();
+        running.await.unwrap();
+        seen(&self.db).await
+    }
+
+    async fn letters(&self) -> Vec<Letter> {
+        letters(self.transport.as_ref()).await.unwrap()
+    }
+
+    async fn events(&self) -> Vec<Received> {
+        read_all(self.transport.history(TOPIC).await.unwrap().as_mut(), 10).await
+    }
+}
+
+fn poison() -> Record {
+    event(POISON, "p")
+}
+
+async fn a_letter_says_who_put_what_aside_and_why(files: Files) {
+    let reader = Reader::new("test", &files).await;
+    // Not every record of the topic is ours.
+    let foreign = Record { key: None, payload: Some(b"x".to_vec()), headers: Vec::new() };
+    reader.transport.publish(DEAD_LETTER_TOPIC, &[foreign]).await.unwrap();
+    assert_eq!(reader.reads(&[event(1, "a"), poison(), event(2, "b")], 2).await, [1, 2]);
+    let letters = reader.letters().await;
+    let [letter] = letters.as_slice() else { panic!("{letters:?}") };
+    assert_eq!((letter.consumer.as_str(), letter.reason.as_str()), ("test", "a rule says no"));
+    assert_eq!((letter.attempts, letter.replayed), (1, false));
+    assert_eq!(letter.record, poison());
+    assert_eq!(letter.topic, TOPIC);
+    let refused = reader.events().await.into_iter().find(|received| received.record == poison());
+    assert_eq!(letter.origin, refused.unwrap().position);
+}
+
+async fn a_replayed_letter_is_applied_once_and_by_no_other_consumer(files: Files) {
+    let (reader, other) = (Reader::new("test", &files).await, Reader::new("other", &files).await);
+    other.mend();
+    reader.reads(&[event(1, "a"), poison(), event(2, "b")], 2).await;
+    // It has dealt with it, and has forgotten since: only the header keeps it from doing so again.
+    assert_eq!(other.reads_to(2).await, [1, POISON, 2]);
+    let mut tx = other.db.begin().await.unwrap();
+    tx.execute(query("DELETE FROM inbox")).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let found = reader.letters().await;
+    reader.mend();
+    // Twice: the first time, the process died before it wrote the mark, or somebody else was faster.
+    replay(reader.transport.as_ref(), &found).await.unwrap();
+    replay(reader.transport.as_ref(), &found).await.unwrap();
+    assert_eq!(reader.reads(&[event(3, "c")], 3).await, [1, 2, POISON, 3]);
+    assert_eq!(other.reads_to(3).await, [1, POISON, 2, 3]);
+
+    let found = reader.letters().await;
+    assert_eq!(found.iter().map(|letter| letter.replayed).collect::<Vec<_>>(), [true]);
+    let records = reader.events().await;
+    let replayed: Vec<_> =
+        records.iter().filter(|received| received.record.payload == poison().payload).collect();
+    assert_eq!(replayed.len(), 3);
+    for received in &replayed[1..] {
+        let mut expected = poison();
+        expected.headers.push(("dlq-replay-for".to_owned(), "test".to_owned()));
+        assert_eq!(received.record, expected);
+    }
+}
+
+async fn an_event_without_an_id_keeps_the_one_it_is_known_by(files: Files) {
+    let reader = Reader::new("test", &files).await;
+    let mut java = poison();
+    java.headers.clear();
+    reader.reads(&[java, event(1, "a")], 1).await;
+    let found = reader.letters().await;
+    reader.mend();
+    replay(reader.transport.as_ref(), &found).await.unwrap();
+    replay(reader.transport.as_ref(), &found).await.unwrap();
+    assert_eq!(reader.reads(&[event(2, "b")], 2).await, [1, POISON, 2]);
+    let records = reader.events().await;
+    let [original, replayed, _] =
+        records.iter().filter(|received| received.record.payload == poison().payload).collect::<Vec<_>>()[..]
+    else {
+        panic!("{records:?}")
+    };
+    let place = original.position;
+    let id = headers::find(&replayed.record.headers, headers::ID).unwrap();
+    assert_eq!(id, format!("{TOPIC}/{}/{}", place.partition, place.offset));
+}
+
+async fn what_fails_again_is_a_new_letter(files: Files) {
+    let reader = Reader::new("test", &files).await;
+    reader.reads(&[poison(), event(1, "a")], 1).await;
+    replay(reader.transport.as_ref(), &reader.letters().await).await.unwrap();
+    reader.reads(&[event(2, "b")], 2).await;
+    let found = reader.letters().await;
+    assert_eq!(found.iter().map(|letter| letter.replayed).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(found[1].record, poison(), "as its writer sent it");
+    assert!(found[0].origin != found[1].origin);
+
+    reader.mend();
+    replay(reader.transport.as_ref(), &found[1..]).await.unwrap();
+    assert_eq!(reader.reads(&[event(3, "c")], 3).await, [1, 2, POISON, 3]);
+    assert!(reader.letters().await.iter().all(|letter| letter.replayed));
+}
+
+async fn without_letters_there_is_nothing_to_replay(files: Files) {
+    let transport = files.transport().await;
+    let found = letters(transport.as_ref()).await.unwrap();
+    assert!(found.is_empty());
+    replay(transport.as_ref(), &found).await.unwrap();
+    assert_eq!(transport.history(TOPIC).await.unwrap().total(), 0);
+}

@@ -1,0 +1,284 @@
+//! Brokers that ask who is there, and how they and wrong settings refuse.
+//!
+//! What needs TLS needs `--features tls`; the gate runs it so.
+
+use std::error::Error;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use events::TOPIC;
+use messaging::{EventLog, Transport, connect};
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use crate::log::{read, records};
+
+/// Far beyond what a broker takes to refuse.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Parser)]
+struct Settings {
+    #[command(flatten)]
+    events: EventLog,
+}
+
+/// An event log by its flags.
+fn event_log(url: &str, flags: &[&str]) -> EventLog {
+    let args = ["messaging", "--events-url", url].into_iter().chain(flags.iter().copied());
+    Settings::try_parse_from(args).unwrap().events
+}
+
+/// The servers of `.ci/backends`; none where they are not up, which is no excuse in the gate.
+struct Servers {
+    topic: String,
+}
+
+impl Servers {
+    fn up() -> Option<Self> {
+        if std::env::var_os("TEST_PASSWORD").is_none() {
+            assert!(std::env::var_os("MARQUEE_TEST_BACKENDS").is_none(), "see .ci/backends");
+            println!("left out: there is no broker that asks for a password (see .ci/backends)");
+            return None;
+        }
+        Some(Self { topic: format!("test-{}", Uuid::now_v7().simple()) })
+    }
+
+    fn of(&self, listener: &str, flags: &[&str]) -> EventLog {
+        event_log(&format!("kafka://{}/{}", env(listener), self.topic), flags)
+    }
+
+    /// With a password in plain text.
+    async fn login(&self, user: &str, password: &str) -> Arc<dyn Transport> {
+        let flags = ["--kafka-security-protocol", "SASL_PLAINTEXT", "--kafka-sasl-mechanism", "plain"];
+        let who = ["--kafka-sasl-username", user, "--kafka-sasl-password", password];
+        connect(&self.of("TEST_KAFKA_SASL_PLAINTEXT", &[flags, who].concat())).await.unwrap()
+    }
+
+    /// Lets the user `stranger` do something.
+    fn permit(&self, flags: &[&str]) {
+        let url = env("TEST_KAFKA_URL");
+        let (broker, _) = url.strip_prefix("kafka://").unwrap().split_once('/').unwrap();
+        let output = Command::new("java")
+            .args(["-cp", &format!("{}/*", env("TEST_KAFKA_JARS")), "org.apache.kafka.tools.AclCommand"])
+            .args(["--bootstrap-server", broker, "--add", "--allow-principal", "User:stranger"])
+            .args(flags)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+fn env(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is told by .ci/backends env"))
+}
+
+/// What `transport` says is in the way, once that is `expected`.
+async fn complains(transport: &dyn Transport, expected: &str) {
+    let began = Instant::now();
+    loop {
+        let state = transport.check();
+        if state.as_ref().is_err_and(|detail| detail.contains(expected)) {
+            return;
+        }
+        assert!(began.elapsed() < PATIENCE, "not {expected}, but {state:?}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Until nothing is in the way.
+async fn recovers(transport: &dyn Transport) {
+    let began = Instant::now();
+    while let Err(detail) = transport.check() {
+        assert!(began.elapsed() < PATIENCE, "{detail}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn carries_records(transport: &dyn Transport) {
+    transport.publish(TOPIC, &records(0..10)).await.unwrap();
+    let mut subscription = transport.subscribe(TOPIC, "one").await.unwrap();
+    let mut numbers = read(subscription.as_mut(), 10, true).await;
+    numbers.sort_unstable();
+    assert!(numbers.into_iter().eq(0..10));
+    recovers(transport).await;
+}
+
+/// The variable at fault, and what is said of it.
+async fn refusal(flags: &[&str]) -> String {
+    let error = connect(&event_log("kafka://127.0.0.1:1/movie", flags)).await.expect_err("makes no sense");
+    error.source().unwrap().to_string()
+}
+
+#[tokio::test]
+async fn settings_that_make_no_sense_are_refused_by_the_name_of_their_variable() {
+    for (flags, expected) in [
+        ("--kafka-sasl-username me", "KAFKA_SASL_USERNAME: there is no login"),
+        ("--kafka-sasl-mechanism PLAIN", "KAFKA_SASL_MECHANISM: there is no login"),
+        ("--kafka-ssl-ca-file /ca.pem", "KAFKA_SSL_CA_FILE: there is no TLS"),
+        ("--kafka-security-protocol SASL_PLAINTEXT", "KAFKA_SASL_MECHANISM: is missing"),
+        (
+            "--kafka-security-protocol sasl_plaintext --kafka-sasl-mechanism PLAIN",
+            "KAFKA_SASL_USERNAME: is missing",
+        ),
+        (
+            "--kafka-security-protocol SASL_PLAINTEXT --kafka-sasl-mechanism PLAIN --kafka-sasl-username me",
+            "KAFKA_SASL_PASSWORD: is missing",
+        ),
+        ("--kafka-ssl-key-password x", "KAFKA_SSL_KEY_FILE: is missing"),
+    ] {
+        let told = refusal(&flags.split(' ').collect::<Vec<_>>()).await;
+        assert!(told.starts_with(expected), "{flags}: {told}");
+    }
+}
+
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn files_that_cannot_be_used_are_refused_by_the_name_of_their_variable() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = directory.path().join("notes.txt");
+    std::fs::write(&text, "no certificate").unwrap();
+    let text = text.to_str().unwrap();
+    let pem = directory.path().join("some.pem");
+    std::fs::write(&pem, "-----BEGIN CERTIFICATE-----\n").unwrap();
+    let pem = pem.to_str().unwrap();
+    for (flags, expected) in [
+        (["--kafka-ssl-ca-file", "/nowhere/ca.pem"], "KAFKA_SSL_CA_FILE: /nowhere/ca.pem: No such file"),
+        (["--kafka-ssl-ca-file", text], &format!("KAFKA_SSL_CA_FILE: {text}: is no PEM file")),
+        (["--kafka-ssl-certificate-file", pem], "KAFKA_SSL_KEY_FILE: is missing"),
+        (["--kafka-ssl-key-file", pem], "KAFKA_SSL_CERTIFICATE_FILE: is missing"),
+    ] {
+        let told = refusal(&[&["--kafka-security-protocol", "SSL"], &flags[..]].concat()).await;
+        assert!(told.starts_with(expected), "{flags:?}: {told}");
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+#[tokio::test]
+async fn a_binary_without_tls_says_how_to_build_one_with_it() {
+    for (flags, expected) in [
+        (["--kafka-security-protocol", "SASL_SSL"], "KAFKA_SECURITY_PROTOCOL: SASL_SSL needs TLS"),
+        (["--kafka-sasl-mechanism", "SCRAM-SHA-512"], "KAFKA_SASL_MECHANISM: SCRAM-SHA-512 needs TLS"),
+    ] {
+        let told = refusal(&flags).await;
+        assert!(told.starts_with(expected), "{told}");
+        assert!(told.ends_with("build with --features tls"), "{told}");
+    }
+}
+
+#[test]
+fn passwords_are_not_shown() {
+    let flags = ["--kafka-sasl-password", "s3cret", "--kafka-ssl-key-password", "s3cret"];
+    let shown = format!("{:?}", event_log("kafka://127.0.0.1:1/movie", &flags));
+    assert!(shown.contains("kafka_sasl_password") && !shown.contains("s3cret"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_password_in_plain_text_opens_the_door() {
+    let Some(servers) = Servers::up() else { return };
+    let transport = servers.login("marquee", &env("TEST_PASSWORD")).await;
+    carries_records(transport.as_ref()).await;
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_told_as_one() {
+    let Some(servers) = Servers::up() else { return };
+    let transport = servers.login("marquee", "s3cret").await;
+    complains(transport.as_ref(), "the brokers refuse the login (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD)")
+        .await;
+    transport.publish(TOPIC, &records(0..1)).await.unwrap_err();
+    let still = transport.check().unwrap_err();
+    assert!(still.contains("refuse the login") && !still.contains("s3cret"), "{still}");
+}
+
+#[tokio::test]
+async fn a_broker_that_nobody_listens_for_is_told_with_its_address() {
+    let transport = connect(&event_log("kafka://127.0.0.1:1/movie", &[])).await.unwrap();
+    complains(transport.as_ref(), "no broker answers (EVENTS_URL): 127.0.0.1:1").await;
+}
+
+#[tokio::test]
+async fn a_client_without_tls_or_login_is_told_which_setting_may_be_wrong() {
+    let Some(servers) = Servers::up() else { return };
+    for listener in ["TEST_KAFKA_SASL_SSL", "TEST_KAFKA_SASL_PLAINTEXT"] {
+        let transport = connect(&servers.of(listener, &[])).await.unwrap();
+        complains(transport.as_ref(), "no broker answers (EVENTS_URL, KAFKA_SECURITY_PROTOCOL)").await;
+        let still = transport.check().unwrap_err();
+        assert!(still.contains(&env(listener)), "{still}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_user_may_not_do_is_told_by_topic_group_and_operation() {
+    let Some(servers) = Servers::up() else { return };
+    let topic = servers.topic.clone();
+    let stranger = servers.login("stranger", &env("TEST_PASSWORD")).await;
+    let error = stranger.publish(TOPIC, &records(0..1)).await.unwrap_err().source().unwrap().to_string();
+    assert!(error.starts_with(&format!("user stranger needs permission to CREATE topic {topic}")), "{error}");
+    complains(stranger.as_ref(), &error).await;
+
+    // Somebody who may makes the topics, and lets the stranger see them.
+    let marquee = servers.login("marquee", &env("TEST_PASSWORD")).await;
+    marquee.publish(TOPIC, &records(0..10)).await.unwrap();
+    let topics = ["--topic", &topic, "--resource-pattern-type", "prefixed"];
+    servers.permit(&[&topics[..], &["--operation", "Describe"]].concat());
+    let may_not_write = format!("user stranger needs permission to WRITE topic {topic}");
+    let error = stranger.publish(TOPIC, &records(10..11)).await.unwrap_err().source().unwrap().to_string();
+    assert_eq!(error, may_not_write);
+    complains(stranger.as_ref(), &may_not_write).await;
+
+    servers.permit(&[&topics[..], &["--operation", "Write"]].concat());
+    stranger.publish(TOPIC, &records(10..20)).await.unwrap();
+    recovers(stranger.as_ref()).await;
+
+    let group = format!("{topic}.readers");
+    let reader = stranger.clone();
+    let reading = tokio::spawn(async move {
+        let mut subscription = reader.subscribe(TOPIC, "readers").await.unwrap();
+        read(subscription.as_mut(), 20, true).await
+    });
+    complains(stranger.as_ref(), &format!("user stranger needs permission to READ group {group}")).await;
+    servers.permit(&["--group", &group, "--operation", "Read"]);
+    complains(stranger.as_ref(), &format!("user stranger needs permission to READ topic {topic}")).await;
+    servers.permit(&[&topics[..], &["--operation", "Read"]].concat());
+    assert_eq!(reading.await.unwrap().len(), 20);
+}
+
+#[cfg(feature = "tls")]
+mod tls {
+    use super::*;
+
+    fn secured(servers: &Servers, mechanism: &str, password: &str, authorities: &str) -> EventLog {
+        let protocol = ["--kafka-security-protocol", "SASL_SSL", "--kafka-ssl-ca-file", authorities];
+        let login = ["--kafka-sasl-mechanism", mechanism, "--kafka-sasl-username", "marquee"];
+        let password = ["--kafka-sasl-password", password];
+        servers.of("TEST_KAFKA_SASL_SSL", &[&protocol[..], &login, &password].concat())
+    }
+
+    #[tokio::test]
+    async fn scram_over_tls_opens_the_door() {
+        for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
+            let Some(servers) = Servers::up() else { return };
+            let log = secured(&servers, mechanism, &env("TEST_PASSWORD"), &env("TEST_CA"));
+            carries_records(connect(&log).await.unwrap().as_ref()).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_wrong_password_is_told_as_one() {
+        let Some(servers) = Servers::up() else { return };
+        let log = secured(&servers, "SCRAM-SHA-256", "s3cret", &env("TEST_CA"));
+        let transport = connect(&log).await.unwrap();
+        complains(transport.as_ref(), "the brokers refuse the login").await;
+    }
+
+    #[tokio::test]
+    async fn a_broker_that_no_known_authority_vouches_for_is_not_talked_to() {
+        let Some(servers) = Servers::up() else { return };
+        let log = secured(&servers, "SCRAM-SHA-256", &env("TEST_PASSWORD"), &env("TEST_OTHER_CA"));
+        let transport = connect(&log).await.unwrap();
+        complains(transport.as_ref(), "no TLS with the brokers (KAFKA_SSL_CA_FILE)").await;
+        transport.publish(TOPIC, &records(0..1)).await.unwrap_err();
+    }
+}
