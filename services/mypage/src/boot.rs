@@ -1,33 +1,36 @@
-//! From a configuration to a process that serves, and back to nothing.
+//! From a configuration to a process that serves, or makes the view anew, and back to nothing.
 
 use messaging::{Consumer, retention};
-use service_kit::health::Health;
 use service_kit::process::{self, Background, StartError};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::consumers::BookingStory;
-use crate::{AppState, MIGRATIONS, SERVICE, router};
+use crate::{AppState, MIGRATIONS, SERVICE, rebuild, router};
 
-/// Runs until `stop`.
+/// Runs until `stop`; a rebuild ends by itself.
 ///
 /// # Errors
 ///
-/// When a backend is not there or the port is taken.
+/// When a backend is not there or the port is taken, or a rebuild does not get to its end.
 pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
     // The database, at this version's schema, and the event log.
     let (db, transport) = config.backends.open(&MIGRATIONS).await?;
+    if config.rebuild {
+        let rebuilt = rebuild::run(&db, transport.as_ref(), &stop).await;
+        return rebuilt.map(drop).map_err(|error| StartError::not_done("the view was not rebuilt", error));
+    }
     // The port: when it is taken, nothing has been consumed yet.
     let listener = process::bind(config.server.address(config.port)).await?;
     // What the doors share.
     let state = AppState { db: db.clone() };
     // Door 2: the others' events from the log. There is no way out and no relay: a view has nothing to tell, and its
     // outbox stays empty.
-    let consumer = Consumer::new(SERVICE, db.clone(), transport, BookingStory);
+    let consumer = Consumer::new(SERVICE, db.clone(), transport.clone(), BookingStory);
     let consumer = Background::spawn("consumer", |stop| consumer.run(stop));
     let retention = Background::spawn("retention", |stop| retention::run(db.clone(), stop));
     // Door 1, until asked to stop; running requests finish.
-    let health = Health::of(&db);
+    let health = messaging::health(&db, transport);
     process::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
     // No more events in, between two batches.
     consumer.stop().await;

@@ -16,4 +16,9 @@ pub struct Config {
     /// TCP port to listen on; 8080 in a cluster.
     #[arg(long, env = "PORT", default_value_t = 8083)]
     pub port: u16,
+
+    /// Instead of serving: make the view anew from the event log, while the old one is shown, and exit. Goes with running
+    /// processes of this version.
+    #[arg(long)]
+    pub rebuild: bool,
 }

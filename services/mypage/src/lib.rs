@@ -7,10 +7,11 @@
 //! - [`config`]: what the environment may say.
 //! - [`boot`]: from there to a process that serves, and back to nothing.
 //! - [`consumers`]: door 2, events of the other services. All that is written here comes from there.
-//! - [`app`]: remembering an event, and reading what came of it.
+//! - [`app`]: remembering events, reading what came of it, and making it anew.
 //! - [`domain`]: what an event changes, whatever came before it. No clock, no database, no network.
 //! - [`store`]: the view in SQL.
 //! - [`http`]: door 1, customers. They only look.
+//! - [`rebuild`]: `--rebuild`, the view anew from the first event on.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ pub mod config;
 pub mod consumers;
 pub mod domain;
 pub mod http;
+pub mod rebuild;
 pub mod store;
 
 /// The service's name: its consumer group.

@@ -1,7 +1,6 @@
 //! From a configuration to a process that serves, and back to nothing.
 
 use messaging::{Consumer, Relay, retention};
-use service_kit::health::Health;
 use service_kit::process::{self, Background, StartError};
 use tokio_util::sync::CancellationToken;
 
@@ -21,11 +20,12 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let listener = process::bind(config.server.address(config.port)).await?;
     // The way out and door 2: our events to the log, and the others' events from it.
     let consumer = Consumer::new(SERVICE, db.clone(), transport.clone(), PointEvents);
-    let relay = Background::spawn("relay", |stop| Relay::new(db.clone(), transport).run(stop));
+    let relay = Relay::new(db.clone(), transport.clone());
+    let relay = Background::spawn("relay", |stop| relay.run(stop));
     let consumer = Background::spawn("consumer", |stop| consumer.run(stop));
     let retention = Background::spawn("retention", |stop| retention::run(db.clone(), stop));
     // Door 1, until asked to stop; running requests finish.
-    let health = Health::of(&db);
+    let health = messaging::health(&db, transport);
     process::serve(listener, router(AppState { db }, health.clone()), health, &config.server, stop).await;
     // No more events in, between two batches; then the last ones out.
     consumer.stop().await;

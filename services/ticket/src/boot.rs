@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use messaging::{Consumer, Relay, retention};
-use service_kit::health::Health;
 use service_kit::process::{self, Background, StartError};
 use tokio_util::sync::CancellationToken;
 
@@ -29,13 +28,14 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let consumer = Consumer::new(SERVICE, db.clone(), transport.clone(), TicketEvents);
     let reconciler = Reconciler::new(state.clone(), point_deadline);
     // The way out and door 2: our events to the log, and the others' events from it.
-    let relay = Background::spawn("relay", |stop| Relay::new(db.clone(), transport).run(stop));
+    let relay = Relay::new(db.clone(), transport.clone());
+    let relay = Background::spawn("relay", |stop| relay.run(stop));
     let consumer = Background::spawn("consumer", |stop| consumer.run(stop));
     let retention = Background::spawn("retention", |stop| retention::run(db.clone(), stop));
     // What an earlier process left half collected, and what this one will.
     let reconciler = Background::spawn("reconciler", |stop| reconciler.run(stop));
     // Door 1, until asked to stop; running requests finish.
-    let health = Health::of(&db);
+    let health = messaging::health(&db, transport);
     process::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
     // Nothing new begins; then the last events go out.
     reconciler.stop().await;

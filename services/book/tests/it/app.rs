@@ -32,7 +32,7 @@ impl App {
     }
 
     pub async fn with_cancel_wait(payment: FakeUpstream, cancel_wait: Duration) -> Self {
-        let scratch = Scratch::new(&MIGRATIONS).await;
+        let scratch = Scratch::new(SERVICE, &MIGRATIONS).await;
         let consumer = Consumer::new(SERVICE, scratch.db.clone(), scratch.transport.clone(), BookingEvents);
         let state = AppState {
             db: scratch.db.clone(),

@@ -1,7 +1,11 @@
-//! Remembering an event, and reading what came of it.
+//! Remembering events, reading what came of it, and making it anew.
 
 mod read_mypages;
-mod remember_event;
+mod rebuild_view;
+mod remember_events;
 
 pub use read_mypages::{find_mypage, list_mypages};
-pub use remember_event::remember_event;
+pub use rebuild_view::{
+    Taken, begin_rebuild, clear_shadow, close_shadow, end_rebuild, nothing_is_shown, open_shadow, show_shadow,
+};
+pub use remember_events::{remember_events, retell_events};

@@ -22,7 +22,11 @@ impl Handler for BookingStory {
     ];
 
     async fn handle(&self, tx: &mut Tx, delivery: Delivery) -> Result<(), Failure> {
-        app::remember_event(tx, &delivery.event, delivery.at).await?;
+        self.handle_all(tx, &[delivery]).await
+    }
+
+    async fn handle_all(&self, tx: &mut Tx, deliveries: &[Delivery]) -> Result<(), Failure> {
+        app::remember_events(tx, deliveries).await?;
         Ok(())
     }
 }

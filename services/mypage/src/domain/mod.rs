@@ -1,7 +1,9 @@
 //! What an event changes, whatever came before it. No clock, no database, no network.
 
 mod mypage;
+mod rebuild;
 mod story;
 
 pub use mypage::{Mypage, Order, Status};
+pub use rebuild::Stage;
 pub use story::{Entry, Story, chapter};

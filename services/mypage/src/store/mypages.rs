@@ -1,12 +1,13 @@
-//! The table `mypages`, to write.
+//! The table `mypages`, to write, and its shadow.
 
 use std::fmt::Display;
 
 use events::{BookingId, CustomerId, TicketId};
 use jiff::Timestamp;
 use sqlx::FromRow;
-use storage::{Error, Tx, query, query_as};
+use storage::{Error, MAX_VALUES, Tx, query_as_built, query_built};
 
+use super::View;
 use crate::domain::{Mypage, Order};
 
 /// The columns of a row; what is read of it elsewhere is read the same way.
@@ -25,53 +26,79 @@ pub(super) struct MypageRow {
     updated_at: i64,
 }
 
-/// What is known of `booking`, locked until `tx` ends. Where nothing is, a row takes its place that says so, of `at`.
+/// What is known of the bookings of `unknown`, locked until `tx` ends. Where nothing is, a row takes its place that says
+/// so. `unknown` is sorted by booking, so that two who lock the same rows do not wait for each other.
 ///
 /// # Errors
 ///
 /// When the database fails.
 pub async fn find_or_insert_for_update(
     tx: &mut Tx,
-    booking: BookingId,
-    at: Timestamp,
-) -> Result<Mypage, Error> {
-    let unknown = Mypage::unknown(booking, at);
-    // The update that changes nothing locks a row that is there, and makes RETURNING show it.
-    let lock = query_as(
-        "INSERT INTO mypages (booking_id, booked, status, updated_at) VALUES ($1, 0, $2, $3)
-         ON CONFLICT (booking_id) DO UPDATE SET booked = mypages.booked
-         RETURNING booking_id, booked, customer_id, movie_name, seat, qty, price, status, score, ticket_id, updated_at",
-    )
-    .bind(booking.get())
-    .bind(unknown.status.to_string())
-    .bind(at.as_microsecond());
-    restore(tx.fetch_one(lock).await?)
+    view: View,
+    unknown: &[Mypage],
+) -> Result<Vec<Mypage>, Error> {
+    const BOUND: usize = 4;
+    let mut known = Vec::with_capacity(unknown.len());
+    for rows in unknown.chunks(MAX_VALUES / BOUND) {
+        // The update that changes nothing locks a row that is there, and makes RETURNING show it.
+        let mut lock = query_as_built(format!(
+            "INSERT INTO {} AS known (booking_id, booked, status, updated_at) VALUES {}
+             ON CONFLICT (booking_id) DO UPDATE SET booked = known.booked
+             RETURNING booking_id, booked, customer_id, movie_name, seat, qty, price, status, score, ticket_id, updated_at",
+            view.mypages(),
+            tx.values(rows.len(), BOUND)
+        ));
+        for mypage in rows {
+            lock = lock
+                .bind(mypage.booking_id.get())
+                .bind(i64::from(mypage.order.is_some()))
+                .bind(mypage.status.to_string())
+                .bind(mypage.updated_at.as_microsecond());
+        }
+        for row in tx.fetch_all(lock).await? {
+            known.push(restore(row)?);
+        }
+    }
+    Ok(known)
 }
 
-/// Keeps what an event changed.
+/// Keeps what events changed, in rows that are there and locked.
 ///
 /// # Errors
 ///
 /// When the database fails.
-pub async fn update(tx: &mut Tx, mypage: &Mypage) -> Result<(), Error> {
-    let order = mypage.order.clone().unwrap_or_default();
-    let update = query(
-        "UPDATE mypages SET booked = $1, customer_id = $2, movie_name = $3, seat = $4, qty = $5, price = $6,
-             status = $7, score = $8, ticket_id = $9, updated_at = $10
-         WHERE booking_id = $11",
-    )
-    .bind(i64::from(mypage.order.is_some()))
-    .bind(order.customer_id.map(CustomerId::get))
-    .bind(order.movie_name)
-    .bind(order.seat)
-    .bind(order.qty)
-    .bind(order.price)
-    .bind(mypage.status.to_string())
-    .bind(mypage.score)
-    .bind(mypage.ticket_id.map(TicketId::get))
-    .bind(mypage.updated_at.as_microsecond())
-    .bind(mypage.booking_id.get());
-    tx.execute(update).await?;
+pub async fn update(tx: &mut Tx, view: View, mypages: &[Mypage]) -> Result<(), Error> {
+    const BOUND: usize = 11;
+    for rows in mypages.chunks(MAX_VALUES / BOUND) {
+        // An insert, because it is the one statement that takes many rows; each of them is there.
+        let mut update = query_built(format!(
+            "INSERT INTO {}
+                 (booking_id, booked, customer_id, movie_name, seat, qty, price, status, score, ticket_id, updated_at)
+             VALUES {}
+             ON CONFLICT (booking_id) DO UPDATE SET booked = excluded.booked, customer_id = excluded.customer_id,
+                 movie_name = excluded.movie_name, seat = excluded.seat, qty = excluded.qty, price = excluded.price,
+                 status = excluded.status, score = excluded.score, ticket_id = excluded.ticket_id,
+                 updated_at = excluded.updated_at",
+            view.mypages(),
+            tx.values(rows.len(), BOUND)
+        ));
+        for mypage in rows {
+            let order = mypage.order.clone().unwrap_or_default();
+            update = update
+                .bind(mypage.booking_id.get())
+                .bind(i64::from(mypage.order.is_some()))
+                .bind(order.customer_id.map(CustomerId::get))
+                .bind(order.movie_name)
+                .bind(order.seat)
+                .bind(order.qty)
+                .bind(order.price)
+                .bind(mypage.status.to_string())
+                .bind(mypage.score)
+                .bind(mypage.ticket_id.map(TicketId::get))
+                .bind(mypage.updated_at.as_microsecond());
+        }
+        tx.execute(update).await?;
+    }
     Ok(())
 }
 

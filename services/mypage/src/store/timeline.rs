@@ -1,28 +1,36 @@
-//! The table `timeline`.
+//! The table `timeline`, to write, and its shadow.
+
+use std::collections::BTreeMap;
 
 use events::BookingId;
 use jiff::Timestamp;
-use storage::{Error, Tx, query};
+use storage::{Error, MAX_VALUES, Tx, query_built};
 
-/// Adds an event of `booking`. Of two of one type, the earlier counts, whichever came first.
+use super::View;
+
+/// Events of bookings by their types, each with its time.
+pub type Entries = BTreeMap<(BookingId, &'static str), Timestamp>;
+
+/// Adds `entries`. Of two of one type, the earlier counts, whichever came first.
 ///
 /// # Errors
 ///
 /// When the database fails.
-pub async fn add(
-    tx: &mut Tx,
-    booking: BookingId,
-    event_type: &'static str,
-    at: Timestamp,
-) -> Result<(), Error> {
-    let insert = query(
-        "INSERT INTO timeline (booking_id, event, happened_at) VALUES ($1, $2, $3)
-         ON CONFLICT (booking_id, event) DO UPDATE SET happened_at = excluded.happened_at
-         WHERE excluded.happened_at < timeline.happened_at",
-    )
-    .bind(booking.get())
-    .bind(event_type)
-    .bind(at.as_microsecond());
-    tx.execute(insert).await?;
+pub async fn add(tx: &mut Tx, view: View, entries: &Entries) -> Result<(), Error> {
+    const BOUND: usize = 3;
+    let entries: Vec<_> = entries.iter().collect();
+    for rows in entries.chunks(MAX_VALUES / BOUND) {
+        let mut insert = query_built(format!(
+            "INSERT INTO {} AS known (booking_id, event, happened_at) VALUES {}
+             ON CONFLICT (booking_id, event) DO UPDATE SET happened_at = excluded.happened_at
+             WHERE excluded.happened_at < known.happened_at",
+            view.timeline(),
+            tx.values(rows.len(), BOUND)
+        ));
+        for ((booking, event_type), at) in rows {
+            insert = insert.bind(booking.get()).bind(*event_type).bind(at.as_microsecond());
+        }
+        tx.execute(insert).await?;
+    }
     Ok(())
 }

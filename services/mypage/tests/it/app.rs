@@ -19,7 +19,7 @@ pub struct App {
 
 impl App {
     pub async fn new() -> Self {
-        let scratch = Scratch::new(&MIGRATIONS).await;
+        let scratch = Scratch::new(SERVICE, &MIGRATIONS).await;
         let consumer = Consumer::new(SERVICE, scratch.db.clone(), scratch.transport.clone(), BookingStory);
         let state = AppState { db: scratch.db.clone() };
         let client = Client(router(state, Health::of(&scratch.db)));

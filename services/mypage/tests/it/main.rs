@@ -2,5 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod app;
+mod catch_up;
+mod gate;
+mod rebuild;
 mod story;
 mod wire;

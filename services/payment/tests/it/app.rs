@@ -22,7 +22,7 @@ impl App {
     }
 
     pub async fn with(processor: Processor) -> Self {
-        let scratch = Scratch::new(&MIGRATIONS).await;
+        let scratch = Scratch::new(SERVICE, &MIGRATIONS).await;
         let consumer = Consumer::new(SERVICE, scratch.db.clone(), scratch.transport.clone(), PaymentEvents);
         let state = AppState { db: scratch.db.clone(), processor };
         let client = Client(router(state, Health::of(&scratch.db)));

@@ -30,7 +30,7 @@ impl App {
     }
 
     pub async fn beside(point: FakeUpstream) -> Self {
-        let scratch = Scratch::new(&MIGRATIONS).await;
+        let scratch = Scratch::new(SERVICE, &MIGRATIONS).await;
         let consumer = Consumer::new(SERVICE, scratch.db.clone(), scratch.transport.clone(), TicketEvents);
         let client = Client(router(state(&scratch, &point), Health::of(&scratch.db)));
         Self { scratch, client, consumer, point }
