@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::dlq;
 use crate::fleet::{DEFAULT_PORT_BASE, Fleet, PORT_BASES, Process};
 use crate::load::Plan;
 
@@ -22,6 +23,7 @@ pub struct Cli {
 }
 
 #[derive(Subcommand, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a process has one of them")]
 pub enum Command {
     /// Starts the whole fleet and stays with it; Ctrl-C stops it.
     ///
@@ -57,6 +59,11 @@ pub enum Command {
         target: Target,
         #[command(flatten)]
         plan: Plan,
+    },
+    /// The events that a service could not apply: lists them, shows them, sends them again.
+    Dlq {
+        #[command(subcommand)]
+        command: dlq::Command,
     },
 }
 

@@ -5,10 +5,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use storage::DatabaseUrl;
+
 use crate::data_dir::DataDir;
 
+pub const DEFAULT_DATA_DIR: &str = "./data";
 /// The ports of the seed: 8081 to 8085 and, for the gateway, 8088.
 pub const DEFAULT_PORT_BASE: u16 = 8080;
+const DATABASE_URL_PREFIX: &str = "DATABASE_URL_PREFIX";
+const DATABASE_URLS: &str = "DATABASE_URLS";
+const EVENTS_URL: &str = "EVENTS_URL";
 /// Every process's port must exist.
 pub const PORT_BASES: std::ops::RangeInclusive<i64> = 1..=u16::MAX as i64 - 8;
 
@@ -26,6 +32,9 @@ pub enum Process {
 impl Process {
     pub const ALL: [Self; 6] =
         [Self::Gateway, Self::Book, Self::Payment, Self::Mypage, Self::Ticket, Self::Point];
+
+    /// Those with a database and events.
+    pub const SERVICES: [Self; 5] = [Self::Book, Self::Payment, Self::Mypage, Self::Ticket, Self::Point];
 
     /// First the door, then each before those it calls or whose view it feeds.
     pub const STOP_ORDER: [Self; 6] =
@@ -92,7 +101,7 @@ impl std::fmt::Display for Process {
 #[derive(clap::Args, Clone, Debug)]
 pub struct Fleet {
     /// Directory of the databases, the event log, the logs and the process ids; created when it is not there.
-    #[arg(long, value_name = "DIR", default_value = "./data")]
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR)]
     pub data_dir: PathBuf,
 
     /// Where the ports start: book is the first after it, then payment, mypage, ticket, point; the gateway the eighth.
@@ -105,12 +114,19 @@ pub struct Fleet {
     pub host: IpAddr,
 
     /// Databases on a server: what stands before each service's name in its URL, such as
-    /// postgres://user:password@host/ . What is not there is created.
-    #[arg(long, value_name = "URL", env = "DATABASE_URL_PREFIX")]
+    /// postgres://user:password@host/ . What is not there is created. Settings such as ?sslmode=verify-full stay at the
+    /// end.
+    #[arg(long, value_name = "URL", env = DATABASE_URL_PREFIX, hide_env_values = true)]
     pub database_url_prefix: Option<String>,
 
+    /// The database of one service, for any number of them, such as book=postgres://user:password@host/book . What is not
+    /// there is created; it goes before the prefix. In the variable, with blanks between them.
+    #[arg(long = "database-url", value_name = "SERVICE=URL", value_parser = database_of, env = DATABASE_URLS,
+          value_delimiter = ' ', hide_env_values = true)]
+    pub database_urls: Vec<(Process, String)>,
+
     /// The event log on a server, such as kafka://host:9092/movie .
-    #[arg(long, value_name = "URL", env = "EVENTS_URL")]
+    #[arg(long, value_name = "URL", env = EVENTS_URL)]
     pub events_url: Option<String>,
 }
 
@@ -140,29 +156,41 @@ impl Fleet {
         }
     }
 
-    /// The flags of `marquee service` that mean this fleet.
+    /// The flags of `marquee service` that mean this fleet, together with [`environment`](Self::environment).
     pub fn flags(&self) -> Vec<OsString> {
-        let mut flags: Vec<OsString> = vec![
+        vec![
             "--data-dir".into(),
             self.data_dir.clone().into(),
             "--port-base".into(),
             self.port_base.to_string().into(),
             "--host".into(),
             self.host.to_string().into(),
+        ]
+    }
+
+    /// The variables that lead to servers. There may be a password in them, so they are no flags: those are for all users
+    /// of the machine to see.
+    pub fn environment(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let own: Vec<String> =
+            self.database_urls.iter().map(|(service, url)| format!("{service}={url}")).collect();
+        let all = [
+            (DATABASE_URL_PREFIX, self.database_url_prefix.clone()),
+            (DATABASE_URLS, (!own.is_empty()).then(|| own.join(" "))),
+            (EVENTS_URL, self.events_url.clone()),
         ];
-        for (flag, url) in
-            [("--database-url-prefix", &self.database_url_prefix), ("--events-url", &self.events_url)]
-        {
-            flags.extend(url.iter().flat_map(|url| [OsString::from(flag), url.into()]));
-        }
-        flags
+        all.into_iter().filter_map(|(name, url)| Some((name, url?)))
     }
 
     /// Where `process` keeps its data.
     pub fn database_url(&self, process: Process, data_dir: &DataDir) -> String {
-        match &self.database_url_prefix {
-            Some(prefix) => format!("{prefix}{process}"),
-            None => data_dir.database_url(process.name()),
+        let own = self.database_urls.iter().rfind(|(service, _)| *service == process);
+        match (own, &self.database_url_prefix) {
+            (Some((_, url)), _) => url.clone(),
+            (None, Some(prefix)) => match prefix.split_once('?') {
+                Some((prefix, settings)) => format!("{prefix}{process}?{settings}"),
+                None => format!("{prefix}{process}"),
+            },
+            (None, None) => data_dir.database_url(process.name()),
         }
     }
 
@@ -174,6 +202,17 @@ impl Fleet {
     pub fn command_line(&self, process: Process) -> String {
         let mut words = vec![program(), "service".into(), process.name().into()];
         words.extend(self.flags());
+        // Who has typed it as a flag will have to do so again; a variable is still there.
+        let typed = self.environment().filter(|(name, url)| std::env::var(name).as_ref() != Ok(url));
+        for (name, value) in typed {
+            let flag = match name {
+                DATABASE_URLS => "--database-url".to_owned(),
+                _ => format!("--{}", name.to_lowercase().replace('_', "-")),
+            };
+            for url in value.split(' ') {
+                words.extend([flag.clone().into(), url.into()]);
+            }
+        }
         shell(&words)
     }
 
@@ -202,6 +241,15 @@ impl Fleet {
     }
 }
 
+/// Reads `book=postgres://…`.
+fn database_of(text: &str) -> Result<(Process, String), String> {
+    let (name, url) = text.split_once('=').ok_or("must be <service>=<url>")?;
+    let service = Process::SERVICES.into_iter().find(|service| service.name() == name);
+    let service = service.ok_or_else(|| format!("no service with a database is called {name}"))?;
+    url.parse::<DatabaseUrl>().map_err(|error| error.to_string())?;
+    Ok((service, url.to_owned()))
+}
+
 /// This program as the user typed it.
 fn program() -> OsString {
     std::env::args_os().next().unwrap_or_else(|| "marquee".into())
@@ -223,12 +271,55 @@ fn shell(words: &[OsString]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+    use crate::cli::Cli;
 
     #[test]
     fn words_that_a_shell_would_take_apart_are_quoted() {
         let words = ["marquee", "--data-dir", "my data", "it's"].map(OsString::from);
         assert_eq!(shell(&words), r"marquee --data-dir 'my data' 'it'\''s'");
+    }
+
+    fn fleet(flags: &[&str]) -> Result<Fleet, clap::Error> {
+        Cli::try_parse_from([&["marquee"], flags].concat()).map(|cli| cli.fleet)
+    }
+
+    #[test]
+    fn a_service_may_have_its_database_elsewhere_than_the_others() {
+        let directory = tempfile::tempdir().unwrap();
+        let data_dir = DataDir::open(directory.path()).unwrap();
+        let urls = ["--database-url", "ticket=sqlite:///t.db", "--database-url", "point=postgres://p/points"];
+        let mixed = fleet(&[&["--database-url-prefix", "postgres://db/"][..], &urls].concat()).unwrap();
+        assert_eq!(mixed.database_url(Process::Ticket, &data_dir), "sqlite:///t.db");
+        assert_eq!(mixed.database_url(Process::Point, &data_dir), "postgres://p/points");
+        assert_eq!(mixed.database_url(Process::Book, &data_dir), "postgres://db/book");
+        // Its processes are told the same, and whoever starts one alone.
+        let told: Vec<_> = mixed.environment().collect();
+        let own = "ticket=sqlite:///t.db point=postgres://p/points".to_owned();
+        assert_eq!(told, [(DATABASE_URL_PREFIX, "postgres://db/".to_owned()), (DATABASE_URLS, own)]);
+        let typed = mixed.command_line(Process::Point);
+        assert!(
+            typed.ends_with(
+                "--database-url-prefix postgres://db/ --database-url ticket=sqlite:///t.db \
+             --database-url point=postgres://p/points"
+            ),
+            "{typed}"
+        );
+    }
+
+    #[test]
+    fn a_database_url_that_says_nothing_is_refused() {
+        for (url, reason) in [
+            ("postgres://db/book", "must be <service>=<url>"),
+            ("book", "must be <service>=<url>"),
+            ("gateway=sqlite:///g.db", "no service with a database is called gateway"),
+            ("book=mysql://db/book", "must start with sqlite:// or postgres://"),
+        ] {
+            let error = fleet(&["--database-url", url]).unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
     }
 
     #[test]

@@ -17,8 +17,14 @@ pub fn run(process: Process, fleet: &Fleet, flags: Vec<OsString>) -> ExitCode {
         // Only a question: it needs no data directory.
         return process.main([vec![process.name().into()], flags].concat());
     }
-    let (data_dir, _lock, _pid_file) = match claim(process, fleet) {
-        Ok(claimed) => claimed,
+    let data_dir = match DataDir::open(&fleet.data_dir) {
+        Ok(data_dir) => data_dir,
+        Err(error) => return crate::fail(&error),
+    };
+    // A rebuild goes on beside the process that serves, and has a claim of its own.
+    let is_rebuild = flags.iter().any(|flag| flag == "--rebuild");
+    let _claim = match (!is_rebuild).then(|| claim(process, &data_dir)).transpose() {
+        Ok(claim) => claim,
         Err(error) => return crate::fail(&error),
     };
     let mut args = fleet.args_of(process, &data_dir);
@@ -27,12 +33,11 @@ pub fn run(process: Process, fleet: &Fleet, flags: Vec<OsString>) -> ExitCode {
 }
 
 /// One database has one process: a second one on the same directory is refused.
-fn claim(process: Process, fleet: &Fleet) -> Result<(DataDir, Lock, PidFile), DataDirError> {
-    let data_dir = DataDir::open(&fleet.data_dir)?;
+fn claim(process: Process, data_dir: &DataDir) -> Result<(Lock, PidFile), DataDirError> {
     let lock = data_dir.lock(process.name())?;
     let path = data_dir.pid_file(process.name());
     let pid_file = PidFile::write(&path).map_err(|source| DataDirError::NotWritable { path, source })?;
-    Ok((data_dir, lock, pid_file))
+    Ok((lock, pid_file))
 }
 
 impl PidFile {

@@ -28,11 +28,11 @@ pub fn nothing_of_it_runs(data_dir: &DataDir) -> Result<(), DataDirError> {
 
 /// A database that cannot be made, or whose server is away.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot make the database of {process}")]
-pub struct DatabaseError {
-    process: Process,
-    #[source]
-    source: Box<dyn std::error::Error>,
+pub enum DatabaseError {
+    #[error("cannot make the database {url} of {process} (--database-url-prefix): {problem}")]
+    NotMade { process: Process, url: String, problem: String },
+    #[error("DATABASE_URL_PREFIX (--database-url-prefix): {0}")]
+    Configuration(#[from] storage::InvalidUrl),
 }
 
 /// Makes the databases that are not there.
@@ -41,12 +41,12 @@ pub struct DatabaseError {
 ///
 /// Whose database, and why not.
 pub async fn databases_exist(fleet: &Fleet, data_dir: &DataDir) -> Result<(), DatabaseError> {
-    for process in Process::ALL.into_iter().filter(|process| *process != Process::Gateway) {
-        let make = async {
-            let url: DatabaseUrl = fleet.database_url(process, data_dir).parse()?;
-            Ok(Db::create_if_missing(&url).await?)
-        };
-        make.await.map_err(|source| DatabaseError { process, source })?;
+    for process in Process::SERVICES {
+        let url: DatabaseUrl = fleet.database_url(process, data_dir).parse()?;
+        if let Err(error) = Db::create_if_missing(&url).await {
+            let problem = url.explain(&error);
+            return Err(DatabaseError::NotMade { process, url: url.to_string(), problem });
+        }
     }
     Ok(())
 }

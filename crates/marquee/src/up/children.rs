@@ -137,6 +137,7 @@ fn spawn(
     let output = Output::open(process, &data_dir.log_file(process.name()), screen.clone())?;
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("service").arg(process.name()).args(fleet.flags()).args(["--", "--stop-on-stdin-eof"]);
+    command.envs(fleet.environment());
     if std::env::var_os("LOG_FORMAT").is_none() {
         // The lines go to people, though not to a terminal.
         command.args(["--log-format", "pretty"]);

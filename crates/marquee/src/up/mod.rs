@@ -67,6 +67,9 @@ impl StartError {
             Self::Ended(ended) if ended.refused_its_configuration() => {
                 ExitCode::from(service_kit::config::EXIT_CONFIG)
             }
+            Self::Database(checks::DatabaseError::Configuration(_)) => {
+                ExitCode::from(service_kit::config::EXIT_CONFIG)
+            }
             _ => ExitCode::FAILURE,
         }
     }
@@ -99,10 +102,14 @@ async fn launch(fleet: &Fleet) -> Result<ExitCode, StartError> {
     let screen = Screen::start();
     let mut children = Children::start(fleet, &data_dir, &screen)?;
     let ready = tokio::select! {
-        ready = all_ready(fleet, &mut children) => ready.map(|()| true),
-        () = signals.next() => Ok(false),
+        ready = all_ready(fleet, &mut children) => ready.map(Some),
+        () = signals.next() => Ok(None),
     };
-    if let Ok(true) = ready {
+    if let Ok(Some(joined)) = ready {
+        if !joined {
+            screen
+                .alarm("not every service reaches the event log yet; what they tell each other waits for it");
+        }
         screen.say(&ready::block(fleet, started.elapsed()));
         watch(fleet, &mut children, &screen, &mut signals).await;
     }
@@ -111,10 +118,14 @@ async fn launch(fleet: &Fleet) -> Result<ExitCode, StartError> {
     ready.map(|_| stopped)
 }
 
-/// A process that ends now ends the start.
-async fn all_ready(fleet: &Fleet, children: &mut Children) -> Result<(), StartError> {
+/// Whether they hear each other's events too. A process that ends now ends the start.
+async fn all_ready(fleet: &Fleet, children: &mut Children) -> Result<bool, StartError> {
+    let ready = async {
+        ready::all(fleet).await;
+        ready::all_joined(fleet).await
+    };
     tokio::select! {
-        () = ready::all(fleet) => Ok(()),
+        joined = ready => Ok(joined),
         ended = children.next_ended() => Err(StartError::Ended(ended)),
         () = sleep(READY_TIMEOUT) => Err(StartError::NotReady(ready::missing(fleet).await)),
     }

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::fleet::{Fleet, Process};
+use crate::load::verify::metric;
 use crate::rest::Rest;
 
 /// Between two looks; short, because the fleet is ready in less than a second.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
+/// Longest to wait for events to be heard: a consumer group that was killed gives its places away after six seconds.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Returns when every process says it is ready.
 pub async fn all(fleet: &Fleet) {
@@ -18,6 +21,20 @@ pub async fn all(fleet: &Fleet) {
             sleep(POLL_INTERVAL).await;
         }
     }
+}
+
+/// Whether every service hears the others' events. Without its broker a fleet takes bookings all the same, so this is not
+/// waited for longer than 15 s.
+pub async fn all_joined(fleet: &Fleet) -> bool {
+    let joined = async {
+        for process in Process::SERVICES {
+            let probe = Rest::new(&fleet.url(process));
+            while !metric(&probe, "consumer_joined").await.is_ok_and(|joined| joined > 0.0) {
+                sleep(POLL_INTERVAL).await;
+            }
+        }
+    };
+    timeout(JOIN_TIMEOUT, joined).await.is_ok()
 }
 
 /// The names of those that are not ready now.
@@ -38,9 +55,8 @@ async fn is_ready(probe: &Rest) -> bool {
 /// Addresses, and commands to paste.
 pub fn block(fleet: &Fleet, took: Duration) -> String {
     let gateway = fleet.shown_url(Process::Gateway);
-    let services: String = Process::ALL
+    let services: String = Process::SERVICES
         .into_iter()
-        .filter(|process| *process != Process::Gateway)
         .map(|process| format!("    {process:9} {}\n", fleet.shown_url(process)))
         .collect();
     let demo = fleet.demo_command_line();

@@ -1,7 +1,7 @@
 //! Taking a booking back, and collecting its ticket, also while one of the processes is away.
 
 use marquee::fleet::Process;
-use marquee::rest::{Answer, difference};
+use marquee::rest::{Answer, Rest, difference};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -141,15 +141,23 @@ async fn without_the_payment_process_nothing_is_booked() {
     book(&fleet).await;
 }
 
-async fn book(fleet: &Fleet) -> i64 {
+pub async fn book(fleet: &Fleet) -> i64 {
+    book_at(&fleet.rest).await
+}
+
+pub async fn book_at(rest: &Rest) -> i64 {
     let order = json!({ "movieName": "soul", "qty": 2, "totalPrice": 10000, "customerId": CUSTOMER });
-    let answer = fleet.rest.send(Method::POST, "/books", Some(&order)).await.unwrap();
+    let answer = rest.send(Method::POST, "/books", Some(&order)).await.unwrap();
     assert_eq!(answer.status, 201, "{answer:?}");
     answer.body["id"].as_i64().unwrap()
 }
 
-async fn cancel(fleet: &Fleet, booking: i64) -> Answer {
-    fleet.rest.send(Method::DELETE, &format!("/books/{booking}"), None).await.unwrap()
+pub async fn cancel(fleet: &Fleet, booking: i64) -> Answer {
+    cancel_at(&fleet.rest, booking).await
+}
+
+pub async fn cancel_at(rest: &Rest, booking: i64) -> Answer {
+    rest.send(Method::DELETE, &format!("/books/{booking}"), None).await.unwrap()
 }
 
 async fn collect(fleet: &Fleet, booking: i64) -> Answer {
@@ -170,7 +178,7 @@ async fn ticket_is(fleet: &Fleet, booking: i64, status: &str) {
     shows(fleet, &format!("/tickets/{booking}"), json!({ "status": status })).await;
 }
 
-async fn everything_is_canceled(fleet: &Fleet, booking: i64) {
+pub async fn everything_is_canceled(fleet: &Fleet, booking: i64) {
     shows(fleet, &format!("/books/{booking}"), json!({ "status": "Canceled" })).await;
     shows(fleet, &payments_of(booking), payment("Canceled")).await;
     ticket_is(fleet, booking, "Canceled").await;

@@ -17,6 +17,11 @@ use crate::fleet::Fleet;
 use crate::wait::until;
 
 const CLIENTS: usize = 16;
+/// What a customer does who has booked. More than this is not more of a test, and leaves less of a machine to servers that are
+/// to come back.
+const PAUSE_AFTER_BOOKING: Duration = Duration::from_millis(50);
+/// So many bookings are made within the time that anything is waited for.
+const STRIDE: usize = 500;
 /// What a customer does who was turned away: comes back a little later.
 const PAUSE_AFTER_REFUSAL: Duration = Duration::from_millis(20);
 
@@ -46,22 +51,42 @@ pub struct Answers {
 
 impl Load {
     pub fn start(rest: &Rest) -> Self {
+        Self::on(&[rest], PAUSE_AFTER_BOOKING)
+    }
+
+    /// Each client stays with one of `doors` for as long as it answers, and pauses after each booking.
+    pub fn on(doors: &[&Rest], pause: Duration) -> Self {
         let shared = Arc::<Shared>::default();
         let mut clients = JoinSet::new();
-        for _ in 0..CLIENTS {
-            clients.spawn(book_until_stopped(rest.clone(), shared.clone()));
+        for client in 0..CLIENTS {
+            let mut doors: Vec<Rest> = doors.iter().copied().cloned().collect();
+            let first = client % doors.len();
+            doors.rotate_left(first);
+            clients.spawn(book_until_stopped(doors, pause, shared.clone()));
         }
         Self { clients, shared }
     }
 
     /// Waits until `more` bookings have been answered 201 from now on.
     pub async fn goes_on(&self, more: usize) {
-        let wanted = self.shared.booked.load(Ordering::Relaxed) + more;
+        let wanted = self.booked() + more;
         until("more bookings", async || {
-            let booked = self.shared.booked.load(Ordering::Relaxed);
+            let booked = self.booked();
             if booked >= wanted { Ok(()) } else { Err(format!("{booked} of {wanted}")) }
         })
         .await;
+    }
+
+    /// How many were answered 201 so far.
+    pub fn booked(&self) -> usize {
+        self.shared.booked.load(Ordering::Relaxed)
+    }
+
+    /// Waits until so many bookings have been answered 201 in all.
+    pub async fn comes_to(&self, wanted: usize) {
+        while self.booked() < wanted {
+            self.goes_on(STRIDE.min(wanted.saturating_sub(self.booked()))).await;
+        }
     }
 
     /// How many were answered with neither 201 nor 202 so far.
@@ -83,13 +108,13 @@ impl Load {
     }
 }
 
-async fn book_until_stopped(rest: Rest, shared: Arc<Shared>) -> Answers {
+async fn book_until_stopped(mut doors: Vec<Rest>, pause: Duration, shared: Arc<Shared>) -> Answers {
     let mut answers = Answers::default();
     while !shared.stop.load(Ordering::Relaxed) {
         let number = shared.next.fetch_add(1, Ordering::Relaxed);
         let (qty, total_price) = (1 + number % 4, 1000 + number);
         let order = json!({ "movieName": "soul", "qty": qty, "totalPrice": total_price, "customerId": 7 });
-        let answer = rest.send(Method::POST, "/books", Some(&order)).await;
+        let answer = doors[0].send(Method::POST, "/books", Some(&order)).await;
         let status = answer.as_ref().map_or(0, |answer| answer.status);
         *answers.by_status.entry(status).or_default() += 1;
         let id = answer.ok().and_then(|answer| answer.body["id"].as_i64());
@@ -97,9 +122,11 @@ async fn book_until_stopped(rest: Rest, shared: Arc<Shared>) -> Answers {
             (201, Some(id)) => {
                 answers.booked.push(Booked { id, qty, total_price });
                 shared.booked.fetch_add(1, Ordering::Relaxed);
+                sleep(pause).await;
             }
             (202, Some(id)) => answers.pending.push(id),
             _ => {
+                doors.rotate_left(1);
                 shared.turned_away.fetch_add(1, Ordering::Relaxed);
                 sleep(PAUSE_AFTER_REFUSAL).await;
             }
@@ -111,6 +138,14 @@ async fn book_until_stopped(rest: Rest, shared: Arc<Shared>) -> Answers {
 /// Waits until every service knows every one of these bookings, once, and nothing is under way or dead.
 pub async fn settled(fleet: &Fleet, booked: &[Booked]) {
     assert!(!booked.is_empty());
+    // Counting is cheap; reading all of it is left for when it may be there.
+    for plural in ["books", "payments", "tickets", "points", "mypages"] {
+        until(&format!("as many {plural} as bookings"), async || {
+            let rows = fleet.rest.count(&format!("/{plural}")).await.map_err(|error| error.to_string())?;
+            if rows >= booked.len() as u64 { Ok(()) } else { Err(format!("{rows} of {}", booked.len())) }
+        })
+        .await;
+    }
     until("every booking in every service", async || {
         let differences =
             verify::differences(&fleet.rest, booked).await.map_err(|error| error.to_string())?;

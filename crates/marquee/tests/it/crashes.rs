@@ -97,7 +97,7 @@ async fn everything_killed_under_load_and_started_again() {
 }
 
 /// Registered or later.
-const BOOKED: &[&str] = &["Registered", "PaidComplete", "PrintComplete"];
+pub const BOOKED: &[&str] = &["Registered", "PaidComplete", "PrintComplete"];
 
 /// Money is never kept without a booking; `Paid` settles what a crash left open.
 pub async fn every_payment_has_its_booking(fleet: &Fleet) {
@@ -116,7 +116,7 @@ pub async fn every_payment_has_its_booking(fleet: &Fleet) {
 }
 
 /// The collection by booking; there is at most one row for each.
-async fn by_booking(fleet: &Fleet, plural: &str, id: &str) -> HashMap<i64, Value> {
+pub async fn by_booking(fleet: &Fleet, plural: &str, id: &str) -> HashMap<i64, Value> {
     let rows = fleet.rest.collection(plural).await.unwrap();
     let count = rows.len();
     let by_booking: HashMap<i64, Value> =

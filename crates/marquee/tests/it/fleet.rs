@@ -11,10 +11,13 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use marquee::fleet::Process;
+use marquee::load::verify::metric;
 use marquee::rest::Rest;
+use messaging::{EventLog, Transport, connect};
 use rustix::process::{Pid, Signal, kill_process};
+use storage::{Db, Settings};
 use tempfile::TempDir;
-use test_kit::scratch::{database_url_prefix, server_events_url};
+use test_kit::scratch::{Databases, KAFKA_PARTITIONS, ON_POSTGRES, databases, server_events_url};
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard};
 
 use crate::wait::until;
@@ -31,7 +34,8 @@ pub struct Fleet {
     backends: Vec<String>,
     started: Vec<Started>,
     _directory: TempDir,
-    _turn: MutexGuard<'static, ()>,
+    /// `None` in a replica, which is part of another one's turn.
+    _turn: Option<MutexGuard<'static, ()>>,
 }
 
 impl Fleet {
@@ -45,26 +49,56 @@ impl Fleet {
     /// Only the data directory and the ports.
     pub async fn nothing() -> Self {
         let turn = TURN.lock().await;
+        Self::on(backends(), Some(turn))
+    }
+
+    /// Only the data directory and the ports of a second process for each service, on the same databases and the same event
+    /// log, which must be on servers.
+    pub fn replica(&self) -> Self {
+        Self::on(self.backends.clone(), None)
+    }
+
+    fn on(backends: Vec<String>, turn: Option<MutexGuard<'static, ()>>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let port_base = free_port_base();
         Self {
             rest: Rest::new(&url(Process::Gateway, port_base)),
             data_dir: directory.path().join("data"),
             port_base,
-            backends: backends(),
+            backends,
             started: Vec::new(),
             _directory: directory,
             _turn: turn,
         }
     }
 
+    /// The same, and no flags that lead to servers.
+    pub async fn nothing_but_files() -> Self {
+        let mut fleet = Self::nothing().await;
+        fleet.backends.clear();
+        fleet
+    }
+
+    /// Leads the fleet to this event log, whatever the environment says.
+    pub fn on_event_log(&mut self, url: &str) {
+        if let Some(flag) = self.backends.iter().position(|flag| flag == "--events-url") {
+            self.backends.drain(flag..flag + 2);
+        }
+        self.backends.extend(["--events-url".to_owned(), url.to_owned()]);
+    }
+
     /// `marquee up` on this data directory, ready.
     pub async fn up_again(&mut self) {
-        let launcher = self.start(["up"], &[]);
+        self.up_with(&[]).await;
+    }
+
+    /// The same with settings of its own.
+    pub async fn up_with(&mut self, env: &[(&str, &str)]) {
+        let launcher = self.start(["up"], env);
         until("the ready block", async || launcher_is_ready(launcher)).await;
     }
 
-    /// `marquee service <process>` on this data directory, ready.
+    /// `marquee service <process>` on this data directory, ready and in its consumer group.
     pub async fn start_alone(&mut self, process: Process) {
         let service = self.service(process);
         let started = self.start(["service", process.name()], &[]);
@@ -72,7 +106,8 @@ impl Fleet {
             if let Some(status) = started.ended() {
                 panic!("{process} ended with {status}:\n{}", started.output());
             }
-            is_ready(&service).await
+            is_ready(&service).await?;
+            has_joined(&service).await
         })
         .await;
     }
@@ -93,6 +128,41 @@ impl Fleet {
         flags.extend(["--port-base".to_owned(), self.port_base.to_string()]);
         flags.extend(self.backends.iter().cloned());
         flags
+    }
+
+    /// `marquee dlq <args>` on the event log of this fleet: its exit code, and what it printed.
+    pub async fn dlq(&self, args: &[&str]) -> (i32, String) {
+        let mut command = marquee(["dlq"].iter().chain(args));
+        command.arg("--data-dir").arg(&self.data_dir);
+        command.args(self.backend("--events-url").iter().flat_map(|url| ["--events-url", *url]));
+        run(command).await
+    }
+
+    /// The database of `process`, for who meddles with it.
+    pub async fn db(&self, process: Process) -> Db {
+        let prefix = self.backend("--database-url-prefix").map(|prefix| format!("{prefix}{process}"));
+        let own = self.backend("--database-url").and_then(|own| own.strip_prefix(&format!("{process}=")));
+        let url = prefix.or(own.map(str::to_owned)).unwrap_or_else(|| self.file_url(process.name()));
+        Db::open(&url.parse().unwrap(), Settings::default()).await.unwrap()
+    }
+
+    pub async fn transport(&self) -> Arc<dyn Transport> {
+        connect(&self.events_url().parse::<EventLog>().unwrap()).await.unwrap()
+    }
+
+    /// Where its event log is.
+    pub fn events_url(&self) -> String {
+        self.backend("--events-url").map_or_else(|| self.file_url("events"), str::to_owned)
+    }
+
+    fn file_url(&self, name: &str) -> String {
+        format!("sqlite://{}/{name}.db", self.data_dir.display())
+    }
+
+    /// What stands behind `flag`, if this fleet is on a server in this respect.
+    fn backend(&self, flag: &str) -> Option<&str> {
+        let mut flags = self.backends.iter().skip_while(|known| *known != flag);
+        flags.nth(1).map(String::as_str)
     }
 
     /// What was started first: the launcher, in most tests.
@@ -150,6 +220,15 @@ async fn is_ready(service: &Rest) -> Result<(), String> {
     }
 }
 
+/// Whether it hears the others' events.
+async fn has_joined(service: &Rest) -> Result<(), String> {
+    match metric(service, "consumer_joined").await {
+        Ok(joined) if joined > 0.0 => Ok(()),
+        Ok(_) => Err("it is not in its consumer group".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 fn launcher_is_ready(launcher: &mut Started) -> Result<(), String> {
     if let Some(status) = launcher.ended() {
         panic!("the launcher ended with {status}:\n{}", launcher.output());
@@ -158,13 +237,20 @@ fn launcher_is_ready(launcher: &mut Started) -> Result<(), String> {
     if output.contains("  All of it, explained:") { Ok(()) } else { Err(output) }
 }
 
-/// Whatever a test leaves running, or leaves behind because it panicked, ends here.
+/// The flags that lead to the servers the environment asks for.
 fn backends() -> Vec<String> {
-    let databases = database_url_prefix().map(|prefix| ["--database-url-prefix".to_owned(), prefix]);
-    let events = server_events_url().map(|url| ["--events-url".to_owned(), url]);
-    databases.into_iter().chain(events).flatten().collect()
+    let mut flags = match databases() {
+        Databases::Files => vec![],
+        Databases::Postgres(prefix) => vec!["--database-url-prefix".to_owned(), prefix],
+        Databases::Mixed(prefix) => {
+            vec!["--database-url".to_owned(), format!("{ON_POSTGRES}={prefix}{ON_POSTGRES}")]
+        }
+    };
+    flags.extend(server_events_url().into_iter().flat_map(|url| ["--events-url".to_owned(), url]));
+    flags
 }
 
+/// Whatever a test leaves running, or leaves behind because it panicked, ends here.
 impl Drop for Fleet {
     fn drop(&mut self) {
         // First the launcher, which may have been started by a shell, so that it reports no losses.
@@ -184,10 +270,14 @@ impl Drop for Fleet {
     }
 }
 
-/// The binary under test in an environment that holds nothing to influence it.
+/// The binary under test in an environment that holds nothing to influence it but patience with a busy machine.
 pub fn marquee(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_marquee"));
     command.args(args).env_clear().stdin(Stdio::null());
+    command
+        .env("CANCEL_WAIT_MS", "5000")
+        .env("PAYMENT_DEADLINE_MS", "10000")
+        .env("KAFKA_PARTITIONS", KAFKA_PARTITIONS.to_string());
     command
 }
 

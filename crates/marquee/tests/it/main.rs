@@ -2,17 +2,25 @@
 //!
 //! - `fleet`: starts one for a test, and ends all of it afterwards, also when the test panics.
 //! - `clients`: customers who book all the while.
+//! - `topic`: what the event log itself holds.
 //! - `seed_commands`: the list of the seeds' commands.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod backends_wrong;
 mod cancel;
 mod clients;
+mod compose;
 mod crashes;
+mod dlq;
 mod fleet;
+mod interop;
 mod launcher;
+mod rebuild;
+mod replicas;
 mod scenario;
 mod seed_commands;
 mod servers;
+mod topic;
 mod wait;
 mod wrong_input;

@@ -1,0 +1,229 @@
+//! `marquee dlq`: the events that could not be applied, and their way back. It works on the fleet's event log, while the
+//! fleet runs or not.
+//!
+//! # Layout
+//!
+//! - `report`: letters as a table, one by one, and as JSON.
+
+mod report;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::builder::PossibleValuesParser;
+use messaging::dead_letter::{Letter, letters, replay};
+use messaging::kafka::KafkaSecurity;
+use messaging::{EventLog, Position, Transport, TransportError, connect};
+
+use crate::data_dir::{DataDir, DataDirError};
+use crate::fleet::{DEFAULT_DATA_DIR, Process};
+
+#[derive(clap::Subcommand, Debug)]
+pub enum Command {
+    /// Lists the dead letters: which event, put aside by whom, and why.
+    List {
+        #[command(flatten)]
+        log: Log,
+        #[command(flatten)]
+        of: Of,
+        /// Those that were replayed as well.
+        #[arg(long)]
+        all: bool,
+        /// As JSON, with all that is known of each.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Shows one dead letter whole: the reason, and the record with its headers.
+    Show {
+        #[command(flatten)]
+        log: Log,
+        /// As the list calls it, such as 0-17.
+        #[arg(value_parser = parse_name)]
+        letter: Position,
+    },
+    /// Sends dead letters to the topic of the events again, each for the service that put it aside.
+    ///
+    /// Do it when what the reason tells of is mended. Without names, it replays all that wait. To do it twice does no
+    /// harm: a service applies an event once. What fails again is a new dead letter.
+    Replay {
+        #[command(flatten)]
+        log: Log,
+        #[command(flatten)]
+        of: Of,
+        /// Which, as the list calls them, such as 0-17.
+        #[arg(value_parser = parse_name, conflicts_with = "consumer")]
+        letters: Vec<Position>,
+        /// Only says what would be replayed.
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+/// The event log of a fleet.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Log {
+    /// The fleet's data directory, where its event log is.
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR)]
+    data_dir: PathBuf,
+
+    /// The event log on a server, such as kafka://host:9092/movie .
+    #[arg(long, value_name = "URL", env = "EVENTS_URL")]
+    events_url: Option<EventLog>,
+
+    #[command(flatten)]
+    kafka_security: KafkaSecurity,
+}
+
+/// Whose letters.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Of {
+    /// Only what this service put aside.
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(consumers()))]
+    consumer: Option<String>,
+}
+
+fn consumers() -> impl Iterator<Item = &'static str> {
+    Process::ALL.into_iter().filter(|process| *process != Process::Gateway).map(Process::name)
+}
+
+#[derive(Debug, thiserror::Error)]
+enum DlqError {
+    #[error("cannot start")]
+    Runtime(#[source] std::io::Error),
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    #[error("there is no event log in {}: has a fleet run there? See --data-dir and --events-url", .0.display())]
+    NoLog(PathBuf),
+    #[error("{0}")]
+    Log(String, #[source] TransportError),
+    #[error("there is no dead letter {}", name(*.0))]
+    NoLetter(Position),
+}
+
+pub fn run(command: &Command) -> ExitCode {
+    let outcome = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(DlqError::Runtime)
+        .and_then(|runtime| runtime.block_on(obey(command)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => crate::fail(&error),
+    }
+}
+
+async fn obey(command: &Command) -> Result<(), DlqError> {
+    match command {
+        Command::List { log, of, all, json } => {
+            let mut letters = log.open().await?.letters().await?;
+            letters.retain(|letter| of.includes(letter) && (*all || !letter.replayed));
+            if *json { report::json(&letters) } else { report::table(&letters, *all) }
+        }
+        Command::Show { log, letter } => {
+            let letters = log.open().await?.letters().await?;
+            report::letter(find(&letters, *letter)?);
+        }
+        Command::Replay { log, of, letters: named, dry_run } => {
+            let log = log.open().await?;
+            let letters = log.letters().await?;
+            let chosen = choose(&letters, of, named)?;
+            let (done, open): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|letter| letter.replayed);
+            if !dry_run {
+                log.replay(&open).await?;
+            }
+            report::replayed(&open, &done, *dry_run);
+        }
+    }
+    Ok(())
+}
+
+/// Those that are `named`; if none is, all that wait. In the order in which they came.
+fn choose(letters: &[Letter], of: &Of, named: &[Position]) -> Result<Vec<Letter>, DlqError> {
+    for name in named {
+        find(letters, *name)?;
+    }
+    let chosen = letters.iter().filter(|letter| match named {
+        [] => of.includes(letter) && !letter.replayed,
+        _ => named.contains(&letter.position),
+    });
+    Ok(chosen.cloned().collect())
+}
+
+fn find(letters: &[Letter], name: Position) -> Result<&Letter, DlqError> {
+    letters.iter().find(|letter| letter.position == name).ok_or(DlqError::NoLetter(name))
+}
+
+impl Of {
+    fn includes(&self, letter: &Letter) -> bool {
+        self.consumer.as_ref().is_none_or(|consumer| *consumer == letter.consumer)
+    }
+}
+
+impl Log {
+    async fn open(&self) -> Result<OpenLog, DlqError> {
+        let log = match &self.events_url {
+            Some(log) => log.clone(),
+            None => self.embedded()?,
+        };
+        let log = EventLog { kafka_security: self.kafka_security.clone(), ..log };
+        let transport = connect(&log)
+            .await
+            .map_err(|error| DlqError::Log(format!("cannot use the event log {}", log.url), error))?;
+        Ok(OpenLog { url: log.url.to_string(), transport })
+    }
+
+    /// To look into it is no reason to make one.
+    fn embedded(&self) -> Result<EventLog, DlqError> {
+        if !self.data_dir.join("events.db").exists() {
+            return Err(DlqError::NoLog(self.data_dir.clone()));
+        }
+        let url = DataDir::open(&self.data_dir)?.database_url("events");
+        Ok(url.parse().expect("it is made of a path"))
+    }
+}
+
+struct OpenLog {
+    url: String,
+    transport: Arc<dyn Transport>,
+}
+
+impl OpenLog {
+    async fn letters(&self) -> Result<Vec<Letter>, DlqError> {
+        let read = letters(self.transport.as_ref()).await;
+        read.map_err(|error| DlqError::Log(format!("cannot read the event log {}", self.url), error))
+    }
+
+    async fn replay(&self, letters: &[Letter]) -> Result<(), DlqError> {
+        let failed =
+            |error| DlqError::Log(format!("not all were replayed to {}; try again", self.url), error);
+        replay(self.transport.as_ref(), letters).await.map_err(failed)
+    }
+}
+
+/// What a letter is called.
+fn name(Position { partition, offset }: Position) -> String {
+    format!("{partition}-{offset}")
+}
+
+fn parse_name(name: &str) -> Result<Position, &'static str> {
+    let number = |text: &str| text.parse::<i64>().ok().filter(|number| *number >= 0);
+    let position = name.split_once('-').and_then(|(partition, offset)| {
+        Some(Position { partition: number(partition)?.try_into().ok()?, offset: number(offset)? })
+    });
+    position.ok_or("must be two numbers with a dash between them, as the list shows them")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_letter_is_found_by_the_name_it_is_listed_under() {
+        let position = Position { partition: 3, offset: 9_876_543_210 };
+        assert_eq!(parse_name(&name(position)), Ok(position));
+        for wrong in ["", "3", "-1-2", "1--2", "a-b", "1-2-3", "1/2"] {
+            assert!(parse_name(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Letters as a table, one by one, and as JSON.
+
+use std::io::{self, Write};
+
+use messaging::dead_letter::Letter;
+use messaging::{Position, Record};
+use serde_json::{Value, json};
+
+use super::name;
+use crate::paint::{BAD, GOOD, HEADING, Paint, QUIET};
+
+const COLUMNS: [&str; 6] = ["LETTER", "CONSUMER", "EVENT", "KEY", "READ AT", "REASON"];
+
+pub fn table(letters: &[Letter], all: bool) {
+    let paint = Paint::for_stream(&io::stdout());
+    if letters.is_empty() {
+        return print(
+            &paint.text(GOOD, if all { "no dead letters, and there were none" } else { "no dead letters" }),
+        );
+    }
+    let rows: Vec<[String; 6]> = letters.iter().map(row).collect();
+    let widths: [usize; 6] = std::array::from_fn(|column| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.chain([COLUMNS[column].len()]).max().unwrap_or_default()
+    });
+    print(&paint.text(HEADING, line(&COLUMNS.map(str::to_owned), &widths)));
+    for (letter, row) in letters.iter().zip(&rows) {
+        let line = line(row, &widths);
+        print(&if letter.replayed { paint.text(QUIET, format_args!("{line} (replayed)")) } else { line });
+    }
+}
+
+fn row(letter: &Letter) -> [String; 6] {
+    [
+        name(letter.position),
+        letter.consumer.clone(),
+        event_type(&letter.record).unwrap_or_else(|| "?".to_owned()),
+        letter.record.key.clone().unwrap_or_else(|| "none".to_owned()),
+        place(letter),
+        letter.reason.clone(),
+    ]
+    .map(|cell| printable(&cell))
+}
+
+fn line(cells: &[String; 6], widths: &[usize; 6]) -> String {
+    let padded = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+    padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+}
+
+pub fn letter(letter: &Letter) {
+    let paint = Paint::for_stream(&io::stdout());
+    let say = |what: &str, value: &str| {
+        print(&format!("{}{}", paint.text(HEADING, format_args!("{what:<10}")), printable(value)));
+    };
+    say("letter", &name(letter.position));
+    say("state", if letter.replayed { "replayed" } else { "waits" });
+    say("consumer", &letter.consumer);
+    print(&format!("{}{}", paint.text(HEADING, "reason    "), paint.text(BAD, printable(&letter.reason))));
+    say("attempts", &letter.attempts.to_string());
+    say("read at", &place(letter));
+    say("key", letter.record.key.as_deref().unwrap_or("none"));
+    for (header, value) in &letter.record.headers {
+        say("header", &format!("{header}: {value}"));
+    }
+    print(&paint.text(HEADING, "payload"));
+    for line in payload(&letter.record).lines() {
+        print(&format!("  {line}"));
+    }
+}
+
+/// All of them as one array, so that other programs can go on with it.
+pub fn json(letters: &[Letter]) {
+    let letters: Vec<Value> = letters.iter().map(as_json).collect();
+    print(&format!("{:#}", Value::Array(letters)));
+}
+
+fn as_json(letter: &Letter) -> Value {
+    json!({
+        "letter": name(letter.position),
+        "consumer": letter.consumer,
+        "reason": letter.reason,
+        "topic": letter.topic,
+        "partition": letter.origin.partition,
+        "offset": letter.origin.offset,
+        "attempts": letter.attempts,
+        "replayed": letter.replayed,
+        "eventType": event_type(&letter.record),
+        "key": letter.record.key,
+        "headers": letter.record.headers,
+        "payload": letter.record.payload.as_deref().map(String::from_utf8_lossy),
+    })
+}
+
+/// What was replayed, or would be; and what need not be.
+pub fn replayed(open: &[Letter], done: &[Letter], dry_run: bool) {
+    let paint = Paint::for_stream(&io::stdout());
+    for letter in done {
+        print(&paint.text(QUIET, format_args!("{} was replayed before", name(letter.position))));
+    }
+    let verb = if dry_run { "would replay" } else { "replayed" };
+    for letter in open {
+        let event = event_type(&letter.record).unwrap_or_else(|| "a record that is no event".to_owned());
+        let (name, event) = (name(letter.position), printable(&event));
+        print(&format!("{verb} {name} for {}: {event}", letter.consumer));
+    }
+    match (open.len(), done.len()) {
+        (0, 0) => print(&paint.text(GOOD, "no dead letters to replay")),
+        (0, _) => {}
+        (count, _) if dry_run => print(&format!("{count} in all; nothing was changed")),
+        (count, _) => {
+            print(&paint.text(GOOD, format_args!("{count} in all; what fails again is a new dead letter")));
+        }
+    }
+}
+
+fn place(letter: &Letter) -> String {
+    let Position { partition, offset } = letter.origin;
+    format!("{}/{partition}/{offset}", letter.topic)
+}
+
+/// As the record itself says; `None`: it is no event.
+fn event_type(record: &Record) -> Option<String> {
+    let payload: Value = serde_json::from_slice(record.payload.as_deref()?).ok()?;
+    payload["eventType"].as_str().map(str::to_owned)
+}
+
+fn payload(record: &Record) -> String {
+    let Some(bytes) = &record.payload else { return "none".to_owned() };
+    match serde_json::from_slice::<Value>(bytes) {
+        Ok(json) => format!("{json:#}"),
+        Err(_) => printable(&String::from_utf8_lossy(bytes)),
+    }
+}
+
+/// On one line, and without what would do something to a terminal.
+fn printable(text: &str) -> String {
+    let shown = |letter: char| {
+        if letter.is_control() { letter.escape_default().to_string() } else { letter.to_string() }
+    };
+    text.chars().map(shown).collect()
+}
+
+fn print(line: &str) {
+    // A reader that has seen enough is no failure.
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn letter(payload: &[u8]) -> Letter {
+        Letter {
+            position: Position { partition: 0, offset: 17 },
+            consumer: "book".to_owned(),
+            reason: "row bookings 1 is corrupt\nvery".to_owned(),
+            topic: "movie".to_owned(),
+            origin: Position { partition: 3, offset: 42 },
+            attempts: 1,
+            record: Record { key: None, payload: Some(payload.to_vec()), headers: Vec::new() },
+            replayed: false,
+        }
+    }
+
+    #[test]
+    fn a_letter_is_one_line_whatever_is_in_it() {
+        let row = row(&letter(br#"{"eventType":"Pai\u001b[31md"}"#));
+        let expected =
+            ["0-17", "book", r"Pai\u{1b}[31md", "none", "movie/3/42", r"row bookings 1 is corrupt\nvery"];
+        assert_eq!(row, expected);
+        assert_eq!(super::row(&letter(b"\xff"))[2], "?");
+    }
+
+    #[test]
+    fn json_has_all_that_is_known() {
+        let expected = json!({
+            "letter": "0-17", "consumer": "book", "reason": "row bookings 1 is corrupt\nvery", "topic": "movie",
+            "partition": 3, "offset": 42, "attempts": 1, "replayed": false, "eventType": "Paid", "key": null,
+            "headers": [], "payload": r#"{"eventType":"Paid"}"#,
+        });
+        assert_eq!(as_json(&letter(br#"{"eventType":"Paid"}"#)), expected);
+    }
+
+    #[test]
+    fn a_payload_is_set_out_and_what_is_no_json_is_shown_as_it_is() {
+        assert_eq!(payload(&letter(br#"{"a":1}"#).record), "{\n  \"a\": 1\n}");
+        assert_eq!(payload(&letter(b"not\x1b json").record), r"not\u{1b} json");
+    }
+}

@@ -1,0 +1,221 @@
+//! Backends that are not there, or refuse: one clear line, and a readiness that tells the truth.
+
+use marquee::fleet::Process;
+use serde_json::{Value, json};
+use storage::{DatabaseUrl, Db, Settings, query};
+use uuid::Uuid;
+
+use crate::fleet::{Fleet, Started, free_port_base, marquee, run};
+use crate::wait::until;
+
+/// `marquee service ticket` on backends that make it end; its exit code, and its one line.
+async fn refused(environment: &[(&str, &str)]) -> (i32, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().to_str().unwrap();
+    let port_base = free_port_base().to_string();
+    let mut command =
+        marquee(["service", "ticket", "--data-dir", data_dir, "--port-base", port_base.as_str()]);
+    command.envs(environment.iter().copied());
+    let (code, output) = run(command).await;
+    assert_eq!(output.lines().count(), 1, "{environment:?}: {output}");
+    assert!(!output.contains("s3cret"), "{output}");
+    (code, output)
+}
+
+/// Servers that ask for a password: PostgreSQL, Kafka, and the password.
+fn servers() -> Option<(String, String, String)> {
+    let names = ["TEST_POSTGRES_SECURED", "TEST_KAFKA_SASL_PLAINTEXT", "TEST_PASSWORD"];
+    let [postgres, kafka, password] = names.map(|name| std::env::var(name).ok());
+    let servers = postgres.and_then(|postgres| Some((postgres, kafka?, password?)));
+    if servers.is_none() {
+        assert!(std::env::var_os("MARQUEE_TEST_BACKENDS").is_none(), "see .ci/backends");
+        println!("left out: there are no servers that ask for a password (see .ci/backends)");
+    }
+    servers
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_cannot_be_used_is_told_in_one_line() {
+    for (prefix, code, expected) in [
+        ("postgres://me:s3cret@127.0.0.1:1/", 1, "postgres://me@127.0.0.1:1/ticket of DATABASE_URL"),
+        ("postgres://me:s3cret@127.0.0.1:1/", 1, "no server listens on 127.0.0.1:1"),
+        ("postgres://me:s3cret@no.such.invalid/", 1, "there is no host no.such.invalid"),
+        ("sqlite:///nowhere/at/all/", 1, "sqlite:///nowhere/at/all/ticket of DATABASE_URL"),
+        ("sqlite:///nowhere/at/all/", 1, "the file cannot be opened"),
+        ("mysql://me:s3cret@host/", 64, "DATABASE_URL (--database-url): invalid: must start with"),
+        ("postgres://me:s3cret@host/?sslmode=maybe", 64, "DATABASE_URL (--database-url): invalid: "),
+    ] {
+        let (exit_code, line) = refused(&[("DATABASE_URL_PREFIX", prefix)]).await;
+        assert!(line.contains(expected), "{prefix}: {line}");
+        assert_eq!(exit_code, code, "{line}");
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_binary_without_tls_says_how_to_build_one_with_it() {
+    for (variable, value) in [
+        ("DATABASE_URL_PREFIX", "postgres://me:s3cret@host/?sslmode=verify-full"),
+        ("KAFKA_SECURITY_PROTOCOL", "SASL_SSL"),
+    ] {
+        let (code, line) = refused(&[(variable, value), ("EVENTS_URL", "kafka://127.0.0.1:1/movie")]).await;
+        assert_eq!(code, 64, "{line}");
+        assert!(line.contains(variable.trim_end_matches("_PREFIX")), "{line}");
+        assert!(line.trim_end().ends_with("build with --features tls"), "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_refuses_is_told_in_one_line() {
+    let Some((postgres, _, password)) = servers() else { return };
+    for (login, expected) in [
+        ("secured:s3cret", "the server refuses the password of user secured".to_owned()),
+        (&format!("secured:{password}"), "there is no database missing_ticket on the server".to_owned()),
+    ] {
+        let prefix = format!("postgres://{login}@{postgres}/missing_");
+        let (code, line) = refused(&[("DATABASE_URL_PREFIX", &prefix)]).await;
+        assert_eq!(code, 1, "{line}");
+        assert!(line.contains(&expected) && !line.contains(&password), "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_launcher_tells_of_databases_it_cannot_make_in_one_line() {
+    let mut fleet = Fleet::nothing_but_files().await;
+    let up = fleet.start(["up"], &[("DATABASE_URL_PREFIX", "postgres://me:s3cret@127.0.0.1:1/")]);
+    assert_eq!(up.exit_code().await, 1);
+    let output = up.output();
+    assert_eq!(output.lines().count(), 1, "{output}");
+    assert!(
+        output.contains("postgres://me@127.0.0.1:1/book of book (--database-url-prefix): no server listens"),
+        "{output}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_newer_than_the_program_is_told_in_one_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let prefix = format!("sqlite://{}/", directory.path().display());
+    let environment = [("DATABASE_URL_PREFIX", prefix.as_str())];
+    let mut service = Service::start(&environment);
+    service.ready().await;
+    drop(service);
+    let url: DatabaseUrl = format!("{prefix}ticket").parse().unwrap();
+    let db = Db::open(&url, Settings::default()).await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+    let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                 VALUES (9999, 'newer', 1, X'00', 0)";
+    tx.execute(query(newer)).await.unwrap();
+    tx.commit().await.unwrap();
+    let (code, line) = refused(&environment).await;
+    assert_eq!(code, 1, "{line}");
+    assert!(
+        line.contains("its schema is newer than this program, which does not know migration 9999"),
+        "{line}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_broker_a_service_is_ready_and_says_once_what_it_lacks() {
+    let mut service = Service::start(&[("EVENTS_URL", "kafka://127.0.0.1:1/movie")]);
+    service.event_log_is_down("no broker answers (EVENTS_URL): 127.0.0.1:1").await;
+    // The consumer has tried, and so has the relay.
+    service.process.prints("no events can be received").await;
+    service.says_once("the event log is not usable");
+    service.says_once("no events can be received");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_login_is_told_once_and_by_readiness() {
+    let Some((_, kafka, _)) = servers() else { return };
+    let mut service = Service::start(&[
+        ("EVENTS_URL", &format!("kafka://{kafka}/movie")),
+        ("KAFKA_SECURITY_PROTOCOL", "SASL_PLAINTEXT"),
+        ("KAFKA_SASL_MECHANISM", "PLAIN"),
+        ("KAFKA_SASL_USERNAME", "marquee"),
+        ("KAFKA_SASL_PASSWORD", "s3cret"),
+    ]);
+    service
+        .event_log_is_down("the brokers refuse the login (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD)")
+        .await;
+    service.process.prints("no events can be received").await;
+    service.says_once("the event log is not usable");
+    assert!(!service.process.output().contains("s3cret"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fleet_whose_servers_ask_for_passwords_shows_them_to_nobody() {
+    let Some((postgres, kafka, password)) = servers() else { return };
+    let mut fleet = Fleet::nothing_but_files().await;
+    let id = Uuid::now_v7().simple();
+    let launcher = fleet.start(
+        ["up"],
+        &[
+            ("DATABASE_URL_PREFIX", &format!("postgres://secured:{password}@{postgres}/test_{id}_")),
+            ("EVENTS_URL", &format!("kafka://{kafka}/test-{id}")),
+            ("KAFKA_SECURITY_PROTOCOL", "SASL_PLAINTEXT"),
+            ("KAFKA_SASL_MECHANISM", "PLAIN"),
+            ("KAFKA_SASL_USERNAME", "marquee"),
+            ("KAFKA_SASL_PASSWORD", &password),
+        ],
+    );
+    launcher.prints("  All of it, explained:").await;
+    for process in [Process::Book, Process::Ticket, Process::Payment, Process::Point, Process::Mypage] {
+        let service = fleet.service(process);
+        until(&format!("all of {process} to be up"), async || {
+            let answer = service.get("/readyz").await.map_err(|error| error.to_string())?;
+            let up = json!({"db": {"status": "UP"}, "eventLog": {"status": "UP"}});
+            if answer.body["components"] == up { Ok(()) } else { Err(answer.body.to_string()) }
+        })
+        .await;
+        let command_line = std::fs::read(format!("/proc/{}/cmdline", fleet.pid(process))).unwrap();
+        assert!(!String::from_utf8_lossy(&command_line).contains(&password));
+    }
+    assert!(!fleet.launcher().output().contains(&password));
+}
+
+/// A process of its own, on a data directory of its own.
+struct Service {
+    process: Started,
+    rest: marquee::rest::Rest,
+    _directory: tempfile::TempDir,
+}
+
+impl Service {
+    fn start(environment: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let port_base = free_port_base();
+        let mut command = marquee(["service", "ticket", "--data-dir", directory.path().to_str().unwrap()]);
+        command.args(["--port-base", &port_base.to_string()]).envs(environment.iter().copied());
+        let url = format!("http://127.0.0.1:{}", Process::Ticket.port(port_base));
+        let process = Started::spawn(command);
+        Self { process, rest: marquee::rest::Rest::new(&url), _directory: directory }
+    }
+
+    /// Its readiness, which must be 200.
+    async fn ready(&mut self) -> Value {
+        until("a service to be ready", async || match self.rest.get("/readyz").await {
+            Ok(answer) if answer.status == 200 => Ok(answer.body),
+            Ok(answer) => panic!("{}: {}", answer.status, answer.body),
+            Err(error) => Err(format!("{error}: {}", self.process.output())),
+        })
+        .await
+    }
+
+    async fn event_log_is_down(&mut self, detail: &str) {
+        until(detail, async || {
+            let readiness = self.ready().await;
+            assert_eq!(readiness["components"]["db"], json!({"status": "UP"}));
+            let event_log = &readiness["components"]["eventLog"];
+            assert_eq!(event_log["status"], "DOWN", "{readiness}");
+            let told = event_log["detail"].as_str().unwrap();
+            if told.contains(detail) { Ok(()) } else { Err(told.to_owned()) }
+        })
+        .await;
+    }
+
+    fn says_once(&self, text: &str) {
+        let output = self.process.output();
+        assert_eq!(output.matches(text).count(), 1, "{output}");
+    }
+}

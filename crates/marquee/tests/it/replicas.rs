@@ -1,0 +1,101 @@
+//! Two processes of every service on one database each and one event log, killed in turn under load.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use marquee::fleet::Process;
+use marquee::rest::Rest;
+use serde_json::Value;
+use test_kit::scratch::{Databases, databases, is_left_out};
+
+use crate::cancel::{book_at, cancel_at};
+use crate::clients::{Load, settled};
+use crate::crashes::{BOOKED, by_booking};
+use crate::fleet::Fleet;
+use crate::topic::{assert_in_order, assert_no_dead_letters};
+use crate::wait::until;
+
+/// Each after those it calls; and the other way round, each before them, to be killed: whoever answers can be answered.
+const START_ORDER: [Process; 5] =
+    [Process::Point, Process::Payment, Process::Mypage, Process::Ticket, Process::Book];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_of_every_service_are_killed_in_turn_under_load() {
+    if is_left_out(&["TEST_DATABASE", "TEST_EVENTS"]) {
+        return;
+    }
+    if !matches!(databases(), Databases::Postgres(_)) {
+        println!("left out: two processes cannot share a file");
+        return;
+    }
+    let bookings = bookings();
+    let mut one = Fleet::up().await;
+    let mut two = one.replica();
+    for service in START_ORDER {
+        two.start_alone(service).await;
+    }
+    let doors = [one.service(Process::Book), two.service(Process::Book)];
+    a_cancel_ends_whoever_hears_of_it(&doors).await;
+    let began = Instant::now();
+    let load = Load::on(&[&doors[0], &doors[1]], Duration::ZERO);
+    // The first ones lead, as they were first; the second ones take over …
+    load.comes_to(bookings / 4).await;
+    kill_all(&one).await;
+    load.comes_to(bookings / 2).await;
+    // … and share the work again with others, who are left alone in the end.
+    for service in START_ORDER {
+        one.start_alone(service).await;
+    }
+    load.comes_to(bookings * 3 / 4).await;
+    kill_all(&two).await;
+    load.comes_to(bookings).await;
+    let answers = load.stop().await;
+    println!("{:?} in {:?}", answers.by_status, began.elapsed());
+    // 0 is no answer, from a process that was killed.
+    let statuses: BTreeSet<u16> = answers.by_status.keys().copied().collect();
+    assert!(statuses.is_subset(&BTreeSet::from([0, 201])), "{:?}", answers.by_status);
+
+    let ended = Instant::now();
+    settled(&one, &answers.booked).await;
+    println!("all of it everywhere {:?} after the last booking", ended.elapsed());
+    nothing_is_double_or_alone(&one).await;
+    assert_in_order(&one, &answers.booked).await;
+    assert_no_dead_letters(&one).await;
+}
+
+/// The booking at one door, its cancel at the other; the event that ends it goes to the one that has its partition.
+async fn a_cancel_ends_whoever_hears_of_it(doors: &[Rest; 2]) {
+    for number in 0..10 {
+        let booking = book_at(&doors[number % 2]).await;
+        let answer = cancel_at(&doors[(number + 1) % 2], booking).await;
+        assert_eq!(answer.status, 204, "{answer:?}");
+    }
+}
+
+async fn kill_all(replica: &Fleet) {
+    for service in START_ORDER.into_iter().rev() {
+        replica.kill(service).await;
+    }
+}
+
+/// Also of the bookings that were not answered: each comes to have all that belongs to it, once, or nothing of it.
+async fn nothing_is_double_or_alone(fleet: &Fleet) {
+    for plural in ["payments", "tickets", "points", "mypages"] {
+        until(&format!("the {plural} of all that is booked"), async || {
+            let books = by_booking(fleet, "books", "id").await;
+            let booked = books.into_iter().filter(|(_, row)| is_booked(row)).map(|(id, _)| id).collect();
+            let known: BTreeSet<i64> = by_booking(fleet, plural, "bookingId").await.into_keys().collect();
+            if known == booked { Ok(()) } else { Err(format!("{:?}", known.symmetric_difference(&booked))) }
+        })
+        .await;
+    }
+}
+
+fn is_booked(row: &Value) -> bool {
+    row["status"] == "Canceled" || BOOKED.iter().any(|status| row["status"] == *status)
+}
+
+/// Few in the gate; `TEST_BOOKINGS` by hand.
+fn bookings() -> usize {
+    std::env::var("TEST_BOOKINGS").map_or(2_000, |number| number.parse().unwrap())
+}

@@ -1,0 +1,62 @@
+//! What the event log itself holds.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use events::headers::{self, ID};
+use events::{TOPIC, decode};
+use marquee::load::verify::Booked;
+use messaging::Record;
+use tokio::time::timeout;
+
+use crate::fleet::Fleet;
+
+/// Longest wait for the next records.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Whether each booking's events are in the log once, what came of it behind what it came of.
+pub async fn assert_in_order(fleet: &Fleet, booked: &[Booked]) {
+    const ORDER: [&str; 3] = ["Booked", "Created", "WaitedPoint"];
+    let ids: Vec<i64> = booked.iter().map(|booking| booking.id).collect();
+    for (id, events) in read_until(fleet, &ids, "WaitedPoint").await {
+        let ordered: Vec<&str> = events.iter().copied().filter(|event| ORDER.contains(event)).collect();
+        assert!(!ids.contains(&id) || ordered == ORDER, "booking {id}: {events:?}");
+    }
+}
+
+/// As [`assert_in_order`], of a booking that was canceled.
+pub async fn assert_canceled_in_order(fleet: &Fleet, id: i64) {
+    const ORDER: [&str; 5] = ["Booked", "CancelRequested", "TicketCanceled", "PaymentCanceled", "Canceled"];
+    let mut events = read_until(fleet, &[id], "Canceled").await.remove(&id).unwrap();
+    events.retain(|event| ORDER.contains(event));
+    assert_eq!(events, ORDER, "booking {id}");
+}
+
+/// Each booking's events by their names. What was sent again, as after a crash, counts where it came first. Reads until
+/// all of `bookings` have come to `end`.
+async fn read_until(fleet: &Fleet, bookings: &[i64], end: &str) -> HashMap<i64, Vec<&'static str>> {
+    let mut subscription = fleet.transport().await.subscribe(TOPIC, "test").await.unwrap();
+    let mut open: HashSet<i64> = bookings.iter().copied().collect();
+    let mut seen = HashSet::new();
+    let mut events = HashMap::<i64, Vec<&'static str>>::new();
+    while !open.is_empty() {
+        let batch = timeout(PATIENCE, subscription.receive(500)).await;
+        let batch = batch.unwrap_or_else(|_| panic!("{open:?} never come to {end}")).unwrap();
+        for Record { key, payload, headers } in batch.into_iter().map(|received| received.record) {
+            if seen.insert(headers::find(&headers, ID).unwrap().to_owned()) {
+                let id = key.unwrap().parse().unwrap();
+                let event = decode(&payload.unwrap()).unwrap().event.unwrap().event_type();
+                events.entry(id).or_default().push(event);
+                if event == end {
+                    open.remove(&id);
+                }
+            }
+        }
+    }
+    events
+}
+
+pub async fn assert_no_dead_letters(fleet: &Fleet) {
+    let letters = test_kit::fleet::dead_letters(&fleet.transport().await).await;
+    assert!(letters.is_empty(), "dead letters: {letters:?}");
+}

@@ -1,0 +1,206 @@
+// Reads a topic from its first record to its last as the original Java services do, and prints what they would get.
+//
+// Spring gives every record to every @StreamListener, each time as the listener's own class; the listener then asks
+// `isMe()` (in other versions `validate()`) whether the record was meant for it. So each record is read here into all
+// classes, and one that cannot be read into a class, meant for it or not, ends the program.
+//
+//     java -cp "$TEST_KAFKA_JARS/*" Listeners.java <brokers> <topic>
+//
+// A line of JSON for each record: its key, its value as it came, and what its listener got.
+
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.MapperFeature;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.cfg.CoercionAction;
+import com.fasterxml.jackson.databind.cfg.CoercionInputShape;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.type.LogicalType;
+import java.text.SimpleDateFormat;
+import java.time.Duration;
+import java.util.Date;
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.StringDeserializer;
+
+public class Listeners {
+    static final Duration PATIENCE = Duration.ofSeconds(30);
+
+    static final List<Class<? extends AbstractEvent>> LISTENERS = List.of(
+        Booked.class, Paid.class, PaymentCanceled.class, CancelRequested.class, TicketCanceled.class,
+        CancelRejected.class, Canceled.class, HoldExpired.class, Created.class, Printed.class, WaitedPoint.class,
+        WrittenPoint.class);
+
+    /** As Spring configures it. */
+    static final ObjectMapper SPRING =
+        JsonMapper.builder().disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES).build();
+
+    /** Takes no text for a number and no number for text. */
+    static final ObjectMapper STRICT = strict();
+
+    static ObjectMapper strict() {
+        ObjectMapper mapper = JsonMapper.builder()
+            .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+            .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
+            .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
+            .build();
+        mapper.coercionConfigFor(LogicalType.Textual)
+            .setCoercion(CoercionInputShape.Integer, CoercionAction.Fail)
+            .setCoercion(CoercionInputShape.Boolean, CoercionAction.Fail);
+        return mapper;
+    }
+
+    public static void main(String[] args) throws Exception {
+        Map<String, Object> config = Map.of("bootstrap.servers", args[0], "auto.offset.reset", "earliest");
+        StringDeserializer text = new StringDeserializer();
+        try (KafkaConsumer<String, String> consumer = new KafkaConsumer<>(config, text, text)) {
+            List<TopicPartition> partitions = consumer.partitionsFor(args[1]).stream()
+                .map(partition -> new TopicPartition(partition.topic(), partition.partition()))
+                .toList();
+            consumer.assign(partitions);
+            consumer.seekToBeginning(partitions);
+            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
+            long deadline = System.nanoTime() + PATIENCE.toNanos();
+            while (ends.entrySet().stream().anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
+                if (System.nanoTime() > deadline) {
+                    throw new IllegalStateException("the end of the topic is not reached");
+                }
+                for (ConsumerRecord<String, String> record : consumer.poll(Duration.ofMillis(200))) {
+                    listen(record);
+                }
+            }
+        }
+    }
+
+    static void listen(ConsumerRecord<String, String> record) throws Exception {
+        for (Class<? extends AbstractEvent> listener : LISTENERS) {
+            AbstractEvent event = SPRING.readValue(record.value(), listener);
+            AbstractEvent same = STRICT.readValue(record.value(), listener);
+            if (event.isMe()) {
+                ObjectNode line = SPRING.createObjectNode();
+                line.put("key", record.key());
+                line.put("listener", listener.getSimpleName());
+                line.set("value", SPRING.readTree(record.value()));
+                line.set("got", SPRING.valueToTree(event));
+                line.set("strictly", SPRING.valueToTree(same));
+                System.out.println(line);
+            }
+        }
+    }
+
+    /** What all events of the original services are. */
+    public static class AbstractEvent {
+        String eventType = getClass().getSimpleName();
+        String timestamp = new SimpleDateFormat("yyyyMMddHHmmss").format(new Date());
+
+        public String getEventType() { return eventType; }
+        public void setEventType(String eventType) { this.eventType = eventType; }
+        public String getTimestamp() { return timestamp; }
+        public void setTimestamp(String timestamp) { this.timestamp = timestamp; }
+        public boolean isMe() { return getEventType().equals(getClass().getSimpleName()); }
+        public boolean validate() { return isMe(); }
+    }
+
+    /** An event about a booking by `bookingId`, as all but those of the book service are. */
+    public static class OfBooking extends AbstractEvent {
+        private Long id;
+        private Long bookingId;
+        private String status;
+
+        public Long getId() { return id; }
+        public void setId(Long id) { this.id = id; }
+        public Long getBookingId() { return bookingId; }
+        public void setBookingId(Long bookingId) { this.bookingId = bookingId; }
+        public String getStatus() { return status; }
+        public void setStatus(String status) { this.status = status; }
+    }
+
+    public static class Booked extends AbstractEvent {
+        private Long id;
+        private Integer qty;
+        private String seat;
+        private String movieName;
+        private String status;
+        private Integer totalPrice;
+        private String name;
+
+        public Long getId() { return id; }
+        public void setId(Long id) { this.id = id; }
+        public Integer getQty() { return qty; }
+        public void setQty(Integer qty) { this.qty = qty; }
+        public String getSeat() { return seat; }
+        public void setSeat(String seat) { this.seat = seat; }
+        public String getMovieName() { return movieName; }
+        public void setMovieName(String movieName) { this.movieName = movieName; }
+        public String getStatus() { return status; }
+        public void setStatus(String status) { this.status = status; }
+        public Integer getTotalPrice() { return totalPrice; }
+        public void setTotalPrice(Integer totalPrice) { this.totalPrice = totalPrice; }
+        public String getName() { return name; }
+        public void setName(String name) { this.name = name; }
+    }
+
+    public static class OfBook extends AbstractEvent {
+        private Long id;
+        private String status;
+
+        public Long getId() { return id; }
+        public void setId(Long id) { this.id = id; }
+        public String getStatus() { return status; }
+        public void setStatus(String status) { this.status = status; }
+    }
+
+    public static class CancelRequested extends OfBook {}
+
+    public static class Canceled extends OfBook {}
+
+    public static class HoldExpired extends OfBook {}
+
+    public static class Paid extends OfBooking {
+        private Integer totalPrice;
+
+        public Integer getTotalPrice() { return totalPrice; }
+        public void setTotalPrice(Integer totalPrice) { this.totalPrice = totalPrice; }
+    }
+
+    public static class PaymentCanceled extends OfBooking {}
+
+    public static class TicketCanceled extends OfBooking {}
+
+    public static class CancelRejected extends OfBooking {}
+
+    public static class Created extends OfBooking {
+        private String movieName;
+        private Integer qty;
+        private String seat;
+
+        public String getMovieName() { return movieName; }
+        public void setMovieName(String movieName) { this.movieName = movieName; }
+        public Integer getQty() { return qty; }
+        public void setQty(Integer qty) { this.qty = qty; }
+        public String getSeat() { return seat; }
+        public void setSeat(String seat) { this.seat = seat; }
+    }
+
+    public static class Printed extends Created {}
+
+    public static class WaitedPoint extends OfBooking {
+        private Integer score;
+        private String contents;
+
+        public Integer getScore() { return score; }
+        public void setScore(Integer score) { this.score = score; }
+        public String getContents() { return contents; }
+        public void setContents(String contents) { this.contents = contents; }
+    }
+
+    public static class WrittenPoint extends WaitedPoint {
+        private Long customerId;
+
+        public Long getCustomerId() { return customerId; }
+        public void setCustomerId(Long customerId) { this.customerId = customerId; }
+    }
+}
