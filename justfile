@@ -16,6 +16,10 @@ demo *flags:
 load *flags:
     cargo run --release -- load {{ flags }}
 
+# the events that a service could not apply: `just dlq list`, `just dlq show 0-17`, `just dlq replay`
+dlq *command:
+    cargo run --release -- dlq {{ command }}
+
 # a PostgreSQL and a Kafka of your own: `eval "$(just backends up)"`, `just backends kill postgres`, `just backends down`
 backends *command:
     @.ci/backends {{ command }}
@@ -23,6 +27,11 @@ backends *command:
 # all tests; a name picks some
 test *filter:
     cargo test --workspace {{ filter }}
+
+# measure the fleet beside its servers: `just bench events`, `bookings`, `backends`, `memory`, `catch-up`
+bench *command:
+    cargo build --release -p marquee -p bench
+    target/release/bench {{ command }}
 
 # formatting and clippy, as the gate has them
 lint:

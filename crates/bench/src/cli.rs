@@ -1,0 +1,48 @@
+//! The commands.
+
+use std::error::Error;
+
+use clap::{Parser, Subcommand};
+
+use crate::{backends, bookings, catch_up, events, memory};
+
+/// What stops a benchmark is told to a person and handled by nobody.
+pub type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// Measures the fleet beside the servers it runs on.
+#[derive(Parser, Debug)]
+#[command(name = "bench", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// From an event's publishing to its showing in mypage, beside the bare round trip through the same broker.
+    Events(events::Plan),
+    /// Bookings a second on PostgreSQL and Kafka, beside pgbench with the same three commits on the same server.
+    Bookings(bookings::Plan),
+    /// Bookings a second on SQLite and the embedded log, beside PostgreSQL and Kafka.
+    Backends(backends::Plan),
+    /// Memory of each process under load.
+    Memory(memory::Plan),
+    /// How fast mypage takes a backlog of events, beside a bare consumer that commits each batch.
+    CatchUp(catch_up::Plan),
+    /// The bare consumer of catch-up, in a process of its own.
+    #[command(hide = true)]
+    BareConsumer(catch_up::BareConsumer),
+}
+
+impl Command {
+    pub async fn run(self) -> Outcome {
+        match self {
+            Self::Events(plan) => events::run(&plan).await,
+            Self::Bookings(plan) => bookings::run(&plan).await,
+            Self::Backends(plan) => backends::run(&plan).await,
+            Self::Memory(plan) => memory::run(&plan).await,
+            Self::CatchUp(plan) => catch_up::run(&plan).await,
+            Self::BareConsumer(task) => task.run().await,
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! A fleet, by the `marquee` that was built beside this program.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use marquee::fleet::{Fleet as Place, Process};
+use marquee::load::Plan;
+use marquee::load::clients::{self, Answers};
+use marquee::rest::Rest;
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+use tokio::time::sleep;
+
+use crate::Outcome;
+use crate::servers::Servers;
+
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+const STOP_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest until what follows from the last booking shows.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(300);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// It ends with this.
+pub struct Fleet {
+    place: Place,
+    launcher: Child,
+    _directory: TempDir,
+}
+
+impl Fleet {
+    /// All of it, on the servers or on files.
+    pub async fn up(servers: Option<&Servers>) -> Outcome<Self> {
+        let topic = format!("fleet-{}", uuid::Uuid::now_v7().simple());
+        let urls = servers.map(|servers| {
+            (format!("{}{}_", servers.postgres, topic.replace('-', "_")), servers.events_url(&topic))
+        });
+        Self::start(&["up"], urls, &Process::ALL).await
+    }
+
+    /// Mypage alone, with a new database, on the topic of `events_url`.
+    pub async fn mypage(servers: &Servers, database: &str, events_url: String) -> Outcome<Self> {
+        servers.create_database(&format!("{database}_mypage"))?;
+        let urls = (format!("{}{database}_", servers.postgres), events_url);
+        Self::start(&["service", "mypage"], Some(urls), &[Process::Mypage]).await
+    }
+
+    async fn start(command: &[&str], urls: Option<(String, String)>, processes: &[Process]) -> Outcome<Self> {
+        let directory = TempDir::new()?;
+        let (database_url_prefix, events_url) = urls.unzip();
+        let place = Place {
+            data_dir: directory.path().join("data"),
+            port_base: free_port_base()?,
+            host: "127.0.0.1".parse()?,
+            database_url_prefix,
+            database_urls: Vec::new(),
+            events_url,
+        };
+        let launcher = Command::new(std::env::current_exe()?.with_file_name("marquee"))
+            .args(command)
+            .args(place.flags())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| format!("cannot start the marquee beside this program: {error}"))?;
+        let mut fleet = Self { place, launcher, _directory: directory };
+        fleet.ready(processes).await?;
+        Ok(fleet)
+    }
+
+    async fn ready(&mut self, processes: &[Process]) -> Outcome {
+        let began = Instant::now();
+        for process in processes {
+            let probe = self.service(*process);
+            while !probe.get("/readyz").await.is_ok_and(|answer| answer.status == 200) {
+                if let Some(status) = self.launcher.try_wait()? {
+                    return Err(format!("marquee ended with {status}").into());
+                }
+                if began.elapsed() > START_TIMEOUT {
+                    return Err(format!("{process} does not become ready").into());
+                }
+                sleep(POLL_INTERVAL).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// The service itself, not through the gateway.
+    pub fn service(&self, process: Process) -> Rest {
+        Rest::new(&self.place.url(process))
+    }
+
+    pub fn gateway(&self) -> Rest {
+        self.service(Process::Gateway)
+    }
+
+    /// What its events' topic is called; empty on the embedded log.
+    pub fn topic(&self) -> String {
+        let url = self.place.events_url.as_deref().and_then(|url| url.rsplit_once('/'));
+        url.map(|(_, topic)| topic.to_owned()).unwrap_or_default()
+    }
+
+    /// Of its memory in KiB, by the names of `/proc/<pid>/status`.
+    pub fn memory(&self, process: Process, field: &str) -> Outcome<u64> {
+        let file = self.place.data_dir.join("run").join(format!("{process}.pid"));
+        memory(&PathBuf::from("/proc").join(fs::read_to_string(file)?.trim()), field)
+    }
+
+    /// Makes the bookings, and waits until all of them show in mypage: how long that took from the first request on.
+    pub async fn book(&self, plan: &Plan) -> Outcome<(Answers, Duration)> {
+        let rest = self.gateway();
+        let began = Instant::now();
+        let answers = clients::book(&rest, plan).await;
+        if answers.booked.len() as u64 != plan.bookings {
+            return Err(format!("not every booking was answered 201: {:?}", answers.by_status).into());
+        }
+        let rows = format!("/mypages?customerId={}", answers.customer);
+        while rest.count(&rows).await? < plan.bookings {
+            if began.elapsed() > SETTLE_TIMEOUT {
+                return Err("not every booking came to mypage".into());
+            }
+            sleep(POLL_INTERVAL).await;
+        }
+        Ok((answers, began.elapsed()))
+    }
+
+    /// As Ctrl-C does.
+    pub async fn stop(mut self) -> Outcome {
+        if let Some(pid) = self.launcher.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
+            kill_process(pid, Signal::TERM)?;
+        }
+        tokio::time::timeout(STOP_TIMEOUT, self.launcher.wait()).await??;
+        Ok(())
+    }
+}
+
+/// A line of a process's `status`, in KiB.
+pub fn memory(process: &std::path::Path, field: &str) -> Outcome<u64> {
+    let status = fs::read_to_string(process.join("status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    let number = line.and_then(|line| line.split_whitespace().next()).ok_or("no such line")?;
+    Ok(number.parse()?)
+}
+
+/// Below the ports that the kernel gives to outgoing connections.
+fn free_port_base() -> Outcome<u16> {
+    let is_free = |base: &u16| {
+        Process::ALL.iter().all(|process| TcpListener::bind(("127.0.0.1", process.port(*base))).is_ok())
+    };
+    (22_000..32_000).step_by(10).find(is_free).ok_or_else(|| "no free ports".into())
+}

@@ -1,0 +1,100 @@
+//! A PostgreSQL and a Kafka of the benchmark's own, by `.ci/backends`.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::Outcome;
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.ci/backends");
+
+/// They end with this.
+pub struct Servers {
+    /// `postgres://user@host:port/`, to be followed by a database's name.
+    pub postgres: String,
+    postgres_bin: PathBuf,
+    /// `host:port`
+    pub brokers: String,
+    _started: Started,
+}
+
+/// Whatever was started in this directory.
+struct Started(TempDir);
+
+impl Servers {
+    pub fn start() -> Outcome<Self> {
+        eprintln!("starting PostgreSQL and Kafka …");
+        let directory = TempDir::new()?;
+        open_to_all(directory.path())?;
+        let started = Started(directory);
+        let told = backends("up", &started.state())?;
+        let variables: HashMap<&str, &str> =
+            told.lines().filter_map(|line| line.strip_prefix("export ")?.split_once('=')).collect();
+        let variable =
+            |name: &str| variables.get(name).copied().ok_or(format!("{SCRIPT} does not tell {name}"));
+        let (postgres, _) = variable("TEST_POSTGRES_URL")?.rsplit_once('/').ok_or("a URL without a path")?;
+        let kafka = variable("TEST_KAFKA_URL")?;
+        let brokers = kafka.trim_start_matches("kafka://").split('/').next().unwrap_or_default();
+        Ok(Self {
+            postgres: format!("{postgres}/"),
+            postgres_bin: variable("TEST_POSTGRES_BIN")?.into(),
+            brokers: brokers.to_owned(),
+            _started: started,
+        })
+    }
+
+    pub fn create_database(&self, name: &str) -> Outcome {
+        self.psql("postgres", &["-c", &format!("CREATE DATABASE {name}")])
+    }
+
+    pub fn psql(&self, database: &str, flags: &[&str]) -> Outcome {
+        let url = format!("{}{database}", self.postgres);
+        self.run("psql", &[&["-q", "-v", "ON_ERROR_STOP=1", "-d", &url], flags].concat())?;
+        Ok(())
+    }
+
+    /// A program that came with PostgreSQL: what it prints.
+    pub fn run(&self, program: &str, flags: &[&str]) -> Outcome<String> {
+        let output = Command::new(self.postgres_bin.join(program)).args(flags).output()?;
+        let told = String::from_utf8(output.stdout)?;
+        if !output.status.success() {
+            return Err(format!("{program}: {told}{}", String::from_utf8_lossy(&output.stderr)).into());
+        }
+        Ok(told)
+    }
+
+    /// A topic on them.
+    pub fn events_url(&self, topic: &str) -> String {
+        format!("kafka://{}/{topic}", self.brokers)
+    }
+}
+
+impl Started {
+    fn state(&self) -> PathBuf {
+        self.0.path().join("servers")
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        if let Err(error) = backends("down", &self.state()) {
+            eprintln!("something may be left of the servers: {error}");
+        }
+    }
+}
+
+/// PostgreSQL does not run as root, and has to reach its files.
+fn open_to_all(directory: &Path) -> Outcome {
+    use std::os::unix::fs::PermissionsExt;
+    Ok(std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755))?)
+}
+
+fn backends(command: &str, state: &Path) -> Outcome<String> {
+    let output = Command::new(SCRIPT).arg(command).env("MARQUEE_BACKENDS", state).output()?;
+    if !output.status.success() {
+        return Err(format!("{SCRIPT} {command}: {}", String::from_utf8_lossy(&output.stderr)).into());
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}
