@@ -53,7 +53,7 @@ async fn the_status_tells_of_each_service_what_it_says_itself_or_why_it_says_not
         value!({"upstreams": [
             {"name": "book", "url": book, "status": "UP", "version": "1.2.3"},
             {"name": "payment", "url": payment, "status": "DOWN", "version": "1.2.3", "reason": "draining"},
-            {"name": "mypage", "url": mypage, "status": "DOWN", "reason": null},
+            {"name": "mypage", "url": mypage.url, "status": "DOWN", "reason": null},
             {"name": "ticket", "url": ticket, "status": "DOWN", "reason": "answered 200 at /readyz, not its readiness"},
             {"name": "point", "url": point, "status": "DOWN", "reason": "no answer in 1 s"},
         ]})
