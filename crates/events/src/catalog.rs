@@ -146,10 +146,22 @@ catalog! {
     }
 
     /// A booking that waited for its payment is given up; money that comes for it goes back. From book.
+    ///
+    /// It says what was to be booked, as nobody else has heard of it.
     HoldExpired by id {
         id: BookingId,
         #[serde(default, deserialize_with = "optional_text")]
         status: Option<String>,
+        #[serde(default, deserialize_with = "optional_integer")]
+        qty: Option<i64>,
+        #[serde(default, deserialize_with = "optional_text")]
+        seat: Option<String>,
+        #[serde(default, deserialize_with = "optional_text")]
+        movie_name: Option<String>,
+        /// In the smallest unit of the currency.
+        #[serde(default, deserialize_with = "optional_integer")]
+        total_price: Option<i64>,
+        customer_id: Option<CustomerId>,
     }
 
     /// A ticket waits to be collected. From ticket.

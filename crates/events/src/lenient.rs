@@ -36,14 +36,34 @@ pub fn optional_integer<'de, D: Deserializer<'de>>(d: D) -> Result<Option<i64>, 
 /// # Errors
 ///
 /// When it is an array or an object.
+pub fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    deserializer.deserialize_any(TextVisitor)
+}
+
+/// Like [`text`]; `null` and (with `#[serde(default)]`) absence are `None`.
+///
+/// # Errors
+///
+/// As [`text`].
 pub fn optional_text<'de, D: Deserializer<'de>>(d: D) -> Result<Option<String>, D::Error> {
     struct Text(String);
     impl<'de> Deserialize<'de> for Text {
         fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            deserializer.deserialize_any(TextVisitor).map(Self)
+            text(deserializer).map(Self)
         }
     }
     Ok(Option::<Text>::deserialize(d)?.map(|Text(value)| value))
+}
+
+/// Yes or no: `true`, `"true"`, `false` or `"false"`; `null` and (with `#[serde(default)]`) absence are `None`.
+///
+/// # Errors
+///
+/// When it is anything else.
+pub fn optional_flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    optional_text(deserializer)?
+        .map(|word| word.trim().parse().map_err(|_| D::Error::custom("must be true or false")))
+        .transpose()
 }
 
 struct IntegerVisitor;
@@ -157,6 +177,14 @@ mod tests {
     fn null_is_absent_and_a_whole_double_is_a_number() {
         assert_eq!(optional_integer(Value::Null).unwrap(), None);
         assert_eq!(integer(json!(3.0)).unwrap(), 3);
+    }
+
+    #[test]
+    fn a_flag_may_be_text_and_nothing_else() {
+        assert_eq!(optional_flag(json!(true)).unwrap(), Some(true));
+        assert_eq!(optional_flag(json!("false")).unwrap(), Some(false));
+        assert_eq!(optional_flag(Value::Null).unwrap(), None);
+        assert!(optional_flag(json!("yes")).is_err() && optional_flag(json!(1)).is_err());
     }
 
     #[test]

@@ -51,7 +51,16 @@ fn examples() -> Vec<Event> {
         TicketCanceled { id: ticket, booking_id: booking, status: text("Canceled") }.into(),
         CancelRejected { id: ticket, booking_id: booking, status: text("Printed") }.into(),
         Canceled { id: booking, status: text("Canceled") }.into(),
-        HoldExpired { id: booking, status: text("Expired") }.into(),
+        HoldExpired {
+            id: booking,
+            status: text("Expired"),
+            qty: Some(2),
+            seat: text("1A,2B"),
+            movie_name: text("soul"),
+            total_price: Some(10_000),
+            customer_id: customer,
+        }
+        .into(),
         Created {
             id: ticket,
             booking_id: booking,

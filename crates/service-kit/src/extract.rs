@@ -9,6 +9,7 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use serde_path_to_error::Segment;
 
 use crate::problem::{FieldError, Problem};
 
@@ -74,7 +75,15 @@ impl<T: Id, S: Send + Sync> FromRequestParts<S> for PathId<T> {
 /// Deserializes, and says where it failed as a JSON pointer.
 fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     serde_path_to_error::deserialize(value).map_err(|error| {
-        let mut pointer: String = error.path().iter().map(|segment| format!("/{segment}")).collect();
+        let mut pointer: String = error
+            .path()
+            .iter()
+            .map(|segment| match segment {
+                // Shown in brackets otherwise.
+                Segment::Seq { index } => format!("/{index}"),
+                other => format!("/{other}"),
+            })
+            .collect();
         let detail = error.into_inner().to_string();
         // The path of a field that is not there ends at its parent.
         if let Some(name) = detail.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
@@ -83,6 +92,30 @@ fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
         }
         Problem::invalid_fields(vec![FieldError { pointer, detail }])
     })
+}
+
+/// What the client calls this request, if it gave it a name, so that it can be sent again.
+///
+/// Source: <https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header>.
+pub struct IdempotencyKey(pub Option<String>);
+
+/// Longest key, in characters.
+const IDEMPOTENCY_KEY_MAX: usize = 128;
+
+impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Some(value) = parts.headers.get("idempotency-key") else {
+            return Ok(Self(None));
+        };
+        let key = value.as_bytes();
+        if (1..=IDEMPOTENCY_KEY_MAX).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic) {
+            return Ok(Self(Some(String::from_utf8_lossy(key).into_owned())));
+        }
+        let detail = format!("must be from 1 to {IDEMPOTENCY_KEY_MAX} visible ASCII characters");
+        Err(Problem::invalid_fields(vec![FieldError::new("Idempotency-Key", detail)]))
+    }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

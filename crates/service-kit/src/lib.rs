@@ -13,17 +13,21 @@
 //! - [`extract`]: bodies, path ids and queries, each failure a problem naming the field.
 //! - [`problem`]: RFC 9457 answers.
 //! - [`hal`]: links, collections and pages.
+//! - [`staff`]: who may do what customers may not.
 //! - [`upstream`]: calling another service, with "never sent" and "outcome unknown" told apart.
+//! - [`crash`]: dying on purpose, in tests.
 //! - [`api`]: puts the above around a service's own routes.
 
 pub mod api;
 pub mod config;
+pub mod crash;
 pub mod extract;
 pub mod hal;
 pub mod health;
 pub mod problem;
 pub mod process;
 pub mod request_log;
+pub mod staff;
 pub mod telemetry;
 pub mod trace_context;
 pub mod upstream;

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::request_log;
@@ -39,6 +40,7 @@ pub struct Problem {
     slug: &'static str,
     detail: String,
     errors: Vec<FieldError>,
+    members: Map<String, Value>,
     retry_after_seconds: Option<u64>,
     cause: Option<Cause>,
 }
@@ -65,6 +67,10 @@ pub struct Body {
     trace_id: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
+    /// What this kind of problem says besides.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    members: Map<String, Value>,
 }
 
 impl Problem {
@@ -75,6 +81,7 @@ impl Problem {
             slug,
             detail: detail.into(),
             errors: Vec::new(),
+            members: Map::new(),
             retry_after_seconds: None,
             cause: None,
         }
@@ -106,6 +113,19 @@ impl Problem {
     /// 503: a backend is away; nothing was done and the same request may be sent again.
     pub fn unavailable(detail: impl Into<String>, cause: impl Error + Send + Sync + 'static) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(1).caused_by(cause)
+    }
+
+    /// Names the fields it is about.
+    #[must_use]
+    pub fn with_errors(self, errors: Vec<FieldError>) -> Self {
+        Self { errors, ..self }
+    }
+
+    /// Says one thing more, for programs: an extension member of RFC 9457.
+    #[must_use]
+    pub fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
+        self.members.insert(member.to_owned(), value.into());
+        self
     }
 
     #[must_use]
@@ -141,6 +161,7 @@ impl IntoResponse for Problem {
             instance: request.path,
             trace_id: request.trace_id,
             errors: self.errors,
+            members: self.members,
         };
         let mut response = (self.status, axum::Json(body)).into_response();
         let headers = response.headers_mut();

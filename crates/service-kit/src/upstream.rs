@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, StatusCode};
-use reqwest::{Client, Url};
+use reqwest::{Client, RequestBuilder, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -55,6 +55,18 @@ pub enum CallError {
     Unreadable { upstream: &'static str, detail: String },
 }
 
+impl CallError {
+    /// Whether the request certainly did nothing over there.
+    pub fn was_never_sent(&self) -> bool {
+        matches!(self, Self::NotSent { .. })
+    }
+
+    /// When to try again, if that is known.
+    pub fn retry_after(&self) -> Option<Duration> {
+        None
+    }
+}
+
 impl Upstream {
     /// `timeout` bounds a whole call, from connecting to the last byte of the answer.
     pub fn new(name: &'static str, base: Url, timeout: Duration) -> Self {
@@ -76,8 +88,21 @@ impl Upstream {
     /// When no answer came: see [`CallError`].
     pub async fn post(&self, path: &str, body: &impl Serialize) -> Result<Answer, CallError> {
         let url = self.base.join(path).expect("paths are literals");
-        let sent = self.client.post(url).headers(context()).json(body).send();
-        let mut response = sent.await.map_err(|source| self.failed(source))?;
+        self.answer(self.client.post(url).headers(context()).json(body)).await
+    }
+
+    /// Asks for what is at `path`.
+    ///
+    /// # Errors
+    ///
+    /// As [`post`](Self::post).
+    pub async fn get(&self, path: &str) -> Result<Answer, CallError> {
+        let url = self.base.join(path).expect("paths are literals and ids");
+        self.answer(self.client.get(url).headers(context())).await
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Result<Answer, CallError> {
+        let mut response = request.send().await.map_err(|source| self.failed(source))?;
         let status = response.status();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|source| self.failed(source))? {

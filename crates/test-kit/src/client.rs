@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use http::header::{CONTENT_TYPE, HeaderName};
+use http::request::Builder;
 use http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -64,11 +65,13 @@ impl Client {
 
     /// A GET with headers of its own.
     pub async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let mut request = request(Method::GET, path);
-        for (name, value) in headers {
-            request = request.header(HeaderName::from_bytes(name.as_bytes()).unwrap(), *value);
-        }
-        self.send(request.body(Body::empty()).unwrap()).await
+        self.send(with(request(Method::GET, path), headers).body(Body::empty()).unwrap()).await
+    }
+
+    /// A POST with headers of its own.
+    pub async fn post_with(&self, path: &str, body: Value, headers: &[(&str, &str)]) -> Answer {
+        let request = request(Method::POST, path).header(CONTENT_TYPE, "application/json");
+        self.send(with(request, headers).body(Body::from(body.to_string())).unwrap()).await
     }
 
     async fn json(&self, method: Method, path: &str, body: Value) -> Answer {
@@ -88,6 +91,11 @@ impl Client {
     }
 }
 
-fn request(method: Method, path: &str) -> http::request::Builder {
+fn with(request: Builder, headers: &[(&str, &str)]) -> Builder {
+    let name = |name: &str| HeaderName::from_bytes(name.as_bytes()).unwrap();
+    headers.iter().fold(request, |request, (header, value)| request.header(name(header), *value))
+}
+
+fn request(method: Method, path: &str) -> Builder {
     Request::builder().method(method).uri(path).header("host", "cinema")
 }

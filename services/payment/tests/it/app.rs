@@ -73,5 +73,13 @@ pub fn ticket_canceled(booking: i64) -> TicketCanceled {
 }
 
 pub fn hold_expired(booking: i64) -> HoldExpired {
-    HoldExpired { id: BookingId::new(booking).unwrap(), status: Some("Canceled".to_owned()) }
+    HoldExpired {
+        id: BookingId::new(booking).unwrap(),
+        status: Some("Expired".to_owned()),
+        qty: Some(2),
+        seat: None,
+        movie_name: None,
+        total_price: None,
+        customer_id: None,
+    }
 }
