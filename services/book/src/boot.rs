@@ -1,5 +1,6 @@
 //! From a configuration to a process that serves, and back to nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use messaging::{Consumer, Relay, retention};
@@ -9,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use crate::clients::Payments;
 use crate::config::Config;
 use crate::consumers::BookingEvents;
-use crate::{AppState, MIGRATIONS, SERVICE, router};
+use crate::reconciler::Reconciler;
+use crate::{AppState, MIGRATIONS, SERVICE, demo_data, router};
 
 /// Runs until `stop`.
 ///
@@ -19,15 +21,22 @@ use crate::{AppState, MIGRATIONS, SERVICE, router};
 pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
     // The database, at this version's schema, and the event log.
     let (db, transport) = config.backends.open(&MIGRATIONS).await?;
+    if config.demo_data {
+        demo_data::announce(&db).await?;
+    }
     // The port: when it is taken, nothing has been consumed yet.
     let listener = process::bind(config.server.address(config.port)).await?;
     // What the doors share.
     let consumer = Consumer::new(SERVICE, db.clone(), transport.clone(), BookingEvents);
+    let rules = config.rules();
     let payment_deadline = Duration::from_millis(config.payment_deadline_ms);
     let state = AppState {
         db: db.clone(),
         payments: Payments::new(config.payment_url, payment_deadline),
         cinema: config.cinema,
+        rules,
+        staff: config.staff,
+        left_pending: Arc::default(),
         cancel_wait: Duration::from_millis(config.cancel_wait_ms),
         applied: consumer.applied(),
     };
@@ -36,10 +45,14 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let relay = Background::spawn("relay", |stop| relay.run(stop));
     let consumer = Background::spawn("consumer", |stop| consumer.run(stop));
     let retention = Background::spawn("retention", |stop| retention::run(db.clone(), stop));
+    // What was left pending, by an earlier process or by this one.
+    let reconciler = Reconciler::new(state.clone());
+    let reconciler = Background::spawn("reconciler", |stop| reconciler.run(stop));
     // Door 1, until asked to stop; running requests finish.
     let health = messaging::health(&db, transport);
     process::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
-    // No more events in, between two batches; then the last ones out.
+    // Nothing new begins, between two batches; then the last events go out.
+    reconciler.stop().await;
     consumer.stop().await;
     retention.stop().await;
     relay.stop().await;

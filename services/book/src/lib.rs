@@ -6,23 +6,29 @@
 //!
 //! - [`config`]: what the environment may say.
 //! - [`boot`]: from there to a process that serves, and back to nothing.
-//! - [`http`]: door 1, customers. `POST /books` reads as a whole in [`http::books`].
+//! - [`demo_data`]: a programme to try the fleet with.
+//! - [`http`]: door 1, customers and staff. `POST /books` reads as a whole in [`http::books`].
+//! - [`paying`]: the payment between its two transactions.
 //! - [`consumers`]: door 2, events of the other services.
-//! - [`app`]: one file a use case; both doors lead here.
+//! - [`reconciler`]: ends the holds whose time is over, and sees to payments of which nothing was heard.
+//! - [`app`]: one file a use case; both doors and the reconciler lead here.
 //! - [`domain`]: what a booking is and which way it may go. No clock, no database, no network.
-//! - [`store`]: bookings in SQL.
+//! - [`store`]: bookings, places and the programme in SQL.
 //! - [`clients`]: the payment service.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use service_kit::health::Health;
+use service_kit::staff::Staff;
 use service_kit::{api, process};
 use storage::Db;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
+use crate::app::Rules;
 use crate::clients::Payments;
 use crate::config::Config;
 
@@ -31,8 +37,11 @@ pub mod boot;
 pub mod clients;
 pub mod config;
 pub mod consumers;
+pub mod demo_data;
 pub mod domain;
 pub mod http;
+pub mod paying;
+pub mod reconciler;
 pub mod store;
 
 /// The service's name: its consumer group, and the source of its events.
@@ -53,6 +62,10 @@ pub struct AppState {
     pub payments: Payments,
     /// The cinema that is stamped into every booking.
     pub cinema: String,
+    pub rules: Rules,
+    pub staff: Staff,
+    /// Wakes the reconciler: a booking was left pending.
+    pub left_pending: Arc<Notify>,
     /// How long a cancel waits for its end.
     pub cancel_wait: Duration,
     /// Changes after every event that was applied here.

@@ -1,6 +1,6 @@
 //! Bookings as they are now.
 
-use events::BookingId;
+use events::{BookingId, CustomerId};
 use storage::{Conn, Error};
 
 use crate::domain::Booking;
@@ -15,11 +15,19 @@ pub async fn find_booking(conn: &mut Conn, id: BookingId) -> Result<Option<Booki
     bookings::find(conn, id).await
 }
 
-/// `limit` bookings after the first `offset`, oldest first, and how many there are in all.
+/// `limit` bookings, all or one customer's, after the first `offset`, oldest first, and how many there are in all.
 ///
 /// # Errors
 ///
 /// When the database fails.
-pub async fn list_bookings(conn: &mut Conn, offset: i64, limit: i64) -> Result<(Vec<Booking>, i64), Error> {
-    bookings::page(conn, offset, limit).await
+pub async fn list_bookings(
+    conn: &mut Conn,
+    customer: Option<CustomerId>,
+    offset: i64,
+    limit: i64,
+) -> Result<(Vec<Booking>, i64), Error> {
+    match customer {
+        Some(customer) => bookings::page_of(conn, customer, offset, limit).await,
+        None => bookings::page(conn, offset, limit).await,
+    }
 }

@@ -3,9 +3,10 @@
 use events::BookingId;
 use storage::{Error, Tx};
 
+use super::Rules;
 use super::apply_change::apply_change;
 use crate::domain::{Booking, Status};
-use crate::store::bookings;
+use crate::store::{bookings, idempotency_keys, places};
 
 /// How asking for the payment ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,14 +17,35 @@ pub enum PaymentOutcome {
     Declined,
     /// The request never reached the payment service: nobody was charged.
     NotReached,
-    /// It may or may not have been paid; `Paid` will tell.
+    /// It may or may not have been paid; `Paid` will tell, or payment when it is asked.
     Unknown,
 }
 
-/// Settles the booking `id`. `None`: it is gone, as nothing was kept of it.
+/// What became of a booking after an attempt to pay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settled {
+    Kept(Booking),
+    /// Nothing is left of it.
+    NotKept(NotKept),
+}
+
+/// Why a booking that could not be paid was not held either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotKept {
+    /// So many are held already that no more shall be.
+    TooManyHeld,
+    /// Its customer holds as many as one may.
+    TooManyOfCustomer,
+}
+
+/// Of the rule over all that are held. Customers have the positive keys up to the largest number but one.
+const ALL_HELD: i64 = i64::MAX;
+
+/// Settles the booking `id`.
 ///
 /// Between opening and this, anything may have happened to the booking: `Paid` may have settled it, its customer may
-/// have canceled it. So it is read anew, and the outcome is one more word that the domain weighs.
+/// have canceled it. So it is read anew, and the outcome is one more word that the domain weighs. `None`: it is gone, as
+/// somebody else settled it and nothing was kept.
 ///
 /// # Errors
 ///
@@ -32,18 +54,46 @@ pub async fn settle_booking(
     tx: &mut Tx,
     id: BookingId,
     outcome: PaymentOutcome,
-) -> Result<Option<Booking>, Error> {
+    rules: &Rules,
+) -> Result<Option<Settled>, Error> {
     let Some(booking) = bookings::find_for_update(tx, id).await? else {
         return Ok(None);
     };
+    let now = tx.now();
     let change = match outcome {
         PaymentOutcome::Paid => booking.register(),
         PaymentOutcome::Declined => booking.decline(),
-        PaymentOutcome::NotReached if booking.status() == Status::PaymentPending => {
-            bookings::delete(tx, id).await?;
-            return Ok(None);
+        PaymentOutcome::NotReached => {
+            if let Some(reason) = too_many_held(tx, &booking, rules).await? {
+                forget(tx, &booking).await?;
+                return Ok(Some(Settled::NotKept(reason)));
+            }
+            booking.keep_held(now, false)
         }
-        PaymentOutcome::NotReached | PaymentOutcome::Unknown => return Ok(Some(booking)),
+        PaymentOutcome::Unknown => booking.keep_held(now, true),
     };
-    apply_change(tx, change).await.map(Some)
+    apply_change(tx, change).await.map(|booking| Some(Settled::Kept(booking)))
+}
+
+/// Whether one more held booking is one too many. What has been held once is not taken away.
+async fn too_many_held(tx: &mut Tx, booking: &Booking, rules: &Rules) -> Result<Option<NotKept>, Error> {
+    if booking.status() != Status::PaymentPending || booking.row().hold.attempts > 1 {
+        return Ok(None);
+    }
+    // The others that may become held count after this one, or before it.
+    tx.lock(ALL_HELD).await?;
+    if let Some(customer) = booking.row().customer_id
+        && bookings::count_held(tx, Some(customer)).await? >= rules.max_held_per_customer
+    {
+        return Ok(Some(NotKept::TooManyOfCustomer));
+    }
+    let is_full = bookings::count_held(tx, None).await? >= rules.max_held;
+    Ok(is_full.then_some(NotKept::TooManyHeld))
+}
+
+/// As if it had never been asked for: nobody was charged, and nobody was told.
+async fn forget(tx: &mut Tx, booking: &Booking) -> Result<(), Error> {
+    places::release(tx, booking).await?;
+    idempotency_keys::delete_of(tx, booking.id()).await?;
+    bookings::delete(tx, booking.id()).await
 }

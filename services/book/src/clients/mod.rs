@@ -2,4 +2,4 @@
 
 mod payments;
 
-pub use payments::{PaymentAnswer, Payments};
+pub use payments::{PaymentAnswer, PaymentState, Payments};

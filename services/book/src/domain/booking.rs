@@ -4,17 +4,28 @@
 //! PaymentPending ─▶ Registered ─▶ PaidComplete ─▶ PrintComplete
 //!       │                └──────┬──────┘
 //!       ├─▶ Declined            ▼  ▲ rejected
-//!       └─▶ Canceled ◀────── Canceling
+//!       ├─▶ Expired         Canceling
+//!       └─▶ Canceled ◀──────────┘
 //! ```
+//!
+//! A pending booking holds its places, and while an attempt to pay for it runs nobody else begins one. However it ends
+//! unpaid, `HoldExpired` calls back money that may be on its way. So money is kept exactly for the bookings that live.
 
-use events::{Booked, BookingId, CancelRequested, Canceled, CustomerId, Event, HoldExpired};
+use std::time::Duration;
+
+use events::{Booked, BookingId, CancelRequested, Canceled, CustomerId, Event, HoldExpired, ScreeningId};
+use jiff::Timestamp;
 
 use crate::domain::order::Price;
+
+/// Pause before payment is asked what became of an attempt without an answer; doubled up to the longest one.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(64);
 
 events::statuses! {
     /// Where a booking stands.
     pub enum Status {
-        /// Its payment was asked for; it is no booking yet.
+        /// Its places are held until it is paid; it is no booking yet.
         PaymentPending = "PaymentPending",
         /// Paid, and told to the others.
         Registered = "Registered",
@@ -24,6 +35,8 @@ events::statuses! {
         PrintComplete = "PrintComplete",
         /// The payment was declined; it never was a booking. Final.
         Declined = "Declined",
+        /// It was not paid in time; it never was a booking. Final.
+        Expired = "Expired",
         /// The customer asked to cancel; the ticket service decides.
         Canceling = "Canceling",
         /// Ticket void, money back. Final.
@@ -50,6 +63,45 @@ pub struct Row {
     pub status: Status,
     /// Payment's own word has come: decides where a rejected cancel goes back to.
     pub paid: bool,
+    pub screening_id: Option<ScreeningId>,
+    pub hold: Hold,
+}
+
+/// How a booking waits for its payment. Means nothing once it is not pending any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Its places are given up after this, once no attempt to pay runs any more.
+    pub until: Timestamp,
+    /// The attempt to pay that runs now is over by then, however it ends.
+    pub paying_until: Option<Timestamp>,
+    /// When to see what became of the payment.
+    pub look_at: Option<Timestamp>,
+    /// How often that was done.
+    pub looks: i64,
+    /// Attempts to pay that were begun.
+    pub attempts: i64,
+    /// It is paid without its customer as soon as that is possible.
+    pub pay_later: bool,
+}
+
+impl Hold {
+    /// The hold of a booking whose first attempt to pay begins `now`: it is held for `length`, and the attempt takes no longer
+    /// than `attempt`.
+    pub fn begin(now: Timestamp, length: Duration, attempt: Duration, pay_later: bool) -> Self {
+        let over = now + attempt;
+        // Should this process die, another one looks after it.
+        let look_at = Some(over);
+        Self { until: now + length, paying_until: Some(over), look_at, looks: 0, attempts: 1, pay_later }
+    }
+
+    pub fn is_paying(&self, now: Timestamp) -> bool {
+        self.paying_until.is_some_and(|until| until > now)
+    }
+
+    fn pause(&self) -> Duration {
+        let doublings = u32::try_from(self.looks.clamp(0, 5)).unwrap_or_default();
+        (FIRST_LOOK * 2_u32.pow(doublings)).min(LONGEST_PAUSE)
+    }
 }
 
 /// A booking after a transition, and the event that tells of it, if it is one that others must know.
@@ -57,6 +109,17 @@ pub struct Row {
 pub struct Change {
     pub booking: Booking,
     pub event: Option<Event>,
+    /// Its places are free again.
+    pub releases: bool,
+}
+
+/// Why no attempt to pay for a booking was begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PayRefused {
+    #[error("another attempt to pay is running")]
+    InProgress,
+    #[error("it does not wait for its payment")]
+    NotHeld,
 }
 
 /// Why a booking cannot be canceled.
@@ -66,6 +129,8 @@ pub enum CancelRefused {
     AlreadyCollected,
     #[error("the payment was declined, so there is no booking")]
     Declined,
+    #[error("it was not paid in time, so there is no booking")]
+    Expired,
 }
 
 impl Booking {
@@ -92,6 +157,73 @@ impl Booking {
         Price::parse(price).unwrap_or_default()
     }
 
+    /// Whether its places are taken: held or sold.
+    pub fn is_live(&self) -> bool {
+        !matches!(self.row.status, Status::Declined | Status::Expired | Status::Canceled)
+    }
+
+    /// Whether an attempt to pay for it runs.
+    pub fn is_paying(&self, now: Timestamp) -> bool {
+        self.row.status == Status::PaymentPending && self.row.hold.is_paying(now)
+    }
+
+    /// Somebody wants to pay for it, which takes no longer than `attempt`. Who begins in time is not cut off: the hold lasts
+    /// at least as long as the attempt.
+    ///
+    /// # Errors
+    ///
+    /// When it is being paid already, or the hold is over.
+    pub fn begin_payment(mut self, now: Timestamp, attempt: Duration) -> Result<Change, PayRefused> {
+        if self.is_paying(now) {
+            return Err(PayRefused::InProgress);
+        }
+        let hold = &mut self.row.hold;
+        if self.row.status != Status::PaymentPending || hold.until <= now {
+            return Err(PayRefused::NotHeld);
+        }
+        let over = now + attempt;
+        hold.paying_until = Some(over);
+        hold.look_at = Some(over);
+        hold.attempts += 1;
+        Ok(self.unchanged())
+    }
+
+    /// The attempt to pay ended without an answer that decides: the payment service may have been reached or not.
+    #[must_use]
+    pub fn keep_held(mut self, now: Timestamp, was_reached: bool) -> Change {
+        if self.row.status == Status::PaymentPending {
+            let hold = &mut self.row.hold;
+            hold.paying_until = None;
+            hold.look_at = (was_reached || hold.pay_later).then(|| now + hold.pause());
+        }
+        self.unchanged()
+    }
+
+    /// Somebody looks what became of its payment. `None`: it is not time, or others do.
+    pub fn look(mut self, now: Timestamp) -> Option<Change> {
+        let is_due = self.row.hold.look_at.is_some_and(|at| at <= now);
+        if self.row.status != Status::PaymentPending || !is_due || self.is_paying(now) {
+            return None;
+        }
+        let hold = &mut self.row.hold;
+        hold.paying_until = None;
+        hold.look_at = Some(now + hold.pause());
+        hold.looks += 1;
+        Some(self.unchanged())
+    }
+
+    /// Its time is over, unless somebody is just paying.
+    #[must_use]
+    pub fn expire(self, now: Timestamp) -> Change {
+        let hold = &self.row.hold;
+        match self.row.status {
+            Status::PaymentPending if hold.until <= now && !hold.is_paying(now) => {
+                self.given_up(Status::Expired)
+            }
+            _ => self.unchanged(),
+        }
+    }
+
     /// The payment service said yes.
     #[must_use]
     pub fn register(self) -> Change {
@@ -105,7 +237,7 @@ impl Booking {
     #[must_use]
     pub fn decline(self) -> Change {
         match self.row.status {
-            Status::PaymentPending => self.to(Status::Declined),
+            Status::PaymentPending => self.given_up(Status::Declined),
             _ => self.unchanged(),
         }
     }
@@ -140,19 +272,13 @@ impl Booking {
     ///
     /// When it is too late, or there is nothing to cancel.
     pub fn request_cancel(self) -> Result<Change, CancelRefused> {
-        let id = self.row.id;
         match self.row.status {
-            Status::PaymentPending => {
-                // The payment may be on its way: whatever comes of it must go back.
-                let mut change = self.to(Status::Canceled);
-                let status = change.booking.status_text();
-                change.event = Some(HoldExpired { id, status }.into());
-                Ok(change)
-            }
+            Status::PaymentPending => Ok(self.given_up(Status::Canceled)),
             Status::Registered | Status::PaidComplete => Ok(self.canceling()),
             Status::Canceling | Status::Canceled => Ok(self.unchanged()),
             Status::PrintComplete => Err(CancelRefused::AlreadyCollected),
             Status::Declined => Err(CancelRefused::Declined),
+            Status::Expired => Err(CancelRefused::Expired),
         }
     }
 
@@ -165,6 +291,7 @@ impl Booking {
                 let mut change = self.to(Status::Canceled);
                 let status = change.booking.status_text();
                 change.event = Some(Canceled { id, status }.into());
+                change.releases = true;
                 change
             }
             Status::Registered | Status::PaidComplete => self.canceling(),
@@ -203,10 +330,28 @@ impl Booking {
             total_price: row.total_price,
             name: Some(row.name.clone()),
             customer_id: row.customer_id,
-            screening_id: None,
+            screening_id: row.screening_id,
         };
         let mut change = self.to(status);
         change.event = Some(booked.into());
+        change
+    }
+
+    /// It ends unpaid. A payment may be on its way all the same: whatever comes of it must go back.
+    fn given_up(self, status: Status) -> Change {
+        let mut change = self.to(status);
+        let row = &change.booking.row;
+        let expired = HoldExpired {
+            id: row.id,
+            status: change.booking.status_text(),
+            qty: Some(row.qty),
+            seat: row.seat.clone(),
+            movie_name: row.movie_name.clone(),
+            total_price: row.total_price,
+            customer_id: row.customer_id,
+        };
+        change.event = Some(expired.into());
+        change.releases = true;
         change
     }
 
@@ -228,7 +373,7 @@ impl Booking {
     }
 
     fn unchanged(self) -> Change {
-        Change { booking: self, event: None }
+        Change { booking: self, event: None, releases: false }
     }
 }
 
@@ -249,7 +394,16 @@ mod tests {
             customer_id: None,
             status,
             paid: false,
+            screening_id: None,
+            hold: Hold::begin(at(0), HOLD, ATTEMPT, false),
         })
+    }
+
+    const HOLD: Duration = Duration::from_secs(600);
+    const ATTEMPT: Duration = Duration::from_secs(5);
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
     }
 
     fn event_of(change: &Change) -> Option<&'static str> {
@@ -288,11 +442,69 @@ mod tests {
     }
 
     #[test]
+    fn however_a_pending_booking_ends_its_places_are_free_and_its_money_is_called_back() {
+        let pending = || booking(Status::PaymentPending);
+        for (change, status) in [
+            (pending().decline(), Status::Declined),
+            (pending().expire(at(600)), Status::Expired),
+            (pending().request_cancel().unwrap(), Status::Canceled),
+        ] {
+            assert_eq!((change.booking.status(), event_of(&change)), (status, Some("HoldExpired")));
+            assert!(change.releases && !change.booking.is_live());
+        }
+    }
+
+    #[test]
+    fn a_hold_lasts_until_its_time_and_as_long_as_an_attempt_to_pay() {
+        let held = booking(Status::PaymentPending).keep_held(at(1), true).booking;
+        assert_eq!(held.clone().expire(at(599)).booking.status(), Status::PaymentPending);
+        let paying = held.clone().begin_payment(at(599), ATTEMPT).unwrap().booking;
+        assert_eq!(paying.clone().expire(at(603)).booking.status(), Status::PaymentPending);
+        assert_eq!(paying.expire(at(604)).booking.status(), Status::Expired);
+        assert_eq!(held.begin_payment(at(600), ATTEMPT), Err(PayRefused::NotHeld));
+    }
+
+    #[test]
+    fn one_attempt_to_pay_runs_at_a_time_and_a_crash_ends_it() {
+        let opened = booking(Status::PaymentPending);
+        assert_eq!(opened.clone().begin_payment(at(4), ATTEMPT), Err(PayRefused::InProgress));
+        assert!(opened.clone().begin_payment(at(5), ATTEMPT).is_ok());
+        let ended = opened.keep_held(at(1), true).booking;
+        assert!(ended.begin_payment(at(1), ATTEMPT).is_ok());
+        assert_eq!(booking(Status::Registered).begin_payment(at(9), ATTEMPT), Err(PayRefused::NotHeld));
+    }
+
+    #[test]
+    fn payment_is_asked_ever_more_seldom_what_became_of_an_attempt() {
+        let mut held = booking(Status::PaymentPending).keep_held(at(0), true).booking;
+        let mut now = 0;
+        let mut pauses = Vec::new();
+        for _ in 0..8 {
+            let pause = (1..).find(|pause| held.clone().look(at(now + pause)).is_some()).unwrap();
+            pauses.push(pause);
+            now += pause;
+            held = held.look(at(now)).unwrap().booking;
+        }
+        assert_eq!(pauses, [2, 2, 4, 8, 16, 32, 64, 64]);
+    }
+
+    #[test]
+    fn of_an_attempt_that_reached_nobody_nothing_is_asked_but_it_may_be_made_again() {
+        let kept = |pay_later| {
+            let mut booking = booking(Status::PaymentPending);
+            booking.row.hold.pay_later = pay_later;
+            booking.keep_held(at(1), false).booking.look(at(100))
+        };
+        assert!(kept(false).is_none() && kept(true).is_some());
+    }
+
+    #[test]
     fn a_cancel_ends_with_the_refund_and_is_told_of() {
         let asked = booking(Status::PaidComplete).request_cancel().unwrap();
         assert_eq!(event_of(&asked), Some("CancelRequested"));
         let ended = asked.booking.refund();
         assert_eq!((ended.booking.status(), event_of(&ended)), (Status::Canceled, Some("Canceled")));
+        assert!(ended.releases);
     }
 
     #[test]
@@ -320,14 +532,17 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever comes, in whatever order and however often: the final states stay, `Booked` and `Canceled` are
-        /// told of at most once each, and `Canceled` never without a request.
+        /// Whatever comes, in whatever order and however often: the final states stay, `Booked`, `Canceled` and `HoldExpired`
+        /// are told of at most once each, `Canceled` never without a request, money is called back or a booking made of
+        /// it but not both, and the places are freed once, when it ends.
         #[test]
-        fn no_order_of_words_breaks_a_booking(words in proptest::collection::vec(0..7_u8, 0..30)) {
+        fn no_order_of_words_breaks_a_booking(words in proptest::collection::vec(0..11_u8, 0..40)) {
             let mut booking = booking(Status::PaymentPending);
             let mut told = Vec::new();
-            for word in words {
+            let mut released = 0;
+            for (second, word) in words.into_iter().enumerate() {
                 let before = booking.status();
+                let now = at(590 + second as i64);
                 let change = match word {
                     0 => booking.register(),
                     1 => booking.decline(),
@@ -338,17 +553,24 @@ mod tests {
                     },
                     4 => booking.refund(),
                     5 => booking.reject_cancel(),
-                    _ => booking.collect(),
+                    6 => booking.collect(),
+                    7 => booking.expire(now),
+                    8 => booking.keep_held(now, second % 2 == 0),
+                    9 => booking.clone().look(now).unwrap_or_else(|| booking.unchanged()),
+                    _ => booking.clone().begin_payment(now, ATTEMPT).unwrap_or_else(|_| booking.unchanged()),
                 };
                 told.extend(event_of(&change));
+                released += i32::from(change.releases);
                 booking = change.booking;
-                if matches!(before, Status::PrintComplete | Status::Declined | Status::Canceled) {
+                if matches!(before, Status::PrintComplete | Status::Declined | Status::Expired | Status::Canceled) {
                     prop_assert_eq!(booking.status(), before);
                 }
+                prop_assert_eq!(released, i32::from(!booking.is_live()));
             }
             let count = |name: &str| told.iter().filter(|event| **event == name).count();
             prop_assert!(count("Booked") <= 1);
             prop_assert!(count("Canceled") <= 1);
+            prop_assert!(count("Booked") + count("HoldExpired") <= 1);
             prop_assert!(count("Canceled") == 0 || count("CancelRequested") > 0);
         }
     }

@@ -2,6 +2,8 @@
 
 mod booking;
 mod order;
+mod screening;
 
-pub use booking::{Booking, CancelRefused, Change, Row, Status};
-pub use order::{Invalid, Order, Price, Quantity, Seats};
+pub use booking::{Booking, CancelRefused, Change, Hold, PayRefused, Row, Status};
+pub use order::{Invalid, Order, Price, Quantity, Seats, Wish};
+pub use screening::{Admission, Announcement, Draft, Row as HallRow, Screening, Seat, SeatKind};

@@ -2,14 +2,26 @@
 
 use std::fmt;
 
-use events::CustomerId;
+use events::{CustomerId, ScreeningId};
 
 /// Places one booking may have.
 const QTY: std::ops::RangeInclusive<i64> = 1..=20;
 /// Longest movie name, in characters.
 const MOVIE_NAME_MAX: usize = 200;
 /// Longest name of one seat, in characters.
-const SEAT_MAX: usize = 10;
+pub(super) const SEAT_MAX: usize = 10;
+
+/// What a customer sends.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wish {
+    pub movie_name: Option<String>,
+    pub seat: Option<String>,
+    pub qty: Option<i64>,
+    pub total_price: Option<i64>,
+    pub customer_id: Option<CustomerId>,
+    pub screening_id: Option<ScreeningId>,
+    pub pay_later: bool,
+}
 
 /// A wish that can be booked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +31,9 @@ pub struct Order {
     pub qty: Quantity,
     pub total_price: Option<Price>,
     pub customer_id: Option<CustomerId>,
+    pub screening_id: Option<ScreeningId>,
+    /// Should it have to wait for its payment, it is paid without its customer as soon as that is possible.
+    pub pay_later: bool,
 }
 
 /// One field that does not make sense, as the client spells it.
@@ -28,23 +43,24 @@ pub struct Invalid {
     pub detail: String,
 }
 
+impl Invalid {
+    pub fn new(field: &'static str, detail: impl Into<String>) -> Self {
+        Self { field, detail: detail.into() }
+    }
+}
+
 impl Order {
     /// Checks every field; finds all that is wrong at once.
     ///
     /// # Errors
     ///
     /// The wrong fields.
-    pub fn parse(
-        movie_name: Option<String>,
-        seat: Option<String>,
-        qty: Option<i64>,
-        total_price: Option<i64>,
-        customer_id: Option<CustomerId>,
-    ) -> Result<Self, Vec<Invalid>> {
+    pub fn parse(wish: Wish) -> Result<Self, Vec<Invalid>> {
+        let Wish { movie_name, seat, qty, total_price, customer_id, screening_id, pay_later } = wish;
         let mut invalid = Vec::new();
         let mut check = |field, result: Result<(), String>| {
             if let Err(detail) = result {
-                invalid.push(Invalid { field, detail });
+                invalid.push(Invalid::new(field, detail));
             }
         };
         let seats = seat.map(|list| Seats::parse(&list)).transpose();
@@ -62,7 +78,7 @@ impl Order {
         check("totalPrice", price.as_ref().map(|_| ()).map_err(Clone::clone));
         match (seats, quantity, price) {
             (Ok(seats), Ok(qty), Ok(total_price)) if invalid.is_empty() => {
-                Ok(Self { movie_name, seats, qty, total_price, customer_id })
+                Ok(Self { movie_name, seats, qty, total_price, customer_id, screening_id, pay_later })
             }
             _ => Err(invalid),
         }
@@ -115,6 +131,18 @@ impl Price {
     pub fn get(self) -> i64 {
         self.0
     }
+
+    /// Both; the largest price where that is beyond it.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
+    /// For each of `qty` places.
+    #[must_use]
+    pub fn times(self, qty: Quantity) -> Self {
+        Self(self.0.saturating_mul(qty.0))
+    }
 }
 
 /// Seats by name: the seed's comma list, `1A,2B`. Trimmed, in upper case, each once.
@@ -149,6 +177,11 @@ impl Seats {
     pub fn count(&self) -> i64 {
         self.0.len() as i64
     }
+
+    /// Their names, in the order of the list.
+    pub fn names(&self) -> &[String] {
+        &self.0
+    }
 }
 
 impl fmt::Display for Seats {
@@ -164,7 +197,8 @@ mod tests {
     use super::*;
 
     fn wrong(seat: Option<&str>, qty: Option<i64>, price: Option<i64>) -> Vec<&'static str> {
-        let order = Order::parse(None, seat.map(str::to_owned), qty, price, None);
+        let wish = Wish { seat: seat.map(str::to_owned), qty, total_price: price, ..Wish::default() };
+        let order = Order::parse(wish);
         order.map_or_else(|all| all.iter().map(|one| one.field).collect(), |_| Vec::new())
     }
 
@@ -199,7 +233,8 @@ mod tests {
     #[test]
     fn the_quantity_is_the_number_of_seats() {
         assert_eq!(wrong(Some("1A,2B"), Some(3), None), ["qty"]);
-        let order = Order::parse(None, Some("1A,2B".to_owned()), None, None, None).unwrap();
+        let wish = Wish { seat: Some("1A,2B".to_owned()), ..Wish::default() };
+        let order = Order::parse(wish).unwrap();
         assert_eq!(order.qty.get(), 2);
     }
 

@@ -1,134 +1,175 @@
-//! Book and look.
+//! Book, pay and look.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use events::BookingId;
 use http::StatusCode;
-use service_kit::extract::{Json, PathId};
+use jiff::Timestamp;
+use service_kit::crash;
+use service_kit::extract::{IdempotencyKey, Json, PathId, Query};
 use service_kit::hal::{BaseUrl, Collection, Hal, PageQuery, PageRequest, Resource};
 use service_kit::problem::{self, Problem};
-use service_kit::request_log::{chain, concerns_booking, see_through};
-use service_kit::upstream::CallError;
+use service_kit::request_log::{concerns_booking, see_through};
 
-use super::error::{canceled_meanwhile, payment_declined, payment_unavailable};
-use super::messages::{BOOKS, Book, BookRequest};
+use super::error::{
+    booking_canceled, hold_expired, not_kept, payment_declined, payment_unavailable, request_in_progress,
+    retry_after,
+};
+use super::messages::{BOOKS, Book, BookRequest, CustomerQuery};
+use super::wait::wait_until;
 use crate::AppState;
-use crate::app::{PaymentOutcome, find_booking, list_bookings, open_booking, settle_booking};
-use crate::clients::PaymentAnswer;
-use crate::domain::{Booking, Order, Status};
+use crate::app::{
+    Begun, OpenError, Opening, RequestKey, Settled, begin_payment, find_booking, list_bookings, open_booking,
+};
+use crate::domain::{Booking, Status};
+use crate::paying::{Attempt, pay_and_settle};
 
-/// Books: keeps the wish, has it paid, settles it.
+/// Books: keeps the wish and holds its places, has it paid, settles it.
 ///
 /// Whoever holds a connection never awaits the network, so these are two transactions with the payment between them. A
-/// crash there leaves a pending booking, which `Paid` settles if the money was taken.
+/// crash there leaves a held booking, which `Paid` settles if the money was taken, and the end of the hold if it was not.
+/// With an `Idempotency-Key` the same request can be sent as often as one likes: there is one booking.
 #[utoipa::path(
     post,
     path = "/books",
     tag = "books",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Names this request, for 24 hours: sent again with the same body it is answered by the same booking")),
     request_body = BookRequest,
     responses(
         (status = 201, description = "Booked and paid", body = Resource<Book>, content_type = "application/hal+json"),
-        (status = 202, description = "Whether it was paid is not known yet; see the booking later", body = Resource<Book>, content_type = "application/hal+json"),
+        (status = 202, description = "Not paid yet: its places are held until `heldUntil`, `_links.payment` pays for it", body = Resource<Book>, content_type = "application/hal+json"),
         (status = 402, description = "Declined; nothing was booked", body = problem::Body, content_type = "application/problem+json"),
+        (status = 409, description = "Somebody else has a seat, or this request is just being served", body = problem::Body, content_type = "application/problem+json"),
         (status = 422, description = "A wrong field", body = problem::Body, content_type = "application/problem+json"),
-        (status = 503, description = "Payments cannot be taken now; nothing was kept", body = problem::Body, content_type = "application/problem+json"),
+        (status = 503, description = "Payments cannot be taken now, and nothing was kept", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn book(
     State(state): State<AppState>,
     base: BaseUrl,
+    IdempotencyKey(key): IdempotencyKey,
     Json(request): Json<BookRequest>,
 ) -> Result<Response, Problem> {
-    let order = request.into_order()?;
+    let key = key.map(|key| RequestKey { key, fingerprint: request.fingerprint() });
+    let opening = Opening { order: request.into_order()?, key };
     // Should the customer hang up, the booking is still settled: a declined one has no event that could do it later.
-    let (settled, failure) = see_through(open_pay_settle(state, order)).await?;
-    respond(&base, settled, failure)
+    let attempt = see_through(open_and_pay(state, opening)).await?;
+    respond(&base, attempt)
 }
 
-async fn open_pay_settle(
-    state: AppState,
-    order: Order,
-) -> Result<(Option<Booking>, Option<CallError>), Problem> {
+/// Pays for a booking that is held; of one that is paid, or over, it says so. As often as one likes: it is paid once.
+#[utoipa::path(
+    post,
+    path = "/books/{id}/payment",
+    tag = "books",
+    params(("id" = i64, Path, description = "The booking's id")),
+    responses(
+        (status = 201, description = "Booked and paid", body = Resource<Book>, content_type = "application/hal+json"),
+        (status = 202, description = "Still not paid; its places are held until `heldUntil`", body = Resource<Book>, content_type = "application/hal+json"),
+        (status = 402, description = "Declined; nothing was booked", body = problem::Body, content_type = "application/problem+json"),
+        (status = 404, description = "No such booking", body = problem::Body, content_type = "application/problem+json"),
+        (status = 409, description = "The hold is over, or the booking is canceled, or it is just being paid", body = problem::Body, content_type = "application/problem+json"),
+    )
+)]
+pub async fn pay(
+    State(state): State<AppState>,
+    base: BaseUrl,
+    PathId(id): PathId<BookingId>,
+) -> Result<Response, Problem> {
+    let attempt = see_through(pay_again(state, id)).await?;
+    respond(&base, attempt.ok_or_else(|| Problem::not_found("booking", id))?)
+}
+
+async fn open_and_pay(state: AppState, opening: Opening) -> Result<Attempt, Problem> {
+    match open(&state, opening).await {
+        Ok(booking) => Ok(pay_and_settle(&state, booking).await?),
+        // Between the two, nothing may have been kept of it.
+        Err(OpenError::Known(id)) => {
+            Ok(pay_again(state, id).await?.unwrap_or(Attempt { settled: None, failure: None }))
+        }
+        Err(refused) => Err(refused.into()),
+    }
+}
+
+async fn open(state: &AppState, opening: Opening) -> Result<Booking, OpenError> {
     let mut tx = state.db.begin().await?;
-    let booking = open_booking(&mut tx, order, &state.cinema).await?;
+    let booking = open_booking(&mut tx, opening, &state.cinema, &state.rules).await?;
     tx.commit().await?;
     concerns_booking(booking.id());
-
-    let answer = state.payments.pay(&booking).await;
-    let (outcome, failure) = weigh(answer);
-
-    match settle(&state, booking.id(), outcome).await {
-        Ok(settled) => Ok((settled, failure)),
-        // The booking is kept, and the money may have been taken: anything but "pending" would not be true.
-        Err(error) if error.is_transient() => {
-            tracing::warn!(cause = chain(&error), "the booking stays pending; `Paid` settles it");
-            Ok((Some(booking), failure))
-        }
-        Err(error) => Err(error.into()),
-    }
+    crash::point("book.opened");
+    Ok(booking)
 }
 
-async fn settle(
-    state: &AppState,
-    id: BookingId,
-    outcome: PaymentOutcome,
-) -> Result<Option<Booking>, storage::Error> {
+/// `None`: there is no such booking.
+async fn pay_again(state: AppState, id: BookingId) -> Result<Option<Attempt>, Problem> {
+    concerns_booking(id);
     let mut tx = state.db.begin().await?;
-    let settled = settle_booking(&mut tx, id, outcome).await?;
+    let begun = begin_payment(&mut tx, id, &state.rules).await?;
     tx.commit().await?;
-    Ok(settled)
-}
-
-/// What a payment call means for the booking.
-fn weigh(answer: Result<PaymentAnswer, CallError>) -> (PaymentOutcome, Option<CallError>) {
-    match answer {
-        Ok(PaymentAnswer::Paid) => (PaymentOutcome::Paid, None),
-        Ok(PaymentAnswer::Declined) => (PaymentOutcome::Declined, None),
-        Err(failure @ CallError::NotSent { .. }) => (PaymentOutcome::NotReached, Some(failure)),
-        Err(failure) => {
-            tracing::warn!(cause = chain(&failure), "whether it was paid is not known yet");
-            (PaymentOutcome::Unknown, Some(failure))
+    let settled = match begun {
+        None => return Ok(None),
+        Some(Begun::Attempt(booking)) => return Ok(Some(pay_and_settle(&state, booking).await?)),
+        // Whoever is paying is waited for: all who ask at once are answered the same.
+        Some(Begun::InProgress(booking)) => {
+            let is_over = |booking: &Booking| !booking.is_paying(Timestamp::now());
+            let settled = wait_until(&state, booking, state.rules.attempt, is_over).await?;
+            if settled.as_ref().is_some_and(|booking| !is_over(booking)) {
+                return Err(request_in_progress());
+            }
+            settled
         }
-    }
+        Some(Begun::NotHeld(booking)) => Some(booking),
+    };
+    Ok(Some(Attempt { settled: settled.map(Settled::Kept), failure: None }))
 }
 
 /// Where the booking stands now is what its customer is told.
-fn respond(
-    base: &BaseUrl,
-    settled: Option<Booking>,
-    failure: Option<CallError>,
-) -> Result<Response, Problem> {
-    let booking = settled.ok_or_else(|| payment_unavailable(failure))?;
+fn respond(base: &BaseUrl, attempt: Attempt) -> Result<Response, Problem> {
+    let failure = attempt.failure;
+    let booking = match attempt.settled {
+        Some(Settled::Kept(booking)) => booking,
+        Some(Settled::NotKept(reason)) => return Err(not_kept(reason, failure)),
+        None => return Err(payment_unavailable(failure)),
+    };
     match booking.status() {
-        Status::PaymentPending => Ok(Book::resource(base, &booking).located(StatusCode::ACCEPTED)),
+        Status::PaymentPending => Ok(Book::held(base, &booking, retry_after(failure.as_ref()))),
         Status::Declined => Err(payment_declined()),
-        Status::Canceled => Err(canceled_meanwhile()),
-        Status::Registered | Status::PaidComplete | Status::PrintComplete | Status::Canceling => {
+        Status::Expired => Err(hold_expired()),
+        Status::Canceled => Err(booking_canceled()),
+        Status::Registered | Status::PaidComplete => {
             Ok(Book::registered(base, &booking).located(StatusCode::CREATED))
+        }
+        Status::PrintComplete | Status::Canceling => {
+            Ok(Book::resource(base, &booking).located(StatusCode::CREATED))
         }
     }
 }
 
-/// All bookings, oldest first.
+/// All bookings, or one customer's, oldest first.
 #[utoipa::path(
     get,
     path = "/books",
     tag = "books",
-    params(PageQuery),
+    params(PageQuery, CustomerQuery),
     responses(
         (status = 200, description = "A page of them", body = Collection<Book>, content_type = "application/hal+json"),
-        (status = 422, description = "A wrong page or size", body = problem::Body, content_type = "application/problem+json"),
+        (status = 422, description = "A wrong page, size or customerId", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(
     State(state): State<AppState>,
     base: BaseUrl,
     page: PageRequest,
+    Query(query): Query<CustomerQuery>,
 ) -> Result<impl IntoResponse, Problem> {
     let mut conn = state.db.read().await?;
-    let (found, total) = list_bookings(&mut conn, page.offset(), page.size).await?;
+    let (found, total) = list_bookings(&mut conn, query.customer_id, page.offset(), page.size).await?;
     let books = found.iter().map(|booking| Book::resource(&base, booking)).collect();
-    Ok(Hal(base.collection(BOOKS, "/books", page, total, books)))
+    let path = match query.customer_id {
+        Some(customer) => format!("/books?customerId={customer}"),
+        None => "/books".to_owned(),
+    };
+    Ok(Hal(base.collection(BOOKS, &path, page, total, books)))
 }
 
 /// One booking.

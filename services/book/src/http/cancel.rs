@@ -1,7 +1,5 @@
 //! Cancel. The ticket service is the judge, so this begins a saga and waits a while for its end.
 
-use std::time::Duration;
-
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use events::BookingId;
@@ -10,16 +8,13 @@ use service_kit::extract::{Json, PathId};
 use service_kit::hal::{BaseUrl, Hal, Resource};
 use service_kit::problem::{self, FieldError, Problem};
 use service_kit::request_log::concerns_booking;
-use tokio::time::{Instant, sleep, sleep_until};
 
 use super::error::already_collected;
 use super::messages::{Book, BookPatch};
+use super::wait::wait_until;
 use crate::AppState;
-use crate::app::{find_booking, request_cancel};
+use crate::app::request_cancel;
 use crate::domain::{Booking, Status};
-
-/// The end may be brought by an event that another replica applied, so the booking is also looked at this often.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Cancels a booking whose ticket was not collected yet.
 #[utoipa::path(
@@ -85,25 +80,10 @@ async fn cancel(state: &AppState, id: BookingId) -> Result<Booking, Problem> {
     let mut tx = state.db.begin().await?;
     let booking = request_cancel(&mut tx, id).await?;
     tx.commit().await?;
-    if booking.status() == Status::Canceling { wait_for_end(state, booking).await } else { Ok(booking) }
-}
-
-/// The booking once its cancel has ended, or as it is when the wait is over. No connection is held meanwhile.
-async fn wait_for_end(state: &AppState, mut booking: Booking) -> Result<Booking, Problem> {
-    let deadline = Instant::now() + state.cancel_wait;
-    let mut applied = state.applied.clone();
-    loop {
-        applied.borrow_and_update();
-        if let Some(now) = find_booking(&mut state.db.read().await?, booking.id()).await? {
-            booking = now;
-        }
-        if booking.status() != Status::Canceling || Instant::now() >= deadline {
-            return Ok(booking);
-        }
-        tokio::select! {
-            _ = applied.changed() => {}
-            () = sleep(LOOK_EVERY) => {}
-            () = sleep_until(deadline) => {}
-        }
+    if booking.status() != Status::Canceling {
+        return Ok(booking);
     }
+    let canceling = booking.clone();
+    let is_over = |booking: &Booking| booking.status() != Status::Canceling;
+    Ok(wait_until(state, canceling, state.cancel_wait, is_over).await?.unwrap_or(booking))
 }

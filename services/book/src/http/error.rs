@@ -1,14 +1,46 @@
 //! What a use case refuses, as a problem.
 
 use http::StatusCode;
-use service_kit::problem::Problem;
+use service_kit::problem::{FieldError, Problem};
 use service_kit::upstream::CallError;
 
-use crate::app::RequestCancelError;
+use super::messages::invalid_fields;
+use crate::app::{CreateScreeningError, NotKept, OpenError, RequestCancelError};
 use crate::domain::CancelRefused;
 
-/// How long a client should wait before it asks for a payment again, in seconds.
+/// How long a client should wait before it asks for a payment again, in seconds, where payment itself does not tell.
 const PAYMENT_RETRY_AFTER: u64 = 5;
+
+impl From<OpenError> for Problem {
+    fn from(error: OpenError) -> Self {
+        match error {
+            // The door answers with the booking itself.
+            OpenError::Known(_) => request_in_progress(),
+            OpenError::KeyReused => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency-key-reused",
+                "This Idempotency-Key was sent before, with another body.",
+            ),
+            OpenError::Invalid(invalid) => invalid_fields(invalid),
+            OpenError::Started => conflict("screening-started", "The screening has begun."),
+            OpenError::SeatTaken(seats) => seat_taken(seats),
+            OpenError::SoldOut => conflict("sold-out", "So many places are not left."),
+            OpenError::TooManyPlaces(max) => conflict(
+                "too-many-places",
+                format!("A customer can have at most {max} places of a screening."),
+            ),
+            OpenError::Storage(error) => error.into(),
+        }
+    }
+}
+
+/// 409: all or nothing, and these are the ones that others have.
+fn seat_taken(seats: Vec<String>) -> Problem {
+    let errors = seats.iter().map(|seat| FieldError::new("seat", format!("{seat} is taken"))).collect();
+    conflict("seat-taken", format!("Taken: {}. Nothing was booked.", seats.join(", ")))
+        .with_errors(errors)
+        .with("seats", seats)
+}
 
 impl From<RequestCancelError> for Problem {
     fn from(error: RequestCancelError) -> Self {
@@ -16,17 +48,30 @@ impl From<RequestCancelError> for Problem {
             RequestCancelError::NotFound(id) => Self::not_found("booking", id),
             RequestCancelError::Refused(CancelRefused::AlreadyCollected) => already_collected(),
             RequestCancelError::Refused(refused @ CancelRefused::Declined) => {
-                Self::new(StatusCode::CONFLICT, "booking-declined", sentence(refused))
+                conflict("booking-declined", sentence(refused))
+            }
+            RequestCancelError::Refused(refused @ CancelRefused::Expired) => {
+                conflict("hold-expired", sentence(refused))
             }
             RequestCancelError::Storage(error) => error.into(),
         }
     }
 }
 
+impl From<CreateScreeningError> for Problem {
+    fn from(error: CreateScreeningError) -> Self {
+        match error {
+            CreateScreeningError::TheatreTaken => {
+                conflict("theatre-taken", "Another screening is in that theatre at that time.")
+            }
+            CreateScreeningError::Storage(error) => error.into(),
+        }
+    }
+}
+
 /// 409: the cancel lost against the collection.
 pub fn already_collected() -> Problem {
-    let detail = sentence(CancelRefused::AlreadyCollected);
-    Problem::new(StatusCode::CONFLICT, "ticket-already-collected", detail)
+    conflict("ticket-already-collected", sentence(CancelRefused::AlreadyCollected))
 }
 
 /// 402: not booked.
@@ -45,20 +90,48 @@ pub fn payment_unavailable(cause: Option<CallError>) -> Problem {
         "payment-unavailable",
         "Payments cannot be taken at the moment. Nothing was booked; please try again a little later.",
     )
-    .retry_after(PAYMENT_RETRY_AFTER);
+    .retry_after(retry_after(cause.as_ref()));
     match cause {
         Some(cause) => problem.caused_by(cause),
         None => problem,
     }
 }
 
-/// 409: it was canceled before its payment was through.
-pub fn canceled_meanwhile() -> Problem {
-    Problem::new(
-        StatusCode::CONFLICT,
-        "booking-canceled",
-        "The booking was canceled while it was being paid; any money goes back.",
-    )
+/// The booking could not be paid, and could not be held either.
+pub fn not_kept(reason: NotKept, cause: Option<CallError>) -> Problem {
+    match reason {
+        NotKept::TooManyHeld => payment_unavailable(cause),
+        NotKept::TooManyOfCustomer => conflict(
+            "too-many-held",
+            "Payments cannot be taken at the moment, and you hold as many unpaid bookings as one may. Nothing was booked.",
+        )
+        .retry_after(retry_after(cause.as_ref())),
+    }
+}
+
+/// When to ask for the payment again, in seconds.
+pub fn retry_after(failure: Option<&CallError>) -> u64 {
+    let known = failure.and_then(CallError::retry_after);
+    known.map_or(PAYMENT_RETRY_AFTER, |wait| wait.as_secs_f64().ceil() as u64).max(1)
+}
+
+/// 409: the same request is just being served, or its booking is being paid.
+pub fn request_in_progress() -> Problem {
+    conflict("request-in-progress", "This is just being done; ask again in a moment.").retry_after(1)
+}
+
+/// 409: there is nothing left to pay for.
+pub fn hold_expired() -> Problem {
+    conflict("hold-expired", "The booking was not paid in time, and its places are free again.")
+}
+
+/// 409: it was canceled, perhaps before its payment was through.
+pub fn booking_canceled() -> Problem {
+    conflict("booking-canceled", "The booking was canceled; any money goes back.")
+}
+
+fn conflict(slug: &'static str, detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::CONFLICT, slug, detail)
 }
 
 fn sentence(refused: CancelRefused) -> String {

@@ -1,18 +1,21 @@
 //! Requests and answers as JSON.
 
-use events::CustomerId;
+use axum::response::Response;
+use events::{CustomerId, ScreeningId};
+use http::StatusCode;
+use http::header::{HeaderValue, RETRY_AFTER};
 use serde::{Deserialize, Serialize};
 use service_kit::hal::{BaseUrl, Names, Resource};
 use service_kit::problem::{FieldError, Problem};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
-use crate::domain::{Booking, Order, Status};
+use crate::domain::{Booking, Invalid, Order, Status, Wish};
 
 /// What a booking is called in links and collections.
 pub const BOOKS: Names = Names { relation: "book", plural: "books" };
 
 /// What a customer asks for. Numbers may be sent as text.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BookRequest {
     #[serde(default, deserialize_with = "events::lenient::optional_text")]
@@ -26,12 +29,19 @@ pub struct BookRequest {
     #[serde(default, deserialize_with = "events::lenient::optional_integer")]
     #[schema(example = 2, minimum = 1, maximum = 20)]
     qty: Option<i64>,
-    /// In the smallest unit of the currency.
+    /// In the smallest unit of the currency. With a screening it is the screening's, and can be left out.
     #[serde(default, deserialize_with = "events::lenient::optional_integer")]
     #[schema(example = 10000, minimum = 0)]
     total_price: Option<i64>,
     #[schema(value_type = Option<i64>, example = 33, minimum = 1)]
     customer_id: Option<CustomerId>,
+    /// Which screening of the movie; left out, the movie is one showing.
+    #[schema(value_type = Option<i64>, example = 5, minimum = 1)]
+    screening_id: Option<ScreeningId>,
+    /// Whether a booking that has to be held is paid without its customer, as soon as that is possible.
+    #[serde(default, deserialize_with = "events::lenient::optional_flag")]
+    #[schema(example = false, default = false)]
+    pay_later: Option<bool>,
 }
 
 impl BookRequest {
@@ -39,12 +49,38 @@ impl BookRequest {
     ///
     /// 422 naming every wrong field.
     pub fn into_order(self) -> Result<Order, Problem> {
-        let order = Order::parse(self.movie_name, self.seat, self.qty, self.total_price, self.customer_id);
-        order.map_err(|invalid| {
-            let errors = invalid.into_iter().map(|one| FieldError::new(one.field, one.detail)).collect();
-            Problem::invalid_fields(errors)
-        })
+        let wish = Wish {
+            movie_name: self.movie_name,
+            seat: self.seat,
+            qty: self.qty,
+            total_price: self.total_price,
+            customer_id: self.customer_id,
+            screening_id: self.screening_id,
+            pay_later: self.pay_later.unwrap_or_default(),
+        };
+        Order::parse(wish).map_err(invalid_fields)
     }
+
+    /// The same for two requests that ask for the same in the same words.
+    pub fn fingerprint(&self) -> String {
+        serde_json::to_string(self).expect("numbers and text are JSON")
+    }
+}
+
+/// 422: the fields that make no sense.
+pub fn invalid_fields(invalid: Vec<Invalid>) -> Problem {
+    let errors = invalid.into_iter().map(|one| FieldError::new(one.field, one.detail)).collect();
+    Problem::invalid_fields(errors)
+}
+
+/// Whose bookings are looked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub struct CustomerQuery {
+    /// Only the bookings of this customer.
+    #[param(value_type = Option<i64>, minimum = 1, example = 33)]
+    pub customer_id: Option<CustomerId>,
 }
 
 /// The one change a customer can make.
@@ -69,16 +105,29 @@ pub struct Book {
     /// The cinema.
     #[schema(example = "CGV")]
     name: String,
-    /// `PaymentPending`, `Registered`, `PaidComplete`, `PrintComplete`, `Declined`, `Canceling` or `Canceled`.
+    /// `PaymentPending`, `Registered`, `PaidComplete`, `PrintComplete`, `Declined`, `Expired`, `Canceling` or `Canceled`.
     #[schema(example = "Registered")]
     status: String,
     customer_id: Option<i64>,
+    /// There if it is a booking of a screening.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 5)]
+    screening_id: Option<i64>,
+    /// There while it waits for its payment: its places are kept until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2026-12-01T19:30:00Z")]
+    held_until: Option<String>,
 }
 
 impl Book {
-    /// `booking` as it is.
+    /// `booking` as it is. One that is held says where to pay for it.
     pub fn resource(base: &BaseUrl, booking: &Booking) -> Resource<Self> {
-        Self::with_status(base, booking, booking.status())
+        let mut resource = Self::with_status(base, booking, booking.status());
+        if booking.status() == Status::PaymentPending {
+            let path = format!("/books/{}/payment", booking.id());
+            resource.links.insert("payment", base.link(&path));
+        }
+        resource
     }
 
     /// `booking` as it was when it was registered: what the one who booked is told, even if payment's own word has
@@ -87,8 +136,16 @@ impl Book {
         Self::with_status(base, booking, Status::Registered)
     }
 
+    /// 202: held until it is paid, which may be tried again after `retry_after` seconds.
+    pub fn held(base: &BaseUrl, booking: &Booking, retry_after: u64) -> Response {
+        let mut response = Self::resource(base, booking).located(StatusCode::ACCEPTED);
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after));
+        response
+    }
+
     fn with_status(base: &BaseUrl, booking: &Booking, status: Status) -> Resource<Self> {
         let row = booking.row();
+        let is_pending = status == Status::PaymentPending;
         let book = Self {
             id: row.id.get(),
             movie_name: row.movie_name.clone(),
@@ -98,6 +155,8 @@ impl Book {
             name: row.name.clone(),
             status: status.to_string(),
             customer_id: row.customer_id.map(CustomerId::get),
+            screening_id: row.screening_id.map(ScreeningId::get),
+            held_until: is_pending.then(|| row.hold.until.to_string()),
         };
         base.resource(BOOKS, row.id, book)
     }

@@ -1,4 +1,4 @@
-//! Door 1: customers.
+//! Door 1: customers, and staff.
 
 use service_kit::problem;
 use utoipa::OpenApi;
@@ -11,6 +11,9 @@ pub mod books;
 pub mod cancel;
 mod error;
 pub mod messages;
+pub mod screening_messages;
+pub mod screenings;
+mod wait;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -19,7 +22,10 @@ pub mod messages;
         description = "Bookings: from the customer's wish through payment to the ticket, and back when it is canceled."
     ),
     components(schemas(problem::Body)),
-    tags((name = "books", description = "Book, look, cancel"))
+    tags(
+        (name = "books", description = "Book, pay, look, cancel"),
+        (name = "screenings", description = "The programme, and who has which seat"),
+    )
 )]
 struct Description;
 
@@ -28,4 +34,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(books::book, books::list))
         .routes(routes!(books::show, cancel::delete, cancel::patch))
+        .routes(routes!(books::pay))
+        .routes(routes!(screenings::announce, screenings::list))
+        .routes(routes!(screenings::show))
+        .routes(routes!(screenings::seats))
 }

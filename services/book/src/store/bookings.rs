@@ -2,11 +2,12 @@
 
 use std::fmt::Display;
 
-use events::{BookingId, CustomerId};
+use events::{BookingId, CustomerId, ScreeningId};
+use jiff::Timestamp;
 use sqlx::FromRow;
-use storage::{Conn, Error, Tx, query, query_as};
+use storage::{Conn, Error, QueryAs, Tx, query, query_as};
 
-use crate::domain::{Booking, Order, Price, Row, Status};
+use crate::domain::{Booking, Hold, Order, Price, Row, Status};
 
 #[derive(FromRow)]
 struct BookingRow {
@@ -19,20 +20,30 @@ struct BookingRow {
     customer_id: Option<i64>,
     status: String,
     paid: i64,
+    screening_id: Option<i64>,
+    held_until: Option<i64>,
+    paying_until: Option<i64>,
+    look_at: Option<i64>,
+    looks: i64,
+    attempts: i64,
+    pay_later: i64,
+    created_at: i64,
 }
 
-/// Adds a booking of `order` at the cinema `name`, in the state `status`.
+/// Adds a pending booking of `order` at the cinema `name`, which waits for its payment as `hold` says.
 ///
 /// # Errors
 ///
 /// When the database fails.
-pub async fn insert(tx: &mut Tx, order: Order, name: &str, status: Status) -> Result<Booking, Error> {
+pub async fn insert(tx: &mut Tx, order: Order, name: &str, hold: Hold) -> Result<Booking, Error> {
     let now = tx.now().as_microsecond();
     let insert = query_as(
         "INSERT INTO bookings
-             (movie_name, seat, qty, total_price, name, customer_id, status, paid, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $8)
-         RETURNING id, movie_name, seat, qty, total_price, name, customer_id, status, paid",
+             (movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
+              held_until, paying_until, look_at, looks, attempts, pay_later, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, $11, $12, $13, $14, $15, $15)
+         RETURNING id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
+             held_until, paying_until, look_at, looks, attempts, pay_later, created_at",
     )
     .bind(order.movie_name)
     .bind(order.seats.map(|seats| seats.to_string()))
@@ -40,7 +51,14 @@ pub async fn insert(tx: &mut Tx, order: Order, name: &str, status: Status) -> Re
     .bind(order.total_price.map(Price::get))
     .bind(name.to_owned())
     .bind(order.customer_id.map(CustomerId::get))
-    .bind(status.to_string())
+    .bind(Status::PaymentPending.to_string())
+    .bind(order.screening_id.map(ScreeningId::get))
+    .bind(hold.until.as_microsecond())
+    .bind(hold.paying_until.map(Timestamp::as_microsecond))
+    .bind(hold.look_at.map(Timestamp::as_microsecond))
+    .bind(hold.looks)
+    .bind(hold.attempts)
+    .bind(i64::from(hold.pay_later))
     .bind(now);
     restore(tx.fetch_one(insert).await?)
 }
@@ -53,7 +71,8 @@ pub async fn insert(tx: &mut Tx, order: Order, name: &str, status: Status) -> Re
 pub async fn find_for_update(tx: &mut Tx, id: BookingId) -> Result<Option<Booking>, Error> {
     let lock = query_as(
         "UPDATE bookings SET status = status WHERE id = $1
-         RETURNING id, movie_name, seat, qty, total_price, name, customer_id, status, paid",
+         RETURNING id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
+             held_until, paying_until, look_at, looks, attempts, pay_later, created_at",
     )
     .bind(id.get());
     tx.fetch_optional(lock).await?.map(restore).transpose()
@@ -66,11 +85,19 @@ pub async fn find_for_update(tx: &mut Tx, id: BookingId) -> Result<Option<Bookin
 /// When the database fails.
 pub async fn update(tx: &mut Tx, booking: &Booking) -> Result<(), Error> {
     let row = booking.row();
-    let update = query("UPDATE bookings SET status = $1, paid = $2, updated_at = $3 WHERE id = $4")
-        .bind(row.status.to_string())
-        .bind(i64::from(row.paid))
-        .bind(tx.now().as_microsecond())
-        .bind(row.id.get());
+    let update = query(
+        "UPDATE bookings SET status = $1, paid = $2, held_until = $3, paying_until = $4, look_at = $5, looks = $6,
+             attempts = $7, updated_at = $8 WHERE id = $9",
+    )
+    .bind(row.status.to_string())
+    .bind(i64::from(row.paid))
+    .bind(row.hold.until.as_microsecond())
+    .bind(row.hold.paying_until.map(Timestamp::as_microsecond))
+    .bind(row.hold.look_at.map(Timestamp::as_microsecond))
+    .bind(row.hold.looks)
+    .bind(row.hold.attempts)
+    .bind(tx.now().as_microsecond())
+    .bind(row.id.get());
     tx.execute(update).await?;
     Ok(())
 }
@@ -92,7 +119,8 @@ pub async fn delete(tx: &mut Tx, id: BookingId) -> Result<(), Error> {
 /// When the database fails.
 pub async fn find(conn: &mut Conn, id: BookingId) -> Result<Option<Booking>, Error> {
     let find = query_as(
-        "SELECT id, movie_name, seat, qty, total_price, name, customer_id, status, paid
+        "SELECT id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
+             held_until, paying_until, look_at, looks, attempts, pay_later, created_at
          FROM bookings WHERE id = $1",
     )
     .bind(id.get());
@@ -106,20 +134,138 @@ pub async fn find(conn: &mut Conn, id: BookingId) -> Result<Option<Booking>, Err
 /// When the database fails.
 pub async fn page(conn: &mut Conn, offset: i64, limit: i64) -> Result<(Vec<Booking>, i64), Error> {
     let find = query_as(
-        "SELECT id, movie_name, seat, qty, total_price, name, customer_id, status, paid
+        "SELECT id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
+             held_until, paying_until, look_at, looks, attempts, pay_later, created_at
          FROM bookings ORDER BY id LIMIT $1 OFFSET $2",
     )
     .bind(limit)
     .bind(offset);
-    let rows = conn.fetch_all(find).await?;
+    let bookings = all(conn, find).await?;
     let count = query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM bookings");
     let (total,) = conn.fetch_one::<(i64,)>(count).await?;
-    let bookings = rows.into_iter().map(restore).collect::<Result<_, _>>()?;
     Ok((bookings, total))
+}
+
+/// As [`page`], of the bookings of one customer.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn page_of(
+    conn: &mut Conn,
+    customer: CustomerId,
+    offset: i64,
+    limit: i64,
+) -> Result<(Vec<Booking>, i64), Error> {
+    let find = query_as(
+        "SELECT id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
+             held_until, paying_until, look_at, looks, attempts, pay_later, created_at
+         FROM bookings WHERE customer_id = $1 ORDER BY id LIMIT $2 OFFSET $3",
+    )
+    .bind(customer.get())
+    .bind(limit)
+    .bind(offset);
+    let bookings = all(conn, find).await?;
+    let count = query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM bookings WHERE customer_id = $1");
+    let (total,) = conn.fetch_one::<(i64,)>(count.bind(customer.get())).await?;
+    Ok((bookings, total))
+}
+
+/// How many bookings are held unpaid while nobody is paying for them: all, or those of `customer`.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn count_held(conn: &mut Tx, customer: Option<CustomerId>) -> Result<i64, Error> {
+    let now = conn.now().as_microsecond();
+    let count = match customer {
+        Some(customer) => query_as(
+            "SELECT CAST(COUNT(*) AS BIGINT) FROM bookings
+             WHERE status = 'PaymentPending' AND (paying_until IS NULL OR paying_until <= $1) AND customer_id = $2",
+        )
+        .bind(now)
+        .bind(customer.get()),
+        None => query_as(
+            "SELECT CAST(COUNT(*) AS BIGINT) FROM bookings
+             WHERE status = 'PaymentPending' AND (paying_until IS NULL OR paying_until <= $1)",
+        )
+        .bind(now),
+    };
+    let (held,) = conn.fetch_one::<(i64,)>(count).await?;
+    Ok(held)
+}
+
+/// How many places `customer` has at `screening`, held or sold.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn count_places(
+    conn: &mut Conn,
+    customer: CustomerId,
+    screening: ScreeningId,
+) -> Result<i64, Error> {
+    let count = query_as(
+        "SELECT CAST(COALESCE(SUM(qty), 0) AS BIGINT) FROM bookings
+         WHERE customer_id = $1 AND screening_id = $2 AND status NOT IN ('Declined', 'Expired', 'Canceled')",
+    )
+    .bind(customer.get())
+    .bind(screening.get());
+    let (places,) = conn.fetch_one::<(i64,)>(count).await?;
+    Ok(places)
+}
+
+/// At most `limit` bookings whose hold is over and for which nobody is paying; the longest over first.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn overdue(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<Vec<BookingId>, Error> {
+    let find = query_as(
+        "SELECT id FROM bookings
+         WHERE status = 'PaymentPending' AND held_until <= $1 AND (paying_until IS NULL OR paying_until <= $1)
+         ORDER BY held_until LIMIT $2",
+    );
+    ids(conn, find.bind(now.as_microsecond()).bind(limit)).await
+}
+
+/// At most `limit` pending bookings whose payment is to be looked after; the most overdue first.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn unsettled(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<Vec<BookingId>, Error> {
+    let find = query_as(
+        "SELECT id FROM bookings
+         WHERE status = 'PaymentPending' AND look_at <= $1 AND (paying_until IS NULL OR paying_until <= $1)
+         ORDER BY look_at LIMIT $2",
+    );
+    ids(conn, find.bind(now.as_microsecond()).bind(limit)).await
+}
+
+async fn ids(conn: &mut Conn, find: QueryAs<'_, (i64,)>) -> Result<Vec<BookingId>, Error> {
+    let rows = conn.fetch_all(find).await?;
+    rows.into_iter()
+        .map(|(id,)| BookingId::new(id).map_err(|error| Error::corrupt("bookings", id, error)))
+        .collect()
+}
+
+async fn all(conn: &mut Conn, find: QueryAs<'_, BookingRow>) -> Result<Vec<Booking>, Error> {
+    conn.fetch_all(find).await?.into_iter().map(restore).collect()
 }
 
 fn restore(row: BookingRow) -> Result<Booking, Error> {
     let corrupt = |detail: &dyn Display| Error::corrupt("bookings", row.id, detail);
+    let time = |us: i64| Timestamp::from_microsecond(us).map_err(|error| corrupt(&error));
+    let hold = Hold {
+        // A booking from before there were holds does not wait for anything.
+        until: time(row.held_until.unwrap_or(row.created_at))?,
+        paying_until: row.paying_until.map(time).transpose()?,
+        look_at: row.look_at.map(time).transpose()?,
+        looks: row.looks,
+        attempts: row.attempts,
+        pay_later: row.pay_later != 0,
+    };
     Ok(Booking::restore(Row {
         id: BookingId::new(row.id).map_err(|error| corrupt(&error))?,
         movie_name: row.movie_name,
@@ -130,5 +276,7 @@ fn restore(row: BookingRow) -> Result<Booking, Error> {
         customer_id: row.customer_id.map(CustomerId::new).transpose().map_err(|error| corrupt(&error))?,
         status: row.status.parse().map_err(|error| corrupt(&error))?,
         paid: row.paid != 0,
+        screening_id: row.screening_id.map(ScreeningId::new).transpose().map_err(|error| corrupt(&error))?,
+        hold,
     }))
 }

@@ -1,24 +1,42 @@
 //! The service on a database of its own, beside a payment service of the test's choice.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use book::app::Rules;
 use book::clients::Payments;
 use book::consumers::BookingEvents;
+use book::reconciler::Reconciler;
 use book::{AppState, MIGRATIONS, SERVICE, router};
 use events::{BookingId, CancelRejected, Event, Paid, PaymentCanceled, PaymentId, Printed, TicketId};
 use messaging::Consumer;
 use serde_json::{Value, json};
 use service_kit::health::Health;
-use test_kit::{Client, FakeUpstream, Scratch, fleet};
+use service_kit::staff::Staff;
+use storage::query;
+use test_kit::{Answer, Client, FakeUpstream, Scratch, fleet};
 
 /// Time enough for an answer on this machine, short enough to wait for one that never comes.
 const PAYMENT_DEADLINE: Duration = Duration::from_millis(300);
+
+/// What staff know.
+pub const STAFF_TOKEN: &str = "popcorn";
+
+/// What a cinema allows, if a test does not say otherwise.
+pub const RULES: Rules = Rules {
+    hold: Duration::from_secs(600),
+    attempt: Duration::from_secs(60),
+    max_held: 1_000,
+    max_held_per_customer: 5,
+    max_places_per_customer: 20,
+};
 
 pub struct App {
     pub scratch: Scratch,
     pub client: Client,
     pub consumer: Consumer<BookingEvents>,
     pub payment: FakeUpstream,
+    pub reconciler: Reconciler,
 }
 
 impl App {
@@ -32,23 +50,62 @@ impl App {
     }
 
     pub async fn with_cancel_wait(payment: FakeUpstream, cancel_wait: Duration) -> Self {
+        Self::start(payment, cancel_wait, RULES).await
+    }
+
+    pub async fn with_rules(payment: FakeUpstream, rules: Rules) -> Self {
+        Self::start(payment, Duration::ZERO, rules).await
+    }
+
+    async fn start(payment: FakeUpstream, cancel_wait: Duration, rules: Rules) -> Self {
         let scratch = Scratch::new(SERVICE, &MIGRATIONS).await;
         let consumer = Consumer::new(SERVICE, scratch.db.clone(), scratch.transport.clone(), BookingEvents);
         let state = AppState {
             db: scratch.db.clone(),
             payments: Payments::new(payment.url.parse().unwrap(), PAYMENT_DEADLINE),
             cinema: "CGV".to_owned(),
+            rules,
+            staff: Staff::with_token(STAFF_TOKEN),
+            left_pending: Arc::default(),
             cancel_wait,
             applied: consumer.applied(),
         };
+        let reconciler = Reconciler::new(state.clone());
         let client = Client(router(state, Health::of(&scratch.db)));
-        Self { scratch, client, consumer, payment }
+        Self { scratch, client, consumer, payment, reconciler }
     }
 
     /// Books the seed's two seats and returns the booking's id.
     pub async fn book(&self) -> i64 {
         let answer = self.client.post("/books", soul()).await;
         answer.body["id"].as_i64().unwrap()
+    }
+
+    /// Announces a screening of two seats and returns its id.
+    pub async fn announce(&self, screening: Value) -> i64 {
+        let answer = self.announced(screening, STAFF_TOKEN).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        answer.body["id"].as_i64().unwrap()
+    }
+
+    pub async fn announced(&self, screening: Value, token: &str) -> Answer {
+        self.client.post_with("/screenings", screening, &[("x-staff-token", token)]).await
+    }
+
+    /// Makes the time of all that is held run out.
+    pub async fn let_holds_run_out(&self) {
+        let mut tx = self.scratch.db.begin().await.unwrap();
+        tx.execute(query("UPDATE bookings SET held_until = 0, paying_until = NULL")).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Makes it time to look what became of all that is pending.
+    pub async fn let_looks_be_due(&self) {
+        let mut tx = self.scratch.db.begin().await.unwrap();
+        tx.execute(query("UPDATE bookings SET look_at = 0, paying_until = NULL WHERE look_at IS NOT NULL"))
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
     }
 
     pub async fn status(&self, id: i64) -> String {
@@ -68,6 +125,18 @@ impl App {
     pub async fn settled(self) {
         fleet::assert_settled(&self.scratch.db, &self.scratch.transport).await;
     }
+}
+
+/// Two rows of two seats, the second one dearer.
+pub fn small_hall() -> Value {
+    json!({
+        "movieName": "soul", "theatre": "Hall 1", "startsAt": "2999-12-01T19:30:00Z",
+        "hall": {"rows": [
+            {"name": "1", "seats": "A_B", "accessible": "A", "companion": "B"},
+            {"name": 2, "seats": "AB", "priceClass": "premium"},
+        ]},
+        "prices": {"standard": 12000, "premium": "15000"},
+    })
 }
 
 /// The seed's booking.

@@ -4,4 +4,8 @@
 mod app;
 mod booking;
 mod cancel;
+mod holding;
+mod repeating;
+mod screenings;
+mod seats;
 mod wire;

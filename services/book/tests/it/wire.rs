@@ -86,7 +86,7 @@ async fn unknown_paths_and_methods_are_problems() {
 async fn bookings_come_in_pages() {
     let app = App::new().await;
     for _ in 0..5 {
-        app.book().await;
+        app.client.post("/books", json!({"qty": 1, "customerId": 33})).await;
     }
     let page = app.client.get("/books?page=1&size=2").await;
     assert_eq!(page.header("content-type"), "application/hal+json");
@@ -95,9 +95,17 @@ async fn bookings_come_in_pages() {
     assert_eq!(ids, [3, 4]);
     assert_eq!(page.body["page"], json!({"size": 2, "totalElements": 5, "totalPages": 3, "number": 1}));
     assert_eq!(page.body["_links"]["next"]["href"], "http://cinema/books?page=2&size=2");
-    for (query, pointer) in
-        [("size=0", "/size"), ("size=101", "/size"), ("page=-1", "/page"), ("page=x", "/page")]
-    {
+    let own = app.client.get("/books?customerId=33&size=2").await;
+    assert_eq!(own.body["page"]["totalElements"], 5);
+    assert_eq!(own.body["_links"]["next"]["href"], "http://cinema/books?customerId=33&page=1&size=2");
+    assert_eq!(app.client.get("/books?customerId=34").await.body["page"]["totalElements"], 0);
+    for (query, pointer) in [
+        ("customerId=0", "/customerId"),
+        ("size=0", "/size"),
+        ("size=101", "/size"),
+        ("page=-1", "/page"),
+        ("page=x", "/page"),
+    ] {
         let answer = app.client.get(&format!("/books?{query}")).await;
         assert_eq!((answer.status.as_u16(), answer.pointers()), (422, vec![pointer]), "{query}");
     }

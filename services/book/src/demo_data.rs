@@ -1,0 +1,119 @@
+//! A programme to try the fleet with: three movies in two halls, for a week from now.
+
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use service_kit::process::StartError;
+use storage::{Db, Tx};
+
+use crate::app::{CreateScreeningError, Filter, create_screening, list_screenings};
+use crate::http::screening_messages::ScreeningRequest;
+
+const DAYS: i64 = 7;
+/// Movie, theatre, and when it begins, in hours and minutes of UTC.
+const PROGRAMME: [(&str, &str, (i8, i8)); 6] = [
+    ("soul", "Hall 1", (13, 0)),
+    ("parasite", "Hall 1", (16, 30)),
+    ("soul", "Hall 1", (20, 0)),
+    ("minari", "Hall 2", (12, 0)),
+    ("parasite", "Hall 2", (15, 30)),
+    ("minari", "Hall 2", (19, 30)),
+];
+/// What stands in a screening's announcement beside its movie, theatre and time.
+const HALLS: [(&str, &str); 2] = [
+    (
+        "Hall 1",
+        r#"{"hall": {"rows": [
+            {"name": "1", "seats": "AB_CDEF_GH", "accessible": "AH", "companion": "BG"},
+            {"name": "2", "seats": "AB_CDEF_GH"}, {"name": "3", "seats": "AB_CDEF_GH"},
+            {"name": "4", "seats": "AB_CDEF_GH"}, {"name": "5", "seats": "AB_CDEF_GH"},
+            {"name": "6", "seats": "AB_CDEF_GH", "priceClass": "premium"},
+            {"name": "7", "seats": "AB_CDEF_GH", "priceClass": "premium"}
+        ]}, "prices": {"standard": 12000, "premium": 15000}}"#,
+    ),
+    (
+        "Hall 2",
+        r#"{"hall": {"rows": [
+            {"name": "1", "seats": "ABC_DEF"}, {"name": "2", "seats": "ABC_DEF"},
+            {"name": "3", "seats": "ABC_DEF"}, {"name": "4", "seats": "ABC_DEF", "priceClass": "couple"}
+        ]}, "prices": {"standard": 10000, "couple": 14000}}"#,
+    ),
+];
+
+/// Announces the programme, unless something is announced that is still to come.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn announce(db: &Db) -> Result<(), StartError> {
+    let failed = |error| StartError::new("announce the demo programme", error);
+    let mut tx = db.begin().await.map_err(|error| failed(error.into()))?;
+    if announce_all(&mut tx).await.map_err(failed)? {
+        tx.commit().await.map_err(|error| failed(error.into()))?;
+        tracing::info!("announced a demo programme for {DAYS} days");
+    }
+    Ok(())
+}
+
+/// `false`: nothing was to be done. Replicas that start at once do it one after the other.
+async fn announce_all(tx: &mut Tx) -> Result<bool, CreateScreeningError> {
+    tx.lock(i64::MAX - 1).await?;
+    let now = tx.now();
+    let to_come = Filter { from: Some(now), ..Filter::default() };
+    if !list_screenings(tx, &to_come, 0, 1).await?.0.is_empty() {
+        return Ok(false);
+    }
+    for (movie, theatre, starts_at) in times(now) {
+        let (_, hall) = HALLS.iter().find(|(name, _)| *name == theatre).expect("every theatre has a hall");
+        let mut request: serde_json::Value = serde_json::from_str(hall).expect("halls are JSON");
+        request["movieName"] = movie.into();
+        request["theatre"] = theatre.into();
+        request["startsAt"] = starts_at.to_string().into();
+        let request: ScreeningRequest = serde_json::from_value(request).expect("halls are announcements");
+        let hall = request.hall_as_text();
+        let announcement = request.into_announcement().expect("halls make sense");
+        create_screening(tx, &announcement, hall).await?;
+    }
+    Ok(true)
+}
+
+/// Every screening of the week from the first that is still to come.
+fn times(now: Timestamp) -> impl Iterator<Item = (&'static str, &'static str, Timestamp)> {
+    let today = now.to_zoned(TimeZone::UTC).date();
+    let days = (0..DAYS).filter_map(move |day| today.checked_add(day.days()).ok());
+    let all = days.flat_map(|date| {
+        PROGRAMME.iter().filter_map(move |(movie, theatre, (hour, minute))| {
+            let starts_at = date.at(*hour, *minute, 0, 0).to_zoned(TimeZone::UTC).ok()?.timestamp();
+            Some((*movie, *theatre, starts_at))
+        })
+    });
+    all.filter(move |(_, _, starts_at)| *starts_at > now)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn a_week_is_announced_of_what_is_still_to_come() {
+        let evening: Timestamp = "2026-12-01T19:45:00Z".parse().unwrap();
+        let all: Vec<_> = times(evening).collect();
+        assert_eq!(all.len(), 1 + 6 * PROGRAMME.len());
+        assert!(all.iter().all(|(.., starts_at)| *starts_at > evening));
+        let movies: HashSet<_> = all.iter().map(|(movie, ..)| movie).collect();
+        assert_eq!(movies.len(), 3);
+    }
+
+    #[test]
+    fn every_hall_is_an_announcement_that_makes_sense() {
+        for (theatre, hall) in HALLS {
+            let mut request: serde_json::Value = serde_json::from_str(hall).unwrap();
+            request["movieName"] = "soul".into();
+            request["theatre"] = theatre.into();
+            request["startsAt"] = "2026-12-01T19:30:00Z".into();
+            let request: ScreeningRequest = serde_json::from_value(request).unwrap();
+            assert!(request.into_announcement().is_ok(), "{theatre}");
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! A movie shown at a time and a place: its seats or places, and what they cost.
+
+use std::collections::BTreeMap;
+
+use events::ScreeningId;
+use jiff::Timestamp;
+
+use super::order::{Invalid, Order, Price, SEAT_MAX};
+
+/// Most rows of a hall, and most seats of all of them; most places of general admission.
+const ROWS_MAX: usize = 100;
+const SEATS_MAX: usize = 2_000;
+const CAPACITY_MAX: i64 = 1_000_000;
+/// Longest name of a movie, a theatre or a price class, in characters.
+const NAME_MAX: usize = 200;
+/// Stands for an aisle among the letters of a row.
+const AISLE: char = '_';
+
+/// A screening as it is announced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announcement {
+    pub movie_name: String,
+    pub theatre: String,
+    pub starts_at: Timestamp,
+    pub admission: Admission,
+}
+
+/// Who sits where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// Everybody has a seat of their own.
+    Seated { rows: Vec<Row>, seats: Vec<Seat> },
+    /// Everybody finds a place.
+    General { capacity: i64, price: Price },
+}
+
+/// One row of a hall, as it is announced and shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Row {
+    /// What stands before each letter: `1` of `1A`.
+    pub name: String,
+    /// Letters from left to right, each a seat; `_` is an aisle.
+    pub seats: String,
+    pub price_class: String,
+    /// Those of its letters where a wheelchair fits.
+    pub accessible: String,
+    /// Those beside them, for who comes along.
+    pub companion: String,
+}
+
+events::statuses! {
+    /// Whom a seat is for.
+    pub enum SeatKind {
+        Standard = "standard",
+        /// A wheelchair fits.
+        Accessible = "accessible",
+        /// Beside an accessible one.
+        Companion = "companion",
+    }
+}
+
+/// A seat and what it costs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seat {
+    /// Row and letter: `1A`.
+    pub name: String,
+    pub row: String,
+    /// From the screen to the back, from 0.
+    pub row_number: i64,
+    /// From left to right, from 0; an aisle has a number too.
+    pub column_number: i64,
+    pub kind: SeatKind,
+    pub price_class: String,
+    pub price: Price,
+}
+
+/// What staff send, as they send it.
+#[derive(Clone, Debug, Default)]
+pub struct Draft {
+    pub movie_name: Option<String>,
+    pub theatre: Option<String>,
+    pub starts_at: Option<Timestamp>,
+    pub rows: Option<Vec<Row>>,
+    pub prices: BTreeMap<String, i64>,
+    pub capacity: Option<i64>,
+    pub price: Option<i64>,
+}
+
+impl Announcement {
+    /// Checks every field; finds all that is wrong at once.
+    ///
+    /// # Errors
+    ///
+    /// The wrong fields.
+    pub fn parse(draft: Draft) -> Result<Self, Vec<Invalid>> {
+        let mut invalid = Vec::new();
+        let movie_name = name("movieName", draft.movie_name, &mut invalid);
+        let theatre = name("theatre", draft.theatre, &mut invalid);
+        if draft.starts_at.is_none() {
+            invalid.push(Invalid::new("startsAt", "is required, such as 2026-12-01T19:30:00Z"));
+        }
+        let admission = match (draft.rows, draft.capacity) {
+            (Some(rows), None) => seated(rows, &draft.prices, &mut invalid),
+            (None, Some(capacity)) => general(capacity, draft.price, &mut invalid),
+            _ => {
+                let detail = "either hall (rows of seats) or capacity (general admission) is required";
+                invalid.push(Invalid::new("hall", detail));
+                None
+            }
+        };
+        match (draft.starts_at, admission) {
+            (Some(starts_at), Some(admission)) if invalid.is_empty() => {
+                Ok(Self { movie_name, theatre, starts_at, admission })
+            }
+            _ => Err(invalid),
+        }
+    }
+}
+
+fn name(field: &'static str, name: Option<String>, invalid: &mut Vec<Invalid>) -> String {
+    let name = name.unwrap_or_default().trim().to_owned();
+    if name.is_empty() {
+        invalid.push(Invalid::new(field, "is required"));
+    } else if name.chars().count() > NAME_MAX {
+        invalid.push(Invalid::new(field, format!("must have at most {NAME_MAX} characters")));
+    }
+    name
+}
+
+fn general(capacity: i64, price: Option<i64>, invalid: &mut Vec<Invalid>) -> Option<Admission> {
+    if !(1..=CAPACITY_MAX).contains(&capacity) {
+        invalid.push(Invalid::new("capacity", format!("must be from 1 to {CAPACITY_MAX}")));
+    }
+    match price.map(Price::parse) {
+        Some(Ok(price)) => return Some(Admission::General { capacity, price }),
+        Some(Err(detail)) => invalid.push(Invalid::new("price", detail)),
+        None => invalid.push(Invalid::new("price", "is required")),
+    }
+    None
+}
+
+fn seated(rows: Vec<Row>, prices: &BTreeMap<String, i64>, invalid: &mut Vec<Invalid>) -> Option<Admission> {
+    let mut wrong = |detail: String| invalid.push(Invalid::new("hall", detail));
+    if rows.is_empty() || rows.len() > ROWS_MAX {
+        wrong(format!("must have from 1 to {ROWS_MAX} rows"));
+        return None;
+    }
+    let mut seats = Vec::<Seat>::new();
+    for (row_number, row) in (0..).zip(&rows) {
+        let price = match prices.get(&row.price_class).copied().map(Price::parse) {
+            Some(Ok(price)) => price,
+            Some(Err(detail)) => {
+                wrong(format!("the price of {:?} {detail}", row.price_class));
+                continue;
+            }
+            None => {
+                wrong(format!("row {:?}: prices has no price for {:?}", row.name, row.price_class));
+                continue;
+            }
+        };
+        for special in row.accessible.chars().chain(row.companion.chars()) {
+            if !row.seats.contains(special) {
+                wrong(format!("row {:?} has no seat {special}", row.name));
+            }
+        }
+        for (column_number, letter) in (0..).zip(row.seats.chars()).filter(|(_, letter)| *letter != AISLE) {
+            // As customers' wishes are read: in upper case.
+            let name = format!("{}{letter}", row.name.trim()).to_uppercase();
+            if !name.chars().all(char::is_alphanumeric) || name.chars().count() > SEAT_MAX {
+                wrong(format!("{name:?} is no name of a seat: letters and digits, at most {SEAT_MAX}"));
+            } else if seats.iter().any(|seat| seat.name == name) {
+                wrong(format!("seat {name} is there twice"));
+            }
+            let kind = match (row.accessible.contains(letter), row.companion.contains(letter)) {
+                (true, _) => SeatKind::Accessible,
+                (false, true) => SeatKind::Companion,
+                (false, false) => SeatKind::Standard,
+            };
+            let (row, price_class) = (row.name.trim().to_owned(), row.price_class.clone());
+            seats.push(Seat { name, row, row_number, column_number, kind, price_class, price });
+        }
+    }
+    if seats.is_empty() || seats.len() > SEATS_MAX {
+        wrong(format!("must have from 1 to {SEATS_MAX} seats"));
+    }
+    Some(Admission::Seated { rows, seats })
+}
+
+/// What must be known of a screening to book it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Screening {
+    pub id: ScreeningId,
+    pub movie_name: String,
+    pub starts_at: Timestamp,
+    /// What a place costs in general admission; `None` where everybody has a seat.
+    pub place_price: Option<Price>,
+}
+
+impl Screening {
+    /// `order` at this screening, whose price is the screening's. `prices` are those of the wished seats that it has.
+    ///
+    /// # Errors
+    ///
+    /// The fields that do not fit it.
+    pub fn admit(&self, order: Order, prices: &BTreeMap<String, Price>) -> Result<Order, Vec<Invalid>> {
+        let wrong = |field, detail: String| Err(vec![Invalid::new(field, detail)]);
+        let total = match (self.place_price, &order.seats) {
+            (Some(_), Some(_)) => {
+                return wrong("seat", "must be left out: this screening has no numbered seats".to_owned());
+            }
+            (None, None) => {
+                return wrong("seat", "is required: this screening has numbered seats".to_owned());
+            }
+            (Some(price), None) => price.times(order.qty),
+            (None, Some(seats)) => {
+                let unknown: Vec<_> =
+                    seats.names().iter().filter(|seat| !prices.contains_key(*seat)).cloned().collect();
+                if !unknown.is_empty() {
+                    return wrong("seat", format!("this screening has no seat {}", unknown.join(", ")));
+                }
+                prices.values().copied().fold(Price::default(), Price::plus)
+            }
+        };
+        if order.total_price.is_some_and(|price| price != total) {
+            return wrong("totalPrice", format!("must be {}, or be left out", total.get()));
+        }
+        Ok(Order { movie_name: Some(self.movie_name.clone()), total_price: Some(total), ..order })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::order::{Seats, Wish};
+    use super::*;
+
+    fn row(name: &str, seats: &str) -> Row {
+        Row {
+            name: name.to_owned(),
+            seats: seats.to_owned(),
+            price_class: "standard".to_owned(),
+            ..Row::default()
+        }
+    }
+
+    fn draft(rows: Vec<Row>) -> Draft {
+        Draft {
+            movie_name: Some("soul".to_owned()),
+            theatre: Some("Hall 1".to_owned()),
+            starts_at: Some(Timestamp::UNIX_EPOCH),
+            rows: Some(rows),
+            prices: BTreeMap::from([("standard".to_owned(), 12_000)]),
+            ..Draft::default()
+        }
+    }
+
+    fn wrong(draft: Draft) -> Vec<&'static str> {
+        Announcement::parse(draft).map_or_else(|all| all.iter().map(|one| one.field).collect(), |_| vec![])
+    }
+
+    #[test]
+    fn a_hall_is_read_row_by_row_with_its_aisles() {
+        let rows = vec![row("1", "AB_C"), Row { accessible: "A".to_owned(), ..row("2", "A") }];
+        let Admission::Seated { seats, .. } = Announcement::parse(draft(rows)).unwrap().admission else {
+            panic!("it has seats");
+        };
+        let read: Vec<_> = seats.iter().map(|seat| (seat.name.as_str(), seat.column_number)).collect();
+        assert_eq!(read, [("1A", 0), ("1B", 1), ("1C", 3), ("2A", 0)]);
+        assert_eq!(seats[3].kind, SeatKind::Accessible);
+    }
+
+    #[test]
+    fn a_hall_that_makes_no_sense_is_refused() {
+        for rows in [
+            vec![],
+            vec![row("1", "__")],
+            vec![row("1", "AA")],
+            vec![row("1", "A"), row("1", "a")],
+            vec![row("1", "A,")],
+            vec![row("1234567890", "A")],
+            vec![Row { companion: "Z".to_owned(), ..row("1", "A") }],
+            vec![Row { price_class: "gold".to_owned(), ..row("1", "A") }],
+        ] {
+            assert_eq!(wrong(draft(rows.clone())).first(), Some(&"hall"), "{rows:?}");
+        }
+    }
+
+    #[test]
+    fn a_screening_has_either_seats_or_places() {
+        assert_eq!(wrong(Draft { capacity: Some(10), ..draft(vec![row("1", "A")]) }), ["hall"]);
+        assert_eq!(wrong(Draft::default()), ["movieName", "theatre", "startsAt", "hall"]);
+        let general = Draft { rows: None, capacity: Some(0), price: Some(-1), ..draft(vec![]) };
+        assert_eq!(wrong(general), ["capacity", "price"]);
+    }
+
+    fn screening(place_price: Option<i64>) -> Screening {
+        Screening {
+            id: ScreeningId::new(1).unwrap(),
+            movie_name: "soul".to_owned(),
+            starts_at: Timestamp::UNIX_EPOCH,
+            place_price: place_price.map(|price| Price::parse(price).unwrap()),
+        }
+    }
+
+    fn admitted(screening: &Screening, wish: Wish) -> Result<i64, &'static str> {
+        let prices = BTreeMap::from([
+            ("1A".to_owned(), Price::parse(12_000).unwrap()),
+            ("2B".to_owned(), Price::parse(15_000).unwrap()),
+        ]);
+        let order = Order::parse(wish).unwrap();
+        let of_it = |seat: &str| order.seats.iter().flat_map(Seats::names).any(|name| name == seat);
+        let prices = prices.into_iter().filter(|(seat, _)| of_it(seat)).collect();
+        let admitted = screening.admit(order, &prices).map_err(|invalid| invalid[0].field)?;
+        Ok(admitted.total_price.unwrap().get())
+    }
+
+    #[test]
+    fn the_price_is_the_screenings() {
+        let seats = |total_price| Wish { seat: Some("1A,2B".to_owned()), total_price, ..Wish::default() };
+        assert_eq!(admitted(&screening(None), seats(None)), Ok(27_000));
+        assert_eq!(admitted(&screening(None), seats(Some(27_000))), Ok(27_000));
+        assert_eq!(admitted(&screening(None), seats(Some(1))), Err("totalPrice"));
+        let places = Wish { qty: Some(3), ..Wish::default() };
+        assert_eq!(admitted(&screening(Some(9_000)), places), Ok(27_000));
+    }
+
+    #[test]
+    fn seats_must_be_those_of_the_screening() {
+        let seat = |seat: &str| Wish { seat: Some(seat.to_owned()), ..Wish::default() };
+        assert_eq!(admitted(&screening(None), seat("1A,9Z")), Err("seat"));
+        assert_eq!(admitted(&screening(None), Wish::default()), Err("seat"));
+        assert_eq!(admitted(&screening(Some(9_000)), seat("1A")), Err("seat"));
+    }
+}

@@ -1,0 +1,276 @@
+//! Requests and answers of the programme as JSON.
+
+use std::collections::BTreeMap;
+
+use events::ScreeningId;
+use form_urlencoded::Serializer;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use serde::{Deserialize, Serialize};
+use service_kit::hal::{BaseUrl, Names, Resource};
+use service_kit::problem::{FieldError, Problem};
+use utoipa::{IntoParams, ToSchema};
+
+use super::messages::invalid_fields;
+use crate::app::{Filter, Listed, SeatState};
+use crate::domain::{self, Announcement, Draft};
+
+/// What a screening is called in links and collections.
+pub const SCREENINGS: Names = Names { relation: "screening", plural: "screenings" };
+
+/// A screening as staff announce it: with `hall` and `prices`, or with `capacity` and `price`. Numbers may be sent as text.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ScreeningRequest {
+    #[serde(default, deserialize_with = "events::lenient::optional_text")]
+    #[schema(example = "soul", max_length = 200, required = true)]
+    movie_name: Option<String>,
+    #[serde(default, deserialize_with = "events::lenient::optional_text")]
+    #[schema(example = "Hall 1", max_length = 200, required = true)]
+    theatre: Option<String>,
+    #[schema(value_type = String, example = "2026-12-01T19:30:00Z", required = true)]
+    starts_at: Option<Timestamp>,
+    hall: Option<Hall>,
+    /// What a seat of each price class costs, in the smallest unit of the currency.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, i64>, example = json!({"standard": 12000, "premium": 15000}))]
+    prices: BTreeMap<String, Amount>,
+    /// Places of general admission.
+    #[serde(default, deserialize_with = "events::lenient::optional_integer")]
+    #[schema(example = json!(null), minimum = 1)]
+    capacity: Option<i64>,
+    /// Of one place, in general admission.
+    #[serde(default, deserialize_with = "events::lenient::optional_integer")]
+    #[schema(example = json!(null), minimum = 0)]
+    price: Option<i64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Amount(#[serde(deserialize_with = "events::lenient::integer")] i64);
+
+/// Rows from the screen to the back.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+pub struct Hall {
+    rows: Vec<HallRow>,
+}
+
+/// One row of a hall.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HallRow {
+    /// What stands before each letter: `1` of `1A`.
+    #[serde(deserialize_with = "events::lenient::text")]
+    #[schema(example = "1")]
+    name: String,
+    /// Letters from left to right, each a seat; `_` is an aisle.
+    #[schema(example = "AB_CDEF_GH")]
+    seats: String,
+    /// One of `prices`.
+    #[serde(default = "standard")]
+    #[schema(example = "standard")]
+    price_class: String,
+    /// Those of its letters where a wheelchair fits.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schema(example = "A")]
+    accessible: String,
+    /// Those beside them, for who comes along.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schema(example = "B")]
+    companion: String,
+}
+
+fn standard() -> String {
+    "standard".to_owned()
+}
+
+impl ScreeningRequest {
+    /// The layout as it is kept, to be shown.
+    pub fn hall_as_text(&self) -> Option<String> {
+        self.hall.as_ref().map(|hall| serde_json::to_string(hall).expect("text is JSON"))
+    }
+
+    /// # Errors
+    ///
+    /// 422 naming every wrong field.
+    pub fn into_announcement(self) -> Result<Announcement, Problem> {
+        let rows = self.hall.map(|hall| hall.rows.into_iter().map(HallRow::into_domain).collect());
+        let prices = self.prices.into_iter().map(|(class, Amount(price))| (class, price)).collect();
+        let draft = Draft {
+            movie_name: self.movie_name,
+            theatre: self.theatre,
+            starts_at: self.starts_at,
+            rows,
+            prices,
+            capacity: self.capacity,
+            price: self.price,
+        };
+        Announcement::parse(draft).map_err(invalid_fields)
+    }
+}
+
+impl HallRow {
+    fn into_domain(self) -> domain::HallRow {
+        let Self { name, seats, price_class, accessible, companion } = self;
+        domain::HallRow { name, seats, price_class, accessible, companion }
+    }
+}
+
+/// Which part of the programme is looked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub struct ProgrammeQuery {
+    /// Only this movie, by its whole name.
+    #[param(example = "soul")]
+    movie_name: Option<String>,
+    /// Only what begins on this day, in UTC.
+    #[param(example = "2026-12-01")]
+    day: Option<String>,
+}
+
+impl ProgrammeQuery {
+    /// # Errors
+    ///
+    /// 422 when the day is none.
+    pub fn filter(&self) -> Result<Filter, Problem> {
+        let Some(day) = &self.day else {
+            return Ok(Filter { movie_name: self.movie_name.clone(), ..Filter::default() });
+        };
+        let bounds = || {
+            let first: Date = day.parse().ok()?;
+            let midnight = |date: Date| Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp());
+            Some((midnight(first)?, midnight(first.checked_add(1.day()).ok()?)?))
+        };
+        let (from, to) = bounds().ok_or_else(|| {
+            Problem::invalid_fields(vec![FieldError::new("day", "must be a day, such as 2026-12-01")])
+        })?;
+        Ok(Filter { movie_name: self.movie_name.clone(), from: Some(from), to: Some(to) })
+    }
+
+    /// The collection's path, with this filter.
+    pub fn path(&self) -> String {
+        let mut query = Serializer::new(String::new());
+        for (name, value) in [("movieName", &self.movie_name), ("day", &self.day)] {
+            if let Some(value) = value {
+                query.append_pair(name, value);
+            }
+        }
+        let query = query.finish();
+        if query.is_empty() { "/screenings".to_owned() } else { format!("/screenings?{query}") }
+    }
+}
+
+/// A screening.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Screening {
+    #[schema(example = 5)]
+    id: i64,
+    #[schema(example = "soul")]
+    movie_name: String,
+    #[schema(example = "Hall 1")]
+    theatre: String,
+    #[schema(example = "2026-12-01T19:30:00Z")]
+    starts_at: String,
+    /// Seats or places.
+    #[schema(example = 80)]
+    capacity: i64,
+    /// Those that nobody has or holds.
+    #[schema(example = 78)]
+    places_left: i64,
+    /// Of one place, in general admission.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<i64>,
+    /// The layout, where everybody has a seat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hall: Option<Hall>,
+}
+
+impl Screening {
+    pub fn resource(base: &BaseUrl, screening: &Listed) -> Resource<Self> {
+        let body = Self {
+            id: screening.id.get(),
+            movie_name: screening.movie_name.clone(),
+            theatre: screening.theatre.clone(),
+            starts_at: screening.starts_at.to_string(),
+            capacity: screening.capacity,
+            places_left: screening.places_left,
+            price: screening.price,
+            // What is stored was written by the type that reads it.
+            hall: screening.hall.as_deref().and_then(|hall| serde_json::from_str(hall).ok()),
+        };
+        let mut resource = base.resource(SCREENINGS, screening.id, body);
+        resource.links.insert("seats", base.link(&seats_path(screening.id)));
+        resource
+    }
+}
+
+/// Who has which seat of a screening.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SeatMap {
+    #[schema(example = 5)]
+    screening_id: i64,
+    places_left: i64,
+    /// Row by row, from left to right.
+    seats: Vec<Seat>,
+}
+
+/// A seat of a screening.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Seat {
+    #[schema(example = "1A")]
+    seat: String,
+    #[schema(example = "1")]
+    row: String,
+    /// From left to right, from 0; an aisle has a number too.
+    column: i64,
+    /// `standard`, `accessible` (a wheelchair fits) or `companion` (beside an accessible one).
+    #[schema(example = "standard")]
+    kind: String,
+    #[schema(example = "standard")]
+    price_class: String,
+    #[schema(example = 12000)]
+    price: i64,
+    /// `available`, `held` or `sold`.
+    #[schema(example = "available")]
+    state: &'static str,
+}
+
+impl SeatMap {
+    pub fn resource(
+        base: &BaseUrl,
+        screening: &Listed,
+        seats: &[(domain::Seat, SeatState)],
+    ) -> Resource<Self> {
+        let seats = seats.iter().map(|(seat, state)| Seat::of(seat, *state)).collect();
+        let body = Self { screening_id: screening.id.get(), places_left: screening.places_left, seats };
+        let mut resource = base.resource(SCREENINGS, screening.id, body);
+        resource.links.insert("self", base.link(&seats_path(screening.id)));
+        resource
+    }
+}
+
+impl Seat {
+    fn of(seat: &domain::Seat, state: SeatState) -> Self {
+        Self {
+            seat: seat.name.clone(),
+            row: seat.row.clone(),
+            column: seat.column_number,
+            kind: seat.kind.to_string(),
+            price_class: seat.price_class.clone(),
+            price: seat.price.get(),
+            state: match state {
+                SeatState::Available => "available",
+                SeatState::Held => "held",
+                SeatState::Sold => "sold",
+            },
+        }
+    }
+}
+
+fn seats_path(id: ScreeningId) -> String {
+    format!("/screenings/{id}/seats")
+}

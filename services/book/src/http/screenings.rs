@@ -1,0 +1,151 @@
+//! The programme: staff announce it, customers look at it and at who has which seat.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use events::ScreeningId;
+use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use service_kit::extract::{Json, PathId, Query};
+use service_kit::hal::{BaseUrl, Collection, Hal, PageQuery, PageRequest, Resource};
+use service_kit::problem::{self, Problem};
+
+use super::screening_messages::{ProgrammeQuery, SCREENINGS, Screening, ScreeningRequest, SeatMap};
+use crate::AppState;
+use crate::app::{
+    CreateScreeningError, Listed, SeatState, create_screening, find_screening, list_screenings, list_seats,
+};
+use crate::domain::Seat;
+
+/// Announces a screening: a hall of seats and what they cost, or a number of places.
+#[utoipa::path(
+    post,
+    path = "/screenings",
+    tag = "screenings",
+    params(("X-Staff-Token" = String, Header, description = "What staff know")),
+    request_body = ScreeningRequest,
+    responses(
+        (status = 201, description = "Announced", body = Resource<Screening>, content_type = "application/hal+json"),
+        (status = 403, description = "Not staff", body = problem::Body, content_type = "application/problem+json"),
+        (status = 409, description = "Another screening is in that theatre at that time", body = problem::Body, content_type = "application/problem+json"),
+        (status = 422, description = "A wrong field", body = problem::Body, content_type = "application/problem+json"),
+    )
+)]
+pub async fn announce(
+    State(state): State<AppState>,
+    base: BaseUrl,
+    headers: HeaderMap,
+    Json(request): Json<ScreeningRequest>,
+) -> Result<Response, Problem> {
+    state.staff.check(&headers)?;
+    let hall = request.hall_as_text();
+    let announcement = request.into_announcement()?;
+
+    let mut tx = state.db.begin().await?;
+    let id = create_screening(&mut tx, &announcement, hall).await?;
+    let screening = find_screening(&mut tx, id).await.map_err(CreateScreeningError::from)?;
+    tx.commit().await?;
+
+    let screening = screening.ok_or_else(|| Problem::not_found("screening", id))?;
+    Ok(Screening::resource(&base, &screening).located(StatusCode::CREATED))
+}
+
+/// The programme, in the order of time: all of it, or that of a movie, or of a day.
+#[utoipa::path(
+    get,
+    path = "/screenings",
+    tag = "screenings",
+    params(PageQuery, ProgrammeQuery),
+    responses(
+        (status = 200, description = "A page of it", body = Collection<Screening>, content_type = "application/hal+json"),
+        (status = 422, description = "A wrong page, size or day", body = problem::Body, content_type = "application/problem+json"),
+    )
+)]
+pub async fn list(
+    State(state): State<AppState>,
+    base: BaseUrl,
+    page: PageRequest,
+    Query(query): Query<ProgrammeQuery>,
+) -> Result<impl IntoResponse, Problem> {
+    let filter = query.filter()?;
+    let mut conn = state.db.read().await?;
+    let (found, total) = list_screenings(&mut conn, &filter, page.offset(), page.size).await?;
+    let screenings = found.iter().map(|screening| Screening::resource(&base, screening)).collect();
+    Ok(Hal(base.collection(SCREENINGS, &query.path(), page, total, screenings)))
+}
+
+/// One screening.
+#[utoipa::path(
+    get,
+    path = "/screenings/{id}",
+    tag = "screenings",
+    params(("id" = i64, Path, description = "The screening's id")),
+    responses(
+        (status = 200, description = "The screening", body = Resource<Screening>, content_type = "application/hal+json"),
+        (status = 404, description = "No such screening", body = problem::Body, content_type = "application/problem+json"),
+    )
+)]
+pub async fn show(
+    State(state): State<AppState>,
+    base: BaseUrl,
+    PathId(id): PathId<ScreeningId>,
+) -> Result<impl IntoResponse, Problem> {
+    let screening = find(&state, id).await?;
+    Ok(Hal(Screening::resource(&base, &screening)))
+}
+
+/// All seats of a screening, what they cost, and which are free. To ask again costs little: send the `ETag` of the last answer
+/// as `If-None-Match`.
+#[utoipa::path(
+    get,
+    path = "/screenings/{id}/seats",
+    tag = "screenings",
+    params(
+        ("id" = i64, Path, description = "The screening's id"),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag` of an earlier answer"),
+    ),
+    responses(
+        (status = 200, description = "The seats, row by row; none in general admission", body = Resource<SeatMap>, content_type = "application/hal+json"),
+        (status = 304, description = "As they were"),
+        (status = 404, description = "No such screening", body = problem::Body, content_type = "application/problem+json"),
+    )
+)]
+pub async fn seats(
+    State(state): State<AppState>,
+    base: BaseUrl,
+    PathId(id): PathId<ScreeningId>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let screening = find(&state, id).await?;
+    let seats = list_seats(&mut state.db.read().await?, id).await?;
+    let tag = entity_tag(&screening, &seats);
+    let is_known = headers
+        .get(IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag));
+    let mut response = if is_known {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        Hal(SeatMap::resource(&base, &screening, &seats)).into_response()
+    };
+    let headers = response.headers_mut();
+    headers.insert(ETAG, HeaderValue::from_str(&tag).expect("a number in quotes is a header"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    Ok(response)
+}
+
+async fn find(state: &AppState, id: ScreeningId) -> Result<Listed, Problem> {
+    let screening = find_screening(&mut state.db.read().await?, id).await?;
+    screening.ok_or_else(|| Problem::not_found("screening", id))
+}
+
+/// Changes whenever a seat changes hands.
+fn entity_tag(screening: &Listed, seats: &[(Seat, SeatState)]) -> String {
+    let mut hasher = DefaultHasher::new();
+    screening.places_left.hash(&mut hasher);
+    for (seat, state) in seats {
+        (&seat.name, seat.price.get(), state).hash(&mut hasher);
+    }
+    format!("\"{:016x}\"", hasher.finish())
+}

@@ -1,0 +1,153 @@
+//! Ends the holds whose time is over, and sees to the payments of which nothing was heard.
+//!
+//! A payment that did not answer, or a crash, leaves a booking pending. If the money was taken, `Paid` settles it. If that is
+//! long in coming, payment is asked here; and where the customer wants it so, the payment is tried again. What is not paid in
+//! time is given up, which calls back whatever money may come after all.
+//!
+//! No input, no memory, no retries inside: what fails is found again the next time. It may be cut off anywhere, as a crash
+//! may, and every replica may run it: each booking is taken by one of them.
+
+use std::time::Duration;
+
+use events::BookingId;
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use service_kit::crash;
+use service_kit::request_log::chain;
+use service_kit::trace_context::TraceContext;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use crate::AppState;
+use crate::app::{
+    Begun, PaymentOutcome, begin_payment, expire_booking, list_overdue, list_unsettled, prune_keys,
+    take_unsettled,
+};
+use crate::clients::PaymentState;
+use crate::domain::Booking;
+use crate::paying::{pay_and_settle, settle};
+
+/// Pause between two looks, unless a booking was just left pending.
+const EVERY: Duration = Duration::from_secs(1);
+/// Bookings of one look of each kind; the next one takes the rest.
+const BATCH: i64 = 100;
+/// Payments asked for, or about, at the same time.
+const AT_ONCE: usize = 8;
+/// Idempotency keys are remembered this long …
+const KEYS_KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
+/// … and so many are forgotten at one look.
+const KEYS: i64 = 1_000;
+
+/// The reconciler of one process.
+#[derive(Clone, Debug)]
+pub struct Reconciler {
+    state: AppState,
+}
+
+impl Reconciler {
+    pub fn new(state: AppState) -> Self {
+        Self { state }
+    }
+
+    /// Looks once a second until `stop`, and at once when a booking is left pending.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut timer = interval(EVERY);
+        timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let looks = async {
+            loop {
+                tokio::select! { _ = timer.tick() => {}, () = self.state.left_pending.notified() => {} }
+                if let Err(error) = self.look().await {
+                    tracing::warn!(cause = chain(&error), "bookings stay pending for now");
+                }
+            }
+        };
+        tokio::select! { () = looks => {}, () = stop.cancelled() => {} }
+    }
+
+    /// One look at all that is due now.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn look(&self) -> Result<(), storage::Error> {
+        let now = Timestamp::now();
+        let overdue = list_overdue(&mut self.state.db.read().await?, now, BATCH).await?;
+        for id in overdue {
+            self.expire(id).await?;
+        }
+        let unsettled = list_unsettled(&mut self.state.db.read().await?, now, BATCH).await?;
+        for ids in unsettled.chunks(AT_ONCE) {
+            let settling = ids.iter().map(|id| {
+                let span = tracing::info_span!("reconcile", booking_id = %id);
+                TraceContext::root().scope(self.see_to_payment(*id).instrument(span))
+            });
+            for outcome in join_all(settling).await {
+                outcome?;
+            }
+        }
+        self.forget_keys(now).await
+    }
+
+    async fn expire(&self, id: BookingId) -> Result<(), storage::Error> {
+        let mut tx = self.state.db.begin().await?;
+        let has_ended = TraceContext::root().scope(expire_booking(&mut tx, id)).await?;
+        tx.commit().await?;
+        crash::point("book.expired");
+        if has_ended {
+            metrics::counter!("holds_expired_total").increment(1);
+            tracing::info!(booking_id = %id, "the hold is over, and its places are free");
+        }
+        Ok(())
+    }
+
+    /// Settles one pending booking, as far as payment lets that be done.
+    async fn see_to_payment(&self, id: BookingId) -> Result<(), storage::Error> {
+        let mut tx = self.state.db.begin().await?;
+        let taken = take_unsettled(&mut tx, id).await?;
+        tx.commit().await?;
+        crash::point("book.reconciler.taken");
+        let Some(booking) = taken else {
+            return Ok(());
+        };
+        let outcome = match self.state.payments.find(id).await {
+            Ok(Some(payment)) => weigh(&booking, &payment),
+            Ok(None) if booking.row().hold.pay_later => return self.pay(id).await,
+            // It may still come.
+            Ok(None) => return Ok(()),
+            Err(failure) => {
+                tracing::debug!(cause = chain(&failure), "payment does not tell");
+                return Ok(());
+            }
+        };
+        crash::point("book.reconciler.asked");
+        settle(&self.state, id, outcome).await?;
+        tracing::info!(?outcome, "a booking that was left pending is settled");
+        Ok(())
+    }
+
+    /// Pays without the customer, who wanted it so.
+    async fn pay(&self, id: BookingId) -> Result<(), storage::Error> {
+        let mut tx = self.state.db.begin().await?;
+        let begun = begin_payment(&mut tx, id, &self.state.rules).await?;
+        tx.commit().await?;
+        if let Some(Begun::Attempt(booking)) = begun {
+            pay_and_settle(&self.state, booking).await?;
+        }
+        Ok(())
+    }
+
+    async fn forget_keys(&self, now: Timestamp) -> Result<(), storage::Error> {
+        let mut tx = self.state.db.begin_relaxed().await?;
+        prune_keys(&mut tx, now - KEYS_KEPT_FOR, KEYS).await?;
+        tx.commit().await
+    }
+}
+
+/// What payment has of a booking decides: only the whole price is a payment.
+fn weigh(booking: &Booking, payment: &PaymentState) -> PaymentOutcome {
+    match payment {
+        PaymentState::Paid(amount) if *amount == booking.amount_due().get() => PaymentOutcome::Paid,
+        PaymentState::Paid(_) | PaymentState::Over => PaymentOutcome::Declined,
+    }
+}

@@ -1,0 +1,296 @@
+//! The tables `screenings` and `screening_seats`.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use events::ScreeningId;
+use jiff::Timestamp;
+use sqlx::FromRow;
+use storage::{Conn, Error, MAX_VALUES, QueryAs, Tx, query_as, query_as_built, query_built};
+
+use crate::domain::{Price, Screening, Seat, Seats};
+
+/// A screening as it is stored.
+#[derive(Clone, Debug)]
+pub struct New<'s> {
+    pub movie_name: &'s str,
+    pub theatre: &'s str,
+    pub starts_at: Timestamp,
+    /// The layout as JSON, where it has seats.
+    pub hall: Option<String>,
+    /// Places and the price of one, in general admission.
+    pub places: Option<(i64, Price)>,
+}
+
+/// A screening as it is shown.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    pub id: ScreeningId,
+    pub movie_name: String,
+    pub theatre: String,
+    pub starts_at: Timestamp,
+    /// The layout as JSON, where it has seats.
+    pub hall: Option<String>,
+    /// Of one place, in general admission.
+    pub price: Option<i64>,
+    pub capacity: i64,
+    pub places_left: i64,
+}
+
+/// Which screenings are looked for.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub movie_name: Option<String>,
+    pub from: Option<Timestamp>,
+    pub to: Option<Timestamp>,
+}
+
+/// Who has a seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SeatState {
+    Available,
+    Held,
+    Sold,
+}
+
+/// Adds a screening. `None`: another one is in that theatre at that time.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn insert(tx: &mut Tx, new: New<'_>) -> Result<Option<ScreeningId>, Error> {
+    let (capacity, price) =
+        new.places.map_or((None, None), |(places, price)| (Some(places), Some(price.get())));
+    let insert = query_as(
+        "INSERT INTO screenings (movie_name, theatre, starts_at, hall, capacity, price, places_left, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $5, $7)
+         ON CONFLICT (theatre, starts_at) DO NOTHING RETURNING id",
+    )
+    .bind(new.movie_name.to_owned())
+    .bind(new.theatre.to_owned())
+    .bind(new.starts_at.as_microsecond())
+    .bind(new.hall)
+    .bind(capacity)
+    .bind(price)
+    .bind(tx.now().as_microsecond());
+    let id: Option<(i64,)> = tx.fetch_optional(insert).await?;
+    id.map(|(id,)| parse(id)).transpose()
+}
+
+/// Adds the seats of a new screening.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn insert_seats(tx: &mut Tx, screening: ScreeningId, seats: &[Seat]) -> Result<(), Error> {
+    const BOUND: usize = 8;
+    for rows in seats.chunks(MAX_VALUES / BOUND) {
+        let mut insert = query_built(format!(
+            "INSERT INTO screening_seats
+                 (screening_id, seat, row_name, row_number, column_number, kind, price_class, price) VALUES {}",
+            tx.values(rows.len(), BOUND)
+        ));
+        for seat in rows {
+            insert = insert
+                .bind(screening.get())
+                .bind(seat.name.clone())
+                .bind(seat.row.clone())
+                .bind(seat.row_number)
+                .bind(seat.column_number)
+                .bind(seat.kind.to_string())
+                .bind(seat.price_class.clone())
+                .bind(seat.price.get());
+        }
+        tx.execute(insert).await?;
+    }
+    Ok(())
+}
+
+/// What must be known of a screening to book it.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn find(conn: &mut Conn, id: ScreeningId) -> Result<Option<Screening>, Error> {
+    let find = query_as("SELECT movie_name, starts_at, price FROM screenings WHERE id = $1").bind(id.get());
+    let row: Option<(String, i64, Option<i64>)> = conn.fetch_optional(find).await?;
+    let Some((movie_name, starts_at, price)) = row else {
+        return Ok(None);
+    };
+    let place_price = price.map(Price::parse).transpose().map_err(|error| corrupt(id, error))?;
+    Ok(Some(Screening { id, movie_name, starts_at: time(id, starts_at)?, place_price }))
+}
+
+/// What those of `seats` cost that the screening has.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn prices(
+    conn: &mut Conn,
+    screening: ScreeningId,
+    seats: &Seats,
+) -> Result<BTreeMap<String, Price>, Error> {
+    // One value for each seat, and they are told apart from the screening's by standing in rows of one.
+    let find = format!(
+        "SELECT seat, price FROM screening_seats WHERE (screening_id, seat) IN (VALUES {})",
+        conn.values(seats.names().len(), 2)
+    );
+    let mut find = query_as_built(find).persistent(true);
+    for seat in seats.names() {
+        find = find.bind(screening.get()).bind(seat.clone());
+    }
+    let rows: Vec<(String, i64)> = conn.fetch_all(find).await?;
+    rows.into_iter()
+        .map(|(seat, price)| Ok((seat, Price::parse(price).map_err(|error| corrupt(screening, error))?)))
+        .collect()
+}
+
+#[derive(FromRow)]
+struct ListedRow {
+    id: i64,
+    movie_name: String,
+    theatre: String,
+    starts_at: i64,
+    hall: Option<String>,
+    price: Option<i64>,
+    capacity: i64,
+    places_left: i64,
+}
+
+/// The screening as it is now.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn find_listed(conn: &mut Conn, id: ScreeningId) -> Result<Option<Listed>, Error> {
+    let find = query_as(
+        "SELECT id, movie_name, theatre, starts_at, hall, price,
+             COALESCE(capacity, (SELECT CAST(COUNT(*) AS BIGINT) FROM screening_seats WHERE screening_id = screenings.id))
+                 AS capacity,
+             COALESCE(places_left,
+                 (SELECT CAST(COUNT(*) AS BIGINT) FROM screening_seats WHERE screening_id = screenings.id)
+                 - (SELECT CAST(COUNT(*) AS BIGINT) FROM seat_claims
+                    WHERE place = 'screening:' || CAST(screenings.id AS TEXT))) AS places_left
+         FROM screenings WHERE id = $1",
+    )
+    .bind(id.get());
+    conn.fetch_optional(find).await?.map(listed).transpose()
+}
+
+/// `limit` screenings of those that `filter` lets through, after the first `offset`, by their time; and how many there are.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn page(
+    conn: &mut Conn,
+    filter: &Filter,
+    offset: i64,
+    limit: i64,
+) -> Result<(Vec<Listed>, i64), Error> {
+    let find = query_as(
+        "SELECT id, movie_name, theatre, starts_at, hall, price,
+             COALESCE(capacity, (SELECT CAST(COUNT(*) AS BIGINT) FROM screening_seats WHERE screening_id = page.id))
+                 AS capacity,
+             COALESCE(places_left,
+                 (SELECT CAST(COUNT(*) AS BIGINT) FROM screening_seats WHERE screening_id = page.id)
+                 - (SELECT CAST(COUNT(*) AS BIGINT) FROM seat_claims
+                    WHERE place = 'screening:' || CAST(page.id AS TEXT))) AS places_left
+         FROM (SELECT * FROM screenings
+               WHERE ($1 = '' OR movie_name = $1) AND starts_at >= $2 AND starts_at < $3
+               ORDER BY starts_at, id LIMIT $4 OFFSET $5) AS page
+         ORDER BY starts_at, id",
+    );
+    let rows: Vec<ListedRow> = conn.fetch_all(filtered(find, filter).bind(limit).bind(offset)).await?;
+    let count = query_as(
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM screenings
+         WHERE ($1 = '' OR movie_name = $1) AND starts_at >= $2 AND starts_at < $3",
+    );
+    let (total,): (i64,) = conn.fetch_one(filtered(count, filter)).await?;
+    Ok((rows.into_iter().map(listed).collect::<Result<_, _>>()?, total))
+}
+
+fn filtered<'q, T>(query: QueryAs<'q, T>, filter: &Filter) -> QueryAs<'q, T> {
+    query
+        .bind(filter.movie_name.clone().unwrap_or_default())
+        .bind(filter.from.map_or(i64::MIN, Timestamp::as_microsecond))
+        .bind(filter.to.map_or(i64::MAX, Timestamp::as_microsecond))
+}
+
+#[derive(FromRow)]
+struct SeatRow {
+    seat: String,
+    row_name: String,
+    row_number: i64,
+    column_number: i64,
+    kind: String,
+    price_class: String,
+    price: i64,
+    status: Option<String>,
+}
+
+/// All seats of a screening, row by row, and who has them.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn seats(conn: &mut Conn, screening: ScreeningId) -> Result<Vec<(Seat, SeatState)>, Error> {
+    let find = query_as(
+        "SELECT screening_seats.seat AS seat, row_name, row_number, column_number, kind, price_class, price,
+             bookings.status AS status
+         FROM screening_seats
+         LEFT JOIN seat_claims ON seat_claims.place = $2 AND seat_claims.seat = screening_seats.seat
+         LEFT JOIN bookings ON bookings.id = seat_claims.booking_id
+         WHERE screening_seats.screening_id = $1
+         ORDER BY row_number, column_number",
+    )
+    .bind(screening.get())
+    .bind(format!("screening:{screening}"));
+    let rows: Vec<SeatRow> = conn.fetch_all(find).await?;
+    rows.into_iter().map(|row| seat(screening, row)).collect()
+}
+
+fn seat(screening: ScreeningId, row: SeatRow) -> Result<(Seat, SeatState), Error> {
+    let state = match row.status.as_deref() {
+        None => SeatState::Available,
+        Some("PaymentPending") => SeatState::Held,
+        Some(_) => SeatState::Sold,
+    };
+    let seat = Seat {
+        name: row.seat,
+        row: row.row_name,
+        row_number: row.row_number,
+        column_number: row.column_number,
+        kind: row.kind.parse().map_err(|error| corrupt(screening, error))?,
+        price_class: row.price_class,
+        price: Price::parse(row.price).map_err(|error| corrupt(screening, error))?,
+    };
+    Ok((seat, state))
+}
+
+fn listed(row: ListedRow) -> Result<Listed, Error> {
+    let id = parse(row.id)?;
+    Ok(Listed {
+        id,
+        movie_name: row.movie_name,
+        theatre: row.theatre,
+        starts_at: time(id, row.starts_at)?,
+        hall: row.hall,
+        price: row.price,
+        capacity: row.capacity,
+        places_left: row.places_left,
+    })
+}
+
+fn parse(id: i64) -> Result<ScreeningId, Error> {
+    ScreeningId::new(id).map_err(|error| Error::corrupt("screenings", id, error))
+}
+
+fn time(id: ScreeningId, us: i64) -> Result<Timestamp, Error> {
+    Timestamp::from_microsecond(us).map_err(|error| corrupt(id, error))
+}
+
+fn corrupt(id: ScreeningId, detail: impl Display) -> Error {
+    Error::corrupt("screenings", id, detail.to_string())
+}

@@ -1,0 +1,220 @@
+//! Holds: a booking that could not be paid waits for its payment, for a while.
+
+use std::time::Duration;
+
+use book::app::Rules;
+use events::Event;
+use http::StatusCode;
+use serde_json::{Value, json};
+use storage::query_as;
+use test_kit::{FakeUpstream, fleet};
+
+use crate::app::{App, RULES, paid, soul};
+
+/// What payment knows of a booking, as its search answers.
+fn found(payments: &Value) -> Value {
+    json!({"_embedded": {"payments": payments}})
+}
+
+/// A payment service that has `payments` and takes none.
+async fn payment_that_has(payments: Value) -> FakeUpstream {
+    FakeUpstream::routes(move |method, _| match method {
+        "GET" => (StatusCode::OK, found(&payments)),
+        _ => (StatusCode::INTERNAL_SERVER_ERROR, json!({})),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_cannot_be_paid_now_is_held_and_told_where_and_when_to_pay() {
+    let app = App::beside(FakeUpstream::refuses()).await;
+    let answer = app.client.post("/books", soul()).await;
+    assert_eq!((answer.status.as_u16(), &answer.body["status"]), (202, &json!("PaymentPending")));
+    assert_eq!(answer.header("location"), "http://cinema/books/1");
+    assert_eq!(answer.body["_links"]["payment"]["href"], "http://cinema/books/1/payment");
+    assert!(answer.header("retry-after").parse::<u64>().unwrap() > 0);
+    assert!(answer.body["heldUntil"].as_str().unwrap().ends_with('Z'));
+    assert_eq!(app.told().await, [""; 0], "it is no booking yet");
+    assert_eq!(app.client.post("/books", soul()).await.status, 409, "its seats are held");
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn a_held_booking_is_paid_by_its_customer() {
+    let app = App::beside(FakeUpstream::answers_in_turn([(500, json!({})), (201, json!({}))]).await).await;
+    let id = app.book().await;
+    assert_eq!(app.status(id).await, "PaymentPending");
+    let answer = app.client.post(&format!("/books/{id}/payment"), json!({})).await;
+    assert_eq!((answer.status.as_u16(), &answer.body["status"]), (201, &json!("Registered")));
+    assert_eq!(answer.body.get("heldUntil"), None);
+    // Paid is paid: asking again is answered the same, and asks nobody.
+    let again = app.client.post(&format!("/books/{id}/payment"), json!({})).await;
+    assert_eq!(again.status, 201);
+    assert_eq!(app.payment.requests().len(), 2);
+    assert_eq!(app.told().await, ["Booked"]);
+    assert_eq!(app.client.post("/books/99/payment", json!({})).await.status, 404);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn a_hold_that_runs_out_ends_the_booking_frees_its_seats_and_calls_its_money_back() {
+    let app = App::beside(FakeUpstream::refuses()).await;
+    let order = json!({"movieName": "soul", "seat": "1A,2B", "totalPrice": 10000, "customerId": 33});
+    app.client.post("/books", order).await;
+    app.reconciler.look().await.unwrap();
+    assert_eq!(app.status(1).await, "PaymentPending", "its time is not over");
+
+    app.let_holds_run_out().await;
+    app.reconciler.look().await.unwrap();
+    app.reconciler.look().await.unwrap();
+    assert_eq!(app.status(1).await, "Expired");
+    let told = fleet::outbox(&app.scratch.db).await;
+    let [Event::HoldExpired(expired)] = told.as_slice() else {
+        panic!("{told:?}");
+    };
+    assert_eq!(expired.status.as_deref(), Some("Expired"));
+    assert_eq!(expired.seat.as_deref(), Some("1A,2B"));
+    assert_eq!(expired.customer_id.map(events::CustomerId::get), Some(33));
+
+    for (method, path) in [("POST", "/books/1/payment"), ("DELETE", "/books/1")] {
+        let answer = match method {
+            "POST" => app.client.post(path, json!({})).await,
+            _ => app.client.delete(path).await,
+        };
+        assert_eq!((answer.status.as_u16(), answer.problem()), (409, "hold-expired"), "{method}");
+    }
+    app.deliver(paid(1, 10_000)).await;
+    assert_eq!(app.status(1).await, "Expired", "money that comes late goes back, and changes nothing here");
+    assert_eq!(app.client.post("/books", soul()).await.status, 202, "the seats are free");
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn payment_is_asked_what_became_of_a_payment_without_an_answer() {
+    for (payments, status, told) in [
+        (json!([{"totalPrice": 10000, "status": "Paid"}]), "Registered", vec!["Booked"]),
+        (json!([{"totalPrice": 1, "status": "Paid"}]), "Declined", vec!["HoldExpired"]),
+        (json!([{"totalPrice": 0, "status": "Voided"}]), "Declined", vec!["HoldExpired"]),
+        (json!([]), "PaymentPending", vec![]),
+    ] {
+        let app = App::beside(payment_that_has(payments.clone()).await).await;
+        assert_eq!(app.client.post("/books", soul()).await.status, 202);
+        app.reconciler.look().await.unwrap();
+        assert_eq!(app.status(1).await, "PaymentPending", "`Paid` has a moment to come by itself");
+        app.let_looks_be_due().await;
+        app.reconciler.look().await.unwrap();
+        assert_eq!((app.status(1).await.as_str(), app.told().await), (status, told), "{payments}");
+        app.settled().await;
+    }
+}
+
+#[tokio::test]
+async fn who_asked_for_it_is_paid_for_as_soon_as_that_is_possible() {
+    let payment = FakeUpstream::routes({
+        let posts = std::sync::atomic::AtomicUsize::new(0);
+        move |method, _| match method {
+            "GET" => (StatusCode::OK, found(&json!([]))),
+            _ if posts.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < 4 => {
+                (StatusCode::INTERNAL_SERVER_ERROR, json!({}))
+            }
+            _ => (StatusCode::CREATED, json!({})),
+        }
+    })
+    .await;
+    let app = App::beside(payment).await;
+    let later = json!({"movieName": "soul", "seat": "1A", "payLater": "true"});
+    assert_eq!(app.client.post("/books", later).await.status, 202);
+    let not_later = json!({"movieName": "soul", "seat": "1B"});
+    assert_eq!(app.client.post("/books", not_later).await.status, 202);
+    for _ in 0..4 {
+        app.let_looks_be_due().await;
+        app.reconciler.look().await.unwrap();
+    }
+    assert_eq!([app.status(1).await, app.status(2).await], ["Registered", "PaymentPending"]);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn beyond_the_cap_nothing_is_kept() {
+    let rules = Rules { max_held: 1, ..RULES };
+    let app = App::with_rules(FakeUpstream::refuses(), rules).await;
+    assert_eq!(app.client.post("/books", json!({"movieName": "soul", "seat": "1A"})).await.status, 202);
+    let order = json!({"movieName": "soul", "seat": "2B"});
+    for _ in 0..2 {
+        let headers = [("idempotency-key", "k-1")];
+        let answer = app.client.post_with("/books", order.clone(), &headers).await;
+        assert_eq!((answer.status.as_u16(), answer.problem()), (503, "payment-unavailable"));
+        assert!(answer.header("retry-after").parse::<u64>().unwrap() > 0);
+    }
+    assert_eq!(app.client.get("/books").await.body["page"]["totalElements"], 1);
+    let left: (i64,) = app
+        .scratch
+        .db
+        .read()
+        .await
+        .unwrap()
+        .fetch_one(query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM idempotency_keys"))
+        .await
+        .unwrap();
+    assert_eq!(left.0, 0, "the same request may be sent again");
+    assert_eq!(app.told().await, [""; 0]);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn a_customer_holds_so_many_and_no_more() {
+    let rules = Rules { max_held_per_customer: 1, ..RULES };
+    let app = App::with_rules(FakeUpstream::refuses(), rules).await;
+    let order = |customer: i64| json!({"qty": 1, "customerId": customer});
+    assert_eq!(app.client.post("/books", order(7)).await.status, 202);
+    let answer = app.client.post("/books", order(7)).await;
+    assert_eq!((answer.status.as_u16(), answer.problem()), (409, "too-many-held"));
+    assert_eq!(app.client.post("/books", order(8)).await.status, 202);
+    assert_eq!(app.client.get("/books?customerId=7").await.body["page"]["totalElements"], 1);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn one_who_pays_is_not_cut_off_and_nobody_else_pays_meanwhile() {
+    let rules = Rules { attempt: Duration::from_millis(50), ..RULES };
+    let app = App::with_rules(FakeUpstream::hangs().await, rules).await;
+    let client = app.client.clone();
+    let paying = tokio::spawn(async move { client.post("/books", soul()).await });
+    while app.client.get("/books/1").await.status != 200 {
+        tokio::task::yield_now().await;
+    }
+    let mut tx = app.scratch.db.begin().await.unwrap();
+    tx.execute(storage::query("UPDATE bookings SET held_until = 0, paying_until = 9000000000000000"))
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    app.reconciler.look().await.unwrap();
+    assert_eq!(app.status(1).await, "PaymentPending");
+    let meanwhile = app.client.post("/books/1/payment", json!({})).await;
+    assert_eq!((meanwhile.status.as_u16(), meanwhile.problem()), (409, "request-in-progress"));
+
+    assert_eq!(paying.await.unwrap().status, 202);
+    app.reconciler.look().await.unwrap();
+    assert_eq!(app.status(1).await, "Expired");
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn a_crash_between_opening_and_paying_leaves_a_hold_that_others_look_after() {
+    let app = App::beside(payment_that_has(json!([{"totalPrice": 10000, "status": "Paid"}])).await).await;
+    let mut tx = app.scratch.db.begin().await.unwrap();
+    let opening = book::app::Opening {
+        order: book::domain::Order::parse(book::domain::Wish {
+            total_price: Some(10_000),
+            ..book::domain::Wish::default()
+        })
+        .unwrap(),
+        key: None,
+    };
+    book::app::open_booking(&mut tx, opening, "CGV", &RULES).await.unwrap();
+    tx.commit().await.unwrap();
+    app.let_looks_be_due().await;
+    app.reconciler.look().await.unwrap();
+    assert_eq!((app.status(1).await.as_str(), app.told().await), ("Registered", vec!["Booked"]));
+    app.settled().await;
+}

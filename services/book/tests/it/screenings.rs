@@ -1,0 +1,161 @@
+//! The programme: announced by staff, looked at by customers, and held against their wishes.
+
+use serde_json::{Value, json};
+
+use crate::app::{App, STAFF_TOKEN, small_hall};
+
+#[tokio::test]
+async fn staff_announce_and_nobody_else() {
+    let app = App::new().await;
+    for token in ["", "Popcorn"] {
+        let answer = app.announced(small_hall(), token).await;
+        assert_eq!((answer.status.as_u16(), answer.problem()), (403, "staff-only"));
+    }
+    assert_eq!(app.client.post("/screenings", small_hall()).await.status, 403);
+    let answer = app.announced(small_hall(), STAFF_TOKEN).await;
+    assert_eq!(answer.status, 201);
+    assert_eq!(answer.header("location"), "http://cinema/screenings/1");
+    assert_eq!(answer.body["startsAt"], "2999-12-01T19:30:00Z");
+    assert_eq!((&answer.body["capacity"], &answer.body["placesLeft"]), (&json!(4), &json!(4)));
+    assert_eq!(answer.body["hall"]["rows"][0]["seats"], "A_B");
+    let again = app.announced(small_hall(), STAFF_TOKEN).await;
+    assert_eq!((again.status.as_u16(), again.problem()), (409, "theatre-taken"));
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn an_announcement_that_makes_no_sense_names_what_is_wrong() {
+    let app = App::new().await;
+    let with = |field: &str, value: Value| {
+        let mut screening = small_hall();
+        screening[field] = value;
+        screening
+    };
+    for (screening, pointer) in [
+        (with("movieName", json!(" ")), "/movieName"),
+        (with("startsAt", json!("tomorrow")), "/startsAt"),
+        (with("startsAt", json!(null)), "/startsAt"),
+        (with("hall", json!({"rows": []})), "/hall"),
+        (with("hall", json!({"rows": [{"seats": "A"}]})), "/hall/rows/0/name"),
+        (with("prices", json!({"standard": -1})), "/hall"),
+        (with("capacity", json!(10)), "/hall"),
+    ] {
+        let answer = app.announced(screening.clone(), STAFF_TOKEN).await;
+        assert_eq!((answer.status.as_u16(), answer.problem()), (422, "invalid-field"), "{screening}");
+        assert_eq!(answer.pointers()[0], pointer, "{screening}");
+    }
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn the_programme_is_read_by_movie_by_day_and_by_page() {
+    let app = App::new().await;
+    for (movie, day) in [("soul", 2), ("parasite", 1), ("soul", 1)] {
+        let mut screening = small_hall();
+        screening["movieName"] = json!(movie);
+        screening["theatre"] = json!(format!("Hall of {movie}"));
+        screening["startsAt"] = json!(format!("2999-12-0{day}T19:30:00Z"));
+        app.announce(screening).await;
+    }
+    let ids = async |query: &str| -> Vec<i64> {
+        let answer = app.client.get(&format!("/screenings{query}")).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let all = answer.body["_embedded"]["screenings"].as_array().unwrap();
+        all.iter().map(|screening| screening["id"].as_i64().unwrap()).collect()
+    };
+    assert_eq!(ids("").await, [2, 3, 1]);
+    assert_eq!(ids("?movieName=soul").await, [3, 1]);
+    assert_eq!(ids("?day=2999-12-01").await, [2, 3]);
+    assert_eq!(ids("?day=2999-12-01&movieName=soul").await, [3]);
+    assert_eq!(ids("?size=1&page=2").await, [1]);
+    let page = app.client.get("/screenings?movieName=soul&size=1").await;
+    assert_eq!(page.body["_links"]["next"]["href"], "http://cinema/screenings?movieName=soul&page=1&size=1");
+    let wrong = app.client.get("/screenings?day=someday").await;
+    assert_eq!((wrong.status.as_u16(), wrong.pointers()), (422, vec!["/day"]));
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn every_seat_is_shown_with_its_price_and_who_has_it() {
+    let app = App::new().await;
+    let id = app.announce(small_hall()).await;
+    assert_eq!(app.client.post("/books", json!({"screeningId": id, "seat": "1B"})).await.status, 201);
+    let map = app.client.get(&format!("/screenings/{id}/seats")).await;
+    let seats = map.body["seats"].as_array().unwrap();
+    assert_eq!(
+        seats[1],
+        json!({
+            "seat": "1B", "row": "1", "column": 2, "kind": "companion", "priceClass": "standard", "price": 12000,
+            "state": "sold",
+        })
+    );
+    let states: Vec<&Value> = seats.iter().map(|seat| &seat["state"]).collect();
+    assert_eq!(states, ["available", "sold", "available", "available"]);
+    assert_eq!(map.body["placesLeft"], 3);
+    assert_eq!(map.body["_links"]["self"]["href"], format!("http://cinema/screenings/{id}/seats"));
+    assert_eq!(app.client.get("/screenings/99/seats").await.status, 404);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn to_ask_again_for_seats_that_nobody_took_costs_little() {
+    let app = App::new().await;
+    let id = app.announce(small_hall()).await;
+    let path = format!("/screenings/{id}/seats");
+    let map = app.client.get(&path).await;
+    let tag = map.header("etag").to_owned();
+    let again = app.client.get_with(&path, &[("if-none-match", &tag)]).await;
+    assert_eq!((again.status.as_u16(), again.header("etag"), &again.body), (304, tag.as_str(), &json!(null)));
+    app.client.post("/books", json!({"screeningId": id, "seat": "2A"})).await;
+    let changed = app.client.get_with(&path, &[("if-none-match", &tag)]).await;
+    assert_eq!(changed.status, 200);
+    assert_ne!(changed.header("etag"), tag);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn a_wish_must_fit_its_screening() {
+    let app = App::new().await;
+    let id = app.announce(small_hall()).await;
+    let booked = app.client.post("/books", json!({"screeningId": id.to_string(), "seat": "1a,2a"})).await;
+    assert_eq!(booked.status, 201, "{}", booked.body);
+    assert_eq!(booked.body["totalPrice"], 27_000);
+    assert_eq!((&booked.body["movieName"], &booked.body["screeningId"]), (&json!("soul"), &json!(id)));
+    for (wish, pointer) in [
+        (json!({"screeningId": id, "seat": "9Z"}), "/seat"),
+        (json!({"screeningId": id, "qty": 2}), "/seat"),
+        (json!({"screeningId": id, "seat": "2B", "totalPrice": 1}), "/totalPrice"),
+        (json!({"screeningId": 99, "seat": "2B"}), "/screeningId"),
+        (json!({"screeningId": 0, "seat": "2B"}), "/screeningId"),
+    ] {
+        let answer = app.client.post("/books", wish.clone()).await;
+        assert_eq!((answer.status.as_u16(), answer.pointers()), (422, vec![pointer]), "{wish}");
+    }
+    assert_eq!(app.payment.requests().len(), 1);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn a_screening_that_has_begun_is_not_booked_any_more() {
+    let app = App::new().await;
+    let mut screening = small_hall();
+    screening["startsAt"] = json!("2020-12-01T19:30:00Z");
+    let id = app.announce(screening).await;
+    let answer = app.client.post("/books", json!({"screeningId": id, "seat": "1A"})).await;
+    assert_eq!((answer.status.as_u16(), answer.problem()), (409, "screening-started"));
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn the_demo_programme_is_announced_once() {
+    let app = App::new().await;
+    for _ in 0..2 {
+        book::demo_data::announce(&app.scratch.db).await.unwrap();
+    }
+    let soul = app.client.get("/screenings?movieName=soul&size=100").await;
+    let total = soul.body["page"]["totalElements"].as_i64().unwrap();
+    assert!((12..=14).contains(&total), "{total}");
+    let all = app.client.get("/screenings").await;
+    assert!(all.body["_embedded"]["screenings"][0]["placesLeft"].as_i64().unwrap() > 20);
+    app.settled().await;
+}
