@@ -15,6 +15,7 @@ impl Handler for BookingStory {
         "Paid",
         "PaymentCanceled",
         "Canceled",
+        "HoldExpired",
         "Created",
         "Printed",
         "WaitedPoint",

@@ -4,8 +4,11 @@
 //! changes never depends on what came before: each field only ever rises. Whatever the order, and however often each of them is
 //! told, the same events end in the same view.
 
-use events::{Booked, BookingId, CustomerId, Event, TicketId};
+use events::{Booked, BookingId, CustomerId, Event, HoldExpired, TicketId};
 use jiff::Timestamp;
+
+/// What payment says of money that it took and gave back, unlike of money that it never took.
+const MONEY_WENT_BACK: &str = "Canceled";
 
 /// The points of a collected ticket, for a writer that leaves them out.
 const SCORE: i64 = 100;
@@ -26,8 +29,14 @@ events::statuses! {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mypage {
     pub booking_id: BookingId,
-    /// What was booked. `None` until `Booked` has come: till then it is no booking, and not shown.
+    /// What was booked, or was to be. `None` until that is known.
     pub order: Option<Order>,
+    /// It came to be a booking.
+    pub booked: bool,
+    /// It was given up before it was paid, or its payment was late.
+    pub given_up: bool,
+    /// Money was taken, and went back.
+    pub refunded: bool,
     pub status: Status,
     /// 0 when points wait for the ticket to be collected, and what was granted then.
     pub score: Option<i64>,
@@ -50,7 +59,22 @@ pub struct Order {
 impl Mypage {
     /// A booking of which nothing is known yet; its first event happened at `at`.
     pub fn unknown(booking_id: BookingId, at: Timestamp) -> Self {
-        Self { booking_id, order: None, status: Status::Booked, score: None, ticket_id: None, updated_at: at }
+        Self {
+            booking_id,
+            order: None,
+            booked: false,
+            given_up: false,
+            refunded: false,
+            status: Status::Booked,
+            score: None,
+            ticket_id: None,
+            updated_at: at,
+        }
+    }
+
+    /// Whether its customer is shown it: a booking, or one that it never came to be though money went to and fro.
+    pub fn is_shown(&self) -> bool {
+        self.booked || (self.given_up && self.refunded)
     }
 
     /// What is known after `event`, which happened at `at`.
@@ -58,7 +82,18 @@ impl Mypage {
     pub fn after(mut self, event: &Event, at: Timestamp) -> Self {
         match event {
             // One of each comes from our own services. Of two, the order in which they came must not decide.
-            Event::Booked(booked) => self.order = self.order.max(Some(Order::from(booked))),
+            Event::Booked(booked) => {
+                self.booked = true;
+                self.order = self.order.max(Some(Order::from(booked)));
+            }
+            Event::HoldExpired(expired) => {
+                self.given_up = true;
+                self.order = self.order.max(Some(Order::from(expired)));
+                self.status = self.status.max(Status::Canceled);
+            }
+            Event::PaymentCanceled(payment) => {
+                self.refunded |= payment.status.as_deref() == Some(MONEY_WENT_BACK);
+            }
             Event::Created(created) => self.ticket_id = self.ticket_id.max(Some(created.id)),
             Event::WaitedPoint(point) => self.score = self.score.max(Some(point.score.unwrap_or(0))),
             Event::WrittenPoint(point) => self.score = self.score.max(Some(point.score.unwrap_or(SCORE))),
@@ -79,6 +114,18 @@ impl From<&Booked> for Order {
             seat: booked.seat.clone(),
             qty: booked.qty,
             price: booked.total_price,
+        }
+    }
+}
+
+impl From<&HoldExpired> for Order {
+    fn from(expired: &HoldExpired) -> Self {
+        Self {
+            customer_id: expired.customer_id,
+            movie_name: expired.movie_name.clone(),
+            seat: expired.seat.clone(),
+            qty: expired.qty,
+            price: expired.total_price,
         }
     }
 }
@@ -141,16 +188,26 @@ mod tests {
             WaitedPoint { id: point, booking_id, score: Some(0), contents, status: None }.into(),
             written.clone().into(),
             Printed { id: ticket, booking_id, status: None }.into(),
-            PaymentCanceled { id: payment, booking_id, status: None }.into(),
+            PaymentCanceled { id: payment, booking_id, status: Some("Canceled".to_owned()) }.into(),
             Canceled { id: booking_id, status }.into(),
             Booked { movie_name: None, seat: Some("9Z".to_owned()), qty: None, ..booked }.into(),
             Created { id: TicketId::new(5).unwrap(), ..created }.into(),
             WrittenPoint { score: Some(70), ..written }.into(),
+            HoldExpired {
+                id: booking_id,
+                status: None,
+                qty: Some(2),
+                seat: Some("1A,2B".to_owned()),
+                movie_name: None,
+                total_price: Some(9_000),
+                customer_id: None,
+            }
+            .into(),
         ]
     }
 
     /// How many [`events`] there are.
-    const EVENTS: usize = 11;
+    const EVENTS: usize = 12;
 
     fn view(order: &[usize]) -> Mypage {
         let events = events();
@@ -162,6 +219,17 @@ mod tests {
     fn a_booking_without_booked_has_no_order() {
         assert_eq!(view(&[0]).order, None);
         assert_eq!(view(&[0, 1]).order.unwrap().price, Some(10_000));
+    }
+
+    #[test]
+    fn what_never_came_to_be_a_booking_shows_only_if_money_went_to_and_fro() {
+        let (paid, refunded, given_up) = (0, 6, 11);
+        assert!(!view(&[given_up]).is_shown());
+        assert!(!view(&[paid, given_up]).is_shown());
+        let all = view(&[given_up, paid, refunded]);
+        assert!(all.is_shown());
+        assert_eq!((all.status, all.order.unwrap().price), (Status::Canceled, Some(9_000)));
+        assert!(view(&[1]).is_shown());
     }
 
     #[test]

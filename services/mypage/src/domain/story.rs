@@ -5,8 +5,17 @@ use jiff::Timestamp;
 use super::Mypage;
 
 /// The events that tell a customer something, in the order they usually happen.
-const CHAPTERS: [&str; 8] =
-    ["Paid", "Booked", "Created", "WaitedPoint", "WrittenPoint", "Printed", "PaymentCanceled", "Canceled"];
+const CHAPTERS: [&str; 9] = [
+    "Paid",
+    "Booked",
+    "Created",
+    "WaitedPoint",
+    "WrittenPoint",
+    "Printed",
+    "HoldExpired",
+    "PaymentCanceled",
+    "Canceled",
+];
 
 /// Where an event of this type stands in a story; `None` when it tells a customer nothing.
 pub fn chapter(event_type: &str) -> Option<usize> {

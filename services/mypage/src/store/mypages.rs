@@ -15,6 +15,8 @@ use crate::domain::{Mypage, Order};
 pub(super) struct MypageRow {
     pub(super) booking_id: i64,
     booked: i64,
+    given_up: i64,
+    refunded: i64,
     customer_id: Option<i64>,
     movie_name: Option<String>,
     seat: Option<String>,
@@ -44,14 +46,15 @@ pub async fn find_or_insert_for_update(
         let mut lock = query_as_built(format!(
             "INSERT INTO {} AS known (booking_id, booked, status, updated_at) VALUES {}
              ON CONFLICT (booking_id) DO UPDATE SET booked = known.booked
-             RETURNING booking_id, booked, customer_id, movie_name, seat, qty, price, status, score, ticket_id, updated_at",
+             RETURNING booking_id, booked, given_up, refunded, customer_id, movie_name, seat, qty, price, status, score,
+                 ticket_id, updated_at",
             view.mypages(),
             tx.values(rows.len(), BOUND)
         ));
         for mypage in rows {
             lock = lock
                 .bind(mypage.booking_id.get())
-                .bind(i64::from(mypage.order.is_some()))
+                .bind(i64::from(mypage.booked))
                 .bind(mypage.status.to_string())
                 .bind(mypage.updated_at.as_microsecond());
         }
@@ -68,14 +71,16 @@ pub async fn find_or_insert_for_update(
 ///
 /// When the database fails.
 pub async fn update(tx: &mut Tx, view: View, mypages: &[Mypage]) -> Result<(), Error> {
-    const BOUND: usize = 11;
+    const BOUND: usize = 14;
     for rows in mypages.chunks(MAX_VALUES / BOUND) {
         // An insert, because it is the one statement that takes many rows; each of them is there.
         let mut update = query_built(format!(
             "INSERT INTO {}
-                 (booking_id, booked, customer_id, movie_name, seat, qty, price, status, score, ticket_id, updated_at)
+                 (booking_id, booked, given_up, refunded, shown, customer_id, movie_name, seat, qty, price, status,
+                  score, ticket_id, updated_at)
              VALUES {}
-             ON CONFLICT (booking_id) DO UPDATE SET booked = excluded.booked, customer_id = excluded.customer_id,
+             ON CONFLICT (booking_id) DO UPDATE SET booked = excluded.booked, given_up = excluded.given_up,
+                 refunded = excluded.refunded, shown = excluded.shown, customer_id = excluded.customer_id,
                  movie_name = excluded.movie_name, seat = excluded.seat, qty = excluded.qty, price = excluded.price,
                  status = excluded.status, score = excluded.score, ticket_id = excluded.ticket_id,
                  updated_at = excluded.updated_at",
@@ -86,7 +91,10 @@ pub async fn update(tx: &mut Tx, view: View, mypages: &[Mypage]) -> Result<(), E
             let order = mypage.order.clone().unwrap_or_default();
             update = update
                 .bind(mypage.booking_id.get())
-                .bind(i64::from(mypage.order.is_some()))
+                .bind(i64::from(mypage.booked))
+                .bind(i64::from(mypage.given_up))
+                .bind(i64::from(mypage.refunded))
+                .bind(i64::from(mypage.is_shown()))
                 .bind(order.customer_id.map(CustomerId::get))
                 .bind(order.movie_name)
                 .bind(order.seat)
@@ -113,7 +121,10 @@ pub(super) fn restore(row: MypageRow) -> Result<Mypage, Error> {
     };
     Ok(Mypage {
         booking_id: BookingId::new(row.booking_id).map_err(|error| corrupt(&error))?,
-        order: (row.booked != 0).then_some(order),
+        order: (row.booked != 0 || row.given_up != 0).then_some(order),
+        booked: row.booked != 0,
+        given_up: row.given_up != 0,
+        refunded: row.refunded != 0,
         status: row.status.parse().map_err(|error| corrupt(&error))?,
         score: row.score,
         ticket_id: row.ticket_id.map(TicketId::new).transpose().map_err(|error| corrupt(&error))?,

@@ -9,7 +9,7 @@ use storage::{Conn, Error, query_as};
 use super::mypages::{MypageRow, restore};
 use crate::domain::{Entry, Story};
 
-/// A booking's row, repeated for each event of its timeline; it has one at least, `Booked`.
+/// A booking's row, repeated for each event of its timeline; it has one at least.
 #[derive(FromRow)]
 struct StoryRow {
     #[sqlx(flatten)]
@@ -25,10 +25,10 @@ struct StoryRow {
 /// When the database fails.
 pub async fn find(conn: &mut Conn, id: BookingId) -> Result<Option<Story>, Error> {
     let find = query_as(
-        "SELECT mypages.booking_id, booked, customer_id, movie_name, seat, qty, price, status, score, ticket_id,
-             updated_at, event, happened_at
+        "SELECT mypages.booking_id, booked, given_up, refunded, customer_id, movie_name, seat, qty, price, status, score,
+             ticket_id, updated_at, event, happened_at
          FROM mypages JOIN timeline ON timeline.booking_id = mypages.booking_id
-         WHERE mypages.booking_id = $1 AND booked = 1",
+         WHERE mypages.booking_id = $1 AND shown = 1",
     )
     .bind(id.get());
     Ok(gather(conn.fetch_all(find).await?)?.pop())
@@ -41,16 +41,16 @@ pub async fn find(conn: &mut Conn, id: BookingId) -> Result<Option<Story>, Error
 /// When the database fails.
 pub async fn page(conn: &mut Conn, offset: i64, limit: i64) -> Result<(Vec<Story>, i64), Error> {
     let find = query_as(
-        "SELECT page.booking_id, booked, customer_id, movie_name, seat, qty, price, status, score, ticket_id,
-             updated_at, event, happened_at
-         FROM (SELECT * FROM mypages WHERE booked = 1 ORDER BY booking_id LIMIT $1 OFFSET $2) AS page
+        "SELECT page.booking_id, booked, given_up, refunded, customer_id, movie_name, seat, qty, price, status, score,
+             ticket_id, updated_at, event, happened_at
+         FROM (SELECT * FROM mypages WHERE shown = 1 ORDER BY booking_id LIMIT $1 OFFSET $2) AS page
          JOIN timeline ON timeline.booking_id = page.booking_id
          ORDER BY page.booking_id",
     )
     .bind(limit)
     .bind(offset);
     let stories = gather(conn.fetch_all(find).await?)?;
-    let count = query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM mypages WHERE booked = 1");
+    let count = query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM mypages WHERE shown = 1");
     let (total,) = conn.fetch_one::<(i64,)>(count).await?;
     Ok((stories, total))
 }
@@ -67,9 +67,9 @@ pub async fn page_of(
     limit: i64,
 ) -> Result<(Vec<Story>, i64), Error> {
     let find = query_as(
-        "SELECT page.booking_id, booked, customer_id, movie_name, seat, qty, price, status, score, ticket_id,
-             updated_at, event, happened_at
-         FROM (SELECT * FROM mypages WHERE customer_id = $1 AND booked = 1
+        "SELECT page.booking_id, booked, given_up, refunded, customer_id, movie_name, seat, qty, price, status, score,
+             ticket_id, updated_at, event, happened_at
+         FROM (SELECT * FROM mypages WHERE customer_id = $1 AND shown = 1
                ORDER BY booking_id LIMIT $2 OFFSET $3) AS page
          JOIN timeline ON timeline.booking_id = page.booking_id
          ORDER BY page.booking_id",
@@ -78,9 +78,8 @@ pub async fn page_of(
     .bind(limit)
     .bind(offset);
     let stories = gather(conn.fetch_all(find).await?)?;
-    let count =
-        query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM mypages WHERE customer_id = $1 AND booked = 1")
-            .bind(customer.get());
+    let count = query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM mypages WHERE customer_id = $1 AND shown = 1")
+        .bind(customer.get());
     let (total,) = conn.fetch_one::<(i64,)>(count).await?;
     Ok((stories, total))
 }

@@ -1,8 +1,8 @@
 //! The service on a database of its own, and the events of a booking.
 
 use events::{
-    Booked, BookingId, Canceled, Created, CustomerId, Event, Paid, PaymentCanceled, PaymentId, PointId,
-    Printed, TicketId, WaitedPoint, WrittenPoint,
+    Booked, BookingId, Canceled, Created, CustomerId, Event, HoldExpired, Paid, PaymentCanceled, PaymentId,
+    PointId, Printed, TicketId, WaitedPoint, WrittenPoint,
 };
 use messaging::{Consumer, Received};
 use mypage::consumers::BookingStory;
@@ -105,6 +105,18 @@ pub fn payment_canceled(id: i64) -> PaymentCanceled {
         id: PaymentId::new(70 + id).unwrap(),
         booking_id: booking(id),
         status: Some("Canceled".to_owned()),
+    }
+}
+
+pub fn hold_expired(id: i64) -> HoldExpired {
+    HoldExpired {
+        id: booking(id),
+        status: Some("Expired".to_owned()),
+        qty: Some(2),
+        seat: Some("1A,2B".to_owned()),
+        movie_name: Some("soul".to_owned()),
+        total_price: Some(10_000),
+        customer_id: Some(CustomerId::new(33).unwrap()),
     }
 }
 

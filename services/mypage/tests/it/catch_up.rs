@@ -39,7 +39,7 @@ async fn a_backlog_of_30_000_events_ends_in_the_right_rows() {
     stop.cancel();
     running.await.unwrap();
 
-    let right = "SELECT CAST(COUNT(*) AS BIGINT) FROM mypages WHERE booked = 1 AND status = 'Printed'
+    let right = "SELECT CAST(COUNT(*) AS BIGINT) FROM mypages WHERE shown = 1 AND status = 'Printed'
                  AND score = 100 AND ticket_id = booking_id AND customer_id = 33 AND movie_name = 'soul'";
     assert_eq!(count(&app.scratch.db, right).await, BOOKINGS);
     assert_eq!(count(&app.scratch.db, "SELECT CAST(COUNT(*) AS BIGINT) FROM mypages").await, BOOKINGS);

@@ -41,6 +41,9 @@ struct Rows {
 struct MypageRow {
     booking_id: i64,
     booked: i64,
+    given_up: i64,
+    refunded: i64,
+    shown: i64,
     customer_id: Option<i64>,
     movie_name: Option<String>,
     seat: Option<String>,
@@ -92,7 +95,7 @@ async fn mangle(db: &Db) {
         &[
             "UPDATE mypages SET status = 'Canceled', score = 7, movie_name = 'wrong', updated_at = 1 WHERE booking_id < 4",
             "DELETE FROM mypages WHERE booking_id = 5",
-            "INSERT INTO mypages (booking_id, booked, status, updated_at) VALUES (999, 1, 'Booked', 1)",
+            "INSERT INTO mypages (booking_id, booked, shown, status, updated_at) VALUES (999, 1, 1, 'Booked', 1)",
             "INSERT INTO timeline (booking_id, event, happened_at) VALUES (999, 'Booked', 1)",
             "UPDATE timeline SET happened_at = 1 WHERE booking_id = 2",
             "DELETE FROM timeline WHERE booking_id = 3 AND event <> 'Booked'",

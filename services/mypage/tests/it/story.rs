@@ -1,12 +1,12 @@
 //! What customers see of a booking after each of its events, in whatever order they come.
 
-use events::{CancelRejected, CancelRequested, Event, HoldExpired, TicketCanceled};
+use events::{CancelRejected, CancelRequested, Event, TicketCanceled};
 use serde_json::{Value, json};
 use test_kit::fleet;
 
 use crate::app::{
-    App, at, booked, canceled, created, paid, payment_canceled, printed, record_at, story, waited_point,
-    written_point,
+    App, at, booked, canceled, created, hold_expired, paid, payment_canceled, printed, record_at, story,
+    waited_point, written_point,
 };
 
 /// A booking that was collected, as it happened.
@@ -126,6 +126,29 @@ async fn whatever_comes_before_booked_is_remembered_and_not_seen() {
     }
 }
 
+/// Nobody but its customer would ever miss it.
+#[tokio::test]
+async fn money_that_came_too_late_is_seen_to_go_back() {
+    let mut voided = payment_canceled(1);
+    voided.status = Some("Voided".to_owned());
+    let app = App::new().await;
+    for event in [hold_expired(1).into(), voided.into()] {
+        let event: Event = event;
+        app.deliver_at(1, event).await;
+        assert_eq!(app.client.get("/mypages/1").await.status, 404, "no money was taken");
+    }
+    app.deliver_at(2, paid(1)).await;
+    app.deliver_at(3, payment_canceled(1)).await;
+    let mypage = app.mypage(1).await;
+    assert_eq!(
+        (&mypage["status"], &mypage["seat"], &mypage["customerId"]),
+        (&json!("Canceled"), &json!("1A,2B"), &json!(33))
+    );
+    assert_eq!(story(&mypage), ["HoldExpired", "PaymentCanceled", "Paid"]);
+    assert_eq!(app.client.get("/mypages?customerId=33").await.body["page"]["totalElements"], 1);
+    app.settled().await;
+}
+
 #[tokio::test]
 async fn no_order_of_events_makes_a_difference() {
     for events in [collected(1), called_off(1)] {
@@ -187,8 +210,7 @@ async fn one_batch_tells_of_many_bookings() {
 async fn what_tells_a_customer_nothing_leaves_no_trace() {
     let app = App::new().await;
     let (id, status) = (booked(1).id, None::<String>);
-    let others: [Event; 4] = [
-        HoldExpired { id, status: status.clone() }.into(),
+    let others: [Event; 3] = [
         CancelRequested { id, status: status.clone() }.into(),
         TicketCanceled { id: id.into(), booking_id: id, status: status.clone() }.into(),
         CancelRejected { id: id.into(), booking_id: id, status }.into(),
