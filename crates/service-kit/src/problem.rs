@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -111,6 +112,13 @@ impl Problem {
     #[must_use]
     pub fn retry_after(self, seconds: u64) -> Self {
         Self { retry_after_seconds: Some(seconds), ..self }
+    }
+
+    /// In whole seconds, rounded up; at least one.
+    #[must_use]
+    pub fn retry_in(self, wait: Duration) -> Self {
+        let rounded = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        self.retry_after(rounded.max(1))
     }
 
     #[must_use]

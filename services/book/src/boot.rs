@@ -23,10 +23,9 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let listener = process::bind(config.server.address(config.port)).await?;
     // What the doors share.
     let consumer = Consumer::new(SERVICE, db.clone(), transport.clone(), BookingEvents);
-    let payment_deadline = Duration::from_millis(config.payment_deadline_ms);
     let state = AppState {
         db: db.clone(),
-        payments: Payments::new(config.payment_url, payment_deadline),
+        payments: Payments::new(config.payment),
         cinema: config.cinema,
         cancel_wait: Duration::from_millis(config.cancel_wait_ms),
         applied: consumer.applied(),
@@ -37,7 +36,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let consumer = Background::spawn("consumer", |stop| consumer.run(stop));
     let retention = Background::spawn("retention", |stop| retention::run(db.clone(), stop));
     // Door 1, until asked to stop; running requests finish.
-    let health = messaging::health(&db, transport);
+    let health = messaging::health(&db, transport).calling(state.payments.upstream());
     process::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
     // No more events in, between two batches; then the last ones out.
     consumer.stop().await;

@@ -1,8 +1,13 @@
 //! What the environment may say.
 
 use messaging::Backends;
-use reqwest::Url;
 use service_kit::config::Server;
+use service_kit::upstream_args;
+
+upstream_args!(
+    /// How the payment service is called.
+    PaymentArgs, "payment", "PAYMENT", "http://127.0.0.1:8082"
+);
 
 /// Takes bookings of movies, has them paid, and cancels them.
 #[derive(clap::Parser, Clone, Debug)]
@@ -22,13 +27,8 @@ pub struct Config {
     #[arg(long = "name", env = "NAME", default_value = "CGV")]
     pub cinema: String,
 
-    /// Where the payment service is.
-    #[arg(long, env = "PAYMENT_URL", default_value = "http://127.0.0.1:8082")]
-    pub payment_url: Url,
-
-    /// Longest wait for a payment, in milliseconds; after it the outcome is unknown and the answer is 202.
-    #[arg(long, env = "PAYMENT_DEADLINE_MS", default_value_t = 1_500)]
-    pub payment_deadline_ms: u64,
+    #[command(flatten)]
+    pub payment: PaymentArgs,
 
     /// Longest wait for the end of a cancel, in milliseconds; after it the answer is 202.
     #[arg(long, env = "CANCEL_WAIT_MS", default_value_t = 1_000)]

@@ -2,4 +2,4 @@
 
 mod payments;
 
-pub use payments::{PaymentAnswer, Payments};
+pub use payments::{FoundPayment, PaymentAnswer, PaymentStatus, Payments};

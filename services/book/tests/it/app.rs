@@ -9,6 +9,7 @@ use events::{BookingId, CancelRejected, Event, Paid, PaymentCanceled, PaymentId,
 use messaging::Consumer;
 use serde_json::{Value, json};
 use service_kit::health::Health;
+use service_kit::upstream::Settings;
 use test_kit::{Client, FakeUpstream, Scratch, fleet};
 
 /// Time enough for an answer on this machine, short enough to wait for one that never comes.
@@ -36,7 +37,7 @@ impl App {
         let consumer = Consumer::new(SERVICE, scratch.db.clone(), scratch.transport.clone(), BookingEvents);
         let state = AppState {
             db: scratch.db.clone(),
-            payments: Payments::new(payment.url.parse().unwrap(), PAYMENT_DEADLINE),
+            payments: Payments::new(Settings::new(payment.url.parse().unwrap(), PAYMENT_DEADLINE)),
             cinema: "CGV".to_owned(),
             cancel_wait,
             applied: consumer.applied(),
