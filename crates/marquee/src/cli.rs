@@ -19,7 +19,20 @@ pub struct Cli {
     pub command: Option<Command>,
 
     #[command(flatten)]
+    pub up: Up,
+}
+
+/// What is started, and with what in it.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub struct Up {
+    #[command(flatten)]
     pub fleet: Fleet,
+
+    /// Leaves out the demo programme: three movies in two halls, for a week. It is announced if nothing is that is still to
+    /// come.
+    #[arg(long)]
+    pub no_demo_data: bool,
 }
 
 #[derive(Subcommand, Debug)]
@@ -31,7 +44,7 @@ pub enum Command {
     /// are taken from the environment, for example NAME=Lumiere or PAYMENT_LATENCY_MS=400..620.
     Up {
         #[command(flatten)]
-        fleet: Fleet,
+        up: Up,
     },
     /// Runs one process of the fleet alone, on the same data directory and ports.
     ///
@@ -119,7 +132,7 @@ mod tests {
     fn without_a_command_it_is_up_with_its_flags() {
         let cli = Cli::try_parse_from(["marquee", "--port-base", "9080"]).unwrap();
         assert!(cli.command.is_none());
-        assert_eq!(cli.fleet.port_base, 9080);
+        assert_eq!(cli.up.fleet.port_base, 9080);
     }
 
     #[test]

@@ -283,7 +283,7 @@ mod tests {
     }
 
     fn fleet(flags: &[&str]) -> Result<Fleet, clap::Error> {
-        Cli::try_parse_from([&["marquee"], flags].concat()).map(|cli| cli.fleet)
+        Cli::try_parse_from([&["marquee"], flags].concat()).map(|cli| cli.up.fleet)
     }
 
     #[test]

@@ -18,8 +18,8 @@ fn main() -> ExitCode {
         }
     };
     match cli.command {
-        None => up::run(&cli.fleet),
-        Some(Command::Up { fleet }) => up::run(&fleet),
+        None => up::run(&cli.up),
+        Some(Command::Up { up }) => up::run(&up),
         Some(Command::Service { name, fleet, flags }) => service::run(name, &fleet, flags),
         Some(Command::Demo { target }) => demo::run(&target),
         Some(Command::Load { target, plan }) => load::run(&target, &plan),

@@ -1,4 +1,4 @@
-//! Bodies, path ids and queries. Each failure is a problem that names the field.
+//! Bodies, path ids, queries and idempotency keys. Each failure is a problem that names the field or the header.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
@@ -6,7 +6,7 @@ use axum::response::IntoResponse;
 use events::Id;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use serde_path_to_error::Segment;
@@ -72,6 +72,38 @@ impl<T: Id, S: Send + Sync> FromRequestParts<S> for PathId<T> {
     }
 }
 
+/// The name of the header that makes a repeat of a request harmless.
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Longest key taken from a client.
+const IDEMPOTENCY_KEY_MAX: usize = 128;
+
+/// What a client calls its request, so that it may send it again: at most 128 visible ASCII characters. `None`: it did
+/// not say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey(pub Option<String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let mut keys = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
+        let wrong =
+            |detail: String| Problem::invalid_fields(vec![FieldError::new("Idempotency-Key", detail)]);
+        let Some(key) = keys.next() else { return Ok(Self(None)) };
+        if keys.next().is_some() {
+            return Err(wrong("must be sent once".to_owned()));
+        }
+        let is_visible = key.as_bytes().iter().all(u8::is_ascii_graphic);
+        match key.to_str() {
+            Ok(text) if is_visible && (1..=IDEMPOTENCY_KEY_MAX).contains(&text.len()) => {
+                Ok(Self(Some(text.to_owned())))
+            }
+            _ => Err(wrong(format!("must be 1 to {IDEMPOTENCY_KEY_MAX} visible ASCII characters"))),
+        }
+    }
+}
+
 /// Deserializes, and says where it failed as a JSON pointer.
 fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     serde_path_to_error::deserialize(value).map_err(|error| {
@@ -92,30 +124,6 @@ fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
         }
         Problem::invalid_fields(vec![FieldError { pointer, detail }])
     })
-}
-
-/// What the client calls this request, if it gave it a name, so that it can be sent again.
-///
-/// Source: <https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header>.
-pub struct IdempotencyKey(pub Option<String>);
-
-/// Longest key, in characters.
-const IDEMPOTENCY_KEY_MAX: usize = 128;
-
-impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let Some(value) = parts.headers.get("idempotency-key") else {
-            return Ok(Self(None));
-        };
-        let key = value.as_bytes();
-        if (1..=IDEMPOTENCY_KEY_MAX).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic) {
-            return Ok(Self(Some(String::from_utf8_lossy(key).into_owned())));
-        }
-        let detail = format!("must be from 1 to {IDEMPOTENCY_KEY_MAX} visible ASCII characters");
-        Err(Problem::invalid_fields(vec![FieldError::new("Idempotency-Key", detail)]))
-    }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -143,4 +151,32 @@ pub fn too_large() -> Problem {
         "body-too-large",
         format!("A body may have at most {} bytes.", crate::api::BODY_LIMIT_BYTES),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    async fn key(keys: &[&[u8]]) -> Result<Option<String>, StatusCode> {
+        let mut request = Request::builder();
+        for key in keys {
+            request = request.header(IDEMPOTENCY_KEY, *key);
+        }
+        let (mut parts, _) = request.body(Body::empty()).unwrap().into_parts();
+        let extracted = IdempotencyKey::from_request_parts(&mut parts, &()).await;
+        extracted.map(|IdempotencyKey(key)| key).map_err(|problem| problem.into_response().status())
+    }
+
+    #[tokio::test]
+    async fn a_key_is_visible_ascii_of_at_most_128_characters_or_is_not_there() {
+        assert_eq!(key(&[]).await, Ok(None));
+        assert_eq!(key(&[b"booking-1"]).await, Ok(Some("booking-1".to_owned())));
+        assert_eq!(key(&[&[b'!'; 128]]).await, Ok(Some("!".repeat(128))));
+        for wrong in [&b""[..], b"two words", b"tab\tinside", "caf\u{e9}".as_bytes(), &[b'a'; 129]] {
+            assert_eq!(key(&[wrong]).await, Err(StatusCode::UNPROCESSABLE_ENTITY), "{wrong:?}");
+        }
+        assert_eq!(key(&[b"one", b"two"]).await, Err(StatusCode::UNPROCESSABLE_ENTITY));
+    }
 }

@@ -1,8 +1,9 @@
 //! `/livez`, `/readyz`, `/actuator/health`, `/metrics`: what probes and scrapers ask.
 //!
 //! A process that is not ready gets no requests, so readiness asks only for what every request needs: its own database.
-//! The event log is shown and does not decide: all replicas lose it at once, bookings go on without it (their events
-//! wait in the outbox), and to take every replica out of the load balancer would turn a delay into an outage.
+//! What else it uses is shown and does not decide. Another service may be away: what does not need it goes on, and a breaker
+//! looks after what does. The event log may be away: all replicas lose it at once, bookings go on without it (their
+//! events wait in the outbox), and to take every replica out of the load balancer would turn a delay into an outage.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,12 +20,13 @@ use storage::Db;
 
 use crate::request_log::chain;
 use crate::telemetry;
+use crate::upstream::Upstream;
 
 /// Longest a readiness check may take before it counts as failed.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Says what is wrong with a component at the moment, without waiting for anything.
-type Look = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+/// How a component is at the moment, without waiting for anything.
+type Look = Arc<dyn Fn() -> Value + Send + Sync>;
 
 /// Whether this process should get traffic.
 #[derive(Clone, Default)]
@@ -51,13 +53,20 @@ impl Health {
         Self::default()
     }
 
-    /// With a component that is shown, and does not decide.
+    /// With a component that is shown, and does not decide; `look` says what is wrong with it.
     pub fn showing(
         mut self,
         component: &'static str,
         look: impl Fn() -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
-        self.shown.push((component, Arc::new(look)));
+        self.shown.push((component, Arc::new(move || self::component(&look()))));
+        self
+    }
+
+    /// With another service that this one calls: its breaker is shown, and does not decide.
+    pub fn calling(mut self, upstream: &Upstream) -> Self {
+        let shown = upstream.clone();
+        self.shown.push((upstream.name(), Arc::new(move || shown.component())));
         self
     }
 
@@ -75,7 +84,7 @@ impl Health {
             reason = state.err();
         }
         for (name, look) in &self.shown {
-            components.insert((*name).to_owned(), component(&look()));
+            components.insert((*name).to_owned(), look());
         }
         if self.draining.load(Ordering::Relaxed) {
             reason = Some("draining".to_owned());

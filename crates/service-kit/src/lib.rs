@@ -10,17 +10,20 @@
 //! - [`health`]: `/livez`, `/readyz`, `/actuator/health`, `/metrics`.
 //! - [`request_log`]: request id, trace, one log line and two metrics per request.
 //! - [`trace_context`]: the W3C `traceparent` a request or an event carries.
-//! - [`extract`]: bodies, path ids and queries, each failure a problem naming the field.
+//! - [`deadline`]: how long the caller of a request waits, and the end of it.
+//! - [`extract`]: bodies, path ids, queries and idempotency keys, each failure a problem naming the field.
 //! - [`problem`]: RFC 9457 answers.
 //! - [`hal`]: links, collections and pages.
 //! - [`staff`]: who may do what customers may not.
-//! - [`upstream`]: calling another service, with "never sent" and "outcome unknown" told apart.
+//! - [`upstream`]: calling another service through retries, a breaker, a timeout and a bulkhead, with "never sent" and
+//!   "outcome unknown" told apart.
 //! - [`crash`]: dying on purpose, in tests.
 //! - [`api`]: puts the above around a service's own routes.
 
 pub mod api;
 pub mod config;
 pub mod crash;
+pub mod deadline;
 pub mod extract;
 pub mod hal;
 pub mod health;
@@ -31,6 +34,8 @@ pub mod staff;
 pub mod telemetry;
 pub mod trace_context;
 pub mod upstream;
+
+pub use circuit_breaker;
 
 /// The version every process reports: `--version`, `/readyz`, the log.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -40,7 +41,8 @@ pub struct Problem {
     slug: &'static str,
     detail: String,
     errors: Vec<FieldError>,
-    members: Map<String, Value>,
+    /// Boxed, as a problem is the error of every handler, and few have any.
+    members: Option<Box<Map<String, Value>>>,
     retry_after_seconds: Option<u64>,
     cause: Option<Cause>,
 }
@@ -81,7 +83,7 @@ impl Problem {
             slug,
             detail: detail.into(),
             errors: Vec::new(),
-            members: Map::new(),
+            members: None,
             retry_after_seconds: None,
             cause: None,
         }
@@ -124,13 +126,20 @@ impl Problem {
     /// Says one thing more, for programs: an extension member of RFC 9457.
     #[must_use]
     pub fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
-        self.members.insert(member.to_owned(), value.into());
+        self.members.get_or_insert_default().insert(member.to_owned(), value.into());
         self
     }
 
     #[must_use]
     pub fn retry_after(self, seconds: u64) -> Self {
         Self { retry_after_seconds: Some(seconds), ..self }
+    }
+
+    /// In whole seconds, rounded up; at least one.
+    #[must_use]
+    pub fn retry_in(self, wait: Duration) -> Self {
+        let rounded = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        self.retry_after(rounded.max(1))
     }
 
     #[must_use]
@@ -161,7 +170,7 @@ impl IntoResponse for Problem {
             instance: request.path,
             trace_id: request.trace_id,
             errors: self.errors,
-            members: self.members,
+            members: self.members.map(|members| *members).unwrap_or_default(),
         };
         let mut response = (self.status, axum::Json(body)).into_response();
         let headers = response.headers_mut();

@@ -1,6 +1,6 @@
 //! What only staff may do, and who they are: whoever knows the token.
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use subtle::ConstantTimeEq;
 
 use crate::problem::Problem;
@@ -33,7 +33,7 @@ impl Staff {
     ///
     /// 403 for everybody else.
     pub fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        let sent = headers.get(HEADER).map(|value| value.as_bytes());
+        let sent = headers.get(HEADER).map(HeaderValue::as_bytes);
         let token = self.staff_token.as_deref().filter(|token| !token.is_empty());
         match (token, sent) {
             (Some(token), Some(sent)) if token.as_bytes().ct_eq(sent).into() => Ok(()),
@@ -48,8 +48,6 @@ impl Staff {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn is_let_in(staff: &Staff, sent: Option<&'static str>) -> bool {

@@ -41,22 +41,6 @@ impl FakeUpstream {
         Self { url, requests, server: Server::Running(server) }
     }
 
-    /// Answers the first request with the first answer, and so on; from the last one on with that.
-    pub async fn answers_in_turn<const N: usize>(answers: [(u16, Value); N]) -> Self {
-        let (listener, url) = listen().await;
-        let requests: Arc<Mutex<Vec<Value>>> = Arc::default();
-        let seen = requests.clone();
-        let app = Router::new().fallback(move |request: Request| async move {
-            let bytes = to_bytes(request.into_body(), 1024 * 1024).await.unwrap();
-            let mut seen = seen.lock().unwrap();
-            let (status, body) = answers[seen.len().min(N - 1)].clone();
-            seen.push(serde_json::from_slice(&bytes).unwrap_or(Value::Null));
-            (StatusCode::from_u16(status).unwrap(), axum::Json(body))
-        });
-        let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self { url, requests, server: Server::Running(server) }
-    }
-
     /// Answers by method and path.
     pub async fn routes<F>(answer: F) -> Self
     where

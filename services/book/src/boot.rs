@@ -29,10 +29,9 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     // What the doors share.
     let consumer = Consumer::new(SERVICE, db.clone(), transport.clone(), BookingEvents);
     let rules = config.rules();
-    let payment_deadline = Duration::from_millis(config.payment_deadline_ms);
     let state = AppState {
         db: db.clone(),
-        payments: Payments::new(config.payment_url, payment_deadline),
+        payments: Payments::new(config.payment),
         cinema: config.cinema,
         rules,
         staff: config.staff,
@@ -49,7 +48,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let reconciler = Reconciler::new(state.clone());
     let reconciler = Background::spawn("reconciler", |stop| reconciler.run(stop));
     // Door 1, until asked to stop; running requests finish.
-    let health = messaging::health(&db, transport);
+    let health = messaging::health(&db, transport).calling(state.payments.upstream());
     process::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
     // Nothing new begins, between two batches; then the last events go out.
     reconciler.stop().await;

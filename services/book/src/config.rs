@@ -3,11 +3,17 @@
 use std::time::Duration;
 
 use messaging::Backends;
-use reqwest::Url;
 use service_kit::config::Server;
 use service_kit::staff::Staff;
+use service_kit::upstream::Settings;
+use service_kit::upstream_args;
 
 use crate::app::Rules;
+
+upstream_args!(
+    /// How the payment service is called.
+    PaymentArgs, "payment", "PAYMENT", "http://127.0.0.1:8082"
+);
 
 /// Takes bookings of movies, has them paid, and cancels them.
 #[derive(clap::Parser, Clone, Debug)]
@@ -30,13 +36,8 @@ pub struct Config {
     #[arg(long = "name", env = "NAME", default_value = "CGV")]
     pub cinema: String,
 
-    /// Where the payment service is.
-    #[arg(long, env = "PAYMENT_URL", default_value = "http://127.0.0.1:8082")]
-    pub payment_url: Url,
-
-    /// Longest wait for a payment, in milliseconds; after it the outcome is unknown and the answer is 202.
-    #[arg(long, env = "PAYMENT_DEADLINE_MS", default_value_t = 1_500)]
-    pub payment_deadline_ms: u64,
+    #[command(flatten)]
+    pub payment: PaymentArgs,
 
     /// How long a booking that could not be paid is held, in seconds.
     #[arg(long, env = "HOLD_SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
@@ -72,7 +73,7 @@ impl Config {
     pub fn rules(&self) -> Rules {
         Rules {
             hold: Duration::from_secs(self.hold_seconds),
-            attempt: Duration::from_millis(self.payment_deadline_ms) + SETTLING,
+            attempt: Settings::from(self.payment.clone()).deadline + SETTLING,
             max_held: self.max_held,
             max_held_per_customer: self.max_held_per_customer,
             max_places_per_customer: self.max_seats_per_customer,

@@ -14,8 +14,7 @@ use crate::domain::{Booking, Status};
 /// How an attempt to pay ended.
 #[derive(Debug)]
 pub struct Attempt {
-    /// `None`: the booking is gone.
-    pub settled: Option<Settled>,
+    pub settled: Settled,
     /// Why payment did not decide, if it did not.
     pub failure: Option<CallError>,
 }
@@ -35,7 +34,7 @@ pub async fn pay_and_settle(state: &AppState, booking: Booking) -> Result<Attemp
         // The booking is kept, and the money may have been taken: anything but "pending" would not be true.
         Err(error) if error.is_transient() => {
             tracing::warn!(cause = chain(&error), "the booking stays pending; `Paid` settles it");
-            Ok(Attempt { settled: Some(Settled::Kept(booking)), failure })
+            Ok(Attempt { settled: Ok(booking), failure })
         }
         Err(error) => Err(error),
     }
@@ -50,12 +49,12 @@ pub async fn settle(
     state: &AppState,
     id: BookingId,
     outcome: PaymentOutcome,
-) -> Result<Option<Settled>, storage::Error> {
+) -> Result<Settled, storage::Error> {
     let mut tx = state.db.begin().await?;
     let settled = settle_booking(&mut tx, id, outcome, &state.rules).await?;
     tx.commit().await?;
     crash::point("book.settled");
-    if matches!(&settled, Some(Settled::Kept(booking)) if booking.status() == Status::PaymentPending) {
+    if settled.as_ref().is_ok_and(|booking| booking.status() == Status::PaymentPending) {
         state.left_pending.notify_one();
     }
     Ok(settled)

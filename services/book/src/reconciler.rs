@@ -24,7 +24,7 @@ use crate::app::{
     Begun, PaymentOutcome, begin_payment, expire_booking, list_overdue, list_unsettled, prune_keys,
     take_unsettled,
 };
-use crate::clients::PaymentState;
+use crate::clients::{FoundPayment, PaymentStatus};
 use crate::domain::Booking;
 use crate::paying::{pay_and_settle, settle};
 
@@ -121,8 +121,9 @@ impl Reconciler {
             }
         };
         crash::point("book.reconciler.asked");
-        settle(&self.state, id, outcome).await?;
-        tracing::info!(?outcome, "a booking that was left pending is settled");
+        if let Ok(booking) = settle(&self.state, id, outcome).await? {
+            tracing::info!("a booking that was left pending is {}", booking.status());
+        }
         Ok(())
     }
 
@@ -145,9 +146,9 @@ impl Reconciler {
 }
 
 /// What payment has of a booking decides: only the whole price is a payment.
-fn weigh(booking: &Booking, payment: &PaymentState) -> PaymentOutcome {
-    match payment {
-        PaymentState::Paid(amount) if *amount == booking.amount_due().get() => PaymentOutcome::Paid,
-        PaymentState::Paid(_) | PaymentState::Over => PaymentOutcome::Declined,
+fn weigh(booking: &Booking, payment: &FoundPayment) -> PaymentOutcome {
+    match payment.status {
+        PaymentStatus::Paid if payment.total_price == booking.amount_due().get() => PaymentOutcome::Paid,
+        PaymentStatus::Paid | PaymentStatus::Canceled | PaymentStatus::Voided => PaymentOutcome::Declined,
     }
 }

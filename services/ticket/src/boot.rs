@@ -1,7 +1,5 @@
 //! From a configuration to a process that serves, and back to nothing.
 
-use std::time::Duration;
-
 use messaging::{Consumer, Relay, retention};
 use service_kit::process::{self, Background, StartError};
 use tokio_util::sync::CancellationToken;
@@ -23,10 +21,9 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     // The port: when it is taken, nothing has been consumed yet.
     let listener = process::bind(config.server.address(config.port)).await?;
     // What the doors share.
-    let point_deadline = Duration::from_millis(config.point_deadline_ms);
-    let state = AppState { db: db.clone(), points: Points::new(config.point_url, point_deadline) };
+    let state = AppState { db: db.clone(), points: Points::new(config.point) };
     let consumer = Consumer::new(SERVICE, db.clone(), transport.clone(), TicketEvents);
-    let reconciler = Reconciler::new(state.clone(), point_deadline);
+    let reconciler = Reconciler::new(state.clone(), state.points.upstream().deadline());
     // The way out and door 2: our events to the log, and the others' events from it.
     let relay = Relay::new(db.clone(), transport.clone());
     let relay = Background::spawn("relay", |stop| relay.run(stop));
@@ -35,7 +32,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     // What an earlier process left half collected, and what this one will.
     let reconciler = Background::spawn("reconciler", |stop| reconciler.run(stop));
     // Door 1, until asked to stop; running requests finish.
-    let health = messaging::health(&db, transport);
+    let health = messaging::health(&db, transport).calling(state.points.upstream());
     process::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
     // Nothing new begins; then the last events go out.
     reconciler.stop().await;

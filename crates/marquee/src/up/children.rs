@@ -16,8 +16,9 @@ use tokio::time::timeout;
 use super::logs::{self, Output};
 use super::screen::Screen;
 use super::{STOP_TIMEOUT, StartError};
+use crate::cli::Up;
 use crate::data_dir::DataDir;
-use crate::fleet::{Fleet, Process};
+use crate::fleet::Process;
 
 /// Longest to wait for a killed process, and for the rest of what an ended one printed.
 const AFTERMATH: Duration = Duration::from_secs(2);
@@ -60,11 +61,11 @@ impl fmt::Display for Ended {
 }
 
 impl Children {
-    pub fn start(fleet: &Fleet, data_dir: &DataDir, screen: &Screen) -> Result<Self, StartError> {
+    pub fn start(up: &Up, data_dir: &DataDir, screen: &Screen) -> Result<Self, StartError> {
         let (report, ended) = mpsc::channel(Process::ALL.len());
         let mut running = BTreeMap::new();
         for process in Process::ALL {
-            let spawned = spawn(process, fleet, data_dir, screen);
+            let spawned = spawn(process, up, data_dir, screen);
             let (child, output) = spawned.map_err(|source| StartError::Spawn { process, source })?;
             running.insert(process, attend(process, child, output, report.clone()));
         }
@@ -130,14 +131,17 @@ impl Children {
 /// terminal reaches the launcher alone and the order of stopping is kept.
 fn spawn(
     process: Process,
-    fleet: &Fleet,
+    up: &Up,
     data_dir: &DataDir,
     screen: &Screen,
 ) -> std::io::Result<(Child, Arc<Output>)> {
     let output = Output::open(process, &data_dir.log_file(process.name()), screen.clone())?;
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg("service").arg(process.name()).args(fleet.flags()).args(["--", "--stop-on-stdin-eof"]);
-    command.envs(fleet.environment());
+    command.arg("service").arg(process.name()).args(up.fleet.flags()).args(["--", "--stop-on-stdin-eof"]);
+    if process == Process::Book && !up.no_demo_data {
+        command.arg("--demo-data");
+    }
+    command.envs(up.fleet.environment());
     if std::env::var_os("LOG_FORMAT").is_none() {
         // The lines go to people, though not to a terminal.
         command.args(["--log-format", "pretty"]);

@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
+use crate::cli::Up;
 use crate::data_dir::{DataDir, DataDirError};
 use crate::fleet::{Fleet, Process};
 use children::{Children, Ended};
@@ -75,12 +76,12 @@ impl StartError {
     }
 }
 
-pub fn run(fleet: &Fleet) -> ExitCode {
+pub fn run(up: &Up) -> ExitCode {
     let outcome = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(StartError::Runtime)
-        .and_then(|runtime| runtime.block_on(launch(fleet)));
+        .and_then(|runtime| runtime.block_on(launch(up)));
     match outcome {
         Ok(code) => code,
         Err(error) => {
@@ -90,7 +91,8 @@ pub fn run(fleet: &Fleet) -> ExitCode {
     }
 }
 
-async fn launch(fleet: &Fleet) -> Result<ExitCode, StartError> {
+async fn launch(up: &Up) -> Result<ExitCode, StartError> {
+    let fleet = &up.fleet;
     let started = Instant::now();
     let data_dir = DataDir::open(&fleet.data_dir)?;
     let _lock = data_dir.lock("fleet")?;
@@ -100,7 +102,7 @@ async fn launch(fleet: &Fleet) -> Result<ExitCode, StartError> {
 
     let mut signals = StopSignals::listen().map_err(StartError::Runtime)?;
     let screen = Screen::start();
-    let mut children = Children::start(fleet, &data_dir, &screen)?;
+    let mut children = Children::start(up, &data_dir, &screen)?;
     let ready = tokio::select! {
         ready = all_ready(fleet, &mut children) => ready.map(Some),
         () = signals.next() => Ok(None),

@@ -128,17 +128,27 @@ async fn without_the_point_process_a_ticket_is_not_collected() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_payment_process_nothing_is_booked() {
+async fn without_the_payment_process_seats_are_held_and_paid_when_it_is_back() {
     let mut fleet = Fleet::up().await;
     fleet.kill(Process::Payment).await;
-    let order = json!({ "movieName": "soul", "totalPrice": 10000 });
-    let answer = fleet.rest.send(Method::POST, "/books", Some(&order)).await.unwrap();
-    assert_eq!(problem(&answer), (503, "/problems/payment-unavailable"), "{answer:?}");
-    assert!(answer.headers.contains_key("retry-after"));
-    assert_eq!(fleet.rest.count("/books").await.unwrap(), 0);
+    let order = json!({ "movieName": "soul", "seat": "1A", "totalPrice": 10000, "payLater": false });
+    let held = fleet.rest.send(Method::POST, "/books", Some(&order)).await.unwrap();
+    assert_eq!((held.status, &held.body["status"]), (202, &json!("PaymentPending")), "{held:?}");
+    assert!(held.headers.contains_key("retry-after"));
+    let taken = fleet.rest.send(Method::POST, "/books", Some(&order)).await.unwrap();
+    assert_eq!(problem(&taken), (409, "/problems/seat-taken"), "{taken:?}");
+    let later = json!({ "movieName": "soul", "seat": "2B", "totalPrice": 10000, "payLater": true });
+    let later = fleet.rest.send(Method::POST, "/books", Some(&later)).await.unwrap();
+    assert_eq!(later.status, 202, "{later:?}");
 
     fleet.start_alone(Process::Payment).await;
-    book(&fleet).await;
+    let link = held.body["_links"]["payment"]["href"].as_str().unwrap();
+    let path = link.strip_prefix(fleet.rest.base()).unwrap();
+    let paid = fleet.rest.send(Method::POST, path, Some(&json!({}))).await.unwrap();
+    assert_eq!((paid.status, &paid.body["status"]), (201, &json!("Registered")), "{paid:?}");
+    let later = later.body["id"].as_i64().unwrap();
+    shows(&fleet, &format!("/mypages/{later}"), json!({ "status": "Booked", "seat": "2B" })).await;
+    nothing_under_way(&fleet).await;
 }
 
 pub async fn book(fleet: &Fleet) -> i64 {

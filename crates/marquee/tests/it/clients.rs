@@ -113,7 +113,9 @@ async fn book_until_stopped(mut doors: Vec<Rest>, pause: Duration, shared: Arc<S
     while !shared.stop.load(Ordering::Relaxed) {
         let number = shared.next.fetch_add(1, Ordering::Relaxed);
         let (qty, total_price) = (1 + number % 4, 1000 + number);
-        let order = json!({ "movieName": "soul", "qty": qty, "totalPrice": total_price, "customerId": 7 });
+        // A customer each, as one cannot hold many that are unpaid.
+        let order =
+            json!({ "movieName": "soul", "qty": qty, "totalPrice": total_price, "customerId": 1 + number });
         let answer = doors[0].send(Method::POST, "/books", Some(&order)).await;
         let status = answer.as_ref().map_or(0, |answer| answer.status);
         *answers.by_status.entry(status).or_default() += 1;

@@ -27,7 +27,7 @@ async fn the_demo_stops_at_the_first_answer_that_is_wrong() {
     fleet.stop(marquee::fleet::Process::Payment).await;
     let (code, told) = run(marquee(["demo", "--url", fleet.rest.base()])).await;
     assert_eq!(code, 1, "{told}");
-    assert!(told.contains("expected status 201, and it is 503"), "{told}");
+    assert!(told.contains("expected status 201, and it is 202"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,6 +53,7 @@ async fn the_load_fails_when_bookings_are_refused() {
     let load = marquee(["load", "--url", fleet.rest.base(), "--bookings", "10", "--clients", "2"]);
     let (code, told) = run(load).await;
     assert_eq!(code, 1, "{told}");
-    assert!(told.contains("10 times 503 /problems/payment-unavailable"), "{told}");
+    assert!(told.contains("5 times 202"), "{told}");
+    assert!(told.contains("5 times 409 /problems/too-many-held"), "{told}");
     assert!(told.contains("10 of 10 answers were not 201"), "{told}");
 }

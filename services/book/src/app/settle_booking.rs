@@ -22,20 +22,17 @@ pub enum PaymentOutcome {
 }
 
 /// What became of a booking after an attempt to pay.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Settled {
-    Kept(Booking),
-    /// Nothing is left of it.
-    NotKept(NotKept),
-}
+pub type Settled = Result<Booking, NotKept>;
 
-/// Why a booking that could not be paid was not held either.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why there is nothing left of a booking that could not be paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotKept {
-    /// So many are held already that no more shall be.
+    #[error("so many are held already that no more shall be")]
     TooManyHeld,
-    /// Its customer holds as many as one may.
+    #[error("its customer holds as many as one may")]
     TooManyOfCustomer,
+    #[error("somebody else settled it")]
+    Gone,
 }
 
 /// Of the rule over all that are held. Customers have the positive keys up to the largest number but one.
@@ -44,8 +41,7 @@ const ALL_HELD: i64 = i64::MAX;
 /// Settles the booking `id`.
 ///
 /// Between opening and this, anything may have happened to the booking: `Paid` may have settled it, its customer may
-/// have canceled it. So it is read anew, and the outcome is one more word that the domain weighs. `None`: it is gone, as
-/// somebody else settled it and nothing was kept.
+/// have canceled it. So it is read anew, and the outcome is one more word that the domain weighs.
 ///
 /// # Errors
 ///
@@ -55,9 +51,9 @@ pub async fn settle_booking(
     id: BookingId,
     outcome: PaymentOutcome,
     rules: &Rules,
-) -> Result<Option<Settled>, Error> {
+) -> Result<Settled, Error> {
     let Some(booking) = bookings::find_for_update(tx, id).await? else {
-        return Ok(None);
+        return Ok(Err(NotKept::Gone));
     };
     let now = tx.now();
     let change = match outcome {
@@ -66,13 +62,13 @@ pub async fn settle_booking(
         PaymentOutcome::NotReached => {
             if let Some(reason) = too_many_held(tx, &booking, rules).await? {
                 forget(tx, &booking).await?;
-                return Ok(Some(Settled::NotKept(reason)));
+                return Ok(Err(reason));
             }
             booking.keep_held(now, false)
         }
         PaymentOutcome::Unknown => booking.keep_held(now, true),
     };
-    apply_change(tx, change).await.map(|booking| Some(Settled::Kept(booking)))
+    apply_change(tx, change).await.map(Ok)
 }
 
 /// Whether one more held booking is one too many. What has been held once is not taken away.

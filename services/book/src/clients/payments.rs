@@ -1,12 +1,9 @@
-//! The payment service: `POST /payments`.
-
-use std::time::Duration;
+//! The payment service: `POST /payments`, and what is known there of a booking.
 
 use events::BookingId;
 use http::StatusCode;
-use reqwest::Url;
 use serde::{Deserialize, Serialize};
-use service_kit::upstream::{CallError, Upstream};
+use service_kit::upstream::{CallError, Settings, Upstream};
 
 use crate::domain::Booking;
 
@@ -32,15 +29,25 @@ pub enum PaymentAnswer {
     Declined,
 }
 
-/// What the payment service has of a booking.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PaymentState {
-    /// So much was taken, and is kept.
-    Paid(i64),
-    /// The money went back, or none will be taken.
-    Over,
+/// A booking's payment, as the payment service has it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FoundPayment {
+    pub status: PaymentStatus,
+    pub total_price: i64,
 }
 
+/// Where a payment stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum PaymentStatus {
+    Paid,
+    /// The money went back.
+    Canceled,
+    /// It was called back before it came, and is not taken any more.
+    Voided,
+}
+
+/// A search's answer: its one payment, or none.
 #[derive(Deserialize)]
 struct Found {
     #[serde(rename = "_embedded")]
@@ -52,17 +59,14 @@ struct Embedded {
     payments: Vec<FoundPayment>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct FoundPayment {
-    total_price: i64,
-    status: String,
-}
-
 impl Payments {
-    /// `deadline` bounds a whole call.
-    pub fn new(base: Url, deadline: Duration) -> Self {
-        Self { upstream: Upstream::new("payment", base, deadline) }
+    pub fn new(settings: impl Into<Settings>) -> Self {
+        Self { upstream: Upstream::new("payment", settings.into()) }
+    }
+
+    /// The service behind it, for `/readyz`.
+    pub fn upstream(&self) -> &Upstream {
+        &self.upstream
     }
 
     /// Asks for the payment of `booking`. Asking twice charges once: payments are one per booking.
@@ -71,12 +75,13 @@ impl Payments {
     ///
     /// When there was no answer, or one that decides nothing.
     pub async fn pay(&self, booking: &Booking) -> Result<PaymentAnswer, CallError> {
+        let key = format!("booking-{}", booking.id());
         let request = PaymentRequest {
             booking_id: booking.id(),
             status: "Paid",
             total_price: booking.amount_due().get(),
         };
-        let answer = self.upstream.post("/payments", &request).await?;
+        let answer = self.upstream.post("/payments", &key, &request).await?;
         match answer.status {
             StatusCode::OK | StatusCode::CREATED => Ok(PaymentAnswer::Paid),
             StatusCode::PAYMENT_REQUIRED | StatusCode::CONFLICT => Ok(PaymentAnswer::Declined),
@@ -84,21 +89,18 @@ impl Payments {
         }
     }
 
-    /// What became of the payment of `booking`; `None` when there is none, yet.
+    /// What the payment service has for `booking`.
     ///
     /// # Errors
     ///
-    /// When there was no answer that tells.
-    pub async fn find(&self, booking: BookingId) -> Result<Option<PaymentState>, CallError> {
+    /// When there was no answer, or one that decides nothing.
+    pub async fn find(&self, booking: BookingId) -> Result<Option<FoundPayment>, CallError> {
         let path = format!("/payments/search/findByBookingId?bookingId={booking}");
         let answer = self.upstream.get(&path).await?;
         if answer.status != StatusCode::OK {
             return Err(self.upstream.unexpected(&answer));
         }
         let found: Found = self.upstream.read(&answer)?;
-        Ok(found.embedded.payments.first().map(|payment| match payment.status.as_str() {
-            "Paid" => PaymentState::Paid(payment.total_price),
-            _ => PaymentState::Over,
-        }))
+        Ok(found.embedded.payments.into_iter().next())
     }
 }

@@ -12,14 +12,14 @@ use service_kit::problem::{self, Problem};
 use service_kit::request_log::{concerns_booking, see_through};
 
 use super::error::{
-    booking_canceled, hold_expired, not_kept, payment_declined, payment_unavailable, request_in_progress,
-    retry_after,
+    booking_canceled, hold_expired, not_kept, payment_declined, request_in_progress, retry_after,
 };
 use super::messages::{BOOKS, Book, BookRequest, CustomerQuery};
 use super::wait::wait_until;
 use crate::AppState;
 use crate::app::{
-    Begun, OpenError, Opening, RequestKey, Settled, begin_payment, find_booking, list_bookings, open_booking,
+    Begun, NotKept, OpenError, Opening, RequestKey, Settled, begin_payment, find_booking, list_bookings,
+    open_booking,
 };
 use crate::domain::{Booking, Status};
 use crate::paying::{Attempt, pay_and_settle};
@@ -85,7 +85,7 @@ async fn open_and_pay(state: AppState, opening: Opening) -> Result<Attempt, Prob
         Ok(booking) => Ok(pay_and_settle(&state, booking).await?),
         // Between the two, nothing may have been kept of it.
         Err(OpenError::Known(id)) => {
-            Ok(pay_again(state, id).await?.unwrap_or(Attempt { settled: None, failure: None }))
+            Ok(pay_again(state, id).await?.unwrap_or(Attempt { settled: Err(NotKept::Gone), failure: None }))
         }
         Err(refused) => Err(refused.into()),
     }
@@ -110,26 +110,27 @@ async fn pay_again(state: AppState, id: BookingId) -> Result<Option<Attempt>, Pr
         None => return Ok(None),
         Some(Begun::Attempt(booking)) => return Ok(Some(pay_and_settle(&state, booking).await?)),
         // Whoever is paying is waited for: all who ask at once are answered the same.
-        Some(Begun::InProgress(booking)) => {
-            let is_over = |booking: &Booking| !booking.is_paying(Timestamp::now());
-            let settled = wait_until(&state, booking, state.rules.attempt, is_over).await?;
-            if settled.as_ref().is_some_and(|booking| !is_over(booking)) {
-                return Err(request_in_progress());
-            }
-            settled
-        }
-        Some(Begun::NotHeld(booking)) => Some(booking),
+        Some(Begun::InProgress(booking)) => wait_for_payment(&state, booking).await?,
+        Some(Begun::NotHeld(booking)) => Ok(booking),
     };
-    Ok(Some(Attempt { settled: settled.map(Settled::Kept), failure: None }))
+    Ok(Some(Attempt { settled, failure: None }))
+}
+
+async fn wait_for_payment(state: &AppState, booking: Booking) -> Result<Settled, Problem> {
+    let is_over = |booking: &Booking| !booking.is_paying(Timestamp::now());
+    match wait_until(state, booking, state.rules.attempt, is_over).await? {
+        Some(booking) if !is_over(&booking) => Err(request_in_progress()),
+        Some(booking) => Ok(Ok(booking)),
+        None => Ok(Err(NotKept::Gone)),
+    }
 }
 
 /// Where the booking stands now is what its customer is told.
 fn respond(base: &BaseUrl, attempt: Attempt) -> Result<Response, Problem> {
     let failure = attempt.failure;
     let booking = match attempt.settled {
-        Some(Settled::Kept(booking)) => booking,
-        Some(Settled::NotKept(reason)) => return Err(not_kept(reason, failure)),
-        None => return Err(payment_unavailable(failure)),
+        Ok(booking) => booking,
+        Err(reason) => return Err(not_kept(reason, failure)),
     };
     match booking.status() {
         Status::PaymentPending => Ok(Book::held(base, &booking, retry_after(failure.as_ref()))),

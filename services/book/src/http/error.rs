@@ -84,7 +84,7 @@ pub fn payment_declined() -> Problem {
 }
 
 /// 503: nothing was kept, the same request may be sent again.
-pub fn payment_unavailable(cause: Option<CallError>) -> Problem {
+fn payment_unavailable(cause: Option<CallError>) -> Problem {
     let problem = Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "payment-unavailable",
@@ -100,7 +100,7 @@ pub fn payment_unavailable(cause: Option<CallError>) -> Problem {
 /// The booking could not be paid, and could not be held either.
 pub fn not_kept(reason: NotKept, cause: Option<CallError>) -> Problem {
     match reason {
-        NotKept::TooManyHeld => payment_unavailable(cause),
+        NotKept::TooManyHeld | NotKept::Gone => payment_unavailable(cause),
         NotKept::TooManyOfCustomer => conflict(
             "too-many-held",
             "Payments cannot be taken at the moment, and you hold as many unpaid bookings as one may. Nothing was booked.",

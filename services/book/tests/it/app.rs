@@ -1,6 +1,7 @@
 //! The service on a database of its own, beside a payment service of the test's choice.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use book::app::Rules;
@@ -9,10 +10,12 @@ use book::consumers::BookingEvents;
 use book::reconciler::Reconciler;
 use book::{AppState, MIGRATIONS, SERVICE, router};
 use events::{BookingId, CancelRejected, Event, Paid, PaymentCanceled, PaymentId, Printed, TicketId};
+use http::StatusCode;
 use messaging::Consumer;
 use serde_json::{Value, json};
 use service_kit::health::Health;
 use service_kit::staff::Staff;
+use service_kit::upstream::Settings;
 use storage::query;
 use test_kit::{Answer, Client, FakeUpstream, Scratch, fleet};
 
@@ -62,7 +65,7 @@ impl App {
         let consumer = Consumer::new(SERVICE, scratch.db.clone(), scratch.transport.clone(), BookingEvents);
         let state = AppState {
             db: scratch.db.clone(),
-            payments: Payments::new(payment.url.parse().unwrap(), PAYMENT_DEADLINE),
+            payments: Payments::new(Settings::new(payment.url.parse().unwrap(), PAYMENT_DEADLINE)),
             cinema: "CGV".to_owned(),
             rules,
             staff: Staff::with_token(STAFF_TOKEN),
@@ -125,6 +128,18 @@ impl App {
     pub async fn settled(self) {
         fleet::assert_settled(&self.scratch.db, &self.scratch.transport).await;
     }
+}
+
+/// A payment service that has taken nothing, and takes every payment as soon as it works.
+pub async fn recovering_payment() -> (FakeUpstream, Arc<AtomicBool>) {
+    let works = Arc::new(AtomicBool::new(false));
+    let state = works.clone();
+    let payment = FakeUpstream::routes(move |method, _| match method {
+        "GET" => (StatusCode::OK, json!({"_embedded": {"payments": []}})),
+        _ if state.load(Ordering::SeqCst) => (StatusCode::CREATED, json!({})),
+        _ => (StatusCode::INTERNAL_SERVER_ERROR, json!({})),
+    });
+    (payment.await, works)
 }
 
 /// Two rows of two seats, the second one dearer.

@@ -1,13 +1,14 @@
 //! `Idempotency-Key`: the same request, however often it is sent, is one booking.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 
 use futures_util::future::join_all;
 use serde_json::json;
 use storage::query;
 use test_kit::FakeUpstream;
 
-use crate::app::{App, soul};
+use crate::app::{App, recovering_payment, soul};
 
 const KEY: [(&str, &str); 1] = [("idempotency-key", "k-1")];
 
@@ -68,9 +69,10 @@ async fn a_hundred_at_once_are_one_booking_one_payment_and_one_answer() {
 
 #[tokio::test]
 async fn a_held_booking_is_tried_again_by_the_same_request() {
-    let payment = FakeUpstream::answers_in_turn([(500, json!({})), (201, json!({}))]).await;
+    let (payment, works) = recovering_payment().await;
     let app = App::beside(payment).await;
     assert_eq!(app.client.post_with("/books", soul(), &KEY).await.status, 202);
+    works.store(true, Ordering::SeqCst);
     assert_eq!(app.client.post_with("/books", soul(), &KEY).await.status, 201);
     assert_eq!(app.client.get("/books").await.body["page"]["totalElements"], 1);
     app.settled().await;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use storage::query_as;
-use test_kit::{FakeUpstream, fleet};
+use test_kit::{Answer, FakeUpstream, fleet};
 
 use crate::app::{App, RULES, payment_canceled, small_hall, soul};
 
@@ -126,7 +126,7 @@ async fn places_of_general_admission_are_counted_down_and_given_back() {
     assert_eq!((booked.len(), places_left().await), (3, 1));
     assert!(booked.iter().all(|booking| booking["totalPrice"] == 27_000));
     let refused: HashSet<&str> =
-        answers.iter().filter(|answer| answer.status != 201).map(|answer| answer.problem()).collect();
+        answers.iter().filter(|answer| answer.status != 201).map(Answer::problem).collect();
     assert_eq!(refused, HashSet::from(["sold-out"]));
 
     let id = booked[0]["id"].as_i64().unwrap();
@@ -147,7 +147,7 @@ async fn a_customer_has_so_many_places_of_a_screening_and_no_more() {
     let seats = ["1A", "1B", "2A", "2B"];
     let answers = join_all(seats.iter().map(|seat| app.client.post("/books", wish(seat, 7)))).await;
     let refused: Vec<&str> =
-        answers.iter().filter(|answer| answer.status != 201).map(|answer| answer.problem()).collect();
+        answers.iter().filter(|answer| answer.status != 201).map(Answer::problem).collect();
     assert_eq!(refused, ["too-many-places", "too-many-places"]);
     let free: Vec<String> = answers
         .iter()

@@ -1,12 +1,9 @@
 //! The point service: `POST /points`.
 
-use std::time::Duration;
-
 use events::{BookingId, CustomerId};
 use http::StatusCode;
-use reqwest::Url;
 use serde::Serialize;
-use service_kit::upstream::{CallError, Upstream};
+use service_kit::upstream::{CallError, Settings, Upstream};
 
 use crate::domain::{AwardOutcome, Ticket};
 
@@ -30,9 +27,13 @@ struct PointRequest<'t> {
 }
 
 impl Points {
-    /// `deadline` bounds a whole call.
-    pub fn new(base: Url, deadline: Duration) -> Self {
-        Self { upstream: Upstream::new("point", base, deadline) }
+    pub fn new(settings: impl Into<Settings>) -> Self {
+        Self { upstream: Upstream::new("point", settings.into()) }
+    }
+
+    /// The service behind it, for `/readyz`.
+    pub fn upstream(&self) -> &Upstream {
+        &self.upstream
     }
 
     /// Has the points of `ticket` granted. Asking twice grants them once: points are one per booking.
@@ -49,7 +50,8 @@ impl Points {
             contents: row.movie_name.as_deref(),
             status: "Pointed",
         };
-        let answer = self.upstream.post("/points", &request).await?;
+        let key = format!("booking-{}", row.booking_id);
+        let answer = self.upstream.post("/points", &key, &request).await?;
         match answer.status {
             StatusCode::OK | StatusCode::CREATED => Ok(()),
             _ => Err(self.upstream.unexpected(&answer)),
@@ -61,7 +63,7 @@ impl Points {
 pub fn weigh(answer: &Result<(), CallError>) -> AwardOutcome {
     match answer {
         Ok(()) => AwardOutcome::Granted,
-        Err(CallError::NotSent { .. }) => AwardOutcome::NotReached,
+        Err(failure) if failure.was_never_sent() => AwardOutcome::NotReached,
         Err(_) => AwardOutcome::Unknown,
     }
 }

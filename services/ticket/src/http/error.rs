@@ -1,5 +1,7 @@
 //! What a use case refuses, as a problem.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use service_kit::problem::Problem;
 use service_kit::upstream::CallError;
@@ -7,8 +9,8 @@ use service_kit::upstream::CallError;
 use crate::app::CollectError;
 use crate::domain::CollectRefused;
 
-/// How long a client should wait before it asks for a ticket again, in seconds.
-const POINTS_RETRY_AFTER: u64 = 5;
+/// How long a client should wait before it asks for a ticket again, where nobody knows better.
+const POINTS_RETRY_AFTER: Duration = Duration::from_secs(5);
 
 impl From<CollectError> for Problem {
     fn from(error: CollectError) -> Self {
@@ -25,14 +27,15 @@ pub fn ticket_canceled() -> Problem {
     Problem::new(StatusCode::CONFLICT, "ticket-canceled", "The ticket is void: its booking was canceled.")
 }
 
-/// 503: not collected yet; the same request may be sent again.
+/// 503: not collected yet; the same request may be sent again, when the breaker permits a call if it was that.
 pub fn points_unavailable(cause: Option<CallError>) -> Problem {
+    let wait = cause.as_ref().and_then(CallError::retry_after).unwrap_or(POINTS_RETRY_AFTER);
     let problem = Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "points-unavailable",
         "Points cannot be granted at the moment, and no ticket is collected without them; please try again a little later.",
     )
-    .retry_after(POINTS_RETRY_AFTER);
+    .retry_in(wait);
     match cause {
         Some(cause) => problem.caused_by(cause),
         None => problem,

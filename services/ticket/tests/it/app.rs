@@ -6,6 +6,7 @@ use events::{Booked, BookingId, CancelRequested, CustomerId, Event, TicketId};
 use messaging::Consumer;
 use serde_json::json;
 use service_kit::health::Health;
+use service_kit::upstream::Settings;
 use test_kit::{Answer, Client, FakeUpstream, Scratch, fleet};
 use ticket::app::begin_collecting;
 use ticket::clients::Points;
@@ -82,7 +83,10 @@ impl App {
 }
 
 fn state(scratch: &Scratch, point: &FakeUpstream) -> AppState {
-    AppState { db: scratch.db.clone(), points: Points::new(point.url.parse().unwrap(), POINT_DEADLINE) }
+    AppState {
+        db: scratch.db.clone(),
+        points: Points::new(Settings::new(point.url.parse().unwrap(), POINT_DEADLINE)),
+    }
 }
 
 /// The seed's booking, paid.

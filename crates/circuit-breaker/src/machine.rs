@@ -1,0 +1,229 @@
+//! The breaker's story as a pure state machine: no clock, no lock, no waiting. Whoever drives it tells it the time.
+
+use std::fmt;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::settings::{Settings, SlidingWindowType};
+use crate::window::{Measured, Outcome, Window};
+
+/// Where a breaker stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Calls go through, and are counted.
+    Closed,
+    /// No call is made.
+    Open,
+    /// A few calls go through as probes.
+    HalfOpen,
+    /// No call is made until somebody says so.
+    ForcedOpen,
+    /// Calls go through, and are not counted.
+    Disabled,
+}
+
+impl State {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Closed, Self::Open, Self::HalfOpen, Self::ForcedOpen, Self::Disabled];
+
+    /// As Resilience4j's metrics spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+            Self::ForcedOpen => "forced_open",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The call was not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the circuit breaker is {state} and permits no call")]
+pub struct CallNotPermitted {
+    pub state: State,
+    /// When the breaker may permit one: what is left of its open time, nothing when it is half-open and its probes are
+    /// on their way. `None`: not before somebody says so.
+    pub retry_after: Option<Duration>,
+}
+
+/// The right to make one call. It is given back by [`Machine::record`] or [`Machine::release`].
+#[derive(Debug)]
+#[must_use]
+pub struct Permit {
+    generation: u64,
+}
+
+/// A breaker without its surroundings.
+#[derive(Debug)]
+pub struct Machine {
+    settings: Settings,
+    phase: Phase,
+    /// Grows with every transition.
+    generation: u64,
+    led_by: Measured,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Closed(Window),
+    Open { until: Instant },
+    HalfOpen { probes: Window, left: u32 },
+    ForcedOpen,
+    Disabled,
+}
+
+impl Machine {
+    /// A closed one.
+    pub fn new(settings: Settings, now: Instant) -> Self {
+        let phase = Phase::Closed(Window::new(&settings, now));
+        Self { settings, phase, generation: 0, led_by: Measured::default() }
+    }
+
+    pub fn state(&self) -> State {
+        match self.phase {
+            Phase::Closed(_) => State::Closed,
+            Phase::Open { .. } => State::Open,
+            Phase::HalfOpen { .. } => State::HalfOpen,
+            Phase::ForcedOpen => State::ForcedOpen,
+            Phase::Disabled => State::Disabled,
+        }
+    }
+
+    /// What the state's window has; nothing in a state that counts nothing.
+    pub fn measured(&mut self, now: Instant) -> Measured {
+        match &mut self.phase {
+            Phase::Closed(window) | Phase::HalfOpen { probes: window, .. } => window.measured(now),
+            Phase::Open { .. } | Phase::ForcedOpen | Phase::Disabled => Measured::default(),
+        }
+    }
+
+    /// Asks for one call. The first one after the open time finds the breaker half-open.
+    ///
+    /// # Errors
+    ///
+    /// When it must not be made.
+    pub fn acquire(&mut self, now: Instant) -> Result<Permit, CallNotPermitted> {
+        if matches!(self.phase, Phase::Open { until } if until <= now) {
+            self.enter_half_open();
+        }
+        let state = self.state();
+        let refused = |retry_after| Err(CallNotPermitted { state, retry_after });
+        match &mut self.phase {
+            Phase::Open { until } => return refused(Some(until.duration_since(now))),
+            Phase::HalfOpen { left: 0, .. } => return refused(Some(Duration::ZERO)),
+            Phase::ForcedOpen => return refused(None),
+            Phase::HalfOpen { left, .. } => *left -= 1,
+            Phase::Closed(_) | Phase::Disabled => {}
+        }
+        Ok(Permit { generation: self.generation })
+    }
+
+    /// A call has ended. It counts if it was permitted in this generation, and is a verdict if there are enough of them.
+    pub fn record(&mut self, now: Instant, permit: Permit, outcome: Outcome) {
+        if permit.generation != self.generation {
+            return;
+        }
+        match &mut self.phase {
+            Phase::Closed(window) => {
+                let measured = window.record(now, outcome);
+                if measured.calls >= self.enough() && self.is_too_much(measured) {
+                    self.open(now);
+                }
+            }
+            Phase::HalfOpen { probes, .. } => {
+                let measured = probes.record(now, outcome);
+                if measured.calls < self.settings.permitted_number_of_calls_in_half_open_state {
+                    return;
+                }
+                if self.is_too_much(measured) {
+                    self.open(now);
+                } else {
+                    self.close(now);
+                }
+            }
+            Phase::Open { .. } | Phase::ForcedOpen | Phase::Disabled => {}
+        }
+    }
+
+    /// A call has not been made, or nobody knows how it ended: another may be made in its place.
+    pub fn release(&mut self, permit: Permit) {
+        if let Phase::HalfOpen { left, .. } = &mut self.phase
+            && permit.generation == self.generation
+        {
+            *left += 1;
+        }
+    }
+
+    /// Closes, with an empty window.
+    pub fn close(&mut self, now: Instant) {
+        self.enter(Phase::Closed(Window::new(&self.settings, now)));
+    }
+
+    /// Opens, for the set time.
+    pub fn open(&mut self, now: Instant) {
+        self.enter(Phase::Open { until: now + self.settings.wait_duration_in_open_state });
+    }
+
+    /// Opens until it is told otherwise.
+    pub fn force_open(&mut self) {
+        self.enter(Phase::ForcedOpen);
+    }
+
+    /// Permits all and counts nothing, until it is told otherwise.
+    pub fn disable(&mut self) {
+        self.enter(Phase::Disabled);
+    }
+
+    /// The failure rate and the slow call rate, once there are enough calls to speak of one.
+    pub fn rates(&self, measured: Measured) -> Option<(f64, f64)> {
+        (measured.calls >= self.enough()).then(|| (measured.failure_rate(), measured.slow_call_rate()))
+    }
+
+    /// How many transitions there were.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// What the window of the state before had, when it came to the last transition.
+    pub fn led_by(&self) -> Measured {
+        self.led_by
+    }
+
+    fn enter_half_open(&mut self) {
+        let left = self.settings.permitted_number_of_calls_in_half_open_state;
+        self.enter(Phase::HalfOpen { probes: Window::of_calls(left), left });
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        self.led_by = match &self.phase {
+            Phase::Closed(window) | Phase::HalfOpen { probes: window, .. } => window.total(),
+            Phase::Open { .. } | Phase::ForcedOpen | Phase::Disabled => Measured::default(),
+        };
+        self.phase = phase;
+        self.generation += 1;
+    }
+
+    fn is_too_much(&self, measured: Measured) -> bool {
+        measured.failure_rate() >= self.settings.failure_rate_threshold
+            || measured.slow_call_rate() >= self.settings.slow_call_rate_threshold
+    }
+
+    /// The calls without which there is no verdict.
+    fn enough(&self) -> u32 {
+        let Settings { minimum_number_of_calls, sliding_window_size, .. } = self.settings;
+        match (&self.phase, self.settings.sliding_window_type) {
+            (Phase::HalfOpen { .. }, _) => self.settings.permitted_number_of_calls_in_half_open_state,
+            (_, SlidingWindowType::CountBased) => minimum_number_of_calls.min(sliding_window_size),
+            (_, SlidingWindowType::TimeBased) => minimum_number_of_calls,
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! The story, one sentence at a time.
+
+use std::time::Duration;
+
+use circuit_breaker::machine::{Machine, Permit};
+use circuit_breaker::window::Outcome;
+use circuit_breaker::{CircuitBreaker, InvalidSettings, Settings, SlidingWindowType, State};
+use tokio::time::Instant;
+
+const GOOD: Outcome = Outcome { failed: false, slow: false };
+const FAILED: Outcome = Outcome { failed: true, slow: false };
+const SLOW: Outcome = Outcome { failed: false, slow: true };
+
+/// Opens at half of the last four calls, for five seconds; two probes.
+fn settings() -> Settings {
+    Settings {
+        failure_rate_threshold: 50.0,
+        slow_call_rate_threshold: 75.0,
+        sliding_window_size: 4,
+        minimum_number_of_calls: 4,
+        wait_duration_in_open_state: Duration::from_secs(5),
+        permitted_number_of_calls_in_half_open_state: 2,
+        ..Settings::default()
+    }
+}
+
+/// A machine and the time it is told.
+struct Driven {
+    machine: Machine,
+    now: Instant,
+}
+
+impl Driven {
+    fn new(settings: Settings) -> Self {
+        let now = Instant::now();
+        Self { machine: Machine::new(settings, now), now }
+    }
+
+    /// One that has opened just now.
+    fn opened() -> Self {
+        let mut driven = Self::new(settings());
+        driven.calls(&[FAILED; 4]);
+        assert_eq!(driven.machine.state(), State::Open);
+        driven
+    }
+
+    /// One that has been open long enough, and its first probe.
+    fn half_open() -> (Self, Permit) {
+        let mut driven = Self::opened();
+        driven.wait(Duration::from_secs(5));
+        let probe = driven.machine.acquire(driven.now).unwrap();
+        assert_eq!(driven.machine.state(), State::HalfOpen);
+        (driven, probe)
+    }
+
+    fn wait(&mut self, time: Duration) {
+        self.now += time;
+    }
+
+    fn calls(&mut self, outcomes: &[Outcome]) {
+        for outcome in outcomes {
+            let permit = self.machine.acquire(self.now).unwrap();
+            self.end(permit, *outcome);
+        }
+    }
+
+    fn end(&mut self, permit: Permit, outcome: Outcome) {
+        self.machine.record(self.now, permit, outcome);
+    }
+
+    fn retry_after(&mut self) -> Option<Duration> {
+        self.machine.acquire(self.now).unwrap_err().retry_after
+    }
+}
+
+#[test]
+fn it_opens_when_the_threshold_is_reached_and_not_before() {
+    let mut driven = Driven::new(settings());
+    driven.calls(&[GOOD, GOOD, GOOD, FAILED]);
+    assert_eq!(driven.machine.state(), State::Closed);
+    driven.calls(&[FAILED]);
+    assert_eq!(driven.machine.state(), State::Open);
+    assert_eq!((driven.machine.led_by().failed, driven.machine.led_by().calls), (2, 4));
+}
+
+#[test]
+fn there_is_no_verdict_before_there_are_enough_calls() {
+    let mut driven = Driven::new(settings());
+    driven.calls(&[FAILED; 3]);
+    assert_eq!(driven.machine.state(), State::Closed);
+    let measured = driven.machine.measured(driven.now);
+    assert_eq!(driven.machine.rates(measured), None);
+    driven.calls(&[GOOD]);
+    assert_eq!(driven.machine.state(), State::Open);
+}
+
+#[test]
+fn a_window_with_room_for_less_than_the_minimum_is_judged_when_it_is_full() {
+    let mut driven = Driven::new(Settings { minimum_number_of_calls: 1_000, ..settings() });
+    driven.calls(&[FAILED; 4]);
+    assert_eq!(driven.machine.state(), State::Open);
+}
+
+#[test]
+fn a_window_of_calls_slides_by_one_call() {
+    let mut driven = Driven::new(settings());
+    driven.calls(&[GOOD; 1_000]);
+    driven.calls(&[FAILED, GOOD, GOOD, GOOD, FAILED]);
+    assert_eq!(driven.machine.state(), State::Closed);
+    driven.calls(&[FAILED]);
+    assert_eq!(driven.machine.state(), State::Open);
+}
+
+#[test]
+fn a_window_of_seconds_forgets_what_is_older() {
+    let time_based = Settings { sliding_window_type: SlidingWindowType::TimeBased, ..settings() };
+    let mut driven = Driven::new(time_based);
+    driven.calls(&[FAILED, FAILED, FAILED]);
+    driven.wait(Duration::from_secs(4));
+    assert_eq!(driven.machine.measured(driven.now).calls, 0);
+    driven.calls(&[FAILED, GOOD, GOOD, GOOD]);
+    assert_eq!(driven.machine.state(), State::Closed);
+    driven.calls(&[FAILED, FAILED]);
+    assert_eq!(driven.machine.state(), State::Open);
+}
+
+#[test]
+fn too_many_slow_calls_open_it_though_none_failed() {
+    let mut driven = Driven::new(settings());
+    driven.calls(&[SLOW, SLOW, GOOD, GOOD]);
+    assert_eq!(driven.machine.state(), State::Closed);
+    driven.calls(&[SLOW, SLOW]);
+    assert_eq!(driven.machine.state(), State::Closed);
+    driven.calls(&[SLOW]);
+    assert_eq!(driven.machine.state(), State::Open);
+}
+
+#[test]
+fn an_open_one_says_how_long_it_stays_so() {
+    let mut driven = Driven::opened();
+    assert_eq!(driven.retry_after(), Some(Duration::from_secs(5)));
+    driven.wait(Duration::from_millis(4_999));
+    assert_eq!(driven.retry_after(), Some(Duration::from_millis(1)));
+    driven.wait(Duration::from_millis(1));
+    assert!(driven.machine.acquire(driven.now).is_ok());
+}
+
+#[test]
+fn a_half_open_one_permits_its_probes_and_no_more() {
+    let (mut driven, _first) = Driven::half_open();
+    let _second = driven.machine.acquire(driven.now).unwrap();
+    assert_eq!(driven.retry_after(), Some(Duration::ZERO));
+    driven.wait(Duration::from_secs(3_600));
+    assert_eq!(driven.retry_after(), Some(Duration::ZERO));
+}
+
+#[test]
+fn good_probes_close_it_with_an_empty_window() {
+    let (mut driven, first) = Driven::half_open();
+    let second = driven.machine.acquire(driven.now).unwrap();
+    driven.end(first, GOOD);
+    assert_eq!(driven.machine.state(), State::HalfOpen);
+    driven.end(second, GOOD);
+    assert_eq!(driven.machine.state(), State::Closed);
+    assert_eq!(driven.machine.measured(driven.now).calls, 0);
+}
+
+#[test]
+fn bad_probes_open_it_again_for_the_whole_time() {
+    let (mut driven, first) = Driven::half_open();
+    let second = driven.machine.acquire(driven.now).unwrap();
+    driven.end(first, GOOD);
+    driven.end(second, FAILED);
+    assert_eq!(driven.machine.state(), State::Open);
+    assert_eq!(driven.retry_after(), Some(Duration::from_secs(5)));
+}
+
+#[test]
+fn a_probe_that_is_dropped_is_given_back() {
+    let (mut driven, first) = Driven::half_open();
+    let second = driven.machine.acquire(driven.now).unwrap();
+    driven.machine.release(first);
+    let third = driven.machine.acquire(driven.now).unwrap();
+    assert_eq!(driven.retry_after(), Some(Duration::ZERO));
+    driven.end(second, GOOD);
+    driven.end(third, GOOD);
+    assert_eq!(driven.machine.state(), State::Closed);
+}
+
+#[test]
+fn an_answer_from_before_the_transition_counts_for_nothing() {
+    let mut driven = Driven::new(settings());
+    let early: Vec<_> = (0..4).map(|_| driven.machine.acquire(driven.now).unwrap()).collect();
+    driven.calls(&[FAILED; 4]);
+    driven.wait(Duration::from_secs(5));
+    let probe = driven.machine.acquire(driven.now).unwrap();
+    for permit in early {
+        driven.end(permit, GOOD);
+    }
+    assert_eq!(driven.machine.state(), State::HalfOpen);
+    assert_eq!(driven.machine.measured(driven.now).calls, 0);
+    driven.end(probe, GOOD);
+    assert_eq!(driven.machine.measured(driven.now).calls, 1);
+}
+
+#[test]
+fn a_probe_of_an_earlier_half_open_state_is_not_given_back_to_a_later_one() {
+    let (mut driven, lost) = Driven::half_open();
+    driven.machine.open(driven.now);
+    driven.wait(Duration::from_secs(5));
+    let _first = driven.machine.acquire(driven.now).unwrap();
+    driven.machine.release(lost);
+    let _second = driven.machine.acquire(driven.now).unwrap();
+    assert_eq!(driven.retry_after(), Some(Duration::ZERO));
+}
+
+#[test]
+fn forced_open_permits_nothing_until_it_is_reset() {
+    let mut driven = Driven::new(settings());
+    driven.machine.force_open();
+    driven.wait(Duration::from_secs(3_600));
+    assert_eq!(driven.retry_after(), None);
+    driven.machine.close(driven.now);
+    driven.calls(&[GOOD]);
+}
+
+#[test]
+fn disabled_permits_all_and_counts_nothing() {
+    let mut driven = Driven::new(settings());
+    driven.machine.disable();
+    driven.calls(&[FAILED; 100]);
+    assert_eq!(driven.machine.state(), State::Disabled);
+    assert_eq!(driven.machine.measured(driven.now).calls, 0);
+}
+
+#[test]
+fn settings_that_make_no_sense_are_named() {
+    let refused = |settings| CircuitBreaker::new("any", settings).unwrap_err();
+    for rate in [0.0, -1.0, 100.5, f64::NAN] {
+        assert_eq!(
+            refused(Settings { failure_rate_threshold: rate, ..settings() }),
+            InvalidSettings::Rate("failure_rate_threshold")
+        );
+    }
+    assert_eq!(
+        refused(Settings { sliding_window_size: 0, ..settings() }),
+        InvalidSettings::Zero("sliding_window_size")
+    );
+}

@@ -1,0 +1,88 @@
+//! One attempt of a call, over the wire.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::body::Bytes;
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, Method};
+use reqwest::{Client, Url};
+use tokio::time::Instant;
+
+use super::{Answer, CallError, Settings};
+use crate::deadline::REQUEST_TIMEOUT_MS;
+
+/// Longest wait for a TCP connection; a service of the same fleet is near.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+/// Largest answer read; ours are under 10 KiB.
+const ANSWER_LIMIT_BYTES: usize = 1024 * 1024;
+
+/// A request that may be sent more than once.
+#[derive(Clone, Debug)]
+pub(super) struct Attempt {
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    body: Bytes,
+    /// When the whole call must be over.
+    pub(super) deadline: Instant,
+    /// How many attempts of the call may have reached the other side.
+    pub(super) left: Arc<AtomicUsize>,
+}
+
+impl Attempt {
+    pub(super) fn new(method: Method, url: Url, headers: HeaderMap, body: Bytes, deadline: Instant) -> Self {
+        Self { method, url, headers, body, deadline, left: Arc::default() }
+    }
+}
+
+/// The connections to one upstream.
+pub(super) fn client(settings: &Settings) -> Client {
+    Client::builder()
+        // Shorter than an attempt, so that one that never had a connection is known as never sent.
+        .connect_timeout(CONNECT_TIMEOUT.min(settings.attempt_timeout / 2))
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .tcp_nodelay(true)
+        .build()
+        .expect("a client without TLS has nothing to fail on")
+}
+
+/// Sends `attempt` and reads its answer. Whoever calls bounds the time; the other side is told of it.
+pub(super) async fn send(
+    upstream: &'static str,
+    client: Client,
+    timeout: Duration,
+    attempt: Attempt,
+) -> Result<Answer, CallError> {
+    let left = timeout.min(attempt.deadline.duration_since(Instant::now()));
+    let left_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+    let request = client
+        .request(attempt.method, attempt.url)
+        .headers(attempt.headers)
+        .header(REQUEST_TIMEOUT_MS, left_ms)
+        .body(attempt.body);
+
+    // From here on it may be dropped at any moment, so it counts as gone until it is known not to be.
+    attempt.left.fetch_add(1, Ordering::Relaxed);
+    let mut response = match request.send().await {
+        Ok(response) => response,
+        Err(error) if error.is_connect() || error.is_builder() => {
+            attempt.left.fetch_sub(1, Ordering::Relaxed);
+            return Err(CallError::NotSent { upstream, source: error.into() });
+        }
+        Err(error) => return Err(CallError::unknown(upstream, error)),
+    };
+    let status = response.status();
+    let asks_to_wait = response.headers().contains_key(RETRY_AFTER);
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| CallError::unknown(upstream, error))? {
+        if body.len() + chunk.len() > ANSWER_LIMIT_BYTES {
+            let detail = format!("more than {ANSWER_LIMIT_BYTES} bytes");
+            return Err(CallError::Unreadable { upstream, detail });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer { status, asks_to_wait, body })
+}

@@ -1,0 +1,185 @@
+//! Calling another service: `Retry(Breaker(Timeout(Bulkhead(reqwest))))`, within one deadline.
+//!
+//! The one thing a caller must know of a failed call is whether the other side may have acted on it. [`CallError`] says
+//! so: a request that was never sent did nothing; of any other failure the outcome is unknown. With retries, a call
+//! counts as never sent only if no attempt of it ever left.
+//!
+//! Of the layers, from the inside out:
+//!
+//! - The **bulkhead** bounds the calls under way, so that an upstream that hangs does not collect all there is in here.
+//! - The **timeout** is one attempt's.
+//! - The **breaker**, one per upstream and process, stops asking an upstream that fails. See [`circuit_breaker`].
+//! - **Retries** have a pause with jitter before them, and a budget: a share of all calls. An upstream in trouble is not
+//!   asked for everything two times more. Every call must be idempotent, and says so with its `Idempotency-Key`: a retry
+//!   joins what the first attempt began.
+//! - The **deadline** bounds it all. What is left of it goes along in a header ([`deadline`](crate::deadline)).
+
+mod attempt;
+mod error;
+mod retries;
+mod settings;
+mod stack;
+
+use std::fmt;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use circuit_breaker::{CircuitBreaker, State};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tokio::time::{Instant, timeout_at};
+use tower::ServiceExt;
+use tower::util::BoxCloneSyncService;
+
+use crate::deadline;
+use crate::extract::IDEMPOTENCY_KEY;
+use crate::request_log::{self, REQUEST_ID};
+use crate::trace_context::{TRACEPARENT, TraceContext};
+use attempt::Attempt;
+pub use error::CallError;
+pub use settings::{Settings, parse};
+
+/// One other service. Its clones share one breaker, one bulkhead, one budget and one pool of connections.
+#[derive(Clone)]
+pub struct Upstream {
+    name: &'static str,
+    settings: Settings,
+    breaker: CircuitBreaker,
+    stack: BoxCloneSyncService<Attempt, Answer, CallError>,
+}
+
+/// What the other side said, whatever its status.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    /// It asked not to be asked again at once.
+    asks_to_wait: bool,
+    body: Vec<u8>,
+}
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, breaker, .. } = self;
+        f.debug_struct("Upstream").field("name", name).field("breaker", breaker).finish_non_exhaustive()
+    }
+}
+
+impl Upstream {
+    /// `name` is what logs, metrics and `/readyz` call it.
+    pub fn new(name: &'static str, settings: Settings) -> Self {
+        let breaker = stack::breaker(name, &settings);
+        let stack = stack::stack(name, &settings, &breaker);
+        Self { name, settings, breaker, stack }
+    }
+
+    /// Posts `body` to `path`. Whoever gets two posts with one `idempotency_key` does once what they ask for.
+    ///
+    /// # Errors
+    ///
+    /// When no answer came: see [`CallError`].
+    pub async fn post(
+        &self,
+        path: &str,
+        idempotency_key: &str,
+        body: &impl Serialize,
+    ) -> Result<Answer, CallError> {
+        let mut headers = context();
+        set(&mut headers, IDEMPOTENCY_KEY, idempotency_key);
+        headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let body = serde_json::to_vec(body).expect("a message is JSON");
+        self.call(Method::POST, path, headers, body.into()).await
+    }
+
+    /// Gets `path`.
+    ///
+    /// # Errors
+    ///
+    /// When no answer came: see [`CallError`].
+    pub async fn get(&self, path: &str) -> Result<Answer, CallError> {
+        self.call(Method::GET, path, context(), Bytes::new()).await
+    }
+
+    /// The answer's body as `T`.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Unreadable`] when it is something else.
+    pub fn read<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, CallError> {
+        serde_json::from_slice(&answer.body)
+            .map_err(|error| CallError::Unreadable { upstream: self.name, detail: error.to_string() })
+    }
+
+    /// An answer whose status nothing in the contract explains.
+    pub fn unexpected(&self, answer: &Answer) -> CallError {
+        let detail = format!("status {}", answer.status.as_u16());
+        CallError::Unreadable { upstream: self.name, detail }
+    }
+
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What bounds a whole call.
+    pub fn deadline(&self) -> Duration {
+        self.settings.deadline
+    }
+
+    /// The breaker around its calls.
+    pub fn breaker(&self) -> &CircuitBreaker {
+        &self.breaker
+    }
+
+    /// How `/readyz` shows it. It decides nothing there: without it, what does not need it goes on.
+    pub fn component(&self) -> Value {
+        let state = self.breaker.state();
+        let is_called = matches!(state, State::Closed | State::Disabled);
+        json!({"status": if is_called { "UP" } else { "DEGRADED" }, "breaker": state.as_str()})
+    }
+
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Answer, CallError> {
+        let url = self.settings.url.join(path).expect("paths are literals");
+        let own = Instant::now() + self.settings.deadline;
+        let deadline = deadline::current().map_or(own, |callers| callers.min(own));
+        let attempt = Attempt::new(method, url, headers, body, deadline);
+        let left = attempt.left.clone();
+
+        let answer = timeout_at(deadline, self.stack.clone().oneshot(attempt)).await;
+        let may_have_left = left.load(Ordering::Relaxed) > 0;
+        match answer {
+            Ok(Err(error)) if error.was_never_sent() && may_have_left => {
+                Err(CallError::unknown(self.name, error))
+            }
+            Ok(answer) => answer,
+            Err(late) if may_have_left => Err(CallError::unknown(self.name, late)),
+            Err(late) => Err(CallError::NotSent { upstream: self.name, source: late.into() }),
+        }
+    }
+}
+
+/// The trace and the request id of the request being served.
+fn context() -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if let Some(trace) = TraceContext::current() {
+        set(&mut headers, HeaderName::from_static(TRACEPARENT), &trace.to_string());
+    }
+    let request_id = request_log::current().request_id;
+    if !request_id.is_empty() {
+        set(&mut headers, REQUEST_ID, &request_id);
+    }
+    headers
+}
+
+fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}

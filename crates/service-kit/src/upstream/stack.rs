@@ -1,0 +1,90 @@
+//! The layers around a call.
+
+use circuit_breaker::{CircuitBreaker, CircuitBreakerLayer, State, Transition, Verdict};
+use tower::load_shed::error::Overloaded;
+use tower::util::BoxCloneSyncService;
+use tower::{BoxError, ServiceBuilder};
+
+use super::attempt::{self, Attempt};
+use super::retries::Retries;
+use super::{Answer, CallError, Settings};
+
+/// The breaker of `upstream`, whose transitions are lines of the log.
+pub(super) fn breaker(upstream: &'static str, settings: &Settings) -> CircuitBreaker {
+    let open_for = settings.breaker.wait_duration_in_open_state;
+    let probes = settings.breaker.permitted_number_of_calls_in_half_open_state;
+    let tell = move |transition: &Transition| {
+        let Transition { from, to, measured } = transition;
+        let (calls, failed, slow) = (measured.calls, measured.failed, measured.slow);
+        match (from, to) {
+            (State::HalfOpen, State::Open) => tracing::warn!(
+                "breaker of {upstream} is open again for {open_for:?}: of {calls} probes {failed} failed and {slow} were slow"
+            ),
+            (_, State::Open) => tracing::warn!(
+                "breaker of {upstream} is open, no call is made for {open_for:?}: of the last {calls} calls {failed} failed and {slow} were slow"
+            ),
+            (_, State::HalfOpen) => {
+                tracing::info!(
+                    "breaker of {upstream} is half-open: {probes} calls find out whether it is back"
+                );
+            }
+            (State::HalfOpen, State::Closed) => tracing::info!(
+                "breaker of {upstream} is closed, {upstream} is back: of {calls} probes {failed} failed"
+            ),
+            (_, State::Closed | State::ForcedOpen | State::Disabled) => {
+                tracing::warn!("breaker of {upstream} is {to} by hand");
+            }
+        }
+    };
+    CircuitBreaker::observed(upstream, settings.breaker.clone(), tell)
+        .expect("the flags' ranges are the breaker's")
+}
+
+/// A call's way out, outermost layer first.
+pub(super) fn stack(
+    upstream: &'static str,
+    settings: &Settings,
+    breaker: &CircuitBreaker,
+) -> BoxCloneSyncService<Attempt, Answer, CallError> {
+    let client = attempt::client(settings);
+    let timeout = settings.attempt_timeout;
+    let full = metrics::counter!("upstream_bulkhead_full_total", "upstream" => upstream);
+    let stack = ServiceBuilder::new()
+        .retry(Retries::new(upstream, settings))
+        .map_err(move |error| refused(upstream, error))
+        .layer(CircuitBreakerLayer::new(breaker.clone(), classify as Classify))
+        .map_err(move |error: BoxError| match error.downcast::<CallError>() {
+            Ok(error) => *error,
+            Err(error) if error.is::<Overloaded>() => {
+                full.increment(1);
+                CallError::BulkheadFull { upstream }
+            }
+            Err(late) => CallError::unknown(upstream, late),
+        })
+        .timeout(timeout)
+        .load_shed()
+        .concurrency_limit(settings.max_concurrent_calls)
+        .service_fn(move |attempt| attempt::send(upstream, client.clone(), timeout, attempt));
+    BoxCloneSyncService::new(stack)
+}
+
+type Classify = fn(&Result<Answer, CallError>) -> Verdict;
+
+/// A refusal with a reason is a service at work. What our own bulkhead refuses says nothing about the other side.
+fn classify(result: &Result<Answer, CallError>) -> Verdict {
+    match result {
+        Ok(answer) if answer.status.is_server_error() => Verdict::Failure,
+        Ok(_) => Verdict::Success,
+        Err(CallError::BulkheadFull { .. }) => Verdict::Ignored,
+        Err(_) => Verdict::Failure,
+    }
+}
+
+fn refused(upstream: &'static str, error: circuit_breaker::Error<CallError>) -> CallError {
+    match error {
+        circuit_breaker::Error::NotPermitted(refused) => {
+            CallError::NotPermitted { upstream, retry_after: refused.retry_after }
+        }
+        circuit_breaker::Error::Inner(error) => error,
+    }
+}
