@@ -87,9 +87,8 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let mut keys = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
-        let wrong = |detail: String| {
-            Problem::invalid_fields(vec![FieldError::new("Idempotency-Key", detail)])
-        };
+        let wrong =
+            |detail: String| Problem::invalid_fields(vec![FieldError::new("Idempotency-Key", detail)]);
         let Some(key) = keys.next() else { return Ok(Self(None)) };
         if keys.next().is_some() {
             return Err(wrong("must be sent once".to_owned()));

@@ -88,8 +88,8 @@ fn may_end_otherwise(result: &Result<Answer, CallError>) -> bool {
     match result {
         Ok(answer) => answer.status.is_server_error() && !answer.asks_to_wait,
         Err(CallError::NotSent { .. } | CallError::Unknown { .. }) => true,
-        Err(CallError::NotPermitted { .. } | CallError::BulkheadFull { .. } | CallError::Unreadable { .. }) => {
-            false
-        }
+        Err(
+            CallError::NotPermitted { .. } | CallError::BulkheadFull { .. } | CallError::Unreadable { .. },
+        ) => false,
     }
 }

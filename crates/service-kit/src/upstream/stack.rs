@@ -24,7 +24,9 @@ pub(super) fn breaker(upstream: &'static str, settings: &Settings) -> CircuitBre
                 "breaker of {upstream} is open, no call is made for {open_for:?}: of the last {calls} calls {failed} failed and {slow} were slow"
             ),
             (_, State::HalfOpen) => {
-                tracing::info!("breaker of {upstream} is half-open: {probes} calls find out whether it is back");
+                tracing::info!(
+                    "breaker of {upstream} is half-open: {probes} calls find out whether it is back"
+                );
             }
             (State::HalfOpen, State::Closed) => tracing::info!(
                 "breaker of {upstream} is closed, {upstream} is back: of {calls} probes {failed} failed"

@@ -4,4 +4,5 @@
 mod app;
 mod booking;
 mod cancel;
+mod payments;
 mod wire;

@@ -83,7 +83,10 @@ impl App {
 }
 
 fn state(scratch: &Scratch, point: &FakeUpstream) -> AppState {
-    AppState { db: scratch.db.clone(), points: Points::new(Settings::new(point.url.parse().unwrap(), POINT_DEADLINE)) }
+    AppState {
+        db: scratch.db.clone(),
+        points: Points::new(Settings::new(point.url.parse().unwrap(), POINT_DEADLINE)),
+    }
 }
 
 /// The seed's booking, paid.
