@@ -7,7 +7,8 @@ use tokio_util::sync::CancellationToken;
 use crate::clients::Processor;
 use crate::config::Config;
 use crate::consumers::PaymentEvents;
-use crate::{AppState, MIGRATIONS, SERVICE, router};
+use crate::http::InProgress;
+use crate::{AppState, MIGRATIONS, SERVICE, pruner, router};
 
 /// Runs until `stop`.
 ///
@@ -23,6 +24,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let state = AppState {
         db: db.clone(),
         processor: Processor::new(config.payment_latency_ms, config.payment_decline_over),
+        in_progress: InProgress::default(),
     };
     // The way out and door 2: our events to the log, and the others' events from it.
     let consumer = Consumer::new(SERVICE, db.clone(), transport.clone(), PaymentEvents);
@@ -30,12 +32,14 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let relay = Background::spawn("relay", |stop| relay.run(stop));
     let consumer = Background::spawn("consumer", |stop| consumer.run(stop));
     let retention = Background::spawn("retention", |stop| retention::run(db.clone(), stop));
+    let pruner = Background::spawn("pruner", |stop| pruner::run(db.clone(), stop));
     // Door 1, until asked to stop; running requests finish.
     let health = messaging::health(&db, transport);
     process::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
     // No more events in, between two batches; then the last ones out.
     consumer.stop().await;
     retention.stop().await;
+    pruner.stop().await;
     relay.stop().await;
     Ok(())
 }

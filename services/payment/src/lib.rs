@@ -12,17 +12,20 @@
 //! - [`domain`]: what a payment is and which way it may go. No clock, no database, no network.
 //! - [`store`]: payments in SQL.
 //! - [`clients`]: the processor that takes the money, here a sandbox.
+//! - [`pruner`]: keys that are old enough to be forgotten.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use axum::Router;
+use axum::middleware::from_fn;
 use service_kit::health::Health;
-use service_kit::{api, process};
+use service_kit::{api, deadline, process};
 use storage::Db;
 
 use crate::clients::Processor;
 use crate::config::Config;
+use crate::http::InProgress;
 
 pub mod app;
 pub mod boot;
@@ -31,6 +34,7 @@ pub mod config;
 pub mod consumers;
 pub mod domain;
 pub mod http;
+pub mod pruner;
 pub mod store;
 
 /// The service's name: its consumer group, and the source of its events.
@@ -49,10 +53,13 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 pub struct AppState {
     pub db: Db,
     pub processor: Processor,
+    /// The payments that are being taken in this process.
+    pub in_progress: InProgress,
 }
 
 /// All routes of the service.
 pub fn router(state: AppState, health: Health) -> Router {
     let (routes, description) = http::routes().split_for_parts();
-    api::wrap(routes.with_state(state), description, health)
+    let routes = routes.with_state(state).layer(from_fn(deadline::layer));
+    api::wrap(routes, description, health)
 }

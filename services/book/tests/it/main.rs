@@ -5,6 +5,7 @@ mod app;
 mod booking;
 mod cancel;
 mod holding;
+mod payments;
 mod repeating;
 mod screenings;
 mod seats;

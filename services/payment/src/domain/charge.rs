@@ -5,7 +5,7 @@ use std::str::FromStr;
 use events::BookingId;
 
 /// One booking's money.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Charge {
     pub booking_id: BookingId,
     pub price: Price,
@@ -47,10 +47,15 @@ impl Charge {
             _ => Err(invalid),
         }
     }
+
+    /// The same for every request that asks for this charge, however it was spelled, and for no other.
+    pub fn fingerprint(&self) -> String {
+        format!("bookingId={}&totalPrice={}", self.booking_id, self.price.0)
+    }
 }
 
 /// Money, in the smallest unit of the currency; not negative.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Price(i64);
 
 /// Not a price.
@@ -101,6 +106,19 @@ mod tests {
         fn any_price_is_either_not_negative_or_refused(price: i64) {
             prop_assert_eq!(Price::parse(price).is_ok(), price >= 0);
             prop_assert_eq!(price.to_string().parse(), Price::parse(price));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn two_charges_have_one_fingerprint_only_if_they_are_one(
+            (one, other) in ((1..50_i64, 0..50_i64), (1..50_i64, 0..50_i64)),
+        ) {
+            let charge = |(booking, price): (i64, i64)| {
+                Charge::parse(BookingId::new(booking).ok(), Some("Paid"), Some(price)).unwrap()
+            };
+            let same = charge(one).fingerprint() == charge(other).fingerprint();
+            prop_assert_eq!(same, one == other);
         }
     }
 

@@ -26,9 +26,29 @@ impl From<TakePaymentError> for Problem {
             TakePaymentError::Refused(refused @ PayRefused::Voided) => {
                 Self::new(StatusCode::CONFLICT, "booking-voided", sentence(refused))
             }
+            TakePaymentError::KeyReused => key_reused(),
             TakePaymentError::Storage(error) => error.into(),
         }
     }
+}
+
+/// 422: the key was given to another request before.
+pub fn key_reused() -> Problem {
+    Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "idempotency-key-reused",
+        "The Idempotency-Key was sent with another request before; a new request needs a new key.",
+    )
+}
+
+/// 503: as much is under way as there may be.
+pub fn too_many_payments() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "overloaded",
+        "Too many payments are under way at the moment; please try again a little later.",
+    )
+    .retry_after(1)
 }
 
 fn sentence(refused: PayRefused) -> String {

@@ -9,8 +9,11 @@ use crate::AppState;
 
 pub mod cancellations;
 mod error;
+mod in_progress;
 pub mod messages;
 pub mod payments;
+
+pub use in_progress::InProgress;
 
 #[derive(OpenApi)]
 #[openapi(

@@ -3,55 +3,94 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use events::PaymentId;
-use service_kit::extract::{Json, PathId, Query};
+use service_kit::extract::{IdempotencyKey, Json, PathId, Query};
 use service_kit::hal::{BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource};
 use service_kit::problem::{self, Problem};
 use service_kit::request_log::{concerns_booking, see_through};
 
+use super::in_progress::{LostPayment, Turn};
 use super::messages::{BookingQuery, PAYMENTS, PaymentBody, PaymentRequest};
 use crate::AppState;
-use crate::app::{Outcome, find_payment, find_payment_of, find_taken, list_payments, take_payment};
+use crate::app::{
+    Known, Outcome, find_payment, find_payment_of, find_taken, list_payments, repeat_payment, take_payment,
+};
 use crate::domain::Charge;
 
-/// Pays a booking, once: whoever asks again gets the payment that was taken.
+/// Pays a booking, once: whoever asks again gets the payment that was taken, or joins the one that is being taken.
 #[utoipa::path(
     post,
     path = "/payments",
     tag = "payments",
+    params(("Idempotency-Key" = Option<String>, Header, max_length = 128, description = "What the client calls this request, so that it may send it again; kept for 24 hours")),
     request_body = PaymentRequest,
     responses(
         (status = 201, description = "Paid", body = Resource<PaymentBody>, content_type = "application/hal+json"),
         (status = 200, description = "Paid before, at the same price", body = Resource<PaymentBody>, content_type = "application/hal+json"),
         (status = 402, description = "Declined; nothing was charged", body = problem::Body, content_type = "application/problem+json"),
         (status = 409, description = "Paid before at another price, or nothing is paid for this booking any more", body = problem::Body, content_type = "application/problem+json"),
-        (status = 422, description = "A wrong field", body = problem::Body, content_type = "application/problem+json"),
+        (status = 422, description = "A wrong field, or a key that was sent with another request before", body = problem::Body, content_type = "application/problem+json"),
+        (status = 503, description = "Nothing was charged; see Retry-After", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn pay(
     State(state): State<AppState>,
     base: BaseUrl,
+    IdempotencyKey(key): IdempotencyKey,
     Json(request): Json<PaymentRequest>,
 ) -> Result<Response, Problem> {
     let charge = request.into_charge()?;
     concerns_booking(charge.booking_id);
 
-    let known = find_taken(&mut state.db.read().await?, charge).await?;
-    let outcome = match known {
-        Some(payment) => Outcome::Known(payment),
-        // Should the one who asked give up waiting, `Paid` tells what became of it.
-        None => see_through(charge_and_keep(state, charge)).await?,
-    };
+    let outcome = pay_or_join(state, charge, key).await?;
     Ok(PaymentBody::answer(&base, &outcome))
 }
 
+/// Takes the payment, or waits for the request that does.
+async fn pay_or_join(state: AppState, charge: Charge, key: Option<String>) -> Result<Outcome, Problem> {
+    match state.in_progress.join(charge, key.clone())? {
+        Turn::Ours(turn) => {
+            // Should the one who asked give up waiting, `Paid` tells what became of it.
+            see_through(async move {
+                let outcome = charge_and_keep(&state, charge, key.as_deref()).await;
+                turn.end(&outcome);
+                outcome
+            })
+            .await
+        }
+        Turn::Theirs(payment) => {
+            payment.ended().await?;
+            let known = find_known(&state, charge, key.as_deref()).await?;
+            known.ok_or_else(|| Problem::internal(LostPayment))
+        }
+    }
+}
+
 /// Has the processor take the money, and keeps the payment. Nobody holds a connection while the processor thinks.
-async fn charge_and_keep(state: AppState, charge: Charge) -> Result<Outcome, Problem> {
+async fn charge_and_keep(state: &AppState, charge: Charge, key: Option<&str>) -> Result<Outcome, Problem> {
+    if let Some(known) = find_known(state, charge, key).await? {
+        return Ok(known);
+    }
     state.processor.charge(charge.price).await?;
 
     let mut tx = state.db.begin().await?;
-    let outcome = take_payment(&mut tx, charge).await?;
+    let outcome = take_payment(&mut tx, charge, key).await?;
     tx.commit().await?;
     Ok(outcome)
+}
+
+/// What was taken for `charge` before; the key stands for it from now on.
+async fn find_known(state: &AppState, charge: Charge, key: Option<&str>) -> Result<Option<Outcome>, Problem> {
+    let known = find_taken(&mut state.db.read().await?, charge, key).await?;
+    match known {
+        Known::Nothing => Ok(None),
+        Known::Payment(payment) => Ok(Some(Outcome::Known(payment))),
+        Known::PaymentByAnotherName => {
+            let mut tx = state.db.begin().await?;
+            let outcome = repeat_payment(&mut tx, charge, key).await?;
+            tx.commit().await?;
+            Ok(Some(outcome))
+        }
+    }
 }
 
 /// All payments, oldest first.

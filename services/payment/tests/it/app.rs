@@ -1,9 +1,12 @@
 //! The service on a database of its own.
 
+use axum::body::Body;
 use events::{BookingId, Event, HoldExpired, TicketCanceled, TicketId};
+use http::Request;
 use messaging::Consumer;
 use payment::clients::Processor;
 use payment::consumers::PaymentEvents;
+use payment::http::InProgress;
 use payment::{AppState, MIGRATIONS, SERVICE, router};
 use serde_json::{Value, json};
 use service_kit::health::Health;
@@ -24,7 +27,7 @@ impl App {
     pub async fn with(processor: Processor) -> Self {
         let scratch = Scratch::new(SERVICE, &MIGRATIONS).await;
         let consumer = Consumer::new(SERVICE, scratch.db.clone(), scratch.transport.clone(), PaymentEvents);
-        let state = AppState { db: scratch.db.clone(), processor };
+        let state = AppState { db: scratch.db.clone(), processor, in_progress: InProgress::default() };
         let client = Client(router(state, Health::of(&scratch.db)));
         Self { scratch, client, consumer }
     }
@@ -32,6 +35,20 @@ impl App {
     /// Pays the seed's 10,000 for the booking.
     pub async fn pay(&self, booking: i64) -> Answer {
         self.client.post("/payments", demand(booking, 10_000)).await
+    }
+
+    /// The same, under a name of the client's choice.
+    pub async fn pay_as(&self, key: &str, body: &Value) -> Answer {
+        self.post_with("idempotency-key", key, body).await
+    }
+
+    /// Sends a payment with a header of its own.
+    pub async fn post_with(&self, header: &str, value: &str, body: &Value) -> Answer {
+        let request = Request::post("/payments")
+            .header("host", "cinema")
+            .header("content-type", "application/json")
+            .header(header, value);
+        self.client.send(request.body(Body::from(body.to_string())).unwrap()).await
     }
 
     pub async fn cancel(&self, booking: i64) -> Answer {

@@ -3,6 +3,7 @@
 
 mod app;
 mod canceling;
+mod keys;
 mod paying;
 mod process;
 mod wire;

@@ -133,6 +133,18 @@ async fn a_caller_who_hangs_up_has_paid_all_the_same() {
     app.settled().await;
 }
 
+/// What book does when an attempt takes too long.
+#[tokio::test]
+async fn a_caller_who_gives_up_and_asks_again_has_paid_once() {
+    let app = App::with(Processor::new(Some("400".parse().unwrap()), None)).await;
+    let given_up = app.post_with("x-request-timeout-ms", "50", &demand(1, 10_000)).await;
+    assert_eq!((given_up.status.as_u16(), given_up.problem()), (504, "deadline-exceeded"));
+    let again = app.pay(1).await;
+    assert_eq!((again.status.as_u16(), &again.body["status"]), (200, &json!("Paid")));
+    assert_eq!(app.told().await, ["Paid"]);
+    app.settled().await;
+}
+
 /// Status and body of each answer.
 async fn at_once(client: &Client, bodies: impl Iterator<Item = Value>) -> Vec<(u16, Value)> {
     let requests: Vec<_> = bodies

@@ -84,7 +84,9 @@ async fn one_that_fails_ends_the_look_and_goes_to_the_end_of_the_line() {
     for _ in 0..4 {
         app.reconcile().await;
     }
-    let asked: Vec<_> = app.point.requests().iter().map(|ask| ask["bookingId"].clone()).collect();
+    let mut asked: Vec<_> = app.point.requests().iter().map(|ask| ask["bookingId"].clone()).collect();
+    // The client asks for each one more than once before it gives up.
+    asked.dedup();
     assert_eq!(asked, [1, 2, 3, 1]);
 
     app.now_beside(FakeUpstream::answers(201, json!({})).await);

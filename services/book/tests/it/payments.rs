@@ -1,0 +1,44 @@
+//! What the payment service says, and is asked, as book's client of it sees it.
+
+use std::time::Duration;
+
+use book::clients::{FoundPayment, PaymentStatus, Payments};
+use events::BookingId;
+use serde_json::json;
+use service_kit::upstream::Settings;
+use test_kit::FakeUpstream;
+
+fn beside(payment: &FakeUpstream) -> Payments {
+    Payments::new(Settings::new(payment.url.parse().unwrap(), Duration::from_secs(10)))
+}
+
+#[tokio::test]
+async fn the_payment_of_a_booking_is_found_or_there_is_none() {
+    let booking = BookingId::new(5).unwrap();
+    let link = json!({"href": "http://payment/payments/1"});
+    for (status, found) in [
+        ("Paid", PaymentStatus::Paid),
+        ("Canceled", PaymentStatus::Canceled),
+        ("Voided", PaymentStatus::Voided),
+    ] {
+        let one =
+            json!({"id": 1, "bookingId": 5, "totalPrice": 10000, "status": status, "_links": {"self": link}});
+        let payment = FakeUpstream::answers(200, json!({"_embedded": {"payments": [one]}})).await;
+        let expected = FoundPayment { status: found, total_price: 10_000 };
+        assert_eq!(beside(&payment).find(booking).await.unwrap(), Some(expected));
+    }
+    let none = FakeUpstream::answers(200, json!({"_embedded": {"payments": []}})).await;
+    assert_eq!(beside(&none).find(booking).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_is_no_answer_to_a_search_says_nothing_of_the_payment() {
+    let booking = BookingId::new(5).unwrap();
+    for payment in [
+        FakeUpstream::answers(200, json!({})).await,
+        FakeUpstream::answers(404, json!({})).await,
+        FakeUpstream::refuses(),
+    ] {
+        assert!(beside(&payment).find(booking).await.is_err());
+    }
+}

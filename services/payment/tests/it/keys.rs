@@ -1,0 +1,106 @@
+//! `Idempotency-Key`: what a client calls its request stands for that request, for a day.
+
+use payment::clients::Processor;
+use payment::pruner;
+use serde_json::json;
+use storage::{query, query_as};
+
+use crate::app::{App, demand};
+
+const DAY_US: i64 = 24 * 3600 * 1_000_000;
+
+impl App {
+    async fn keys(&self) -> Vec<String> {
+        let all = query_as("SELECT idempotency_key FROM idempotency_keys ORDER BY idempotency_key");
+        let rows: Vec<(String,)> = self.scratch.db.read().await.unwrap().fetch_all(all).await.unwrap();
+        rows.into_iter().map(|(key,)| key).collect()
+    }
+}
+
+#[tokio::test]
+async fn the_same_key_and_body_get_the_same_payment() {
+    let app = App::new().await;
+    let first = app.pay_as("booking-1", &demand(1, 10_000)).await;
+    assert_eq!(first.status, 201);
+    for body in [demand(1, 10_000), json!({"totalPrice": "10000", "bookingId": "1"})] {
+        let repeat = app.pay_as("booking-1", &body).await;
+        assert_eq!((repeat.status.as_u16(), repeat.body), (200, first.body.clone()), "{body}");
+    }
+    assert_eq!(app.told().await, ["Paid"]);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn the_same_key_and_another_body_are_refused_and_nothing_is_paid() {
+    let app = App::new().await;
+    app.pay_as("booking-1", &demand(1, 10_000)).await;
+    for body in [demand(1, 9_999), demand(2, 10_000)] {
+        let answer = app.pay_as("booking-1", &body).await;
+        assert_eq!((answer.status.as_u16(), answer.problem()), (422, "idempotency-key-reused"), "{body}");
+    }
+    assert_eq!(app.total().await, 1);
+    assert_eq!(app.told().await, ["Paid"]);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn of_two_bodies_at_once_under_one_key_one_is_paid() {
+    let app = App::with(Processor::new(Some("50".parse().unwrap()), None)).await;
+    let (one, two) = (demand(1, 100), demand(2, 100));
+    let (first, second) = tokio::join!(app.pay_as("key", &one), app.pay_as("key", &two));
+    let mut statuses = [first.status.as_u16(), second.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 422]);
+    assert_eq!(app.told().await, ["Paid"]);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn a_repeat_under_another_name_binds_that_one_too() {
+    let app = App::new().await;
+    app.pay(1).await;
+    assert_eq!(app.pay_as("later", &demand(1, 10_000)).await.status, 200);
+    let answer = app.pay_as("later", &demand(2, 10_000)).await;
+    assert_eq!((answer.status.as_u16(), answer.problem()), (422, "idempotency-key-reused"));
+    assert_eq!(app.keys().await, ["later"]);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn a_declined_payment_binds_nothing() {
+    let app = App::with(Processor::new(None, Some("10".parse().unwrap()))).await;
+    assert_eq!(app.pay_as("key", &demand(1, 11)).await.status, 402);
+    assert_eq!(app.keys().await, [""; 0]);
+    assert_eq!(app.pay_as("key", &demand(1, 10)).await.status, 201);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_none_names_the_header() {
+    let app = App::new().await;
+    for key in ["", "two words", &"k".repeat(129)] {
+        let answer = app.pay_as(key, &demand(1, 10_000)).await;
+        assert_eq!((answer.status.as_u16(), answer.problem()), (422, "invalid-field"), "{key}");
+        assert_eq!(answer.pointers(), ["/Idempotency-Key"], "{key}");
+    }
+    assert_eq!(app.total().await, 0);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn keys_are_forgotten_after_a_day() {
+    let app = App::new().await;
+    for booking in 1..=3 {
+        app.pay_as(&format!("booking-{booking}"), &demand(booking, 10_000)).await;
+    }
+    let mut tx = app.scratch.db.begin().await.unwrap();
+    let older = query("UPDATE idempotency_keys SET created_at = created_at - $1 WHERE idempotency_key <> $2")
+        .bind(DAY_US)
+        .bind("booking-2");
+    tx.execute(older).await.unwrap();
+    tx.commit().await.unwrap();
+
+    pruner::prune(&app.scratch.db).await.unwrap();
+    assert_eq!(app.keys().await, ["booking-2"]);
+    app.settled().await;
+}
