@@ -277,6 +277,8 @@ pub fn marquee(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
     command
         .env("CANCEL_WAIT_MS", "5000")
         .env("PAYMENT_DEADLINE_MS", "10000")
+        .env("PAYMENT_ATTEMPT_TIMEOUT_MS", "10000")
+        .env("POINT_ATTEMPT_TIMEOUT_MS", "10000")
         .env("KAFKA_PARTITIONS", KAFKA_PARTITIONS.to_string());
     command
 }

@@ -17,7 +17,7 @@ use super::{Answer, CallError, Settings};
 /// Retries of one call at most.
 const RETRIES_MAX: u32 = 2;
 /// The pause before the first retry is between this and two times this; before the second one it is longer.
-const PAUSE: Duration = Duration::from_millis(25);
+const PAUSE: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_millis(200);
 /// Calls of the last so long count for the budget.
 const BUDGET_OVER: Duration = Duration::from_secs(10);

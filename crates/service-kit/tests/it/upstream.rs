@@ -10,8 +10,10 @@ use axum::response::IntoResponse;
 use http::{HeaderMap, StatusCode};
 use serde_json::json;
 use service_kit::circuit_breaker::State;
+use service_kit::health::{self, Health};
+use service_kit::telemetry;
 use service_kit::upstream::{Answer, CallError, Settings, Upstream};
-use test_kit::FakeUpstream;
+use test_kit::{Client, FakeUpstream};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
@@ -230,4 +232,40 @@ async fn what_is_read_by_get_is_tried_again_too() {
     let answer = upstream.get("/items?id=1").await.unwrap();
     assert_eq!((answer.status.as_u16(), count.load(Ordering::SeqCst)), (200, 2));
     assert_eq!(upstream.read::<serde_json::Value>(&answer).unwrap(), json!({}));
+}
+
+#[tokio::test]
+async fn readiness_shows_an_open_breaker_and_stays() {
+    let fake = FakeUpstream::refuses();
+    let upstream = Upstream::new("stock", settings(&fake.url));
+    let client = Client(health::router(Health::always().calling(&upstream)));
+    for (state, status) in [("closed", "UP"), ("forced_open", "DEGRADED")] {
+        let answer = client.get("/readyz").await;
+        assert_eq!((answer.status.as_u16(), &answer.body["status"]), (200, &json!("UP")));
+        assert_eq!(answer.body["components"]["stock"], json!({"status": status, "breaker": state}));
+        upstream.breaker().force_open();
+    }
+}
+
+#[tokio::test]
+async fn the_breaker_and_the_retries_are_in_the_metrics() {
+    // The recorder comes first, as in a process.
+    telemetry::render_metrics();
+    let (fake, _) = in_turn(&[500, 201]).await;
+    let upstream = Upstream::new("metered", settings(&fake.url));
+    post(&upstream).await.unwrap();
+    upstream.breaker().force_open();
+    post(&upstream).await.unwrap_err();
+    let rendered = telemetry::render_metrics();
+    for line in [
+        r#"resilience4j_circuitbreaker_state{name="metered",state="forced_open"} 1"#,
+        r#"resilience4j_circuitbreaker_state{name="metered",state="closed"} 0"#,
+        r#"resilience4j_circuitbreaker_calls_seconds_count{name="metered",kind="successful"} 1"#,
+        r#"resilience4j_circuitbreaker_calls_seconds_count{name="metered",kind="failed"} 1"#,
+        r#"resilience4j_circuitbreaker_not_permitted_calls_total{name="metered",kind="not_permitted"} 1"#,
+        r#"resilience4j_circuitbreaker_failure_rate{name="metered"} -1"#,
+        r#"upstream_retries_total{upstream="metered"} 1"#,
+    ] {
+        assert!(rendered.lines().any(|rendered| rendered == line), "{line} in\n{rendered}");
+    }
 }

@@ -43,6 +43,12 @@ impl App {
         self.point = point;
     }
 
+    /// The same service, from now on calling points as `settings` say.
+    pub fn now_calling(&mut self, settings: Settings) {
+        let state = AppState { db: self.scratch.db.clone(), points: Points::new(settings) };
+        self.client = Client(router(state, Health::of(&self.scratch.db)));
+    }
+
     pub fn reconciler(&self) -> Reconciler {
         Reconciler::new(state(&self.scratch, &self.point), POINT_DEADLINE)
     }

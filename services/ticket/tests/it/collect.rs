@@ -1,11 +1,14 @@
 //! Collecting: the points, the ticket, and every way the points may fail.
 
+use std::time::Duration;
+
 use events::Event;
 use serde_json::json;
+use service_kit::upstream::Settings;
 use test_kit::{FakeUpstream, fleet};
 use tokio::task::JoinSet;
 
-use crate::app::{App, booked, cancel_requested, outcome};
+use crate::app::{App, POINT_DEADLINE, booked, cancel_requested, outcome};
 
 #[tokio::test]
 async fn a_ticket_is_handed_out_once_its_points_are_granted() {
@@ -172,5 +175,24 @@ async fn an_unknown_ticket_cannot_be_collected() {
     assert_eq!(outcome(&app.collect(1).await), (404, "not-found"));
     app.deliver(booked(1)).await;
     assert_eq!(app.status(1).await, "Waiting");
+    app.settled().await;
+}
+
+/// One failure opens the breaker of this test; it stays open for half a minute.
+#[tokio::test]
+async fn while_the_breaker_is_open_the_ticket_waits_and_its_customer_knows_how_long() {
+    let mut app = App::beside(FakeUpstream::refuses()).await;
+    app.deliver(booked(1)).await;
+    let mut settings = Settings::new(app.point.url.parse().unwrap(), POINT_DEADLINE);
+    settings.breaker.minimum_number_of_calls = 1;
+    settings.breaker.wait_duration_in_open_state = Duration::from_secs(30);
+    app.now_calling(settings);
+    for _ in 0..2 {
+        let answer = app.collect(1).await;
+        assert_eq!(outcome(&answer), (503, "points-unavailable"));
+        let seconds: u64 = answer.header("retry-after").parse().unwrap();
+        assert!((10..=30).contains(&seconds), "{seconds}");
+        assert_eq!(app.status(1).await, "Waiting");
+    }
     app.settled().await;
 }
