@@ -9,14 +9,16 @@
 //! - [`cors`]: what a browser may do here from a page of another origin.
 //! - [`body`]: a request's body, whole and within the limit before anything is sent on.
 //! - [`proxy`]: the forwarding, and what the client is told when it fails.
+//! - [`replicas`]: which process of a service gets a request, and which gets none for now.
 //! - [`docs`]: Swagger UI over the services' own descriptions, and the gateway's.
-//! - [`status`]: whether each service is ready.
+//! - [`status`]: whether each service is ready, and what it says of itself.
 
 pub mod body;
 pub mod config;
 pub mod cors;
 pub mod docs;
 pub mod proxy;
+pub mod replicas;
 pub mod routes;
 pub mod status;
 
@@ -31,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use crate::config::Config;
 use crate::proxy::Upstream;
+use crate::replicas::Replicas;
 
 /// From the command line to the exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -53,9 +56,14 @@ pub async fn serve(listener: TcpListener, config: &Config, stop: CancellationTok
     let client = proxy::client();
     let upstreams: Vec<Arc<Upstream>> = routes::TABLE
         .iter()
-        .map(|entry| Upstream::new(entry.name, (entry.url)(config), &client, config, stop.clone()))
-        .map(Arc::new)
+        .map(|entry| {
+            let replicas = Replicas::new(entry.name, (entry.urls)(config), &client, config);
+            Arc::new(Upstream::new(entry.name, replicas, stop.clone()))
+        })
         .collect();
+    for upstream in &upstreams {
+        tokio::spawn(upstream.replicas.clone().probe(stop.clone()));
+    }
     let cors = cors::layer(&config.cors_allowed_origins);
     let router = routes::router(&upstreams, cors, health.clone());
     process::serve(listener, router, health, &config.server, stop).await;

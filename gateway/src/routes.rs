@@ -10,7 +10,7 @@ use service_kit::{api, request_log};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
 
-use crate::config::{Config, UpstreamUrl};
+use crate::config::{Config, UpstreamUrls};
 use crate::docs;
 use crate::proxy::{self, Upstream};
 
@@ -21,7 +21,7 @@ pub struct Entry {
     pub prefixes: &'static [&'static str],
     /// Where its description is shown.
     pub document: &'static str,
-    pub url: fn(&Config) -> &UpstreamUrl,
+    pub urls: fn(&Config) -> &UpstreamUrls,
 }
 
 /// Payment's `/cancellations` is missing on purpose: only the fleet itself may refund.
@@ -30,31 +30,31 @@ pub const TABLE: [Entry; 5] = [
         name: "book",
         prefixes: &["/books", "/screenings"],
         document: "/api-docs/book/openapi.json",
-        url: |config| &config.book_url,
+        urls: |config| &config.book_url,
     },
     Entry {
         name: "payment",
         prefixes: &["/payments"],
         document: "/api-docs/payment/openapi.json",
-        url: |config| &config.payment_url,
+        urls: |config| &config.payment_url,
     },
     Entry {
         name: "mypage",
         prefixes: &["/mypages"],
         document: "/api-docs/mypage/openapi.json",
-        url: |config| &config.mypage_url,
+        urls: |config| &config.mypage_url,
     },
     Entry {
         name: "ticket",
         prefixes: &["/tickets"],
         document: "/api-docs/ticket/openapi.json",
-        url: |config| &config.ticket_url,
+        urls: |config| &config.ticket_url,
     },
     Entry {
         name: "point",
         prefixes: &["/points"],
         document: "/api-docs/point/openapi.json",
-        url: |config| &config.point_url,
+        urls: |config| &config.point_url,
     },
 ];
 

@@ -12,5 +12,6 @@ mod headers;
 mod limits;
 mod probes;
 mod process;
+mod replicas;
 mod routing;
 mod streams;
