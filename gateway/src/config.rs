@@ -1,6 +1,7 @@
 //! Where to listen, where the services are, who may call from a browser.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -47,6 +48,14 @@ pub struct Config {
     /// Longest wait for the head of a service's answer, in milliseconds. Its body may take as long as it wants.
     #[arg(long, env = "UPSTREAM_TIMEOUT_MS", default_value_t = 10_000, value_parser = value_parser!(u64).range(1..))]
     pub upstream_timeout_ms: u64,
+
+    /// Requests a second that one client may send, by its address; none: as many as it likes.
+    #[arg(long, env = "RATE_LIMIT_PER_SECOND")]
+    pub rate_limit_per_second: Option<NonZeroU32>,
+
+    /// Requests that a client within its rate may send at once; by default as many as in a second.
+    #[arg(long, env = "RATE_LIMIT_BURST")]
+    pub rate_limit_burst: Option<NonZeroU32>,
 
     /// Origins whose pages may call with credentials, as a comma list; none: every origin may, without credentials.
     #[arg(long, env = "CORS_ALLOWED_ORIGINS", default_value = "", hide_default_value = true)]

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum_reverse_proxy::ProxyError;
@@ -17,11 +17,10 @@ use http::{Method, StatusCode};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use service_kit::api;
+use service_kit::api::{self, BODY_LIMIT_BYTES};
 use service_kit::problem::Problem;
 use tokio_util::sync::CancellationToken;
 
-use crate::body;
 use crate::config::UpstreamUrl;
 use crate::replicas::{Replica, Replicas, Tried};
 
@@ -139,11 +138,11 @@ pub async fn forward(State(upstream): State<Arc<Upstream>>, request: Request) ->
         return api::wrong_method(request).await.into_response();
     }
     let (head, body) = request.into_parts();
-    let body = match body::read(&head.headers, body).await {
-        Ok(body) => body,
-        Err(problem) => return problem.into_response(),
-    };
-    upstream.send(head, body).await
+    // It is in memory already, whole: see `service_kit::body`.
+    match to_bytes(body, BODY_LIMIT_BYTES).await {
+        Ok(body) => upstream.send(head, body).await,
+        Err(error) => Problem::internal(error).into_response(),
+    }
 }
 
 /// Whether a request without an answer may go to another replica: when it never left, or when it changes nothing and

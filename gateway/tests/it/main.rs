@@ -10,6 +10,7 @@ mod docs;
 mod failures;
 mod headers;
 mod limits;
+mod overload;
 mod probes;
 mod process;
 mod replicas;
