@@ -28,10 +28,15 @@ backends *command:
 test *filter:
     cargo test --workspace {{ filter }}
 
-# measure the fleet beside its servers: `just bench events`, `bookings`, `backends`, `memory`, `catch-up`
+# measure the fleet beside its servers: `just bench events`, `bookings`, `backends`, `memory`, `catch-up`, `gateway`
 bench *command:
     cargo build --release -p marquee -p bench
     target/release/bench {{ command }}
+
+# the seeds' load tests with their figures beside ours; writes siege/SCOREBOARD.md
+scoreboard:
+    cargo build --release
+    siege/scoreboard.sh
 
 # formatting and clippy, as the gate has them
 lint:

@@ -1,6 +1,7 @@
 //! Where to listen, where the services are, who may call from a browser.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -24,29 +25,37 @@ pub struct Config {
     #[arg(long, env = "PORT", default_value_t = 8088)]
     pub port: u16,
 
-    /// Where book is: scheme, host and port.
+    /// Where book is: `http://host:port`, or a comma list of its replicas.
     #[arg(long, env = "BOOK_URL", default_value = "http://127.0.0.1:8081")]
-    pub book_url: UpstreamUrl,
+    pub book_url: UpstreamUrls,
 
-    /// Where payment is: scheme, host and port.
+    /// Where payment is: `http://host:port`, or a comma list of its replicas.
     #[arg(long, env = "PAYMENT_URL", default_value = "http://127.0.0.1:8082")]
-    pub payment_url: UpstreamUrl,
+    pub payment_url: UpstreamUrls,
 
-    /// Where mypage is: scheme, host and port.
+    /// Where mypage is: `http://host:port`, or a comma list of its replicas.
     #[arg(long, env = "MYPAGE_URL", default_value = "http://127.0.0.1:8083")]
-    pub mypage_url: UpstreamUrl,
+    pub mypage_url: UpstreamUrls,
 
-    /// Where ticket is: scheme, host and port.
+    /// Where ticket is: `http://host:port`, or a comma list of its replicas.
     #[arg(long, env = "TICKET_URL", default_value = "http://127.0.0.1:8084")]
-    pub ticket_url: UpstreamUrl,
+    pub ticket_url: UpstreamUrls,
 
-    /// Where point is: scheme, host and port.
+    /// Where point is: `http://host:port`, or a comma list of its replicas.
     #[arg(long, env = "POINT_URL", default_value = "http://127.0.0.1:8085")]
-    pub point_url: UpstreamUrl,
+    pub point_url: UpstreamUrls,
 
     /// Longest wait for the head of a service's answer, in milliseconds. Its body may take as long as it wants.
     #[arg(long, env = "UPSTREAM_TIMEOUT_MS", default_value_t = 10_000, value_parser = value_parser!(u64).range(1..))]
     pub upstream_timeout_ms: u64,
+
+    /// Requests a second that one client may send, by its address; none: as many as it likes.
+    #[arg(long, env = "RATE_LIMIT_PER_SECOND")]
+    pub rate_limit_per_second: Option<NonZeroU32>,
+
+    /// Requests that a client within its rate may send at once; by default as many as in a second.
+    #[arg(long, env = "RATE_LIMIT_BURST")]
+    pub rate_limit_burst: Option<NonZeroU32>,
 
     /// Origins whose pages may call with credentials, as a comma list; none: every origin may, without credentials.
     #[arg(long, env = "CORS_ALLOWED_ORIGINS", default_value = "", hide_default_value = true)]
@@ -90,6 +99,49 @@ impl UpstreamUrl {
 impl fmt::Display for UpstreamUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// Most replicas of one service.
+pub const REPLICAS_MAX: usize = 64;
+
+/// A service's replicas: one at least, each once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamUrls(Vec<UpstreamUrl>);
+
+#[derive(Debug, thiserror::Error)]
+pub enum NotUpstreamUrls {
+    #[error("'{0}' {1}")]
+    Item(String, NotAnUpstreamUrl),
+    #[error("'{0}' is there twice")]
+    Twice(UpstreamUrl),
+    #[error("more than {REPLICAS_MAX} replicas")]
+    TooMany,
+}
+
+impl FromStr for UpstreamUrls {
+    type Err = NotUpstreamUrls;
+
+    fn from_str(list: &str) -> Result<Self, Self::Err> {
+        let mut urls = Vec::new();
+        for item in list.split(',').map(str::trim) {
+            let url: UpstreamUrl =
+                item.parse().map_err(|error| NotUpstreamUrls::Item(item.to_owned(), error))?;
+            if urls.contains(&url) {
+                return Err(NotUpstreamUrls::Twice(url));
+            }
+            urls.push(url);
+        }
+        if urls.len() > REPLICAS_MAX {
+            return Err(NotUpstreamUrls::TooMany);
+        }
+        Ok(Self(urls))
+    }
+}
+
+impl UpstreamUrls {
+    pub fn iter(&self) -> impl Iterator<Item = &UpstreamUrl> {
+        self.0.iter()
     }
 }
 
@@ -177,6 +229,24 @@ mod tests {
         ] {
             assert_eq!(upstream(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn replicas_are_a_comma_list_of_upstreams_each_once() {
+        let urls = |list: &str| -> Result<Vec<String>, String> {
+            let parsed = list.parse::<UpstreamUrls>().map_err(|error| error.to_string())?;
+            Ok(parsed.iter().map(ToString::to_string).collect())
+        };
+        assert_eq!(urls("http://a:1"), Ok(vec!["http://a:1".to_owned()]));
+        assert_eq!(
+            urls("http://a:1, http://b:1/"),
+            Ok(vec!["http://a:1".to_owned(), "http://b:1".to_owned()])
+        );
+        assert!(urls("").unwrap_err().contains("must be http://host:port"));
+        assert!(urls("http://a:1,").unwrap_err().starts_with("'' must be"));
+        assert_eq!(urls("http://a:1,http://a:1/"), Err("'http://a:1' is there twice".to_owned()));
+        let many: Vec<_> = (1..=REPLICAS_MAX + 1).map(|port| format!("http://a:{port}")).collect();
+        assert_eq!(urls(&many.join(",")), Err("more than 64 replicas".to_owned()));
     }
 
     #[test]

@@ -7,16 +7,18 @@
 //! - [`config`]: where to listen, where the services are, who may call from a browser.
 //! - [`routes`]: which path goes where; everything the gateway serves, put together.
 //! - [`cors`]: what a browser may do here from a page of another origin.
-//! - [`body`]: a request's body, whole and within the limit before anything is sent on.
+//! - [`rate_limit`]: how often one client may ask.
 //! - [`proxy`]: the forwarding, and what the client is told when it fails.
+//! - [`replicas`]: which process of a service gets a request, and which gets none for now.
 //! - [`docs`]: Swagger UI over the services' own descriptions, and the gateway's.
-//! - [`status`]: whether each service is ready.
+//! - [`status`]: whether each service is ready, and what it says of itself.
 
-pub mod body;
 pub mod config;
 pub mod cors;
 pub mod docs;
 pub mod proxy;
+pub mod rate_limit;
+pub mod replicas;
 pub mod routes;
 pub mod status;
 
@@ -31,6 +33,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use crate::config::Config;
 use crate::proxy::Upstream;
+use crate::rate_limit::RateLimit;
+use crate::replicas::Replicas;
 
 /// From the command line to the exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -53,10 +57,19 @@ pub async fn serve(listener: TcpListener, config: &Config, stop: CancellationTok
     let client = proxy::client();
     let upstreams: Vec<Arc<Upstream>> = routes::TABLE
         .iter()
-        .map(|entry| Upstream::new(entry.name, (entry.url)(config), &client, config, stop.clone()))
-        .map(Arc::new)
+        .map(|entry| {
+            let replicas = Replicas::new(entry.name, (entry.urls)(config), &client, config);
+            Arc::new(Upstream::new(entry.name, replicas, stop.clone()))
+        })
         .collect();
+    for upstream in &upstreams {
+        tokio::spawn(upstream.replicas.clone().probe(stop.clone()));
+    }
     let cors = cors::layer(&config.cors_allowed_origins);
-    let router = routes::router(&upstreams, cors, health.clone());
+    let rate_limit = RateLimit::of(config).map(Arc::new);
+    if let Some(rate_limit) = rate_limit.clone() {
+        tokio::spawn(rate_limit.forget(stop.clone()));
+    }
+    let router = routes::router(&upstreams, cors, rate_limit, health.clone());
     process::serve(listener, router, health, &config.server, stop).await;
 }

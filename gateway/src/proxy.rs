@@ -6,22 +6,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use axum_reverse_proxy::{ProxyError, ProxyPolicy, ReverseProxy};
+use axum_reverse_proxy::ProxyError;
 use futures_util::StreamExt;
 use http::header::CONTENT_TYPE;
+use http::request::Parts;
 use http::{Method, StatusCode};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use service_kit::api;
+use service_kit::api::{self, BODY_LIMIT_BYTES};
 use service_kit::problem::Problem;
 use tokio_util::sync::CancellationToken;
 
-use crate::body;
-use crate::config::{Config, UpstreamUrl};
+use crate::config::UpstreamUrl;
+use crate::replicas::{Replica, Replicas, Tried};
 
 /// Longest wait for a TCP connection: the services are near.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -39,9 +40,7 @@ pub type HttpClient = Client<HttpConnector, Body>;
 /// A service behind the gateway.
 pub struct Upstream {
     pub name: &'static str,
-    pub url: UpstreamUrl,
-    pub client: HttpClient,
-    proxy: ReverseProxy<HttpConnector>,
+    pub replicas: Arc<Replicas>,
     stop: CancellationToken,
 }
 
@@ -71,29 +70,35 @@ pub fn client() -> HttpClient {
 
 impl Upstream {
     /// `stop` ends the event streams that pass through.
-    pub fn new(
-        name: &'static str,
-        url: &UpstreamUrl,
-        client: &HttpClient,
-        config: &Config,
-        stop: CancellationToken,
-    ) -> Self {
-        let policy =
-            ProxyPolicy::new().with_public_scheme("http").with_upstream_timeout(config.upstream_timeout());
-        let every_path = "";
-        Self {
-            name,
-            url: url.clone(),
-            client: client.clone(),
-            proxy: ReverseProxy::new_with_client(every_path, url.to_string(), client.clone())
-                .with_policy(policy),
-            stop,
+    pub fn new(name: &'static str, replicas: Replicas, stop: CancellationToken) -> Self {
+        Self { name, replicas: Arc::new(replicas), stop }
+    }
+
+    /// The answer of the first replica that gives one.
+    async fn send(&self, head: Parts, body: Bytes) -> Response {
+        let mut tried = Tried::default();
+        let mut failure = None;
+        while let Some(replica) = self.replicas.pick(&mut tried) {
+            if failure.is_some() {
+                metrics::counter!("gateway_retries_total", "upstream" => self.name).increment(1);
+            }
+            let request = Request::from_parts(head.clone(), Body::from(body.clone()));
+            let (error, response) = match replica.send(request).await {
+                Ok(response) => return self.end_on_stop(response),
+                Err(failed) => failed,
+            };
+            let may_be_repeated = may_be_repeated(&head.method, &error, response.status());
+            failure = Some(self.failed(response.status(), &error, replica));
+            if !may_be_repeated {
+                break;
+            }
         }
+        failure.expect("a service has a replica").into_response()
     }
 
     /// The problem that tells of a forward without an answer.
-    fn failed(&self, status: StatusCode, error: &ProxyError) -> Problem {
-        let Self { name, url, .. } = self;
+    fn failed(&self, status: StatusCode, error: &ProxyError, replica: &Replica) -> Problem {
+        let name = self.name;
         let problem = if error.is_connect() {
             let detail =
                 format!("{name} cannot be reached. Nothing was done; the same request may be sent again.");
@@ -106,7 +111,11 @@ impl Upstream {
             let detail = format!("{name} gave no valid answer. Whether it did what was asked is unknown.");
             Problem::new(StatusCode::BAD_GATEWAY, "upstream-broken", detail)
         };
-        problem.caused_by(Failed { upstream: name, url: url.clone(), message: error.message().to_owned() })
+        problem.caused_by(Failed {
+            upstream: name,
+            url: replica.url.clone(),
+            message: error.message().to_owned(),
+        })
     }
 
     /// Ends an event stream when the gateway stops: it would never end by itself, and its client reconnects.
@@ -129,14 +138,15 @@ pub async fn forward(State(upstream): State<Arc<Upstream>>, request: Request) ->
         return api::wrong_method(request).await.into_response();
     }
     let (head, body) = request.into_parts();
-    let body = match body::read(&head.headers, body).await {
-        Ok(body) => body,
-        Err(problem) => return problem.into_response(),
-    };
-    let request = Request::from_parts(head, Body::from(body));
-    let Ok(response) = upstream.proxy.proxy_request(request).await;
-    match response.extensions().get::<ProxyError>() {
-        Some(error) => upstream.failed(response.status(), error).into_response(),
-        None => upstream.end_on_stop(response),
+    // It is in memory already, whole: see `service_kit::body`.
+    match to_bytes(body, BODY_LIMIT_BYTES).await {
+        Ok(body) => upstream.send(head, body).await,
+        Err(error) => Problem::internal(error).into_response(),
     }
+}
+
+/// Whether a request without an answer may go to another replica: when it never left, or when it changes nothing and
+/// there is time, which a timeout has used up.
+fn may_be_repeated(method: &Method, error: &ProxyError, status: StatusCode) -> bool {
+    error.is_connect() || (method.is_safe() && status != StatusCode::GATEWAY_TIMEOUT)
 }

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{any, get};
 use service_kit::health::{self, Health};
-use service_kit::{api, request_log};
+use service_kit::{api, overload, request_log};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
 
-use crate::config::{Config, UpstreamUrl};
+use crate::config::{Config, UpstreamUrls};
 use crate::docs;
 use crate::proxy::{self, Upstream};
+use crate::rate_limit::{self, RateLimit};
 
 /// A service behind the gateway.
 pub struct Entry {
@@ -21,7 +22,7 @@ pub struct Entry {
     pub prefixes: &'static [&'static str],
     /// Where its description is shown.
     pub document: &'static str,
-    pub url: fn(&Config) -> &UpstreamUrl,
+    pub urls: fn(&Config) -> &UpstreamUrls,
 }
 
 /// Payment's `/cancellations` is missing on purpose: only the fleet itself may refund.
@@ -30,42 +31,47 @@ pub const TABLE: [Entry; 5] = [
         name: "book",
         prefixes: &["/books", "/screenings"],
         document: "/api-docs/book/openapi.json",
-        url: |config| &config.book_url,
+        urls: |config| &config.book_url,
     },
     Entry {
         name: "payment",
         prefixes: &["/payments"],
         document: "/api-docs/payment/openapi.json",
-        url: |config| &config.payment_url,
+        urls: |config| &config.payment_url,
     },
     Entry {
         name: "mypage",
         prefixes: &["/mypages"],
         document: "/api-docs/mypage/openapi.json",
-        url: |config| &config.mypage_url,
+        urls: |config| &config.mypage_url,
     },
     Entry {
         name: "ticket",
         prefixes: &["/tickets"],
         document: "/api-docs/ticket/openapi.json",
-        url: |config| &config.ticket_url,
+        urls: |config| &config.ticket_url,
     },
     Entry {
         name: "point",
         prefixes: &["/points"],
         document: "/api-docs/point/openapi.json",
-        url: |config| &config.point_url,
+        urls: |config| &config.point_url,
     },
 ];
 
 /// Everything the gateway serves. `upstreams` are in the order of [`TABLE`].
 ///
-/// The layers are those of `service_kit::api::wrap` without its content negotiation and its body limit: what a
-/// service answered stays as it is, and [`crate::body`] has the limit.
-pub fn router(upstreams: &[Arc<Upstream>], cors: CorsLayer, health: Health) -> Router {
+/// The layers are those of `service_kit::api::wrap` without its content negotiation: what a service answered stays as
+/// it is.
+pub fn router(
+    upstreams: &[Arc<Upstream>],
+    cors: CorsLayer,
+    rate_limit: Option<Arc<RateLimit>>,
+    health: Health,
+) -> Router {
     let (own, description) = docs::described();
     let own = own.with_state(upstreams.into());
-    TABLE
+    let router = TABLE
         .iter()
         .zip(upstreams)
         .fold(own, |router, (entry, upstream)| router.merge(service(entry, upstream.clone())))
@@ -73,9 +79,12 @@ pub fn router(upstreams: &[Arc<Upstream>], cors: CorsLayer, health: Health) -> R
         .merge(health::router(health))
         .fallback(api::unknown_path)
         .method_not_allowed_fallback(api::wrong_method)
-        .layer(cors)
-        .layer(CatchPanicLayer::custom(api::panicked))
-        .layer(from_fn(request_log::layer))
+        .layer(from_fn(overload::layer));
+    let router = match rate_limit {
+        Some(rate_limit) => router.layer(from_fn_with_state(rate_limit, rate_limit::layer)),
+        None => router,
+    };
+    router.layer(cors).layer(CatchPanicLayer::custom(api::panicked)).layer(from_fn(request_log::layer))
 }
 
 /// One service's paths: each prefix as a whole segment, with or without more behind it.

@@ -1,23 +1,25 @@
-//! Whether each service is ready.
+//! Whether each service is ready, and what it says of itself.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::{Body, to_bytes};
+use axum::body::to_bytes;
 use axum::extract::State;
 use futures_util::future::join_all;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use service_kit::request_log::chain;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use crate::proxy::Upstream;
+use crate::replicas::Replica;
 
-/// Longest wait for a service's word on its readiness.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
-/// Largest such answer; ours are under 200 bytes.
+/// Longest wait for the rest of a service's word on its readiness, once it has begun.
+const BODY_TIMEOUT: Duration = Duration::from_secs(1);
+/// Largest such answer; ours are under 1 KiB.
 const ANSWER_LIMIT_BYTES: usize = 16 * 1024;
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -30,10 +32,19 @@ pub struct Status {
 struct UpstreamStatus {
     #[schema(example = "book")]
     name: &'static str,
+    /// Up when one of its replicas is.
+    status: Readiness,
+    replicas: Vec<ReplicaStatus>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct ReplicaStatus {
     /// Where the gateway looks for it.
     #[schema(example = "http://127.0.0.1:8081")]
     url: String,
     status: Readiness,
+    /// Whether it gets no requests for now.
+    ejected: bool,
     /// What runs there, if it says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "0.1.0")]
@@ -41,6 +52,11 @@ struct UpstreamStatus {
     /// Why it is not ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// What it depends on, in its own words: its database, the event log, and of each service that it calls the state of
+    /// the circuit breaker in between.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>, example = json!({"db": {"status": "UP"}, "payment": {"status": "UP", "breaker": "closed"}}))]
+    components: Option<Map<String, Value>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
@@ -56,6 +72,7 @@ struct Answer {
     status: Readiness,
     version: Option<String>,
     reason: Option<String>,
+    components: Option<Map<String, Value>>,
 }
 
 /// The state of the fleet: every service is asked at once, now.
@@ -68,32 +85,40 @@ pub async fn status(State(upstreams): State<Arc<[Arc<Upstream>]>>) -> Json<Statu
 }
 
 async fn ask(upstream: &Upstream) -> UpstreamStatus {
-    let answer = match timeout(ANSWER_TIMEOUT, readiness(upstream)).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(reason)) => down(reason),
-        Err(_) => down(format!("no answer in {} s", ANSWER_TIMEOUT.as_secs())),
-    };
-    UpstreamStatus {
-        name: upstream.name,
-        url: upstream.url.to_string(),
+    let replicas = join_all(upstream.replicas.iter().map(ask_replica)).await;
+    let is_up = replicas.iter().any(|replica| replica.status == Readiness::Up);
+    let status = if is_up { Readiness::Up } else { Readiness::Down };
+    UpstreamStatus { name: upstream.name, status, replicas }
+}
+
+async fn ask_replica(replica: &Replica) -> ReplicaStatus {
+    let answer = readiness(replica).await.unwrap_or_else(|reason| Answer {
+        status: Readiness::Down,
+        version: None,
+        reason: Some(reason),
+        components: None,
+    });
+    ReplicaStatus {
+        url: replica.url.to_string(),
         status: answer.status,
+        ejected: replica.is_left_out(),
         version: answer.version,
         reason: answer.reason,
+        components: answer.components,
     }
 }
 
-async fn readiness(upstream: &Upstream) -> Result<Answer, String> {
-    let response = upstream.client.get(upstream.url.at("/readyz")).await.map_err(|error| chain(&error))?;
+async fn readiness(replica: &Replica) -> Result<Answer, String> {
+    let response = replica.get("/readyz").await?;
     let status = response.status();
-    let body =
-        to_bytes(Body::new(response.into_body()), ANSWER_LIMIT_BYTES).await.map_err(|error| chain(&error))?;
+    let reading = to_bytes(response.into_body(), ANSWER_LIMIT_BYTES);
+    let body = timeout(BODY_TIMEOUT, reading)
+        .await
+        .map_err(|_| format!("no whole answer in {} s", BODY_TIMEOUT.as_secs()))?
+        .map_err(|error| chain(&error))?;
     // Something else may listen there: only who answers as the fleet's processes do is taken at its word.
     match serde_json::from_slice(&body) {
         Ok(answer) if matches!(status, StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE) => Ok(answer),
         _ => Err(format!("answered {} at /readyz, not its readiness", status.as_u16())),
     }
-}
-
-fn down(reason: String) -> Answer {
-    Answer { status: Readiness::Down, version: None, reason: Some(reason) }
 }

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use clap::{Parser, Subcommand};
 
-use crate::{backends, bookings, catch_up, events, memory};
+use crate::{backends, bookings, catch_up, events, gateway, memory};
 
 /// What stops a benchmark is told to a person and handled by nobody.
 pub type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -29,6 +29,8 @@ pub enum Command {
     Memory(memory::Plan),
     /// How fast mypage takes a backlog of events, beside a bare consumer that commits each batch.
     CatchUp(catch_up::Plan),
+    /// The gateway beside nginx as a reverse proxy: requests a second, latency, memory.
+    Gateway(gateway::Plan),
     /// The bare consumer of catch-up, in a process of its own.
     #[command(hide = true)]
     BareConsumer(catch_up::BareConsumer),
@@ -42,6 +44,7 @@ impl Command {
             Self::Backends(plan) => backends::run(&plan).await,
             Self::Memory(plan) => memory::run(&plan).await,
             Self::CatchUp(plan) => catch_up::run(&plan).await,
+            Self::Gateway(plan) => gateway::run(&plan).await,
             Self::BareConsumer(task) => task.run().await,
         }
     }

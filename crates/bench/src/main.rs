@@ -6,7 +6,7 @@
 //! # Layout
 //!
 //! - `cli`: the commands.
-//! - `events`, `bookings`, `backends`, `memory`, `catch_up`: the benchmarks.
+//! - `events`, `bookings`, `backends`, `memory`, `catch_up`, `gateway`: the benchmarks.
 //! - `servers`, `fleet`: what they start. `kafka`, `pgbench`: what they compare with. `stats`: medians and tables.
 
 mod backends;
@@ -15,6 +15,7 @@ mod catch_up;
 mod cli;
 mod events;
 mod fleet;
+mod gateway;
 mod kafka;
 mod memory;
 mod pgbench;

@@ -13,12 +13,12 @@ use utoipa::openapi::OpenApi;
 
 use crate::health::{self, Health};
 use crate::problem::Problem;
-use crate::{hal, request_log};
+use crate::{hal, overload, request_log};
 
 /// Largest request body at every door of the fleet.
 pub const BODY_LIMIT_BYTES: usize = 1024 * 1024;
 
-/// `routes` with problems for what they do not serve, their OpenAPI description, probes, and the request log.
+/// `routes` with problems for what they do not serve, their OpenAPI description, probes, the limits, and the request log.
 pub fn wrap(routes: Router, description: OpenApi, health: Health) -> Router {
     routes
         .route("/api-docs/openapi.json", get(|| async { Json(description) }))
@@ -26,6 +26,7 @@ pub fn wrap(routes: Router, description: OpenApi, health: Health) -> Router {
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
+        .layer(from_fn(overload::layer))
         .layer(from_fn(hal::negotiate))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(request_log::layer))

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, Command, CommandFactory, Parser};
@@ -29,9 +30,70 @@ pub struct Server {
     #[arg(long, env = "DRAIN_TIMEOUT_MS", default_value_t = 10_000)]
     pub drain_timeout_ms: u64,
 
+    /// How long a process that is asked to stop still takes new connections while it says that it is not ready, so that
+    /// whoever chooses between replicas turns to another one first; in milliseconds.
+    #[arg(long, env = "DRAIN_DELAY_MS", default_value_t = 0)]
+    pub drain_delay_ms: u64,
+
+    #[command(flatten)]
+    pub limits: Limits,
+
     /// Stop when standard input ends: how the launcher's children notice that the launcher is gone.
     #[arg(long, hide = true)]
     pub stop_on_stdin_eof: bool,
+}
+
+/// How much a process takes on at a time, and how long it waits for slow clients.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Limits {
+    /// Requests that run at the same time. Probes and event streams do not count.
+    #[arg(long, env = "MAX_CONCURRENT_REQUESTS", default_value_t = 512, value_parser = at_least_one)]
+    pub max_concurrent_requests: usize,
+
+    /// Requests that wait for their turn; one more, and the one that waited longest is turned away.
+    #[arg(long, env = "MAX_QUEUED_REQUESTS", default_value_t = 512)]
+    pub max_queued_requests: usize,
+
+    /// Longest a request waits for its turn, in milliseconds.
+    #[arg(long, env = "QUEUE_TIMEOUT_MS", default_value_t = 1_000)]
+    pub queue_timeout_ms: u64,
+
+    /// Connections at the same time; where one more is wanted, unused ones are closed.
+    #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 4_096, value_parser = at_least_one)]
+    pub max_connections: usize,
+
+    /// Longest a client may take to send the head of a request, in milliseconds.
+    #[arg(long, env = "HEADER_READ_TIMEOUT_MS", default_value_t = 10_000)]
+    pub header_read_timeout_ms: u64,
+
+    /// Longest a client may take to send the body of a request, in milliseconds.
+    #[arg(long, env = "BODY_READ_TIMEOUT_MS", default_value_t = 30_000)]
+    pub body_read_timeout_ms: u64,
+}
+
+impl Limits {
+    pub fn queue_timeout(&self) -> Duration {
+        Duration::from_millis(self.queue_timeout_ms)
+    }
+
+    pub fn header_read_timeout(&self) -> Duration {
+        Duration::from_millis(self.header_read_timeout_ms)
+    }
+
+    pub fn body_read_timeout(&self) -> Duration {
+        Duration::from_millis(self.body_read_timeout_ms)
+    }
+}
+
+/// Where nothing may pass, a process is of no use.
+fn at_least_one(text: &str) -> Result<usize, String> {
+    let number: usize = text.parse().map_err(|error: std::num::ParseIntError| error.to_string())?;
+    // What tokio's semaphores can count.
+    match number {
+        0 => Err("must be 1 or more".to_owned()),
+        1..=0xffff_ffff => Ok(number),
+        _ => Err("is too many".to_owned()),
+    }
 }
 
 impl Server {
@@ -47,14 +109,16 @@ pub enum LogFormat {
     Json,
 }
 
-/// Reads a configuration from `args` and the environment.
+/// Reads a configuration from `args` and the environment. Of a flag that is given twice the last one counts: the
+/// launcher gives some, and whoever has it start a process may know better.
 ///
 /// # Errors
 ///
 /// The exit code to end the process with: 0 after `--help` or `--version`, [`EXIT_CONFIG`] after printing
 /// one line that names the variable at fault.
 pub fn parse<C: Parser>(args: impl IntoIterator<Item = OsString>) -> Result<C, ExitCode> {
-    C::try_parse_from(args).map_err(|error| {
+    let matches = C::command().args_override_self(true).try_get_matches_from(args);
+    matches.and_then(|matches| C::from_arg_matches(&matches)).map_err(|error| {
         if error.use_stderr() {
             eprintln!("configuration error: {}", explain::<C>(&error));
             ExitCode::from(EXIT_CONFIG)
@@ -182,6 +246,20 @@ mod tests {
         assert_eq!(
             explain::<Secretive>(&error),
             "EXAMPLE_DATABASE_URL (--example-database-url): invalid: invalid digit found in string"
+        );
+    }
+
+    #[test]
+    fn of_a_flag_that_is_given_twice_the_last_one_counts() {
+        let args = ["example", "--example-port", "2", "--example-port", "3"].map(OsString::from);
+        assert_eq!(parse::<Example>(args).unwrap().example_port, 3);
+    }
+
+    #[test]
+    fn a_limit_that_lets_nothing_pass_is_refused() {
+        assert_eq!(
+            explained(&["--max-connections", "0"]),
+            "MAX_CONNECTIONS (--max-connections): invalid value '0': must be 1 or more"
         );
     }
 

@@ -113,6 +113,11 @@ fn component(state: &Result<(), String>) -> Value {
     }
 }
 
+/// Whether `path` is one of the probe routes: too many to be news, and let in whatever else is going on.
+pub fn is_probe(path: &str) -> bool {
+    matches!(path, "/livez" | "/readyz" | "/actuator/health" | "/metrics")
+}
+
 /// The probe routes.
 pub fn router(health: Health) -> Router {
     Router::new()

@@ -7,10 +7,13 @@
 //! - [`config`]: the settings all processes share; a wrong one names its variable and exits 64.
 //! - [`telemetry`]: logs for people or for machines, and the metrics recorder.
 //! - [`process`]: from `main` to exit: signals, background tasks, serving, draining.
+//! - [`connections`]: the loop that accepts them, with limits for slow and for idle clients.
 //! - [`health`]: `/livez`, `/readyz`, `/actuator/health`, `/metrics`.
 //! - [`request_log`]: request id, trace, one log line and two metrics per request.
 //! - [`trace_context`]: the W3C `traceparent` a request or an event carries.
+//! - [`overload`]: how many requests run and wait, and who is turned away.
 //! - [`deadline`]: how long the caller of a request waits, and the end of it.
+//! - [`body`]: a request's body, whole before anything is done with it.
 //! - [`extract`]: bodies, path ids, queries and idempotency keys, each failure a problem naming the field.
 //! - [`problem`]: RFC 9457 answers.
 //! - [`hal`]: links, collections and pages.
@@ -21,12 +24,15 @@
 //! - [`api`]: puts the above around a service's own routes.
 
 pub mod api;
+pub mod body;
 pub mod config;
+pub mod connections;
 pub mod crash;
 pub mod deadline;
 pub mod extract;
 pub mod hal;
 pub mod health;
+pub mod overload;
 pub mod problem;
 pub mod process;
 pub mod request_log;

@@ -8,14 +8,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::ListenerExt;
 use clap::Parser;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, EXIT_CONFIG, Server};
+use crate::connections;
 use crate::health::Health;
 use crate::request_log::chain;
 use crate::telemetry;
@@ -90,6 +91,7 @@ where
         eprintln!("configuration error: {problem}");
         return ExitCode::from(EXIT_CONFIG);
     }
+    raise_open_files();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -107,6 +109,13 @@ where
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => error.report(),
     }
+}
+
+/// Many systems let a process have 1,024 connections unless it asks for more, which it may.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it is refused, there are fewer connections, and the log tells of it when they are needed.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 /// A token that is cancelled when the process is asked to stop.
@@ -146,8 +155,8 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     Ok(listener)
 }
 
-/// Serves `router` until `stop`, then turns unready, takes no new connection, and lets running requests finish
-/// within the drain timeout.
+/// Serves `router` until `stop`, then turns unready, takes no new connection after the drain delay, and lets running
+/// requests finish within the drain timeout.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -156,23 +165,18 @@ pub async fn serve(
     stop: CancellationToken,
 ) {
     let drain_timeout = Duration::from_millis(server.drain_timeout_ms);
-    let listener = listener.tap_io(|connection| {
-        // A lost option costs latency, not correctness.
-        let _ = connection.set_nodelay(true);
-    });
-    let draining = stop.clone();
-    let serving = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(async move {
-            draining.cancelled().await;
-            health.drain();
-            tracing::info!("stopping: no new connections, running requests finish");
-        });
+    let closing = CancellationToken::new();
+    let serving = connections::serve(listener, router, &server.limits, closing.clone());
     let overdue = async {
         stop.cancelled().await;
+        health.drain();
+        tokio::time::sleep(Duration::from_millis(server.drain_delay_ms)).await;
+        closing.cancel();
+        tracing::info!("stopping: no new connections, running requests finish");
         tokio::time::sleep(drain_timeout).await;
     };
     tokio::select! {
-        _ = serving.into_future() => {}
+        () = serving => {}
         () = overdue => tracing::warn!("requests still running after {drain_timeout:?} are cut off"),
     }
 }

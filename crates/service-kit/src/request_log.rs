@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use tracing::{Instrument, Level, Span, field};
 use uuid::Uuid;
 
+use crate::health::is_probe;
 use crate::problem::Cause;
 use crate::trace_context::{TRACEPARENT, TraceContext};
 
@@ -91,7 +92,6 @@ pub async fn layer(mut request: Request, next: Next) -> Response {
 fn write_line(method: &str, path: &str, response: &Response, took: Duration) {
     let status = response.status().as_u16();
     let ms = took.as_secs_f64() * 1e3;
-    let is_probe = matches!(path, "/livez" | "/readyz" | "/actuator/health" | "/metrics");
     match response.extensions().get::<Cause>() {
         Some(Cause(cause)) if status == 500 => {
             tracing::error!(cause = chain(cause.as_ref()), "{method} {path} {status} {ms:.1} ms");
@@ -99,7 +99,7 @@ fn write_line(method: &str, path: &str, response: &Response, took: Duration) {
         Some(Cause(cause)) => {
             tracing::warn!(cause = chain(cause.as_ref()), "{method} {path} {status} {ms:.1} ms");
         }
-        None if is_probe => tracing::event!(Level::DEBUG, "{method} {path} {status} {ms:.1} ms"),
+        None if is_probe(path) => tracing::event!(Level::DEBUG, "{method} {path} {status} {ms:.1} ms"),
         None => tracing::event!(Level::INFO, "{method} {path} {status} {ms:.1} ms"),
     }
 }

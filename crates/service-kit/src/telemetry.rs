@@ -35,8 +35,13 @@ pub fn init(server: &Server) -> Result<(), String> {
     } else {
         lines.json().flatten_event(true).with_current_span(true).with_span_list(false).init();
     }
-    recorder();
+    record();
     Ok(())
+}
+
+/// From here on metrics are recorded: a handle made earlier never is.
+pub fn record() {
+    recorder();
 }
 
 /// The text of `/metrics`.

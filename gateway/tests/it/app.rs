@@ -82,6 +82,16 @@ impl Gateway {
     }
 }
 
+/// Waits until `holds`.
+pub async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
+    let holding = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(HANG, holding).await.expect("it holds in the end");
+}
+
 /// Sends `request` and reads JSON.
 pub async fn json(request: RequestBuilder) -> Value {
     request.send().await.unwrap().json().await.unwrap()

@@ -31,7 +31,10 @@ async fn requests_are_counted_by_route_and_not_by_path() {
 
 #[tokio::test]
 async fn the_status_tells_of_each_service_what_it_says_itself_or_why_it_says_nothing() {
-    let book = answering(StatusCode::OK, value!({"status": "UP", "version": "1.2.3"})).await;
+    let components = value!({"db": {"status": "UP"}, "payment": {"status": "DOWN", "breaker": "open"}});
+    let book =
+        answering(StatusCode::OK, value!({"status": "UP", "version": "1.2.3", "components": components}))
+            .await;
     let reason = value!({"status": "DOWN", "version": "1.2.3", "reason": "draining"});
     let payment = answering(StatusCode::SERVICE_UNAVAILABLE, reason).await;
     let mypage = nobody();
@@ -46,16 +49,22 @@ async fn the_status_tells_of_each_service_what_it_says_itself_or_why_it_says_not
     ])
     .await;
     let mut status = json(gateway.get("/status")).await;
-    let refused = status["upstreams"][2]["reason"].take();
+    let refused = status["upstreams"][2]["replicas"][0]["reason"].take();
     assert!(refused.as_str().unwrap().contains("refused"), "{refused}");
+    let down = |url: &str, reason: Option<&str>| value!([{"url": url, "status": "DOWN", "ejected": false, "reason": reason}]);
     assert_eq!(
         status,
         value!({"upstreams": [
-            {"name": "book", "url": book, "status": "UP", "version": "1.2.3"},
-            {"name": "payment", "url": payment, "status": "DOWN", "version": "1.2.3", "reason": "draining"},
-            {"name": "mypage", "url": mypage.url, "status": "DOWN", "reason": null},
-            {"name": "ticket", "url": ticket, "status": "DOWN", "reason": "answered 200 at /readyz, not its readiness"},
-            {"name": "point", "url": point, "status": "DOWN", "reason": "no answer in 1 s"},
+            {"name": "book", "status": "UP", "replicas": [
+                {"url": book, "status": "UP", "ejected": false, "version": "1.2.3", "components": components},
+            ]},
+            {"name": "payment", "status": "DOWN", "replicas": [
+                {"url": payment, "status": "DOWN", "ejected": false, "version": "1.2.3", "reason": "draining"},
+            ]},
+            {"name": "mypage", "status": "DOWN", "replicas": down(&mypage.url, None)},
+            {"name": "ticket", "status": "DOWN",
+             "replicas": down(&ticket, Some("answered 200 at /readyz, not its readiness"))},
+            {"name": "point", "status": "DOWN", "replicas": down(&point, Some("no answer in 1 s"))},
         ]})
     );
 }

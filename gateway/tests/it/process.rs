@@ -12,6 +12,7 @@ fn a_wrong_setting_is_named_in_one_line_and_exits_64() {
         ("--port", "70000", "PORT"),
         ("--book-url", "book:8080", "BOOK_URL"),
         ("--payment-url", "https://payment", "PAYMENT_URL"),
+        ("--mypage-url", "http://a,http://a", "MYPAGE_URL"),
         ("--upstream-timeout-ms", "0", "UPSTREAM_TIMEOUT_MS"),
         ("--cors-allowed-origins", "*", "CORS_ALLOWED_ORIGINS"),
     ] {

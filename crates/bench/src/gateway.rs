@@ -1,0 +1,265 @@
+//! The gateway beside nginx as a reverse proxy, in front of the same upstream, under the same load by wrk.
+//!
+//! Needs both: `apt-get install nginx-light wrk`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+
+use crate::Outcome;
+use crate::stats::{Runs, print_table};
+
+/// What a booking looks like on the wire.
+const ANSWER: &str = r#"{"id":1,"movieName":"soul","seat":"1A,2B","qty":2,"totalPrice":10000,"name":"CGV","status":"Registered","customerId":null,"_links":{"self":{"href":"http://localhost:8088/books/1"},"book":{"href":"http://localhost:8088/books/1"}}}"#;
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+/// Before a side is measured, so that it has its connections.
+const WARM_UP_SECONDS: u64 = 1;
+
+#[derive(clap::Args, Debug)]
+pub struct Plan {
+    /// How often each number of connections is measured on each side.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=99))]
+    runs: u64,
+
+    /// How long each time, in seconds.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=60))]
+    seconds: u64,
+
+    /// Numbers of connections.
+    #[arg(long, default_values_t = [1, 8, 32, 256], value_delimiter = ',')]
+    connections: Vec<u64>,
+}
+
+/// A proxy in front of the upstream, and what was measured of it.
+struct Side {
+    name: &'static str,
+    url: String,
+    process: Daemon,
+    /// For each number of connections.
+    rates: Vec<Runs>,
+    p99_ms: Vec<Runs>,
+}
+
+/// A process in the foreground, ended with this.
+struct Daemon(Child);
+
+pub async fn run(plan: &Plan) -> Outcome {
+    let directory = TempDir::new()?;
+    let ports = free_ports()?;
+    let [upstream, behind_nginx, behind_gateway, logging] = ports;
+    let _upstream = nginx(directory.path(), "upstream", &upstream_conf(upstream))?;
+    answers(upstream).await?;
+    let proxy = nginx(directory.path(), "proxy", &proxy_conf(behind_nginx, upstream))?;
+    let quiet = gateway(directory.path(), behind_gateway, upstream, "warn")?;
+    let loud = gateway(directory.path(), logging, upstream, "info")?;
+    let mut sides = [
+        Side::new("nginx", behind_nginx, proxy, plan),
+        Side::new("gateway", behind_gateway, quiet, plan),
+        Side::new("gateway, a log line a request", logging, loud, plan),
+    ];
+    for side in &sides {
+        answers(port_of(&side.url)).await?;
+    }
+    for run in 1..=plan.runs {
+        eprintln!("run {run} of {} …", plan.runs);
+        for (at, connections) in plan.connections.iter().enumerate() {
+            for side in &mut sides {
+                side.measure(at, *connections, plan.seconds)?;
+            }
+        }
+    }
+    show(plan, &sides)
+}
+
+fn show(plan: &Plan, sides: &[Side]) -> Outcome {
+    let mut rows = Vec::new();
+    for (at, connections) in plan.connections.iter().enumerate() {
+        for side in sides {
+            let ratio = side.rates[at].median() / sides[0].rates[at].median();
+            rows.push(vec![
+                connections.to_string(),
+                side.name.to_owned(),
+                side.rates[at].shown(0),
+                format!("{ratio:.2}"),
+                side.p99_ms[at].shown(2),
+            ]);
+        }
+    }
+    print_table(&["connections", "", "requests/s", "of nginx", "p99, ms"], &rows);
+    let memory: Outcome<Vec<_>> = sides
+        .iter()
+        .map(|side| Ok(vec![side.name.to_owned(), format!("{:.1}", memory_mib(side.process.0.id())?)]))
+        .collect();
+    print_table(&["", "memory afterwards, MiB"], &memory?);
+    Ok(())
+}
+
+impl Side {
+    fn new(name: &'static str, port: u16, process: Daemon, plan: &Plan) -> Self {
+        let runs = vec![Runs::default(); plan.connections.len()];
+        let url = format!("http://127.0.0.1:{port}/books/1");
+        Self { name, url, process, rates: runs.clone(), p99_ms: runs }
+    }
+
+    fn measure(&mut self, at: usize, connections: u64, seconds: u64) -> Outcome {
+        wrk(&self.url, connections, WARM_UP_SECONDS)?;
+        let (rate, p99_ms) = wrk(&self.url, connections, seconds)?;
+        self.rates[at].add(rate);
+        self.p99_ms[at].add(p99_ms);
+        Ok(())
+    }
+}
+
+/// Requests a second, and the latency that 99 % do not exceed, in milliseconds.
+fn wrk(url: &str, connections: u64, seconds: u64) -> Outcome<(f64, f64)> {
+    let output = Command::new("wrk")
+        .args(["--threads", "1", "--latency", "--connections", &connections.to_string()])
+        .args(["--duration", &format!("{seconds}s"), url])
+        .output()
+        .map_err(|error| format!("wrk (apt-get install wrk): {error}"))?;
+    let told = String::from_utf8(output.stdout)?;
+    if told.contains("Non-2xx") || told.contains("Socket errors") || !output.status.success() {
+        return Err(format!("not every request was answered: {told}").into());
+    }
+    let word = |name: &str| {
+        let line = told.lines().find_map(|line| line.trim().strip_prefix(name));
+        line.map(str::trim).ok_or(format!("wrk does not tell {name}: {told}"))
+    };
+    Ok((word("Requests/sec:")?.parse()?, millis(word("99%")?).ok_or("no latency")?))
+}
+
+/// `1.23ms`, as wrk writes a time.
+fn millis(text: &str) -> Option<f64> {
+    let unit = text.find(|letter: char| letter.is_ascii_alphabetic())?;
+    let number: f64 = text[..unit].parse().ok()?;
+    match &text[unit..] {
+        "us" => Some(number / 1e3),
+        "ms" => Some(number),
+        "s" => Some(number * 1e3),
+        _ => None,
+    }
+}
+
+fn nginx(directory: &Path, name: &str, conf: &str) -> Outcome<Daemon> {
+    let place = directory.join(name);
+    fs::create_dir(&place)?;
+    let file = place.join("nginx.conf");
+    let place = place.display();
+    let common = format!(
+        "daemon off; pid {place}/pid; error_log {place}/error.log; worker_processes auto; worker_rlimit_nofile 8192;\n\
+         events {{ worker_connections 4096; }}\n"
+    );
+    fs::write(&file, format!("{common}{conf}"))?;
+    let mut command = Command::new("nginx");
+    command.arg("-e").arg(format!("{place}/error.log")).arg("-c").arg(file);
+    Daemon::start(command, "nginx (apt-get install nginx-light)")
+}
+
+fn upstream_conf(port: u16) -> String {
+    format!(
+        "http {{ access_log off; keepalive_requests 100000000; server {{ listen 127.0.0.1:{port};\n\
+         location / {{ default_type application/hal+json; return 200 '{ANSWER}'; }}\n\
+         location /readyz {{ default_type application/json; return 200 '{{\"status\":\"UP\"}}'; }} }} }}\n"
+    )
+}
+
+/// The headers of the gateway, and kept connections on both sides.
+fn proxy_conf(port: u16, upstream: u16) -> String {
+    format!(
+        "http {{ access_log off; keepalive_requests 100000000; client_max_body_size 1m;\n\
+         upstream book {{ server 127.0.0.1:{upstream}; keepalive 256; keepalive_requests 100000000; }}\n\
+         server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://book; proxy_http_version 1.1;\n\
+         proxy_set_header Connection \"\"; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n\
+         proxy_set_header X-Forwarded-Host $host; proxy_set_header X-Forwarded-Proto $scheme;\n\
+         proxy_set_header X-Request-Id $request_id; }} }} }}\n"
+    )
+}
+
+/// The `marquee` beside this program, as gateway.
+fn gateway(directory: &Path, port: u16, upstream: u16, log: &str) -> Outcome<Daemon> {
+    let log_file = fs::File::create(directory.join(format!("gateway-{log}.log")))?;
+    let mut command = Command::new(std::env::current_exe()?.with_file_name("marquee"));
+    command
+        .args(["service", "gateway", "--data-dir"])
+        .arg(directory.join(log))
+        .args(["--", "--port", &port.to_string(), "--book-url", &format!("http://127.0.0.1:{upstream}")])
+        .env("RUST_LOG", log)
+        .env("LOG_FORMAT", "json")
+        .stdout(log_file);
+    Daemon::start(command, "the marquee beside this program")
+}
+
+async fn answers(port: u16) -> Outcome {
+    let began = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+        if began.elapsed() > START_TIMEOUT {
+            return Err(format!("nothing answers on port {port}").into());
+        }
+        sleep(POLL_INTERVAL).await;
+    }
+    Ok(())
+}
+
+impl Daemon {
+    fn start(mut command: Command, what: &str) -> Outcome<Self> {
+        let child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn();
+        Ok(Self(child.map_err(|error| format!("{what}: {error}"))?))
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        use rustix::process::{Pid, Signal, kill_process};
+        // Asked, not killed: nginx ends its workers.
+        if let Some(pid) = Pid::from_raw(self.0.id().cast_signed()) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let _ = self.0.wait();
+    }
+}
+
+/// Of a process and its children, each shared page once.
+fn memory_mib(pid: u32) -> Outcome<f64> {
+    let of_one = |pid: u32| -> Outcome<f64> {
+        let rollup = fs::read_to_string(PathBuf::from(format!("/proc/{pid}/smaps_rollup")))?;
+        let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).ok_or("no Pss")?;
+        let kib: f64 = line.split_whitespace().next().ok_or("no number")?.parse()?;
+        Ok(kib / 1024.0)
+    };
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+    let children = children.split_whitespace().map(|child| of_one(child.parse()?));
+    children.fold(of_one(pid), |sum, child| Ok(sum? + child?))
+}
+
+fn port_of(url: &str) -> u16 {
+    let authority = url.split('/').nth(2).unwrap_or_default();
+    authority.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or_default()
+}
+
+fn free_ports() -> Outcome<[u16; 4]> {
+    let listeners = [(); 4].map(|()| std::net::TcpListener::bind("127.0.0.1:0"));
+    let mut ports = [0; 4];
+    for (port, listener) in ports.iter_mut().zip(&listeners) {
+        *port = listener.as_ref().map_err(ToString::to_string)?.local_addr()?.port();
+    }
+    Ok(ports)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_read_in_each_of_wrks_units() {
+        assert_eq!(
+            ["250.00us", "1.50ms", "2.00s", "1x"].map(millis),
+            [Some(0.25), Some(1.5), Some(2000.0), None]
+        );
+    }
+}

@@ -1,0 +1,257 @@
+//! The replicas of a service: which of them gets a request, and which gets none for now.
+//!
+//! A request goes to the less busy of two that are drawn at random, which is nearly as good as asking all of them and
+//! never sends everybody to the same one. A replica that cannot be reached, that keeps failing, or that says it is
+//! not ready, is left out; it is in again as soon as it says that it is ready. If all are left out, the request is
+//! tried nevertheless: a wrong guess must not turn a delay into an outage.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use axum_reverse_proxy::{ProxyError, ProxyPolicy, ReverseProxy};
+use futures_util::future::join_all;
+use hyper_util::client::legacy::connect::HttpConnector;
+use service_kit::request_log::chain;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, UpstreamUrl, UpstreamUrls};
+use crate::proxy::HttpClient;
+
+/// Requests in a row that got no valid answer before a replica is left out.
+const UNANSWERED_MAX: u32 = 3;
+/// Between two questions whether a replica is ready, and the longest wait for the answer.
+const PROBE_INTERVAL: Duration = Duration::from_millis(200);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// One process of a service.
+pub struct Replica {
+    pub url: UpstreamUrl,
+    upstream: &'static str,
+    client: HttpClient,
+    proxy: ReverseProxy<HttpConnector>,
+    /// Requests sent to it and not answered yet.
+    running: AtomicUsize,
+    /// Requests in a row without a valid answer.
+    unanswered: AtomicU32,
+    left_out: AtomicBool,
+}
+
+/// All replicas of a service: one at least.
+pub struct Replicas(Vec<Replica>);
+
+/// Those that a request went to already, as bits.
+#[derive(Clone, Copy, Default)]
+pub struct Tried(u64);
+
+const _: () = assert!(crate::config::REPLICAS_MAX <= u64::BITS as usize);
+
+impl Replicas {
+    pub fn new(upstream: &'static str, urls: &UpstreamUrls, client: &HttpClient, config: &Config) -> Self {
+        Self(urls.iter().map(|url| Replica::new(upstream, url, client, config)).collect())
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Replica> {
+        self.0.iter()
+    }
+
+    /// Where a request goes next that went to `tried` in vain, and notes it there; nowhere when it went everywhere.
+    pub fn pick(&self, tried: &mut Tried) -> Option<&Replica> {
+        let untried = (0..self.0.len()).filter(|at| tried.0 & (1 << at) == 0);
+        let used = untried.clone().filter(|at| !self.0[*at].is_left_out());
+        let picked = self.less_busy(used).or_else(|| self.less_busy(untried))?;
+        tried.0 |= 1 << picked;
+        Some(&self.0[picked])
+    }
+
+    /// Of two of the `candidates`.
+    fn less_busy(&self, mut candidates: impl Iterator<Item = usize> + Clone) -> Option<usize> {
+        let count = candidates.clone().count();
+        if count < 2 {
+            return candidates.next();
+        }
+        let one = fastrand::usize(..count);
+        let other = (one + fastrand::usize(1..count)) % count;
+        let pair = [one, other].into_iter().filter_map(|nth| candidates.clone().nth(nth));
+        pair.min_by_key(|at| self.0[*at].running.load(Ordering::Relaxed))
+    }
+
+    /// Asks again and again which of them are ready, until `stop`.
+    ///
+    /// Only one that is left out is asked where there is no other: whether it is used does not depend on the answer.
+    pub async fn probe(self: Arc<Self>, stop: CancellationToken) {
+        let mut ticks = interval(PROBE_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let is_alone = self.0.len() == 1;
+        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+            let asked = self.iter().filter(|replica| !is_alone || replica.is_left_out());
+            join_all(asked.map(Replica::ask)).await;
+        }
+    }
+}
+
+impl Replica {
+    fn new(upstream: &'static str, url: &UpstreamUrl, client: &HttpClient, config: &Config) -> Self {
+        let policy =
+            ProxyPolicy::new().with_public_scheme("http").with_upstream_timeout(config.upstream_timeout());
+        let every_path = "";
+        let replica = Self {
+            url: url.clone(),
+            upstream,
+            client: client.clone(),
+            proxy: ReverseProxy::new_with_client(every_path, url.to_string(), client.clone())
+                .with_policy(policy),
+            running: AtomicUsize::new(0),
+            unanswered: AtomicU32::new(0),
+            left_out: AtomicBool::new(false),
+        };
+        replica.show();
+        replica
+    }
+
+    pub fn is_left_out(&self) -> bool {
+        self.left_out.load(Ordering::Relaxed)
+    }
+
+    /// Sends `request` there, and learns from what comes back.
+    ///
+    /// # Errors
+    ///
+    /// With the answer that the forwarding library would give, when none came.
+    pub async fn send(&self, request: Request) -> Result<Response, (ProxyError, Response)> {
+        let running = Running::of(self);
+        let Ok(response) = self.proxy.proxy_request(request).await;
+        drop(running);
+        match response.extensions().get::<ProxyError>().cloned() {
+            None => {
+                self.unanswered.store(0, Ordering::Relaxed);
+                Ok(response)
+            }
+            Some(error) => {
+                self.gave_no_answer(&error);
+                Err((error, response))
+            }
+        }
+    }
+
+    /// A request for something of the gateway's own.
+    ///
+    /// # Errors
+    ///
+    /// Why no answer came.
+    pub async fn get(&self, path: &'static str) -> Result<Response, String> {
+        let answer = timeout(PROBE_TIMEOUT, self.client.get(self.url.at(path))).await;
+        let response = answer
+            .map_err(|_| format!("no answer in {} s", PROBE_TIMEOUT.as_secs()))?
+            .map_err(|error| chain(&error))?;
+        Ok(response.map(Body::new))
+    }
+
+    fn gave_no_answer(&self, error: &ProxyError) {
+        let unanswered = self.unanswered.fetch_add(1, Ordering::Relaxed) + 1;
+        if error.is_connect() || unanswered >= UNANSWERED_MAX {
+            self.leave_out(error.message());
+        }
+    }
+
+    /// Whether it is ready, by its own word.
+    async fn ask(&self) {
+        match self.get("/readyz").await {
+            Ok(response) if response.status().is_success() => self.take_in(),
+            Ok(_) => self.leave_out("it is not ready"),
+            Err(reason) => self.leave_out(&reason),
+        }
+    }
+
+    fn leave_out(&self, reason: &str) {
+        if !self.left_out.swap(true, Ordering::Relaxed) {
+            let Self { upstream, url, .. } = self;
+            tracing::warn!("{upstream} at {url} is left out: {reason}");
+            metrics::counter!("gateway_upstream_ejections_total", "upstream" => *upstream, "url" => url.to_string())
+                .increment(1);
+            self.show();
+        }
+    }
+
+    fn take_in(&self) {
+        if self.left_out.swap(false, Ordering::Relaxed) {
+            self.unanswered.store(0, Ordering::Relaxed);
+            tracing::info!("{} at {} is in again", self.upstream, self.url);
+            self.show();
+        }
+    }
+
+    fn show(&self) {
+        let left_out = f64::from(u8::from(self.is_left_out()));
+        metrics::gauge!("gateway_upstream_ejected", "upstream" => self.upstream, "url" => self.url.to_string())
+            .set(left_out);
+    }
+}
+
+/// Counts a request for as long as it has no answer, also when its client hangs up.
+struct Running<'a>(&'a Replica);
+
+impl<'a> Running<'a> {
+    fn of(replica: &'a Replica) -> Self {
+        replica.running.fetch_add(1, Ordering::Relaxed);
+        Self(replica)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::proxy;
+
+    fn replicas(count: usize) -> Replicas {
+        let urls: Vec<_> = (1..=count).map(|port| format!("http://127.0.0.1:{port}")).collect();
+        let config = Config::parse_from(["gateway"]);
+        Replicas::new("book", &urls.join(",").parse().unwrap(), &proxy::client(), &config)
+    }
+
+    #[tokio::test]
+    async fn a_request_goes_to_each_replica_once_and_to_those_left_out_last() {
+        let replicas = replicas(3);
+        replicas.0[1].leave_out("of a test");
+        for _ in 0..100 {
+            let mut tried = Tried::default();
+            let picked: Vec<_> = std::iter::from_fn(|| replicas.pick(&mut tried))
+                .map(|replica| replica.url.to_string())
+                .collect();
+            assert_eq!(picked.len(), 3);
+            assert_eq!(picked[2], "http://127.0.0.1:2");
+        }
+    }
+
+    #[tokio::test]
+    async fn of_two_the_less_busy_one_gets_the_request() {
+        let replicas = replicas(2);
+        let _running = Running::of(&replicas.0[0]);
+        for _ in 0..100 {
+            let picked = replicas.pick(&mut Tried::default()).unwrap();
+            assert_eq!(picked.url.to_string(), "http://127.0.0.1:2");
+        }
+    }
+
+    #[tokio::test]
+    async fn of_many_that_are_as_busy_each_gets_its_share() {
+        let replicas = replicas(4);
+        let mut picks = std::collections::HashMap::new();
+        for _ in 0..1000 {
+            *picks.entry(replicas.pick(&mut Tried::default()).unwrap().url.to_string()).or_insert(0) += 1;
+        }
+        assert!(picks.len() == 4 && picks.values().all(|share| *share > 100), "{picks:?}");
+    }
+}
