@@ -5,7 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{Arg, Command, CommandFactory, Parser};
+use clap::{Arg, ArgMatches, Command, CommandFactory, Parser};
+
+use crate::{VERSION, health};
 
 /// `EX_USAGE` of sysexits.h: the configuration is wrong, a restart will not help.
 pub const EXIT_CONFIG: u8 = 64;
@@ -25,13 +27,27 @@ pub struct Server {
     #[arg(long, env = "RUST_LOG", default_value = "info")]
     pub log_filter: String,
 
-    /// How long running requests may take to finish once the process is asked to stop, in milliseconds.
+    /// How long the process goes on taking connections once it is asked to stop, unready and with every answer the last of
+    /// its connection, in milliseconds: so that clients which keep connections find another process without an error.
+    #[arg(long, env = "LINGER_MS", default_value_t = 0)]
+    pub linger_ms: u64,
+
+    /// How long running requests may take to finish after that, in milliseconds.
     #[arg(long, env = "DRAIN_TIMEOUT_MS", default_value_t = 10_000)]
     pub drain_timeout_ms: u64,
 
     /// Stop when standard input ends: how the launcher's children notice that the launcher is gone.
     #[arg(long, hide = true)]
     pub stop_on_stdin_eof: bool,
+
+    /// Start nothing, but ask the process on this machine's PORT whether it is ready; exit 0 if it is. A health check for
+    /// containers, which have no other program in them.
+    #[arg(long)]
+    pub healthcheck: bool,
+
+    /// Stop answering after so many milliseconds, as a process whose event loop hangs: for trials of who notices.
+    #[arg(long, env = "TRIAL_HANG_AFTER_MS", hide = true)]
+    pub hang_after_ms: Option<u64>,
 }
 
 impl Server {
@@ -51,10 +67,14 @@ pub enum LogFormat {
 ///
 /// # Errors
 ///
-/// The exit code to end the process with: 0 after `--help` or `--version`, [`EXIT_CONFIG`] after printing
-/// one line that names the variable at fault.
+/// The exit code to end the process with: 0 after `--help` or `--version`, what `--healthcheck` has found,
+/// [`EXIT_CONFIG`] after printing one line that names the variable at fault.
 pub fn parse<C: Parser>(args: impl IntoIterator<Item = OsString>) -> Result<C, ExitCode> {
-    C::try_parse_from(args).map_err(|error| {
+    let read = || {
+        let matches = C::command().version(VERSION).try_get_matches_from(args)?;
+        Ok((C::from_arg_matches(&matches)?, matches))
+    };
+    let (config, matches) = read().map_err(|error: clap::Error| {
         if error.use_stderr() {
             eprintln!("configuration error: {}", explain::<C>(&error));
             ExitCode::from(EXIT_CONFIG)
@@ -62,7 +82,17 @@ pub fn parse<C: Parser>(args: impl IntoIterator<Item = OsString>) -> Result<C, E
             print!("{error}");
             ExitCode::SUCCESS
         }
-    })
+    })?;
+    match asked_port(&matches) {
+        Some(port) => Err(health::ask(port)),
+        None => Ok(config),
+    }
+}
+
+/// The port to ask, if this is a health check.
+fn asked_port(matches: &ArgMatches) -> Option<u16> {
+    let is_asked = matches.try_get_one::<bool>("healthcheck").ok().flatten().is_some_and(|asked| *asked);
+    is_asked.then(|| matches.try_get_one::<u16>("port").ok().flatten().copied()).flatten()
 }
 
 /// One line for a configuration error: the variable (and its flag), the value, and what is wrong with it.

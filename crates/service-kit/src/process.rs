@@ -8,15 +8,17 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::serve::ListenerExt;
 use clap::Parser;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, EXIT_CONFIG, Server};
-use crate::health::Health;
+use crate::health::{self, Health};
 use crate::request_log::chain;
 use crate::telemetry;
 
@@ -99,6 +101,9 @@ where
     };
     let outcome = runtime.block_on(async {
         tokio::spawn(telemetry::upkeep());
+        if let Some(delay_ms) = server.hang_after_ms {
+            tokio::spawn(hang_after(Duration::from_millis(delay_ms)));
+        }
         let stop = stop_signal(server.stop_on_stdin_eof);
         body(config, stop).await
     });
@@ -106,6 +111,20 @@ where
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => error.report(),
+    }
+}
+
+/// Blocks every thread of the runtime, as a loop without an `await` would in one after the other.
+async fn hang_after(delay: Duration) {
+    tokio::time::sleep(delay).await;
+    tracing::error!("hangs from here on, as TRIAL_HANG_AFTER_MS says");
+    // A thread may be handed two before it has blocked on the first.
+    for _ in 0..2 * Handle::current().metrics().num_workers() {
+        tokio::spawn(async {
+            loop {
+                std::thread::park();
+            }
+        });
     }
 }
 
@@ -146,7 +165,7 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     Ok(listener)
 }
 
-/// Serves `router` until `stop`, then turns unready, takes no new connection, and lets running requests finish
+/// Serves `router` until `stop`, then turns unready, lingers, takes no new connection, and lets running requests finish
 /// within the drain timeout.
 pub async fn serve(
     listener: TcpListener,
@@ -155,7 +174,9 @@ pub async fn serve(
     server: &Server,
     stop: CancellationToken,
 ) {
+    let linger = Duration::from_millis(server.linger_ms);
     let drain_timeout = Duration::from_millis(server.drain_timeout_ms);
+    let router = router.layer(from_fn_with_state(health.clone(), health::last_answers));
     let listener = listener.tap_io(|connection| {
         // A lost option costs latency, not correctness.
         let _ = connection.set_nodelay(true);
@@ -165,11 +186,12 @@ pub async fn serve(
         .with_graceful_shutdown(async move {
             draining.cancelled().await;
             health.drain();
+            tokio::time::sleep(linger).await;
             tracing::info!("stopping: no new connections, running requests finish");
         });
     let overdue = async {
         stop.cancelled().await;
-        tokio::time::sleep(drain_timeout).await;
+        tokio::time::sleep(linger + drain_timeout).await;
     };
     tokio::select! {
         _ = serving.into_future() => {}
