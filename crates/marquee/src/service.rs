@@ -13,7 +13,7 @@ use crate::fleet::{Fleet, Process};
 struct PidFile(PathBuf);
 
 pub fn run(process: Process, fleet: &Fleet, flags: Vec<OsString>) -> ExitCode {
-    if flags.iter().any(|flag| flag == "--help" || flag == "--version") {
+    if flags.iter().any(|flag| flag == "--help" || flag == "--version" || flag == "--healthcheck") {
         // Only a question: it needs no data directory.
         return process.main([vec![process.name().into()], flags].concat());
     }

@@ -49,6 +49,8 @@ const LONGEST_CLOSE: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct KafkaConnection {
     pub url: KafkaUrl,
+    /// The name by which a group knows this process again after a restart, if it has one (KIP-345).
+    pub group_instance_id: Option<String>,
     pub security: KafkaSecurity,
 }
 

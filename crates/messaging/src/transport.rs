@@ -176,7 +176,11 @@ pub async fn connect(log: &EventLog) -> Result<Arc<dyn Transport>, TransportErro
     Ok(match &log.url {
         EventsUrl::Embedded(file) => Arc::new(EmbeddedLog::open(file).await?),
         EventsUrl::Kafka(url) => {
-            let connection = KafkaConnection { url: url.clone(), security: log.kafka_security.clone() };
+            let connection = KafkaConnection {
+                url: url.clone(),
+                group_instance_id: log.kafka_group_instance_id.clone(),
+                security: log.kafka_security.clone(),
+            };
             Arc::new(KafkaLog::new(connection, log.kafka_partitions)?)
         }
     })

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{Arg, Command, CommandFactory, Parser};
+use clap::{Arg, ArgMatches, Command, CommandFactory, Parser};
+
+use crate::{VERSION, health};
 
 /// `EX_USAGE` of sysexits.h: the configuration is wrong, a restart will not help.
 pub const EXIT_CONFIG: u8 = 64;
@@ -30,8 +32,9 @@ pub struct Server {
     #[arg(long, env = "DRAIN_TIMEOUT_MS", default_value_t = 10_000)]
     pub drain_timeout_ms: u64,
 
-    /// How long a process that is asked to stop still takes new connections while it says that it is not ready, so that
-    /// whoever chooses between replicas turns to another one first; in milliseconds.
+    /// How long a process that is asked to stop still takes new connections, while it says that it is not ready and
+    /// each answer is the last of its connection, so that whoever chooses between replicas turns to another one first; in
+    /// milliseconds.
     #[arg(long, env = "DRAIN_DELAY_MS", default_value_t = 0)]
     pub drain_delay_ms: u64,
 
@@ -41,6 +44,15 @@ pub struct Server {
     /// Stop when standard input ends: how the launcher's children notice that the launcher is gone.
     #[arg(long, hide = true)]
     pub stop_on_stdin_eof: bool,
+
+    /// Start nothing, but ask the process on this machine's PORT whether it is ready; exit 0 if it is. A health check for
+    /// containers, which have no other program in them.
+    #[arg(long)]
+    pub healthcheck: bool,
+
+    /// Stop answering after so many milliseconds, as a process whose event loop hangs: for trials of who notices.
+    #[arg(long, env = "TRIAL_HANG_AFTER_MS", hide = true)]
+    pub hang_after_ms: Option<u64>,
 }
 
 /// How much a process takes on at a time, and how long it waits for slow clients.
@@ -114,11 +126,14 @@ pub enum LogFormat {
 ///
 /// # Errors
 ///
-/// The exit code to end the process with: 0 after `--help` or `--version`, [`EXIT_CONFIG`] after printing
-/// one line that names the variable at fault.
+/// The exit code to end the process with: 0 after `--help` or `--version`, what `--healthcheck` has found,
+/// [`EXIT_CONFIG`] after printing one line that names the variable at fault.
 pub fn parse<C: Parser>(args: impl IntoIterator<Item = OsString>) -> Result<C, ExitCode> {
-    let matches = C::command().args_override_self(true).try_get_matches_from(args);
-    matches.and_then(|matches| C::from_arg_matches(&matches)).map_err(|error| {
+    let read = || {
+        let matches = C::command().version(VERSION).args_override_self(true).try_get_matches_from(args)?;
+        Ok((C::from_arg_matches(&matches)?, matches))
+    };
+    let (config, matches) = read().map_err(|error: clap::Error| {
         if error.use_stderr() {
             eprintln!("configuration error: {}", explain::<C>(&error));
             ExitCode::from(EXIT_CONFIG)
@@ -126,7 +141,17 @@ pub fn parse<C: Parser>(args: impl IntoIterator<Item = OsString>) -> Result<C, E
             print!("{error}");
             ExitCode::SUCCESS
         }
-    })
+    })?;
+    match asked_port(&matches) {
+        Some(port) => Err(health::ask(port)),
+        None => Ok(config),
+    }
+}
+
+/// The port to ask, if this is a health check.
+fn asked_port(matches: &ArgMatches) -> Option<u16> {
+    let is_asked = matches.try_get_one::<bool>("healthcheck").ok().flatten().is_some_and(|asked| *asked);
+    is_asked.then(|| matches.try_get_one::<u16>("port").ok().flatten().copied()).flatten()
 }
 
 /// One line for a configuration error: the variable (and its flag), the value, and what is wrong with it.

@@ -6,15 +6,20 @@
 //! events wait in the outbox), and to take every replica out of the load balancer would turn a delay into an outage.
 
 use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use http::StatusCode;
+use http::header::CONNECTION;
+use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use storage::Db;
 
@@ -24,6 +29,8 @@ use crate::upstream::Upstream;
 
 /// Longest a readiness check may take before it counts as failed.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+/// Longest a health check waits for what that has come to.
+const ASK_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How a component is at the moment, without waiting for anything.
 type Look = Arc<dyn Fn() -> Value + Send + Sync>;
@@ -75,6 +82,10 @@ impl Health {
         self.draining.store(true, Ordering::Relaxed);
     }
 
+    fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
     async fn readiness(&self) -> Readiness {
         let mut components = serde_json::Map::new();
         let mut reason = None;
@@ -86,7 +97,7 @@ impl Health {
         for (name, look) in &self.shown {
             components.insert((*name).to_owned(), look());
         }
-        if self.draining.load(Ordering::Relaxed) {
+        if self.is_draining() {
             reason = Some("draining".to_owned());
         }
         Readiness { reason, components }
@@ -126,6 +137,42 @@ pub fn router(health: Health) -> Router {
         .route("/actuator/health", get(readyz))
         .route("/metrics", get(|| async { telemetry::render_metrics() }))
         .with_state(health)
+}
+
+/// While the process drains, each answer is the last of its connection. Kept ones would lead a load balancer's clients
+/// here, whatever it has been told since, until one is closed under a request.
+pub async fn last_answers(State(health): State<Health>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    if health.is_draining() {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// Asks the process on `port` of this machine whether it is ready, says why not, and gives the code to end with.
+pub fn ask(port: u16) -> ExitCode {
+    match ready_line(port) {
+        Ok(line) if line.ends_with(" 200") => ExitCode::SUCCESS,
+        Ok(line) => {
+            eprintln!("not ready: {line}");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("no answer on port {port}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The beginning of the answer, such as `HTTP/1.0 200`.
+fn ready_line(port: u16) -> io::Result<String> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let mut connection = TcpStream::connect_timeout(&address, ASK_TIMEOUT)?;
+    connection.set_read_timeout(Some(ASK_TIMEOUT))?;
+    connection.write_all(b"GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+    let mut line = [0; "HTTP/1.0 200".len()];
+    connection.read_exact(&mut line)?;
+    Ok(String::from_utf8_lossy(&line).into_owned())
 }
 
 async fn readyz(State(health): State<Health>) -> Response {

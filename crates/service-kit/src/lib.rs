@@ -43,5 +43,8 @@ pub mod upstream;
 
 pub use circuit_breaker;
 
-/// The version every process reports: `--version`, `/readyz`, the log.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The version every process reports: `--version`, `/readyz`. A build that is shipped names itself by `MARQUEE_VERSION`.
+pub const VERSION: &str = match option_env!("MARQUEE_VERSION") {
+    Some(version) if !version.is_empty() => version,
+    _ => env!("CARGO_PKG_VERSION"),
+};

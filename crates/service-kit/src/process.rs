@@ -8,16 +8,18 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, EXIT_CONFIG, Server};
 use crate::connections;
-use crate::health::Health;
+use crate::health::{self, Health};
 use crate::request_log::chain;
 use crate::telemetry;
 
@@ -101,6 +103,9 @@ where
     };
     let outcome = runtime.block_on(async {
         tokio::spawn(telemetry::upkeep());
+        if let Some(delay_ms) = server.hang_after_ms {
+            tokio::spawn(hang_after(Duration::from_millis(delay_ms)));
+        }
         let stop = stop_signal(server.stop_on_stdin_eof);
         body(config, stop).await
     });
@@ -116,6 +121,20 @@ fn raise_open_files() {
     let limit = getrlimit(Resource::Nofile);
     // Where it is refused, there are fewer connections, and the log tells of it when they are needed.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}
+
+/// Blocks every thread of the runtime, as a loop without an `await` would in one after the other.
+async fn hang_after(delay: Duration) {
+    tokio::time::sleep(delay).await;
+    tracing::error!("hangs from here on, as TRIAL_HANG_AFTER_MS says");
+    // A thread may be handed two before it has blocked on the first.
+    for _ in 0..2 * Handle::current().metrics().num_workers() {
+        tokio::spawn(async {
+            loop {
+                std::thread::park();
+            }
+        });
+    }
 }
 
 /// A token that is cancelled when the process is asked to stop.
@@ -165,6 +184,7 @@ pub async fn serve(
     stop: CancellationToken,
 ) {
     let drain_timeout = Duration::from_millis(server.drain_timeout_ms);
+    let router = router.layer(from_fn_with_state(health.clone(), health::last_answers));
     let closing = CancellationToken::new();
     let serving = connections::serve(listener, router, &server.limits, closing.clone());
     let overdue = async {

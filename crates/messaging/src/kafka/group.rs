@@ -64,6 +64,9 @@ impl Membership {
             .set("queued.max.messages.kbytes", "8192")
             .set("max.partition.fetch.bytes", "65536")
             .set("fetch.queue.backoff.ms", "20");
+        if let Some(name) = &connection.group_instance_id {
+            config.set("group.instance.id", name);
+        }
         let share = Share {
             group: group.to_owned(),
             topic: topic.clone(),
