@@ -33,6 +33,10 @@ bench *command:
     cargo build --release -p marquee -p bench
     target/release/bench {{ command }}
 
+# compare what all services keep of every booking: `just audit`, `just audit --repair`
+audit *flags:
+    cargo run --release -- audit {{ flags }}
+
 # the seeds' load tests with their figures beside ours; writes siege/SCOREBOARD.md
 scoreboard:
     cargo build --release

@@ -7,6 +7,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod audit;
 mod backends_wrong;
 mod cancel;
 mod clients;
