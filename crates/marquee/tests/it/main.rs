@@ -12,6 +12,7 @@ mod backends_wrong;
 mod cancel;
 mod clients;
 mod compose;
+mod crash_points;
 mod crashes;
 mod dlq;
 mod fleet;
