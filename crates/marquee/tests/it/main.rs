@@ -18,6 +18,7 @@ mod dlq;
 mod fleet;
 mod interop;
 mod launcher;
+mod model;
 mod rebuild;
 mod replicas;
 mod scenario;
