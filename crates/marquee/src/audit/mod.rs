@@ -68,7 +68,7 @@ enum AuditError {
     #[error("the URL of the database of {0} {1}")]
     Url(Process, storage::InvalidUrl),
     #[error("cannot use the database of {0}, {1}")]
-    Open(Process, DatabaseUrl, #[source] storage::Error),
+    Open(Process, String, #[source] storage::Error),
     #[error("the audit broke off; are all databases those of a fleet of this version?")]
     Storage(#[from] storage::Error),
     #[error(transparent)]
@@ -141,7 +141,7 @@ async fn open_one(fleet: &Fleet, process: Process) -> Result<Db, AuditError> {
     let url: DatabaseUrl = url.parse().map_err(|error| AuditError::Url(process, error))?;
     let settings =
         Settings { max_connections: 2, statement_timeout: STATEMENT_TIMEOUT, ..Settings::default() };
-    Db::open(&url, settings).await.map_err(|error| AuditError::Open(process, url, error))
+    Db::open(&url, settings).await.map_err(|error| AuditError::Open(process, url.to_string(), error))
 }
 
 /// To look into it is no reason to make one.
