@@ -33,6 +33,15 @@ bench *command:
     cargo build --release -p marquee -p bench
     target/release/bench {{ command }}
 
+# everything fails around 64 customers, and every answer is checked: `just chaos --minutes 3 --seed 7`, `--on files`
+chaos *flags:
+    cargo build --release -p marquee -p chaos
+    target/release/chaos {{ flags }}
+
+# compare what all services keep of every booking: `just audit`, `just audit --repair`
+audit *flags:
+    cargo run --release -- audit {{ flags }}
+
 # the seeds' load tests with their figures beside ours; writes siege/SCOREBOARD.md
 scoreboard:
     cargo build --release

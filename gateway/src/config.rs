@@ -9,6 +9,7 @@ use axum::http::uri::Uri;
 use clap::{Parser, value_parser};
 use http::HeaderValue;
 use service_kit::config::Server;
+use service_kit::staff::Staff;
 
 /// The one address of the movie-booking fleet.
 ///
@@ -20,6 +21,9 @@ use service_kit::config::Server;
 pub struct Config {
     #[command(flatten)]
     pub server: Server,
+
+    #[command(flatten)]
+    pub staff: Staff,
 
     /// Port to listen on.
     #[arg(long, env = "PORT", default_value_t = 8088)]

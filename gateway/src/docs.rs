@@ -15,6 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi, Url};
 
+use crate::audit::{self, Auditor};
 use crate::proxy::{self, Upstream};
 use crate::routes::TABLE;
 use crate::status;
@@ -30,10 +31,11 @@ const OWN_DOCUMENT: &str = "/api-docs/openapi.json";
 struct Description;
 
 /// The routes that the description is about, and the description.
-pub fn described() -> (Router<Arc<[Arc<Upstream>]>>, OpenApi) {
+pub fn described(auditor: Arc<Auditor>) -> (Router<Arc<[Arc<Upstream>]>>, OpenApi) {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(home))
         .routes(routes!(status::status))
+        .merge(audit::routes(auditor))
         .split_for_parts()
 }
 

@@ -12,7 +12,9 @@
 //! - [`replicas`]: which process of a service gets a request, and which gets none for now.
 //! - [`docs`]: Swagger UI over the services' own descriptions, and the gateway's.
 //! - [`status`]: whether each service is ready, and what it says of itself.
+//! - [`audit`]: whether they tell one story, for staff.
 
+pub mod audit;
 pub mod config;
 pub mod cors;
 pub mod docs;
@@ -31,6 +33,7 @@ use service_kit::process::{self, StartError};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::Auditor;
 pub use crate::config::Config;
 use crate::proxy::Upstream;
 use crate::rate_limit::RateLimit;
@@ -70,6 +73,6 @@ pub async fn serve(listener: TcpListener, config: &Config, stop: CancellationTok
     if let Some(rate_limit) = rate_limit.clone() {
         tokio::spawn(rate_limit.forget(stop.clone()));
     }
-    let router = routes::router(&upstreams, cors, rate_limit, health.clone());
+    let router = routes::router(&upstreams, Auditor::new(config), cors, rate_limit, health.clone());
     process::serve(listener, router, health, &config.server, stop).await;
 }

@@ -10,6 +10,7 @@ use service_kit::{api, overload, request_log};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
 
+use crate::audit::Auditor;
 use crate::config::{Config, UpstreamUrls};
 use crate::docs;
 use crate::proxy::{self, Upstream};
@@ -65,11 +66,12 @@ pub const TABLE: [Entry; 5] = [
 /// it is.
 pub fn router(
     upstreams: &[Arc<Upstream>],
+    auditor: Arc<Auditor>,
     cors: CorsLayer,
     rate_limit: Option<Arc<RateLimit>>,
     health: Health,
 ) -> Router {
-    let (own, description) = docs::described();
+    let (own, description) = docs::described(auditor);
     let own = own.with_state(upstreams.into());
     let router = TABLE
         .iter()

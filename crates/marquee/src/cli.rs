@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::audit;
 use crate::dlq;
 use crate::fleet::{DEFAULT_PORT_BASE, Fleet, PORT_BASES, Process};
 use crate::load::Plan;
@@ -72,6 +73,14 @@ pub enum Command {
         target: Target,
         #[command(flatten)]
         plan: Plan,
+    },
+    /// Compares what all services keep of every booking, and shows what does not fit together.
+    ///
+    /// Exits 1 when anything is wrong. Reads the databases of the fleet, which may run meanwhile; the flags say which
+    /// fleet, as for `up`.
+    Audit {
+        #[command(flatten)]
+        plan: audit::Plan,
     },
     /// The events that a service could not apply: lists them, shows them, sends them again.
     Dlq {

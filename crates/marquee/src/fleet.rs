@@ -183,14 +183,19 @@ impl Fleet {
 
     /// Where `process` keeps its data.
     pub fn database_url(&self, process: Process, data_dir: &DataDir) -> String {
+        self.given_database_url(process).unwrap_or_else(|| data_dir.database_url(process.name()))
+    }
+
+    /// The same, if it is not in the data directory.
+    pub fn given_database_url(&self, process: Process) -> Option<String> {
         let own = self.database_urls.iter().rfind(|(service, _)| *service == process);
         match (own, &self.database_url_prefix) {
-            (Some((_, url)), _) => url.clone(),
-            (None, Some(prefix)) => match prefix.split_once('?') {
+            (Some((_, url)), _) => Some(url.clone()),
+            (None, Some(prefix)) => Some(match prefix.split_once('?') {
                 Some((prefix, settings)) => format!("{prefix}{process}?{settings}"),
                 None => format!("{prefix}{process}"),
-            },
-            (None, None) => data_dir.database_url(process.name()),
+            }),
+            (None, None) => None,
         }
     }
 

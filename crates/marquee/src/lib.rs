@@ -10,9 +10,11 @@
 //! - [`rest`]: a client of the fleet's REST interface, for the two below.
 //! - [`demo`]: `marquee demo` walks the whole scenario and checks every answer.
 //! - [`load`]: `marquee load` books from many clients at once and checks what came of it.
+//! - [`audit`]: `marquee audit` compares what all services keep of every booking.
 //! - [`dlq`]: `marquee dlq` looks at the events that could not be applied, and sends them again.
 //! - [`paint`]: colour on a terminal.
 
+pub mod audit;
 pub mod cli;
 pub mod data_dir;
 pub mod demo;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use marquee::cli::{Cli, Command};
-use marquee::{demo, dlq, load, service, up};
+use marquee::{audit, demo, dlq, load, service, up};
 use service_kit::config::EXIT_CONFIG;
 
 /// Not async: a service brings a runtime of its own, and two cannot be nested.
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Some(Command::Service { name, fleet, flags }) => service::run(name, &fleet, flags),
         Some(Command::Demo { target }) => demo::run(&target),
         Some(Command::Load { target, plan }) => load::run(&target, &plan),
+        Some(Command::Audit { plan }) => audit::run(&plan),
         Some(Command::Dlq { command }) => dlq::run(&command),
     }
 }

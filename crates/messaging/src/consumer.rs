@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use events::{DecodeError, Event, TOPIC, decode, event_type, headers};
 use jiff::Timestamp;
+use service_kit::crash;
 use service_kit::request_log::chain;
 use service_kit::trace_context::TraceContext;
 use storage::{Db, Tx};
@@ -156,6 +157,7 @@ impl<H: Handler> Consumer<H> {
             if self.apply(&batch, stop).await?.is_break() {
                 break;
             }
+            crash::point("consumer.applied");
             if let Some(last) = batch.last() {
                 subscription.commit(last.position).await?;
             }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use events::TOPIC;
 use jiff::Timestamp;
+use service_kit::crash;
 use service_kit::request_log::chain;
 use sqlx::FromRow;
 use storage::{Db, Lead, Task, query_as, query_built};
@@ -138,7 +139,9 @@ impl Relay {
             }
             let seqs: Vec<i64> = rows.iter().map(|row| row.seq).collect();
             let records = rows.into_iter().map(record).collect::<Result<Vec<_>, _>>()?;
+            crash::point("relay.read");
             self.transport.publish(TOPIC, &records).await?;
+            crash::point("relay.published");
             self.mark_sent(&seqs).await?;
             if is_last {
                 return Ok(sent);

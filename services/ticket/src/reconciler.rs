@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use events::TicketId;
 use jiff::Timestamp;
+use service_kit::crash;
 use service_kit::request_log::chain;
 use service_kit::trace_context::TraceContext;
 use tokio::time::{MissedTickBehavior, interval};
@@ -87,8 +88,10 @@ impl Reconciler {
             return Ok(ControlFlow::Continue(()));
         };
         tx.commit().await?;
+        crash::point("ticket.reconciler.resumed");
 
         let answer = self.state.points.award(&ticket).await;
+        crash::point("ticket.reconciler.awarded");
 
         let mut tx = self.state.db.begin().await?;
         settle_collecting(&mut tx, id, weigh(&answer)).await?;

@@ -146,6 +146,11 @@ impl Fleet {
         Db::open(&url.parse().unwrap(), Settings::default()).await.unwrap()
     }
 
+    /// Its event log, where that is a file.
+    pub async fn event_log(&self) -> Db {
+        Db::open(&self.file_url("events").parse().unwrap(), Settings::default()).await.unwrap()
+    }
+
     pub async fn transport(&self) -> Arc<dyn Transport> {
         connect(&self.events_url().parse::<EventLog>().unwrap()).await.unwrap()
     }
@@ -168,6 +173,10 @@ impl Fleet {
     /// What was started first: the launcher, in most tests.
     pub fn launcher(&mut self) -> &mut Started {
         &mut self.started[0]
+    }
+
+    pub fn last_started(&mut self) -> &mut Started {
+        self.started.last_mut().unwrap()
     }
 
     /// The service itself, not through the gateway.

@@ -7,15 +7,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod audit;
 mod backends_wrong;
 mod cancel;
 mod clients;
 mod compose;
+mod crash_points;
 mod crashes;
 mod dlq;
 mod fleet;
 mod interop;
 mod launcher;
+mod model;
 mod rebuild;
 mod replicas;
 mod scenario;

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use events::BookingId;
 use http::StatusCode;
+use service_kit::crash;
 use service_kit::extract::{Json, PathId};
 use service_kit::hal::{BaseUrl, Hal, Resource};
 use service_kit::problem::{self, FieldError, Problem};
@@ -80,6 +81,7 @@ async fn cancel(state: &AppState, id: BookingId) -> Result<Booking, Problem> {
     let mut tx = state.db.begin().await?;
     let booking = request_cancel(&mut tx, id).await?;
     tx.commit().await?;
+    crash::point("book.cancel.requested");
     if booking.status() != Status::Canceling {
         return Ok(booking);
     }

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use events::PaymentId;
+use service_kit::crash;
 use service_kit::extract::{IdempotencyKey, Json, PathId, Query};
 use service_kit::hal::{BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource};
 use service_kit::problem::{self, Problem};
@@ -71,10 +72,12 @@ async fn charge_and_keep(state: &AppState, charge: Charge, key: Option<&str>) ->
         return Ok(known);
     }
     state.processor.charge(charge.price).await?;
+    crash::point("payment.charged");
 
     let mut tx = state.db.begin().await?;
     let outcome = take_payment(&mut tx, charge, key).await?;
     tx.commit().await?;
+    crash::point("payment.taken");
     Ok(outcome)
 }
 

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use events::PointId;
 use http::StatusCode;
+use service_kit::crash;
 use service_kit::extract::{Json, PathId, Query};
 use service_kit::hal::{BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource};
 use service_kit::problem::{self, Problem};
@@ -36,6 +37,7 @@ pub async fn grant(
     let mut tx = state.db.begin().await?;
     let outcome = grant_points(&mut tx, grant).await?;
     tx.commit().await?;
+    crash::point("point.granted");
 
     Ok(match outcome {
         Outcome::Created(entry) => Point::resource(&base, &entry).located(StatusCode::CREATED),

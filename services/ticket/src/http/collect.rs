@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::IntoResponse;
 use events::TicketId;
+use service_kit::crash;
 use service_kit::extract::{Json, PathId};
 use service_kit::hal::{BaseUrl, Hal, Resource};
 use service_kit::problem::{self, Problem};
@@ -47,15 +48,18 @@ pub async fn collect(
     let mut tx = state.db.begin().await?;
     let ticket = begin_collecting(&mut tx, id).await?;
     tx.commit().await?;
+    crash::point("ticket.begun");
     if ticket.status() == Status::Printed {
         return respond(&base, &ticket, None);
     }
 
     let answer = state.points.award(&ticket).await;
+    crash::point("ticket.awarded");
 
     let mut tx = state.db.begin().await?;
     let ticket = settle_collecting(&mut tx, id, weigh(&answer)).await?;
     tx.commit().await?;
+    crash::point("ticket.settled");
 
     respond(&base, &ticket, answer.err())
 }

@@ -1,0 +1,114 @@
+//! The stories from the five databases.
+//!
+//! # Layout
+//!
+//! - [`audit`]: the whole of it: every booking, and a second, closer look at what seems wrong.
+//! - `pages`: rows of six tables in the order of their bookings, side by side.
+//! - `closely`: some stories, whole.
+//! - `places`: what is left at each screening.
+
+mod closely;
+mod pages;
+mod places;
+
+use storage::{Db, Error, query_as};
+
+use crate::compare::{Clock, violations_of};
+use crate::report::{Report, Terms};
+use crate::story::{Story, UnsentRow};
+
+/// Unsent events that are known at the first look; those beyond are seen at the second.
+const UNSENT_MAX: i64 = 100_000;
+
+/// The databases of a fleet; they are only read.
+#[derive(Clone, Debug)]
+pub struct Databases {
+    pub book: Db,
+    pub payment: Db,
+    pub ticket: Db,
+    pub point: Db,
+    pub mypage: Db,
+}
+
+impl Databases {
+    /// Those that have an outbox, by the names of their services.
+    fn writers(&self) -> [(&'static str, &Db); 4] {
+        [("book", &self.book), ("payment", &self.payment), ("ticket", &self.ticket), ("point", &self.point)]
+    }
+}
+
+/// Reads everything, and tells what is wrong.
+///
+/// # Errors
+///
+/// When a database is away, or has not this version's tables.
+pub async fn audit(databases: &Databases, terms: Terms) -> Result<Report, Error> {
+    let mut report = Report::default();
+    let mut pages = pages::Pages::new(databases, unsent(databases).await?);
+    while let Some(stories) = pages.next().await? {
+        report.bookings += stories.len() as u64;
+        let clock = Clock::new(terms.settle);
+        let suspects: Vec<i64> = stories
+            .into_iter()
+            .filter(|story| !violations_of(story, clock).is_empty())
+            .map(|story| story.booking_id)
+            .collect();
+        look_again(databases, &suspects, terms, &mut report).await?;
+    }
+    for violation in places::violations(&databases.book).await? {
+        report.add_screening(violation, terms);
+    }
+    Ok(report)
+}
+
+/// What seemed wrong may only have been read at two moments; so it is read once more, whole.
+async fn look_again(
+    databases: &Databases,
+    suspects: &[i64],
+    terms: Terms,
+    report: &mut Report,
+) -> Result<(), Error> {
+    for ids in suspects.chunks(closely::AT_ONCE) {
+        for story in closely::read(databases, ids).await? {
+            let clock = Clock::new(terms.settle);
+            let violations = violations_of(&story, clock);
+            if violations.is_empty() {
+                continue;
+            }
+            if clock.is_in_flight(&story) {
+                report.in_flight += 1;
+            } else {
+                report.add(story, violations, terms);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The story of one booking, as it is now.
+///
+/// # Errors
+///
+/// As [`audit`].
+pub async fn story(databases: &Databases, booking_id: i64) -> Result<Story, Error> {
+    let mut stories = closely::read(databases, &[booking_id]).await?;
+    Ok(stories.pop().unwrap_or_else(|| Story::of(booking_id)))
+}
+
+/// The events that wait in the outboxes, by their bookings.
+async fn unsent(databases: &Databases) -> Result<Vec<(i64, UnsentRow)>, Error> {
+    let mut all = Vec::new();
+    for (service, db) in databases.writers() {
+        let find = query_as::<(String, String, i64)>(
+            "SELECT aggregateid, type, occurred_at FROM outbox WHERE sent_at IS NULL ORDER BY seq LIMIT $1",
+        )
+        .bind(UNSENT_MAX);
+        all.extend(db.read().await?.fetch_all(find).await?.into_iter().filter_map(|row| read(service, row)));
+    }
+    Ok(all)
+}
+
+/// `None`: it is about nothing that could be a booking.
+fn read(service: &'static str, (id, event, at): (String, String, i64)) -> Option<(i64, UnsentRow)> {
+    Some((id.parse().ok()?, UnsentRow { service, event, occurred_at: Some(at) }))
+}

@@ -1,0 +1,126 @@
+//! Some stories, whole: with the events that wait, and with whoever else has their seats.
+
+use std::collections::{BTreeMap, HashSet};
+
+use sqlx::FromRow;
+use storage::{Db, Error, Row, query_as, query_as_built};
+
+use super::Databases;
+use super::pages::story_of;
+use crate::story::{BookingRow, ClaimRow, MypageRow, PaymentRow, PointRow, Rival, Story, TicketRow};
+
+/// Stories read at once at most.
+pub const AT_ONCE: usize = 500;
+/// Bookings of one place that are looked through for a seat.
+const RIVALS_MAX: i64 = 10_000;
+
+/// The stories of the bookings `ids`, those of which nothing is known left out.
+///
+/// # Errors
+///
+/// When a database fails.
+pub async fn read(databases: &Databases, ids: &[i64]) -> Result<Vec<Story>, Error> {
+    let list = ids.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
+    let Databases { book, payment, ticket, point, mypage } = databases;
+    let mut stories = BTreeMap::new();
+    let claims = format!("SELECT booking_id, place, seat FROM seat_claims WHERE booking_id IN ({list})");
+    for row in all::<ClaimRow>(book, claims).await? {
+        story_of(&mut stories, row.booking_id).claims.get_or_insert_default().push(row);
+    }
+    let bookings = format!(
+        "SELECT id AS booking_id, movie_name, seat, qty, total_price, name, customer_id, screening_id, status,
+             held_until, paying_until, created_at, updated_at
+         FROM bookings WHERE id IN ({list})"
+    );
+    for row in all::<BookingRow>(book, bookings).await? {
+        story_of(&mut stories, row.booking_id).booking.replace(row);
+    }
+    let payments = format!(
+        "SELECT booking_id, id, total_price, status, created_at, updated_at FROM payments
+         WHERE booking_id IN ({list}) ORDER BY id"
+    );
+    for row in all::<PaymentRow>(payment, payments).await? {
+        story_of(&mut stories, row.booking_id).payments.push(row);
+    }
+    let tickets = format!(
+        "SELECT booking_id, status, issued, created_at, updated_at FROM tickets WHERE booking_id IN ({list})"
+    );
+    for row in all::<TicketRow>(ticket, tickets).await? {
+        story_of(&mut stories, row.booking_id).tickets.push(row);
+    }
+    let points = format!(
+        "SELECT booking_id, id, customer_id, score, contents, status, created_at FROM points
+         WHERE booking_id IN ({list}) ORDER BY id"
+    );
+    for row in all::<PointRow>(point, points).await? {
+        story_of(&mut stories, row.booking_id).points.push(row);
+    }
+    let mypages = format!(
+        "SELECT booking_id, shown, customer_id, movie_name, seat, qty, price, status, score, ticket_id, updated_at
+         FROM mypages WHERE booking_id IN ({list})"
+    );
+    for row in all::<MypageRow>(mypage, mypages).await? {
+        story_of(&mut stories, row.booking_id).mypage.replace(row);
+    }
+    unsent(databases, ids, &mut stories).await?;
+    for story in stories.values_mut().filter(|story| lacks_a_claim(story)) {
+        story.rivals = rivals(book, story).await?;
+    }
+    Ok(stories.into_values().collect())
+}
+
+async fn unsent(databases: &Databases, ids: &[i64], stories: &mut BTreeMap<i64, Story>) -> Result<(), Error> {
+    let quoted = ids.iter().map(|id| format!("'{id}'")).collect::<Vec<_>>().join(",");
+    for (service, db) in databases.writers() {
+        let select = format!(
+            "SELECT aggregateid, type, occurred_at FROM outbox
+             WHERE sent_at IS NULL AND aggregateid IN ({quoted}) ORDER BY seq"
+        );
+        for row in all(db, select).await? {
+            if let Some((id, event)) = super::read(service, row) {
+                story_of(stories, id).unsent.push(event);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `select` is put together from literals and numbers.
+async fn all<T>(db: &Db, select: String) -> Result<Vec<T>, Error>
+where
+    T: for<'r> FromRow<'r, Row> + Send + Unpin,
+{
+    db.read().await?.fetch_all(query_as_built(select)).await
+}
+
+fn lacks_a_claim(story: &Story) -> bool {
+    let claims = story.claims.iter().flatten().filter(|claim| Some(&claim.place) == story.place().as_ref());
+    let claimed: HashSet<&str> = claims.map(|claim| claim.seat.as_str()).collect();
+    story.is_live() && story.seats().any(|seat| !claimed.contains(seat))
+}
+
+/// Who else lives in the seats of `story`. That no two do is what the claims are there for, so this is asked for a booking
+/// that lacks one, and for no other.
+async fn rivals(book: &Db, story: &Story) -> Result<Vec<Rival>, Error> {
+    let Some(booking) = &story.booking else {
+        return Ok(Vec::new());
+    };
+    let others = query_as::<(i64, String)>(
+        "SELECT id, seat FROM bookings
+         WHERE id <> $1 AND seat IS NOT NULL
+             AND status IN ('PaymentPending', 'Registered', 'PaidComplete', 'PrintComplete', 'Canceling')
+             AND COALESCE(screening_id, 0) = $2 AND (screening_id IS NOT NULL OR COALESCE(movie_name, '') = $3)
+         ORDER BY id LIMIT $4",
+    )
+    .bind(story.booking_id)
+    .bind(booking.screening_id.unwrap_or_default())
+    .bind(booking.movie_name.clone().unwrap_or_default())
+    .bind(RIVALS_MAX);
+    let others = book.read().await?.fetch_all(others).await?;
+    let own: HashSet<&str> = story.seats().collect();
+    let rivals = others.iter().flat_map(|(booking_id, seats)| {
+        let shared = seats.split(',').filter(|seat| own.contains(seat));
+        shared.map(|seat| Rival { booking_id: *booking_id, seat: seat.to_owned() })
+    });
+    Ok(rivals.collect())
+}

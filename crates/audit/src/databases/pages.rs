@@ -1,0 +1,185 @@
+//! Rows of six tables in the order of their bookings, side by side: a merge join over five databases, page by page.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use sqlx::FromRow;
+use storage::{Db, Error, QueryAs, Row, query_as};
+
+use super::Databases;
+use crate::story::{
+    BookingRow, ClaimRow, MypageRow, OfBooking, PaymentRow, PointRow, Story, TicketRow, UnsentRow,
+};
+
+/// Rows read from a table at a time.
+const PAGE: i64 = 2_000;
+
+/// All stories, from the first booking on.
+pub struct Pages {
+    // The claims before the bookings: what a booking claims while the audit runs is then not missed, only young.
+    claims: Table<ClaimRow>,
+    bookings: Table<BookingRow>,
+    payments: Table<PaymentRow>,
+    tickets: Table<TicketRow>,
+    points: Table<PointRow>,
+    mypages: Table<MypageRow>,
+    unsent: BTreeMap<i64, Vec<UnsentRow>>,
+}
+
+impl Pages {
+    pub fn new(databases: &Databases, unsent: Vec<(i64, UnsentRow)>) -> Self {
+        let mut by_booking = BTreeMap::<i64, Vec<UnsentRow>>::new();
+        for (id, row) in unsent {
+            by_booking.entry(id).or_default().push(row);
+        }
+        let Databases { book, payment, ticket, point, mypage } = databases;
+        Self {
+            claims: Table::new(
+                book,
+                "SELECT booking_id, place, seat FROM seat_claims WHERE booking_id > $1
+                 ORDER BY booking_id LIMIT $2",
+            ),
+            bookings: Table::new(
+                book,
+                "SELECT id AS booking_id, movie_name, seat, qty, total_price, name, customer_id, screening_id, status,
+                     held_until, paying_until, created_at, updated_at
+                 FROM bookings WHERE id > $1 ORDER BY id LIMIT $2",
+            ),
+            payments: Table::new(
+                payment,
+                "SELECT booking_id, id, total_price, status, created_at, updated_at FROM payments
+                 WHERE booking_id > $1 ORDER BY booking_id LIMIT $2",
+            ),
+            tickets: Table::new(
+                ticket,
+                "SELECT booking_id, status, issued, created_at, updated_at FROM tickets
+                 WHERE booking_id > $1 ORDER BY booking_id LIMIT $2",
+            ),
+            points: Table::new(
+                point,
+                "SELECT booking_id, id, customer_id, score, contents, status, created_at FROM points
+                 WHERE booking_id > $1 ORDER BY booking_id LIMIT $2",
+            ),
+            mypages: Table::new(
+                mypage,
+                "SELECT booking_id, shown, customer_id, movie_name, seat, qty, price, status, score, ticket_id,
+                     updated_at
+                 FROM mypages WHERE booking_id > $1 ORDER BY booking_id LIMIT $2",
+            ),
+            unsent: by_booking,
+        }
+    }
+
+    /// The next stories; `None` after the last.
+    ///
+    /// # Errors
+    ///
+    /// When a database fails.
+    pub async fn next(&mut self) -> Result<Option<Vec<Story>>, Error> {
+        self.claims.fill().await?;
+        self.bookings.fill().await?;
+        self.payments.fill().await?;
+        self.tickets.fill().await?;
+        self.points.fill().await?;
+        self.mypages.fill().await?;
+        let horizons = [
+            self.claims.horizon(),
+            self.bookings.horizon(),
+            self.payments.horizon(),
+            self.tickets.horizon(),
+            self.points.horizon(),
+            self.mypages.horizon(),
+        ];
+        // Up to here all six are known.
+        let horizon = horizons.into_iter().min().unwrap_or(i64::MAX);
+        let stories = self.take(horizon);
+        Ok((!stories.is_empty() || horizon != i64::MAX).then_some(stories))
+    }
+
+    fn take(&mut self, horizon: i64) -> Vec<Story> {
+        let mut stories = BTreeMap::<i64, Story>::new();
+        for row in self.bookings.take(horizon) {
+            story_of(&mut stories, row.booking_id).booking.replace(row);
+        }
+        for row in self.payments.take(horizon) {
+            story_of(&mut stories, row.booking_id).payments.push(row);
+        }
+        for row in self.tickets.take(horizon) {
+            story_of(&mut stories, row.booking_id).tickets.push(row);
+        }
+        for row in self.points.take(horizon) {
+            story_of(&mut stories, row.booking_id).points.push(row);
+        }
+        for row in self.mypages.take(horizon) {
+            story_of(&mut stories, row.booking_id).mypage.replace(row);
+        }
+        for row in self.claims.take(horizon) {
+            story_of(&mut stories, row.booking_id).claims.get_or_insert_default().push(row);
+        }
+        while let Some(entry) = self.unsent.first_entry()
+            && *entry.key() <= horizon
+        {
+            let (booking_id, rows) = entry.remove_entry();
+            story_of(&mut stories, booking_id).unsent = rows;
+        }
+        stories.into_values().collect()
+    }
+}
+
+/// Claims are seen here, so none is none.
+pub fn story_of(stories: &mut BTreeMap<i64, Story>, booking_id: i64) -> &mut Story {
+    let seen = || Story { claims: Some(Vec::new()), ..Story::of(booking_id) };
+    stories.entry(booking_id).or_insert_with(seen)
+}
+
+/// One table, read in the order of its bookings.
+struct Table<T> {
+    db: Db,
+    select: &'static str,
+    rows: VecDeque<T>,
+    /// Rows up to this booking were read.
+    read: i64,
+    is_over: bool,
+}
+
+impl<T> Table<T>
+where
+    T: OfBooking + for<'r> FromRow<'r, Row> + Send + Unpin,
+{
+    /// `select` binds the booking after which to begin, and how many rows to give.
+    fn new(db: &Db, select: &'static str) -> Self {
+        Self { db: db.clone(), select, rows: VecDeque::new(), read: i64::MIN, is_over: false }
+    }
+
+    /// Reads on when nothing is left of what was read.
+    async fn fill(&mut self) -> Result<(), Error> {
+        if self.is_over || !self.rows.is_empty() {
+            return Ok(());
+        }
+        let select: QueryAs<'_, T> = query_as(self.select).bind(self.read).bind(PAGE);
+        self.rows = self.db.read().await?.fetch_all(select).await?.into();
+        self.is_over = self.rows.len() < PAGE as usize;
+        if !self.is_over {
+            self.leave_the_last();
+        }
+        self.read = self.rows.back().map_or(self.read, OfBooking::booking_id);
+        Ok(())
+    }
+
+    /// A booking whose rows a page may have cut in two is read again, unless the page has nothing else.
+    fn leave_the_last(&mut self) {
+        let (first, last) = (self.rows.front().map(T::booking_id), self.rows.back().map(T::booking_id));
+        if first != last {
+            self.rows.retain(|row| Some(row.booking_id()) != last);
+        }
+    }
+
+    /// Up to this booking all rows are here.
+    fn horizon(&self) -> i64 {
+        if self.is_over { i64::MAX } else { self.read }
+    }
+
+    fn take(&mut self, horizon: i64) -> impl Iterator<Item = T> {
+        let count = self.rows.partition_point(|row| row.booking_id() <= horizon);
+        self.rows.drain(..count)
+    }
+}

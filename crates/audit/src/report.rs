@@ -1,0 +1,69 @@
+//! What an audit found.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::compare::Violation;
+use crate::kind::Kind;
+use crate::story::Story;
+
+/// What an audit is to do.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// How long nothing must have happened to a booking before what is wrong with it is wrong.
+    pub settle: Duration,
+    /// Stories kept at most; violations beyond them are only counted.
+    pub shown: usize,
+}
+
+/// A booking that is wrong, and its whole story.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    pub violations: Vec<Violation>,
+    pub story: Story,
+}
+
+/// What there was to see, and what is wrong with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// Bookings of which any service knows something.
+    pub bookings: u64,
+    /// Those that look wrong, and to which something happened a moment ago.
+    pub in_flight: u64,
+    /// How much is wrong, by its kind.
+    pub violations: BTreeMap<Kind, u64>,
+    /// The first of it.
+    pub findings: Vec<Finding>,
+    /// Screenings whose places are wrong.
+    pub screenings: Vec<Violation>,
+    /// What this audit could not see, a line each.
+    pub not_seen: Vec<String>,
+}
+
+impl Report {
+    /// How many things are wrong.
+    pub fn total(&self) -> u64 {
+        self.violations.values().sum()
+    }
+
+    pub(crate) fn add(&mut self, story: Story, violations: Vec<Violation>, terms: Terms) {
+        for violation in &violations {
+            *self.violations.entry(violation.kind).or_default() += 1;
+        }
+        if self.findings.len() < terms.shown {
+            self.findings.push(Finding { violations, story });
+        }
+    }
+
+    #[cfg(feature = "databases")]
+    pub(crate) fn add_screening(&mut self, violation: Violation, terms: Terms) {
+        *self.violations.entry(violation.kind).or_default() += 1;
+        if self.screenings.len() < terms.shown {
+            self.screenings.push(violation);
+        }
+    }
+}

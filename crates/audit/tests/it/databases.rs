@@ -1,0 +1,176 @@
+//! The five databases, with two bookings in them with which nothing is wrong.
+
+use std::time::Duration;
+
+use audit::databases::{Databases, audit, story};
+use audit::repair::{Repaired, repair};
+use audit::{Kind, Report, Story, Terms};
+use jiff::Timestamp;
+use storage::{Db, Migrations, Settings, query};
+use tempfile::TempDir;
+use test_kit::fleet::outbox_types;
+use test_kit::scratch::database_url;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// The booking in which things are planted, and the one that nothing may happen to.
+pub const PLANTED: i64 = 1;
+pub const BYSTANDER: i64 = 2;
+
+/// Each test has five databases; more at once would only be slower.
+static TURNS: Semaphore = Semaphore::const_new(2);
+
+pub struct Fleet {
+    pub databases: Databases,
+    _directory: TempDir,
+    _turn: SemaphorePermit<'static>,
+}
+
+/// Whose database.
+#[derive(Clone, Copy, Debug)]
+pub enum Of {
+    Book,
+    Payment,
+    Ticket,
+    Point,
+    Mypage,
+}
+
+impl Fleet {
+    /// Two bookings that are paid, and whose tickets wait.
+    pub async fn new() -> Self {
+        let fleet = Self::empty().await;
+        for id in [PLANTED, BYSTANDER] {
+            fleet.add(id).await;
+        }
+        fleet
+    }
+
+    pub async fn empty() -> Self {
+        let turn = TURNS.acquire().await.unwrap();
+        let directory = TempDir::new().unwrap();
+        let databases = Databases {
+            book: open("book", &book::MIGRATIONS, &directory).await,
+            payment: open("payment", &payment::MIGRATIONS, &directory).await,
+            ticket: open("ticket", &ticket::MIGRATIONS, &directory).await,
+            point: open("point", &point::MIGRATIONS, &directory).await,
+            mypage: open("mypage", &mypage::MIGRATIONS, &directory).await,
+        };
+        Self { databases, _directory: directory, _turn: turn }
+    }
+
+    /// The booking `id`, which must be the next one.
+    async fn add(&self, id: i64) {
+        for (of, sql) in [
+            (
+                Of::Book,
+                "INSERT INTO bookings (movie_name, seat, qty, total_price, name, customer_id, status, paid,
+                     created_at, updated_at)
+                 VALUES ('soul', CASE WHEN $1 = 1 THEN '1A,2B' ELSE '3C,4D' END, 2, 10000, 'CGV', 33, 'PaidComplete', 1,
+                     $2, $2)",
+            ),
+            (
+                Of::Book,
+                "INSERT INTO seat_claims (place, seat, booking_id)
+                 SELECT 'movie:soul', CASE WHEN id = 1 THEN '1A' ELSE '3C' END, id FROM bookings
+                 WHERE id = $1 AND created_at <= $2
+                 UNION ALL
+                 SELECT 'movie:soul', CASE WHEN id = 1 THEN '2B' ELSE '4D' END, id FROM bookings WHERE id = $1",
+            ),
+            (
+                Of::Payment,
+                "INSERT INTO payments (booking_id, total_price, status, created_at, updated_at)
+                 VALUES ($1, 10000, 'Paid', $2, $2)",
+            ),
+            (
+                Of::Ticket,
+                "INSERT INTO tickets (booking_id, movie_name, qty, seat, customer_id, status, asks, issued, created_at,
+                     updated_at)
+                 VALUES ($1, 'soul', 2, NULL, 33, 'Waiting', 0, 1, $2, $2)",
+            ),
+            (
+                Of::Point,
+                "INSERT INTO points (booking_id, customer_id, score, contents, status, created_at)
+                 VALUES ($1, 33, 0, 'soul', 'Waiting Point', $2)",
+            ),
+            (
+                Of::Mypage,
+                "INSERT INTO mypages (booking_id, booked, shown, customer_id, movie_name, seat, qty, price, status,
+                     score, ticket_id, updated_at)
+                 VALUES ($1, 1, 1, 33, 'soul', CASE WHEN $1 = 1 THEN '1A,2B' ELSE '3C,4D' END, 2, 10000, 'Booked', 0, $1, $2)",
+            ),
+            (Of::Mypage, "INSERT INTO timeline (booking_id, event, happened_at) VALUES ($1, 'Booked', $2)"),
+        ] {
+            let mut tx = self.db(of).begin().await.unwrap();
+            tx.execute(query(sql).bind(id).bind(hour_ago())).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+    }
+
+    pub fn db(&self, of: Of) -> &Db {
+        match of {
+            Of::Book => &self.databases.book,
+            Of::Payment => &self.databases.payment,
+            Of::Ticket => &self.databases.ticket,
+            Of::Point => &self.databases.point,
+            Of::Mypage => &self.databases.mypage,
+        }
+    }
+
+    pub async fn execute(&self, of: Of, sql: &'static str) {
+        let mut tx = self.db(of).begin().await.unwrap();
+        tx.execute(query(sql)).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    pub async fn audit(&self) -> Report {
+        audit(&self.databases, terms()).await.unwrap()
+    }
+
+    /// All that is wrong, in the order of the bookings.
+    pub async fn kinds(&self) -> Vec<Kind> {
+        let report = self.audit().await;
+        let bookings = report.findings.iter().flat_map(|finding| &finding.violations);
+        bookings.chain(&report.screenings).map(|violation| violation.kind).collect()
+    }
+
+    pub async fn repair(&self) -> Vec<Repaired> {
+        repair(&self.databases, &self.audit().await.findings).await.unwrap()
+    }
+
+    /// The stories of both bookings, without what is on its way to be told.
+    pub async fn stories(&self) -> [Story; 2] {
+        let mut stories = [PLANTED, BYSTANDER].map(Story::of);
+        for told in &mut stories {
+            *told = story(&self.databases, told.booking_id).await.unwrap();
+            told.unsent.clear();
+        }
+        stories
+    }
+
+    /// All events in the outboxes.
+    pub async fn told(&self) -> Vec<String> {
+        let mut told = Vec::new();
+        for (service, of) in
+            [("book", Of::Book), ("payment", Of::Payment), ("ticket", Of::Ticket), ("point", Of::Point)]
+        {
+            let types = outbox_types(self.db(of)).await;
+            told.extend(types.iter().map(|event| format!("{service} {event}")));
+        }
+        told
+    }
+}
+
+async fn open(name: &str, migrations: &Migrations, directory: &TempDir) -> Db {
+    let url = database_url(name, directory).await;
+    let db = Db::open(&url, Settings::default()).await.unwrap();
+    db.migrate(&[&messaging::MIGRATIONS, migrations]).await.unwrap();
+    db
+}
+
+pub fn terms() -> Terms {
+    Terms { settle: Duration::from_secs(60), shown: 100 }
+}
+
+pub fn hour_ago() -> i64 {
+    Timestamp::now().as_microsecond() - 3_600_000_000
+}

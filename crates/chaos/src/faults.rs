@@ -1,0 +1,142 @@
+//! What goes wrong, and when: the same for the same seed.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use events::TOPIC;
+use fastrand::Rng;
+use marquee::fleet::Process;
+use tokio::time::sleep;
+
+use crate::Outcome;
+use crate::fleet::{Between, Fleet};
+use crate::proxy::Line;
+use crate::servers::{Server, Servers};
+
+/// Pauses between two faults, in milliseconds.
+const PAUSE_MS: std::ops::Range<u64> = 100..1_200;
+/// How long one lasts.
+const LENGTH_MS: std::ops::Range<u64> = 50..2_500;
+/// How much slower a line becomes.
+const DELAY_MS: std::ops::Range<u64> = 20..900;
+/// Records that are published once more at a time.
+const AGAIN: usize = 50;
+
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    Kill(Process),
+    Freeze(Process),
+    Cut(Between),
+    Slow(Between, Duration),
+    KillServer(Server),
+    Redeliver,
+}
+
+/// Faults until `end`, one after the other; what they were.
+pub async fn inject(
+    fleet: &mut Fleet,
+    servers: Option<&Servers>,
+    seed: u64,
+    end: Instant,
+) -> Outcome<BTreeMap<String, usize>> {
+    let mut rng = Rng::with_seed(seed);
+    let mut injected = BTreeMap::new();
+    while Instant::now() < end {
+        sleep(Duration::from_millis(rng.u64(PAUSE_MS))).await;
+        let fault = draw(&mut rng, servers.is_some());
+        let length = Duration::from_millis(rng.u64(LENGTH_MS));
+        happen(fleet, servers, fault, length, &mut rng).await?;
+        // What could not start again while something else was away.
+        for process in Process::ALL {
+            fleet.start_if_it_ended(process)?;
+        }
+        *injected.entry(name(fault)).or_default() += 1;
+    }
+    Ok(injected)
+}
+
+fn draw(rng: &mut Rng, on_servers: bool) -> Fault {
+    let process = Process::ALL[rng.usize(..Process::ALL.len())];
+    let lines = [Between::OthersAndPayment, Between::OthersAndPoint, Between::ServicesAndDatabases];
+    let between = lines[rng.usize(..if on_servers { 3 } else { 2 })];
+    match rng.u8(..if on_servers { 12 } else { 10 }) {
+        0..=3 => Fault::Kill(process),
+        4..=5 => Fault::Freeze(process),
+        6..=7 => Fault::Cut(between),
+        8 => Fault::Slow(between, Duration::from_millis(rng.u64(DELAY_MS))),
+        9 => Fault::Redeliver,
+        10 => Fault::KillServer(Server::Postgres),
+        _ => Fault::KillServer(Server::Kafka),
+    }
+}
+
+fn name(fault: Fault) -> String {
+    match fault {
+        Fault::Kill(process) => format!("{process} killed"),
+        Fault::Freeze(process) => format!("{process} frozen"),
+        Fault::Cut(between) => format!("cut: {between:?}"),
+        Fault::Slow(between, _) => format!("slow: {between:?}"),
+        Fault::KillServer(server) => format!("{server:?} killed"),
+        Fault::Redeliver => "events redelivered".to_owned(),
+    }
+}
+
+async fn happen(
+    fleet: &mut Fleet,
+    servers: Option<&Servers>,
+    fault: Fault,
+    length: Duration,
+    rng: &mut Rng,
+) -> Outcome {
+    match fault {
+        Fault::Kill(process) => {
+            fleet.kill(process).await?;
+            sleep(length).await;
+            fleet.start(process)?;
+        }
+        Fault::Freeze(process) => {
+            fleet.freeze(process);
+            sleep(length).await;
+            fleet.thaw(process);
+        }
+        Fault::Cut(between) => line_is(fleet, between, Line::Cut, length).await,
+        Fault::Slow(between, delay) => line_is(fleet, between, Line::Slow(delay), length).await,
+        Fault::KillServer(server) => {
+            if let Some(servers) = servers {
+                servers.kill(server).await?;
+                sleep(length).await;
+                servers.start_again(server).await?;
+            }
+        }
+        Fault::Redeliver => redeliver(fleet, rng).await,
+    }
+    Ok(())
+}
+
+async fn line_is(fleet: &Fleet, between: Between, line: Line, length: Duration) {
+    if let Some(proxy) = fleet.proxies.get(&between) {
+        proxy.set(line);
+        sleep(length).await;
+        proxy.set(Line::Open);
+    }
+}
+
+/// Publishes some records once more, as a relay does that died before it marked them. The log may be away just now.
+async fn redeliver(fleet: &Fleet, rng: &mut Rng) {
+    let Ok(transport) = fleet.transport().await else {
+        return;
+    };
+    let Ok(mut history) = transport.history(TOPIC).await else {
+        return;
+    };
+    let skip = rng.u64(..history.total().max(1));
+    let mut seen = 0;
+    while let Ok(batch) = history.next(AGAIN).await {
+        seen += batch.len() as u64;
+        if batch.is_empty() || seen > skip {
+            let records: Vec<_> = batch.into_iter().map(|received| received.record).collect();
+            let _ = transport.publish(TOPIC, &records).await;
+            return;
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! The processes, each started and killed by itself.
+//!
+//! Payment and point listen on ports of their own; where the others look for them there are proxies. So is one where the
+//! databases are looked for, if they are on a server.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use audit::databases::Databases;
+use marquee::data_dir::DataDir;
+use marquee::fleet::{Fleet as Place, Process};
+use marquee::rest::Rest;
+use messaging::{EventLog, Transport, connect};
+use reqwest::Client;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use storage::{Db, Settings};
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+use tokio::time::sleep;
+
+use crate::Outcome;
+use crate::proxy::{Line, Proxy};
+use crate::servers::Servers;
+
+const READY_TIMEOUT: Duration = Duration::from_secs(90);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+const STAFF_TOKEN: &str = "chaos";
+/// Seconds for which what is not paid is held: short, so that holds end while everything fails.
+const HOLD_SECONDS: &str = "10";
+/// The processor declines what costs more: the four best seats.
+const DECLINE_OVER: &str = "20000";
+/// Rows of the hall, and the seats of each.
+pub const ROWS: usize = 20;
+pub const LETTERS: &str = "ABCDEFGHIJ";
+
+/// Where a connection may be cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Between {
+    OthersAndPayment,
+    OthersAndPoint,
+    ServicesAndDatabases,
+}
+
+/// Ends with this.
+pub struct Fleet {
+    /// Where the processes are looked for.
+    place: Place,
+    /// Where payment and point are.
+    behind: Place,
+    running: BTreeMap<Process, Child>,
+    pub proxies: BTreeMap<Between, Proxy>,
+    /// Their own way to the databases, which nobody cuts.
+    direct: Option<String>,
+    directory: Option<TempDir>,
+}
+
+impl Fleet {
+    pub async fn up(servers: Option<&Servers>) -> Outcome<Self> {
+        let directory = TempDir::new()?;
+        let [base, base_behind] = free_port_bases()?;
+        let prefix = format!("chaos_{}_", uuid::Uuid::now_v7().simple());
+        let url = |address: SocketAddr| format!("postgres://marquee@{address}/{prefix}");
+        let database_port = SocketAddr::from((Ipv4Addr::LOCALHOST, base + 9));
+        let place = Place {
+            data_dir: directory.path().join("data"),
+            port_base: base,
+            host: Ipv4Addr::LOCALHOST.into(),
+            database_url_prefix: servers.map(|_| url(database_port)),
+            database_urls: Vec::new(),
+            events_url: servers.map(|servers| format!("kafka://{}/{prefix}", servers.kafka)),
+        };
+        let behind = Place { port_base: base_behind, ..place.clone() };
+        let mut proxies = BTreeMap::new();
+        for (between, process) in
+            [(Between::OthersAndPayment, Process::Payment), (Between::OthersAndPoint, Process::Point)]
+        {
+            let proxy = Proxy::start(place.address(process), behind.address(process)).await?;
+            proxies.insert(between, proxy);
+        }
+        if let Some(servers) = servers {
+            let proxy = Proxy::start(database_port, servers.postgres).await?;
+            proxies.insert(Between::ServicesAndDatabases, proxy);
+        }
+        let direct = servers.map(|servers| url(servers.postgres));
+        let mut fleet =
+            Self { place, behind, running: BTreeMap::new(), proxies, direct, directory: Some(directory) };
+        for process in Process::ALL {
+            if process != Process::Gateway {
+                let url = fleet.database_url(process)?.parse()?;
+                Db::create_if_missing(&url).await?;
+            }
+            fleet.start(process)?;
+        }
+        fleet.ready().await?;
+        Ok(fleet)
+    }
+
+    /// How customers reach it.
+    pub fn gateway(&self) -> String {
+        self.place.url(Process::Gateway)
+    }
+
+    /// Starts a process that does not run.
+    pub fn start(&mut self, process: Process) -> Outcome {
+        let place = self.place_of(process).clone();
+        std::fs::create_dir_all(place.data_dir.join("logs"))?;
+        let log = place.data_dir.join("logs").join(format!("{process}.log"));
+        let log = File::options().create(true).append(true).open(log)?;
+        let child = Command::new(std::env::current_exe()?.with_file_name("marquee"))
+            .args(["service", process.name()])
+            .args(place.flags())
+            .envs(place.environment())
+            .envs([
+                ("STAFF_TOKEN", STAFF_TOKEN),
+                ("HOLD_SECONDS", HOLD_SECONDS),
+                ("PAYMENT_DECLINE_OVER", DECLINE_OVER),
+                ("MAX_HELD", "100000"),
+                ("MAX_HELD_PER_CUSTOMER", "100000"),
+                ("KAFKA_PARTITIONS", "3"),
+            ])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| format!("cannot start the marquee beside this program: {error}"))?;
+        self.running.insert(process, child);
+        Ok(())
+    }
+
+    /// kill -9.
+    pub async fn kill(&mut self, process: Process) -> Outcome {
+        if let Some(mut child) = self.running.remove(&process) {
+            child.kill().await?;
+        }
+        Ok(())
+    }
+
+    pub fn freeze(&self, process: Process) {
+        self.send(process, Signal::STOP);
+    }
+
+    pub fn thaw(&self, process: Process) {
+        self.send(process, Signal::CONT);
+    }
+
+    fn send(&self, process: Process, signal: Signal) {
+        let id = self.running.get(&process).and_then(Child::id);
+        if let Some(pid) = id.and_then(|id| Pid::from_raw(id.cast_signed())) {
+            // It may be gone already.
+            let _ = kill_process(pid, signal);
+        }
+    }
+
+    /// Nothing goes wrong any more.
+    pub async fn heal(&mut self) -> Outcome {
+        for proxy in self.proxies.values() {
+            proxy.set(Line::Open);
+        }
+        for process in Process::ALL {
+            self.thaw(process);
+            self.start_if_it_ended(process)?;
+        }
+        self.ready().await
+    }
+
+    /// One that could not start, as its database was away, is started once more.
+    pub fn start_if_it_ended(&mut self, process: Process) -> Outcome {
+        let has_ended = match self.running.get_mut(&process) {
+            Some(child) => child.try_wait()?.is_some(),
+            None => true,
+        };
+        if has_ended { self.start(process) } else { Ok(()) }
+    }
+
+    async fn ready(&mut self) -> Outcome {
+        let began = Instant::now();
+        for process in Process::ALL {
+            let probe = Rest::new(&self.place_of(process).url(process));
+            while !probe.get("/readyz").await.is_ok_and(|answer| answer.status == 200) {
+                self.start_if_it_ended(process)?;
+                if began.elapsed() > READY_TIMEOUT {
+                    return Err(format!("{process} does not become ready; see {}", self.shown_dir()).into());
+                }
+                sleep(POLL_INTERVAL).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Twenty rows of ten seats; of the first row, four cost more than the processor takes.
+    pub async fn announce_hall(&self) -> Outcome<i64> {
+        let row = |number: usize| {
+            let class = if number == 1 { "best" } else { "standard" };
+            json!({ "name": number.to_string(), "seats": LETTERS, "priceClass": class })
+        };
+        let rows: Vec<Value> = (1..=ROWS).map(row).collect();
+        let screening = json!({
+            "movieName": "soul", "theatre": "Hall 1", "startsAt": "2999-12-01T19:30:00Z",
+            "hall": { "rows": rows }, "prices": { "standard": 5000, "best": 25000 },
+        });
+        let client = Client::builder().no_proxy().build()?;
+        let request =
+            client.post(format!("{}/screenings", self.gateway())).header("X-Staff-Token", STAFF_TOKEN);
+        let answer = request.json(&screening).send().await?.error_for_status()?;
+        let announced: Value = answer.json().await?;
+        Ok(announced["id"].as_i64().ok_or("a screening without an id")?)
+    }
+
+    /// The databases, by a way that nobody cuts.
+    pub async fn databases(&self) -> Outcome<Databases> {
+        Ok(Databases {
+            book: self.db(Process::Book).await?,
+            payment: self.db(Process::Payment).await?,
+            ticket: self.db(Process::Ticket).await?,
+            point: self.db(Process::Point).await?,
+            mypage: self.db(Process::Mypage).await?,
+        })
+    }
+
+    async fn db(&self, process: Process) -> Outcome<Db> {
+        Ok(Db::open(&self.database_url(process)?.parse()?, Settings::default()).await?)
+    }
+
+    fn database_url(&self, process: Process) -> Outcome<String> {
+        Ok(match &self.direct {
+            Some(prefix) => format!("{prefix}{process}"),
+            None => DataDir::open(&self.place.data_dir)?.database_url(process.name()),
+        })
+    }
+
+    /// The event log, for who publishes what was published before.
+    pub async fn transport(&self) -> Outcome<Arc<dyn Transport>> {
+        let url = match &self.place.events_url {
+            Some(url) => url.clone(),
+            None => DataDir::open(&self.place.data_dir)?.database_url("events"),
+        };
+        Ok(connect(&url.parse::<EventLog>()?).await?)
+    }
+
+    fn place_of(&self, process: Process) -> &Place {
+        if [Process::Payment, Process::Point].contains(&process) { &self.behind } else { &self.place }
+    }
+
+    fn shown_dir(&self) -> String {
+        self.place.data_dir.display().to_string()
+    }
+
+    /// Leaves data and logs behind, for who wants to know what happened.
+    pub fn keep(&mut self) {
+        if let Some(directory) = self.directory.take() {
+            println!("kept          {}", directory.keep().display());
+        }
+    }
+}
+
+/// Two ranges of ten, below the ports that the kernel gives to outgoing connections.
+fn free_port_bases() -> Outcome<[u16; 2]> {
+    let is_free =
+        |base: &u16| (1..=9).all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, base + port)).is_ok());
+    let mut free = (24_000..32_000).step_by(10).filter(is_free);
+    match (free.next(), free.next()) {
+        (Some(one), Some(other)) => Ok([one, other]),
+        _ => Err("no free ports".into()),
+    }
+}

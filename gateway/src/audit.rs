@@ -1,0 +1,99 @@
+//! `GET /audit`, for staff: whether the services tell one story of every booking, as far as their REST interface shows it.
+
+mod query;
+
+use std::sync::Arc;
+
+use audit::rest::Rest;
+use audit::{Kind, Report, Terms};
+use axum::Json;
+use axum::extract::State;
+use http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+use service_kit::extract::Query;
+use service_kit::problem::Problem;
+use service_kit::staff::Staff;
+use tokio::sync::Mutex;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::config::Config;
+use query::AuditQuery;
+
+/// Stories of one answer; the rest is counted.
+const SHOWN: usize = 20;
+/// When to come again while another audit runs.
+const RETRY_AFTER_SECONDS: u64 = 10;
+
+/// Audits, one at a time.
+pub struct Auditor {
+    rest: Rest,
+    staff: Staff,
+    running: Mutex<()>,
+}
+
+impl Auditor {
+    pub fn new(config: &Config) -> Arc<Self> {
+        for kind in Kind::ALL {
+            metrics::gauge!("audit_violations", "kind" => kind.to_string()).set(0.0);
+        }
+        let urls = [
+            &config.book_url,
+            &config.payment_url,
+            &config.ticket_url,
+            &config.point_url,
+            &config.mypage_url,
+        ];
+        // Replicas share what they keep, so one of each is enough.
+        let rest = Rest::new(urls.map(|replicas| replicas.iter().take(1).map(ToString::to_string).collect()));
+        Arc::new(Self { rest, staff: config.staff.clone(), running: Mutex::new(()) })
+    }
+}
+
+/// The route, with its description.
+pub fn routes<S: Clone + Send + Sync + 'static>(auditor: Arc<Auditor>) -> OpenApiRouter<S> {
+    OpenApiRouter::new().routes(routes!(show)).with_state(auditor)
+}
+
+/// Compares what the services keep of every booking, and tells what does not fit together.
+#[utoipa::path(
+    get,
+    path = "/audit",
+    params(AuditQuery, ("X-Staff-Token" = String, Header, description = "The staff's token")),
+    responses(
+        (status = OK, description = "What is wrong, by kind; the first bookings that are, each with its whole story; and what cannot be seen from here", body = Object),
+        (status = FORBIDDEN, description = "Not staff"),
+        (status = SERVICE_UNAVAILABLE, description = "A service does not answer, or another audit runs; see Retry-After"),
+    )
+)]
+async fn show(
+    State(auditor): State<Arc<Auditor>>,
+    headers: HeaderMap,
+    Query(query): Query<AuditQuery>,
+) -> Result<Json<Value>, Problem> {
+    auditor.staff.check(&headers)?;
+    let (limit, settle) = (query.limit()?, query.settle()?);
+    let _turn = auditor.running.try_lock().map_err(|_| in_progress())?;
+    let terms = Terms { settle, shown: SHOWN };
+    let report = auditor.rest.audit(terms, limit).await.map_err(|error| {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "audit-unavailable", "A service does not answer.")
+            .retry_after(RETRY_AFTER_SECONDS)
+            .caused_by(error)
+    })?;
+    measure(&report);
+    Ok(Json(json!(report)))
+}
+
+/// What the last audit found.
+fn measure(report: &Report) {
+    for kind in Kind::ALL {
+        let count = report.violations.get(&kind).copied().unwrap_or_default();
+        metrics::gauge!("audit_violations", "kind" => kind.to_string()).set(count as f64);
+    }
+}
+
+fn in_progress() -> Problem {
+    let detail = "Another audit is running. Please try again a little later.";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "audit-in-progress", detail)
+        .retry_after(RETRY_AFTER_SECONDS)
+}
