@@ -155,7 +155,7 @@ quantile() {
 # elapsed LOG: seconds, by siege's clock.
 elapsed() { awk '/^Elapsed time:/ { print $3 }' "$1.summary" "$1" | head -n 1; }
 
-rate() { awk -v n="$2" -v seconds="$(elapsed "$1")" 'BEGIN { printf "%.1f", seconds > 0 ? n / seconds : 0 }'; }
+rate() { awk -v n="$2" -v seconds="$(elapsed "$1")" 'BEGIN { printf "%.1f", (seconds > 0) ? n / seconds : 0 }'; }
 
 ratio() { awk -v ours="$1" -v theirs="$2" 'BEGIN { if (theirs > 0) printf "%.1f×", ours / theirs; else print "–" }'; }
 

@@ -51,6 +51,9 @@ replace() {
 
 TARGET=servers
 servers_up
+for service in "${services[@]}"; do
+    "$TEST_POSTGRES_BIN/psql" -q -d "${DATABASE_URL_PREFIX}postgres" -c "CREATE DATABASE $service"
+done
 bases=("$(free_port_base)" "$(free_port_base)")
 gateway=http://127.0.0.1:$(port gateway 0)
 base=${bases[0]}

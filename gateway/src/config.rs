@@ -12,12 +12,8 @@ use service_kit::config::Server;
 use service_kit::staff::Staff;
 
 /// The one address of the movie-booking fleet.
-///
-/// The forwarding library reports every failure at error level without the request's ids. The request log tells the
-/// same with them, so the library's lines are off unless asked for.
 #[derive(Parser, Clone, Debug)]
 #[command(name = "gateway", version = service_kit::VERSION, about, long_about = None)]
-#[command(mut_arg("log_filter", |filter| filter.default_value("info,axum_reverse_proxy=off")))]
 pub struct Config {
     #[command(flatten)]
     pub server: Server,
@@ -94,9 +90,19 @@ impl FromStr for UpstreamUrl {
 }
 
 impl UpstreamUrl {
-    /// `path` over there.
-    pub fn at(&self, path: &'static str) -> Uri {
-        format!("{self}{path}").parse().expect("a checked host and a literal path make a URL")
+    /// `host:port`, to connect to.
+    pub fn address(&self) -> String {
+        let authority = self.authority();
+        if host_alone(authority) { format!("{authority}:80") } else { authority.to_owned() }
+    }
+
+    /// What `Host` a request to it has.
+    pub fn host(&self) -> HeaderValue {
+        self.authority().parse().expect("a checked host is a header's value")
+    }
+
+    fn authority(&self) -> &str {
+        self.0.trim_start_matches("http://")
     }
 }
 
@@ -184,10 +190,13 @@ fn origin(text: &str) -> Option<HeaderValue> {
 /// The authority, if it is a host and perhaps a port, and no user.
 fn host_and_port(uri: &Uri) -> Option<&str> {
     let authority = uri.authority()?;
-    let is_host_alone = authority.as_str() == authority.host();
-    let is_plain = is_host_alone || authority.port_u16().is_some();
+    let is_plain = host_alone(authority.as_str()) || authority.port_u16().is_some();
     (is_plain && !authority.host().is_empty() && !authority.as_str().contains('@'))
         .then(|| authority.as_str())
+}
+
+fn host_alone(authority: &str) -> bool {
+    authority.rsplit_once(':').is_none_or(|(_, port)| port.ends_with(']'))
 }
 
 #[cfg(test)]
@@ -211,6 +220,18 @@ mod tests {
             ("http://[::1]:8081", "http://[::1]:8081"),
         ] {
             assert_eq!(upstream(text).as_deref(), Some(url), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_upstream_without_a_port_has_the_one_of_its_scheme() {
+        for (text, address) in [
+            ("http://book", "book:80"),
+            ("http://book:8080", "book:8080"),
+            ("http://[::1]", "[::1]:80"),
+            ("http://[::1]:8081", "[::1]:8081"),
+        ] {
+            assert_eq!(text.parse::<UpstreamUrl>().unwrap().address(), address);
         }
     }
 

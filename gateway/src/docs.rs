@@ -1,8 +1,9 @@
 //! Swagger UI over the services' own descriptions, and the gateway's.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
@@ -50,9 +51,13 @@ pub fn router(description: OpenApi) -> Router {
 }
 
 /// A service's description, as the service gives it.
-pub async fn document(upstream: State<Arc<Upstream>>, mut request: Request) -> Response {
+pub async fn document(
+    upstream: State<Arc<Upstream>>,
+    peer: ConnectInfo<SocketAddr>,
+    mut request: Request,
+) -> Response {
     *request.uri_mut() = Uri::from_static(OWN_DOCUMENT);
-    proxy::forward(upstream, request).await
+    proxy::forward(upstream, peer, request).await
 }
 
 /// The entry page.

@@ -10,6 +10,8 @@
 //! - [`rate_limit`]: how often one client may ask.
 //! - [`proxy`]: the forwarding, and what the client is told when it fails.
 //! - [`replicas`]: which process of a service gets a request, and which gets none for now.
+//! - [`headers`]: what travels with a request and an answer, and what does not.
+//! - [`wires`]: connections to one replica, each driven by the request that is on it.
 //! - [`docs`]: Swagger UI over the services' own descriptions, and the gateway's.
 //! - [`status`]: whether each service is ready, and what it says of itself.
 //! - [`audit`]: whether they tell one story, for staff.
@@ -18,11 +20,13 @@ pub mod audit;
 pub mod config;
 pub mod cors;
 pub mod docs;
+pub mod headers;
 pub mod proxy;
 pub mod rate_limit;
 pub mod replicas;
 pub mod routes;
 pub mod status;
+pub mod wires;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -57,11 +61,10 @@ async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> 
 /// Serves on `listener` until `stop`, then lets running requests finish and ends event streams.
 pub async fn serve(listener: TcpListener, config: &Config, stop: CancellationToken) {
     let health = Health::always();
-    let client = proxy::client();
     let upstreams: Vec<Arc<Upstream>> = routes::TABLE
         .iter()
         .map(|entry| {
-            let replicas = Replicas::new(entry.name, (entry.urls)(config), &client, config);
+            let replicas = Replicas::new(entry.name, (entry.urls)(config), config.upstream_timeout());
             Arc::new(Upstream::new(entry.name, replicas, stop.clone()))
         })
         .collect();

@@ -3,39 +3,28 @@
 //! The client must learn whether its request may have had an effect: 503 says that it never left, 504 and 502 that
 //! nobody knows.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
-use axum_reverse_proxy::ProxyError;
 use futures_util::StreamExt;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http::{Method, StatusCode};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use http::{Method, StatusCode, Uri};
+use http_body_util::Full;
 use service_kit::api::{self, BODY_LIMIT_BYTES};
 use service_kit::problem::Problem;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::UpstreamUrl;
+use crate::headers;
 use crate::replicas::{Replica, Replicas, Tried};
+use crate::wires::{NoAnswer, Outgoing};
 
-/// Longest wait for a TCP connection: the services are near.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// Interval of TCP's own probes, which find a peer that vanished without a word.
-const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
-/// Connections kept to each service while unused, and for how long: one for each of 256 clients at once.
-const IDLE_CONNECTIONS_MAX: usize = 256;
-const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// When a client may try again that found a service gone: about the time a restart takes.
 const RETRY_AFTER_SECONDS: u64 = 1;
-
-/// The HTTP client that all upstreams share.
-pub type HttpClient = Client<HttpConnector, Body>;
 
 /// A service behind the gateway.
 pub struct Upstream {
@@ -46,26 +35,12 @@ pub struct Upstream {
 
 /// Why a request got no answer, for the log.
 #[derive(Debug, thiserror::Error)]
-#[error("{upstream} at {url}: {message}")]
+#[error("{upstream} at {url}")]
 struct Failed {
     upstream: &'static str,
     url: UpstreamUrl,
-    message: String,
-}
-
-/// A client that keeps its connections.
-pub fn client() -> HttpClient {
-    let mut connector = HttpConnector::new();
-    connector.set_nodelay(true);
-    connector.set_keepalive(Some(TCP_KEEPALIVE));
-    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-    Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
-        .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
-        // A restarted service closed our idle connections; a request that did not leave on one goes out on another.
-        .retry_canceled_requests(true)
-        .build(connector)
+    #[source]
+    source: NoAnswer,
 }
 
 impl Upstream {
@@ -75,47 +50,52 @@ impl Upstream {
     }
 
     /// The answer of the first replica that gives one.
-    async fn send(&self, head: Parts, body: Bytes) -> Response {
+    async fn send(&self, request: Outgoing) -> Response {
+        let is_safe = request.method().is_safe();
+        let mut request = Some(request);
         let mut tried = Tried::default();
         let mut failure = None;
         while let Some(replica) = self.replicas.pick(&mut tried) {
-            if failure.is_some() {
-                metrics::counter!("gateway_retries_total", "upstream" => self.name).increment(1);
-            }
-            let request = Request::from_parts(head.clone(), Body::from(body.clone()));
-            let (error, response) = match replica.send(request).await {
+            let is_last = !self.replicas.are_there_others(tried);
+            let Some(request) = (if is_last { request.take() } else { request.clone() }) else { break };
+            match replica.send(request).await {
                 Ok(response) => return self.end_on_stop(response),
-                Err(failed) => failed,
-            };
-            let may_be_repeated = may_be_repeated(&head.method, &error, response.status());
-            failure = Some(self.failed(response.status(), &error, replica));
-            if !may_be_repeated {
-                break;
+                Err(error) => {
+                    let is_over = is_last || !may_be_repeated(is_safe, &error);
+                    failure = Some(self.failed(error, replica));
+                    if is_over {
+                        break;
+                    }
+                }
             }
+            metrics::counter!("gateway_retries_total", "upstream" => self.name).increment(1);
         }
         failure.expect("a service has a replica").into_response()
     }
 
     /// The problem that tells of a forward without an answer.
-    fn failed(&self, status: StatusCode, error: &ProxyError, replica: &Replica) -> Problem {
+    fn failed(&self, error: NoAnswer, replica: &Replica) -> Problem {
         let name = self.name;
-        let problem = if error.is_connect() {
-            let detail =
-                format!("{name} cannot be reached. Nothing was done; the same request may be sent again.");
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "upstream-unavailable", detail)
-                .retry_after(RETRY_AFTER_SECONDS)
-        } else if status == StatusCode::GATEWAY_TIMEOUT {
-            let detail = format!("{name} did not answer in time. Whether it did what was asked is unknown.");
-            Problem::new(status, "upstream-timeout", detail)
-        } else {
-            let detail = format!("{name} gave no valid answer. Whether it did what was asked is unknown.");
-            Problem::new(StatusCode::BAD_GATEWAY, "upstream-broken", detail)
+        let problem = match error {
+            NoAnswer::NotReached(_) => {
+                let detail = format!(
+                    "{name} cannot be reached. Nothing was done; the same request may be sent again."
+                );
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "upstream-unavailable", detail)
+                    .retry_after(RETRY_AFTER_SECONDS)
+            }
+            NoAnswer::TooLate => {
+                let detail =
+                    format!("{name} did not answer in time. Whether it did what was asked is unknown.");
+                Problem::new(StatusCode::GATEWAY_TIMEOUT, "upstream-timeout", detail)
+            }
+            NoAnswer::Broken(_) | NoAnswer::Switched => {
+                let detail =
+                    format!("{name} gave no valid answer. Whether it did what was asked is unknown.");
+                Problem::new(StatusCode::BAD_GATEWAY, "upstream-broken", detail)
+            }
         };
-        problem.caused_by(Failed {
-            upstream: name,
-            url: replica.url.clone(),
-            message: error.message().to_owned(),
-        })
+        problem.caused_by(Failed { upstream: name, url: replica.url.clone(), source: error })
     }
 
     /// Ends an event stream when the gateway stops: it would never end by itself, and its client reconnects.
@@ -133,20 +113,43 @@ impl Upstream {
 }
 
 /// Passes a request on to `upstream`, and its answer back: whatever a service says itself is left as it is.
-pub async fn forward(State(upstream): State<Arc<Upstream>>, request: Request) -> Response {
+pub async fn forward(
+    State(upstream): State<Arc<Upstream>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
     if request.method() == Method::CONNECT {
         return api::wrong_method(request).await.into_response();
     }
     let (head, body) = request.into_parts();
     // It is in memory already, whole: see `service_kit::body`.
     match to_bytes(body, BODY_LIMIT_BYTES).await {
-        Ok(body) => upstream.send(head, body).await,
+        Ok(body) => upstream.send(outgoing(head, body, peer.ip())).await,
         Err(error) => Problem::internal(error).into_response(),
     }
 }
 
+/// The request as a service gets it.
+fn outgoing(head: Parts, body: Bytes, peer: IpAddr) -> Outgoing {
+    let mut request = Outgoing::new(Full::new(body));
+    *request.method_mut() = head.method;
+    // A client that takes us for a forward proxy names the host in it.
+    *request.uri_mut() = if head.uri.authority().is_some() {
+        head.uri.path_and_query().cloned().map(Uri::from).unwrap_or_default()
+    } else {
+        head.uri
+    };
+    *request.headers_mut() = head.headers;
+    headers::forward(request.headers_mut(), peer);
+    request
+}
+
 /// Whether a request without an answer may go to another replica: when it never left, or when it changes nothing and
 /// there is time, which a timeout has used up.
-fn may_be_repeated(method: &Method, error: &ProxyError, status: StatusCode) -> bool {
-    error.is_connect() || (method.is_safe() && status != StatusCode::GATEWAY_TIMEOUT)
+fn may_be_repeated(is_safe: bool, error: &NoAnswer) -> bool {
+    match error {
+        NoAnswer::NotReached(_) => true,
+        NoAnswer::Broken(_) | NoAnswer::Switched => is_safe,
+        NoAnswer::TooLate => false,
+    }
 }

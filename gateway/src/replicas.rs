@@ -9,18 +9,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::extract::Request;
 use axum::response::Response;
-use axum_reverse_proxy::{ProxyError, ProxyPolicy, ReverseProxy};
 use futures_util::future::join_all;
-use hyper_util::client::legacy::connect::HttpConnector;
+use http::header::HOST;
+use http::{Request, Uri};
 use service_kit::request_log::chain;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, UpstreamUrl, UpstreamUrls};
-use crate::proxy::HttpClient;
+use crate::config::{UpstreamUrl, UpstreamUrls};
+use crate::headers;
+use crate::wires::{NoAnswer, Outgoing, Wires};
 
 /// Requests in a row that got no valid answer before a replica is left out.
 const UNANSWERED_MAX: u32 = 3;
@@ -32,8 +31,9 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct Replica {
     pub url: UpstreamUrl,
     upstream: &'static str,
-    client: HttpClient,
-    proxy: ReverseProxy<HttpConnector>,
+    wires: Arc<Wires>,
+    /// Longest wait for the head of an answer.
+    answer_timeout: Duration,
     /// Requests sent to it and not answered yet.
     running: AtomicUsize,
     /// Requests in a row without a valid answer.
@@ -51,8 +51,8 @@ pub struct Tried(u64);
 const _: () = assert!(crate::config::REPLICAS_MAX <= u64::BITS as usize);
 
 impl Replicas {
-    pub fn new(upstream: &'static str, urls: &UpstreamUrls, client: &HttpClient, config: &Config) -> Self {
-        Self(urls.iter().map(|url| Replica::new(upstream, url, client, config)).collect())
+    pub fn new(upstream: &'static str, urls: &UpstreamUrls, answer_timeout: Duration) -> Self {
+        Self(urls.iter().map(|url| Replica::new(upstream, url, answer_timeout)).collect())
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Replica> {
@@ -66,6 +66,11 @@ impl Replicas {
         let picked = self.less_busy(used).or_else(|| self.less_busy(untried))?;
         tried.0 |= 1 << picked;
         Some(&self.0[picked])
+    }
+
+    /// Whether there is one that `tried` does not have.
+    pub fn are_there_others(&self, tried: Tried) -> bool {
+        (tried.0.count_ones() as usize) < self.0.len()
     }
 
     /// Of two of the `candidates`.
@@ -90,21 +95,18 @@ impl Replicas {
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
             let asked = self.iter().filter(|replica| !is_alone || replica.is_left_out());
             join_all(asked.map(Replica::ask)).await;
+            self.iter().for_each(|replica| replica.wires.prune());
         }
     }
 }
 
 impl Replica {
-    fn new(upstream: &'static str, url: &UpstreamUrl, client: &HttpClient, config: &Config) -> Self {
-        let policy =
-            ProxyPolicy::new().with_public_scheme("http").with_upstream_timeout(config.upstream_timeout());
-        let every_path = "";
+    fn new(upstream: &'static str, url: &UpstreamUrl, answer_timeout: Duration) -> Self {
         let replica = Self {
             url: url.clone(),
             upstream,
-            client: client.clone(),
-            proxy: ReverseProxy::new_with_client(every_path, url.to_string(), client.clone())
-                .with_policy(policy),
+            wires: Arc::new(Wires::new(url)),
+            answer_timeout,
             running: AtomicUsize::new(0),
             unanswered: AtomicU32::new(0),
             left_out: AtomicBool::new(false),
@@ -121,19 +123,21 @@ impl Replica {
     ///
     /// # Errors
     ///
-    /// With the answer that the forwarding library would give, when none came.
-    pub async fn send(&self, request: Request) -> Result<Response, (ProxyError, Response)> {
+    /// Why no answer came.
+    pub async fn send(&self, mut request: Outgoing) -> Result<Response, NoAnswer> {
+        request.headers_mut().insert(HOST, self.wires.host().clone());
         let running = Running::of(self);
-        let Ok(response) = self.proxy.proxy_request(request).await;
+        let answer = timeout(self.answer_timeout, self.wires.send(request)).await;
         drop(running);
-        match response.extensions().get::<ProxyError>().cloned() {
-            None => {
+        match answer.unwrap_or(Err(NoAnswer::TooLate)) {
+            Ok(mut response) => {
+                headers::strip_hop_by_hop(response.headers_mut());
                 self.unanswered.store(0, Ordering::Relaxed);
                 Ok(response)
             }
-            Some(error) => {
+            Err(error) => {
                 self.gave_no_answer(&error);
-                Err((error, response))
+                Err(error)
             }
         }
     }
@@ -144,17 +148,19 @@ impl Replica {
     ///
     /// Why no answer came.
     pub async fn get(&self, path: &'static str) -> Result<Response, String> {
-        let answer = timeout(PROBE_TIMEOUT, self.client.get(self.url.at(path))).await;
-        let response = answer
+        let mut request = Request::new(http_body_util::Full::default());
+        *request.uri_mut() = Uri::from_static(path);
+        request.headers_mut().insert(HOST, self.wires.host().clone());
+        let answer = timeout(PROBE_TIMEOUT, self.wires.send(request)).await;
+        answer
             .map_err(|_| format!("no answer in {} s", PROBE_TIMEOUT.as_secs()))?
-            .map_err(|error| chain(&error))?;
-        Ok(response.map(Body::new))
+            .map_err(|error| chain(&error))
     }
 
-    fn gave_no_answer(&self, error: &ProxyError) {
+    fn gave_no_answer(&self, error: &NoAnswer) {
         let unanswered = self.unanswered.fetch_add(1, Ordering::Relaxed) + 1;
-        if error.is_connect() || unanswered >= UNANSWERED_MAX {
-            self.leave_out(error.message());
+        if matches!(error, NoAnswer::NotReached(_)) || unanswered >= UNANSWERED_MAX {
+            self.leave_out(&chain(error));
         }
     }
 
@@ -210,19 +216,15 @@ impl Drop for Running<'_> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-    use crate::proxy;
 
     fn replicas(count: usize) -> Replicas {
         let urls: Vec<_> = (1..=count).map(|port| format!("http://127.0.0.1:{port}")).collect();
-        let config = Config::parse_from(["gateway"]);
-        Replicas::new("book", &urls.join(",").parse().unwrap(), &proxy::client(), &config)
+        Replicas::new("book", &urls.join(",").parse().unwrap(), Duration::from_secs(1))
     }
 
-    #[tokio::test]
-    async fn a_request_goes_to_each_replica_once_and_to_those_left_out_last() {
+    #[test]
+    fn a_request_goes_to_each_replica_once_and_to_those_left_out_last() {
         let replicas = replicas(3);
         replicas.0[1].leave_out("of a test");
         for _ in 0..100 {
@@ -235,8 +237,8 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn of_two_the_less_busy_one_gets_the_request() {
+    #[test]
+    fn of_two_the_less_busy_one_gets_the_request() {
         let replicas = replicas(2);
         let _running = Running::of(&replicas.0[0]);
         for _ in 0..100 {
@@ -245,8 +247,8 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn of_many_that_are_as_busy_each_gets_its_share() {
+    #[test]
+    fn of_many_that_are_as_busy_each_gets_its_share() {
         let replicas = replicas(4);
         let mut picks = std::collections::HashMap::new();
         for _ in 0..1000 {

@@ -7,6 +7,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{any, get};
 use service_kit::health::{self, Health};
 use service_kit::{api, overload, request_log};
+use tower::util::option_layer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
 
@@ -73,7 +74,8 @@ pub fn router(
 ) -> Router {
     let (own, description) = docs::described(auditor);
     let own = own.with_state(upstreams.into());
-    let router = TABLE
+    let rate_limit = rate_limit.map(|limit| from_fn_with_state(limit, rate_limit::layer));
+    TABLE
         .iter()
         .zip(upstreams)
         .fold(own, |router, (entry, upstream)| router.merge(service(entry, upstream.clone())))
@@ -81,12 +83,14 @@ pub fn router(
         .merge(health::router(health))
         .fallback(api::unknown_path)
         .method_not_allowed_fallback(api::wrong_method)
-        .layer(from_fn(overload::layer));
-    let router = match rate_limit {
-        Some(rate_limit) => router.layer(from_fn_with_state(rate_limit, rate_limit::layer)),
-        None => router,
-    };
-    router.layer(cors).layer(CatchPanicLayer::custom(api::panicked)).layer(from_fn(request_log::layer))
+        // All at once, outermost first: the router boxes what each call of `layer` adds.
+        .layer((
+            from_fn(request_log::layer),
+            CatchPanicLayer::custom(api::panicked),
+            cors,
+            option_layer(rate_limit),
+            from_fn(overload::layer),
+        ))
 }
 
 /// One service's paths: each prefix as a whole segment, with or without more behind it.

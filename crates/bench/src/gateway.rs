@@ -44,6 +44,8 @@ struct Side {
     /// For each number of connections.
     rates: Vec<Runs>,
     p99_ms: Vec<Runs>,
+    /// Of the proxy alone: what it costs, however busy the machine is.
+    cpu_us: Vec<Runs>,
 }
 
 /// A process in the foreground, ended with this.
@@ -88,10 +90,11 @@ fn show(plan: &Plan, sides: &[Side]) -> Outcome {
                 side.rates[at].shown(0),
                 format!("{ratio:.2}"),
                 side.p99_ms[at].shown(2),
+                side.cpu_us[at].shown(1),
             ]);
         }
     }
-    print_table(&["connections", "", "requests/s", "of nginx", "p99, ms"], &rows);
+    print_table(&["connections", "", "requests/s", "of nginx", "p99, ms", "CPU, µs a request"], &rows);
     let memory: Outcome<Vec<_>> = sides
         .iter()
         .map(|side| Ok(vec![side.name.to_owned(), format!("{:.1}", memory_mib(side.process.0.id())?)]))
@@ -104,12 +107,15 @@ impl Side {
     fn new(name: &'static str, port: u16, process: Daemon, plan: &Plan) -> Self {
         let runs = vec![Runs::default(); plan.connections.len()];
         let url = format!("http://127.0.0.1:{port}/books/1");
-        Self { name, url, process, rates: runs.clone(), p99_ms: runs }
+        Self { name, url, process, rates: runs.clone(), p99_ms: runs.clone(), cpu_us: runs }
     }
 
     fn measure(&mut self, at: usize, connections: u64, seconds: u64) -> Outcome {
         wrk(&self.url, connections, WARM_UP_SECONDS)?;
+        let before = cpu_seconds(self.process.0.id())?;
         let (rate, p99_ms) = wrk(&self.url, connections, seconds)?;
+        let cpu = cpu_seconds(self.process.0.id())? - before;
+        self.cpu_us[at].add(cpu * 1e6 / (rate * seconds as f64));
         self.rates[at].add(rate);
         self.p99_ms[at].add(p99_ms);
         Ok(())
@@ -224,6 +230,30 @@ impl Drop for Daemon {
     }
 }
 
+/// Of a process and its children, since they began.
+fn cpu_seconds(pid: u32) -> Outcome<f64> {
+    let ticks_a_second = rustix::param::clock_ticks_per_second() as f64;
+    let of_one = |pid: u32| -> Outcome<f64> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        // The name, in parentheses, may have blanks in it; the 12th and 13th words after it are the times.
+        let (_, rest) = stat.rsplit_once(')').ok_or("no stat")?;
+        let ticks: f64 =
+            rest.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+        Ok(ticks / ticks_a_second)
+    };
+    with_children(pid, of_one)
+}
+
+/// The sum over a process and its children.
+fn with_children(pid: u32, of_one: impl Fn(u32) -> Outcome<f64>) -> Outcome<f64> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+    let mut sum = of_one(pid)?;
+    for child in children.split_whitespace() {
+        sum += of_one(child.parse()?)?;
+    }
+    Ok(sum)
+}
+
 /// Of a process and its children, each shared page once.
 fn memory_mib(pid: u32) -> Outcome<f64> {
     let of_one = |pid: u32| -> Outcome<f64> {
@@ -232,9 +262,7 @@ fn memory_mib(pid: u32) -> Outcome<f64> {
         let kib: f64 = line.split_whitespace().next().ok_or("no number")?.parse()?;
         Ok(kib / 1024.0)
     };
-    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
-    let children = children.split_whitespace().map(|child| of_one(child.parse()?));
-    children.fold(of_one(pid), |sum, child| Ok(sum? + child?))
+    with_children(pid, of_one)
 }
 
 fn port_of(url: &str) -> u16 {

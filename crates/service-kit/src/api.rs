@@ -25,11 +25,14 @@ pub fn wrap(routes: Router, description: OpenApi, health: Health) -> Router {
         .merge(health::router(health))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
-        .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
-        .layer(from_fn(overload::layer))
-        .layer(from_fn(hal::negotiate))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn(request_log::layer))
+        // All at once, outermost first: the router boxes what each call of `layer` adds.
+        .layer((
+            from_fn(request_log::layer),
+            CatchPanicLayer::custom(panicked),
+            from_fn(hal::negotiate),
+            from_fn(overload::layer),
+            DefaultBodyLimit::max(BODY_LIMIT_BYTES),
+        ))
 }
 
 /// 404 for a path that no route serves.

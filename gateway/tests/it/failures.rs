@@ -56,9 +56,10 @@ async fn an_answer_that_breaks_or_is_none_is_a_502() {
 async fn an_answer_that_breaks_off_in_its_body_is_not_passed_as_whole() {
     let book = saying("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf").await;
     let gateway = Gateway::start([("--book-url", &book)]).await;
-    let response = gateway.get("/books").send().await.unwrap();
-    assert_eq!(response.status(), StatusCode::OK);
-    assert!(response.bytes().await.is_err());
+    // It may break off before its head has gone out.
+    if let Ok(response) = gateway.get("/books").send().await {
+        assert!(response.bytes().await.is_err());
+    }
 }
 
 #[tokio::test]

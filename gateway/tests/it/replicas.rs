@@ -4,7 +4,6 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 use serde_json::Value;
-use tokio::net::TcpListener;
 
 use crate::app::{Gateway, eventually, json, problem};
 use crate::upstreams::{self, Echo, nobody, resetting};
@@ -52,9 +51,7 @@ async fn a_replica_that_is_gone_costs_no_request_and_is_in_again_when_it_is_back
     }
     ejected(&gateway, &[true, false]).await;
 
-    let address = gone.url.strip_prefix("http://").unwrap().to_owned();
-    drop(gone);
-    let _back = Echo::start_on(TcpListener::bind(address).await.unwrap(), "back");
+    let _back = Echo::start_on(gone.listen(), "back");
     ejected(&gateway, &[false, false]).await;
     eventually(async || json(gateway.get("/books")).await["upstream"] == "back").await;
 }
@@ -109,9 +106,7 @@ async fn where_all_replicas_are_left_out_a_request_is_tried_nevertheless() {
     let gateway = in_front_of(&[&gone.url]).await;
     let response = gateway.post("/books").body("{}").send().await.unwrap();
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
-    let address = gone.url.strip_prefix("http://").unwrap().to_owned();
-    drop(gone);
-    let _back = Echo::start_on(TcpListener::bind(address).await.unwrap(), "back");
+    let _back = Echo::start_on(gone.listen(), "back");
     assert_eq!(json(gateway.get("/books")).await["upstream"], "back");
 }
 

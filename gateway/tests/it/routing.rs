@@ -142,7 +142,9 @@ async fn every_one_of_256_clients_at_once_is_served_again_and_again() {
     for _ in 0..4 {
         let bookings = (0..256).map(|_| gateway.post("/books").body("{}").send());
         for response in join_all(bookings).await {
-            assert_eq!(response.unwrap().status(), StatusCode::OK);
+            let response = response.unwrap();
+            let status = response.status();
+            assert_eq!(status, StatusCode::OK, "{}", response.text().await.unwrap());
         }
     }
     assert_eq!(services[0].requests(), 1024);

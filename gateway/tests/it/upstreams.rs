@@ -81,13 +81,20 @@ pub async fn answering(status: StatusCode, body: Value) -> String {
 /// An address where nobody listens. The port is kept, so that nobody else can begin to.
 pub struct Nobody {
     pub url: String,
-    _port: TcpSocket,
+    port: TcpSocket,
+}
+
+impl Nobody {
+    /// Somebody listens there from now on.
+    pub fn listen(self) -> TcpListener {
+        self.port.listen(1024).unwrap()
+    }
 }
 
 pub fn nobody() -> Nobody {
     let port = TcpSocket::new_v4().unwrap();
     port.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    Nobody { url: format!("http://{}", port.local_addr().unwrap()), _port: port }
+    Nobody { url: format!("http://{}", port.local_addr().unwrap()), port }
 }
 
 /// A service that reads a request and then answers `bytes`, whatever that is, and closes.
