@@ -2,16 +2,20 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use service_kit::health::Health;
 use service_kit::process::StartError;
 use storage::{DatabaseUrl, Db, Migrations, Settings};
+use tokio::time::{Instant, sleep};
 
 use crate::kafka::KafkaSecurity;
 use crate::transport::{EventsUrl, InvalidEventsUrl, Transport, connect};
 
 /// Partitions of the events' topic, where nothing else is said.
 const KAFKA_PARTITIONS: u16 = 12;
+/// Pause before the next try to reach a database at the start.
+const DATABASE_RETRY: Duration = Duration::from_millis(500);
 
 /// The two URLs by which a service picks its backends.
 #[derive(clap::Args, Clone, Debug)]
@@ -20,6 +24,11 @@ pub struct Backends {
     /// `?sslmode=verify-full&sslrootcert=<file>` behind it, in a binary built with `--features tls`.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: DatabaseUrl,
+
+    /// How long the start may wait for a database that does not answer, in milliseconds. Where processes and servers start
+    /// in no order, as in a cluster.
+    #[arg(long, env = "DATABASE_WAIT_MS", default_value_t = 0)]
+    pub database_wait_ms: u64,
 
     #[command(flatten)]
     pub events: EventLog,
@@ -68,13 +77,13 @@ impl Backends {
     ///
     /// When one of them is not there.
     pub async fn open(&self, migrations: &Migrations) -> Result<(Db, Arc<dyn Transport>), StartError> {
-        let Self { database_url, events } = self;
+        let Self { database_url, events, .. } = self;
         events.check()?;
         let unusable = |error| {
             let what = format!("cannot use the database {database_url} of DATABASE_URL (--database-url)");
             StartError::new(what, database_url.explain(&error))
         };
-        let db = Db::open(database_url, Settings::default()).await.map_err(unusable)?;
+        let db = self.open_database().await.map_err(unusable)?;
         db.migrate(&[&crate::MIGRATIONS, migrations]).await.map_err(unusable)?;
         let transport = connect(events).await.map_err(|error| {
             StartError::new(
@@ -83,6 +92,19 @@ impl Backends {
             )
         })?;
         Ok((db, transport))
+    }
+
+    async fn open_database(&self) -> Result<Db, storage::Error> {
+        let deadline = Instant::now() + Duration::from_millis(self.database_wait_ms);
+        loop {
+            match Db::open(&self.database_url, Settings::default()).await {
+                Err(error) if error.is_transient() && Instant::now() < deadline => {
+                    tracing::warn!("waits for its database: {}", self.database_url.explain(&error));
+                    sleep(DATABASE_RETRY).await;
+                }
+                opened => return opened,
+            }
+        }
     }
 }
 

@@ -31,7 +31,8 @@ impl Scratch {
         let directory = TempDir::new().unwrap();
         let mut events: EventLog = events_url(&directory).parse().unwrap();
         events.kafka_partitions = KAFKA_PARTITIONS;
-        let backends = Backends { database_url: database_url(name, &directory).await, events };
+        let database_url = database_url(name, &directory).await;
+        let backends = Backends { database_url, database_wait_ms: 0, events };
         let (db, transport) = backends.open(migrations).await.unwrap();
         Self { db, transport, backends, _directory: directory }
     }
