@@ -163,13 +163,7 @@ impl Customer {
         let (books, tickets) = (format!("/books/{id}"), format!("/tickets/{id}"));
         let canceling =
             async { if cancel { Some(self.call(Method::DELETE, &books, None).await.0) } else { None } };
-        let collecting = async {
-            if collect {
-                Some(self.call(Method::PATCH, &tickets, Some((&printed, ""))).await.0)
-            } else {
-                None
-            }
-        };
+        let collecting = async { if collect { Some(self.collect(&tickets).await) } else { None } };
         (wish.cancel_status, wish.collect_status) = tokio::join!(canceling, collecting);
     }
 

@@ -201,7 +201,7 @@ impl StateMachineTest for Fleet {
             match booking.map(book::domain::Booking::status) {
                 Some(BookingStatus::Canceled) => assert!(customers.canceled.contains(&number), "{id:?}"),
                 Some(BookingStatus::PrintComplete) => {
-                    assert!(customers.collected.contains(&number), "{id:?}")
+                    assert!(customers.collected.contains(&number), "{id:?}");
                 }
                 _ => {}
             }

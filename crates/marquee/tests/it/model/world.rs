@@ -271,7 +271,7 @@ impl World {
                 self.bookings.remove(&id);
             }
             Some(PaymentAnswer::NotReached) => {
-                self.change_booking(id, |booking| booking.keep_held(now, false))
+                self.change_booking(id, |booking| booking.keep_held(now, false));
             }
             None => self.change_booking(id, |booking| booking.keep_held(now, true)),
         }
