@@ -21,6 +21,7 @@ use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
 use crate::config::UpstreamUrl;
@@ -33,6 +34,10 @@ const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 /// keep them.
 const IDLE_MAX: usize = 256;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How often a request is handed back by a connection that was closed before it was on it, or waits in vain for a new
+/// one, until it counts as not sent.
+const ATTEMPTS_MAX: usize = 8;
 
 /// A request as it goes out: its body is at hand.
 pub type Outgoing = Request<Full<Bytes>>;
@@ -57,6 +62,8 @@ pub struct Wires {
     host: HeaderValue,
     /// Those without a request, the one used last at the end. Boxed: they are large, and moved often.
     idle: Mutex<VecDeque<Box<Wire>>>,
+    /// Told when one is put there.
+    left: Notify,
 }
 
 /// One connection.
@@ -69,7 +76,7 @@ struct Wire {
 
 impl Wires {
     pub fn new(url: &UpstreamUrl) -> Self {
-        Self { address: url.address(), host: url.host(), idle: Mutex::default() }
+        Self { address: url.address(), host: url.host(), idle: Mutex::default(), left: Notify::new() }
     }
 
     /// What a request's `Host` must be.
@@ -83,8 +90,8 @@ impl Wires {
     ///
     /// Why there is none; the caller limits the time.
     pub async fn send(self: &Arc<Self>, mut request: Outgoing) -> Result<Response, NoAnswer> {
-        while let Some(wire) = self.kept() {
-            match wire.exchange(request).await {
+        for _ in 0..ATTEMPTS_MAX {
+            match self.wire().await?.exchange(request).await {
                 Ok(answered) => return self.pass_on(answered),
                 Err(mut error) => match error.take_message() {
                     // The replica closed it before the request was on it, as one does that restarts.
@@ -93,12 +100,38 @@ impl Wires {
                 },
             }
         }
-        match self.connect().await?.exchange(request).await {
-            Ok(answered) => self.pass_on(answered),
-            Err(mut error) => match error.take_message() {
-                Some(_unsent) => Err(NoAnswer::NotReached(io::Error::other(error.into_error()))),
-                None => Err(NoAnswer::Broken(error.into_error())),
-            },
+        Err(NoAnswer::NotReached(io::ErrorKind::ConnectionAborted.into()))
+    }
+
+    /// One that rests; where there is none, one that another request leaves or a new one, whichever is there first. A
+    /// new one that comes too late rests until it is needed.
+    async fn wire(self: &Arc<Self>) -> Result<Box<Wire>, NoAnswer> {
+        let mut attempts = 0;
+        let mut connecting = None;
+        loop {
+            if let Some(wire) = self.kept() {
+                return Ok(wire);
+            }
+            let new = match &mut connecting {
+                Some(new) => new,
+                // Each was somebody else's before it was ours, or was closed at once.
+                None if attempts == ATTEMPTS_MAX => {
+                    return Err(NoAnswer::NotReached(io::ErrorKind::ConnectionAborted.into()));
+                }
+                None => {
+                    attempts += 1;
+                    let home = self.clone();
+                    connecting
+                        .insert(tokio::spawn(async move { home.connect().await.map(|new| home.keep(new)) }))
+                }
+            };
+            tokio::select! {
+                () = self.left.notified() => {}
+                connected = new => {
+                    connecting = None;
+                    connected.map_err(|failure| NoAnswer::NotReached(io::Error::other(failure)))??;
+                }
+            }
         }
     }
 
@@ -160,6 +193,8 @@ impl Wires {
             idle.pop_front();
         }
         idle.push_back(wire);
+        drop(idle);
+        self.left.notify_one();
     }
 
     /// Nothing can panic while it is held.
