@@ -27,14 +27,14 @@ pub struct Server {
     #[arg(long, env = "RUST_LOG", default_value = "info")]
     pub log_filter: String,
 
-    /// How long the process goes on taking connections once it is asked to stop, unready and with every answer the last of
-    /// its connection, in milliseconds: so that clients which keep connections find another process without an error.
-    #[arg(long, env = "LINGER_MS", default_value_t = 0)]
-    pub linger_ms: u64,
-
-    /// How long running requests may take to finish after that, in milliseconds.
+    /// How long running requests may take to finish once the process is asked to stop, in milliseconds.
     #[arg(long, env = "DRAIN_TIMEOUT_MS", default_value_t = 10_000)]
     pub drain_timeout_ms: u64,
+
+    /// How long a process that is asked to stop still takes new connections while it says that it is not ready, so that
+    /// whoever chooses between replicas turns to another one first; in milliseconds.
+    #[arg(long, env = "DRAIN_DELAY_MS", default_value_t = 0)]
+    pub drain_delay_ms: u64,
 
     /// Stop when standard input ends: how the launcher's children notice that the launcher is gone.
     #[arg(long, hide = true)]

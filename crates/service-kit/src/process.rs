@@ -165,8 +165,8 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     Ok(listener)
 }
 
-/// Serves `router` until `stop`, then turns unready, lingers, takes no new connection, and lets running requests finish
-/// within the drain timeout.
+/// Serves `router` until `stop`, then turns unready, takes no new connection after the drain delay, and lets running
+/// requests finish within the drain timeout.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -174,8 +174,8 @@ pub async fn serve(
     server: &Server,
     stop: CancellationToken,
 ) {
-    let linger = Duration::from_millis(server.linger_ms);
     let drain_timeout = Duration::from_millis(server.drain_timeout_ms);
+    let drain_delay = Duration::from_millis(server.drain_delay_ms);
     let router = router.layer(from_fn_with_state(health.clone(), health::last_answers));
     let listener = listener.tap_io(|connection| {
         // A lost option costs latency, not correctness.
@@ -186,12 +186,12 @@ pub async fn serve(
         .with_graceful_shutdown(async move {
             draining.cancelled().await;
             health.drain();
-            tokio::time::sleep(linger).await;
+            tokio::time::sleep(drain_delay).await;
             tracing::info!("stopping: no new connections, running requests finish");
         });
     let overdue = async {
         stop.cancelled().await;
-        tokio::time::sleep(linger + drain_timeout).await;
+        tokio::time::sleep(drain_delay + drain_timeout).await;
     };
     tokio::select! {
         _ = serving.into_future() => {}

@@ -16,6 +16,7 @@ mod dlq;
 mod fleet;
 mod interop;
 mod launcher;
+mod pipeline;
 mod rebuild;
 mod replicas;
 mod scenario;
