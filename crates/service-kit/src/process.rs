@@ -184,13 +184,14 @@ pub async fn serve(
     stop: CancellationToken,
 ) {
     let drain_timeout = Duration::from_millis(server.drain_timeout_ms);
+    let drain_delay = Duration::from_millis(server.drain_delay_ms);
     let router = router.layer(from_fn_with_state(health.clone(), health::last_answers));
     let closing = CancellationToken::new();
     let serving = connections::serve(listener, router, &server.limits, closing.clone());
     let overdue = async {
         stop.cancelled().await;
         health.drain();
-        tokio::time::sleep(Duration::from_millis(server.drain_delay_ms)).await;
+        tokio::time::sleep(drain_delay).await;
         closing.cancel();
         tracing::info!("stopping: no new connections, running requests finish");
         tokio::time::sleep(drain_timeout).await;

@@ -1,0 +1,272 @@
+//! `buildspec.yml` and the workflow for GitHub: their shell runs here, against stand-ins that keep what they are asked.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use marquee::fleet::Process;
+use serde_json::Value;
+use tempfile::TempDir;
+
+const REVISION: &str = "0123456789abcdef0123456789abcdef01234567";
+const TAG: &str = "0123456789ab";
+const REGISTRY: &str = "42.dkr.ecr.ap-northeast-2.amazonaws.com";
+
+/// Answers as the real one would, keeps its arguments, and fails if they have $FAILING in them.
+const STAND_IN: &str = r#"#!/bin/bash
+asked="$(basename "$0") $*"
+echo "$asked" >>"$RECORD"
+case $asked in
+    'aws ecr get-login-password'*) echo a-password ;;
+    'docker login'*) echo "logged in with $(cat)" >>"$RECORD" ;;
+    'docker inspect'*)
+        image=${!#}
+        echo "elsewhere.example/image@sha256:0"
+        echo "${image%:*}@sha256:of-$(basename "${image%:*}")"
+        ;;
+    'cargo cyclonedx'*)
+        mkdir -p crates services/{book,payment,ticket,point,mypage} gateway
+        for package in services/* gateway; do echo '{}' >"$package/marquee-sbom.json"; done
+        ;;
+    'kubectl apply -k '*) cat "$3/kustomization.yaml" >"$RECORD.applied" ;;
+esac
+[ -z "${FAILING:-}" ] || [[ $asked != *"$FAILING"* ]]
+"#;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn yaml(file: &str) -> Value {
+    serde_norway::from_str(&fs::read_to_string(root().join(file)).unwrap()).unwrap()
+}
+
+/// A checkout of what the pipelines run, with stand-ins for all that reaches beyond it.
+struct Checkout {
+    directory: TempDir,
+    env: BTreeMap<&'static str, String>,
+}
+
+impl Checkout {
+    fn new() -> Self {
+        let directory = TempDir::new().unwrap();
+        let at = directory.path();
+        let copied = Command::new("cp")
+            .arg("-r")
+            .args(["docker", "k8s", "Cargo.toml"].map(|name| root().join(name)))
+            .arg(at)
+            .status();
+        assert!(copied.unwrap().success());
+        let bin = at.join("bin");
+        fs::create_dir(&bin).unwrap();
+        for name in ["aws", "docker", "kubectl", "cargo", "curl"] {
+            fs::write(bin.join(name), STAND_IN).unwrap();
+            fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+        let record = at.join("record").display().to_string();
+        let env = [
+            ("PATH", path),
+            // Rust would be put in front of the stand-ins.
+            ("HOME", at.join("home").display().to_string()),
+            ("RECORD", record),
+            ("AWS_DEFAULT_REGION", "ap-northeast-2".to_owned()),
+            ("CLUSTER", "movie".to_owned()),
+            ("OVERLAY", "k8s/overlays/production".to_owned()),
+        ];
+        Self { directory, env: env.into() }
+    }
+
+    fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.env.insert(name, value.to_owned());
+        self
+    }
+
+    fn bash(&self, script: &str) -> Output {
+        let mut bash = Command::new("bash");
+        bash.arg("-eo").arg("pipefail").arg("-c").arg(script).current_dir(self.directory.path());
+        bash.env_clear().envs(&self.env).output().unwrap()
+    }
+
+    fn asked(&self) -> Vec<String> {
+        let record = fs::read_to_string(self.directory.path().join("record")).unwrap_or_default();
+        // A temporary directory has another name each time.
+        record.lines().map(|line| line.split("release.").next().unwrap().to_owned()).collect()
+    }
+
+    fn applied(&self) -> String {
+        fs::read_to_string(self.directory.path().join("record.applied")).unwrap()
+    }
+}
+
+/// The commands of `phases`, which CodeBuild runs in one shell.
+fn codebuild(phases: &[&str]) -> String {
+    let buildspec = yaml("buildspec.yml");
+    assert_eq!(buildspec["version"], 0.2);
+    let commands = phases.iter().flat_map(|phase| {
+        let commands = buildspec["phases"][phase]["commands"].as_array();
+        commands.unwrap().iter().map(|command| command.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    });
+    commands.collect::<Vec<_>>().join("\n")
+}
+
+const PHASES: [&str; 4] = ["install", "pre_build", "build", "post_build"];
+
+fn on_codebuild() -> Checkout {
+    Checkout::new()
+        .with("AWS_ACCOUNT_ID", "42")
+        .with("CODEBUILD_RESOLVED_SOURCE_VERSION", REVISION)
+        .with("CODEBUILD_BUILD_SUCCEEDING", "1")
+}
+
+/// What the fleet's names make, in the order in which they are pushed.
+fn each(made: impl Fn(&str) -> String) -> Vec<String> {
+    ["gateway", "book", "payment", "ticket", "point", "mypage"].into_iter().map(made).collect()
+}
+
+#[test]
+fn codebuild_tests_builds_pushes_and_deploys_by_digest() {
+    let checkout = on_codebuild();
+    let output = checkout.bash(&codebuild(&PHASES));
+    assert!(output.status.success(), "{output:?}");
+    let build = |name: &str| {
+        let port = if name == "gateway" { 8088 } else { 8080 };
+        let arguments = format!(
+            "--build-arg BIN={name} --build-arg PORT={port} --build-arg VERSION={TAG} --build-arg REVISION={REVISION}"
+        );
+        let at = checkout.directory.path().canonicalize().unwrap().display().to_string();
+        format!("docker build -f {at}/docker/Dockerfile {arguments} -t marquee/{name}:{TAG} {at}")
+    };
+    let push = ["gateway", "book", "payment", "ticket", "point", "mypage"].into_iter().flat_map(|name| {
+        let image = format!("{REGISTRY}/marquee/{name}:{TAG}");
+        [
+            format!("docker tag marquee/{name}:{TAG} {image}"),
+            format!("docker push {image}"),
+            format!("docker inspect --format {{{{range .RepoDigests}}}}{{{{println .}}}}{{{{end}}}} {image}"),
+        ]
+    });
+    let expected: Vec<String> = [
+        "curl --proto =https --tlsv1.2 -fsS https://sh.rustup.rs",
+        "cargo test --workspace --locked",
+        "aws ecr get-login-password --region ap-northeast-2",
+        &format!("docker login --username AWS --password-stdin {REGISTRY}"),
+        "logged in with a-password",
+    ]
+    .map(str::to_owned)
+    .into_iter()
+    .chain(each(build))
+    .chain([
+        "cargo install --locked cargo-cyclonedx --version 0.5.7".to_owned(),
+        "cargo cyclonedx --quiet --format json --spec-version 1.5 --target all --override-filename marquee-sbom \
+         --manifest-path Cargo.toml"
+            .to_owned(),
+    ])
+    .chain(push)
+    .chain([
+        "aws eks update-kubeconfig --name movie --region ap-northeast-2".to_owned(),
+        "kubectl apply -k k8s/overlays/".to_owned(),
+    ])
+    .chain(each(|name| format!("kubectl --namespace movie rollout status deployment/{name} --timeout=420s")))
+    .collect();
+    let mut asked = checkout.asked();
+    // The password travels through a pipe: its two ends are asked at once.
+    asked[2..5].sort_by_key(|line| expected.iter().position(|other| other == line));
+    assert_eq!(asked, expected);
+
+    let applied: Value = serde_norway::from_str(&checkout.applied()).unwrap();
+    assert_eq!(applied["resources"][0], "../production");
+    for process in Process::ALL {
+        let images = applied["images"].as_array().unwrap();
+        let image = images.iter().find(|image| image["name"] == format!("marquee/{process}")).unwrap();
+        assert_eq!(image["newName"], format!("{REGISTRY}/marquee/{process}"));
+        assert_eq!(image["digest"], format!("sha256:of-{process}"));
+    }
+    for process in Process::ALL {
+        assert!(checkout.directory.path().join(format!("sbom/{process}.cdx.json")).exists(), "{process}");
+    }
+    let overlays = fs::read_dir(checkout.directory.path().join("k8s/overlays")).unwrap();
+    let left =
+        overlays.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().contains("release"));
+    assert_eq!(left.count(), 0);
+}
+
+#[test]
+fn what_does_not_come_up_goes_back_with_all_others() {
+    let checkout = on_codebuild().with("FAILING", "rollout status deployment/payment");
+    assert!(!checkout.bash(&codebuild(&PHASES)).status.success());
+    let asked = checkout.asked();
+    let names = each(|name| format!("deployment/{name}")).join(" ");
+    let undone = format!("kubectl --namespace movie rollout undo {names}");
+    let at = asked.iter().position(|line| *line == undone).unwrap();
+    assert!(asked[at - 1].contains("rollout status deployment/payment"), "{asked:?}");
+    assert!(asked[at + 1..].iter().all(|line| line.contains("rollout status")), "{asked:?}");
+}
+
+#[test]
+fn what_fails_ends_the_pipeline_before_the_next_step() {
+    for (failing, never) in [
+        ("cargo test", "docker build"),
+        ("docker login", "docker build"),
+        ("docker build", "docker push"),
+        ("docker push", "kubectl"),
+        ("docker inspect", "kubectl"),
+        ("eks update-kubeconfig", "kubectl"),
+    ] {
+        let checkout = on_codebuild().with("FAILING", failing);
+        assert!(!checkout.bash(&codebuild(&PHASES)).status.success(), "{failing}");
+        let asked = checkout.asked();
+        assert!(asked.iter().any(|line| line.contains(failing)), "{failing}: {asked:?}");
+        assert!(!asked.iter().any(|line| line.starts_with(never)), "{failing}: {asked:?}");
+    }
+}
+
+#[test]
+fn after_a_failed_build_nothing_is_pushed() {
+    let checkout = on_codebuild().with("CODEBUILD_BUILD_SUCCEEDING", "0");
+    assert!(!checkout.bash(&codebuild(&["post_build"])).status.success());
+    assert_eq!(checkout.asked(), Vec::<String>::new());
+}
+
+#[test]
+fn a_token_opens_the_cluster_too_and_its_certificate_is_checked() {
+    let checkout = on_codebuild()
+        .with("KUBE_URL", "https://cluster.example")
+        .with("KUBE_TOKEN", "a-token")
+        .with("KUBE_CA", "YW4gYXV0aG9yaXR5");
+    let output = checkout.bash(&codebuild(&PHASES));
+    assert!(output.status.success(), "{output:?}");
+    let authority = fs::read_to_string(checkout.directory.path().join("authority.pem")).unwrap();
+    assert_eq!(authority, "an authority");
+    let asked = checkout.asked();
+    let cluster = "kubectl config set-cluster k8s --server=https://cluster.example \
+                   --certificate-authority=authority.pem --embed-certs";
+    assert!(asked.iter().any(|line| line == cluster), "{asked:?}");
+    assert!(asked.iter().any(|line| line == "kubectl config set-credentials admin --token=a-token"));
+    assert!(!asked.iter().any(|line| line.contains("insecure") || line.contains("update-kubeconfig")));
+}
+
+#[test]
+fn github_asks_for_the_same_in_the_same_order() {
+    let codebuild_checkout = on_codebuild();
+    assert!(codebuild_checkout.bash(&codebuild(&PHASES)).status.success());
+    let workflow = yaml(".github/workflows/deploy.yml");
+    let job = &workflow["jobs"]["deploy"];
+    let checkout = Checkout::new().with("REGISTRY", REGISTRY).with("REVISION", REVISION);
+    assert_eq!(job["env"]["OVERLAY"], checkout.env["OVERLAY"].as_str());
+    for step in job["steps"].as_array().unwrap() {
+        let Some(script) = step["run"].as_str() else { continue };
+        let output = checkout.bash(script);
+        assert!(output.status.success(), "{script}: {output:?}");
+    }
+    let comparable = |checkout: &Checkout| -> Vec<String> {
+        let at = checkout.directory.path().canonicalize().unwrap().display().to_string();
+        let mut lines: Vec<String> = checkout.asked().iter().map(|line| line.replace(&at, "")).collect();
+        // Rust is there already.
+        lines.retain(|line| !line.starts_with("curl"));
+        lines[1..4].sort();
+        lines
+    };
+    assert_eq!(comparable(&checkout), comparable(&codebuild_checkout));
+}
