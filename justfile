@@ -28,7 +28,7 @@ backends *command:
 test *filter:
     cargo test --workspace {{ filter }}
 
-# measure the fleet beside its servers: `just bench events`, `bookings`, `backends`, `memory`, `catch-up`, `gateway`
+# measure the fleet beside its servers: `just bench events`, `bookings`, `backends`, `on-sale`, `memory`, `catch-up`, `gateway`
 bench *command:
     cargo build --release -p marquee -p bench
     target/release/bench {{ command }}

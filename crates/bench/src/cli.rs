@@ -4,7 +4,7 @@ use std::error::Error;
 
 use clap::{Parser, Subcommand};
 
-use crate::{backends, bookings, catch_up, events, gateway, memory};
+use crate::{backends, bookings, catch_up, events, gateway, memory, on_sale};
 
 /// What stops a benchmark is told to a person and handled by nobody.
 pub type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -25,6 +25,8 @@ pub enum Command {
     Bookings(bookings::Plan),
     /// Bookings a second on SQLite and the embedded log, beside PostgreSQL and Kafka.
     Backends(backends::Plan),
+    /// Bookings a second of distinct seats, beside one contested row, and with and without a key.
+    OnSale(on_sale::Plan),
     /// Memory of each process under load.
     Memory(memory::Plan),
     /// How fast mypage takes a backlog of events, beside a bare consumer that commits each batch.
@@ -42,6 +44,7 @@ impl Command {
             Self::Events(plan) => events::run(&plan).await,
             Self::Bookings(plan) => bookings::run(&plan).await,
             Self::Backends(plan) => backends::run(&plan).await,
+            Self::OnSale(plan) => on_sale::run(&plan).await,
             Self::Memory(plan) => memory::run(&plan).await,
             Self::CatchUp(plan) => catch_up::run(&plan).await,
             Self::Gateway(plan) => gateway::run(&plan).await,

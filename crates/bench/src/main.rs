@@ -6,7 +6,7 @@
 //! # Layout
 //!
 //! - `cli`: the commands.
-//! - `events`, `bookings`, `backends`, `memory`, `catch_up`, `gateway`: the benchmarks.
+//! - `events`, `bookings`, `backends`, `on_sale`, `memory`, `catch_up`, `gateway`: the benchmarks.
 //! - `servers`, `fleet`: what they start. `kafka`, `pgbench`: what they compare with. `stats`: medians and tables.
 
 mod backends;
@@ -18,6 +18,7 @@ mod fleet;
 mod gateway;
 mod kafka;
 mod memory;
+mod on_sale;
 mod pgbench;
 mod servers;
 mod stats;
