@@ -143,7 +143,10 @@ fn the_dockerfile_builds_every_process_and_runs_it_as_nobody() {
     assert!(dockerfile.contains("\nARG PORT=8080\n"));
     let toolchain = std::fs::read_to_string(docker().join("../rust-toolchain.toml")).unwrap();
     let version = toolchain.split("channel = \"").nth(1).unwrap().split('"').next().unwrap();
-    assert!(dockerfile.contains(&format!("\nARG BUILD_IMAGE=rust:{version}-")), "not the toolchain {version}");
+    assert!(
+        dockerfile.contains(&format!("\nARG BUILD_IMAGE=rust:{version}-")),
+        "not the toolchain {version}"
+    );
 }
 
 #[tokio::test]
@@ -155,8 +158,7 @@ async fn a_container_is_healthy_when_its_process_says_that_it_is_ready() {
     let nobody = FakeUpstream::refuses();
     for (upstream, expected) in [(&ready, 0), (&unready, 1), (&nobody, 1)] {
         let (_, port) = upstream.url.rsplit_once(':').unwrap();
-        let (code, said) =
-            run(marquee(["service", "gateway", "--", "--healthcheck", "--port", port])).await;
+        let (code, said) = run(marquee(["service", "gateway", "--", "--healthcheck", "--port", port])).await;
         assert_eq!(code, expected, "{}: {said}", upstream.url);
     }
 }

@@ -187,7 +187,8 @@ fn codebuild_tests_builds_pushes_and_deploys_by_digest() {
         assert!(checkout.directory.path().join(format!("sbom/{process}.cdx.json")).exists(), "{process}");
     }
     let overlays = fs::read_dir(checkout.directory.path().join("k8s/overlays")).unwrap();
-    let left = overlays.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().contains("release"));
+    let left =
+        overlays.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().contains("release"));
     assert_eq!(left.count(), 0);
 }
 
