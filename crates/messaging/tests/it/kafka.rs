@@ -173,6 +173,8 @@ struct Inbox {
     /// By key.
     last: BTreeMap<String, usize>,
     applied_by: BTreeMap<&'static str, usize>,
+    /// Who has had records of a key.
+    members: BTreeMap<String, BTreeSet<&'static str>>,
     again: usize,
 }
 
@@ -185,6 +187,7 @@ impl Inbox {
         }
         let last = self.last.insert(record.key.clone().unwrap(), number);
         assert!(last < Some(number), "a key's records are new in their order: {number} after {last:?}");
+        self.members.entry(record.key.clone().unwrap()).or_default().insert(member);
         *self.applied_by.entry(member).or_default() += 1;
     }
 
@@ -249,4 +252,61 @@ async fn a_member_joins_and_leaves_while_events_flow() {
     let inbox = inbox.lock().unwrap();
     println!("{:?}, and {} came again", inbox.applied_by, inbox.again);
     assert!(inbox.again < EVENTS / 20, "{} records came again", inbox.again);
+}
+
+/// Its share waits for it, and nobody else takes it over in the meantime.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_with_a_name_keeps_its_share_over_a_restart() {
+    const KEYS: usize = 60;
+    let Some(files) = Files::kafka() else { return };
+    let publisher = files.transport().await;
+    let round = async |round: usize| {
+        let numbers = round * KEYS..(round + 1) * KEYS;
+        let batch: Vec<_> =
+            numbers.map(|number| record(&(number % KEYS).to_string(), &number.to_string())).collect();
+        publisher.publish(TOPIC, &batch).await.unwrap();
+    };
+    let inbox = Arc::new(Mutex::new(Inbox::default()));
+    let until = async |done: &dyn Fn(&Inbox) -> bool| {
+        while !done(&inbox.lock().unwrap()) {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let (stop, restart) = (CancellationToken::new(), CancellationToken::new());
+    let start = |name: &'static str, transport: Arc<dyn Transport>, stop: &CancellationToken| {
+        tokio::spawn(member(name, transport, inbox.clone(), stop.clone()))
+    };
+    let scenario = async {
+        let first = start("first", files.transport_of("first").await, &stop);
+        let second = start("second", files.transport_of("second").await, &restart);
+        let mut rounds = 0;
+        // Until the two have come to an agreement.
+        while inbox.lock().unwrap().applied_by("second") == 0 {
+            round(rounds).await;
+            rounds += 1;
+            until(&|inbox| inbox.seen.len() == rounds * KEYS).await;
+        }
+        inbox.lock().unwrap().members.clear();
+        round(rounds).await;
+        rounds += 1;
+        until(&|inbox| inbox.seen.len() == rounds * KEYS).await;
+        let share = inbox.lock().unwrap().members.clone();
+        let of_second = share.values().filter(|members| members.contains("second")).count();
+
+        restart.cancel();
+        second.await.unwrap();
+        // Many times what it takes to hand partitions over.
+        for missed in 1..=20 {
+            round(rounds).await;
+            rounds += 1;
+            until(&|inbox| inbox.seen.len() >= rounds * KEYS - missed * of_second).await;
+        }
+        let again = start("second", files.transport_of("second").await, &stop);
+        until(&|inbox| inbox.seen.len() == rounds * KEYS).await;
+        assert_eq!(inbox.lock().unwrap().members, share);
+        stop.cancel();
+        first.await.unwrap();
+        again.await.unwrap();
+    };
+    timeout(Duration::from_secs(60), scenario).await.expect("the members get stuck");
 }

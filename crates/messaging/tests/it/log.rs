@@ -48,6 +48,12 @@ impl Files {
         connect(&log).await.unwrap()
     }
 
+    /// Of a process that its consumer group knows by `name`.
+    pub async fn transport_of(&self, name: &str) -> Arc<dyn Transport> {
+        let log: EventLog = self.events_url().parse().unwrap();
+        connect(&EventLog { kafka_group_instance_id: Some(name.to_owned()), ..log }).await.unwrap()
+    }
+
     pub async fn db(&self, migrations: &Migrations) -> Db {
         let url = self.file_url("service").parse().unwrap();
         let db = Db::open(&url, Settings::default()).await.unwrap();
