@@ -113,9 +113,11 @@ struct Meters {
     seconds: Histogram,
 }
 
+/// By method and status, and by route.
+type ByOutcome = HashMap<(&'static str, StatusCode), HashMap<String, Meters>>;
+
 thread_local! {
-    /// By method and status, and by route.
-    static METERS: RefCell<HashMap<(&'static str, StatusCode), HashMap<String, Meters>>> = RefCell::default();
+    static METERS: RefCell<ByOutcome> = RefCell::default();
 }
 
 impl Meters {
