@@ -4,7 +4,7 @@
 //! # Layout
 //!
 //! - `report`: what was found, for a person and as JSON.
-//! - The comparing itself is the crate [`audit`](::audit).
+//! - The comparing itself is the crate `audit`.
 
 mod report;
 

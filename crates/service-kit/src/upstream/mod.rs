@@ -12,7 +12,7 @@
 //! - **Retries** have a pause with jitter before them, and a budget: a share of all calls. An upstream in trouble is not
 //!   asked for everything two times more. Every call must be idempotent, and says so with its `Idempotency-Key`: a retry
 //!   joins what the first attempt began.
-//! - The **deadline** bounds it all. What is left of it goes along in a header ([`deadline`](crate::deadline)).
+//! - The **deadline** bounds it all. What is left of it goes along in a header ([`deadline`]).
 
 mod attempt;
 mod error;
