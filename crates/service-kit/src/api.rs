@@ -13,7 +13,7 @@ use utoipa::openapi::OpenApi;
 
 use crate::health::{self, Health};
 use crate::problem::Problem;
-use crate::{hal, overload, request_log};
+use crate::{deadline, hal, overload, request_log};
 
 /// Largest request body at every door of the fleet.
 pub const BODY_LIMIT_BYTES: usize = 1024 * 1024;
@@ -30,6 +30,8 @@ pub fn wrap(routes: Router, description: OpenApi, health: Health) -> Router {
             from_fn(request_log::layer),
             CatchPanicLayer::custom(panicked),
             from_fn(hal::negotiate),
+            // Outside the queue: a request whose caller has given up leaves it.
+            from_fn(deadline::layer),
             from_fn(overload::layer),
             DefaultBodyLimit::max(BODY_LIMIT_BYTES),
         ))

@@ -18,9 +18,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use axum::Router;
-use axum::middleware::from_fn;
 use service_kit::health::Health;
-use service_kit::{api, deadline, process};
+use service_kit::{api, process};
 use storage::Db;
 
 use crate::clients::Processor;
@@ -60,6 +59,5 @@ pub struct AppState {
 /// All routes of the service.
 pub fn router(state: AppState, health: Health) -> Router {
     let (routes, description) = http::routes().split_for_parts();
-    let routes = routes.with_state(state).layer(from_fn(deadline::layer));
-    api::wrap(routes, description, health)
+    api::wrap(routes.with_state(state), description, health)
 }
