@@ -28,13 +28,11 @@ backends *command:
 test *filter:
     cargo test --workspace {{ filter }}
 
-# measure the fleet beside its servers: `just bench events`, `bookings`, `backends`, `on-sale`, `memory`, `catch-up`, `gateway`
-
 # show on the cluster of kubectl's context what k8s/ promises: `just verify`, `just verify apply demo rollouts`
 verify *parts:
     k8s/verify {{ parts }}
 
-# measure the fleet beside its servers: `just bench events`, `bookings`, `backends`, `memory`, `catch-up`
+# measure the fleet beside its servers: `just bench events`, `bookings`, `backends`, `on-sale`, `memory`, `catch-up`, `gateway`
 bench *command:
     cargo build --release -p marquee -p bench
     target/release/bench {{ command }}
