@@ -238,3 +238,55 @@ impl Background {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    #[derive(Parser, Debug)]
+    struct Example {
+        #[command(flatten)]
+        server: Server,
+    }
+
+    /// The next answer on `connection`, which is an empty one.
+    async fn ask(connection: &mut TcpStream) -> String {
+        connection.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            answer.push(connection.read_u8().await.unwrap());
+        }
+        String::from_utf8(answer).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_process_that_drains_takes_connections_and_answers_once_on_each() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (health, stop) = (Health::always(), CancellationToken::new());
+        let config = Example::parse_from(["example", "--drain-delay-ms", "60000"]);
+        let (told, stopped) = (health.clone(), stop.clone());
+        let serving = tokio::spawn(async move {
+            let router = Router::new().route("/", get(|| async {}));
+            serve(listener, router, told, &config.server, stopped).await;
+        });
+        let mut kept = TcpStream::connect(address).await.unwrap();
+        assert!(!ask(&mut kept).await.contains("connection: close"));
+        stop.cancel();
+        while !health.is_draining() {
+            tokio::task::yield_now().await;
+        }
+        for mut connection in [kept, TcpStream::connect(address).await.unwrap()] {
+            let answer = ask(&mut connection).await;
+            assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("connection: close"), "{answer}");
+            assert_eq!(connection.read(&mut [0]).await.unwrap(), 0);
+        }
+        serving.abort();
+    }
+}

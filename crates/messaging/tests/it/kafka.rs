@@ -295,8 +295,9 @@ async fn a_member_with_a_name_keeps_its_share_over_a_restart() {
 
         restart.cancel();
         second.await.unwrap();
-        // Many times what it takes to hand partitions over.
-        for missed in 1..=20 {
+        // Over two heartbeats, by which the first would hear of it, and well within the session.
+        for missed in 1..=25 {
+            sleep(Duration::from_millis(100)).await;
             round(rounds).await;
             rounds += 1;
             until(&|inbox| inbox.seen.len() >= rounds * KEYS - missed * of_second).await;
