@@ -52,7 +52,7 @@ async fn what_the_java_services_write_has_its_effect_once() {
     rests_at(&fleet, "points", 1005, &json!({ "contents": "WonderWoman", "score": 0 })).await;
 
     // Java services that go on with a booking of ours: `Printed` says `me:false`, `TicketCanceled` numbers in text.
-    let [collected, voided] = [book(&fleet).await, book(&fleet).await];
+    let [collected, voided] = [book(&fleet, "1A,2B").await, book(&fleet, "3C,4D").await];
     let written =
         json!({ "eventType": "WrittenPoint", "bookingId": collected, "id": 1, "score": "100", "me": true });
     let canceled =
@@ -86,7 +86,7 @@ async fn a_java_payment_service_settles_a_booking() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_event_reads_into_the_classes_of_the_java_services() {
     let Some((fleet, java)) = fleet_beside_java().await else { return };
-    let [collected, canceled] = [book(&fleet).await, book(&fleet).await];
+    let [collected, canceled] = [book(&fleet, "1A,2B").await, book(&fleet, "3C,4D").await];
     let printed = json!({ "status": "Printed" });
     let answer =
         fleet.rest.send(Method::PATCH, &format!("/tickets/{collected}"), Some(&printed)).await.unwrap();
@@ -107,22 +107,24 @@ async fn every_event_reads_into_the_classes_of_the_java_services() {
 
     let heard = |event: &str, booking: i64, fields: Value| (event.to_owned(), booking, fields);
     let point = |status: &str, score: i64| json!({ "contents": "soul", "status": status, "score": score });
-    let booked = json!({
-        "qty": 2, "seat": "1A,2B", "movieName": "soul", "status": "Registered", "totalPrice": 20_000, "name": "CGV",
-    });
-    let created = json!({ "qty": 2, "seat": "1A,2B", "movieName": "soul", "status": "Waiting" });
+    let booked = |seats: &str| {
+        json!({
+            "qty": 2, "seat": seats, "movieName": "soul", "status": "Registered", "totalPrice": 20_000, "name": "CGV",
+        })
+    };
+    let created = |seats: &str| json!({ "qty": 2, "seat": seats, "movieName": "soul", "status": "Waiting" });
     let status = |status: &str| json!({ "status": status });
     let paid = json!({ "status": "Paid", "totalPrice": 20_000 });
     let expected = [
-        heard("Paid", collected, paid.clone()),
-        heard("Booked", collected, booked.clone()),
-        heard("Created", collected, created.clone()),
+        heard("Paid", collected, paid),
+        heard("Booked", collected, booked("1A,2B")),
+        heard("Created", collected, created("1A,2B")),
         heard("WaitedPoint", collected, point("Waiting Point", 0)),
         heard("WrittenPoint", collected, point("Pointed", 100)),
         heard("Printed", collected, status("Printed")),
         heard("CancelRejected", collected, status("Printed")),
-        heard("Booked", canceled, booked),
-        heard("Created", canceled, created),
+        heard("Booked", canceled, booked("3C,4D")),
+        heard("Created", canceled, created("3C,4D")),
         heard("CancelRequested", canceled, status("Canceling")),
         heard("TicketCanceled", canceled, status("Canceled")),
         heard("PaymentCanceled", canceled, status("Canceled")),
@@ -172,8 +174,8 @@ async fn fleet_beside_java() -> Option<(Fleet, Java)> {
 }
 
 /// A booking of ours that has come everywhere.
-async fn book(fleet: &Fleet) -> i64 {
-    let (status, id) = order(fleet).await;
+async fn book(fleet: &Fleet, seats: &str) -> i64 {
+    let (status, id) = order(fleet, seats).await;
     assert_eq!(status, 201);
     rests_at(fleet, "books", id, &json!({ "status": "PaidComplete" })).await;
     rests_at(fleet, "mypages", id, &json!({ "status": "Booked", "ticketId": id, "score": 0 })).await;
@@ -183,14 +185,14 @@ async fn book(fleet: &Fleet) -> i64 {
 /// Payment is stopped, and holds the request.
 async fn book_without_an_answer_from_payment(fleet: &Fleet) -> i64 {
     send(fleet.pid(Process::Payment), Signal::STOP);
-    let (status, id) = order(fleet).await;
+    let (status, id) = order(fleet, "5E,6F").await;
     assert_eq!(status, 202);
     id
 }
 
-async fn order(fleet: &Fleet) -> (u16, i64) {
+async fn order(fleet: &Fleet, seats: &str) -> (u16, i64) {
     let order =
-        json!({ "qty": 2, "movieName": "soul", "seat": "1A,2B", "totalPrice": 20_000, "customerId": 33 });
+        json!({ "qty": 2, "movieName": "soul", "seat": seats, "totalPrice": 20_000, "customerId": 33 });
     let answer = fleet.rest.send(Method::POST, "/books", Some(&order)).await.unwrap();
     (answer.status, answer.body["id"].as_i64().unwrap())
 }
