@@ -206,7 +206,6 @@ impl Wires {
 type Unsent = TrySendError<Outgoing>;
 
 impl Wire {
-    #[expect(clippy::result_large_err, reason = "it brings back a request that was not sent")]
     async fn exchange(
         mut self: Box<Self>,
         request: Outgoing,
