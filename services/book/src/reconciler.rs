@@ -36,7 +36,8 @@ const BATCH: i64 = 100;
 const AT_ONCE: usize = 8;
 /// Idempotency keys are remembered this long …
 const KEYS_KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
-/// … and so many are forgotten at one look.
+/// … and forgotten so often, so many at a time: more than come meanwhile.
+const FORGET_EVERY: Duration = Duration::from_secs(1);
 const KEYS: i64 = 1_000;
 
 /// The reconciler of one process.
@@ -54,10 +55,17 @@ impl Reconciler {
     pub async fn run(self, stop: CancellationToken) {
         let mut timer = interval(EVERY);
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut forgetting = interval(FORGET_EVERY);
+        forgetting.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let looks = async {
             loop {
-                tokio::select! { _ = timer.tick() => {}, () = self.state.left_pending.notified() => {} }
-                if let Err(error) = self.look().await {
+                let outcome = tokio::select! {
+                    _ = timer.tick() => self.look().await,
+                    () = self.state.left_pending.notified() => self.look().await,
+                    // Not at each look: it writes, and looks are many while payment is away.
+                    _ = forgetting.tick() => self.forget_keys().await,
+                };
+                if let Err(error) = outcome {
                     tracing::warn!(cause = chain(&error), "bookings stay pending for now");
                 }
             }
@@ -86,7 +94,7 @@ impl Reconciler {
                 outcome?;
             }
         }
-        self.forget_keys(now).await
+        Ok(())
     }
 
     async fn expire(&self, id: BookingId) -> Result<(), storage::Error> {
@@ -138,9 +146,15 @@ impl Reconciler {
         Ok(())
     }
 
-    async fn forget_keys(&self, now: Timestamp) -> Result<(), storage::Error> {
+    /// Forgets idempotency keys that are old enough.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn forget_keys(&self) -> Result<(), storage::Error> {
         let mut tx = self.state.db.begin_relaxed().await?;
-        prune_keys(&mut tx, now - KEYS_KEPT_FOR, KEYS).await?;
+        let before = tx.now() - KEYS_KEPT_FOR;
+        prune_keys(&mut tx, before, KEYS).await?;
         tx.commit().await
     }
 }
