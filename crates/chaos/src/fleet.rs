@@ -247,6 +247,16 @@ impl Fleet {
         if [Process::Payment, Process::Point].contains(&process) { &self.behind } else { &self.place }
     }
 
+    /// How ready each process says it is.
+    pub async fn told_of_themselves(&self) -> Vec<(Process, String)> {
+        let mut told = Vec::new();
+        for process in Process::ALL {
+            let answer = Rest::new(&self.place_of(process).url(process)).get("/readyz").await;
+            told.push((process, answer.map_or_else(|error| error.to_string(), |answer| answer.body.to_string())));
+        }
+        told
+    }
+
     fn shown_dir(&self) -> String {
         self.place.data_dir.display().to_string()
     }

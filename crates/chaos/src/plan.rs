@@ -74,6 +74,9 @@ async fn run_on(on: Backends, seed: u64, length: Duration) -> Outcome<usize> {
     }
     println!("violations    {}", violations.len());
     if !violations.is_empty() {
+        for (process, told) in fleet.told_of_themselves().await {
+            println!("{process:<13} {told}");
+        }
         fleet.keep();
     }
     Ok(violations.len())

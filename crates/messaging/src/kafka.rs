@@ -6,6 +6,7 @@
 //! - `security`: TLS and SASL, by the settings that users of Kafka know.
 //! - `producer`: acknowledged by all in-sync replicas, in order, or reported as failed.
 //! - `group`: a member of a consumer group, which hands out one partition at a time.
+//! - `pulse`: whether that member gets anywhere.
 //! - `history`: a topic from its first record to its last, apart from every group.
 //! - `topics`: made when they are missing.
 //! - `condition`: whether records can flow, told once when it changes.
@@ -15,6 +16,7 @@ mod condition;
 mod group;
 mod history;
 mod producer;
+mod pulse;
 mod security;
 mod telemetry;
 mod topics;

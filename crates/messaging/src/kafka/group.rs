@@ -1,7 +1,7 @@
 //! Records in: a member of a consumer group.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -15,15 +15,18 @@ use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::statistics::Statistics;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::condition::{Aspect, Condition, Fault};
+use super::pulse::Pulse;
 use super::telemetry::{self, Telemetry};
 use super::{Client, KafkaConnection, config};
 use crate::transport::{Position, Received, Record, Subscription, TransportError};
 
 /// Positions go to the broker this often.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(100);
+/// Who waits for a record looks again this often: whether the member stands still, and in case a wake-up was lost.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A member, and what it has received and not handed out yet.
 pub struct Membership {
@@ -72,6 +75,8 @@ impl Membership {
             topic: topic.clone(),
             telemetry: Telemetry::new(group, connection, condition),
             owned: Mutex::default(),
+            pulse: Mutex::default(),
+            standstill: OnceLock::new(),
             joined: watch::Sender::new(false),
         };
         let consumer: StreamConsumer<_> = config.create_with_context(share).map_err(TransportError::new)?;
@@ -117,8 +122,10 @@ impl Membership {
     async fn fill(&mut self, max: usize) -> Result<(), TransportError> {
         let mut messages = self.consumer.stream();
         let mut next = loop {
+            self.consumer.context().is_moving()?;
             tokio::select! {
                 message = messages.next() => break message,
+                () = sleep(LOOK_INTERVAL) => {}
                 () = sleep_until(self.commit_at.unwrap_or_else(Instant::now)), if self.commit_at.is_some() => {
                     self.commit_at = None;
                     send_positions(&self.consumer)?;
@@ -187,6 +194,9 @@ struct Share {
     topic: String,
     telemetry: Telemetry,
     owned: Mutex<BTreeMap<i32, Option<i64>>>,
+    pulse: Mutex<Pulse>,
+    /// Where this member stands still for good.
+    standstill: OnceLock<String>,
     /// Whether the group has ever given out shares to this member.
     joined: watch::Sender<bool>,
 }
@@ -194,6 +204,16 @@ struct Share {
 impl Share {
     fn owned(&self) -> MutexGuard<'_, BTreeMap<i32, Option<i64>>> {
         self.owned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// # Errors
+    ///
+    /// When this member stands still, and has to be replaced.
+    fn is_moving(&self) -> Result<(), TransportError> {
+        match self.standstill.get() {
+            Some(standstill) => Err(TransportError::new(standstill.clone())),
+            None => Ok(()),
+        }
     }
 
     /// Whether a member can go on after `error`; it has been logged.
@@ -267,6 +287,13 @@ impl ClientContext for Share {
     }
 
     fn stats(&self, statistics: Statistics) {
+        let owned = self.owned().clone();
+        let mut pulse = self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(standstill) = pulse.beat(&statistics, |partition| owned.contains_key(&partition))
+            && !self.telemetry.has_failed(Aspect::Permission)
+        {
+            self.standstill.get_or_init(|| standstill);
+        }
         self.telemetry.stats(statistics);
     }
 }

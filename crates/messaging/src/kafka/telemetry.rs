@@ -57,6 +57,10 @@ impl Telemetry {
         }
     }
 
+    pub fn has_failed(&self, aspect: Aspect) -> bool {
+        self.condition.has_failed(&self.client, aspect)
+    }
+
     pub fn retire(&self) {
         self.retired.store(true, Ordering::Relaxed);
         self.condition.forget(&self.client);
@@ -65,7 +69,7 @@ impl Telemetry {
     /// One broker of several may be away and do no harm, so this alone changes nothing; but it is the reason when no
     /// other is left.
     fn connecting_failed(&self, fault: Fault) {
-        if self.condition.has_failed(&self.client, Aspect::Connection) {
+        if self.has_failed(Aspect::Connection) {
             self.fails(Aspect::Connection, fault.clone());
         }
         *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
