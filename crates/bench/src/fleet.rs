@@ -64,6 +64,7 @@ impl Fleet {
         let launcher = Command::new(std::env::current_exe()?.with_file_name("marquee"))
             .args(command)
             .args(place.flags())
+            .envs(place.environment())
             .env("STAFF_TOKEN", STAFF_TOKEN)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -72,6 +73,10 @@ impl Fleet {
             .map_err(|error| format!("cannot start the marquee beside this program: {error}"))?;
         let mut fleet = Self { place, launcher, _directory: directory };
         fleet.ready(processes).await?;
+        // What would be measured otherwise is something else.
+        if fleet.place.database_url_prefix.is_some() && fleet.has_files() {
+            return Err("the fleet is to use the servers, and uses files".into());
+        }
         Ok(fleet)
     }
 
@@ -92,6 +97,11 @@ impl Fleet {
         Ok(())
     }
 
+    fn has_files(&self) -> bool {
+        let mut entries = fs::read_dir(&self.place.data_dir).into_iter().flatten().flatten();
+        entries.any(|entry| entry.path().extension().is_some_and(|kind| kind == "db"))
+    }
+
     /// The service itself, not through the gateway.
     pub fn service(&self, process: Process) -> Rest {
         Rest::new(&self.place.url(process))
@@ -109,8 +119,12 @@ impl Fleet {
 
     /// Of its memory in KiB, by the names of `/proc/<pid>/status`.
     pub fn memory(&self, process: Process, field: &str) -> Outcome<u64> {
+        memory(&PathBuf::from("/proc").join(self.pid(process)?.to_string()), field)
+    }
+
+    pub fn pid(&self, process: Process) -> Outcome<u32> {
         let file = self.place.data_dir.join("run").join(format!("{process}.pid"));
-        memory(&PathBuf::from("/proc").join(fs::read_to_string(file)?.trim()), field)
+        Ok(fs::read_to_string(file)?.trim().parse()?)
     }
 
     /// Makes the bookings, and waits until all of them show in mypage: how long that took from the first request on.

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use crate::Outcome;
+use crate::processes::{cpu_seconds, memory_mib};
 use crate::stats::{Runs, print_table};
 
 /// What a booking looks like on the wire.
@@ -231,40 +232,6 @@ impl Drop for Daemon {
 }
 
 /// Of a process and its children, since they began.
-fn cpu_seconds(pid: u32) -> Outcome<f64> {
-    let ticks_a_second = rustix::param::clock_ticks_per_second() as f64;
-    let of_one = |pid: u32| -> Outcome<f64> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-        // The name, in parentheses, may have blanks in it; the 12th and 13th words after it are the times.
-        let (_, rest) = stat.rsplit_once(')').ok_or("no stat")?;
-        let ticks: f64 =
-            rest.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
-        Ok(ticks / ticks_a_second)
-    };
-    with_children(pid, of_one)
-}
-
-/// The sum over a process and its children.
-fn with_children(pid: u32, of_one: impl Fn(u32) -> Outcome<f64>) -> Outcome<f64> {
-    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
-    let mut sum = of_one(pid)?;
-    for child in children.split_whitespace() {
-        sum += of_one(child.parse()?)?;
-    }
-    Ok(sum)
-}
-
-/// Of a process and its children, each shared page once.
-fn memory_mib(pid: u32) -> Outcome<f64> {
-    let of_one = |pid: u32| -> Outcome<f64> {
-        let rollup = fs::read_to_string(PathBuf::from(format!("/proc/{pid}/smaps_rollup")))?;
-        let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).ok_or("no Pss")?;
-        let kib: f64 = line.split_whitespace().next().ok_or("no number")?.parse()?;
-        Ok(kib / 1024.0)
-    };
-    with_children(pid, of_one)
-}
-
 fn port_of(url: &str) -> u16 {
     let authority = url.split('/').nth(2).unwrap_or_default();
     authority.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or_default()

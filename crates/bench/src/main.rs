@@ -7,7 +7,8 @@
 //!
 //! - `cli`: the commands.
 //! - `events`, `bookings`, `backends`, `on_sale`, `memory`, `catch_up`, `gateway`: the benchmarks.
-//! - `servers`, `fleet`: what they start. `kafka`, `pgbench`: what they compare with. `stats`: medians and tables.
+//! - `servers`, `fleet`: what they start. `kafka`, `pgbench`: what they compare with. `processes`: what each costs. `stats`:
+//!   medians and tables.
 
 mod backends;
 mod bookings;
@@ -20,6 +21,7 @@ mod kafka;
 mod memory;
 mod on_sale;
 mod pgbench;
+mod processes;
 mod servers;
 mod stats;
 

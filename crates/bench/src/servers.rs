@@ -1,6 +1,7 @@
 //! A PostgreSQL and a Kafka of the benchmark's own, by `.ci/backends`.
 
 use std::collections::HashMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -17,7 +18,7 @@ pub struct Servers {
     postgres_bin: PathBuf,
     /// `host:port`
     pub brokers: String,
-    _started: Started,
+    started: Started,
 }
 
 /// Whatever was started in this directory.
@@ -41,7 +42,7 @@ impl Servers {
             postgres: format!("{postgres}/"),
             postgres_bin: variable("TEST_POSTGRES_BIN")?.into(),
             brokers: brokers.to_owned(),
-            _started: started,
+            started,
         })
     }
 
@@ -63,6 +64,18 @@ impl Servers {
             return Err(format!("{program}: {told}{}", String::from_utf8_lossy(&output.stderr)).into());
         }
         Ok(told)
+    }
+
+    /// Of `postgres` or `kafka`.
+    pub fn pid(&self, server: &str) -> Outcome<u32> {
+        let state = self.started.state();
+        let file = if server == "postgres" {
+            state.join("postgres/postmaster.pid")
+        } else {
+            state.join("kafka.pid")
+        };
+        let first = fs::read_to_string(file)?.lines().next().unwrap_or_default().trim().parse()?;
+        Ok(first)
     }
 
     /// A topic on them.
@@ -88,7 +101,7 @@ impl Drop for Started {
 /// PostgreSQL does not run as root, and has to reach its files.
 fn open_to_all(directory: &Path) -> Outcome {
     use std::os::unix::fs::PermissionsExt;
-    Ok(std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755))?)
+    Ok(fs::set_permissions(directory, fs::Permissions::from_mode(0o755))?)
 }
 
 fn backends(command: &str, state: &Path) -> Outcome<String> {

@@ -252,7 +252,10 @@ impl Fleet {
         let mut told = Vec::new();
         for process in Process::ALL {
             let answer = Rest::new(&self.place_of(process).url(process)).get("/readyz").await;
-            told.push((process, answer.map_or_else(|error| error.to_string(), |answer| answer.body.to_string())));
+            told.push((
+                process,
+                answer.map_or_else(|error| error.to_string(), |answer| answer.body.to_string()),
+            ));
         }
         told
     }

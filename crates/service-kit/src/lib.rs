@@ -6,6 +6,7 @@
 //!
 //! - [`config`]: the settings all processes share; a wrong one names its variable and exits 64.
 //! - [`telemetry`]: logs for people or for machines, and the metrics recorder.
+//! - `log_lines`: log lines on their way to standard output, many at a time.
 //! - [`process`]: from `main` to exit: signals, background tasks, serving, draining.
 //! - [`connections`]: the loop that accepts them, with limits for slow and for idle clients.
 //! - [`health`]: `/livez`, `/readyz`, `/actuator/health`, `/metrics`.
@@ -32,6 +33,7 @@ pub mod deadline;
 pub mod extract;
 pub mod hal;
 pub mod health;
+mod log_lines;
 pub mod overload;
 pub mod problem;
 pub mod process;

@@ -110,6 +110,7 @@ where
         body(config, stop).await
     });
     runtime.shutdown_timeout(Duration::from_secs(1));
+    telemetry::flush();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => error.report(),
@@ -224,6 +225,7 @@ impl Background {
                 && failure.is_panic()
             {
                 tracing::error!("{name} panicked; the process ends");
+                telemetry::flush();
                 std::process::exit(EXIT_BUG);
             }
         });

@@ -9,6 +9,7 @@ use tokio::time::sleep;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogFormat, Server};
+use crate::log_lines::LogLines;
 
 /// Upper bounds of the latency histograms, in seconds.
 const LATENCY_BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
@@ -16,7 +17,10 @@ const LATENCY_BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 /// Histograms keep every value until it is counted into its bucket; this often it is.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Starts logging as `server` asks.
+/// The lines of this process.
+static LINES: OnceLock<LogLines> = OnceLock::new();
+
+/// Starts logging as `server` asks. Before the process ends, [`flush`] is to be called.
 ///
 /// # Errors
 ///
@@ -29,7 +33,9 @@ pub fn init(server: &Server) -> Result<(), String> {
         LogFormat::Json => false,
         LogFormat::Auto => std::io::stdout().is_terminal(),
     };
-    let lines = tracing_subscriber::fmt().with_env_filter(filter);
+    let lines = LogLines::to(std::io::stdout()).map_err(|error| error.to_string())?;
+    let lines = LINES.get_or_init(|| lines).clone();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines);
     if pretty {
         lines.compact().with_ansi(std::io::stdout().is_terminal()).init();
     } else {
@@ -37,6 +43,13 @@ pub fn init(server: &Server) -> Result<(), String> {
     }
     record();
     Ok(())
+}
+
+/// Writes the lines that are not written yet.
+pub fn flush() {
+    if let Some(lines) = LINES.get() {
+        lines.flush();
+    }
 }
 
 /// From here on metrics are recorded: a handle made earlier never is.

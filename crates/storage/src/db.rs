@@ -19,6 +19,9 @@ use crate::url::DatabaseUrl;
 
 /// How much longer than the server we wait for a statement: its own verdict is worth more than a lost connection.
 const GRACE: Duration = Duration::from_millis(500);
+/// A connection to a server that was unused for this long is asked for a sign of life before it is used: the server may have
+/// gone and come back meanwhile. Asked each time, it would be every fifth round trip of a busy service.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
 /// Limits of a database's connections.
 #[derive(Clone, Copy, Debug)]
@@ -207,7 +210,13 @@ async fn connect(url: &DatabaseUrl, settings: Settings, max: u32) -> Result<AnyP
     let pool = AnyPoolOptions::new()
         .max_connections(max)
         .acquire_timeout(settings.acquire_timeout)
-        .test_before_acquire(backend == Backend::Postgres)
+        .test_before_acquire(false)
+        .before_acquire(move |connection, idle| {
+            Box::pin(async move {
+                let is_trusted = backend == Backend::Sqlite || idle.idle_for < TRUSTED_FOR;
+                Ok(is_trusted || connection.ping().await.is_ok())
+            })
+        })
         .after_connect(move |connection, _| {
             let session = preparing.clone();
             Box::pin(async move { prepare(connection, session).await })
