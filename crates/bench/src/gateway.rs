@@ -3,7 +3,7 @@
 //! Needs both: `apt-get install nginx-light wrk`.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 

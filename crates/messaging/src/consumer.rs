@@ -22,7 +22,7 @@ use tracing::{Instrument, Span};
 use crate::dead_letter::{self, DeadLetter};
 use crate::inbox;
 use crate::outage::Outage;
-use crate::transport::{Received, Subscription, Transport, TransportError};
+use crate::transport::{Received, Subscription, Transport, TransportError, last_positions};
 
 /// Records applied in one transaction at most.
 const BATCH: usize = 200;
@@ -158,8 +158,8 @@ impl<H: Handler> Consumer<H> {
                 break;
             }
             crash::point("consumer.applied");
-            if let Some(last) = batch.last() {
-                subscription.commit(last.position).await?;
+            for last in last_positions(&batch) {
+                subscription.commit(last).await?;
             }
         }
         Ok(())

@@ -5,7 +5,7 @@
 //!
 //! - `security`: TLS and SASL, by the settings that users of Kafka know.
 //! - `producer`: acknowledged by all in-sync replicas, in order, or reported as failed.
-//! - `group`: a member of a consumer group, which hands out one partition at a time.
+//! - `group`: a member of a consumer group, which hands out what has come to all of its partitions.
 //! - `pulse`: whether that member gets anywhere.
 //! - `history`: a topic from its first record to its last, apart from every group.
 //! - `topics`: made when they are missing.

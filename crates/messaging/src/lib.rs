@@ -32,7 +32,7 @@ pub use consumer::{Consumer, Delivery, Failure, Handler};
 pub use relay::Relay;
 pub use transport::{
     EventsUrl, History, KafkaUrl, Position, Received, Record, Subscription, Transport, TransportError,
-    connect,
+    connect, last_positions,
 };
 
 /// The tables of outbox and inbox, which every service has.

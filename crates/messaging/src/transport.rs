@@ -1,6 +1,7 @@
 //! What a transport must do: take records durably, and hand them to each consumer group in order, again and again
 //! until they are committed.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
@@ -85,12 +86,19 @@ pub trait Transport: Send + Sync + fmt::Debug {
 
 /// A place in a consumer group.
 pub trait Subscription: Send {
-    /// The next records, at least one and at most `max`, all of one partition and in order. Waits for them; may be
-    /// dropped while it waits.
+    /// The next records, at least one and at most `max`, in order within each partition. Waits for them; may be dropped
+    /// while it waits.
     fn receive(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Received>, TransportError>>;
 
-    /// What was received up to and including `last` need not be delivered to this group again.
+    /// What was received of a partition up to and including `last` need not be delivered to this group again.
     fn commit(&mut self, last: Position) -> BoxFuture<'_, Result<(), TransportError>>;
+}
+
+/// The last position of each partition in `batch`: what to commit when all of it is done.
+pub fn last_positions(batch: &[Received]) -> impl Iterator<Item = Position> {
+    let of_partitions: BTreeMap<i32, Position> =
+        batch.iter().map(|received| (received.position.partition, received.position)).collect();
+    of_partitions.into_values()
 }
 
 /// A topic as it is at one moment, to read.

@@ -44,6 +44,7 @@ impl LogLines {
         thread::Builder::new().name("log".to_owned()).spawn(move || {
             loop {
                 of_thread.wait_for_lines();
+                #[expect(clippy::disallowed_methods, reason = "this thread has nothing else to do")]
                 thread::sleep(GATHER_FOR);
                 of_thread.write();
             }
@@ -113,12 +114,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::{Receiver, Sender, channel};
+    use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
     use super::*;
 
     /// Tells what is written, a message each time.
-    struct Told(Sender<String>);
+    struct Told(UnboundedSender<String>);
 
     impl Write for Told {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -132,8 +133,8 @@ mod tests {
         }
     }
 
-    fn lines() -> (LogLines, Receiver<String>) {
-        let (sender, told) = channel();
+    fn lines() -> (LogLines, UnboundedReceiver<String>) {
+        let (sender, told) = unbounded_channel();
         (LogLines::to(Told(sender)).unwrap(), told)
     }
 
@@ -141,13 +142,17 @@ mod tests {
         lines.write_all(line.as_bytes()).unwrap();
     }
 
+    fn all(mut told: UnboundedReceiver<String>) -> String {
+        std::iter::from_fn(|| told.try_recv().ok()).collect()
+    }
+
     #[test]
     fn what_was_said_is_written_without_being_asked_for() {
-        let (lines, told) = lines();
+        let (lines, mut told) = lines();
         say(&lines, "one\n");
-        assert_eq!(told.recv().unwrap(), "one\n");
+        assert_eq!(told.blocking_recv().unwrap(), "one\n");
         say(&lines, "two\n");
-        assert_eq!(told.recv().unwrap(), "two\n");
+        assert_eq!(told.blocking_recv().unwrap(), "two\n");
     }
 
     #[test]
@@ -157,7 +162,7 @@ mod tests {
             say(&lines, &format!("{number}\n"));
         }
         lines.flush();
-        let written: String = told.try_iter().collect();
+        let written = all(told);
         assert_eq!(written, (0..100).map(|number| format!("{number}\n")).collect::<String>());
     }
 
@@ -173,7 +178,7 @@ mod tests {
             }
         });
         lines.flush();
-        let written: String = told.try_iter().collect();
+        let written = all(told);
         for speaker in 0..4 {
             let own = written.lines().filter(|line| line.starts_with(&format!("{speaker} ")));
             assert!(own.eq((0..1_000).map(|at| format!("{speaker} {at} {long}"))));

@@ -25,14 +25,20 @@ use crate::transport::{Position, Received, Record, Subscription, TransportError}
 
 /// Positions go to the broker this often.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(100);
+/// Under load, batches are handed out this far apart: each costs a commit, however few records it has.
+const SHORTEST_CYCLE: Duration = Duration::from_millis(20);
 /// Who waits for a record looks again this often: whether the member stands still, and in case a wake-up was lost.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+type Queues = VecDeque<(i32, VecDeque<Received>)>;
 
 /// A member, and what it has received and not handed out yet.
 pub struct Membership {
     consumer: Client<StreamConsumer<Share>>,
     /// Each partition's records in order; the first in the line is handed out next.
-    queues: VecDeque<(i32, VecDeque<Received>)>,
+    queues: Queues,
+    /// The next batch is handed out no earlier.
+    not_before: Instant,
     /// When the positions go to the broker, if there are new ones.
     commit_at: Option<Instant>,
 }
@@ -81,7 +87,12 @@ impl Membership {
         };
         let consumer: StreamConsumer<_> = config.create_with_context(share).map_err(TransportError::new)?;
         consumer.subscribe(&[&topic]).map_err(TransportError::new)?;
-        let mut member = Self { consumer: Client::new(consumer), queues: VecDeque::new(), commit_at: None };
+        let mut member = Self {
+            consumer: Client::new(consumer),
+            queues: VecDeque::new(),
+            not_before: Instant::now(),
+            commit_at: None,
+        };
         member.wait_for_share().await?;
         Ok(member)
     }
@@ -99,22 +110,19 @@ impl Membership {
     }
 
     async fn next_batch(&mut self, max: usize) -> Result<Vec<Received>, TransportError> {
+        sleep_until(self.not_before).await;
         loop {
-            if let Some(batch) = self.take(max) {
-                return Ok(batch);
+            let batch = take(&mut self.queues, max);
+            if batch.is_empty() {
+                self.fill(max).await?;
+                continue;
             }
-            self.fill(max).await?;
+            // One record alone is no load, and somebody may be waiting for what follows from it.
+            if (2..max).contains(&batch.len()) {
+                self.not_before = Instant::now() + SHORTEST_CYCLE;
+            }
+            return Ok(batch);
         }
-    }
-
-    /// From the next queue in the line; what is left of it goes to the line's end.
-    fn take(&mut self, max: usize) -> Option<Vec<Received>> {
-        let (partition, mut queue) = self.queues.pop_front()?;
-        let batch = queue.drain(..queue.len().min(max)).collect();
-        if !queue.is_empty() {
-            self.queues.push_back((partition, queue));
-        }
-        Some(batch)
     }
 
     /// Waits for a record, and takes what else is there already. Nothing is lost by dropping this: it waits before it
@@ -320,12 +328,26 @@ fn commit<C: Consumer<Share>>(consumer: &C, topic: &str, positions: Vec<(i32, i6
     consumer.commit(&list, CommitMode::Async)
 }
 
-fn enqueue(queues: &mut VecDeque<(i32, VecDeque<Received>)>, received: Received) {
+fn enqueue(queues: &mut Queues, received: Received) {
     let partition = received.position.partition;
     match queues.iter_mut().find(|(of, _)| *of == partition) {
         Some((_, queue)) => queue.push_back(received),
         None => queues.push_back((partition, VecDeque::from([received]))),
     }
+}
+
+/// From the queues in their line; what is left of one goes to the line's end.
+fn take(queues: &mut Queues, max: usize) -> Vec<Received> {
+    let mut batch = Vec::new();
+    while batch.len() < max
+        && let Some((partition, mut queue)) = queues.pop_front()
+    {
+        batch.extend(queue.drain(..queue.len().min(max - batch.len())));
+        if !queue.is_empty() {
+            queues.push_back((partition, queue));
+        }
+    }
+    batch
 }
 
 /// What is not UTF-8, as only other producers write, is made readable: keys and headers are text here.
@@ -347,5 +369,39 @@ pub fn received(message: &BorrowedMessage<'_>) -> Received {
             .to_millis()
             .and_then(|ms| Timestamp::from_millisecond(ms).ok())
             .unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queues(records: impl IntoIterator<Item = (i32, i64)>) -> Queues {
+        let mut queues = Queues::new();
+        for (partition, offset) in records {
+            let record = Record { key: None, payload: None, headers: Vec::new() };
+            let position = Position { partition, offset };
+            enqueue(&mut queues, Received { record, position, appended_at: Timestamp::default() });
+        }
+        queues
+    }
+
+    fn positions(batch: &[Received]) -> Vec<(i32, i64)> {
+        batch.iter().map(|received| (received.position.partition, received.position.offset)).collect()
+    }
+
+    #[test]
+    fn a_batch_has_what_is_there_of_all_partitions_each_in_order() {
+        let mut queues = queues([(2, 7), (0, 3), (2, 8), (1, 5), (0, 4)]);
+        assert_eq!(positions(&take(&mut queues, 10)), [(2, 7), (2, 8), (0, 3), (0, 4), (1, 5)]);
+        assert!(queues.is_empty());
+    }
+
+    #[test]
+    fn a_partition_with_a_backlog_lets_the_others_go_first_the_next_time() {
+        let mut queues = queues((0..5).map(|offset| (0, offset)).chain([(1, 9), (2, 9)]));
+        assert_eq!(positions(&take(&mut queues, 3)), [(0, 0), (0, 1), (0, 2)]);
+        assert_eq!(positions(&take(&mut queues, 3)), [(1, 9), (2, 9), (0, 3)]);
+        assert_eq!(positions(&take(&mut queues, 3)), [(0, 4)]);
     }
 }

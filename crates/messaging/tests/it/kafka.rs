@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use events::TOPIC;
-use messaging::{EventLog, EventsUrl, Record, Transport};
+use messaging::{EventLog, EventsUrl, Record, Transport, last_positions};
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::message::{Header, OwnedHeaders};
@@ -212,7 +212,9 @@ async fn member(
             inbox.lock().unwrap().apply(name, &received.record);
         }
         sleep(Duration::from_millis(2)).await; // The transaction.
-        subscription.commit(batch.last().unwrap().position).await.unwrap();
+        for last in last_positions(&batch) {
+            subscription.commit(last).await.unwrap();
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use messaging::{EventLog, History, MIGRATIONS, Received, Record, Subscription, Transport, connect};
+use messaging::{
+    EventLog, History, MIGRATIONS, Received, Record, Subscription, Transport, connect, last_positions,
+};
 use storage::{Db, Migrations, Settings};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -118,11 +120,11 @@ pub async fn read(subscription: &mut dyn Subscription, count: usize, commit: boo
     let mut numbers = Vec::new();
     while numbers.len() < count {
         let batch = subscription.receive((count - numbers.len()).min(500)).await.unwrap();
-        let partition = batch[0].position.partition;
-        assert!(batch.iter().all(|received| received.position.partition == partition));
         numbers.extend(batch.iter().map(|received| number(&received.record)));
         if commit {
-            subscription.commit(batch.last().unwrap().position).await.unwrap();
+            for last in last_positions(&batch) {
+                subscription.commit(last).await.unwrap();
+            }
         }
     }
     numbers
