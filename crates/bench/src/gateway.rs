@@ -231,7 +231,6 @@ impl Drop for Daemon {
     }
 }
 
-/// Of a process and its children, since they began.
 fn port_of(url: &str) -> u16 {
     let authority = url.split('/').nth(2).unwrap_or_default();
     authority.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or_default()

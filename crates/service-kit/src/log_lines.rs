@@ -4,25 +4,19 @@
 //! lines tell of. So what has come together is written a few milliseconds later by a thread of its own; a process that is
 //! killed takes the lines of its last few milliseconds with it.
 
-use std::fmt;
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
-
-use tracing_subscriber::fmt::MakeWriter;
 
 /// How long lines are gathered.
 const GATHER_FOR: Duration = Duration::from_millis(5);
 /// Most that is gathered. Who says more writes it all, and is as slow as whoever reads it.
 const GATHERED_MAX: usize = 256 * 1024;
 
-/// Where lines are said.
-#[derive(Clone)]
-pub struct LogLines(Arc<Gathered>);
-
-struct Gathered {
-    lines: Mutex<Vec<u8>>,
+/// Where lines are said, and the way from there.
+pub struct LogLines {
+    gathered: Mutex<Vec<u8>>,
     /// Told of the first line.
     first: Condvar,
     out: Mutex<Box<dyn Write + Send>>,
@@ -34,40 +28,36 @@ impl LogLines {
     /// # Errors
     ///
     /// When there cannot be another thread.
-    pub fn to(out: impl Write + Send + 'static) -> io::Result<Self> {
-        let gathered = Arc::new(Gathered {
-            lines: Mutex::default(),
+    pub fn to(out: impl Write + Send + 'static) -> io::Result<Arc<Self>> {
+        let lines = Arc::new(Self {
+            gathered: Mutex::default(),
             first: Condvar::new(),
             out: Mutex::new(Box::new(out)),
         });
-        let of_thread = gathered.clone();
+        let of_thread = lines.clone();
         thread::Builder::new().name("log".to_owned()).spawn(move || {
             loop {
-                of_thread.wait_for_lines();
+                of_thread.wait();
                 #[expect(clippy::disallowed_methods, reason = "this thread has nothing else to do")]
                 thread::sleep(GATHER_FOR);
-                of_thread.write();
+                of_thread.flush();
             }
         })?;
-        Ok(Self(gathered))
+        Ok(lines)
+    }
+
+    fn wait(&self) {
+        let gathered = lock(&self.gathered);
+        drop(
+            self.first.wait_while(gathered, |lines| lines.is_empty()).unwrap_or_else(PoisonError::into_inner),
+        );
     }
 
     /// Writes what is gathered; when this returns, all that was said before is written.
     pub fn flush(&self) {
-        self.0.write();
-    }
-}
-
-impl Gathered {
-    fn wait_for_lines(&self) {
-        let lines = lock(&self.lines);
-        drop(self.first.wait_while(lines, |lines| lines.is_empty()).unwrap_or_else(PoisonError::into_inner));
-    }
-
-    fn write(&self) {
         // Taken before the lines are, so that they are written in their order.
         let mut out = lock(&self.out);
-        let lines = std::mem::take(&mut *lock(&self.lines));
+        let lines = std::mem::take(&mut *lock(&self.gathered));
         // There is nowhere left to tell that it failed.
         let _ = out.write_all(&lines).and_then(|()| out.flush());
     }
@@ -75,13 +65,13 @@ impl Gathered {
 
 impl Write for &LogLines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let mut lines = lock(&self.0.lines);
-        if lines.is_empty() {
-            self.0.first.notify_one();
+        let mut gathered = lock(&self.gathered);
+        if gathered.is_empty() {
+            self.first.notify_one();
         }
-        lines.extend_from_slice(line);
-        let is_full = lines.len() > GATHERED_MAX;
-        drop(lines);
+        gathered.extend_from_slice(line);
+        let is_full = gathered.len() > GATHERED_MAX;
+        drop(gathered);
         if is_full {
             LogLines::flush(self);
         }
@@ -90,20 +80,6 @@ impl Write for &LogLines {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for LogLines {
-    type Writer = &'a Self;
-
-    fn make_writer(&'a self) -> Self::Writer {
-        self
-    }
-}
-
-impl fmt::Debug for LogLines {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogLines").finish_non_exhaustive()
     }
 }
 
@@ -133,7 +109,7 @@ mod tests {
         }
     }
 
-    fn lines() -> (LogLines, UnboundedReceiver<String>) {
+    fn lines() -> (Arc<LogLines>, UnboundedReceiver<String>) {
         let (sender, told) = unbounded_channel();
         (LogLines::to(Told(sender)).unwrap(), told)
     }

@@ -1,7 +1,7 @@
 //! Logs for people or for machines, and the metrics recorder.
 
 use std::io::IsTerminal;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -18,7 +18,7 @@ const LATENCY_BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The lines of this process.
-static LINES: OnceLock<LogLines> = OnceLock::new();
+static LINES: OnceLock<Arc<LogLines>> = OnceLock::new();
 
 /// Starts logging as `server` asks. Before the process ends, [`flush`] is to be called.
 ///

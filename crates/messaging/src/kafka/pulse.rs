@@ -7,6 +7,8 @@
 
 use rdkafka::statistics::Statistics;
 
+use super::telemetry::{known_brokers_up, partitions};
+
 /// As many statistics in a row, five seconds apart, that tell of the same: longer than a rebalance that waits for a dead
 /// member. They are counted, and no time is taken, so that a process that was stopped for a while is not taken for one
 /// that stood still.
@@ -36,13 +38,11 @@ impl Pulse {
 
 /// Why no records come just now, where it is not for a broker that is away.
 fn hindrance(statistics: &Statistics, is_owned: impl Fn(i32) -> bool) -> Option<String> {
-    let is_connected = statistics.brokers.values().any(|broker| broker.nodeid >= 0 && broker.state == "UP");
-    let group = statistics.cgrp.as_ref().filter(|_| is_connected)?;
+    let group = statistics.cgrp.as_ref().filter(|_| known_brokers_up(statistics) > 0)?;
     if group.join_state != "steady" {
         return Some(format!("the member of the group stands still in {}", group.join_state));
     }
-    let partitions = statistics.topics.values().flat_map(|topic| topic.partitions.values());
-    let mut owned = partitions.filter(|partition| is_owned(partition.partition));
+    let mut owned = partitions(statistics).filter(|partition| is_owned(partition.partition));
     let idle = owned.find(|partition| partition.fetch_state != "active")?;
     Some(format!("partition {} stands still in {}", idle.partition, idle.fetch_state))
 }

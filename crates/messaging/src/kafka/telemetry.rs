@@ -122,14 +122,13 @@ impl ClientContext for Telemetry {
     }
 
     fn stats(&self, statistics: Statistics) {
-        let up = || statistics.brokers.values().filter(|broker| broker.state == "UP");
-        if up().next().is_some() {
+        if statistics.brokers.values().any(|broker| broker.state == "UP") {
             self.works(Aspect::Connection);
         }
-        let known = up().filter(|broker| broker.nodeid >= 0).count();
+        let known = known_brokers_up(&statistics);
         metrics::gauge!("kafka_brokers_up", "client" => self.client.clone()).set(known as f64);
         if statistics.client_type == "consumer" {
-            for partition in statistics.topics.values().flat_map(|topic| topic.partitions.values()) {
+            for partition in partitions(&statistics) {
                 if let Some(records) = records_behind(partition) {
                     lag(&self.client, partition.partition).set(records as f64);
                 }
@@ -168,6 +167,15 @@ fn stable(reason: &str) -> &str {
         .filter(|(thread, _)| thread.starts_with("[thrd:"))
         .map_or(reason, |(_, rest)| rest);
     reason.rsplit_once(" (after ").map_or(reason, |(stable, _)| stable)
+}
+
+/// How many brokers are connected of those that the cluster has told of, and not only the settings.
+pub fn known_brokers_up(statistics: &Statistics) -> usize {
+    statistics.brokers.values().filter(|broker| broker.state == "UP" && broker.nodeid >= 0).count()
+}
+
+pub fn partitions(statistics: &Statistics) -> impl Iterator<Item = &Partition> {
+    statistics.topics.values().flat_map(|topic| topic.partitions.values())
 }
 
 /// How many records of `partition` are not committed, if it is this consumer's and that is known.
