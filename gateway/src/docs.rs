@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use http::{StatusCode, Uri};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use service_kit::problem::Problem;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
@@ -17,7 +18,7 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi, Url};
 
 use crate::audit::{self, Auditor};
-use crate::proxy::{self, Upstream};
+use crate::proxy::Upstream;
 use crate::routes::TABLE;
 use crate::status;
 
@@ -52,12 +53,16 @@ pub fn router(description: OpenApi) -> Router {
 
 /// A service's description, as the service gives it.
 pub async fn document(
-    upstream: State<Arc<Upstream>>,
-    peer: ConnectInfo<SocketAddr>,
-    mut request: Request,
+    State(upstream): State<Arc<Upstream>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    method: Method,
+    headers: HeaderMap,
 ) -> Response {
+    let mut request = http::Request::new(Bytes::new());
     *request.uri_mut() = Uri::from_static(OWN_DOCUMENT);
-    proxy::forward(upstream, peer, request).await
+    *request.method_mut() = method;
+    *request.headers_mut() = headers;
+    upstream.forward(request, peer.ip()).await
 }
 
 /// The entry page.

@@ -5,7 +5,8 @@
 //! In the order a request meets them:
 //!
 //! - [`config`]: where to listen, where the services are, who may call from a browser.
-//! - [`routes`]: which path goes where; everything the gateway serves, put together.
+//! - [`front`]: the way of a request through all that follows.
+//! - [`routes`]: which path goes where, and what the gateway answers itself.
 //! - [`cors`]: what a browser may do here from a page of another origin.
 //! - [`rate_limit`]: how often one client may ask.
 //! - [`proxy`]: the forwarding, and what the client is told when it fails.
@@ -20,6 +21,7 @@ pub mod audit;
 pub mod config;
 pub mod cors;
 pub mod docs;
+pub mod front;
 pub mod headers;
 pub mod proxy;
 pub mod rate_limit;
@@ -39,6 +41,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::Auditor;
 pub use crate::config::Config;
+use crate::front::Front;
 use crate::proxy::Upstream;
 use crate::rate_limit::RateLimit;
 use crate::replicas::Replicas;
@@ -61,21 +64,21 @@ async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> 
 /// Serves on `listener` until `stop`, then lets running requests finish and ends event streams.
 pub async fn serve(listener: TcpListener, config: &Config, stop: CancellationToken) {
     let health = Health::always();
-    let upstreams: Vec<Arc<Upstream>> = routes::TABLE
+    let upstreams: Arc<[Arc<Upstream>]> = routes::TABLE
         .iter()
         .map(|entry| {
             let replicas = Replicas::new(entry.name, (entry.urls)(config), config.upstream_timeout());
             Arc::new(Upstream::new(entry.name, replicas, stop.clone()))
         })
         .collect();
-    for upstream in &upstreams {
+    for upstream in upstreams.iter() {
         tokio::spawn(upstream.replicas.clone().probe(stop.clone()));
     }
-    let cors = cors::layer(&config.cors_allowed_origins);
     let rate_limit = RateLimit::of(config).map(Arc::new);
     if let Some(rate_limit) = rate_limit.clone() {
         tokio::spawn(rate_limit.forget(stop.clone()));
     }
-    let router = routes::router(&upstreams, Auditor::new(config), cors, rate_limit, health.clone());
-    process::serve(listener, router, health, &config.server, stop).await;
+    let own = Arc::new(routes::own(&upstreams, Auditor::new(config), health.clone()));
+    let front = Front { upstreams, own, cors: cors::layer(&config.cors_allowed_origins), rate_limit };
+    process::serve(listener, front, health, &config.server, stop).await;
 }

@@ -3,18 +3,15 @@
 //! The client must learn whether its request may have had an effect: 503 says that it never left, 504 and 502 that
 //! nobody knows.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{ConnectInfo, Request, State};
+use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use http::header::CONTENT_TYPE;
-use http::request::Parts;
-use http::{Method, StatusCode, Uri};
+use http::{Request, StatusCode, Uri};
 use http_body_util::Full;
-use service_kit::api::{self, BODY_LIMIT_BYTES};
 use service_kit::problem::Problem;
 use tokio_util::sync::CancellationToken;
 
@@ -47,6 +44,11 @@ impl Upstream {
     /// `stop` ends the event streams that pass through.
     pub fn new(name: &'static str, replicas: Replicas, stop: CancellationToken) -> Self {
         Self { name, replicas: Arc::new(replicas), stop }
+    }
+
+    /// Passes a request of `peer` on, and the answer back: whatever a service says itself is left as it is.
+    pub fn forward(&self, request: Request<Bytes>, peer: IpAddr) -> impl Future<Output = Response> {
+        self.send(outgoing(request, peer))
     }
 
     /// The answer of the first replica that gives one.
@@ -112,34 +114,14 @@ impl Upstream {
     }
 }
 
-/// Passes a request on to `upstream`, and its answer back: whatever a service says itself is left as it is.
-pub async fn forward(
-    State(upstream): State<Arc<Upstream>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
-) -> Response {
-    if request.method() == Method::CONNECT {
-        return api::wrong_method(request).await.into_response();
-    }
-    let (head, body) = request.into_parts();
-    // It is in memory already, whole: see `service_kit::body`.
-    match to_bytes(body, BODY_LIMIT_BYTES).await {
-        Ok(body) => upstream.send(outgoing(head, body, peer.ip())).await,
-        Err(error) => Problem::internal(error).into_response(),
-    }
-}
-
 /// The request as a service gets it.
-fn outgoing(head: Parts, body: Bytes, peer: IpAddr) -> Outgoing {
-    let mut request = Outgoing::new(Full::new(body));
-    *request.method_mut() = head.method;
+fn outgoing(request: Request<Bytes>, peer: IpAddr) -> Outgoing {
+    let mut request = request.map(Full::new);
     // A client that takes us for a forward proxy names the host in it.
-    *request.uri_mut() = if head.uri.authority().is_some() {
-        head.uri.path_and_query().cloned().map(Uri::from).unwrap_or_default()
-    } else {
-        head.uri
-    };
-    *request.headers_mut() = head.headers;
+    if request.uri().authority().is_some() {
+        let path = request.uri().path_and_query().cloned();
+        *request.uri_mut() = path.map(Uri::from).unwrap_or_default();
+    }
     headers::forward(request.headers_mut(), peer);
     request
 }

@@ -3,19 +3,15 @@
 //! A client is the address its connection comes from: headers say what their sender likes. Behind a load balancer that
 //! hides the addresses everybody would be one client, so the limit is off unless it is set.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{ConnectInfo, Request, State};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use governor::clock::{Clock, DefaultClock};
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
 use http::StatusCode;
 use metrics::Counter;
-use service_kit::health::is_probe;
 use service_kit::problem::Problem;
 use service_kit::telemetry;
 use tokio::time::sleep;
@@ -45,6 +41,21 @@ impl RateLimit {
         })
     }
 
+    /// Whether the client at `address` may ask now.
+    ///
+    /// # Errors
+    ///
+    /// 429 where it may not yet.
+    pub fn check(&self, address: IpAddr) -> Result<(), Problem> {
+        let Err(too_early) = self.clients.check_key(&client(address)) else { return Ok(()) };
+        self.limited.increment(1);
+        let wait = too_early.wait_time_from(self.clock.now());
+        let detail =
+            "You ask more often than one client may. Nothing was done; the same request may be sent again.";
+        Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate-limited", detail)
+            .retry_after(wait.as_secs() + 1))
+    }
+
     /// Keeps only those clients in memory that are near their limit, until `stop`.
     pub async fn forget(self: Arc<Self>, stop: CancellationToken) {
         while stop.run_until_cancelled(sleep(FORGET_INTERVAL)).await.is_some() {
@@ -52,28 +63,6 @@ impl RateLimit {
             self.clients.shrink_to_fit();
         }
     }
-}
-
-/// The middleware.
-pub async fn layer(
-    State(limit): State<Arc<RateLimit>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
-    next: Next,
-) -> Response {
-    if is_probe(request.uri().path()) {
-        return next.run(request).await;
-    }
-    let Err(too_early) = limit.clients.check_key(&client(peer.ip())) else { return next.run(request).await };
-    limit.limited.increment(1);
-    let wait = too_early.wait_time_from(limit.clock.now());
-    Problem::new(
-        StatusCode::TOO_MANY_REQUESTS,
-        "rate-limited",
-        "You ask more often than one client may. Nothing was done; the same request may be sent again.",
-    )
-    .retry_after(wait.as_secs() + 1)
-    .into_response()
 }
 
 /// One customer has all addresses of an IPv6 network.

@@ -127,7 +127,8 @@ impl Replica {
     pub async fn send(&self, mut request: Outgoing) -> Result<Response, NoAnswer> {
         request.headers_mut().insert(HOST, self.wires.host().clone());
         let running = Running::of(self);
-        let answer = timeout(self.answer_timeout, self.wires.send(request)).await;
+        // Boxed, or each of the futures around it is as large, and is moved.
+        let answer = timeout(self.answer_timeout, Box::pin(self.wires.send(request))).await;
         drop(running);
         match answer.unwrap_or(Err(NoAnswer::TooLate)) {
             Ok(mut response) => {

@@ -1,109 +1,126 @@
-//! Which path goes where; everything the gateway serves, put together.
+//! Which path goes where, and what the gateway answers itself.
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{any, get};
+use axum::middleware::from_fn;
+use axum::routing::get;
 use service_kit::health::{self, Health};
-use service_kit::{api, overload, request_log};
-use tower::util::option_layer;
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::cors::CorsLayer;
+use service_kit::{api, request_log};
 
 use crate::audit::Auditor;
 use crate::config::{Config, UpstreamUrls};
 use crate::docs;
-use crate::proxy::{self, Upstream};
-use crate::rate_limit::{self, RateLimit};
+use crate::proxy::Upstream;
 
 /// A service behind the gateway.
 pub struct Entry {
     pub name: &'static str,
-    /// First segments of the paths it serves.
-    pub prefixes: &'static [&'static str],
+    /// What it serves.
+    pub prefixes: &'static [Prefix],
     /// Where its description is shown.
     pub document: &'static str,
     pub urls: fn(&Config) -> &UpstreamUrls,
+}
+
+/// The paths that begin with one segment, as routes are written.
+pub struct Prefix {
+    exact: &'static str,
+    below: &'static str,
+}
+
+macro_rules! prefix {
+    ($path:literal) => {
+        Prefix { exact: $path, below: concat!($path, "/{*rest}") }
+    };
 }
 
 /// Payment's `/cancellations` is missing on purpose: only the fleet itself may refund.
 pub const TABLE: [Entry; 5] = [
     Entry {
         name: "book",
-        prefixes: &["/books", "/screenings"],
+        prefixes: &[prefix!("/books"), prefix!("/screenings")],
         document: "/api-docs/book/openapi.json",
         urls: |config| &config.book_url,
     },
     Entry {
         name: "payment",
-        prefixes: &["/payments"],
+        prefixes: &[prefix!("/payments")],
         document: "/api-docs/payment/openapi.json",
         urls: |config| &config.payment_url,
     },
     Entry {
         name: "mypage",
-        prefixes: &["/mypages"],
+        prefixes: &[prefix!("/mypages")],
         document: "/api-docs/mypage/openapi.json",
         urls: |config| &config.mypage_url,
     },
     Entry {
         name: "ticket",
-        prefixes: &["/tickets"],
+        prefixes: &[prefix!("/tickets")],
         document: "/api-docs/ticket/openapi.json",
         urls: |config| &config.ticket_url,
     },
     Entry {
         name: "point",
-        prefixes: &["/points"],
+        prefixes: &[prefix!("/points")],
         document: "/api-docs/point/openapi.json",
         urls: |config| &config.point_url,
     },
 ];
 
-/// Everything the gateway serves. `upstreams` are in the order of [`TABLE`].
-///
-/// The layers are those of `service_kit::api::wrap` without its content negotiation: what a service answered stays as
-/// it is.
-pub fn router(
-    upstreams: &[Arc<Upstream>],
-    auditor: Arc<Auditor>,
-    cors: CorsLayer,
-    rate_limit: Option<Arc<RateLimit>>,
-    health: Health,
-) -> Router {
+/// Where a request goes that is not for the gateway itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Its place in [`TABLE`].
+    pub upstream: usize,
+    /// What it counts as.
+    pub route: &'static str,
+}
+
+/// Where a request for `path` goes: each prefix is a whole segment, with or without more behind it.
+pub fn target(path: &str) -> Option<Target> {
+    let route = |prefix: &Prefix| match path.strip_prefix(prefix.exact)?.as_bytes().first() {
+        None => Some(prefix.exact),
+        Some(b'/') => Some(prefix.below),
+        Some(_) => None,
+    };
+    TABLE.iter().enumerate().find_map(|(upstream, entry)| {
+        let route = entry.prefixes.iter().find_map(route)?;
+        Some(Target { upstream, route })
+    })
+}
+
+/// What the gateway answers itself. `upstreams` are in the order of [`TABLE`].
+pub fn own(upstreams: &Arc<[Arc<Upstream>]>, auditor: Arc<Auditor>, health: Health) -> Router {
     let (own, description) = docs::described(auditor);
-    let own = own.with_state(upstreams.into());
-    let rate_limit = rate_limit.map(|limit| from_fn_with_state(limit, rate_limit::layer));
     TABLE
         .iter()
-        .zip(upstreams)
-        .fold(own, |router, (entry, upstream)| router.merge(service(entry, upstream.clone())))
+        .zip(upstreams.iter())
+        .fold(own.with_state(upstreams.clone()), |router, (entry, upstream)| {
+            let document = Router::new().route(entry.document, get(docs::document));
+            router.merge(document.with_state(upstream.clone()))
+        })
         .merge(docs::router(description))
         .merge(health::router(health))
         .fallback(api::unknown_path)
         .method_not_allowed_fallback(api::wrong_method)
-        // All at once, outermost first: the router boxes what each call of `layer` adds.
-        .layer((
-            from_fn(request_log::layer),
-            CatchPanicLayer::custom(api::panicked),
-            cors,
-            option_layer(rate_limit),
-            from_fn(overload::layer),
-        ))
+        .layer(from_fn(request_log::tell_route))
 }
 
-/// One service's paths: each prefix as a whole segment, with or without more behind it.
-fn service(entry: &Entry, upstream: Arc<Upstream>) -> Router {
-    entry
-        .prefixes
-        .iter()
-        .fold(Router::new(), |router, prefix| {
-            router
-                .route(prefix, any(proxy::forward))
-                .route(&format!("{prefix}/"), any(proxy::forward))
-                .route(&format!("{prefix}/{{*rest}}"), any(proxy::forward))
-        })
-        .route(entry.document, get(docs::document))
-        .with_state(upstream)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_a_whole_segment() {
+        let target = |path| target(path).map(|target| (TABLE[target.upstream].name, target.route));
+        assert_eq!(target("/books"), Some(("book", "/books")));
+        assert_eq!(target("/books/"), Some(("book", "/books/{*rest}")));
+        assert_eq!(target("/screenings/1/seats"), Some(("book", "/screenings/{*rest}")));
+        assert_eq!(target("/points/1"), Some(("point", "/points/{*rest}")));
+        for path in ["", "/", "/book", "/bookshelf", "//books", "/cancellations", "/Books", "books"] {
+            assert_eq!(target(path), None, "{path}");
+        }
+    }
 }

@@ -34,12 +34,9 @@ pub struct Bodies {
     memory: Arc<Semaphore>,
 }
 
-/// A body, and the memory that is set aside for it.
+/// The memory that is set aside for a body.
 #[derive(Debug, Default)]
-pub struct Whole {
-    pub bytes: Bytes,
-    _memory: Option<OwnedSemaphorePermit>,
-}
+pub struct Memory(Option<OwnedSemaphorePermit>);
 
 enum Unread {
     TooLarge,
@@ -58,9 +55,9 @@ impl Bodies {
     ///
     /// 413 over the limit, 400 when the client breaks off, 408 when it takes too long, 503 when the bodies of too many
     /// requests are in memory.
-    pub async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Whole, Problem> {
+    pub async fn read(&self, headers: &HeaderMap, body: Body) -> Result<(Bytes, Memory), Problem> {
         if body.is_end_stream() {
-            return Ok(Whole::default());
+            return Ok(Default::default());
         }
         let declared = body.size_hint().lower();
         let mut chunks = body.into_data_stream();
@@ -82,27 +79,28 @@ impl Bodies {
         Err(problem)
     }
 
-    async fn within_limits(&self, chunks: &mut BodyDataStream) -> Result<Whole, Unread> {
-        let mut whole = Whole::default();
+    async fn within_limits(&self, chunks: &mut BodyDataStream) -> Result<(Bytes, Memory), Unread> {
+        let mut memory = Memory::default();
+        let mut whole = Bytes::new();
         let mut joined = Vec::new();
         while let Some(chunk) = chunks.next().await.transpose().map_err(Unread::BrokenOff)? {
-            let so_far = whole.bytes.len() + joined.len();
+            let so_far = whole.len() + joined.len();
             if so_far + chunk.len() > BODY_LIMIT_BYTES {
                 return Err(Unread::TooLarge);
             }
-            whole.reserve(&self.memory, chunk.len())?;
+            memory.grow(&self.memory, chunk.len())?;
             // Nearly all are one chunk, which need not be copied.
             if so_far == 0 {
-                whole.bytes = chunk;
+                whole = chunk;
             } else {
-                joined.extend_from_slice(&std::mem::take(&mut whole.bytes));
+                joined.extend_from_slice(&std::mem::take(&mut whole));
                 joined.extend_from_slice(&chunk);
             }
         }
         if !joined.is_empty() {
-            whole.bytes = joined.into();
+            whole = joined.into();
         }
-        Ok(whole)
+        Ok((whole, memory))
     }
 
     fn too_slow(&self) -> Problem {
@@ -111,11 +109,11 @@ impl Bodies {
     }
 }
 
-impl Whole {
-    fn reserve(&mut self, memory: &Arc<Semaphore>, bytes: usize) -> Result<(), Unread> {
+impl Memory {
+    fn grow(&mut self, all: &Arc<Semaphore>, bytes: usize) -> Result<(), Unread> {
         let kib = u32::try_from(bytes.div_ceil(1024)).map_err(|_| Unread::TooLarge)?;
-        let more = memory.clone().try_acquire_many_owned(kib).map_err(|_| Unread::NoMemory)?;
-        match &mut self._memory {
+        let more = all.clone().try_acquire_many_owned(kib).map_err(|_| Unread::NoMemory)?;
+        match &mut self.0 {
             Some(memory) => memory.merge(more),
             none => *none = Some(more),
         }
@@ -162,8 +160,8 @@ mod tests {
     #[tokio::test]
     async fn chunks_are_joined_in_their_order() {
         for chunks in [&[][..], &["a"], &["a", "b"], &["", "a", "", "b", "c"]] {
-            let whole = bodies().read(&HeaderMap::new(), in_chunks(chunks)).await.unwrap();
-            assert_eq!(whole.bytes, chunks.concat());
+            let (whole, _) = bodies().read(&HeaderMap::new(), in_chunks(chunks)).await.unwrap();
+            assert_eq!(whole, chunks.concat());
         }
     }
 
@@ -171,12 +169,13 @@ mod tests {
     async fn memory_is_kept_for_a_body_until_it_is_dropped() {
         let bodies = bodies();
         let body = || Body::from(vec![b' '; 3 * 1024]);
-        let whole = bodies.read(&HeaderMap::new(), body()).await.unwrap();
+        let (_, memory) = bodies.read(&HeaderMap::new(), body()).await.unwrap();
         assert_eq!(bodies.memory.available_permits(), MEMORY_KIB - 3);
         let rest = bodies.memory.clone().try_acquire_many_owned(65_533).unwrap();
         assert!(bodies.read(&HeaderMap::new(), body()).await.is_err());
-        drop(whole);
-        assert_eq!(bodies.read(&HeaderMap::new(), body()).await.unwrap().bytes.len(), 3 * 1024);
+        drop(memory);
+        let (whole, _) = bodies.read(&HeaderMap::new(), body()).await.unwrap();
+        assert_eq!(whole.len(), 3 * 1024);
         drop(rest);
         assert_eq!(bodies.memory.available_permits(), MEMORY_KIB);
     }

@@ -5,6 +5,7 @@
 //! on are closed to make room.
 
 use std::convert::Infallible;
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -19,7 +20,7 @@ use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::Service;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics::Gauge;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -31,6 +32,7 @@ use tokio_util::task::TaskTracker;
 use tower_service::Service as _;
 
 use crate::config::Limits;
+use crate::health::Health;
 use crate::overload::Door;
 use crate::telemetry;
 
@@ -50,10 +52,36 @@ const ROOM_INTERVAL: Duration = Duration::from_millis(100);
 /// After an error that taking the next connection does not mend, as when there are no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves `router` on `listener` until `stop`, then takes no new connection, closes each when its request has ended,
+/// What answers the requests of a process.
+pub trait Answers: Send + Sync + 'static {
+    /// The answer to a `request` of `peer`. Who wants to limit what is done at a time has it come through the `door`.
+    fn answer(
+        self: Arc<Self>,
+        request: Request,
+        peer: SocketAddr,
+        door: Arc<Door>,
+    ) -> impl Future<Output = Response> + Send;
+}
+
+impl Answers for Router {
+    async fn answer(self: Arc<Self>, mut request: Request, peer: SocketAddr, door: Arc<Door>) -> Response {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(door);
+        let Ok(response) = Router::clone(&self).call(request).await;
+        response
+    }
+}
+
+/// Has `answers` serve on `listener` until `stop`, then takes no new connection, closes each when its request has ended,
 /// and returns with the last one.
-pub async fn serve(listener: TcpListener, router: Router, limits: &Limits, stop: CancellationToken) {
-    let server = Server::new(router, limits, stop.clone());
+pub async fn serve(
+    listener: TcpListener,
+    answers: impl Answers,
+    health: Health,
+    limits: &Limits,
+    stop: CancellationToken,
+) {
+    let server = Arc::new(Server::new(answers, health, limits, stop.clone()));
     let places = Arc::new(Semaphore::new(limits.max_connections));
     let tasks = TaskTracker::new();
     let accepting = async {
@@ -89,20 +117,20 @@ fn is_the_clients(error: &io::Error) -> bool {
 }
 
 /// What every connection needs.
-#[derive(Clone)]
-struct Server {
+struct Server<A> {
     http: http1::Builder,
-    router: Router,
+    answers: Arc<A>,
     door: Arc<Door>,
+    health: Health,
     head_timeout: Duration,
     stop: CancellationToken,
     /// Told when a connection waits for one of ours to end.
-    room: Arc<Notify>,
+    room: Notify,
     open: Gauge,
 }
 
-impl Server {
-    fn new(router: Router, limits: &Limits, stop: CancellationToken) -> Self {
+impl<A: Answers> Server<A> {
+    fn new(answers: A, health: Health, limits: &Limits, stop: CancellationToken) -> Self {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             // From the end of one request to the end of the next one's head, so it is the limit of the idle ones.
@@ -113,11 +141,12 @@ impl Server {
         telemetry::record();
         Self {
             http,
-            router,
+            answers: Arc::new(answers),
             door: Arc::new(Door::new(limits)),
+            health,
             head_timeout: limits.header_read_timeout(),
             stop,
-            room: Arc::default(),
+            room: Notify::new(),
             open: metrics::gauge!("http_connections_open"),
         }
     }
@@ -136,14 +165,14 @@ impl Server {
     }
 
     /// One connection, from its first byte to its last.
-    async fn converse(self, stream: TcpStream, peer: SocketAddr, _place: OwnedSemaphorePermit) {
+    async fn converse(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, _place: OwnedSemaphorePermit) {
         // A lost option costs latency, not correctness.
         let _ = stream.set_nodelay(true);
         let _open = Open::count(&self.open);
         let pace = Arc::new(Pace::new());
-        let answers = Answers { router: self.router, door: self.door, peer, pace: pace.clone() };
         let io = TokioIo::new(Paced::new(stream, pace.clone(), self.head_timeout));
-        let mut conversation = pin!(self.http.serve_connection(io, answers));
+        let answering = service_fn(|request| self.answer(request, peer, &pace));
+        let mut conversation = pin!(self.http.serve_connection(io, answering));
         let mut stopping = false;
         loop {
             tokio::select! {
@@ -162,33 +191,19 @@ impl Server {
             }
         }
     }
-}
 
-/// The router, for the requests of one connection.
-struct Answers {
-    router: Router,
-    door: Arc<Door>,
-    peer: SocketAddr,
-    pace: Arc<Pace>,
-}
-
-impl Service<Request<Incoming>> for Answers {
-    type Response = Response;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
-
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
-        self.pace.begin();
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(self.peer));
-        request.extensions_mut().insert(self.door.clone());
-        let answering = self.router.clone().call(request);
-        let pace = self.pace.clone();
-        Box::pin(async move {
-            let answer = answering.await;
-            pace.end();
-            answer
-        })
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        pace: &Pace,
+    ) -> Result<Response, Infallible> {
+        pace.begin();
+        let answering = self.answers.clone().answer(request.map(Body::new), peer, self.door.clone());
+        let mut response = answering.await;
+        self.health.mark_last(&mut response);
+        pace.end();
+        Ok(response)
     }
 }
 

@@ -13,8 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -86,6 +85,14 @@ impl Health {
         self.draining.load(Ordering::Relaxed)
     }
 
+    /// While the process drains, each answer is the last of its connection. Kept ones would lead a load balancer's
+    /// clients here, whatever it has been told since, until one is closed under a request.
+    pub(crate) fn mark_last(&self, answer: &mut Response) {
+        if self.is_draining() {
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
+
     async fn readiness(&self) -> Readiness {
         let mut components = serde_json::Map::new();
         let mut reason = None;
@@ -137,16 +144,6 @@ pub fn router(health: Health) -> Router {
         .route("/actuator/health", get(readyz))
         .route("/metrics", get(|| async { telemetry::render_metrics() }))
         .with_state(health)
-}
-
-/// While the process drains, each answer is the last of its connection. Kept ones would lead a load balancer's clients
-/// here, whatever it has been told since, until one is closed under a request.
-pub async fn last_answers(State(health): State<Health>, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    if health.is_draining() {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
 }
 
 /// Asks the process on `port` of this machine whether it is ready, says why not, and gives the code to end with.

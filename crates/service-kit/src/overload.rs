@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -20,7 +20,7 @@ use metrics::{Counter, Gauge};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::body::Bodies;
+use crate::body::{Bodies, Memory};
 use crate::config::Limits;
 use crate::health::is_probe;
 use crate::problem::Problem;
@@ -34,6 +34,13 @@ const RETRY_AFTER_SECONDS: u64 = 1;
 pub struct Door {
     bodies: Bodies,
     places: Arc<Places>,
+}
+
+/// What a request that was let in takes up, until its answer begins.
+#[derive(Debug)]
+pub struct Held {
+    _memory: Memory,
+    _place: Place,
 }
 
 /// Why a request was turned away.
@@ -51,25 +58,28 @@ impl Door {
     pub fn new(limits: &Limits) -> Self {
         Self { bodies: Bodies::new(limits.body_read_timeout()), places: Arc::new(Places::new(limits)) }
     }
+
+    /// Reads `request` whole and waits for its turn.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the body, or that too much is asked for.
+    pub async fn let_in(&self, request: Request) -> Result<(http::Request<Bytes>, Held), Problem> {
+        let (head, body) = request.into_parts();
+        let (body, memory) = self.bodies.read(&head.headers, body).await?;
+        let place = self.places.take().await.map_err(overloaded)?;
+        Ok((http::Request::from_parts(head, body), Held { _memory: memory, _place: place }))
+    }
 }
 
-/// The middleware: a request that came through a [`Door`] is read whole and waits for its turn.
+/// The middleware, for a request that came through a [`Door`].
 pub async fn layer(mut request: Request, next: Next) -> Response {
-    let Some(door) = request.extensions_mut().remove::<Arc<Door>>() else { return next.run(request).await };
-    if is_probe(request.uri().path()) {
-        return next.run(request).await;
+    let door = request.extensions_mut().remove::<Arc<Door>>();
+    let Some(door) = door.filter(|_| !is_probe(request.uri().path())) else { return next.run(request).await };
+    match door.let_in(request).await {
+        Ok((request, _held)) => next.run(request.map(Body::from)).await,
+        Err(problem) => problem.into_response(),
     }
-    let (head, body) = request.into_parts();
-    let body = match door.bodies.read(&head.headers, body).await {
-        Ok(body) => body,
-        Err(problem) => return problem.into_response(),
-    };
-    // Held until the answer begins, as is the memory of the body.
-    let _place = match door.places.take().await {
-        Ok(place) => place,
-        Err(shed) => return overloaded(shed).into_response(),
-    };
-    next.run(Request::from_parts(head, Body::from(body.bytes.clone()))).await
 }
 
 /// 503: too much to do, and this request is not begun.

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::request_log;
+use crate::trace_context::TraceContext;
 
 /// `application/problem+json`.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -167,8 +168,8 @@ impl IntoResponse for Problem {
             title: title(self.slug),
             status: self.status.as_u16(),
             detail: self.detail,
-            instance: request.path,
-            trace_id: request.trace_id,
+            instance: request.map(|request| request.uri.path().to_owned()).unwrap_or_default(),
+            trace_id: TraceContext::current().map(|trace| trace.trace_id()).unwrap_or_default(),
             errors: self.errors,
             members: self.members.map(|members| *members).unwrap_or_default(),
         };

@@ -7,8 +7,6 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use axum::Router;
-use axum::middleware::from_fn_with_state;
 use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
@@ -18,8 +16,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, EXIT_CONFIG, Server};
-use crate::connections;
-use crate::health::{self, Health};
+use crate::connections::{self, Answers};
+use crate::health::Health;
 use crate::request_log::chain;
 use crate::telemetry;
 
@@ -175,20 +173,19 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     Ok(listener)
 }
 
-/// Serves `router` until `stop`, then turns unready, takes no new connection after the drain delay, and lets running
+/// Has `answers` serve until `stop`, then turns unready, takes no new connection after the drain delay, and lets running
 /// requests finish within the drain timeout.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    answers: impl Answers,
     health: Health,
     server: &Server,
     stop: CancellationToken,
 ) {
     let drain_timeout = Duration::from_millis(server.drain_timeout_ms);
     let drain_delay = Duration::from_millis(server.drain_delay_ms);
-    let router = router.layer(from_fn_with_state(health.clone(), health::last_answers));
     let closing = CancellationToken::new();
-    let serving = connections::serve(listener, router, &server.limits, closing.clone());
+    let serving = connections::serve(listener, answers, health.clone(), &server.limits, closing.clone());
     let overdue = async {
         stop.cancelled().await;
         health.drain();
@@ -245,6 +242,7 @@ impl Background {
 mod tests {
     use std::net::Ipv4Addr;
 
+    use axum::Router;
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use metrics::{Counter, Histogram};
 use tracing::{Instrument, Level, Span, field};
 use uuid::Uuid;
@@ -26,20 +26,19 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_MAX: usize = 128;
 
 /// What a problem and an upstream call need to know of the request being served.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct CurrentRequest {
-    pub path: String,
-    pub request_id: String,
-    pub trace_id: String,
+    pub uri: Uri,
+    pub id: HeaderValue,
 }
 
 tokio::task_local! {
-    static CURRENT: CurrentRequest;
+    static CURRENT: Option<CurrentRequest>;
 }
 
-/// The request being served; empty outside of one.
-pub fn current() -> CurrentRequest {
-    CURRENT.try_with(Clone::clone).unwrap_or_default()
+/// The request being served, if there is one.
+pub fn current() -> Option<CurrentRequest> {
+    CURRENT.try_with(Clone::clone).ok().flatten()
 }
 
 /// Puts the booking's id on every log line of this request.
@@ -57,36 +56,50 @@ pub async fn see_through<T: Send + 'static>(work: impl Future<Output = T> + Send
 }
 
 /// The middleware: wrap it around every route of a process.
-pub async fn layer(mut request: Request, next: Next) -> Response {
+pub async fn layer(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    record(request, route.as_ref().map(MatchedPath::as_str), |request| next.run(request)).await
+}
+
+/// For routes that [`record`] is outside of: their answer tells which one it is from.
+pub async fn tell_route(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(route) = route {
+        response.extensions_mut().insert(route);
+    }
+    response
+}
+
+/// Gives `request` its id and its place in a trace, and keeps account of its `answer`. Who knows the `route` says so.
+pub async fn record<F>(
+    mut request: Request,
+    route: Option<&str>,
+    answer: impl FnOnce(Request) -> F,
+) -> Response
+where
+    F: Future<Output = Response>,
+{
     let started = Instant::now();
     let trace = TraceContext::continue_from(text(request.headers(), TRACEPARENT));
-    let current = CurrentRequest {
-        path: request.uri().path().to_owned(),
-        request_id: request_id(request.headers()),
-        trace_id: trace.trace_id(),
-    };
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().cloned();
+    let current = CurrentRequest { uri: request.uri().clone(), id: request_id(request.headers()) };
+    let (uri, id, method) = (current.uri.clone(), current.id.clone(), request.method().clone());
     let span = tracing::info_span!(
         "request",
-        request_id = %current.request_id,
-        trace_id = %current.trace_id,
+        request_id = id.to_str().unwrap_or_default(),
+        trace_id = trace.trace_id(),
         booking_id = field::Empty,
     );
-    let id_header = HeaderValue::from_str(&current.request_id).expect("a request id is visible ASCII");
-    request.headers_mut().insert(REQUEST_ID, id_header.clone());
-    request
-        .headers_mut()
-        .insert(TRACEPARENT, HeaderValue::from_str(&trace.to_string()).expect("a trace context is ASCII"));
+    request.headers_mut().insert(REQUEST_ID, id.clone());
+    request.headers_mut().insert(TRACEPARENT, trace.to_header());
 
-    let path = current.path.clone();
-    let answer = CURRENT.scope(current, trace.scope(next.run(request)));
-    let mut response = answer.instrument(span.clone()).await;
-    response.headers_mut().insert(REQUEST_ID, id_header);
+    let mut response =
+        CURRENT.scope(Some(current), trace.scope(answer(request))).instrument(span.clone()).await;
+    response.headers_mut().insert(REQUEST_ID, id);
 
-    span.in_scope(|| write_line(method.as_str(), &path, &response, started.elapsed()));
-    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
-    count(&method, route, response.status(), started.elapsed());
+    span.in_scope(|| write_line(method.as_str(), uri.path(), &response, started.elapsed()));
+    let told = || response.extensions().get().map(MatchedPath::as_str);
+    count(&method, route.or_else(told).unwrap_or("unmatched"), response.status(), started.elapsed());
     response
 }
 
@@ -175,11 +188,14 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     line
 }
 
-fn request_id(headers: &HeaderMap) -> String {
-    text(headers, REQUEST_ID.as_str())
-        .filter(|id| !id.is_empty() && id.len() <= REQUEST_ID_MAX)
-        .filter(|id| id.bytes().all(|byte| byte.is_ascii_graphic()))
-        .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+/// The client's, if it has a sensible one, or a new one.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    let own = headers.get(REQUEST_ID).filter(|id| !id.is_empty() && id.len() <= REQUEST_ID_MAX);
+    own.filter(|id| id.as_bytes().iter().all(u8::is_ascii_graphic)).cloned().unwrap_or_else(|| {
+        let mut digits = Uuid::encode_buffer();
+        let id = Uuid::now_v7().hyphenated().encode_lower(&mut digits);
+        HeaderValue::from_str(id).expect("a UUID is visible ASCII")
+    })
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {

@@ -2,13 +2,15 @@
 //!
 //! Format: <https://www.w3.org/TR/trace-context/#traceparent-header>.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::future::Future;
 
+use http::HeaderValue;
 use uuid::Uuid;
 
 /// The header's name, on HTTP and on events.
 pub const TRACEPARENT: &str = "traceparent";
+const HEADER_LENGTH: usize = 55;
 
 /// A trace and this process's place in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +50,13 @@ impl TraceContext {
     /// 32 hexadecimal digits: what logs and problems call `traceId`.
     pub fn trace_id(&self) -> String {
         format!("{:032x}", self.trace_id)
+    }
+
+    /// What the header of a request is.
+    pub fn to_header(self) -> HeaderValue {
+        let mut text = String::with_capacity(HEADER_LENGTH);
+        write!(text, "{self}").expect("a string takes all");
+        HeaderValue::try_from(text).expect("a trace context is visible ASCII")
     }
 
     fn parse(header: &str) -> Option<Self> {

@@ -169,11 +169,10 @@ impl Upstream {
 fn context() -> HeaderMap {
     let mut headers = HeaderMap::new();
     if let Some(trace) = TraceContext::current() {
-        set(&mut headers, HeaderName::from_static(TRACEPARENT), &trace.to_string());
+        headers.insert(HeaderName::from_static(TRACEPARENT), trace.to_header());
     }
-    let request_id = request_log::current().request_id;
-    if !request_id.is_empty() {
-        set(&mut headers, REQUEST_ID, &request_id);
+    if let Some(request) = request_log::current() {
+        headers.insert(REQUEST_ID, request.id);
     }
     headers
 }
