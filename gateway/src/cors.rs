@@ -1,9 +1,16 @@
 //! What a browser may do here from a page of another origin.
 
+use std::convert::Infallible;
+use std::future::Future;
 use std::time::Duration;
 
-use http::header::{ETAG, LOCATION, RETRY_AFTER};
+use axum::extract::Request;
+use axum::response::Response;
+use futures_util::FutureExt;
+use http::HeaderValue;
+use http::header::{ETAG, LOCATION, ORIGIN, RETRY_AFTER, VARY};
 use service_kit::request_log::REQUEST_ID;
+use tower::{Layer, ServiceExt, service_fn};
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, Any, CorsLayer};
 
 use crate::config::Origins;
@@ -11,8 +18,34 @@ use crate::config::Origins;
 /// How long a browser may remember a preflight's answer.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(600);
 
+/// Who may call from where.
+pub struct Cors(CorsLayer);
+
+impl Cors {
+    pub fn new(allowed: &Origins) -> Self {
+        Self(layer(allowed))
+    }
+
+    /// What `answer` makes of `request`, with what a browser must know to show it to the page that asked; a preflight
+    /// is answered here.
+    pub async fn answer<F>(&self, request: Request, answer: impl Fn(Request) -> F) -> Response
+    where
+        F: Future<Output = Response>,
+    {
+        if request.headers().contains_key(ORIGIN) {
+            let answer = service_fn(|request| answer(request).map(Ok::<_, Infallible>));
+            let Ok(response) = Box::pin(self.0.layer(answer).oneshot(request)).await;
+            return response;
+        }
+        // No page of another origin asks. A cache must not give it this answer all the same.
+        let mut response = answer(request).await;
+        response.headers_mut().append(VARY, HeaderValue::from_static("origin"));
+        response
+    }
+}
+
 /// Every origin without credentials, or `allowed` ones with.
-pub fn layer(allowed: &Origins) -> CorsLayer {
+fn layer(allowed: &Origins) -> CorsLayer {
     // Methods and headers are mirrored, not `*`: that would exclude `Authorization`, and everything with credentials.
     let layer = CorsLayer::new()
         .allow_methods(AllowMethods::mirror_request())

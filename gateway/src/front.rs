@@ -3,7 +3,6 @@
 //! What is around every request is here and not in layers of the router: axum boxes the service and the future of each
 //! layer, which for a request that is only passed on is most of the work.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
@@ -19,9 +18,8 @@ use service_kit::connections::Answers;
 use service_kit::health::is_probe;
 use service_kit::overload::Door;
 use service_kit::{api, request_log};
-use tower::{Layer, ServiceExt, service_fn};
-use tower_http::cors::CorsLayer;
 
+use crate::cors::Cors;
 use crate::proxy::Upstream;
 use crate::rate_limit::RateLimit;
 use crate::routes::{self, Target};
@@ -32,17 +30,15 @@ pub struct Front {
     pub upstreams: Arc<[Arc<Upstream>]>,
     /// What the gateway answers itself.
     pub own: Arc<Router>,
-    pub cors: CorsLayer,
+    pub cors: Cors,
     pub rate_limit: Option<Arc<RateLimit>>,
 }
 
 impl Answers for Front {
     async fn answer(self: Arc<Self>, request: Request, peer: SocketAddr, door: Arc<Door>) -> Response {
         let target = routes::target(request.uri().path());
-        let within_limits = service_fn(|request| {
-            self.answer_within_limits(request, target, peer, &door).map(Ok::<_, Infallible>)
-        });
-        let answer = |request| or_panicked(self.cors.layer(within_limits).oneshot(request));
+        let within_limits = |request| self.answer_within_limits(request, target, peer, &door);
+        let answer = |request| or_panicked(self.cors.answer(request, within_limits));
         request_log::record(request, target.map(|target| target.route), answer).await
     }
 }
@@ -80,10 +76,7 @@ impl Front {
 }
 
 /// 500 where `answer` panics.
-fn or_panicked(answer: impl Future<Output = Result<Response, Infallible>>) -> impl Future<Output = Response> {
+fn or_panicked(answer: impl Future<Output = Response>) -> impl Future<Output = Response> {
     // Not an `async fn`, which would keep room for the future twice.
-    AssertUnwindSafe(answer).catch_unwind().map(|ended| match ended {
-        Ok(Ok(response)) => response,
-        Err(panic) => api::panicked(panic),
-    })
+    AssertUnwindSafe(answer).catch_unwind().map(|ended| ended.unwrap_or_else(api::panicked))
 }

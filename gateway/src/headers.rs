@@ -17,17 +17,22 @@ static HOP_BY_HOP: [HeaderName; 7] =
 
 /// Takes off what concerns the connection alone, which its other end may add to by name.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
-        let names = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-        let nominated: Vec<HeaderName> =
-            names.flat_map(|list| list.split(',')).filter_map(|name| name.trim().parse().ok()).collect();
-        for name in nominated {
-            headers.remove(name);
-        }
-    }
-    for name in &HOP_BY_HOP {
+    let lists = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let names = lists.flat_map(|list| list.split(',')).map(str::trim);
+    let nominated: Vec<HeaderName> =
+        names.filter(|name| !is_about_its_life(name)).filter_map(|name| name.parse().ok()).collect();
+    for name in nominated {
         headers.remove(name);
     }
+    // To look through the few there are takes less time than to look each of these up.
+    while let Some(name) = headers.keys().find(|name| HOP_BY_HOP.contains(name)).cloned() {
+        headers.remove(name);
+    }
+}
+
+/// Whether an option of `Connection` is one that names no header.
+fn is_about_its_life(option: &str) -> bool {
+    option.eq_ignore_ascii_case("keep-alive") || option.eq_ignore_ascii_case("close")
 }
 
 /// Makes a client's headers those of a request to a service, but for `Host`: what a proxy in front said of the client

@@ -41,6 +41,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::Auditor;
 pub use crate::config::Config;
+use crate::cors::Cors;
 use crate::front::Front;
 use crate::proxy::Upstream;
 use crate::rate_limit::RateLimit;
@@ -79,6 +80,6 @@ pub async fn serve(listener: TcpListener, config: &Config, stop: CancellationTok
         tokio::spawn(rate_limit.forget(stop.clone()));
     }
     let own = Arc::new(routes::own(&upstreams, Auditor::new(config), health.clone()));
-    let front = Front { upstreams, own, cors: cors::layer(&config.cors_allowed_origins), rate_limit };
+    let front = Front { upstreams, own, cors: Cors::new(&config.cors_allowed_origins), rate_limit };
     process::serve(listener, front, health, &config.server, stop).await;
 }

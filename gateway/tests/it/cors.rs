@@ -65,3 +65,14 @@ async fn a_list_lets_its_origins_call_with_credentials_and_no_other() {
         assert!(!headers.contains_key("access-control-allow-origin"));
     }
 }
+
+#[tokio::test]
+async fn a_cache_keeps_what_no_page_asked_for_apart() {
+    let book = Echo::start("book").await;
+    let gateway = Gateway::start([("--book-url", &book.url)]).await;
+    for path in ["/books", "/payments", "/nothing"] {
+        let response = gateway.get(path).send().await.unwrap();
+        assert!(response.headers()["vary"].to_str().unwrap().contains("origin"), "{path}");
+        assert!(!response.headers().contains_key("access-control-allow-origin"), "{path}");
+    }
+}
