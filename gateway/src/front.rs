@@ -18,8 +18,10 @@ use service_kit::connections::Answers;
 use service_kit::health::is_probe;
 use service_kit::overload::Door;
 use service_kit::{api, request_log};
+use tokio::runtime::Handle;
 
 use crate::cors::Cors;
+use crate::loops::Loops;
 use crate::proxy::Upstream;
 use crate::rate_limit::RateLimit;
 use crate::routes::{self, Target};
@@ -32,6 +34,8 @@ pub struct Front {
     pub own: Arc<Router>,
     pub cors: Cors,
     pub rate_limit: Option<Arc<RateLimit>>,
+    /// Where the connections live.
+    pub loops: Loops,
 }
 
 impl Answers for Front {
@@ -40,6 +44,10 @@ impl Answers for Front {
         let within_limits = |request| self.answer_within_limits(request, target, peer, &door);
         let answer = |request| or_panicked(self.cors.answer(request, within_limits));
         request_log::record(request, target.map(|target| target.route), answer).await
+    }
+
+    fn home(&self) -> Handle {
+        self.loops.least_busy()
     }
 }
 

@@ -5,6 +5,7 @@
 //! In the order a request meets them:
 //!
 //! - [`config`]: where to listen, where the services are, who may call from a browser.
+//! - [`loops`]: an event loop a core, and which of them a new connection gets.
 //! - [`front`]: the way of a request through all that follows.
 //! - [`routes`]: which path goes where, and what the gateway answers itself.
 //! - [`cors`]: what a browser may do here from a page of another origin.
@@ -23,6 +24,7 @@ pub mod cors;
 pub mod docs;
 pub mod front;
 pub mod headers;
+pub mod loops;
 pub mod proxy;
 pub mod rate_limit;
 pub mod replicas;
@@ -43,6 +45,7 @@ use crate::audit::Auditor;
 pub use crate::config::Config;
 use crate::cors::Cors;
 use crate::front::Front;
+use crate::loops::Loops;
 use crate::proxy::Upstream;
 use crate::rate_limit::RateLimit;
 use crate::replicas::Replicas;
@@ -57,13 +60,16 @@ async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> 
     // Take the port: another gateway on it is the one thing that can fail here.
     let listener = process::bind(config.server.address(config.port)).await?;
 
+    // Start a thread a core.
+    let loops = Loops::start().map_err(|error| StartError::new("no thread for an event loop", error))?;
+
     // Serve until asked to stop. The gateway needs no service to be ready: each answer tells of its own.
-    serve(listener, &config, stop).await;
+    serve(listener, loops, &config, stop).await;
     Ok(())
 }
 
-/// Serves on `listener` until `stop`, then lets running requests finish and ends event streams.
-pub async fn serve(listener: TcpListener, config: &Config, stop: CancellationToken) {
+/// Serves on `listener` with `loops` until `stop`, then lets running requests finish and ends event streams.
+pub async fn serve(listener: TcpListener, loops: Loops, config: &Config, stop: CancellationToken) {
     let health = Health::always();
     let upstreams: Arc<[Arc<Upstream>]> = routes::TABLE
         .iter()
@@ -80,6 +86,7 @@ pub async fn serve(listener: TcpListener, config: &Config, stop: CancellationTok
         tokio::spawn(rate_limit.forget(stop.clone()));
     }
     let own = Arc::new(routes::own(&upstreams, Auditor::new(config), health.clone()));
-    let front = Front { upstreams, own, cors: Cors::new(&config.cors_allowed_origins), rate_limit };
+    let cors = Cors::new(&config.cors_allowed_origins);
+    let front = Front { upstreams, own, cors, rate_limit, loops };
     process::serve(listener, front, health, &config.server, stop).await;
 }

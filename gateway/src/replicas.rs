@@ -18,8 +18,8 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{UpstreamUrl, UpstreamUrls};
-use crate::headers;
 use crate::wires::{NoAnswer, Outgoing, Wires};
+use crate::{headers, loops};
 
 /// Requests in a row that got no valid answer before a replica is left out.
 const UNANSWERED_MAX: u32 = 3;
@@ -31,7 +31,8 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct Replica {
     pub url: UpstreamUrl,
     upstream: &'static str,
-    wires: Arc<Wires>,
+    /// Each event loop's own, by its number.
+    wires: Vec<Arc<Wires>>,
     /// Longest wait for the head of an answer.
     answer_timeout: Duration,
     /// Requests sent to it and not answered yet.
@@ -95,7 +96,7 @@ impl Replicas {
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
             let asked = self.iter().filter(|replica| !is_alone || replica.is_left_out());
             join_all(asked.map(Replica::ask)).await;
-            self.iter().for_each(|replica| replica.wires.prune());
+            self.iter().flat_map(|replica| &replica.wires).for_each(|wires| wires.prune());
         }
     }
 }
@@ -105,7 +106,7 @@ impl Replica {
         let replica = Self {
             url: url.clone(),
             upstream,
-            wires: Arc::new(Wires::new(url)),
+            wires: (0..=loops::count()).map(|_| Arc::new(Wires::new(url))).collect(),
             answer_timeout,
             running: AtomicUsize::new(0),
             unanswered: AtomicU32::new(0),
@@ -125,10 +126,11 @@ impl Replica {
     ///
     /// Why no answer came.
     pub async fn send(&self, mut request: Outgoing) -> Result<Response, NoAnswer> {
-        request.headers_mut().insert(HOST, self.wires.host().clone());
+        let wires = &self.wires[loops::current()];
+        request.headers_mut().insert(HOST, wires.host().clone());
         let running = Running::of(self);
         // Boxed, or each of the futures around it is as large, and is moved.
-        let answer = timeout(self.answer_timeout, Box::pin(self.wires.send(request))).await;
+        let answer = timeout(self.answer_timeout, Box::pin(wires.send(request))).await;
         drop(running);
         match answer.unwrap_or(Err(NoAnswer::TooLate)) {
             Ok(mut response) => {
@@ -151,8 +153,9 @@ impl Replica {
     pub async fn get(&self, path: &'static str) -> Result<Response, String> {
         let mut request = Request::new(http_body_util::Full::default());
         *request.uri_mut() = Uri::from_static(path);
-        request.headers_mut().insert(HOST, self.wires.host().clone());
-        let answer = timeout(PROBE_TIMEOUT, self.wires.send(request)).await;
+        let wires = &self.wires[loops::current()];
+        request.headers_mut().insert(HOST, wires.host().clone());
+        let answer = timeout(PROBE_TIMEOUT, wires.send(request)).await;
         answer
             .map_err(|_| format!("no answer in {} s", PROBE_TIMEOUT.as_secs()))?
             .map_err(|error| chain(&error))

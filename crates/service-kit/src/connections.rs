@@ -25,6 +25,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics::Gauge;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -60,6 +61,11 @@ pub trait Answers: Send + Sync + 'static {
         peer: SocketAddr,
         door: Arc<Door>,
     ) -> impl Future<Output = Response> + Send;
+
+    /// Where the next connection is to live.
+    fn home(&self) -> Handle {
+        Handle::current()
+    }
 }
 
 impl Answers for Router {
@@ -87,7 +93,13 @@ pub async fn serve(
         loop {
             let place = server.place(&places).await;
             let (stream, peer) = accept(&listener).await;
-            tasks.spawn(server.clone().converse(stream, peer, place));
+            match stream.into_std() {
+                Ok(stream) => {
+                    let conversation = server.clone().converse(stream, peer, place);
+                    tasks.spawn_on(conversation, &server.answers.home());
+                }
+                Err(error) => tracing::error!("cannot serve a connection: {error}"),
+            }
         }
     };
     stop.run_until_cancelled(accepting).await;
@@ -163,7 +175,16 @@ impl<A: Answers> Server<A> {
     }
 
     /// One connection, from its first byte to its last.
-    async fn converse(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, _place: OwnedSemaphorePermit) {
+    async fn converse(
+        self: Arc<Self>,
+        stream: std::net::TcpStream,
+        peer: SocketAddr,
+        _place: OwnedSemaphorePermit,
+    ) {
+        let stream = match TcpStream::from_std(stream) {
+            Ok(stream) => stream,
+            Err(error) => return tracing::error!("cannot serve a connection: {error}"),
+        };
         // A lost option costs latency, not correctness.
         let _ = stream.set_nodelay(true);
         let _open = Open::count(&self.open);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use gateway::Config;
+use gateway::loops::Loops;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -44,7 +45,7 @@ impl Gateway {
         let stop = CancellationToken::new();
         let serving = tokio::spawn({
             let stop = stop.clone();
-            async move { gateway::serve(listener, &config, stop).await }
+            async move { gateway::serve(listener, Loops::start().unwrap(), &config, stop).await }
         });
         let client = Client::builder()
             .no_proxy()
