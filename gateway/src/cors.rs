@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::extract::Request;
 use axum::response::Response;
 use futures_util::FutureExt;
+use futures_util::future::Either;
 use http::HeaderValue;
 use http::header::{ETAG, LOCATION, ORIGIN, RETRY_AFTER, VARY};
 use service_kit::request_log::REQUEST_ID;
@@ -28,19 +29,20 @@ impl Cors {
 
     /// What `answer` makes of `request`, with what a browser must know to show it to the page that asked; a preflight
     /// is answered here.
-    pub async fn answer<F>(&self, request: Request, answer: impl Fn(Request) -> F) -> Response
+    pub fn answer<F>(&self, request: Request, answer: impl Fn(Request) -> F) -> impl Future<Output = Response>
     where
         F: Future<Output = Response>,
     {
         if request.headers().contains_key(ORIGIN) {
-            let answer = service_fn(|request| answer(request).map(Ok::<_, Infallible>));
-            let Ok(response) = Box::pin(self.0.layer(answer).oneshot(request)).await;
-            return response;
+            let answer = service_fn(move |request| answer(request).map(Ok::<_, Infallible>));
+            let answering = self.0.layer(answer).oneshot(request);
+            return Either::Left(Box::pin(answering.map(|Ok(response)| response)));
         }
         // No page of another origin asks. A cache must not give it this answer all the same.
-        let mut response = answer(request).await;
-        response.headers_mut().append(VARY, HeaderValue::from_static("origin"));
-        response
+        Either::Right(answer(request).map(|mut response| {
+            response.headers_mut().append(VARY, HeaderValue::from_static("origin"));
+            response
+        }))
     }
 }
 

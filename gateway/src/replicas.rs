@@ -14,7 +14,7 @@ use futures_util::future::join_all;
 use http::header::HOST;
 use http::{Request, Uri};
 use service_kit::request_log::chain;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{UpstreamUrl, UpstreamUrls};
@@ -130,9 +130,9 @@ impl Replica {
         request.headers_mut().insert(HOST, wires.host().clone());
         let running = Running::of(self);
         // Boxed, or each of the futures around it is as large, and is moved.
-        let answer = timeout(self.answer_timeout, Box::pin(wires.send(request))).await;
+        let answer = Box::pin(wires.send(request, Instant::now() + self.answer_timeout)).await;
         drop(running);
-        match answer.unwrap_or(Err(NoAnswer::TooLate)) {
+        match answer {
             Ok(mut response) => {
                 headers::strip_hop_by_hop(response.headers_mut());
                 self.unanswered.store(0, Ordering::Relaxed);
@@ -155,10 +155,11 @@ impl Replica {
         *request.uri_mut() = Uri::from_static(path);
         let wires = &self.wires[loops::current()];
         request.headers_mut().insert(HOST, wires.host().clone());
-        let answer = timeout(PROBE_TIMEOUT, wires.send(request)).await;
-        answer
-            .map_err(|_| format!("no answer in {} s", PROBE_TIMEOUT.as_secs()))?
-            .map_err(|error| chain(&error))
+        let answer = wires.send(request, Instant::now() + PROBE_TIMEOUT).await;
+        answer.map_err(|error| match error {
+            NoAnswer::TooLate => format!("no answer in {} s", PROBE_TIMEOUT.as_secs()),
+            error => chain(&error),
+        })
     }
 
     fn gave_no_answer(&self, error: &NoAnswer) {

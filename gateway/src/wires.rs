@@ -22,7 +22,7 @@ use hyper_util::rt::TokioIo;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, Sleep, sleep, timeout, timeout_at};
 
 use crate::config::UpstreamUrl;
 
@@ -72,6 +72,9 @@ struct Wire {
     connection: Connection<TokioIo<TcpStream>, Full<Bytes>>,
     has_ended: bool,
     idle_since: Instant,
+    /// Of the request that is on it. Kept from one to the next: a timer that moves to a later time costs nothing, and a
+    /// new one that is the next to ring interrupts the loop, to be told of.
+    alarm: Pin<Box<Sleep>>,
 }
 
 impl Wires {
@@ -84,14 +87,19 @@ impl Wires {
         &self.host
     }
 
-    /// Sends `request` and waits for the head of its answer, whose body moves the connection on.
+    /// Sends `request` and waits until `deadline` for the head of its answer, whose body moves the connection on.
     ///
     /// # Errors
     ///
-    /// Why there is none; the caller limits the time.
-    pub async fn send(self: &Arc<Self>, mut request: Outgoing) -> Result<Response, NoAnswer> {
+    /// Why there is none.
+    pub async fn send(
+        self: &Arc<Self>,
+        mut request: Outgoing,
+        deadline: Instant,
+    ) -> Result<Response, NoAnswer> {
         for _ in 0..ATTEMPTS_MAX {
-            match self.wire().await?.exchange(request).await {
+            let wire = timeout_at(deadline, self.wire()).await.map_err(|_| NoAnswer::TooLate)??;
+            match wire.exchange(request, deadline).await.ok_or(NoAnswer::TooLate)? {
                 Ok(answered) => return self.pass_on(answered),
                 Err(mut error) => match error.take_message() {
                     // The replica closed it before the request was on it, as one does that restarts.
@@ -151,7 +159,8 @@ impl Wires {
         let handshake = http1::handshake(TokioIo::new(stream)).await;
         let (sender, connection) =
             handshake.map_err(|error| NoAnswer::NotReached(io::Error::other(error)))?;
-        Ok(Box::new(Wire { sender, connection, has_ended: false, idle_since: Instant::now() }))
+        let alarm = Box::pin(sleep(Duration::ZERO));
+        Ok(Box::new(Wire { sender, connection, has_ended: false, idle_since: Instant::now(), alarm }))
     }
 
     fn pass_on(
@@ -206,17 +215,23 @@ impl Wires {
 type Unsent = TrySendError<Outgoing>;
 
 impl Wire {
+    /// Nothing where no answer has begun by the `deadline`.
     async fn exchange(
         mut self: Box<Self>,
         request: Outgoing,
-    ) -> Result<(http::Response<Incoming>, Box<Self>), Unsent> {
+        deadline: Instant,
+    ) -> Option<Result<(http::Response<Incoming>, Box<Self>), Unsent>> {
+        self.alarm.as_mut().reset(deadline);
         let mut answer = pin!(self.sender.try_send_request(request));
         let response = std::future::poll_fn(|cx| {
             self.move_on(cx);
-            answer.as_mut().poll(cx)
+            match answer.as_mut().poll(cx) {
+                Poll::Ready(response) => Poll::Ready(Some(response)),
+                Poll::Pending => self.alarm.as_mut().poll(cx).map(|()| None),
+            }
         })
         .await?;
-        Ok((response, self))
+        Some(response.map(|response| (response, self)))
     }
 
     /// Writes and reads what is there to write and to read.

@@ -18,6 +18,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
+use futures_util::FutureExt as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -211,18 +212,20 @@ impl<A: Answers> Server<A> {
         }
     }
 
-    async fn answer(
+    fn answer(
         &self,
         request: Request<Incoming>,
         peer: SocketAddr,
         pace: &Pace,
-    ) -> Result<Response, Infallible> {
+    ) -> impl Future<Output = Result<Response, Infallible>> {
+        // Not in the future, which hyper polls after it has looked for more from the client.
         pace.begin();
         let answering = self.answers.clone().answer(request.map(Body::new), peer, self.door.clone());
-        let mut response = answering.await;
-        self.health.mark_last(&mut response);
-        pace.end();
-        Ok(response)
+        answering.map(|mut response| {
+            self.health.mark_last(&mut response);
+            pace.end();
+            Ok(response)
+        })
     }
 }
 

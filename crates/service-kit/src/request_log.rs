@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
+use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use metrics::{Counter, Histogram};
 use tracing::{Instrument, Level, Span, field};
@@ -72,11 +73,11 @@ pub async fn tell_route(request: Request, next: Next) -> Response {
 }
 
 /// Gives `request` its id and its place in a trace, and keeps account of its `answer`. Who knows the `route` says so.
-pub async fn record<F>(
+pub fn record<F>(
     mut request: Request,
     route: Option<&str>,
     answer: impl FnOnce(Request) -> F,
-) -> Response
+) -> impl Future<Output = Response>
 where
     F: Future<Output = Response>,
 {
@@ -93,14 +94,14 @@ where
     request.headers_mut().insert(REQUEST_ID, id.clone());
     request.headers_mut().insert(TRACEPARENT, trace.to_header());
 
-    let mut response =
-        CURRENT.scope(Some(current), trace.scope(answer(request))).instrument(span.clone()).await;
-    response.headers_mut().insert(REQUEST_ID, id);
-
-    span.in_scope(|| write_line(method.as_str(), uri.path(), &response, started.elapsed()));
-    let told = || response.extensions().get().map(MatchedPath::as_str);
-    count(&method, route.or_else(told).unwrap_or("unmatched"), response.status(), started.elapsed());
-    response
+    let answering = CURRENT.scope(Some(current), trace.scope(answer(request))).instrument(span.clone());
+    answering.map(move |mut response| {
+        response.headers_mut().insert(REQUEST_ID, id);
+        span.in_scope(|| write_line(method.as_str(), uri.path(), &response, started.elapsed()));
+        let told = || response.extensions().get().map(MatchedPath::as_str);
+        count(&method, route.or_else(told).unwrap_or("unmatched"), response.status(), started.elapsed());
+        response
+    })
 }
 
 /// The one line of a request. Probes are too many to be news.

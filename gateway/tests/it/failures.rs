@@ -1,10 +1,15 @@
 //! What a client is told when a service does not answer, and when it does.
 
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio::time::sleep;
 
 use crate::app::{Gateway, problem};
 use crate::upstreams::{self, Echo, answering, read_head, resetting, saying, silent};
@@ -33,6 +38,26 @@ async fn a_service_that_does_not_answer_in_time_is_a_504() {
     let response = booking_with(&silent().await).await;
     let problem = problem(response, StatusCode::GATEWAY_TIMEOUT, "upstream-timeout").await;
     assert!(detail(&problem).contains("book did not answer in time"));
+}
+
+#[tokio::test]
+async fn the_time_for_an_answer_begins_with_each_request_on_a_connection() {
+    let soon = || async {
+        sleep(Duration::from_millis(20)).await;
+        "soon"
+    };
+    let router =
+        Router::new().route("/books/soon", get(soon)).route("/books/never", get(std::future::pending::<()>));
+    let book = upstreams::serve(upstreams::listener().await, router);
+    let gateway = Gateway::start([("--book-url", &book), ("--upstream-timeout-ms", "1000")]).await;
+    assert_eq!(gateway.get("/books/soon").send().await.unwrap().status(), StatusCode::OK);
+
+    // The time of the first request is over, and its connection is kept.
+    sleep(Duration::from_millis(1100)).await;
+
+    assert_eq!(gateway.get("/books/soon").send().await.unwrap().status(), StatusCode::OK);
+    let never = gateway.get("/books/never").send().await.unwrap();
+    problem(never, StatusCode::GATEWAY_TIMEOUT, "upstream-timeout").await;
 }
 
 #[tokio::test]
