@@ -34,8 +34,8 @@ verify *parts:
 
 # measure the fleet beside its servers: `just bench events`, `bookings`, `backends`, `on-sale`, `memory`, `catch-up`, `gateway`
 bench *command:
-    cargo build --release -p marquee -p bench
-    target/release/bench {{ command }}
+    cargo build --profile dist -p marquee -p bench
+    target/dist/bench {{ command }}
 
 # everything fails around 64 customers, and every answer is checked: `just chaos --minutes 3 --seed 7`, `--on files`
 chaos *flags:

@@ -129,7 +129,7 @@ fn the_server_makes_a_database_for_each_service() {
 fn the_dockerfile_builds_every_process_and_runs_it_as_nobody() {
     let dockerfile = read("Dockerfile");
     for process in Process::ALL {
-        assert!(dockerfile.contains(&format!("target/release/{process}")), "{process} is not installed");
+        assert!(dockerfile.contains(&format!("target/dist/{process}")), "{process} is not installed");
         assert!(dockerfile.contains(&format!("-p {process}")), "{process} is not built");
     }
     for line in [
