@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::io;
+use std::sync::LazyLock;
 use std::thread;
 
 use tokio::runtime::{Builder, Handle};
@@ -21,9 +22,10 @@ thread_local! {
     static NUMBER: Cell<usize> = const { Cell::new(0) };
 }
 
-/// How many loops there are.
+/// How many loops there are: the same for as long as the process lives, whatever becomes of its share of the machine.
 pub fn count() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
+    static COUNT: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, usize::from));
+    *COUNT
 }
 
 /// The number of the loop that this runs on: from 1, or 0 where it runs on none.
