@@ -149,13 +149,19 @@ impl Problem {
     }
 }
 
-/// A database that is away is 503, anything else it may say is a bug.
+/// A database that is away is 503, one that went away during a commit 504, anything else it may say is a bug.
 impl From<storage::Error> for Problem {
     fn from(error: storage::Error) -> Self {
-        if error.is_transient() {
-            Self::unavailable("The database is away for a moment.", error)
-        } else {
-            Self::internal(error)
+        match error {
+            storage::Error::InDoubt(_) => Self::new(
+                StatusCode::GATEWAY_TIMEOUT,
+                "outcome-unknown",
+                "The database went away while it was told to keep this. Whether it did is unknown.",
+            )
+            .retry_after(1)
+            .caused_by(error),
+            error if error.is_transient() => Self::unavailable("The database is away for a moment.", error),
+            error => Self::internal(error),
         }
     }
 }

@@ -210,10 +210,9 @@ impl Tx {
     ///
     /// # Errors
     ///
-    /// When the database refuses; after [`Error::Deadline`] and [`Error::Unavailable`] it is not known whether it
-    /// happened.
+    /// When the database refuses; after [`Error::InDoubt`] it is not known whether it happened.
     pub async fn commit(mut self) -> Result<(), Error> {
-        self.conn.control("COMMIT").await?;
+        self.conn.control("COMMIT").await.map_err(Error::of_commit)?;
         if self.conn.is_relaxed
             && let Some(statement) = self.conn.backend.end_relaxed()
         {

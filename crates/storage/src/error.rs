@@ -11,6 +11,9 @@ pub enum Error {
     /// No answer within the statement's deadline. The connection is given up.
     #[error("the database did not answer in time")]
     Deadline,
+    /// A commit was asked for and not answered: whether it happened is not known.
+    #[error("whether the transaction was committed is not known")]
+    InDoubt(#[source] Box<Self>),
     /// A row holds what the program never writes.
     #[error("row {table} {key} is corrupt: {detail}")]
     Corrupt { table: &'static str, key: String, detail: String },
@@ -25,7 +28,20 @@ pub enum Error {
 impl Error {
     /// Whether the same call may succeed later without anyone changing anything.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Deadline)
+        matches!(self, Self::Unavailable(_) | Self::Deadline | Self::InDoubt(_))
+    }
+
+    /// What a failed commit is to its caller.
+    pub(crate) fn of_commit(self) -> Self {
+        let may_have_happened = match &self {
+            // The database's word that it did not; a server that is stopped may give it after the fact.
+            Self::Unavailable(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| code.starts_with("57P"))
+            }
+            Self::Unavailable(_) | Self::Deadline => true,
+            _ => false,
+        };
+        if may_have_happened { Self::InDoubt(Box::new(self)) } else { self }
     }
 
     /// A row of `table` that cannot be read back as what it stands for.
@@ -44,5 +60,22 @@ impl Error {
             _ => false,
         };
         if passes { Self::Unavailable(error) } else { Self::Statement(error) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_without_an_answer_may_have_happened_and_one_that_is_refused_has_not() {
+        let broken = || sqlx::Error::Io(std::io::ErrorKind::UnexpectedEof.into());
+        for error in [Error::Unavailable(broken()), Error::Deadline] {
+            let error = error.of_commit();
+            assert!(matches!(error, Error::InDoubt(_)), "{error:?}");
+            assert!(error.is_transient());
+        }
+        let refused = Error::Statement(sqlx::Error::RowNotFound).of_commit();
+        assert!(matches!(refused, Error::Statement(_)), "{refused:?}");
     }
 }

@@ -14,6 +14,7 @@ impl DatabaseUrl {
         match error {
             Error::Unavailable(error) | Error::Statement(error) => self.explain_sqlx(error),
             Error::Migration(error) => self.explain_migration(error),
+            Error::InDoubt(error) => self.explain(error),
             Error::Deadline | Error::Corrupt { .. } => error.to_string(),
         }
     }

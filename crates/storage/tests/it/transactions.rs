@@ -183,6 +183,27 @@ async fn a_statement_over_its_deadline_fails_and_the_pool_recovers() {
     assert_eq!(take(&db, "1A").await, 1);
 }
 
+/// On PostgreSQL: SQLite has no connection that could break.
+#[tokio::test]
+async fn a_commit_on_a_broken_connection_leaves_it_open_whether_it_happened() {
+    let place = Place::new().await;
+    let db = place.seats().await;
+    let mut tx = db.begin().await.unwrap();
+    if db.backend() != Backend::Postgres {
+        return;
+    }
+    let (pid,): (i32,) = tx.fetch_one(query_as("SELECT pg_backend_pid()")).await.unwrap();
+    let mut other = db.read().await.unwrap();
+    let end = format!("SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid = {pid}");
+    while other.fetch_one(query_as_built::<(i64,)>(end.clone())).await.unwrap() != (0,) {}
+
+    let error = tx.commit().await.unwrap_err();
+
+    assert!(matches!(error, Error::InDoubt(_)), "{error:?}");
+    assert!(error.is_transient());
+    assert_eq!(take(&db, "1A").await, 1);
+}
+
 #[tokio::test]
 async fn migrations_run_once_and_a_newer_schema_is_refused() {
     let place = Place::new().await;
