@@ -46,7 +46,8 @@ async fn postgres_killed_under_load_and_started_again() {
     load.goes_on(3 * STRETCH).await;
     let answers = load.stop().await;
     let statuses: HashSet<u16> = answers.by_status.keys().copied().collect();
-    assert!(statuses.is_subset(&HashSet::from([201, 202, 503])), "{:?}", answers.by_status);
+    // 504: it was killed between a commit and its answer.
+    assert!(statuses.is_subset(&HashSet::from([201, 202, 503, 504])), "{:?}", answers.by_status);
     settled(&fleet, &answers.booked).await;
     every_payment_has_its_booking(&fleet).await;
 }
