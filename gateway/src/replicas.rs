@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use axum::response::Response;
 use futures_util::future::join_all;
-use http::header::HOST;
 use http::{Request, Uri};
 use service_kit::request_log::chain;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -125,12 +124,10 @@ impl Replica {
     /// # Errors
     ///
     /// Why no answer came.
-    pub async fn send(&self, mut request: Outgoing) -> Result<Response, NoAnswer> {
-        let wires = &self.wires[loops::current()];
-        request.headers_mut().insert(HOST, wires.host().clone());
+    pub async fn send(&self, request: Outgoing) -> Result<Response, NoAnswer> {
         let running = Running::of(self);
         // Boxed, or each of the futures around it is as large, and is moved.
-        let answer = Box::pin(wires.send(request, Instant::now() + self.answer_timeout)).await;
+        let answer = Box::pin(self.wires().send(request, Instant::now() + self.answer_timeout)).await;
         drop(running);
         match answer {
             Ok(mut response) => {
@@ -153,13 +150,16 @@ impl Replica {
     pub async fn get(&self, path: &'static str) -> Result<Response, String> {
         let mut request = Request::new(http_body_util::Full::default());
         *request.uri_mut() = Uri::from_static(path);
-        let wires = &self.wires[loops::current()];
-        request.headers_mut().insert(HOST, wires.host().clone());
-        let answer = wires.send(request, Instant::now() + PROBE_TIMEOUT).await;
+        let answer = self.wires().send(request, Instant::now() + PROBE_TIMEOUT).await;
         answer.map_err(|error| match error {
             NoAnswer::TooLate => format!("no answer in {} s", PROBE_TIMEOUT.as_secs()),
             error => chain(&error),
         })
+    }
+
+    /// Those of the loop that this runs on.
+    fn wires(&self) -> &Arc<Wires> {
+        &self.wires[loops::current()]
     }
 
     fn gave_no_answer(&self, error: &NoAnswer) {

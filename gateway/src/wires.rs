@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::response::Response;
+use http::header::HOST;
 use http::{HeaderValue, Request, StatusCode, Version};
 use http_body_util::Full;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
@@ -82,11 +83,6 @@ impl Wires {
         Self { address: url.address(), host: url.host(), idle: Mutex::default(), left: Notify::new() }
     }
 
-    /// What a request's `Host` must be.
-    pub fn host(&self) -> &HeaderValue {
-        &self.host
-    }
-
     /// Sends `request` and waits until `deadline` for the head of its answer, whose body moves the connection on.
     ///
     /// # Errors
@@ -97,6 +93,7 @@ impl Wires {
         mut request: Outgoing,
         deadline: Instant,
     ) -> Result<Response, NoAnswer> {
+        request.headers_mut().insert(HOST, self.host.clone());
         for _ in 0..ATTEMPTS_MAX {
             let wire = timeout_at(deadline, self.wire()).await.map_err(|_| NoAnswer::TooLate)??;
             match wire.exchange(request, deadline).await.ok_or(NoAnswer::TooLate)? {

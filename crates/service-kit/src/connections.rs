@@ -94,10 +94,10 @@ pub async fn serve(
         loop {
             let place = server.place(&places).await;
             let (stream, peer) = accept(&listener).await;
-            match stream.into_std() {
+            let home = server.answers.home();
+            match at_home(stream, &home) {
                 Ok(stream) => {
-                    let conversation = server.clone().converse(stream, peer, place);
-                    tasks.spawn_on(conversation, &server.answers.home());
+                    tasks.spawn_on(server.clone().converse(stream, peer, place), &home);
                 }
                 Err(error) => tracing::error!("cannot serve a connection: {error}"),
             }
@@ -126,6 +126,12 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 fn is_the_clients(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionRefused | ConnectionAborted | ConnectionReset)
+}
+
+/// `stream`, woken from now on by the runtime that is its `home`.
+fn at_home(stream: TcpStream, home: &Handle) -> io::Result<TcpStream> {
+    let _entered = home.enter();
+    TcpStream::from_std(stream.into_std()?)
 }
 
 /// What every connection needs.
@@ -176,16 +182,7 @@ impl<A: Answers> Server<A> {
     }
 
     /// One connection, from its first byte to its last.
-    async fn converse(
-        self: Arc<Self>,
-        stream: std::net::TcpStream,
-        peer: SocketAddr,
-        _place: OwnedSemaphorePermit,
-    ) {
-        let stream = match TcpStream::from_std(stream) {
-            Ok(stream) => stream,
-            Err(error) => return tracing::error!("cannot serve a connection: {error}"),
-        };
+    async fn converse(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, _place: OwnedSemaphorePermit) {
         // A lost option costs latency, not correctness.
         let _ = stream.set_nodelay(true);
         let _open = Open::count(&self.open);
