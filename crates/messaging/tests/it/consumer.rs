@@ -44,7 +44,7 @@ pub fn seen_table() -> Migrations {
 
 /// Writes down each booking it is told of; refuses one of them, and fails on another for a while.
 #[derive(Clone, Default)]
-struct Scribe {
+pub struct Scribe {
     failures_left: Arc<AtomicUsize>,
 }
 

@@ -59,8 +59,7 @@ async fn records_of_other_producers_are_read() {
     let Some(files) = Files::kafka() else { return };
     let transport = files.transport().await;
     let mut subscription = transport.subscribe(TOPIC, "one").await.unwrap();
-    let url = files.events_url();
-    let (brokers, topic) = url.strip_prefix("kafka://").unwrap().split_once('/').unwrap();
+    let (brokers, topic) = files.broker_and_topic();
     let java: FutureProducer = ClientConfig::new().set("bootstrap.servers", brokers).create().unwrap();
     let bare = FutureRecord::<str, [u8]>::to(topic).payload(b"{\"me\":true}".as_slice());
     java.send(bare, Duration::from_secs(5)).await.unwrap();
@@ -87,8 +86,7 @@ async fn a_history_that_ends_with_what_is_no_record_has_an_end() {
     let Some(files) = Files::kafka() else { return };
     let transport = files.transport().await;
     transport.publish(TOPIC, &records(0..20)).await.unwrap();
-    let url = files.events_url();
-    let (brokers, topic) = url.strip_prefix("kafka://").unwrap().split_once('/').unwrap();
+    let (brokers, topic) = files.broker_and_topic();
     let (brokers, topic) = (brokers.to_owned(), topic.to_owned());
     let in_transactions = move || {
         let writer: FutureProducer = ClientConfig::new()
@@ -147,8 +145,7 @@ async fn a_topic_that_is_made_keeps_its_records_for_ever() {
 
 /// Of the broker of `files`, and what the events' topic is called there.
 fn admin(files: &Files) -> (AdminClient<DefaultClientContext>, String) {
-    let url = files.events_url();
-    let (brokers, topic) = url.strip_prefix("kafka://").unwrap().split_once('/').unwrap();
+    let (brokers, topic) = files.broker_and_topic();
     let admin = ClientConfig::new().set("bootstrap.servers", brokers).create().unwrap();
     (admin, topic.to_owned())
 }

@@ -40,6 +40,12 @@ impl Files {
         self.kafka.clone().unwrap_or_else(|| self.file_url("events"))
     }
 
+    /// On Kafka: the broker's address, and what the events' topic is called there.
+    pub fn broker_and_topic(&self) -> (&str, &str) {
+        let url = self.kafka.as_deref().unwrap();
+        url.strip_prefix("kafka://").unwrap().split_once('/').unwrap()
+    }
+
     fn file_url(&self, name: &str) -> String {
         format!("sqlite://{}/{name}.db", self.directory.path().display())
     }

@@ -3,6 +3,7 @@
 
 mod consumer;
 mod dead_letters;
+mod fenced;
 mod kafka;
 mod log;
 mod relay;
