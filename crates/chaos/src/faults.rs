@@ -19,6 +19,8 @@ const PAUSE_MS: std::ops::Range<u64> = 100..1_200;
 const LENGTH_MS: std::ops::Range<u64> = 50..2_500;
 /// How much slower a line becomes.
 const DELAY_MS: std::ops::Range<u64> = 20..900;
+/// Around the two seconds after which a controller takes the brokers of `.ci/backends` for dead.
+const KAFKA_FROZEN_MS: std::ops::Range<u64> = 1_000..5_000;
 /// Records that are published once more at a time.
 const AGAIN: usize = 50;
 
@@ -29,6 +31,7 @@ enum Fault {
     Cut(Between),
     Slow(Between, Duration),
     KillServer(Server),
+    FreezeKafka(Duration),
     Redeliver,
 }
 
@@ -59,14 +62,15 @@ fn draw(rng: &mut Rng, on_servers: bool) -> Fault {
     let process = Process::ALL[rng.usize(..Process::ALL.len())];
     let lines = [Between::OthersAndPayment, Between::OthersAndPoint, Between::ServicesAndDatabases];
     let between = lines[rng.usize(..if on_servers { 3 } else { 2 })];
-    match rng.u8(..if on_servers { 12 } else { 10 }) {
+    match rng.u8(..if on_servers { 13 } else { 10 }) {
         0..=3 => Fault::Kill(process),
         4..=5 => Fault::Freeze(process),
         6..=7 => Fault::Cut(between),
         8 => Fault::Slow(between, Duration::from_millis(rng.u64(DELAY_MS))),
         9 => Fault::Redeliver,
         10 => Fault::KillServer(Server::Postgres),
-        _ => Fault::KillServer(Server::Kafka),
+        11 => Fault::KillServer(Server::Kafka),
+        _ => Fault::FreezeKafka(Duration::from_millis(rng.u64(KAFKA_FROZEN_MS))),
     }
 }
 
@@ -77,6 +81,7 @@ fn name(fault: Fault) -> String {
         Fault::Cut(between) => format!("cut: {between:?}"),
         Fault::Slow(between, _) => format!("slow: {between:?}"),
         Fault::KillServer(server) => format!("{server:?} killed"),
+        Fault::FreezeKafka(_) => "Kafka frozen".to_owned(),
         Fault::Redeliver => "events redelivered".to_owned(),
     }
 }
@@ -106,6 +111,13 @@ async fn happen(
                 servers.kill(server).await?;
                 sleep(length).await;
                 servers.start_again(server).await?;
+            }
+        }
+        Fault::FreezeKafka(length) => {
+            if let Some(servers) = servers {
+                servers.freeze_kafka().await?;
+                sleep(length).await;
+                servers.thaw_kafka().await?;
             }
         }
         Fault::Redeliver => redeliver(fleet, rng).await,

@@ -64,6 +64,15 @@ impl Servers {
         self.command_beside(vec!["start", server.name()]).await
     }
 
+    /// Kafka stands still. After a while its controller, which is in the same process, takes the broker for dead.
+    pub async fn freeze_kafka(&self) -> Outcome {
+        self.command_beside(vec!["freeze"]).await
+    }
+
+    pub async fn thaw_kafka(&self) -> Outcome {
+        self.command_beside(vec!["thaw"]).await
+    }
+
     async fn command_beside(&self, args: Vec<&'static str>) -> Outcome {
         let state = self.state();
         tokio::task::spawn_blocking(move || run(&state, &args).map(drop)).await?

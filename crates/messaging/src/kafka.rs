@@ -177,6 +177,9 @@ fn config(connection: &KafkaConnection) -> ClientConfig {
 
 /// A client of librdkafka. To drop one waits for the broker, so that is done off the async threads. The runtime does not
 /// end before it is done, as the last positions are committed in there; but it does not wait for a broker that is away.
+///
+/// A consumer that had positions under way when it lost all its brokers for good (see `pulse`) waits for them in there as
+/// long as the process lives, with its threads: the crate rdkafka has no call that ends it.
 struct Client<T: Send + 'static>(Option<T>);
 
 impl<T: Send + 'static> Client<T> {

@@ -11,6 +11,8 @@
 //! A consumer must not need somebody to notice that and restart its process, so who stands still for long is replaced by a
 //! new member. The producer needs none of this: what it cannot send in time is sent by a new one.
 
+use std::mem;
+
 use rdkafka::statistics::Statistics;
 
 use super::telemetry::{known_brokers_up, partitions};
@@ -19,19 +21,14 @@ use super::telemetry::{known_brokers_up, partitions};
 /// member. They are counted, and no time is taken, so that a process that was stopped for a while is not taken for one
 /// that stood still.
 const PATIENCE: u32 = 6;
-/// Who has nobody left to speak to need not be waited for; one may have been seen between two brokers.
-const PATIENCE_WITH_NOBODY: u32 = 2;
+/// Who looks for a broker tries one every two seconds; to find the address of one may take longer.
+const PATIENCE_WITHOUT_ATTEMPTS: u32 = 2;
 
 /// What was seen of one member so far.
 #[derive(Debug, Default)]
 pub struct Pulse {
     hindered: u32,
-}
-
-/// Why no records come.
-struct Hindrance {
-    what: String,
-    patience: u32,
+    attempts: Option<i64>,
 }
 
 impl Pulse {
@@ -41,36 +38,43 @@ impl Pulse {
     ///
     /// What it stands still at, once it has for long.
     pub fn beat(&mut self, statistics: &Statistics, is_owned: impl Fn(i32) -> bool) -> Result<(), String> {
-        let Some(hindrance) = hindrance(statistics, is_owned) else {
+        let attempts = attempts(statistics);
+        let before = mem::replace(&mut self.attempts, attempts);
+        let (hindrance, patience) = if attempts.is_some() && attempts == before {
+            let hindrance = "the member of the group has no broker, and tries to reach none";
+            (Some(hindrance.to_owned()), PATIENCE_WITHOUT_ATTEMPTS)
+        } else {
+            (hindrance(statistics, is_owned), PATIENCE)
+        };
+        let Some(hindrance) = hindrance else {
             self.hindered = 0;
             return Ok(());
         };
         self.hindered += 1;
-        if self.hindered < hindrance.patience { Ok(()) } else { Err(hindrance.what) }
+        if self.hindered < patience { Ok(()) } else { Err(hindrance) }
     }
+}
+
+/// How often it was tried to reach a broker of those that are known now; `None` while one is reached or being tried.
+fn attempts(statistics: &Statistics) -> Option<i64> {
+    let brokers = statistics.brokers.values();
+    let is_idle = |state: &str| matches!(state, "INIT" | "DOWN" | "TRY_CONNECT");
+    if !brokers.clone().all(|broker| is_idle(&broker.state)) {
+        return None;
+    }
+    // A coordinator is no broker, but the role of one.
+    Some(brokers.filter(|broker| broker.source != "logical").filter_map(|broker| broker.connects).sum())
 }
 
 /// Why no records come just now, where it is not for a broker that is away.
-fn hindrance(statistics: &Statistics, is_owned: impl Fn(i32) -> bool) -> Option<Hindrance> {
-    if !knows_a_broker(statistics) {
-        let what = "the member of the group knows no broker any more".to_owned();
-        return Some(Hindrance { what, patience: PATIENCE_WITH_NOBODY });
-    }
+fn hindrance(statistics: &Statistics, is_owned: impl Fn(i32) -> bool) -> Option<String> {
     let group = statistics.cgrp.as_ref().filter(|_| known_brokers_up(statistics) > 0)?;
-    let what = if group.join_state != "steady" {
-        format!("the member of the group stands still in {}", group.join_state)
-    } else {
-        let mut owned = partitions(statistics).filter(|partition| is_owned(partition.partition));
-        let idle = owned.find(|partition| partition.fetch_state != "active")?;
-        format!("partition {} stands still in {}", idle.partition, idle.fetch_state)
-    };
-    Some(Hindrance { what, patience: PATIENCE })
-}
-
-/// Whether there is an address to connect to: from the settings, or as the cluster has told. A coordinator is none, only
-/// the role of one of them.
-fn knows_a_broker(statistics: &Statistics) -> bool {
-    statistics.brokers.values().any(|broker| broker.source != "logical")
+    if group.join_state != "steady" {
+        return Some(format!("the member of the group stands still in {}", group.join_state));
+    }
+    let mut owned = partitions(statistics).filter(|partition| is_owned(partition.partition));
+    let idle = owned.find(|partition| partition.fetch_state != "active")?;
+    Some(format!("partition {} stands still in {}", idle.partition, idle.fetch_state))
 }
 
 #[cfg(test)]
@@ -131,30 +135,43 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_broker_that_is_away_is_waited_for() {
-        let mut statistics = statistics("init", "none");
-        for broker in statistics.brokers.values_mut() {
-            broker.state = "TRY_CONNECT".to_owned();
-        }
-        beats(&mut Pulse::default(), &statistics, 1_000).unwrap();
+    /// Of a member whose broker is away, after so many attempts to reach it.
+    fn alone(attempts: i64) -> Statistics {
+        let broker = Broker { connects: Some(attempts), ..broker(1, "learned", "TRY_CONNECT") };
+        let brokers = [("broker:9092/1".to_owned(), broker)].into();
+        Statistics { brokers, ..statistics("init", "none") }
     }
 
     #[test]
-    fn who_has_no_broker_left_to_wait_for_is_given_up() {
-        let mut statistics = statistics("init", "none");
-        let coordinator = broker(-1, "logical", "TRY_CONNECT");
-        statistics.brokers = [("GroupCoordinator".to_owned(), coordinator)].into();
+    fn a_broker_that_is_away_is_waited_for_while_it_is_tried() {
         let mut pulse = Pulse::default();
-        beats(&mut pulse, &statistics, PATIENCE_WITH_NOBODY - 1).unwrap();
-        let told = beats(&mut pulse, &statistics, 1).unwrap_err();
-        assert_eq!(told, "the member of the group knows no broker any more");
+        for attempts in 0..1_000 {
+            beats(&mut pulse, &alone(attempts), 1).unwrap();
+        }
+        let tries = Broker { connects: Some(999), ..broker(1, "learned", "CONNECT") };
+        let tries = Statistics { brokers: [("broker:9092/1".to_owned(), tries)].into(), ..alone(0) };
+        beats(&mut pulse, &tries, 1_000).unwrap();
     }
 
     #[test]
-    fn a_broker_of_the_settings_is_one_to_wait_for() {
-        let mut statistics = statistics("init", "none");
-        statistics.brokers = [("broker:9092/bootstrap".to_owned(), broker(-1, "configured", "INIT"))].into();
-        beats(&mut Pulse::default(), &statistics, 1_000).unwrap();
+    fn who_has_no_broker_and_tries_none_is_given_up() {
+        let mut pulse = Pulse::default();
+        beats(&mut pulse, &alone(7), PATIENCE_WITHOUT_ATTEMPTS).unwrap();
+        let told = beats(&mut pulse, &alone(7), 1).unwrap_err();
+        assert_eq!(told, "the member of the group has no broker, and tries to reach none");
+    }
+
+    #[test]
+    fn so_is_who_knows_of_none_and_looks_for_a_coordinator() {
+        let coordinator =
+            |connects| Broker { connects: Some(connects), ..broker(-1, "logical", "TRY_CONNECT") };
+        let statistics = |connects| {
+            let brokers = [("GroupCoordinator".to_owned(), coordinator(connects))].into();
+            Statistics { brokers, ..alone(0) }
+        };
+        let mut pulse = Pulse::default();
+        beats(&mut pulse, &statistics(1), 1).unwrap();
+        beats(&mut pulse, &statistics(2), 1).unwrap();
+        beats(&mut pulse, &statistics(3), 1).unwrap_err();
     }
 }

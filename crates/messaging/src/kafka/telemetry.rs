@@ -86,6 +86,10 @@ impl ClientContext for Telemetry {
         use RDKafkaLogLevel::*;
         let client = &self.client;
         match level {
+            // It is being closed, and nobody's concern any more.
+            _ if self.retired.load(Ordering::Relaxed) => {
+                tracing::debug!(target: "kafka", client, facility, "{message}");
+            }
             // A broker that hangs up, as at a client that speaks another protocol, is no error to librdkafka.
             Notice | Info if facility == "FAIL" => self.connecting_failed(unreachable(message)),
             // `error` is told of them as well.
