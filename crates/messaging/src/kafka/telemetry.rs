@@ -86,14 +86,10 @@ impl ClientContext for Telemetry {
         use RDKafkaLogLevel::*;
         let client = &self.client;
         match level {
-            // It is being closed, and nobody's concern any more.
-            _ if self.retired.load(Ordering::Relaxed) => {
-                tracing::debug!(target: "kafka", client, facility, "{message}");
-            }
             // A broker that hangs up, as at a client that speaks another protocol, is no error to librdkafka.
             Notice | Info if facility == "FAIL" => self.connecting_failed(unreachable(message)),
-            // `error` is told of them as well.
-            _ if matches!(facility, "FAIL" | "FATAL") => {
+            // `error` is told of them as well; and what is being closed is nobody's concern.
+            _ if matches!(facility, "FAIL" | "FATAL") || self.retired.load(Ordering::Relaxed) => {
                 tracing::debug!(target: "kafka", client, facility, "{message}");
             }
             Emerg | Alert | Critical => tracing::error!(target: "kafka", client, facility, "{message}"),
