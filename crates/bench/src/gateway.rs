@@ -1,9 +1,12 @@
 //! The gateway beside nginx as a reverse proxy, in front of the same upstream, under the same load by wrk.
 //!
+//! With `--beside`, it also measures another build of the gateway, and this build a second time: the spread of the two
+//! equal sides is what a difference must exceed.
+//!
 //! Needs both: `apt-get install nginx-light wrk`.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -35,6 +38,10 @@ pub struct Plan {
     /// Numbers of connections.
     #[arg(long, default_values_t = [1, 8, 32, 256], value_delimiter = ',')]
     connections: Vec<u64>,
+
+    /// Another build of `marquee` to compare with, such as that of the commit before.
+    #[arg(long, value_name = "BINARY")]
+    beside: Option<PathBuf>,
 }
 
 /// A proxy in front of the upstream, and what was measured of it.
@@ -47,6 +54,16 @@ struct Side {
     p99_ms: Vec<Runs>,
     /// Of the proxy alone: what it costs, however busy the machine is.
     cpu_us: Vec<Runs>,
+    /// Its rate and its CPU time divided by the first side's in the same run.
+    rate_ratio: Vec<Runs>,
+    cpu_ratio: Vec<Runs>,
+}
+
+/// One measurement of one side.
+#[derive(Clone, Copy)]
+struct Sample {
+    rate: f64,
+    cpu_us: f64,
 }
 
 /// A process in the foreground, ended with this.
@@ -55,25 +72,43 @@ struct Daemon(Child);
 pub async fn run(plan: &Plan) -> Outcome {
     let directory = TempDir::new()?;
     let ports = free_ports()?;
-    let [upstream, behind_nginx, behind_gateway, logging] = ports;
+    let [upstream, first, second, third] = ports;
     let _upstream = nginx(directory.path(), "upstream", &upstream_conf(upstream))?;
     answers(upstream).await?;
-    let proxy = nginx(directory.path(), "proxy", &proxy_conf(behind_nginx, upstream))?;
-    let quiet = gateway(directory.path(), behind_gateway, upstream, "warn")?;
-    let loud = gateway(directory.path(), logging, upstream, "info")?;
-    let mut sides = [
-        Side::new("nginx", behind_nginx, proxy, plan),
-        Side::new("gateway", behind_gateway, quiet, plan),
-        Side::new("gateway, a log line a request", logging, loud, plan),
-    ];
+    let own = std::env::current_exe()?.with_file_name("marquee");
+    let gateway = |name, port, log| {
+        let process = gateway(directory.path(), &own, name, port, upstream, log)?;
+        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(Side::new(name, port, process, plan))
+    };
+    let mut sides = match &plan.beside {
+        None => {
+            let proxy = nginx(directory.path(), "proxy", &proxy_conf(first, upstream))?;
+            [
+                Side::new("nginx", first, proxy, plan),
+                gateway("gateway", second, "warn")?,
+                gateway("gateway, a log line a request", third, "info")?,
+            ]
+        }
+        Some(other) => {
+            let name = "the other build";
+            let process = self::gateway(directory.path(), other, name, first, upstream, "warn")?;
+            [
+                Side::new(name, first, process, plan),
+                gateway("this build", second, "warn")?,
+                gateway("this build again", third, "warn")?,
+            ]
+        }
+    };
     for side in &sides {
         answers(port_of(&side.url)).await?;
     }
     for run in 1..=plan.runs {
         eprintln!("run {run} of {} …", plan.runs);
         for (at, connections) in plan.connections.iter().enumerate() {
+            let mut reference = None;
             for side in &mut sides {
-                side.measure(at, *connections, plan.seconds)?;
+                let sample = side.measure(at, *connections, plan.seconds)?;
+                side.compare(at, sample, *reference.get_or_insert(sample));
             }
         }
     }
@@ -84,18 +119,19 @@ fn show(plan: &Plan, sides: &[Side]) -> Outcome {
     let mut rows = Vec::new();
     for (at, connections) in plan.connections.iter().enumerate() {
         for side in sides {
-            let ratio = side.rates[at].median() / sides[0].rates[at].median();
             rows.push(vec![
                 connections.to_string(),
                 side.name.to_owned(),
                 side.rates[at].shown(0),
-                format!("{ratio:.2}"),
+                side.rate_ratio[at].shown(2),
                 side.p99_ms[at].shown(2),
                 side.cpu_us[at].shown(1),
+                side.cpu_ratio[at].shown(2),
             ]);
         }
     }
-    print_table(&["connections", "", "requests/s", "of nginx", "p99, ms", "CPU, µs a request"], &rows);
+    let ratio = format!("of {}", sides[0].name);
+    print_table(&["connections", "", "requests/s", &ratio, "p99, ms", "CPU, µs a request", &ratio], &rows);
     let memory: Outcome<Vec<_>> = sides
         .iter()
         .map(|side| Ok(vec![side.name.to_owned(), format!("{:.1}", memory_mib(side.process.0.id())?)]))
@@ -108,18 +144,34 @@ impl Side {
     fn new(name: &'static str, port: u16, process: Daemon, plan: &Plan) -> Self {
         let runs = vec![Runs::default(); plan.connections.len()];
         let url = format!("http://127.0.0.1:{port}/books/1");
-        Self { name, url, process, rates: runs.clone(), p99_ms: runs.clone(), cpu_us: runs }
+        Self {
+            name,
+            url,
+            process,
+            rates: runs.clone(),
+            p99_ms: runs.clone(),
+            cpu_us: runs.clone(),
+            rate_ratio: runs.clone(),
+            cpu_ratio: runs,
+        }
     }
 
-    fn measure(&mut self, at: usize, connections: u64, seconds: u64) -> Outcome {
+    fn measure(&mut self, at: usize, connections: u64, seconds: u64) -> Outcome<Sample> {
         wrk(&self.url, connections, WARM_UP_SECONDS)?;
         let before = cpu_seconds(self.process.0.id())?;
         let (rate, p99_ms) = wrk(&self.url, connections, seconds)?;
         let cpu = cpu_seconds(self.process.0.id())? - before;
-        self.cpu_us[at].add(cpu * 1e6 / (rate * seconds as f64));
+        let cpu_us = cpu * 1e6 / (rate * seconds as f64);
+        self.cpu_us[at].add(cpu_us);
         self.rates[at].add(rate);
         self.p99_ms[at].add(p99_ms);
-        Ok(())
+        Ok(Sample { rate, cpu_us })
+    }
+
+    /// Compares with what the first side did in the same run, so that a slow moment of the machine meets both.
+    fn compare(&mut self, at: usize, own: Sample, reference: Sample) {
+        self.rate_ratio[at].add(own.rate / reference.rate);
+        self.cpu_ratio[at].add(own.cpu_us / reference.cpu_us);
     }
 }
 
@@ -188,18 +240,25 @@ fn proxy_conf(port: u16, upstream: u16) -> String {
     )
 }
 
-/// The `marquee` beside this program, as gateway.
-fn gateway(directory: &Path, port: u16, upstream: u16, log: &str) -> Outcome<Daemon> {
-    let log_file = fs::File::create(directory.join(format!("gateway-{log}.log")))?;
-    let mut command = Command::new(std::env::current_exe()?.with_file_name("marquee"));
+/// `binary`, a build of `marquee`, as gateway.
+fn gateway(
+    directory: &Path,
+    binary: &Path,
+    name: &str,
+    port: u16,
+    upstream: u16,
+    log: &str,
+) -> Outcome<Daemon> {
+    let log_file = fs::File::create(directory.join(format!("{name}.log")))?;
+    let mut command = Command::new(binary);
     command
         .args(["service", "gateway", "--data-dir"])
-        .arg(directory.join(log))
+        .arg(directory.join(name))
         .args(["--", "--port", &port.to_string(), "--book-url", &format!("http://127.0.0.1:{upstream}")])
         .env("RUST_LOG", log)
         .env("LOG_FORMAT", "json")
         .stdout(log_file);
-    Daemon::start(command, "the marquee beside this program")
+    Daemon::start(command, "the gateway's binary")
 }
 
 async fn answers(port: u16) -> Outcome {
