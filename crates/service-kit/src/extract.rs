@@ -1,4 +1,4 @@
-//! Bodies, path ids, queries and idempotency keys. Each failure is a problem that names the field or the header.
+//! Reads bodies, path ids, queries and idempotency keys. Each failure is a problem that names the field or the header.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
@@ -8,12 +8,19 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, StatusCode};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use serde_path_to_error::Segment;
 
+use crate::body::{BodyLimit, LARGE_BODY_LIMIT_BYTES};
+use crate::extract::syntax::Syntax;
 use crate::problem::{FieldError, Problem};
 
+mod syntax;
+
 /// A JSON body, read leniently where `T` says so.
+///
+/// It is read straight into `T`. Unknown fields are skipped and cost no memory.
 pub struct Json<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
@@ -21,29 +28,65 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         if !is_json(request.headers()) {
-            return Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported-media-type",
-                "The body must be JSON: send Content-Type: application/json.",
-            ));
+            return Err(not_json());
         }
-        let body = Bytes::from_request(request, state)
-            .await
-            .map_err(|rejection| body_problem(rejection.into_response().status()))?;
-        let value: Value = serde_json::from_slice(&body).map_err(|error| {
-            Problem::new(StatusCode::BAD_REQUEST, "malformed-body", format!("The body is not JSON: {error}."))
-        })?;
-        if !value.is_object() {
-            return Err(Problem::invalid_fields(vec![FieldError {
-                pointer: String::new(),
-                detail: "the body must be a JSON object".to_owned(),
-            }]));
-        }
-        Ok(Self(read(value)?))
+        from_json(&body(request, state).await?).map(Self)
     }
 }
 
-/// A query string; `T`'s fields are its parameters. Of a repeated parameter the last one counts.
+/// A JSON body, or none at all.
+///
+/// An HTML form of another site can send a request with a content type of its own, and with an empty body. It cannot send
+/// `application/json`, nor leave the content type out. So an empty body may have no other content type either.
+pub struct OptionalJson<T>(pub Option<T>);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let has_type = request.headers().contains_key(CONTENT_TYPE);
+        if has_type && !is_json(request.headers()) {
+            return Err(not_json());
+        }
+        let body = body(request, state).await?;
+        match body.is_empty() {
+            true => Ok(Self(None)),
+            false if has_type => from_json(&body).map(Some).map(Self),
+            false => Err(not_json()),
+        }
+    }
+}
+
+/// An object whose fields are all ignored.
+#[derive(Debug, Deserialize)]
+pub struct Anything {}
+
+async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    let limit = request.extensions().get().map_or(LARGE_BODY_LIMIT_BYTES, |BodyLimit(limit)| *limit);
+    let body = Bytes::from_request(request, state).await;
+    let body = body.map_err(|rejection| match rejection.into_response().status() {
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(limit),
+        _ => {
+            Problem::new(StatusCode::BAD_REQUEST, "malformed-body", "The body ended before it was complete.")
+        }
+    })?;
+    if body.len() > limit { Err(too_large(limit)) } else { Ok(body) }
+}
+
+fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let syntax = serde_json::from_slice(body).map_err(|error| {
+        Problem::new(StatusCode::BAD_REQUEST, "malformed-body", format!("The body is not JSON: {error}."))
+    })?;
+    match syntax {
+        Syntax::Object => read(&mut serde_json::Deserializer::from_slice(body)),
+        Syntax::Other => Err(Problem::invalid_fields(vec![FieldError {
+            pointer: String::new(),
+            detail: "the body must be a JSON object".to_owned(),
+        }])),
+    }
+}
+
+/// A query string; `T`'s fields are its parameters. The last value of a repeated parameter counts.
 pub struct Query<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
@@ -58,7 +101,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// The id in a path. What is no id at all names nothing, so it is answered like an unknown one: 404.
+/// The id in a path, in the one way that ids are written: `7`, and neither `+7` nor `07`. Anything else is the id of
+/// nothing: 404.
 pub struct PathId<T>(pub T);
 
 impl<T: Id, S: Send + Sync> FromRequestParts<S> for PathId<T> {
@@ -68,7 +112,8 @@ impl<T: Id, S: Send + Sync> FromRequestParts<S> for PathId<T> {
         let Path(text) = Path::<String>::from_request_parts(parts, state)
             .await
             .map_err(|_| Problem::not_found(T::NOUN, "given"))?;
-        text.parse().map(Self).map_err(|_| Problem::not_found(T::NOUN, text))
+        let id = text.parse().ok().filter(|id: &T| id.to_string() == text);
+        id.map(Self).ok_or_else(|| Problem::not_found(T::NOUN, text))
     }
 }
 
@@ -105,8 +150,10 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
 }
 
 /// Deserializes, and says where it failed as a JSON pointer.
-fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
+fn read<'de, T: Deserialize<'de>>(
+    source: impl Deserializer<'de, Error = serde_json::Error>,
+) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(source).map_err(|error| {
         let mut pointer: String = error
             .path()
             .iter()
@@ -116,14 +163,23 @@ fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
                 other => format!("/{other}"),
             })
             .collect();
-        let detail = error.into_inner().to_string();
-        // The path of a field that is not there ends at its parent.
-        if let Some(name) = detail.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
+        let detail = without_position(&error.into_inner());
+        // The path of a missing field, or of one that is there twice, ends at its parent.
+        let named =
+            ["missing field `", "duplicate field `"].iter().find_map(|kind| detail.strip_prefix(kind));
+        if let Some(name) = named.and_then(|rest| rest.strip_suffix('`')) {
             pointer.push('/');
             pointer.push_str(name);
         }
         Problem::invalid_fields(vec![FieldError { pointer, detail }])
     })
+}
+
+/// The pointer says better than a line and a column where it is.
+fn without_position(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    text.strip_suffix(&position).unwrap_or(&text).to_owned()
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -135,48 +191,23 @@ fn is_json(headers: &HeaderMap) -> bool {
     media_type.is_some_and(|media_type| media_type == "application/json" || media_type.ends_with("+json"))
 }
 
-/// Why a body could not be read to its end.
-fn body_problem(status: StatusCode) -> Problem {
-    if status == StatusCode::PAYLOAD_TOO_LARGE {
-        too_large()
-    } else {
-        Problem::new(StatusCode::BAD_REQUEST, "malformed-body", "The body ended before it was complete.")
-    }
-}
-
-/// 413: over the limit that every door of the fleet has.
-pub fn too_large() -> Problem {
+/// 413: above the `limit` of the route, in bytes.
+pub fn too_large(limit: usize) -> Problem {
     Problem::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         "body-too-large",
-        format!("A body may have at most {} bytes.", crate::api::BODY_LIMIT_BYTES),
+        format!("The body of this request may have at most {limit} bytes."),
     )
 }
 
-#[cfg(test)]
-mod tests {
-    use axum::body::Body;
-
-    use super::*;
-
-    async fn key(keys: &[&[u8]]) -> Result<Option<String>, StatusCode> {
-        let mut request = Request::builder();
-        for key in keys {
-            request = request.header(IDEMPOTENCY_KEY, *key);
-        }
-        let (mut parts, _) = request.body(Body::empty()).unwrap().into_parts();
-        let extracted = IdempotencyKey::from_request_parts(&mut parts, &()).await;
-        extracted.map(|IdempotencyKey(key)| key).map_err(|problem| problem.into_response().status())
-    }
-
-    #[tokio::test]
-    async fn a_key_is_visible_ascii_of_at_most_128_characters_or_is_not_there() {
-        assert_eq!(key(&[]).await, Ok(None));
-        assert_eq!(key(&[b"booking-1"]).await, Ok(Some("booking-1".to_owned())));
-        assert_eq!(key(&[&[b'!'; 128]]).await, Ok(Some("!".repeat(128))));
-        for wrong in [&b""[..], b"two words", b"tab\tinside", "caf\u{e9}".as_bytes(), &[b'a'; 129]] {
-            assert_eq!(key(&[wrong]).await, Err(StatusCode::UNPROCESSABLE_ENTITY), "{wrong:?}");
-        }
-        assert_eq!(key(&[b"one", b"two"]).await, Err(StatusCode::UNPROCESSABLE_ENTITY));
-    }
+/// 415: `detail` says what to send instead.
+pub fn unsupported_media_type(detail: &str) -> Problem {
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail)
 }
+
+fn not_json() -> Problem {
+    unsupported_media_type("The body must be JSON: send Content-Type: application/json.")
+}
+
+#[cfg(test)]
+mod tests;

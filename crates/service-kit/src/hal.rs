@@ -6,12 +6,13 @@ use std::convert::Infallible;
 use axum::extract::{FromRequestParts, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{ACCEPT, CONTENT_TYPE, HOST, LOCATION};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, LOCATION, VARY};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::accept;
 use crate::extract::Query;
 use crate::problem::{FieldError, Problem};
 
@@ -219,18 +220,48 @@ impl<S: Send + Sync> FromRequestParts<S> for PageRequest {
     }
 }
 
-/// Middleware: `application/json` to a client whose `Accept` names that and not HAL. The body is the same.
-pub async fn negotiate(request: Request, next: Next) -> Response {
-    let wants_plain_json = request
-        .headers()
-        .get(ACCEPT)
-        .and_then(|accept| accept.to_str().ok())
-        .is_some_and(|accept| accept.contains("application/json") && !accept.contains(MEDIA_TYPE));
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    if wants_plain_json && headers.get(CONTENT_TYPE).is_some_and(|kind| kind == MEDIA_TYPE) {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+/// The representations of an entity. The body is the same.
+const REPRESENTATIONS: [&str; 2] = [MEDIA_TYPE, "application/json"];
+
+/// Which representation the client prefers, by `Accept`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Representation(&'static str);
+
+impl Representation {
+    fn of(headers: &HeaderMap) -> Self {
+        Self(REPRESENTATIONS[accept::preferred(headers, &REPRESENTATIONS)])
     }
+
+    /// The entity tag of this representation of a state that is known as `state`.
+    pub fn entity_tag(self, state: &str) -> String {
+        let mark = if self.0 == MEDIA_TYPE { "" } else { "-json" };
+        format!("\"{state}{mark}\"")
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Representation {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.headers))
+    }
+}
+
+/// Middleware: answers in the representation that the client prefers. Nobody may store an answer whose handler does not
+/// say otherwise: most have personal data.
+pub async fn negotiate(request: Request, next: Next) -> Response {
+    let Representation(preferred) = Representation::of(request.headers());
+    let mut response = next.run(request).await;
+    let is_unmodified = response.status() == StatusCode::NOT_MODIFIED;
+    let headers = response.headers_mut();
+    let is_hal = headers.get(CONTENT_TYPE).is_some_and(|kind| kind == MEDIA_TYPE);
+    if is_hal {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(preferred));
+    }
+    if is_hal || is_unmodified {
+        headers.append(VARY, HeaderValue::from_static("accept"));
+    }
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }
 

@@ -6,7 +6,7 @@ use events::BookingId;
 use http::StatusCode;
 use jiff::Timestamp;
 use service_kit::crash;
-use service_kit::extract::{IdempotencyKey, Json, PathId, Query};
+use service_kit::extract::{Anything, IdempotencyKey, Json, OptionalJson, PathId, Query};
 use service_kit::hal::{BaseUrl, Collection, Hal, PageQuery, PageRequest, Resource};
 use service_kit::problem::{self, Problem};
 use service_kit::request_log::{concerns_booking, see_through};
@@ -75,6 +75,8 @@ pub async fn pay(
     State(state): State<AppState>,
     base: BaseUrl,
     PathId(id): PathId<BookingId>,
+    // Read, so that no form of another site can pay; what is in it is ignored.
+    _: OptionalJson<Anything>,
 ) -> Result<Response, Problem> {
     let attempt = see_through(pay_again(state, id)).await?;
     respond(&base, attempt.ok_or_else(|| Problem::not_found("booking", id))?)

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use events::BookingId;
 use http::StatusCode;
 use service_kit::crash;
-use service_kit::extract::{Json, PathId};
+use service_kit::extract::{Anything, Json, OptionalJson, PathId};
 use service_kit::hal::{BaseUrl, Hal, Resource};
 use service_kit::problem::{self, FieldError, Problem};
 use service_kit::request_log::concerns_booking;
@@ -34,6 +34,7 @@ pub async fn delete(
     State(state): State<AppState>,
     base: BaseUrl,
     PathId(id): PathId<BookingId>,
+    _: OptionalJson<Anything>,
 ) -> Result<Response, Problem> {
     let booking = cancel(&state, id).await?;
     match booking.status() {

@@ -5,10 +5,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use events::ScreeningId;
-use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use http::header::{CACHE_CONTROL, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use service_kit::accept;
 use service_kit::extract::{Json, PathId, Query};
-use service_kit::hal::{BaseUrl, Collection, Hal, PageQuery, PageRequest, Resource};
+use service_kit::hal::{BaseUrl, Collection, Hal, PageQuery, PageRequest, Representation, Resource};
 use service_kit::problem::{self, Problem};
 
 use super::screening_messages::{ProgrammeQuery, SCREENINGS, Screening, ScreeningRequest, SeatMap};
@@ -114,17 +115,14 @@ pub async fn show(
 pub async fn seats(
     State(state): State<AppState>,
     base: BaseUrl,
+    representation: Representation,
     PathId(id): PathId<ScreeningId>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let screening = find(&state, id).await?;
     let seats = list_seats(&mut state.db.read().await?, id).await?;
-    let tag = entity_tag(&screening, &seats);
-    let is_known = headers
-        .get(IF_NONE_MATCH)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag));
-    let mut response = if is_known {
+    let tag = representation.entity_tag(&fingerprint(&screening, &seats));
+    let mut response = if accept::is_known(&headers, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         Hal(SeatMap::resource(&base, &screening, &seats)).into_response()
@@ -141,11 +139,11 @@ async fn find(state: &AppState, id: ScreeningId) -> Result<Listed, Problem> {
 }
 
 /// Changes whenever a seat changes hands.
-fn entity_tag(screening: &Listed, seats: &[(Seat, SeatState)]) -> String {
+fn fingerprint(screening: &Listed, seats: &[(Seat, SeatState)]) -> String {
     let mut hasher = DefaultHasher::new();
     screening.places_left.hash(&mut hasher);
     for (seat, state) in seats {
         (&seat.name, seat.price.get(), state).hash(&mut hasher);
     }
-    format!("\"{:016x}\"", hasher.finish())
+    format!("{:016x}", hasher.finish())
 }
