@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
-use axum::{Json, Router};
 use http::{HeaderMap, Method, StatusCode, Uri};
+use service_kit::api;
 use service_kit::problem::Problem;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
@@ -43,12 +44,13 @@ pub fn described(auditor: Arc<Auditor>) -> (Router<Arc<[Arc<Upstream>]>>, OpenAp
 
 /// `/docs` and the gateway's own description.
 pub fn router(description: OpenApi) -> Router {
+    let document = api::document(&description);
     let documents = TABLE.iter().map(|entry| Url::new(entry.name, entry.document));
     // A validator on the internet is none of this fleet's business.
     let config = Config::new(documents).validator_url("none");
     Router::from(SwaggerUi::new("/docs").config(config))
         .layer(from_fn(missing_asset))
-        .route(OWN_DOCUMENT, get(|| async { Json(description) }))
+        .route(OWN_DOCUMENT, get(|| async { document }))
 }
 
 /// A service's description, as the service gives it.

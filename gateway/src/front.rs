@@ -14,12 +14,13 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use http::Method;
-use service_kit::connections::Answers;
+use service_kit::connections::{Answers, HeadLimits};
 use service_kit::health::is_probe;
 use service_kit::overload::Door;
 use service_kit::{api, request_log};
 use tokio::runtime::Handle;
 
+use crate::bulkheads::{Bulkheads, body_limit};
 use crate::cors::Cors;
 use crate::loops::Loops;
 use crate::proxy::Upstream;
@@ -32,6 +33,7 @@ pub struct Front {
     pub upstreams: Arc<[Arc<Upstream>]>,
     /// What the gateway answers itself.
     pub own: Arc<Router>,
+    pub bulkheads: Bulkheads,
     pub cors: Cors,
     pub rate_limit: Option<Arc<RateLimit>>,
     /// Where the connections live.
@@ -48,6 +50,10 @@ impl Answers for Front {
 
     fn home(&self) -> Handle {
         self.loops.least_busy()
+    }
+
+    fn heads(&self) -> HeadLimits {
+        HeadLimits::CLIENTS
     }
 }
 
@@ -67,8 +73,11 @@ impl Front {
         {
             return too_often.into_response();
         }
+        let path = request.uri().path();
+        let limit = body_limit(request.method(), path);
+        let bulkhead = self.bulkheads.of(path, target);
         // Held until the answer begins.
-        let (request, _held) = match door.let_in(request).await {
+        let (request, _held) = match door.let_in_through(bulkhead, request, peer.ip(), limit).await {
             Ok(let_in) => let_in,
             Err(problem) => return problem.into_response(),
         };

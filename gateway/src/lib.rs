@@ -8,6 +8,7 @@
 //! - [`loops`]: an event loop a core, and which of them a new connection gets.
 //! - [`front`]: the way of a request through all that follows.
 //! - [`routes`]: which path goes where, and what the gateway answers itself.
+//! - [`bulkheads`]: the places for requests to each service, and how large their bodies may be.
 //! - [`cors`]: what a browser may do here from a page of another origin.
 //! - [`rate_limit`]: how often one client may ask.
 //! - [`proxy`]: the forwarding, and what the client is told when it fails.
@@ -19,6 +20,7 @@
 //! - [`audit`]: whether they tell one story, for staff.
 
 pub mod audit;
+pub mod bulkheads;
 pub mod config;
 pub mod cors;
 pub mod docs;
@@ -37,11 +39,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use service_kit::health::Health;
-use service_kit::process::{self, StartError};
-use tokio::net::TcpListener;
+use service_kit::process::{self, Listeners, StartError};
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::Auditor;
+use crate::bulkheads::Bulkheads;
 pub use crate::config::Config;
 use crate::cors::Cors;
 use crate::front::Front;
@@ -58,18 +60,18 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
     // Take the port: another gateway on it is the one thing that can fail here.
-    let listener = process::bind(config.server.address(config.port)).await?;
+    let listeners = process::bind(&config.server, config.port).await?;
 
     // Start a thread a core.
     let loops = Loops::start().map_err(|error| StartError::new("no thread for an event loop", error))?;
 
     // Serve until asked to stop. The gateway needs no service to be ready: each answer tells of its own.
-    serve(listener, loops, &config, stop).await;
+    serve(listeners, loops, &config, stop).await;
     Ok(())
 }
 
-/// Serves on `listener` with `loops` until `stop`, then lets running requests finish and ends event streams.
-pub async fn serve(listener: TcpListener, loops: Loops, config: &Config, stop: CancellationToken) {
+/// Serves on `listeners` with `loops` until `stop`, then lets running requests finish and ends event streams.
+pub async fn serve(listeners: impl Into<Listeners>, loops: Loops, config: &Config, stop: CancellationToken) {
     let health = Health::always();
     let upstreams: Arc<[Arc<Upstream>]> = routes::TABLE
         .iter()
@@ -87,6 +89,7 @@ pub async fn serve(listener: TcpListener, loops: Loops, config: &Config, stop: C
     }
     let own = Arc::new(routes::own(&upstreams, Auditor::new(config), health.clone()));
     let cors = Cors::new(&config.cors_allowed_origins);
-    let front = Front { upstreams, own, cors, rate_limit, loops };
-    process::serve(listener, front, health, &config.server, stop).await;
+    let bulkheads = Bulkheads::new(&config.server.limits);
+    let front = Front { upstreams, own, bulkheads, cors, rate_limit, loops };
+    process::serve(listeners, front, health, &config.server, stop).await;
 }

@@ -2,26 +2,37 @@
 
 use std::any::Any;
 
+use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
-use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
 
+use crate::body::{self, BodyLimits, LARGE_BODY_LIMIT_BYTES};
 use crate::health::{self, Health};
 use crate::problem::Problem;
 use crate::{deadline, hal, overload, request_log};
 
-/// Largest request body at every door of the fleet.
-pub const BODY_LIMIT_BYTES: usize = 1024 * 1024;
-
-/// `routes` with problems for what they do not serve, their OpenAPI description, probes, the limits, and the request log.
+/// Puts problems for unknown paths, the OpenAPI description, probes, the limits and the request log around `routes`.
 pub fn wrap(routes: Router, description: OpenApi, health: Health) -> Router {
+    wrap_with_limits(routes, description, health, body::default_limits)
+}
+
+/// Like [`wrap`], with body limits of its own.
+pub fn wrap_with_limits(
+    routes: Router,
+    description: OpenApi,
+    health: Health,
+    body_limits: BodyLimits,
+) -> Router {
+    let document = document(&description);
     routes
-        .route("/api-docs/openapi.json", get(|| async { Json(description) }))
+        .route("/api-docs/openapi.json", get(|| async { document }))
         .merge(health::router(health))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
@@ -32,9 +43,15 @@ pub fn wrap(routes: Router, description: OpenApi, health: Health) -> Router {
             from_fn(hal::negotiate),
             // Outside the queue: a request whose caller has given up leaves it.
             from_fn(deadline::layer),
-            from_fn(overload::layer),
-            DefaultBodyLimit::max(BODY_LIMIT_BYTES),
+            from_fn_with_state(body_limits, overload::layer),
+            DefaultBodyLimit::max(LARGE_BODY_LIMIT_BYTES),
         ))
+}
+
+/// The answer with an OpenAPI `description`. Its bytes are made once and shared by all requests.
+pub fn document(description: &OpenApi) -> impl IntoResponse + Clone + Send + Sync + 'static {
+    let bytes = serde_json::to_vec(description).expect("a description is JSON");
+    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], Bytes::from(bytes))
 }
 
 /// 404 for a path that no route serves.

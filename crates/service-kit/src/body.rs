@@ -1,140 +1,169 @@
-//! A request's body, whole and within the limit before anything is done with it.
+//! Reads the body of a request whole, before anything is done with the request.
 //!
-//! Bodies of the fleet are small. With the body at hand, a client that is slow, breaks off or sends too much is
-//! answered here: it takes no place from those that are served, no handler sees half a request, and a failed forward
-//! is never the client's doing.
+//! The bodies of the fleet are small. A client that is slow, breaks off or sends too much is answered here: it takes no
+//! place from other requests, no handler sees half a request, and a failed forward is never the client's fault.
+//!
+//! Memory is limited four ways: by route, by peer, for the whole process, and by the rate at which a body comes. When the
+//! memory of the process is used up, the slowest bodies are cut off, and small bodies still have a reserve.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, Bytes, HttpBody};
 use futures_util::StreamExt;
-use http::header::EXPECT;
-use http::{HeaderMap, StatusCode};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use http::header::CONTENT_ENCODING;
+use http::{HeaderMap, Method, StatusCode};
+use tokio::time::{Instant, timeout_at};
 
-use crate::api::BODY_LIMIT_BYTES;
-use crate::extract::too_large;
+use crate::body::ledger::{Ledger, Refused, Shares};
+use crate::extract::{too_large, unsupported_media_type};
 use crate::overload::{Shed, overloaded};
+use crate::peers::Exempt;
 use crate::problem::Problem;
 
-/// Memory for the bodies of all requests at once.
-const MEMORY_KIB: usize = 64 * 1024;
-/// Most that is read of a refused body, and for how long.
-const DISCARD_LIMIT_BYTES: usize = 16 * BODY_LIMIT_BYTES;
-const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
+mod ledger;
+
+pub use ledger::Memory;
+
+/// Largest body where a route does not say otherwise.
+pub const BODY_LIMIT_BYTES: usize = 16 * 1024;
+/// Largest body of the routes by which staff send halls and lists.
+pub const LARGE_BODY_LIMIT_BYTES: usize = 256 * 1024;
+
+/// Memory for the bodies of all requests at once, and how it is divided.
+const SHARES: Shares = Shares { total: 64 * 1024 * 1024, reserve: 8 * 1024 * 1024, peer: 8 * 1024 * 1024 };
+/// The slowest a body may come once it has had the grace time.
+const MIN_BYTES_A_SECOND: u64 = 1024;
+const GRACE: Duration = Duration::from_secs(5);
+/// The first buffer of a body that comes in pieces.
+const FIRST_BUFFER_BYTES: usize = 1024;
+
+/// The largest body for a method and a path, in bytes.
+pub type BodyLimits = fn(&Method, &str) -> usize;
+
+/// [`BODY_LIMIT_BYTES`] for every route.
+pub fn default_limits(_: &Method, _: &str) -> usize {
+    BODY_LIMIT_BYTES
+}
+
+/// Tells an extractor the largest body of the request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BodyLimit(pub usize);
 
 /// Reads the bodies of one process.
 #[derive(Debug)]
 pub struct Bodies {
     /// Longest a client may take to send a body.
     read_timeout: Duration,
-    /// In KiB.
-    memory: Arc<Semaphore>,
+    exempt: Exempt,
+    ledger: Arc<Ledger>,
 }
 
-/// The memory that is set aside for a body.
-#[derive(Debug, Default)]
-pub struct Memory(Option<OwnedSemaphorePermit>);
-
+#[derive(Debug)]
 enum Unread {
     TooLarge,
-    NoMemory,
+    TooSlow,
+    Refused(Refused),
     BrokenOff(axum::Error),
 }
 
 impl Bodies {
-    pub fn new(read_timeout: Duration) -> Self {
-        Self { read_timeout, memory: Arc::new(Semaphore::new(MEMORY_KIB)) }
+    pub fn new(read_timeout: Duration, exempt: Exempt) -> Self {
+        Self { read_timeout, exempt, ledger: Arc::new(Ledger::new(SHARES)) }
     }
 
-    /// Reads `body` to its end.
+    /// Reads `body`, which comes from `peer`, to its end. It may have `limit` bytes.
     ///
     /// # Errors
     ///
-    /// 413 over the limit, 400 when the client breaks off, 408 when it takes too long, 503 when the bodies of too many
-    /// requests are in memory.
-    pub async fn read(&self, headers: &HeaderMap, body: Body) -> Result<(Bytes, Memory), Problem> {
+    /// 413 above the limit, 415 when it is encoded, 400 when the client breaks off, 408 when it takes too long, 503 when
+    /// other bodies hold all memory.
+    pub async fn read(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+        peer: IpAddr,
+        limit: usize,
+    ) -> Result<(Bytes, Memory), Problem> {
         if body.is_end_stream() {
             return Ok(Default::default());
         }
-        let declared = body.size_hint().lower();
-        let mut chunks = body.into_data_stream();
-        let problem = if usize::try_from(declared).is_ok_and(|declared| declared <= BODY_LIMIT_BYTES) {
-            match timeout(self.read_timeout, self.within_limits(&mut chunks)).await {
-                Ok(Ok(body)) => return Ok(body),
-                Ok(Err(Unread::TooLarge)) => too_large(),
-                Ok(Err(Unread::NoMemory)) => overloaded(Shed::NoMemory),
-                Ok(Err(Unread::BrokenOff(error))) => return Err(broken_off(error)),
-                Err(_) => return Err(self.too_slow()),
-            }
-        } else {
-            too_large()
-        };
-        // A client that asked first has not begun to send.
-        if !headers.contains_key(EXPECT) {
-            discard(&mut chunks).await;
+        if headers.get_all(CONTENT_ENCODING).iter().any(|coding| !is_identity(coding.as_bytes())) {
+            return Err(unsupported_media_type("The body must not be encoded: send no Content-Encoding."));
         }
-        Err(problem)
+        if body.size_hint().lower() > limit as u64 {
+            return Err(too_large(limit));
+        }
+        let mut memory = self.ledger.begin(self.exempt.charged(peer));
+        let whole = self.within_limits(body.into_data_stream(), &memory, limit).await;
+        let whole = whole.and_then(|whole| memory.complete().map(|()| whole).map_err(Unread::Refused));
+        match whole {
+            Ok(whole) => Ok((whole, memory)),
+            Err(Unread::TooLarge) => Err(too_large(limit)),
+            Err(Unread::TooSlow | Unread::Refused(Refused::Cut)) => Err(self.too_slow()),
+            Err(Unread::Refused(Refused::NoMemory)) => Err(overloaded(Shed::NoMemory)),
+            Err(Unread::BrokenOff(error)) => Err(broken_off(error)),
+        }
     }
 
-    async fn within_limits(&self, chunks: &mut BodyDataStream) -> Result<(Bytes, Memory), Unread> {
-        let mut memory = Memory::default();
-        let mut whole = Bytes::new();
-        let mut joined = Vec::new();
-        while let Some(chunk) = chunks.next().await.transpose().map_err(Unread::BrokenOff)? {
-            let so_far = whole.len() + joined.len();
-            if so_far + chunk.len() > BODY_LIMIT_BYTES {
+    async fn within_limits(
+        &self,
+        mut chunks: BodyDataStream,
+        memory: &Memory,
+        limit: usize,
+    ) -> Result<Bytes, Unread> {
+        let began = Instant::now();
+        let mut joined: Vec<u8> = Vec::new();
+        loop {
+            let next = tokio::select! {
+                biased;
+                () = memory.cut() => return Err(Unread::Refused(Refused::Cut)),
+                next = timeout_at(began + self.patience(joined.len()), chunks.next()) => next,
+            };
+            let next = next.map_err(|_| Unread::TooSlow)?.transpose().map_err(Unread::BrokenOff)?;
+            let Some(chunk) = next else { return Ok(joined.into()) };
+            let length = joined.len() + chunk.len();
+            if length > limit {
                 return Err(Unread::TooLarge);
             }
-            memory.grow(&self.memory, chunk.len())?;
-            // Nearly all are one chunk, which need not be copied.
-            if so_far == 0 {
-                whole = chunk;
-            } else {
-                joined.extend_from_slice(&std::mem::take(&mut whole));
-                joined.extend_from_slice(&chunk);
+            // Nearly all bodies come in one piece, which is not copied.
+            if joined.is_empty() && chunks.is_end_stream() {
+                memory.grow(length, length).map_err(Unread::Refused)?;
+                return Ok(chunk);
             }
+            if length > joined.capacity() {
+                let capacity = length.max((2 * joined.capacity()).min(limit)).max(FIRST_BUFFER_BYTES);
+                memory.grow(capacity, length).map_err(Unread::Refused)?;
+                joined.reserve_exact(capacity - joined.len());
+            }
+            joined.extend_from_slice(&chunk);
         }
-        if !joined.is_empty() {
-            whole = joined.into();
-        }
-        Ok((whole, memory))
+    }
+
+    /// How long after its beginning a body that has sent `received` bytes is waited for.
+    fn patience(&self, received: usize) -> Duration {
+        let at_least = Duration::from_millis(received as u64 * 1_000 / MIN_BYTES_A_SECOND);
+        self.read_timeout.min(GRACE.max(at_least))
     }
 
     fn too_slow(&self) -> Problem {
-        let detail = format!("The body was not complete within {} ms.", self.read_timeout.as_millis());
+        let detail = format!(
+            "The body came too slowly: it may take {} ms, and after {} s it must have come at {MIN_BYTES_A_SECOND} bytes \
+             a second.",
+            self.read_timeout.as_millis(),
+            GRACE.as_secs(),
+        );
         Problem::new(StatusCode::REQUEST_TIMEOUT, "body-timeout", detail)
     }
 }
 
-impl Memory {
-    fn grow(&mut self, all: &Arc<Semaphore>, bytes: usize) -> Result<(), Unread> {
-        let kib = u32::try_from(bytes.div_ceil(1024)).map_err(|_| Unread::TooLarge)?;
-        let more = all.clone().try_acquire_many_owned(kib).map_err(|_| Unread::NoMemory)?;
-        match &mut self.0 {
-            Some(memory) => memory.merge(more),
-            none => *none = Some(more),
-        }
-        Ok(())
-    }
-}
-
-/// Reads on without keeping anything: a connection closed while its client still sends is reset, and the answer
-/// lost with it.
-async fn discard(chunks: &mut BodyDataStream) {
-    let mut discarded = 0;
-    let discarding = async {
-        while let Some(Ok(chunk)) = chunks.next().await {
-            discarded += chunk.len();
-            if discarded > DISCARD_LIMIT_BYTES {
-                break;
-            }
-        }
-    };
-    // Whoever still sends after that may lose the answer.
-    let _ = timeout(DISCARD_TIMEOUT, discarding).await;
+/// Whether a `Content-Encoding` line changes nothing.
+fn is_identity(codings: &[u8]) -> bool {
+    codings.split(|byte| *byte == b',').all(|coding| {
+        let coding = coding.trim_ascii();
+        coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")
+    })
 }
 
 fn broken_off(error: axum::Error) -> Problem {
@@ -143,40 +172,4 @@ fn broken_off(error: axum::Error) -> Problem {
 }
 
 #[cfg(test)]
-mod tests {
-    use futures_util::stream;
-
-    use super::*;
-
-    fn bodies() -> Bodies {
-        Bodies::new(Duration::from_secs(60))
-    }
-
-    fn in_chunks(chunks: &[&'static str]) -> Body {
-        let chunks: Vec<_> = chunks.iter().copied().map(Ok::<_, std::io::Error>).collect();
-        Body::from_stream(stream::iter(chunks))
-    }
-
-    #[tokio::test]
-    async fn chunks_are_joined_in_their_order() {
-        for chunks in [&[][..], &["a"], &["a", "b"], &["", "a", "", "b", "c"]] {
-            let (whole, _) = bodies().read(&HeaderMap::new(), in_chunks(chunks)).await.unwrap();
-            assert_eq!(whole, chunks.concat());
-        }
-    }
-
-    #[tokio::test]
-    async fn memory_is_kept_for_a_body_until_it_is_dropped() {
-        let bodies = bodies();
-        let body = || Body::from(vec![b' '; 3 * 1024]);
-        let (_, memory) = bodies.read(&HeaderMap::new(), body()).await.unwrap();
-        assert_eq!(bodies.memory.available_permits(), MEMORY_KIB - 3);
-        let rest = bodies.memory.clone().try_acquire_many_owned(65_533).unwrap();
-        assert!(bodies.read(&HeaderMap::new(), body()).await.is_err());
-        drop(memory);
-        let (whole, _) = bodies.read(&HeaderMap::new(), body()).await.unwrap();
-        assert_eq!(whole.len(), 3 * 1024);
-        drop(rest);
-        assert_eq!(bodies.memory.available_permits(), MEMORY_KIB);
-    }
-}
+mod tests;

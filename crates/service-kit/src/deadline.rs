@@ -1,6 +1,6 @@
-//! How long the one who asks waits, handed on from process to process: work that nobody waits for any more is not done.
+//! Passes a caller's deadline from process to process, so that no work is done that nobody waits for.
 //!
-//! The header has what is left, in milliseconds, and no time of day: two clocks need not agree.
+//! The header carries the time left, in milliseconds, and not a time of day: the clocks of two machines need not agree.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::problem::Problem;
 
-/// What is left of the caller's patience when it sends the request.
+/// How long the caller still waits when it sends the request, in milliseconds.
 pub const REQUEST_TIMEOUT_MS: HeaderName = HeaderName::from_static("x-request-timeout-ms");
 
-/// More patience than this is as good as this.
+/// A longer time counts as this.
 const LONGEST: Duration = Duration::from_secs(3_600);
 
 tokio::task_local! {
@@ -23,13 +23,13 @@ tokio::task_local! {
 }
 
 /// When the caller of the request being served gives up, if it said so. Work that is
-/// [seen through](crate::request_log::see_through) has no such end.
+/// [seen through](crate::request_log::see_through) has no deadline.
 pub fn current() -> Option<Instant> {
     CURRENT.try_with(|deadline| *deadline).ok()
 }
 
-/// The middleware: a request whose caller has given up is dropped where it stands. What must not be dropped is
-/// [seen through](crate::request_log::see_through).
+/// The middleware: drops the handler of a request whose caller has given up. Work that must not be dropped is
+/// [seen through](crate::request_log::see_through), and keeps the request's place in the meantime.
 pub async fn layer(request: Request, next: Next) -> Response {
     let Some(patience) = patience(request.headers()) else { return next.run(request).await };
     let deadline = Instant::now() + patience.min(LONGEST);
@@ -43,11 +43,11 @@ fn patience(headers: &HeaderMap) -> Option<Duration> {
     headers.get(REQUEST_TIMEOUT_MS)?.to_str().ok()?.parse().ok().map(Duration::from_millis)
 }
 
-/// 504, for the log: nobody reads it any more.
+/// 504, for the log: the caller is gone.
 fn given_up() -> Problem {
     Problem::new(
         StatusCode::GATEWAY_TIMEOUT,
         "deadline-exceeded",
-        "Whoever asked gave this request less time than it took; what it began may still come to its end.",
+        "The request took longer than its caller allows. Work that it began may still complete.",
     )
 }

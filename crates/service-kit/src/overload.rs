@@ -1,88 +1,156 @@
-//! How much a process does at a time, and whom it turns away.
+//! Limits how many requests a process runs at a time, and rejects what is beyond the limit.
 //!
-//! So many requests run; so many more wait, each for so long. Who came last is served first, and who waited longest is
-//! turned away first: in an overload the oldest requests are those whose clients have given up, and a queue that serves
-//! them in order serves nobody in time. Turned away is 503 with `Retry-After`, before anything was done.
+//! A fixed number of requests run, and a fixed number wait, each for a limited time. The queue is last in, first out; when
+//! it overflows, the oldest request is rejected. In an overload the oldest requests are those whose clients have given
+//! up, and a queue that serves them in order serves nobody in time. A rejected request gets 503 with `Retry-After`, before
+//! any work is done for it.
 //!
-//! A request runs until its answer begins, so that an event stream does not take a place for as long as it lasts.
-//! Probes and scrapers are always let in.
+//! A request runs until its answer begins, so that an event stream does not take a place for as long as it lasts. Work
+//! that outlives its client, or its deadline, keeps the place until it ends. Probes and scrapers are always let in.
 
 use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::Request;
+use axum::extract::{ConnectInfo, Request, State as Shared};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use metrics::{Counter, Gauge};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::body::{Bodies, Memory};
+use crate::body::{Bodies, BodyLimit, BodyLimits, Memory};
 use crate::config::Limits;
 use crate::health::is_probe;
+use crate::peers::Exempt;
 use crate::problem::Problem;
 use crate::telemetry;
 
-/// When a client may come again that was turned away.
+/// When a rejected client may come again.
 const RETRY_AFTER_SECONDS: u64 = 1;
 
 /// What all requests of one process pass.
 #[derive(Debug)]
 pub struct Door {
     bodies: Bodies,
-    places: Arc<Places>,
+    places: Bulkhead,
+    /// The process waits for these before it stops.
+    running: TaskTracker,
 }
 
-/// What a request that was let in takes up, until its answer begins.
+/// The places of the requests that use one thing, and the queue for them.
+#[derive(Clone, Debug)]
+pub struct Bulkhead(Arc<Places>);
+
+/// What a request that was let in takes up: until its answer begins, and until all work ends that
+/// [outlives the request](crate::request_log::see_through).
 #[derive(Debug)]
 pub struct Held {
     _memory: Memory,
     _place: Place,
+    _running: TaskTrackerToken,
 }
 
-/// Why a request was turned away.
+tokio::task_local! {
+    static HELD: Arc<Held>;
+}
+
+/// Why a request was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Shed {
-    #[error("others waited for less long, and the queue is full")]
+    #[error("newer requests filled the queue")]
     QueueFull,
     #[error("it waited too long")]
     QueueTimeout,
-    #[error("the bodies of too many requests are in memory")]
+    #[error("other bodies hold the memory for bodies")]
     NoMemory,
 }
 
 impl Door {
-    pub fn new(limits: &Limits) -> Self {
-        Self { bodies: Bodies::new(limits.body_read_timeout()), places: Arc::new(Places::new(limits)) }
+    pub fn new(limits: &Limits, exempt: Exempt, running: TaskTracker) -> Self {
+        let bodies = Bodies::new(limits.body_read_timeout(), exempt);
+        Self { bodies, places: Bulkhead::new(limits), running }
     }
 
-    /// Reads `request` whole and waits for its turn.
+    /// Reads a `request` of `peer` whole and waits for its turn. Its body may have `limit` bytes.
     ///
     /// # Errors
     ///
-    /// What is wrong with the body, or that too much is asked for.
-    pub async fn let_in(&self, request: Request) -> Result<(http::Request<Bytes>, Held), Problem> {
+    /// What is wrong with the body, or that the process is overloaded.
+    pub async fn let_in(
+        &self,
+        request: Request,
+        peer: IpAddr,
+        limit: usize,
+    ) -> Result<(http::Request<Bytes>, Held), Problem> {
+        self.let_in_through(&self.places, request, peer, limit).await
+    }
+
+    /// Like [`let_in`](Self::let_in), with a place of `bulkhead`.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn let_in_through(
+        &self,
+        bulkhead: &Bulkhead,
+        request: Request,
+        peer: IpAddr,
+        limit: usize,
+    ) -> Result<(http::Request<Bytes>, Held), Problem> {
         let (head, body) = request.into_parts();
-        let (body, memory) = self.bodies.read(&head.headers, body).await?;
-        let place = self.places.take().await.map_err(overloaded)?;
-        Ok((http::Request::from_parts(head, body), Held { _memory: memory, _place: place }))
+        let (body, memory) = self.bodies.read(&head.headers, body, peer, limit).await?;
+        let place = bulkhead.0.take().await.map_err(overloaded)?;
+        let held = Held { _memory: memory, _place: place, _running: self.running.token() };
+        Ok((http::Request::from_parts(head, body), held))
     }
 }
 
+impl Bulkhead {
+    /// As many places as `limits` has for a whole process.
+    pub fn new(limits: &Limits) -> Self {
+        Self(Arc::new(Places::new(limits, Meters::new(None))))
+    }
+
+    /// As many places as `limits` has, for what goes to `upstream`.
+    pub fn of_upstream(limits: &Limits, upstream: &'static str) -> Self {
+        Self(Arc::new(Places::new(limits, Meters::new(Some(upstream)))))
+    }
+}
+
+/// Runs `work` as part of a request that takes up `held`.
+pub async fn holding<T>(held: Option<Arc<Held>>, work: impl Future<Output = T>) -> T {
+    match held {
+        Some(held) => HELD.scope(held, work).await,
+        None => work.await,
+    }
+}
+
+/// What the request being served takes up, if there is one and it came through a [`Door`].
+pub fn held() -> Option<Arc<Held>> {
+    HELD.try_with(Arc::clone).ok()
+}
+
 /// The middleware, for a request that came through a [`Door`].
-pub async fn layer(mut request: Request, next: Next) -> Response {
+pub async fn layer(Shared(limits): Shared<BodyLimits>, mut request: Request, next: Next) -> Response {
+    let limit = limits(request.method(), request.uri().path());
+    request.extensions_mut().insert(BodyLimit(limit));
     let door = request.extensions_mut().remove::<Arc<Door>>();
     let Some(door) = door.filter(|_| !is_probe(request.uri().path())) else { return next.run(request).await };
-    match door.let_in(request).await {
-        Ok((request, _held)) => next.run(request.map(Body::from)).await,
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip());
+    match door.let_in(request, peer, limit).await {
+        Ok((request, held)) => holding(Some(Arc::new(held)), next.run(request.map(Body::from))).await,
         Err(problem) => problem.into_response(),
     }
 }
 
-/// 503: too much to do, and this request is not begun.
+/// 503: the process is overloaded, and this request was not begun.
 pub fn overloaded(shed: Shed) -> Problem {
     Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
@@ -93,7 +161,7 @@ pub fn overloaded(shed: Shed) -> Problem {
     .caused_by(shed)
 }
 
-/// The places of those that run, and the queue for them.
+/// Requests that run, and the queue of those that wait.
 #[derive(Debug)]
 struct Places {
     running_max: usize,
@@ -106,7 +174,7 @@ struct Places {
 #[derive(Debug, Default)]
 struct State {
     running: usize,
-    /// Oldest first. Some may have gone away meanwhile.
+    /// Oldest first. The clients of some may have gone away meanwhile.
     waiting: VecDeque<oneshot::Sender<Place>>,
 }
 
@@ -123,13 +191,13 @@ struct Meters {
 }
 
 impl Places {
-    fn new(limits: &Limits) -> Self {
+    fn new(limits: &Limits, meters: Meters) -> Self {
         Self {
             running_max: limits.max_concurrent_requests,
             waiting_max: limits.max_queued_requests,
             patience: limits.queue_timeout(),
             state: Mutex::default(),
-            meters: Meters::new(),
+            meters,
         }
     }
 
@@ -160,13 +228,13 @@ impl Places {
             state.waiting.pop_front();
         }
         if state.waiting.len() > self.waiting_max {
-            // Dropped, it tells the one who waited longest.
+            // The oldest request is rejected when its sender is dropped.
             state.waiting.pop_front();
         }
         Entered::Waiting(turn)
     }
 
-    /// Gives a place that is free now to the one who came last of those who still wait.
+    /// Gives a free place to the newest request that still waits.
     fn leave(self: Arc<Self>) {
         let mut state = self.state();
         let mut place = Place(Some(self.clone()));
@@ -176,7 +244,7 @@ impl Places {
                 Err(unwanted) => place = unwanted,
             }
         }
-        // Not to be given back once more.
+        // The place must not leave a second time.
         place.0 = None;
         state.running -= 1;
         self.meters.running.decrement(1.0);
@@ -190,7 +258,7 @@ impl Places {
         shed
     }
 
-    /// Nothing can panic while it is held.
+    /// No code that can panic runs while this is locked.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -210,19 +278,24 @@ impl Drop for Place {
 }
 
 impl Meters {
-    fn new() -> Self {
+    /// A gateway has one set for each `upstream`.
+    fn new(upstream: Option<&'static str>) -> Self {
         telemetry::record();
-        let shed = |reason: &'static str| metrics::counter!("http_requests_shed_total", "reason" => reason);
+        let labels: Vec<_> = upstream.into_iter().map(|name| metrics::Label::new("upstream", name)).collect();
+        let shed = |reason: &'static str| {
+            let reason = [metrics::Label::new("reason", reason)];
+            metrics::counter!("http_requests_shed_total", [&reason, &labels[..]].concat())
+        };
         Self {
-            running: metrics::gauge!("http_requests_running"),
-            waiting: metrics::gauge!("http_requests_waiting"),
+            running: metrics::gauge!("http_requests_running", labels.clone()),
+            waiting: metrics::gauge!("http_requests_waiting", labels.clone()),
             queue_full: shed("queue_full"),
             queue_timeout: shed("queue_timeout"),
         }
     }
 }
 
-/// Counts one who waits, also when its client hangs up.
+/// Counts a request that waits, until it is dropped.
 struct Waiting<'a>(&'a Gauge);
 
 impl<'a> Waiting<'a> {
@@ -239,102 +312,4 @@ impl Drop for Waiting<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use futures_util::FutureExt;
-    use futures_util::future::BoxFuture;
-
-    use super::*;
-
-    fn places(running_max: usize, waiting_max: usize) -> Arc<Places> {
-        Arc::new(Places {
-            running_max,
-            waiting_max,
-            patience: Duration::from_secs(1),
-            state: Mutex::default(),
-            meters: Meters::new(),
-        })
-    }
-
-    /// One who has been in the queue since now.
-    fn waiting(places: &Arc<Places>) -> BoxFuture<'static, Result<Place, Shed>> {
-        let places = places.clone();
-        let mut taking = async move { places.take().await }.boxed();
-        assert!((&mut taking).now_or_never().is_none());
-        taking
-    }
-
-    fn running(places: &Places) -> usize {
-        places.state().running
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn so_many_run_and_the_next_one_waits_for_a_place() {
-        let places = places(2, 1);
-        let one = places.take().await.unwrap();
-        let _two = places.take().await.unwrap();
-        let three = waiting(&places);
-        drop(one);
-        let _three = three.await.unwrap();
-        assert_eq!(running(&places), 2);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_came_last_is_served_first() {
-        let places = places(1, 2);
-        let runs = places.take().await.unwrap();
-        let (first, last) = (waiting(&places), waiting(&places));
-        drop(runs);
-        let last = last.await.unwrap();
-        drop(last);
-        first.await.unwrap();
-        assert_eq!(running(&places), 0);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_waited_longest_is_turned_away_when_the_queue_is_full() {
-        let places = places(1, 2);
-        let _runs = places.take().await.unwrap();
-        let oldest = waiting(&places);
-        let (_second, _third) = (waiting(&places), waiting(&places));
-        assert_eq!(oldest.now_or_never().unwrap().unwrap_err(), Shed::QueueFull);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn without_a_queue_who_comes_too_much_is_turned_away_at_once() {
-        let places = places(1, 0);
-        let _runs = places.take().await.unwrap();
-        assert_eq!(places.take().now_or_never().unwrap().unwrap_err(), Shed::QueueFull);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn nobody_waits_longer_than_the_timeout() {
-        let places = places(1, 1);
-        let _runs = places.take().await.unwrap();
-        assert_eq!(waiting(&places).await.unwrap_err(), Shed::QueueTimeout);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_hung_up_neither_gets_a_place_nor_takes_one_from_the_queue() {
-        let places = places(1, 1);
-        let runs = places.take().await.unwrap();
-        drop(waiting(&places));
-        let waits = waiting(&places);
-        drop(waiting(&places));
-        // The one that hung up last came too much for the queue: the one before it was turned away for it.
-        assert_eq!(waits.now_or_never().unwrap().unwrap_err(), Shed::QueueFull);
-        drop(runs);
-        assert_eq!(running(&places), 0);
-        places.take().await.unwrap();
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_place_given_to_one_who_hangs_up_at_that_moment_is_given_on() {
-        let places = places(1, 2);
-        let runs = places.take().await.unwrap();
-        let (waits, hangs_up) = (waiting(&places), waiting(&places));
-        drop(runs);
-        drop(hangs_up);
-        waits.await.unwrap();
-        assert_eq!(running(&places), 0);
-    }
-}
+mod tests;

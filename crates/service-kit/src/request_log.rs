@@ -17,8 +17,8 @@ use uuid::Uuid;
 
 use crate::health::is_probe;
 use crate::problem::Cause;
-use crate::telemetry;
 use crate::trace_context::{TRACEPARENT, TraceContext};
+use crate::{overload, telemetry};
 
 /// Names a request across processes; the client may choose it.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -47,12 +47,13 @@ pub fn concerns_booking(id: impl Display) {
     Span::current().record("booking_id", field::display(id));
 }
 
-/// Does `work` to its end even if the client hangs up meanwhile, which ends a handler where it stands: what has begun
-/// to move money must be kept account of.
+/// Runs `work` to its end even if the client hangs up or its deadline passes meanwhile, which drops a handler where it
+/// stands: money that has begun to move must be accounted for. The work keeps the request's place and memory until it
+/// ends, and a stopping process waits for it.
 pub async fn see_through<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
     let trace = TraceContext::current().unwrap_or_else(TraceContext::root);
     let work = CURRENT.scope(current(), trace.scope(work)).in_current_span();
-    let done = tokio::spawn(work).await;
+    let done = tokio::spawn(overload::holding(overload::held(), work)).await;
     done.unwrap_or_else(|failure| resume_unwind(failure.into_panic()))
 }
 

@@ -75,5 +75,5 @@ pub struct AppState {
 /// All routes of the service.
 pub fn router(state: AppState, health: Health) -> Router {
     let (routes, description) = http::routes().split_for_parts();
-    api::wrap(routes.with_state(state), description, health)
+    api::wrap_with_limits(routes.with_state(state), description, health, http::body_limit)
 }

@@ -1,5 +1,7 @@
 //! Door 1: customers, and staff.
 
+use http::Method;
+use service_kit::body::{BODY_LIMIT_BYTES, LARGE_BODY_LIMIT_BYTES};
 use service_kit::problem;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -38,4 +40,12 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(screenings::announce, screenings::list))
         .routes(routes!(screenings::show))
         .routes(routes!(screenings::seats))
+}
+
+/// The largest body for a method and a path: staff send whole halls. The gateway has the same rule.
+pub fn body_limit(method: &Method, path: &str) -> usize {
+    match (method, path) {
+        (&Method::POST, "/screenings") => LARGE_BODY_LIMIT_BYTES,
+        _ => BODY_LIMIT_BYTES,
+    }
 }
