@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgMatches, Command, CommandFactory, Parser};
 
+use crate::peers::Exempt;
 use crate::{VERSION, health};
 
 /// `EX_USAGE` of sysexits.h: the configuration is wrong, a restart will not help.
@@ -38,6 +39,11 @@ pub struct Server {
     #[arg(long, env = "DRAIN_DELAY_MS", default_value_t = 0)]
     pub drain_delay_ms: u64,
 
+    /// Port for probes and `/metrics`, with few connections of its own, so that they are answered whatever happens on the
+    /// main port; `/metrics` is then there alone. None: all of them are on the main port.
+    #[arg(long, env = "ADMIN_PORT")]
+    pub admin_port: Option<u16>,
+
     #[command(flatten)]
     pub limits: Limits,
 
@@ -45,8 +51,8 @@ pub struct Server {
     #[arg(long, hide = true)]
     pub stop_on_stdin_eof: bool,
 
-    /// Start nothing, but ask the process on this machine's PORT whether it is ready; exit 0 if it is. A health check for
-    /// containers, which have no other program in them.
+    /// Start nothing, but ask the process on this machine's ADMIN_PORT, or else PORT, whether it is ready; exit 0 if it is.
+    /// A health check for containers, which have no other program in them.
     #[arg(long)]
     pub healthcheck: bool,
 
@@ -55,14 +61,15 @@ pub struct Server {
     pub hang_after_ms: Option<u64>,
 }
 
-/// How much a process takes on at a time, and how long it waits for slow clients.
+/// How much a process does at a time, and how long it waits for slow clients.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Limits {
-    /// Requests that run at the same time. Probes and event streams do not count.
+    /// Requests that run at the same time; at the gateway, requests to each service. Probes and event streams do not count.
     #[arg(long, env = "MAX_CONCURRENT_REQUESTS", default_value_t = 512, value_parser = at_least_one)]
     pub max_concurrent_requests: usize,
 
-    /// Requests that wait for their turn; one more, and the one that waited longest is turned away.
+    /// Requests that wait for their turn; at the gateway, for each service. When the queue overflows, the oldest request is
+    /// rejected.
     #[arg(long, env = "MAX_QUEUED_REQUESTS", default_value_t = 512)]
     pub max_queued_requests: usize,
 
@@ -70,15 +77,21 @@ pub struct Limits {
     #[arg(long, env = "QUEUE_TIMEOUT_MS", default_value_t = 1_000)]
     pub queue_timeout_ms: u64,
 
-    /// Connections at the same time; where one more is wanted, unused ones are closed.
+    /// Connections at the same time; beyond that, an unused or a slow one is closed to make room.
     #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 4_096, value_parser = at_least_one)]
     pub max_connections: usize,
+
+    /// Connections of one peer at the same time, 0 for no limit; beyond that, an unused or a slow one of that peer is closed,
+    /// or the new one is refused. Proxies that are trusted, and this machine itself, have no limit.
+    #[arg(long, env = "MAX_CONNECTIONS_PER_PEER", default_value_t = 256)]
+    pub max_connections_per_peer: usize,
 
     /// Longest a client may take to send the head of a request, in milliseconds.
     #[arg(long, env = "HEADER_READ_TIMEOUT_MS", default_value_t = 10_000)]
     pub header_read_timeout_ms: u64,
 
-    /// Longest a client may take to send the body of a request, in milliseconds.
+    /// Longest a client may take to send the body of a request, in milliseconds. After 5 seconds it must also have come at
+    /// 1024 bytes a second.
     #[arg(long, env = "BODY_READ_TIMEOUT_MS", default_value_t = 30_000)]
     pub body_read_timeout_ms: u64,
 }
@@ -97,7 +110,7 @@ impl Limits {
     }
 }
 
-/// Where nothing may pass, a process is of no use.
+/// A process with a limit of 0 would be of no use.
 fn at_least_one(text: &str) -> Result<usize, String> {
     let number: usize = text.parse().map_err(|error: std::num::ParseIntError| error.to_string())?;
     // What tokio's semaphores can count.
@@ -109,6 +122,11 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 }
 
 impl Server {
+    /// Which peers have no limit of their own.
+    pub fn exempt(&self) -> Exempt {
+        Exempt::new(|_| false)
+    }
+
     pub fn address(&self, port: u16) -> SocketAddr {
         SocketAddr::new(self.host, port)
     }
@@ -151,7 +169,8 @@ pub fn parse<C: Parser>(args: impl IntoIterator<Item = OsString>) -> Result<C, E
 /// The port to ask, if this is a health check.
 fn asked_port(matches: &ArgMatches) -> Option<u16> {
     let is_asked = matches.try_get_one::<bool>("healthcheck").ok().flatten().is_some_and(|asked| *asked);
-    is_asked.then(|| matches.try_get_one::<u16>("port").ok().flatten().copied()).flatten()
+    let port = |name| matches.try_get_one::<u16>(name).ok().flatten().copied();
+    is_asked.then(|| port("admin_port").or_else(|| port("port"))).flatten()
 }
 
 /// One line for a configuration error: the variable (and its flag), the value, and what is wrong with it.

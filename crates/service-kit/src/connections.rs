@@ -1,17 +1,15 @@
-//! Connections: how many, how patient with slow clients, and how they end.
+//! Serves connections: how many, how patient with slow clients, and how they end.
 //!
-//! `axum::serve` does not show hyper's settings, and without them a client that sends a letter a minute keeps its
-//! connection for ever; so this is its loop with limits. Where all connections are taken, those that nothing is done
-//! on are closed to make room.
+//! `axum::serve` does not expose hyper's settings, and without them a client that sends a byte a minute keeps its
+//! connection for ever. This module is the same loop with limits. Where all connections are taken, an unused or a slow one
+//! is closed to make room.
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
@@ -19,43 +17,63 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
 use futures_util::FutureExt as _;
+use http::header::{CONNECTION, CONTENT_LENGTH};
+use http::{HeaderValue, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use metrics::Gauge;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service as _;
 
 use crate::config::Limits;
+use crate::connections::registry::{Admission, Place, Registry};
 use crate::health::Health;
 use crate::overload::Door;
+use crate::pace::{Answer, Pace, Paced};
+use crate::peers::Exempt;
 use crate::telemetry;
+use crate::unread::{self, Rest};
 
-/// Largest request head. The most headers in it are hyper's default of 100, which is faster than any set number.
-const HEAD_LIMIT_BYTES: usize = 16 * 1024;
+mod registry;
+
 /// Largest buffer of a connection.
 const BUFFER_LIMIT_BYTES: usize = 64 * 1024;
-/// Longest a connection is kept without a request: longer than those who keep connections to us, load balancers and
-/// the gateway, keep them, so that none sends a request on one that is being closed.
+/// Longest a connection is kept without a request. It is longer than load balancers and the gateway keep their unused
+/// connections, so that none of them sends a request on a connection that is being closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
-/// Longest a client may read nothing of an answer.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// A connection unused for this long is closed where room is needed, and the need is told this often.
-const SPARE_AFTER: Duration = Duration::from_secs(1);
+/// How often the loop looks for room while all connections are taken.
 const ROOM_INTERVAL: Duration = Duration::from_millis(100);
-/// After an error that taking the next connection does not mend, as when there are no more file descriptors.
+/// The pause after an error that accepting the next connection does not mend, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What answers the requests of a process.
+/// How large the head of a request may be.
+#[derive(Clone, Copy, Debug)]
+pub struct HeadLimits {
+    pub bytes: usize,
+    /// `None` is hyper's default of 100, which is faster than any number that is set.
+    pub headers: Option<usize>,
+}
+
+impl HeadLimits {
+    /// For the process that clients talk to.
+    pub const CLIENTS: Self = Self { bytes: 16 * 1024, headers: None };
+    /// For a process behind that one. A head that was let in there fits here too: a proxy repeats the client's host in
+    /// another header, and adds a few short ones.
+    pub const BEHIND_A_PROXY: Self = Self { bytes: 40 * 1024, headers: Some(128) };
+}
+
+// The largest host repeated, and room for the headers that a proxy adds.
+const _: () = assert!(HeadLimits::BEHIND_A_PROXY.bytes >= 2 * HeadLimits::CLIENTS.bytes + 4 * 1024);
+const _: () = assert!(HeadLimits::BEHIND_A_PROXY.bytes <= BUFFER_LIMIT_BYTES);
+
+/// Answers the requests of a process.
 pub trait Answers: Send + Sync + 'static {
-    /// The answer to a `request` of `peer`. Who wants to limit what is done at a time has it come through the `door`.
+    /// Answers a `request` of `peer`. What should be limited in number passes the `door` first.
     fn answer(
         self: Arc<Self>,
         request: Request,
@@ -63,9 +81,14 @@ pub trait Answers: Send + Sync + 'static {
         door: Arc<Door>,
     ) -> impl Future<Output = Response> + Send;
 
-    /// Where the next connection is to live.
+    /// The runtime for the next connection.
     fn home(&self) -> Handle {
         Handle::current()
+    }
+
+    /// How large a head may be.
+    fn heads(&self) -> HeadLimits {
+        HeadLimits::BEHIND_A_PROXY
     }
 }
 
@@ -78,22 +101,26 @@ impl Answers for Router {
     }
 }
 
-/// Has `answers` serve on `listener` until `stop`, then takes no new connection, closes each when its request has ended,
-/// and returns with the last one.
+/// Serves `answers` on `listener` until `stop`. Then it accepts no new connection, closes each when its request has ended,
+/// and returns when the last one has ended, and all work that outlives its request.
 pub async fn serve(
     listener: TcpListener,
     answers: impl Answers,
     health: Health,
     limits: &Limits,
+    exempt: Exempt,
     stop: CancellationToken,
 ) {
-    let server = Arc::new(Server::new(answers, health, limits, stop.clone()));
-    let places = Arc::new(Semaphore::new(limits.max_connections));
+    telemetry::record();
     let tasks = TaskTracker::new();
+    let door = Arc::new(Door::new(limits, exempt.clone(), tasks.clone()));
+    let registry = Registry::new(limits.max_connections, limits.max_connections_per_peer, exempt);
+    let registry = Arc::new(registry);
+    let server = Arc::new(Server::new(answers, health, door, limits, stop.clone()));
     let accepting = async {
         loop {
-            let place = server.place(&places).await;
             let (stream, peer) = accept(&listener).await;
+            let Some(place) = place(&registry, peer).await else { continue };
             let home = server.answers.home();
             match at_home(stream, &home) {
                 Ok(stream) => {
@@ -113,10 +140,10 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
-            // The client went away again.
+            // The client has closed it again.
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
-                tracing::error!("cannot take a connection: {error}");
+                tracing::error!("cannot accept a connection: {error}");
                 sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -128,7 +155,24 @@ fn is_the_clients(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionRefused | ConnectionAborted | ConnectionReset)
 }
 
-/// `stream`, woken from now on by the runtime that is its `home`.
+/// Waits for a place for a connection of `peer`. `None`: its peer has too many.
+async fn place(registry: &Arc<Registry>, peer: SocketAddr) -> Option<Place> {
+    loop {
+        match registry.admit(peer.ip()) {
+            Admission::Admitted(place) => return Some(place),
+            Admission::PeerFull => {
+                tracing::debug!("a connection of {peer} is refused: it has too many");
+                return None;
+            }
+            Admission::Full => {
+                // What ended may not have made room, and what is slow is slower later.
+                let _ = timeout(ROOM_INTERVAL, registry.left()).await;
+            }
+        }
+    }
+}
+
+/// Moves `stream` to the runtime that is its `home`.
 fn at_home(stream: TcpStream, home: &Handle) -> io::Result<TcpStream> {
     let _entered = home.enter();
     TcpStream::from_std(stream.into_std()?)
@@ -142,68 +186,54 @@ struct Server<A> {
     health: Health,
     head_timeout: Duration,
     stop: CancellationToken,
-    /// Told when a connection waits for one of ours to end.
-    room: Notify,
-    open: Gauge,
 }
 
 impl<A: Answers> Server<A> {
-    fn new(answers: A, health: Health, limits: &Limits, stop: CancellationToken) -> Self {
+    fn new(answers: A, health: Health, door: Arc<Door>, limits: &Limits, stop: CancellationToken) -> Self {
+        let heads = answers.heads();
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             // From the end of one request to the end of the next one's head, so it is the limit of the idle ones.
             .header_read_timeout(IDLE_TIMEOUT)
-            .max_header_size(HEAD_LIMIT_BYTES)
+            .max_header_size(heads.bytes)
             .max_buf_size(BUFFER_LIMIT_BYTES);
-        telemetry::record();
+        if let Some(headers) = heads.headers {
+            http.max_headers(headers);
+        }
         Self {
             http,
             answers: Arc::new(answers),
-            door: Arc::new(Door::new(limits)),
+            door,
             health,
             head_timeout: limits.header_read_timeout(),
             stop,
-            room: Notify::new(),
-            open: metrics::gauge!("http_connections_open"),
         }
     }
 
-    /// Waits until another connection may be taken.
-    async fn place(&self, places: &Arc<Semaphore>) -> OwnedSemaphorePermit {
-        loop {
-            if let Ok(place) = places.clone().try_acquire_owned() {
-                return place;
-            }
-            self.room.notify_waiters();
-            if let Ok(place) = timeout(ROOM_INTERVAL, places.clone().acquire_owned()).await {
-                return place.expect("the places are never closed");
-            }
-        }
-    }
-
-    /// One connection, from its first byte to its last.
-    async fn converse(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, _place: OwnedSemaphorePermit) {
+    /// Serves one connection, from its first byte to its last.
+    async fn converse(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, place: Place) {
         // A lost option costs latency, not correctness.
         let _ = stream.set_nodelay(true);
-        let _open = Open::count(&self.open);
-        let pace = Arc::new(Pace::new());
+        let pace = place.pace.clone();
         let io = TokioIo::new(Paced::new(stream, pace.clone(), self.head_timeout));
         let answering = service_fn(|request| self.answer(request, peer, &pace));
         let mut conversation = pin!(self.http.serve_connection(io, answering));
         let mut stopping = false;
         loop {
             tokio::select! {
-                // How it ended, its client knows better than we.
+                // Its client knows better than this process how it ended.
                 _ = conversation.as_mut() => return,
                 () = self.stop.cancelled(), if !stopping => {
                     stopping = true;
                     conversation.as_mut().graceful_shutdown();
                 }
-                () = self.room.notified(), if !stopping => {
-                    if pace.unused_for() > SPARE_AFTER {
-                        stopping = true;
-                        conversation.as_mut().graceful_shutdown();
+                () = place.evicted() => {
+                    if pace.is_used() {
+                        return;
                     }
+                    // A request may have come this moment: it is the last one.
+                    stopping = true;
+                    conversation.as_mut().graceful_shutdown();
                 }
             }
         }
@@ -213,157 +243,31 @@ impl<A: Answers> Server<A> {
         &self,
         request: Request<Incoming>,
         peer: SocketAddr,
-        pace: &Pace,
-    ) -> impl Future<Output = Result<Response, Infallible>> {
+        pace: &Arc<Pace>,
+    ) -> impl Future<Output = Result<Response<Answer<Body>>, Infallible>> {
         // Not in the future, which hyper polls after it has looked for more from the client.
         pace.begin();
-        let answering = self.answers.clone().answer(request.map(Body::new), peer, self.door.clone());
-        answering.map(|mut response| {
-            self.health.mark_last(&mut response);
-            pace.end();
-            Ok(response)
-        })
-    }
-}
-
-/// Where a connection is: between two requests, in the head of one, or in the rest of it.
-#[derive(Debug)]
-struct Pace {
-    opened: Instant,
-    /// [`BUSY`], [`HEAD`], or since how many milliseconds after it was opened nothing is done on it.
-    state: AtomicU64,
-}
-
-const BUSY: u64 = u64::MAX;
-const HEAD: u64 = u64::MAX - 1;
-
-impl Pace {
-    fn new() -> Self {
-        Self { opened: Instant::now(), state: AtomicU64::new(0) }
+        let (request, rest) = unread::watch(request, pace);
+        let answering = self.answers.clone().answer(request, peer, self.door.clone());
+        answering.then(move |response| self.end(response, rest, pace.clone()))
     }
 
-    /// The head of a request is there.
-    fn begin(&self) {
-        self.state.store(BUSY, Ordering::Relaxed);
-    }
-
-    /// Its answer has begun. What comes now from the client is the next head.
-    fn end(&self) {
-        self.state.store(self.now(), Ordering::Relaxed);
-    }
-
-    /// Something came from the client.
-    fn heard(&self) {
-        if self.state.load(Ordering::Relaxed) < HEAD {
-            self.state.store(HEAD, Ordering::Relaxed);
+    /// Makes `response` the last one on its connection where it must be.
+    async fn end(
+        &self,
+        mut response: Response,
+        rest: Rest<Incoming>,
+        pace: Arc<Pace>,
+    ) -> Result<Response<Answer<Body>>, Infallible> {
+        if !rest.discard().await {
+            pace.leave_unread();
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-    }
-
-    fn is_in_head(&self) -> bool {
-        self.state.load(Ordering::Relaxed) == HEAD
-    }
-
-    fn unused_for(&self) -> Duration {
-        match self.state.load(Ordering::Relaxed) {
-            BUSY | HEAD => Duration::ZERO,
-            since => Duration::from_millis(self.now() - since),
+        self.health.mark_last(&mut response);
+        // It would be the length of what a 200 would have had (RFC 9110, 8.6), and axum says 0.
+        if response.status() == StatusCode::NOT_MODIFIED {
+            response.headers_mut().remove(CONTENT_LENGTH);
         }
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(0)
-    }
-}
-
-/// A stream that fails when its client takes too long to send a head, or to read an answer.
-struct Paced {
-    stream: TcpStream,
-    pace: Arc<Pace>,
-    head_timeout: Duration,
-    head: Option<Pin<Box<Sleep>>>,
-    write: Option<Pin<Box<Sleep>>>,
-}
-
-impl Paced {
-    fn new(stream: TcpStream, pace: Arc<Pace>, head_timeout: Duration) -> Self {
-        Self { stream, pace, head_timeout, head: None, write: None }
-    }
-
-    /// `written`, or a failure when it has been pending for too long.
-    fn in_time<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if written.is_ready() {
-            self.write = None;
-            return written;
-        }
-        ready!(self.write.get_or_insert_with(|| Box::pin(sleep(WRITE_TIMEOUT))).as_mut().poll(cx));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-    }
-}
-
-impl AsyncRead for Paced {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if read.is_ready() {
-            if buffer.filled().len() > before {
-                self.pace.heard();
-            }
-            return read;
-        }
-        if !self.pace.is_in_head() {
-            self.head = None;
-            return Poll::Pending;
-        }
-        let head_timeout = self.head_timeout;
-        ready!(self.head.get_or_insert_with(|| Box::pin(sleep(head_timeout))).as_mut().poll(cx));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-    }
-}
-
-impl AsyncWrite for Paced {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.in_time(cx, written)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.in_time(cx, written)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
-
-/// Counts a connection for as long as it is open.
-struct Open<'a>(&'a Gauge);
-
-impl<'a> Open<'a> {
-    fn count(gauge: &'a Gauge) -> Self {
-        gauge.increment(1.0);
-        Self(gauge)
-    }
-}
-
-impl Drop for Open<'_> {
-    fn drop(&mut self) {
-        self.0.decrement(1.0);
+        Ok(response.map(|body| Answer::new(body, pace)))
     }
 }

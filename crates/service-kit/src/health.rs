@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Request, State};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -22,9 +23,9 @@ use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use storage::Db;
 
-use crate::request_log::chain;
-use crate::telemetry;
+use crate::request_log::{self, chain};
 use crate::upstream::Upstream;
+use crate::{api, telemetry};
 
 /// Longest a readiness check may take before it counts as failed.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -38,6 +39,8 @@ type Look = Arc<dyn Fn() -> Value + Send + Sync>;
 #[derive(Clone, Default)]
 pub struct Health {
     draining: Arc<AtomicBool>,
+    /// `/metrics` is on the admin port alone.
+    has_admin_port: Arc<AtomicBool>,
     db: Option<Db>,
     shown: Vec<(&'static str, Look)>,
 }
@@ -79,6 +82,11 @@ impl Health {
     /// From here on the process wants no new traffic.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// From here on `/metrics` is not shown on the main port.
+    pub(crate) fn move_metrics(&self) {
+        self.has_admin_port.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -136,14 +144,33 @@ pub fn is_probe(path: &str) -> bool {
     matches!(path, "/livez" | "/readyz" | "/actuator/health" | "/metrics")
 }
 
-/// The probe routes.
+/// The probe routes of the main port.
 pub fn router(health: Health) -> Router {
+    probes().route("/metrics", get(metrics)).with_state(health)
+}
+
+/// Everything on the admin port.
+pub fn admin_router(health: Health) -> Router {
+    probes()
+        .route("/metrics", get(|| async { telemetry::render_metrics() }))
+        .fallback(api::unknown_path)
+        .method_not_allowed_fallback(api::wrong_method)
+        .with_state(health)
+        .layer(from_fn(request_log::layer))
+}
+
+fn probes() -> Router<Health> {
     Router::new()
         .route("/livez", get(|| async { Json(json!({"status": "UP"})) }))
         .route("/readyz", get(readyz))
         .route("/actuator/health", get(readyz))
-        .route("/metrics", get(|| async { telemetry::render_metrics() }))
-        .with_state(health)
+}
+
+async fn metrics(State(health): State<Health>, request: Request) -> Response {
+    if health.has_admin_port.load(Ordering::Relaxed) {
+        return api::unknown_path(request).await.into_response();
+    }
+    telemetry::render_metrics().into_response()
 }
 
 /// Asks the process on `port` of this machine whether it is ready, says why not, and gives the code to end with.

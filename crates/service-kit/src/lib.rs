@@ -8,22 +8,26 @@
 //! - [`telemetry`]: logs for people or for machines, and the metrics recorder.
 //! - `log_lines`: log lines on their way to standard output, many at a time.
 //! - [`process`]: from `main` to exit: signals, background tasks, serving, draining.
-//! - [`connections`]: the loop that accepts them, with limits for slow and for idle clients.
+//! - [`connections`]: the loop that accepts connections, with limits for slow and for idle clients.
+//! - `pace`, `unread`: what a connection waits for, and what is left unread of a request's body.
+//! - [`peers`]: which peers have limits of their own.
 //! - [`health`]: `/livez`, `/readyz`, `/actuator/health`, `/metrics`.
 //! - [`request_log`]: request id, trace, one log line and two metrics per request.
 //! - [`trace_context`]: the W3C `traceparent` a request or an event carries.
-//! - [`overload`]: how many requests run and wait, and who is turned away.
-//! - [`deadline`]: how long the caller of a request waits, and the end of it.
-//! - [`body`]: a request's body, whole before anything is done with it.
+//! - [`overload`]: how many requests run and wait, and which are rejected.
+//! - [`deadline`]: how long the caller of a request waits.
+//! - [`body`]: reads a request's body, within the limits of its route, its peer and the process.
 //! - [`extract`]: bodies, path ids, queries and idempotency keys, each failure a problem naming the field.
 //! - [`problem`]: RFC 9457 answers.
 //! - [`hal`]: links, collections and pages.
+//! - [`accept`]: which representation a client prefers, and which it has.
 //! - [`staff`]: who may do what customers may not.
 //! - [`upstream`]: calling another service through retries, a breaker, a timeout and a bulkhead, with "never sent" and
 //!   "outcome unknown" told apart.
 //! - [`crash`]: dying on purpose, in tests.
 //! - [`api`]: puts the above around a service's own routes.
 
+pub mod accept;
 pub mod api;
 pub mod body;
 pub mod config;
@@ -35,12 +39,15 @@ pub mod hal;
 pub mod health;
 mod log_lines;
 pub mod overload;
+mod pace;
+pub mod peers;
 pub mod problem;
 pub mod process;
 pub mod request_log;
 pub mod staff;
 pub mod telemetry;
 pub mod trace_context;
+mod unread;
 pub mod upstream;
 
 pub use circuit_breaker;

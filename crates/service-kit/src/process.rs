@@ -15,14 +15,18 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{self, EXIT_CONFIG, Server};
+use crate::config::{self, EXIT_CONFIG, Limits, Server};
 use crate::connections::{self, Answers};
-use crate::health::Health;
+use crate::health::{self, Health};
 use crate::request_log::chain;
 use crate::telemetry;
 
 /// Longest a background task may take to stop.
 const TASK_STOP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections to the admin port at the same time.
+const ADMIN_CONNECTIONS: usize = 64;
+/// Longest an answer on the admin port may take once the process stops.
+const ADMIN_STOP_TIMEOUT: Duration = Duration::from_secs(1);
 /// `EX_SOFTWARE` of sysexits.h: a background task panicked; the process must not go on without it.
 const EXIT_BUG: i32 = 70;
 
@@ -160,12 +164,40 @@ pub fn stop_signal(also_on_stdin_eof: bool) -> CancellationToken {
     token
 }
 
-/// Binds `address`.
+/// The ports of a process.
+#[derive(Debug)]
+pub struct Listeners {
+    main: TcpListener,
+    admin: Option<TcpListener>,
+}
+
+impl Listeners {
+    pub fn new(main: TcpListener, admin: Option<TcpListener>) -> Self {
+        Self { main, admin }
+    }
+}
+
+impl From<TcpListener> for Listeners {
+    fn from(main: TcpListener) -> Self {
+        Self::new(main, None)
+    }
+}
+
+/// Binds `port`, and the admin port if there is one.
 ///
 /// # Errors
 ///
-/// When it is taken, or not ours.
-pub async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+/// When a port is taken, or the address is not one of this machine.
+pub async fn bind(server: &Server, port: u16) -> Result<Listeners, StartError> {
+    let main = bind_one(server.address(port)).await?;
+    let admin = match server.admin_port {
+        Some(port) => Some(bind_one(server.address(port)).await?),
+        None => None,
+    };
+    Ok(Listeners { main, admin })
+}
+
+async fn bind_one(address: SocketAddr) -> Result<TcpListener, StartError> {
     let listener = TcpListener::bind(address)
         .await
         .map_err(|error| StartError::new(format!("cannot listen on {address}"), error))?;
@@ -173,19 +205,22 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     Ok(listener)
 }
 
-/// Has `answers` serve until `stop`, then turns unready, takes no new connection after the drain delay, and lets running
-/// requests finish within the drain timeout.
+/// Serves `answers` until `stop`, then turns unready, accepts no new connection after the drain delay, and lets running
+/// requests finish within the drain timeout. The admin port is served before and after the main one.
 pub async fn serve(
-    listener: TcpListener,
+    listeners: impl Into<Listeners>,
     answers: impl Answers,
     health: Health,
     server: &Server,
     stop: CancellationToken,
 ) {
+    let Listeners { main, admin } = listeners.into();
+    let admin = admin.map(|listener| Admin::start(listener, &health, server));
     let drain_timeout = Duration::from_millis(server.drain_timeout_ms);
     let drain_delay = Duration::from_millis(server.drain_delay_ms);
     let closing = CancellationToken::new();
-    let serving = connections::serve(listener, answers, health.clone(), &server.limits, closing.clone());
+    let serving =
+        connections::serve(main, answers, health.clone(), &server.limits, server.exempt(), closing.clone());
     let overdue = async {
         stop.cancelled().await;
         health.drain();
@@ -197,6 +232,41 @@ pub async fn serve(
     tokio::select! {
         () = serving => {}
         () = overdue => tracing::warn!("requests still running after {drain_timeout:?} are cut off"),
+    }
+    if let Some(admin) = admin {
+        admin.stop().await;
+    }
+}
+
+/// Serves the admin port.
+struct Admin {
+    stop: CancellationToken,
+    serving: JoinHandle<()>,
+}
+
+impl Admin {
+    fn start(listener: TcpListener, health: &Health, server: &Server) -> Self {
+        health.move_metrics();
+        let stop = CancellationToken::new();
+        let (health, exempt, stopped) = (health.clone(), server.exempt(), stop.clone());
+        let limits = Limits {
+            max_connections: ADMIN_CONNECTIONS,
+            max_connections_per_peer: 0,
+            ..server.limits.clone()
+        };
+        let router = health::admin_router(health.clone());
+        let serving = tokio::spawn(async move {
+            connections::serve(listener, router, health, &limits, exempt, stopped).await;
+        });
+        Self { stop, serving }
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        let mut serving = self.serving;
+        if tokio::time::timeout(ADMIN_STOP_TIMEOUT, &mut serving).await.is_err() {
+            serving.abort();
+        }
     }
 }
 

@@ -24,8 +24,8 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     if config.demo_data {
         demo_data::announce(&db).await?;
     }
-    // The port: when it is taken, nothing has been consumed yet.
-    let listener = process::bind(config.server.address(config.port)).await?;
+    // The ports: when one is taken, nothing has been consumed yet.
+    let listener = process::bind(&config.server, config.port).await?;
     // What the doors share.
     let consumer = Consumer::new(SERVICE, db.clone(), transport.clone(), BookingEvents);
     let rules = config.rules();

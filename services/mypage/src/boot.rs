@@ -20,8 +20,8 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
         let rebuilt = rebuild::run(&db, transport.as_ref(), &stop).await;
         return rebuilt.map(drop).map_err(|error| StartError::not_done("the view was not rebuilt", error));
     }
-    // The port: when it is taken, nothing has been consumed yet.
-    let listener = process::bind(config.server.address(config.port)).await?;
+    // The ports: when one is taken, nothing has been consumed yet.
+    let listener = process::bind(&config.server, config.port).await?;
     // What the doors share.
     let state = AppState { db: db.clone() };
     // Door 2: the others' events from the log. There is no way out and no relay: a view has nothing to tell, and its

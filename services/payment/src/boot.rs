@@ -18,8 +18,8 @@ use crate::{AppState, MIGRATIONS, SERVICE, pruner, router};
 pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
     // The database, at this version's schema, and the event log.
     let (db, transport) = config.backends.open(&MIGRATIONS).await?;
-    // The port: when it is taken, nothing has been consumed yet.
-    let listener = process::bind(config.server.address(config.port)).await?;
+    // The ports: when one is taken, nothing has been consumed yet.
+    let listener = process::bind(&config.server, config.port).await?;
     // What requests share.
     let state = AppState {
         db: db.clone(),

@@ -16,8 +16,8 @@ use crate::{AppState, MIGRATIONS, SERVICE, router};
 pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
     // The database, at this version's schema, and the event log.
     let (db, transport) = config.backends.open(&MIGRATIONS).await?;
-    // The port: when it is taken, nothing has been consumed yet.
-    let listener = process::bind(config.server.address(config.port)).await?;
+    // The ports: when one is taken, nothing has been consumed yet.
+    let listener = process::bind(&config.server, config.port).await?;
     // The way out and door 2: our events to the log, and the others' events from it.
     let consumer = Consumer::new(SERVICE, db.clone(), transport.clone(), PointEvents);
     let relay = Relay::new(db.clone(), transport.clone());

@@ -18,8 +18,8 @@ use crate::{AppState, MIGRATIONS, SERVICE, router};
 pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
     // The database, at this version's schema, and the event log.
     let (db, transport) = config.backends.open(&MIGRATIONS).await?;
-    // The port: when it is taken, nothing has been consumed yet.
-    let listener = process::bind(config.server.address(config.port)).await?;
+    // The ports: when one is taken, nothing has been consumed yet.
+    let listener = process::bind(&config.server, config.port).await?;
     // What the doors share.
     let state = AppState { db: db.clone(), points: Points::new(config.point) };
     let consumer = Consumer::new(SERVICE, db.clone(), transport.clone(), TicketEvents);

@@ -1,4 +1,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod admin;
+mod bodies;
+mod connections;
 mod deadline;
+mod outliving;
+mod process;
+mod unread;
 mod upstream;

@@ -1,0 +1,271 @@
+//! The open connections: how many there are, whose they are, and which one makes room for another.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use metrics::{Counter, Gauge};
+use tokio::sync::Notify;
+
+use crate::pace::{Doing, Pace};
+use crate::peers::Exempt;
+
+/// Where all connections are taken, one makes room only after it has been unused, or in the head of a request, for this
+/// long.
+const SPARE_AFTER: Duration = Duration::from_secs(1);
+/// The same of one whose client is slow to send a body or to read an answer.
+const SLOW_AFTER: Duration = Duration::from_secs(5);
+
+/// The open connections of one listener.
+pub(super) struct Registry {
+    max: usize,
+    /// For one peer; 0: no limit.
+    max_per_peer: usize,
+    exempt: Exempt,
+    state: Mutex<State>,
+    /// Notified when a connection ends.
+    left: Notify,
+    open: Gauge,
+    evicted: Counter,
+    refused: Counter,
+}
+
+#[derive(Default)]
+struct State {
+    next: u64,
+    open: HashMap<u64, Entry>,
+    by_peer: HashMap<IpAddr, usize>,
+}
+
+struct Entry {
+    peer: Option<IpAddr>,
+    pace: Arc<Pace>,
+    evicted: Arc<Notify>,
+}
+
+/// A connection's place, until it is dropped.
+pub(super) struct Place {
+    registry: Arc<Registry>,
+    id: u64,
+    pub(super) pace: Arc<Pace>,
+    evicted: Arc<Notify>,
+}
+
+/// Whether a connection may be opened.
+pub(super) enum Admission {
+    Admitted(Place),
+    /// All places are taken, and none can be had at the moment.
+    Full,
+    /// Its peer has as many as one peer may, and none of them is unused or slow.
+    PeerFull,
+}
+
+impl Registry {
+    pub(super) fn new(max: usize, max_per_peer: usize, exempt: Exempt) -> Self {
+        Self {
+            max,
+            max_per_peer,
+            exempt,
+            state: Mutex::default(),
+            left: Notify::new(),
+            open: metrics::gauge!("http_connections_open"),
+            evicted: metrics::counter!("http_connections_evicted_total"),
+            refused: metrics::counter!("http_connections_refused_total"),
+        }
+    }
+
+    /// Admits a connection of `peer`. Where there is no place left, the connection that is of the least use ends.
+    pub(super) fn admit(self: &Arc<Self>, peer: IpAddr) -> Admission {
+        let charged = self.exempt.charged(peer).filter(|_| self.max_per_peer > 0);
+        let mut state = self.state();
+        if let Some(peer) = charged
+            && state.by_peer.get(&peer).is_some_and(|count| *count >= self.max_per_peer)
+        {
+            let Some(victim) = state.least_useful(Some(peer), Duration::ZERO, Duration::ZERO) else {
+                self.refused.increment(1);
+                return Admission::PeerFull;
+            };
+            self.evict(&mut state, victim);
+        } else if state.open.len() >= self.max {
+            let Some(victim) = state.least_useful(None, SPARE_AFTER, SLOW_AFTER) else {
+                return Admission::Full;
+            };
+            self.evict(&mut state, victim);
+        }
+        let id = state.next;
+        state.next += 1;
+        let (pace, evicted) = (Arc::new(Pace::new()), Arc::new(Notify::new()));
+        state.open.insert(id, Entry { peer: charged, pace: pace.clone(), evicted: evicted.clone() });
+        if let Some(peer) = charged {
+            *state.by_peer.entry(peer).or_default() += 1;
+        }
+        self.open.increment(1.0);
+        Admission::Admitted(Place { registry: self.clone(), id, pace, evicted })
+    }
+
+    /// Waits until a connection ends.
+    pub(super) async fn left(&self) {
+        self.left.notified().await;
+    }
+
+    /// Its place is free at once; the connection itself ends as soon as its task runs.
+    fn evict(&self, state: &mut State, victim: u64) {
+        if let Some(entry) = state.remove(victim) {
+            entry.evicted.notify_one();
+            self.evicted.increment(1);
+        }
+    }
+
+    /// No code that can panic runs while this is locked.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn remove(&mut self, id: u64) -> Option<Entry> {
+        let entry = self.open.remove(&id)?;
+        if let Some(peer) = entry.peer
+            && let Some(count) = self.by_peer.get_mut(&peer)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.by_peer.remove(&peer);
+            }
+        }
+        Some(entry)
+    }
+
+    /// The connection, of `peer` or of all, that makes room first: one that is being closed, then the one that has been
+    /// unused for the longest time, then the longest in a head, then the longest in a body or an answer. One that is
+    /// worked on never does.
+    fn least_useful(&self, peer: Option<IpAddr>, spare_after: Duration, slow_after: Duration) -> Option<u64> {
+        let rank = |entry: &Entry| {
+            let (doing, time) = entry.pace.standing();
+            let (rank, after) = match doing {
+                Doing::Linger => (3, Duration::ZERO),
+                Doing::Unused => (2, spare_after),
+                Doing::Head => (1, spare_after),
+                Doing::Body | Doing::Stuck => (0, slow_after),
+                Doing::Work | Doing::Answer => return None,
+            };
+            (time >= after).then_some((rank, time))
+        };
+        let of_peer = self.open.iter().filter(|(_, entry)| peer.is_none() || entry.peer == peer);
+        let candidates = of_peer.filter_map(|(id, entry)| Some((rank(entry)?, *id)));
+        // Of two that are equal, the older one.
+        candidates.max_by_key(|(rank, id)| (*rank, u64::MAX - id)).map(|(_, id)| id)
+    }
+}
+
+impl Place {
+    /// Returns when this connection must end for another one.
+    pub(super) async fn evicted(&self) {
+        self.evicted.notified().await;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.registry.state().remove(self.id);
+        self.registry.open.decrement(1.0);
+        self.registry.left.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use tokio::time::advance;
+
+    use super::*;
+
+    fn registry(max: usize, max_per_peer: usize) -> Arc<Registry> {
+        Arc::new(Registry::new(max, max_per_peer, Exempt::new(|_| false)))
+    }
+
+    fn peer(last: u8) -> IpAddr {
+        [192, 0, 2, last].into()
+    }
+
+    fn admitted(registry: &Arc<Registry>, from: IpAddr) -> Place {
+        match registry.admit(from) {
+            Admission::Admitted(place) => place,
+            Admission::Full => panic!("full"),
+            Admission::PeerFull => panic!("the peer has too many"),
+        }
+    }
+
+    fn is_evicted(place: &Place) -> bool {
+        place.evicted().now_or_never().is_some()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn unused_connection_makes_room_before_a_slow_head_and_that_before_a_slow_body() {
+        let registry = registry(3, 0);
+        let (body, head, unused) =
+            (admitted(&registry, peer(1)), admitted(&registry, peer(1)), admitted(&registry, peer(1)));
+        body.pace.begin();
+        body.pace.wait_for_body();
+        crate::pace::hear(&head.pace);
+        advance(SLOW_AFTER).await;
+        let busy: Vec<Place> = (0..3)
+            .map(|_| {
+                let place = admitted(&registry, peer(2));
+                place.pace.begin();
+                place
+            })
+            .collect();
+        assert!(is_evicted(&unused) && is_evicted(&head) && is_evicted(&body));
+        advance(Duration::from_secs(3_600)).await;
+        assert!(matches!(registry.admit(peer(3)), Admission::Full), "requests that are worked on go on");
+        assert!(busy.iter().all(|place| !is_evicted(place)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_heads_keep_a_new_client_out_for_a_second() {
+        let registry = registry(64, 0);
+        let slow: Vec<Place> = (0..64).map(|_| admitted(&registry, peer(1))).collect();
+        slow.iter().for_each(|place| crate::pace::hear(&place.pace));
+        assert!(matches!(registry.admit(peer(2)), Admission::Full));
+        advance(SPARE_AFTER).await;
+        let _new = admitted(&registry, peer(2));
+        assert!(is_evicted(&slow[0]));
+        assert!(slow[1..].iter().all(|place| !is_evicted(place)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn peer_above_its_limit_loses_its_own_oldest_connection() {
+        let registry = registry(100, 2);
+        let other = admitted(&registry, peer(2));
+        advance(Duration::from_secs(9)).await;
+        let (first, second) = (admitted(&registry, peer(1)), admitted(&registry, peer(1)));
+        let third = admitted(&registry, peer(1));
+        assert!(is_evicted(&first) && !is_evicted(&second) && !is_evicted(&other));
+        second.pace.begin();
+        third.pace.begin();
+        assert!(matches!(registry.admit(peer(1)), Admission::PeerFull));
+        drop(third);
+        admitted(&registry, peer(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn loopback_has_no_limit_of_its_own() {
+        let registry = registry(100, 2);
+        let places: Vec<Place> = (0..100).map(|_| admitted(&registry, [127, 0, 0, 1].into())).collect();
+        assert!(places.iter().all(|place| !is_evicted(place)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn place_of_an_evicted_connection_is_given_back_once() {
+        let registry = registry(1, 1);
+        let first = admitted(&registry, peer(1));
+        let second = admitted(&registry, peer(1));
+        second.pace.begin();
+        drop(first);
+        assert!(matches!(registry.admit(peer(1)), Admission::PeerFull));
+        drop(second);
+        admitted(&registry, peer(1));
+    }
+}
