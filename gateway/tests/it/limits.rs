@@ -2,7 +2,7 @@
 
 use futures_util::stream;
 use reqwest::{Body, StatusCode};
-use service_kit::api::BODY_LIMIT_BYTES;
+use service_kit::body::BODY_LIMIT_BYTES;
 
 use crate::app::{Gateway, json, problem};
 use crate::upstreams::Echo;
