@@ -2,10 +2,17 @@
 
 use futures_util::stream;
 use reqwest::{Body, StatusCode};
-use service_kit::body::BODY_LIMIT_BYTES;
+use service_kit::body::{BODY_LIMIT_BYTES, LARGE_BODY_LIMIT_BYTES};
 
 use crate::app::{Gateway, json, problem};
 use crate::upstreams::Echo;
+
+/// For customers, and for what only staff send.
+const LIMITS: [(&str, usize); 3] = [
+    ("/books", BODY_LIMIT_BYTES),
+    ("/screenings/1", BODY_LIMIT_BYTES),
+    ("/screenings", LARGE_BODY_LIMIT_BYTES),
+];
 
 async fn start() -> (Gateway, Echo) {
     let book = Echo::start("book").await;
@@ -21,27 +28,40 @@ fn chunked(bytes: usize) -> Body {
 }
 
 #[tokio::test]
-async fn a_body_of_exactly_the_limit_goes_through() {
+async fn body_of_exactly_the_limit_of_its_route_goes_through() {
     let (gateway, _book) = start().await;
-    let declared = Body::from(vec![b' '; BODY_LIMIT_BYTES]);
-    for body in [declared, chunked(BODY_LIMIT_BYTES)] {
-        let seen = json(gateway.post("/books").body(body)).await;
-        assert_eq!(seen["length"], BODY_LIMIT_BYTES);
+    for (path, limit) in LIMITS {
+        let declared = Body::from(vec![b' '; limit]);
+        for body in [declared, chunked(limit)] {
+            let seen = json(gateway.post(path).body(body)).await;
+            assert_eq!(seen["length"], limit, "{path}");
+        }
     }
 }
 
 #[tokio::test]
-async fn a_body_over_the_limit_is_a_413_and_reaches_no_service() {
+async fn body_above_the_limit_of_its_route_is_a_413_and_reaches_no_service() {
     let (gateway, book) = start().await;
-    for body in [
-        Body::from(vec![b' '; BODY_LIMIT_BYTES + 1]),
-        Body::from(vec![b' '; 8 * BODY_LIMIT_BYTES]),
-        chunked(BODY_LIMIT_BYTES + 1024),
-        chunked(8 * BODY_LIMIT_BYTES),
-    ] {
-        let response = gateway.post("/books").body(body).send().await.unwrap();
-        problem(response, StatusCode::PAYLOAD_TOO_LARGE, "body-too-large").await;
+    for (path, limit) in LIMITS {
+        for body in [
+            Body::from(vec![b' '; limit + 1]),
+            Body::from(vec![b' '; 8 * limit]),
+            chunked(limit + 1024),
+            chunked(2 * limit),
+        ] {
+            let response = gateway.post(path).body(body).send().await.unwrap();
+            let body = problem(response, StatusCode::PAYLOAD_TOO_LARGE, "body-too-large").await;
+            assert!(body["detail"].as_str().unwrap().contains(&limit.to_string()), "{body}");
+        }
     }
+    assert_eq!(book.requests(), 0);
+}
+
+#[tokio::test]
+async fn encoded_body_is_a_415_and_reaches_no_service() {
+    let (gateway, book) = start().await;
+    let encoded = gateway.post("/books").header("content-encoding", "gzip").body("{}").send().await.unwrap();
+    problem(encoded, StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type").await;
     assert_eq!(book.requests(), 0);
 }
 

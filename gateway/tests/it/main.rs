@@ -16,3 +16,4 @@ mod process;
 mod replicas;
 mod routing;
 mod streams;
+mod unread;

@@ -1,10 +1,15 @@
 //! What probes, scrapers and the curious ask.
 
+use clap::Parser;
+use gateway::Config;
+use gateway::loops::Loops;
 use reqwest::StatusCode;
 use serde_json::json as value;
+use service_kit::process::Listeners;
+use tokio_util::sync::CancellationToken;
 
-use crate::app::{Gateway, json};
-use crate::upstreams::{Echo, answering, nobody, silent};
+use crate::app::{Gateway, json, problem};
+use crate::upstreams::{self, Echo, answering, nobody, silent};
 
 #[tokio::test]
 async fn the_gateway_is_ready_whatever_the_services_do() {
@@ -15,6 +20,34 @@ async fn the_gateway_is_ready_whatever_the_services_do() {
         let body: serde_json::Value = response.json().await.unwrap();
         assert_eq!(body["status"], "UP", "{path}");
     }
+}
+
+#[tokio::test]
+async fn admin_port_has_the_metrics_alone() {
+    let (main, admin) = (upstreams::listener().await, upstreams::listener().await);
+    let (url, admin_url) = (upstreams::url(&main), upstreams::url(&admin));
+    let config = Config::try_parse_from(["gateway"]).unwrap();
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn({
+        let stop = stop.clone();
+        let listeners = Listeners::new(main, Some(admin));
+        async move { gateway::serve(listeners, Loops::start().unwrap(), &config, stop).await }
+    });
+    for path in ["/livez", "/readyz", "/actuator/health"] {
+        for url in [&url, &admin_url] {
+            assert_eq!(
+                reqwest::get(format!("{url}{path}")).await.unwrap().status(),
+                StatusCode::OK,
+                "{path}"
+            );
+        }
+    }
+    assert_eq!(reqwest::get(format!("{admin_url}/metrics")).await.unwrap().status(), StatusCode::OK);
+    let elsewhere = reqwest::get(format!("{url}/metrics")).await.unwrap();
+    problem(elsewhere, StatusCode::NOT_FOUND, "not-found").await;
+    assert_eq!(reqwest::get(format!("{admin_url}/books")).await.unwrap().status(), StatusCode::NOT_FOUND);
+    stop.cancel();
+    serving.await.unwrap();
 }
 
 #[tokio::test]
