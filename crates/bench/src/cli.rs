@@ -4,7 +4,7 @@ use std::error::Error;
 
 use clap::{Parser, Subcommand};
 
-use crate::{backends, bookings, catch_up, events, gateway, memory, on_sale};
+use crate::{backends, bookings, catch_up, doors, events, gateway, memory, on_sale};
 
 /// What stops a benchmark is told to a person and handled by nobody.
 pub type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -33,6 +33,8 @@ pub enum Command {
     CatchUp(catch_up::Plan),
     /// The gateway beside nginx as a reverse proxy: requests a second, latency, memory.
     Gateway(gateway::Plan),
+    /// Memory of each process while many requests to one of its routes hang.
+    Doors(doors::Plan),
     /// The bare consumer of catch-up, in a process of its own.
     #[command(hide = true)]
     BareConsumer(catch_up::BareConsumer),
@@ -48,6 +50,7 @@ impl Command {
             Self::Memory(plan) => memory::run(&plan).await,
             Self::CatchUp(plan) => catch_up::run(&plan).await,
             Self::Gateway(plan) => gateway::run(&plan).await,
+            Self::Doors(plan) => doors::run(&plan).await,
             Self::BareConsumer(task) => task.run().await,
         }
     }

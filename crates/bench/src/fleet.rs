@@ -1,7 +1,7 @@
 //! A fleet, by the `marquee` that was built beside this program.
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -105,6 +105,11 @@ impl Fleet {
     /// The service itself, not through the gateway.
     pub fn service(&self, process: Process) -> Rest {
         Rest::new(&self.place.url(process))
+    }
+
+    /// Where the service listens.
+    pub fn address(&self, process: Process) -> Outcome<SocketAddr> {
+        Ok(self.place.url(process).trim_start_matches("http://").parse()?)
     }
 
     pub fn gateway(&self) -> Rest {

@@ -6,7 +6,7 @@
 //! # Layout
 //!
 //! - `cli`: the commands.
-//! - `events`, `bookings`, `backends`, `on_sale`, `memory`, `catch_up`, `gateway`: the benchmarks.
+//! - `events`, `bookings`, `backends`, `on_sale`, `memory`, `catch_up`, `gateway`, `doors`: the benchmarks.
 //! - `servers`, `fleet`: what they start. `kafka`, `pgbench`: what they compare with. `processes`: what each costs. `stats`:
 //!   medians and tables.
 
@@ -14,6 +14,7 @@ mod backends;
 mod bookings;
 mod catch_up;
 mod cli;
+mod doors;
 mod events;
 mod fleet;
 mod gateway;

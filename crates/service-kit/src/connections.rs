@@ -228,10 +228,10 @@ impl<A: Answers> Server<A> {
                     conversation.as_mut().graceful_shutdown();
                 }
                 () = place.evicted() => {
-                    if pace.is_used() {
+                    if pace.waits_for_client() {
                         return;
                     }
-                    // A request may have come this moment: it is the last one.
+                    // A request may have come this very moment: it is served, and is the last one.
                     stopping = true;
                     conversation.as_mut().graceful_shutdown();
                 }

@@ -18,7 +18,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How much is read from a client that still sends after its last answer, and for how long. A connection that is closed
 /// while its client sends is reset, and the client loses the answer.
 const LINGER_LIMIT_BYTES: usize = 1024 * 1024;
-const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
+const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,9 +74,9 @@ impl Pace {
         (doing, Duration::from_millis(self.now().saturating_sub(state & MILLIS)))
     }
 
-    /// Whether a request, or a part of one, is on the connection.
-    pub(crate) fn is_used(&self) -> bool {
-        self.doing() != Doing::Unused
+    /// Whether the connection waits for its client to go on with what it has begun.
+    pub(crate) fn waits_for_client(&self) -> bool {
+        matches!(self.doing(), Doing::Head | Doing::Body | Doing::Stuck | Doing::Linger)
     }
 
     /// The head of a request is complete.
@@ -289,7 +289,11 @@ impl AsyncWrite for Paced {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
-        if self.pace.is_unread.load(Ordering::Relaxed) {
+        // In a head, it is one that hyper has refused.
+        if self.pace.is_unread.load(Ordering::Relaxed)
+            || self.pace.doing() == Doing::Head
+            || self.linger.is_some()
+        {
             ready!(self.poll_linger(cx));
         }
         Poll::Ready(Ok(()))

@@ -114,6 +114,27 @@ async fn to_ask_again_for_seats_that_nobody_took_costs_little() {
 }
 
 #[tokio::test]
+async fn entity_tag_is_compared_weakly_in_every_line_and_differs_by_representation() {
+    let app = App::new().await;
+    let path = format!("/screenings/{}/seats", app.announce(small_hall()).await);
+    let hal = app.client.get(&path).await.header("etag").to_owned();
+    let json = app.client.get_with(&path, &[("accept", "application/json")]).await;
+    assert_ne!(json.header("etag"), hal);
+    assert_eq!((json.header("vary"), json.header("cache-control")), ("accept", "no-cache"));
+    let (listed, weak) = (format!("\"x\", {hal}"), format!("W/{hal}"));
+    for known in ["*", &hal, &listed, &weak] {
+        let answer =
+            app.client.get_with(&path, &[("if-none-match", "\"y\""), ("if-none-match", known)]).await;
+        assert_eq!((answer.status.as_u16(), answer.header("etag")), (304, hal.as_str()), "{known}");
+        assert_eq!((answer.header("vary"), answer.header("cache-control")), ("accept", "no-cache"));
+    }
+    // The other representation is not known by this tag.
+    let other = app.client.get_with(&path, &[("accept", "application/json"), ("if-none-match", &hal)]).await;
+    assert_eq!(other.status, 200);
+    app.settled().await;
+}
+
+#[tokio::test]
 async fn a_wish_must_fit_its_screening() {
     let app = App::new().await;
     let id = app.announce(small_hall()).await;

@@ -54,7 +54,7 @@ async fn a_body_that_is_no_json_or_too_large_is_refused() {
     assert_eq!((answer.status.as_u16(), answer.problem()), (400, "malformed-body"));
     let answer = post("text/plain", b"{}".to_vec()).await;
     assert_eq!((answer.status.as_u16(), answer.problem()), (415, "unsupported-media-type"));
-    let answer = post("application/json", vec![b' '; 2 * 1024 * 1024]).await;
+    let answer = post("application/json", vec![b' '; 16 * 1024 + 1]).await;
     assert_eq!((answer.status.as_u16(), answer.problem()), (413, "body-too-large"));
     let answer = post("application/json; charset=utf-8", soul().to_string().into_bytes()).await;
     assert_eq!(answer.status, 201);
@@ -160,4 +160,75 @@ async fn the_openapi_description_is_the_reviewed_one() {
     let app = App::new().await;
     let description = app.client.get("/api-docs/openapi.json").await.body;
     assert_openapi(env!("CARGO_MANIFEST_DIR"), &description);
+}
+
+#[tokio::test]
+async fn only_a_screening_may_be_large() {
+    let app = App::new().await;
+    let spaces = |bytes: usize| " ".repeat(bytes);
+    for (path, limit) in [("/screenings", 256 * 1024), ("/books/1/payment", 16 * 1024), ("/books", 16 * 1024)]
+    {
+        for (bytes, status) in [(limit, 400), (limit + 1, 413)] {
+            let request = Request::post(path).header("content-type", "application/json");
+            let answer = app.client.send(request.body(Body::from(spaces(bytes))).unwrap()).await;
+            assert_eq!(answer.status, status, "{path}: {bytes}");
+        }
+    }
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn no_form_of_another_site_can_pay_or_cancel() {
+    let app = App::new().await;
+    let id = app.book().await;
+    for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"] {
+        for (method, path) in
+            [(Method::POST, format!("/books/{id}/payment")), (Method::DELETE, format!("/books/{id}"))]
+        {
+            let request = Request::builder().method(method).uri(path).header("content-type", kind);
+            let answer = app.client.send(request.body(Body::empty()).unwrap()).await;
+            assert_eq!((answer.status.as_u16(), answer.problem()), (415, "unsupported-media-type"), "{kind}");
+        }
+    }
+    for request in [Request::builder(), Request::builder().header("content-type", "application/json")] {
+        let request = request.method(Method::POST).uri(format!("/books/{id}/payment"));
+        assert_eq!(app.client.send(request.body(Body::empty()).unwrap()).await.status, 201);
+    }
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn ids_in_paths_are_written_in_one_way() {
+    let app = App::new().await;
+    let id = app.book().await;
+    for path in [
+        format!("/books/+{id}"),
+        format!("/books/0{id}"),
+        "/books/%D9%A1".to_owned(),
+        "/screenings/01/seats".to_owned(),
+    ] {
+        let answer = app.client.get(&path).await;
+        assert_eq!((answer.status.as_u16(), answer.problem()), (404, "not-found"), "{path}");
+    }
+    // Bodies and queries stay lenient.
+    assert_eq!(app.client.get("/books?customerId=%2B33").await.status, 200);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn answers_are_not_stored_and_vary_by_accept() {
+    let app = App::new().await;
+    let id = app.book().await;
+    for (accept, kind) in [
+        ("*/*", "application/hal+json"),
+        ("application/json, */*;q=0.5", "application/json"),
+        ("application/json;q=0, */*", "application/hal+json"),
+        ("application/jsonx", "application/hal+json"),
+    ] {
+        let answer = app.client.get_with(&format!("/books/{id}"), &[("accept", accept)]).await;
+        assert_eq!(answer.header("content-type"), kind, "{accept}");
+        assert_eq!((answer.header("vary"), answer.header("cache-control")), ("accept", "no-store"));
+    }
+    assert_eq!(app.client.get("/books/999").await.header("cache-control"), "no-store");
+    app.settled().await;
 }
