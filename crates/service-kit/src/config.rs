@@ -9,6 +9,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgMatches, Command, CommandFactory, Parser};
 
 use crate::peers::Exempt;
+use crate::proxies::TrustedProxies;
 use crate::{VERSION, health};
 
 /// `EX_USAGE` of sysexits.h: the configuration is wrong, a restart will not help.
@@ -46,6 +47,11 @@ pub struct Server {
 
     #[command(flatten)]
     pub limits: Limits,
+
+    /// Proxies whose `X-Forwarded-*` and `Forwarded` headers are believed, as a comma list of addresses and networks such
+    /// as 10.0.0.0/8; none by default.
+    #[arg(long, env = "TRUSTED_PROXIES", default_value = "", hide_default_value = true)]
+    pub trusted_proxies: TrustedProxies,
 
     /// Stop when standard input ends: how the launcher's children notice that the launcher is gone.
     #[arg(long, hide = true)]

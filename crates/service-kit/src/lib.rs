@@ -21,6 +21,7 @@
 //! - [`problem`]: RFC 9457 answers.
 //! - [`hal`]: links, collections and pages.
 //! - [`accept`]: which representation a client prefers, and which it has.
+//! - [`proxies`]: which peers are our own proxies, and what they report about a client.
 //! - [`staff`]: who may do what customers may not.
 //! - [`upstream`]: calling another service through retries, a breaker, a timeout and a bulkhead, with "never sent" and
 //!   "outcome unknown" told apart.
@@ -43,6 +44,7 @@ mod pace;
 pub mod peers;
 pub mod problem;
 pub mod process;
+pub mod proxies;
 pub mod request_log;
 pub mod staff;
 pub mod telemetry;

@@ -1,0 +1,251 @@
+//! Which peers are the fleet's own proxies, and what they report about a client.
+//!
+//! Anybody can send `X-Forwarded-For` or `Forwarded`, so these headers count only when the peer of the connection is in
+//! `TRUSTED_PROXIES`. Each proxy adds to the right end of a list, so lists are read from the right: hops that are trusted
+//! proxies themselves are skipped, and the first other address is the client. What stands to its left is the client's own
+//! claim.
+
+mod forwarded;
+mod host;
+
+use std::convert::Infallible;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName};
+use ipnet::{IpNet, Ipv4Net};
+
+pub use host::{Host, Prefix};
+
+pub const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+pub const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+pub const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+pub const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+
+/// Most hops that are read of one list; a request that passed more proxies counts as the last of these.
+const HOPS_MAX: usize = 32;
+/// Bits that an IPv4 address has in front of it when it is written as an IPv6 address.
+const MAPPED_BITS: u8 = 96;
+
+/// Addresses and networks whose `X-Forwarded-*` and `Forwarded` headers are believed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrustedProxies(Arc<[IpNet]>);
+
+#[derive(Debug, thiserror::Error)]
+#[error("'{0}' is neither an address nor a network such as 10.0.0.0/8")]
+pub struct NotANetwork(String);
+
+impl FromStr for TrustedProxies {
+    type Err = NotANetwork;
+
+    fn from_str(list: &str) -> Result<Self, Self::Err> {
+        if list.trim().is_empty() {
+            return Ok(Self::default());
+        }
+        let network = |item: &str| network(item).ok_or_else(|| NotANetwork(item.to_owned()));
+        list.split(',').map(str::trim).map(network).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl TrustedProxies {
+    /// `127.0.0.1` and `::1`.
+    pub fn loopback() -> Self {
+        let addresses: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        Self(addresses.map(IpNet::from).into())
+    }
+
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.0.iter().any(|network| network.contains(&address))
+    }
+
+    /// The client of a request that came from `peer` with `headers`.
+    pub fn caller(&self, peer: IpAddr, headers: &HeaderMap) -> Caller {
+        let direct = Caller::direct(peer);
+        if !self.contains(direct.address) {
+            return direct;
+        }
+        let has_any = FAMILY.iter().any(|name| headers.contains_key(name));
+        if has_any {
+            self.by_x_forwarded(direct, headers)
+        } else if headers.contains_key(http::header::FORWARDED) {
+            self.by_forwarded(direct, headers)
+        } else {
+            direct
+        }
+    }
+
+    fn by_x_forwarded(&self, direct: Caller, headers: &HeaderMap) -> Caller {
+        let hops = list(headers, &FORWARDED_FOR);
+        let hops = hops.iter().rev().map(|hop| forwarded::address(hop));
+        let (address, place) = self.client(direct.address, hops);
+        // A proxy that replaces the header instead of adding to it leaves one value, whatever its place.
+        let reported = |name| {
+            let values = list(headers, name);
+            values.iter().rev().take(place + 1).next_back().map(|value| (*value).to_owned())
+        };
+        Caller {
+            address,
+            is_forwarded: true,
+            scheme: reported(&FORWARDED_PROTO).and_then(|value| Scheme::parse(&value)),
+            host: reported(&FORWARDED_HOST).and_then(|value| Host::parse(&value)),
+            port: reported(&FORWARDED_PORT).and_then(|value| host::port(&value)),
+            prefix: reported(&FORWARDED_PREFIX).and_then(|value| Prefix::parse(&value)),
+        }
+    }
+
+    fn by_forwarded(&self, direct: Caller, headers: &HeaderMap) -> Caller {
+        let elements = forwarded::elements(headers);
+        let hops = elements.iter().rev().map(|element| element.client);
+        let (address, place) = self.client(direct.address, hops);
+        let reported = elements.into_iter().rev().take(place + 1).next_back().unwrap_or_default();
+        Caller {
+            address,
+            is_forwarded: true,
+            scheme: reported.proto.and_then(|value| Scheme::parse(&value)),
+            host: reported.host.and_then(|value| Host::parse(&value)),
+            port: None,
+            prefix: None,
+        }
+    }
+
+    /// The first of `hops`, from the nearest, that is no trusted proxy, and its place. A hop without an address ends the
+    /// search: the client is then the proxy that reported it.
+    fn client(&self, peer: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>) -> (IpAddr, usize) {
+        let (mut client, mut place) = (peer, 0);
+        for (at, hop) in hops.take(HOPS_MAX).enumerate() {
+            place = at;
+            let Some(address) = hop else { break };
+            client = address;
+            if !self.contains(address) {
+                break;
+            }
+        }
+        (client, place)
+    }
+}
+
+/// One family of headers, which is read as a whole: a proxy that sets one of them speaks this language, and a `Forwarded`
+/// beside it may be the client's.
+static FAMILY: [HeaderName; 5] =
+    [FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, FORWARDED_PORT, FORWARDED_PREFIX];
+
+/// All values of a list header, which may be spread over several lines. A line that is not text becomes one value that means
+/// nothing.
+fn list<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Vec<&'h str> {
+    let lines = headers.get_all(name).iter().map(|line| line.to_str().unwrap_or("?"));
+    lines.flat_map(|line| line.split(',')).map(str::trim).filter(|value| !value.is_empty()).collect()
+}
+
+/// A network, or an address as the network of one. IPv4 written as IPv6 becomes IPv4, as the addresses of peers do.
+fn network(text: &str) -> Option<IpNet> {
+    let network = match text.parse::<IpAddr>() {
+        Ok(address) => IpNet::from(address.to_canonical()),
+        Err(_) => text.parse::<IpNet>().ok()?.trunc(),
+    };
+    let IpNet::V6(wide) = network else { return Some(network) };
+    match (wide.addr().to_ipv4_mapped(), wide.prefix_len().checked_sub(MAPPED_BITS)) {
+        (Some(address), Some(bits)) => Ipv4Net::new(address, bits).ok().map(IpNet::V4),
+        _ => Some(network),
+    }
+}
+
+/// The customer behind an address: an IPv4 address, or the IPv6 network of 64 bits that one customer has.
+pub fn customer(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address => address,
+    }
+}
+
+/// How a client speaks to the fleet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scheme {
+    #[default]
+    Http,
+    Https,
+}
+
+impl Scheme {
+    /// `http` or `https`, in any case.
+    pub fn parse(text: &str) -> Option<Self> {
+        let known = [Self::Http, Self::Https];
+        known.into_iter().find(|scheme| text.eq_ignore_ascii_case(scheme.as_str()))
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+}
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Who sent a request, and how it reached the outermost proxy that is trusted. Whatever no such proxy reports is absent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    pub address: IpAddr,
+    /// Whether a trusted proxy passed the request on.
+    pub is_forwarded: bool,
+    pub scheme: Option<Scheme>,
+    pub host: Option<Host>,
+    /// Port of the proxy, for a host that has none.
+    pub port: Option<u16>,
+    pub prefix: Option<Prefix>,
+}
+
+impl Caller {
+    /// A client that no proxy stands in front of.
+    pub fn direct(address: IpAddr) -> Self {
+        let address = address.to_canonical();
+        Self { address, is_forwarded: false, scheme: None, host: None, port: None, prefix: None }
+    }
+
+    /// `host` with the port that the proxy reports, unless it has one or the scheme implies it.
+    pub fn with_port(&self, host: Host) -> Host {
+        let implied = self.scheme.unwrap_or_default().default_port();
+        match (host.port, self.port) {
+            (None, Some(port)) if port != implied => host.at(port),
+            _ => host,
+        }
+    }
+}
+
+/// What a process has found out already, else what the peer and `TRUSTED_PROXIES` say. A router that is called without a
+/// peer, as tests do, trusts nobody.
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        if let Some(known) = parts.extensions.get::<Self>() {
+            return Ok(known.clone());
+        }
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+        let Some(peer) = peer else { return Ok(Self::direct(Ipv4Addr::UNSPECIFIED.into())) };
+        Ok(match parts.extensions.get::<TrustedProxies>() {
+            Some(proxies) => proxies.caller(peer, &parts.headers),
+            None => Self::direct(peer),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

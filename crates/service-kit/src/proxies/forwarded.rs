@@ -1,0 +1,152 @@
+//! `Forwarded` (RFC 7239): one element a hop.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::HeaderMap;
+use http::header::FORWARDED;
+
+/// What one proxy reports. All of it is absent in an element that breaks the grammar.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Element {
+    /// The address of `for`; absent for `unknown` and for a name that hides it, such as `_gateway`.
+    pub client: Option<IpAddr>,
+    pub host: Option<String>,
+    pub proto: Option<String>,
+}
+
+/// The elements of all lines, in the order of the hops.
+pub fn elements(headers: &HeaderMap) -> Vec<Element> {
+    let lines = headers.get_all(FORWARDED).iter();
+    lines
+        .flat_map(|line| line.to_str().ok().and_then(of_line).unwrap_or_else(|| vec![Element::default()]))
+        .collect()
+}
+
+/// The elements of one line, or nothing when a quote in it does not end.
+fn of_line(line: &str) -> Option<Vec<Element>> {
+    let elements = split(line, ',')?.into_iter().map(str::trim).filter(|element| !element.is_empty());
+    Some(elements.map(|element| of_pairs(element).unwrap_or_default()).collect())
+}
+
+/// Reads `for=192.0.2.1;proto=https`. A parameter that is given twice makes the element void.
+fn of_pairs(text: &str) -> Option<Element> {
+    let (mut client, mut element) = (None, Element::default());
+    for pair in split(text, ';')?.into_iter().map(str::trim).filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=')?;
+        let place = match name.to_ascii_lowercase().as_str() {
+            "for" => &mut client,
+            "host" => &mut element.host,
+            "proto" => &mut element.proto,
+            _ => continue,
+        };
+        if place.replace(unquoted(value)?).is_some() {
+            return None;
+        }
+    }
+    element.client = client.as_deref().and_then(address);
+    Some(element)
+}
+
+/// Splits at each `separator` outside of quotes.
+fn split(text: &str, separator: char) -> Option<Vec<&str>> {
+    let (mut parts, mut start, mut is_quoted, mut is_escaped) = (Vec::new(), 0, false, false);
+    for (at, letter) in text.char_indices() {
+        match letter {
+            _ if is_escaped => is_escaped = false,
+            '\\' if is_quoted => is_escaped = true,
+            '"' => is_quoted = !is_quoted,
+            _ if letter == separator && !is_quoted => {
+                parts.push(&text[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&text[start..]);
+    (!is_quoted).then_some(parts)
+}
+
+/// The text of a token or of a quoted string.
+fn unquoted(value: &str) -> Option<String> {
+    let Some(quoted) = value.strip_prefix('"') else {
+        return (!value.is_empty() && !value.contains('"')).then(|| value.to_owned());
+    };
+    let (mut text, mut letters) = (String::new(), quoted.strip_suffix('"')?.chars());
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => text.push(letters.next()?),
+            '"' => return None,
+            _ => text.push(letter),
+        }
+    }
+    Some(text)
+}
+
+/// An address, which may have a port behind it and, for IPv6, brackets around it.
+pub fn address(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let address = bare.parse().or_else(|_| text.parse::<SocketAddr>().map(|address| address.ip()));
+    address.ok().map(|address: IpAddr| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn element(client: Option<&str>, host: Option<&str>, proto: Option<&str>) -> Element {
+        Element {
+            client: client.map(|address| address.parse().unwrap()),
+            host: host.map(str::to_owned),
+            proto: proto.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn a_line_lists_one_element_a_hop() {
+        let line = r#"For="[2001:db8::1]:4711";host="cinema.example:8088" ; PROTO=https,, for=192.0.2.1"#;
+        let hops = [
+            element(Some("2001:db8::1"), Some("cinema.example:8088"), Some("https")),
+            element(Some("192.0.2.1"), None, None),
+        ];
+        assert_eq!(of_line(line).unwrap(), hops);
+    }
+
+    #[test]
+    fn separators_and_escapes_in_quotes_are_text() {
+        let hops = of_line(r#"host="a,b;c\"d";by=_x"#).unwrap();
+        assert_eq!(hops, [element(None, Some(r#"a,b;c"d"#), None)]);
+    }
+
+    #[test]
+    fn a_hidden_or_unknown_client_has_no_address() {
+        for name in ["unknown", "_gateway", "\"_x:80\"", "\"\"", "cinema.example"] {
+            let hops = of_line(&format!("for={name};proto=https")).unwrap();
+            assert_eq!(hops, [element(None, None, Some("https"))], "{name}");
+        }
+    }
+
+    #[test]
+    fn an_element_that_breaks_the_grammar_says_nothing() {
+        for text in ["for", "for=", "for=192.0.2.1;for=192.0.2.2", r#"host="a"b"#, r#"host=a"b""#] {
+            assert_eq!(of_line(text).unwrap(), [Element::default()], "{text}");
+        }
+        assert_eq!(of_line(r#"for=192.0.2.1;host="a"#), None);
+    }
+
+    #[test]
+    fn an_address_may_have_brackets_and_a_port() {
+        for (text, read) in [
+            ("192.0.2.1", "192.0.2.1"),
+            ("192.0.2.1:80", "192.0.2.1"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("[2001:db8::1]:80", "2001:db8::1"),
+            ("::ffff:192.0.2.1", "192.0.2.1"),
+        ] {
+            assert_eq!(address(text), Some(read.parse().unwrap()), "{text}");
+        }
+        for text in ["", "cinema", "192.0.2", "[192.0.2.1", "192.0.2.1:x", "1"] {
+            assert_eq!(address(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Hosts and path prefixes that may stand in a link.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+
+/// Longest name that DNS has, and longest prefix that is taken from a proxy.
+const NAME_MAX: usize = 253;
+const PREFIX_MAX: usize = 256;
+
+/// A host and perhaps a port, as in `Host`: nothing that could end the host part of a URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// A name, an IPv4 address, or an IPv6 address in brackets.
+    name: Box<str>,
+    pub(super) port: Option<u16>,
+}
+
+impl Host {
+    /// Reads `name`, `name:port` or `[address]:port`. RFC 3986 lets the port be empty.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (name, rest) = match text.find(']') {
+            Some(end) => text.split_at(end + 1),
+            None => text.split_at(text.find(':').unwrap_or(text.len())),
+        };
+        let port = match rest.strip_prefix(':') {
+            None if rest.is_empty() => None,
+            Some("") => None,
+            Some(digits) => Some(port(digits)?),
+            None => return None,
+        };
+        is_name(name).then(|| Self { name: name.into(), port })
+    }
+
+    pub(super) fn at(self, port: u16) -> Self {
+        Self { port: Some(port), ..self }
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.port {
+            Some(port) => write!(f, "{}:{port}", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
+}
+
+/// Whether `name` is an address in brackets, or letters, digits, `-`, `_` and dots. RFC 3986 knows more, which no host on
+/// earth is called.
+fn is_name(name: &str) -> bool {
+    if let Some(address) = name.strip_prefix('[') {
+        return address.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());
+    }
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=NAME_MAX).contains(&name.len()) && name.bytes().all(is_letter)
+}
+
+/// A port that somebody can listen on.
+pub fn port(digits: &str) -> Option<u16> {
+    // `parse` alone takes a sign.
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| digits.parse().ok()).flatten().filter(|port| *port != 0)
+}
+
+/// What stands in front of every path of the fleet, such as `/cinema`: it begins with a slash and does not end with one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prefix(Box<str>);
+
+impl Prefix {
+    /// Reads a path of plain segments. The empty path and `/` are no prefix.
+    pub fn parse(text: &str) -> Option<Self> {
+        let path = text.strip_suffix('/').unwrap_or(text);
+        let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+        let is_segment =
+            |segment: &str| !matches!(segment, "" | "." | "..") && segment.bytes().all(is_letter);
+        let is_path = path.strip_prefix('/')?.split('/').all(is_segment);
+        (path.len() <= PREFIX_MAX && is_path).then(|| Self(path.into()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(text: &str) -> Option<String> {
+        Host::parse(text).map(|host| host.to_string())
+    }
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_and_perhaps_a_port() {
+        for (text, read) in [
+            ("cinema", "cinema"),
+            ("cinema.example:8088", "cinema.example:8088"),
+            ("127.0.0.1:1", "127.0.0.1:1"),
+            ("[::1]", "[::1]"),
+            ("[2001:db8::1]:65535", "[2001:db8::1]:65535"),
+            ("my_host-1.local.", "my_host-1.local."),
+            ("cinema:", "cinema"),
+            ("cinema:0080", "cinema:80"),
+        ] {
+            assert_eq!(host(text).as_deref(), Some(read), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_would_leave_its_part_of_a_url_is_refused() {
+        let long = "a".repeat(254);
+        for text in [
+            "",
+            ":80",
+            "a b",
+            "a b/evil",
+            "a/evil",
+            "a?b",
+            "a#b",
+            "a\\b",
+            "user@a",
+            "user:pass@a",
+            "a:80:90",
+            "a:x",
+            "a:+80",
+            "a:-1",
+            "a:0",
+            "a:65536",
+            "::1",
+            "[::1",
+            "::1]",
+            "[::1]x",
+            "[::1]:x",
+            "[]",
+            "[a]",
+            "[fe80::1%25eth0]",
+            "[v1.a]",
+            "sälen",
+            "a,b",
+            "%61",
+            "a\t",
+            &long,
+        ] {
+            assert_eq!(host(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_a_path_of_plain_segments() {
+        let prefix = |text| Prefix::parse(text).map(|prefix| prefix.as_str().to_owned());
+        assert_eq!(prefix("/cinema").as_deref(), Some("/cinema"));
+        assert_eq!(prefix("/a/b.c/").as_deref(), Some("/a/b.c"));
+        let long = format!("/{}", "a".repeat(256));
+        for text in [
+            "",
+            "/",
+            "//",
+            "//evil.example",
+            "cinema",
+            "/a//b",
+            "/..",
+            "/a/../b",
+            "/a b",
+            "/a?b",
+            "/%2e",
+            &long,
+        ] {
+            assert_eq!(prefix(text), None, "{text:?}");
+        }
+    }
+}
