@@ -130,7 +130,8 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 impl Server {
     /// Which peers have no limit of their own.
     pub fn exempt(&self) -> Exempt {
-        Exempt::new(|_| false)
+        let proxies = self.trusted_proxies.clone();
+        Exempt::new(move |peer| proxies.contains(peer))
     }
 
     pub fn address(&self, port: u16) -> SocketAddr {

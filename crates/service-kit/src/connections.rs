@@ -12,10 +12,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
+use axum::{Extension, Router};
 use futures_util::FutureExt as _;
 use http::header::{CONNECTION, CONTENT_LENGTH};
 use http::{HeaderValue, StatusCode};
@@ -36,6 +36,7 @@ use crate::health::Health;
 use crate::overload::Door;
 use crate::pace::{Answer, Pace, Paced};
 use crate::peers::Exempt;
+use crate::proxies::TrustedProxies;
 use crate::telemetry;
 use crate::unread::{self, Rest};
 
@@ -90,6 +91,15 @@ pub trait Answers: Send + Sync + 'static {
     fn heads(&self) -> HeadLimits {
         HeadLimits::BEHIND_A_PROXY
     }
+
+    /// The same, with `proxies` for what needs to know a request's client.
+    #[must_use]
+    fn trusting(self, _proxies: &TrustedProxies) -> Self
+    where
+        Self: Sized,
+    {
+        self
+    }
 }
 
 impl Answers for Router {
@@ -98,6 +108,10 @@ impl Answers for Router {
         request.extensions_mut().insert(door);
         let Ok(response) = Router::clone(&self).call(request).await;
         response
+    }
+
+    fn trusting(self, proxies: &TrustedProxies) -> Self {
+        self.layer(Extension(proxies.clone()))
     }
 }
 

@@ -8,18 +8,17 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, LOCATION, VARY};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::accept;
 use crate::extract::Query;
 use crate::problem::{FieldError, Problem};
+use crate::proxies::{Caller, Host, Prefix};
 
 /// `application/hal+json`.
 pub const MEDIA_TYPE: &str = "application/hal+json";
-const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 const DEFAULT_PAGE_SIZE: i64 = 20;
 const MAX_PAGE_SIZE: i64 = 100;
@@ -95,27 +94,31 @@ impl<T: Serialize> Resource<T> {
     }
 }
 
-/// Where the client reached us: what links start with.
+/// What links begin with: the address under which the client reached the fleet.
 ///
-/// `X-Forwarded-Proto` and `-Host` when a gateway set them, else `Host`.
+/// A trusted proxy reports it in `X-Forwarded-Proto`, `-Host` and `-Prefix`; a client without a proxy in front names it in
+/// `Host`. If a proxy reports no host, links are relative, because `Host` is then an address that only the inside knows.
 #[derive(Clone, Debug)]
 pub struct BaseUrl(String);
 
 impl<S: Sync> FromRequestParts<S> for BaseUrl {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let headers = &parts.headers;
-        let scheme = match first_value(headers, &FORWARDED_PROTO) {
-            Some("https") => "https",
-            _ => "http",
-        };
-        let host = first_value(headers, &FORWARDED_HOST)
-            .or_else(|| first_value(headers, &HOST))
-            .filter(|host| is_host(host))
-            .unwrap_or("localhost");
-        Ok(Self(format!("{scheme}://{host}")))
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        let prefix = caller.prefix.as_ref().map_or("", Prefix::as_str);
+        let host = if caller.is_forwarded { caller.host.clone() } else { own_host(&parts.headers) };
+        let scheme = caller.scheme.unwrap_or_default();
+        Ok(Self(match host {
+            Some(host) => format!("{scheme}://{}{prefix}", caller.with_port(host)),
+            None => prefix.to_owned(),
+        }))
     }
+}
+
+/// The host that a client without a proxy names, if it names one.
+fn own_host(headers: &HeaderMap) -> Option<Host> {
+    headers.get(HOST).and_then(|host| host.to_str().ok()).and_then(Host::parse)
 }
 
 impl BaseUrl {
@@ -265,20 +268,14 @@ pub async fn negotiate(request: Request, next: Next) -> Response {
     response
 }
 
-/// A forwarded header may list every proxy on the way; the first is the client's.
-fn first_value<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
-    let list = headers.get(name)?.to_str().ok()?;
-    list.split(',').next().map(str::trim).filter(|value| !value.is_empty())
-}
-
-/// Whether `host` may stand in a link: a name or address and a port, nothing that could end the URL's host.
-fn is_host(host: &str) -> bool {
-    host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
+    use axum::extract::ConnectInfo;
+
     use super::*;
+    use crate::proxies::TrustedProxies;
 
     const BOOKS: Names = Names { relation: "book", plural: "books" };
 
@@ -312,11 +309,50 @@ mod tests {
         assert_eq!(collection.links["prev"].href, "http://cinema/books?customerId=7&page=2&size=10");
     }
 
-    #[test]
-    fn a_host_that_would_leave_the_host_part_is_not_echoed() {
-        assert!(is_host("cinema.example:8088"));
-        assert!(is_host("[::1]:8088"));
-        assert!(!is_host("evil.example/path"));
-        assert!(!is_host("user@evil.example"));
+    /// What links begin with for a request of `peer`, beside a proxy on 10.0.0.1.
+    async fn base(peer: Option<&str>, headers: &[(&'static str, &str)]) -> String {
+        let mut request = http::Request::get("/books/1");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (mut parts, ()) = request.body(()).unwrap().into_parts();
+        parts.extensions.insert::<TrustedProxies>("10.0.0.1".parse().unwrap());
+        if let Some(peer) = peer {
+            parts.extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 4711)));
+        }
+        BaseUrl::from_request_parts(&mut parts, &()).await.unwrap().link("/books/1").href
+    }
+
+    #[tokio::test]
+    async fn links_begin_with_what_a_trusted_proxy_reports() {
+        let reported = [
+            ("host", "127.0.0.1:8081"),
+            ("x-forwarded-for", "203.0.113.7"),
+            ("x-forwarded-host", "cinema.example:8088"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-prefix", "/tickets"),
+        ];
+        assert_eq!(base(Some("10.0.0.1"), &reported).await, "https://cinema.example:8088/tickets/books/1");
+        // Anybody else is not believed.
+        for peer in [Some("10.0.0.2"), None] {
+            assert_eq!(base(peer, &reported).await, "http://127.0.0.1:8081/books/1");
+        }
+    }
+
+    #[tokio::test]
+    async fn behind_a_proxy_that_reports_no_host_links_are_relative() {
+        for reported in [("x-forwarded-for", "203.0.113.7"), ("x-forwarded-host", "a b/evil")] {
+            let headers = [("host", "127.0.0.1:8081"), reported];
+            assert_eq!(base(Some("10.0.0.1"), &headers).await, "/books/1");
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_host_that_may_stand_in_a_link_links_are_relative() {
+        assert_eq!(base(None, &[]).await, "/books/1");
+        for host in ["evil.example/path", "user@evil.example", ""] {
+            assert_eq!(base(None, &[("host", host)]).await, "/books/1", "{host}");
+        }
+        assert_eq!(base(Some("10.0.0.1"), &[("host", "cinema")]).await, "http://cinema/books/1");
     }
 }

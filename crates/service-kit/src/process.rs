@@ -219,6 +219,7 @@ pub async fn serve(
     let drain_timeout = Duration::from_millis(server.drain_timeout_ms);
     let drain_delay = Duration::from_millis(server.drain_delay_ms);
     let closing = CancellationToken::new();
+    let answers = answers.trusting(&server.trusted_proxies);
     let serving =
         connections::serve(main, answers, health.clone(), &server.limits, server.exempt(), closing.clone());
     let overdue = async {
