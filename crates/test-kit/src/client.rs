@@ -1,11 +1,15 @@
 //! Requests to a router, without a socket.
 
-use axum::Router;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
 use axum::body::{Body, to_bytes};
+use axum::extract::ConnectInfo;
+use axum::{Extension, Router};
 use http::header::{CONTENT_TYPE, HeaderName};
 use http::request::Builder;
 use http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
+use service_kit::proxies::TrustedProxies;
 use tower::ServiceExt;
 
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
@@ -47,6 +51,17 @@ impl Answer {
 }
 
 impl Client {
+    /// The same router behind a proxy that it trusts, which sends its headers from this machine.
+    pub fn behind_a_proxy(&self) -> Self {
+        self.from_peer(Ipv4Addr::LOCALHOST.into(), TrustedProxies::loopback())
+    }
+
+    /// The same router, called over a connection from `peer`.
+    pub fn from_peer(&self, peer: IpAddr, trusted: TrustedProxies) -> Self {
+        let peer = ConnectInfo(SocketAddr::new(peer, 4711));
+        Self(self.0.clone().layer((Extension(peer), Extension(trusted))))
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.send(request(Method::GET, path).body(Body::empty()).unwrap()).await
     }

@@ -19,6 +19,7 @@ use crate::{AppState, MIGRATIONS, SERVICE, demo_data, router};
 ///
 /// When a backend is not there or the port is taken.
 pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
+    config.staff.check_length(config.server.host)?;
     // The database, at this version's schema, and the event log.
     let (db, transport) = config.backends.open(&MIGRATIONS).await?;
     if config.demo_data {

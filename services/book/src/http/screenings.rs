@@ -11,6 +11,7 @@ use service_kit::accept;
 use service_kit::extract::{Json, PathId, Query};
 use service_kit::hal::{BaseUrl, Collection, Hal, PageQuery, PageRequest, Representation, Resource};
 use service_kit::problem::{self, Problem};
+use service_kit::proxies::Caller;
 
 use super::screening_messages::{ProgrammeQuery, SCREENINGS, Screening, ScreeningRequest, SeatMap};
 use crate::AppState;
@@ -31,15 +32,17 @@ use crate::domain::Seat;
         (status = 403, description = "Not staff", body = problem::Body, content_type = "application/problem+json"),
         (status = 409, description = "Another screening is in that theatre at that time", body = problem::Body, content_type = "application/problem+json"),
         (status = 422, description = "A wrong field", body = problem::Body, content_type = "application/problem+json"),
+        (status = 429, description = "Too many wrong tokens from one address; see Retry-After", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn announce(
     State(state): State<AppState>,
     base: BaseUrl,
+    caller: Caller,
     headers: HeaderMap,
     Json(request): Json<ScreeningRequest>,
 ) -> Result<Response, Problem> {
-    state.staff.check(&headers)?;
+    state.staff.check(&caller, &headers)?;
     let hall = request.hall_as_text();
     let announcement = request.into_announcement()?;
 

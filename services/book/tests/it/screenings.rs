@@ -24,6 +24,26 @@ async fn staff_announce_and_nobody_else() {
 }
 
 #[tokio::test]
+async fn wrong_tokens_slow_down_the_client_behind_the_gateway_and_no_other() {
+    let app = App::new().await;
+    let gateway = app.client.behind_a_proxy();
+    let announce = async |client: &'static str, token: &'static str| {
+        let headers = [("x-forwarded-for", client), ("x-staff-token", token)];
+        gateway.post_with("/screenings", small_hall(), &headers).await
+    };
+    for _ in 0..5 {
+        assert_eq!(announce("203.0.113.7", "wrong").await.status, 403);
+    }
+    for token in ["wrong", STAFF_TOKEN] {
+        let answer = announce("203.0.113.7", token).await;
+        assert_eq!((answer.status.as_u16(), answer.problem()), (429, "rate-limited"));
+        assert_eq!(answer.header("retry-after"), "1");
+    }
+    assert_eq!(announce("203.0.113.8", STAFF_TOKEN).await.status, 201);
+    app.settled().await;
+}
+
+#[tokio::test]
 async fn an_announcement_that_makes_no_sense_names_what_is_wrong() {
     let app = App::new().await;
     let with = |field: &str, value: Value| {

@@ -142,10 +142,10 @@ async fn links_follow_the_gateway_and_the_media_type_follows_accept() {
     app.deliver(booked(1)).await;
     let forwarded = [
         ("x-forwarded-host", "movies.example"),
-        ("x-forwarded-proto", "https"),
+        ("x-forwarded-proto", "HTTPS"),
         ("accept", "application/json"),
     ];
-    let answer = app.client.get_with("/mypages/1", &forwarded).await;
+    let answer = app.client.behind_a_proxy().get_with("/mypages/1", &forwarded).await;
     assert_eq!(answer.body["_links"]["self"]["href"], "https://movies.example/mypages/1");
     assert_eq!(answer.header("content-type"), "application/json");
     app.settled().await;

@@ -147,11 +147,11 @@ async fn links_follow_the_gateway_and_the_media_type_follows_accept() {
     let app = App::new().await;
     app.client.post("/payments", demand(1, 0)).await;
     let forwarded = [
-        ("x-forwarded-host", "movies.example:8088, inner"),
-        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "movies.example:8088"),
+        ("x-forwarded-proto", "HTTPS"),
         ("accept", "application/json, */*;q=0.5"),
     ];
-    let answer = app.client.get_with("/payments/1", &forwarded).await;
+    let answer = app.client.behind_a_proxy().get_with("/payments/1", &forwarded).await;
     assert_eq!(answer.body["_links"]["self"]["href"], "https://movies.example:8088/payments/1");
     assert_eq!(answer.header("content-type"), "application/json");
     let path = "/payments/search/findByBookingId?bookingId=1";

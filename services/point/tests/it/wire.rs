@@ -155,11 +155,11 @@ async fn links_follow_the_gateway_and_the_media_type_follows_accept() {
     let app = App::new().await;
     app.grant(json!({"bookingId": 1, "customerId": 33})).await;
     let forwarded = [
-        ("x-forwarded-host", "movies.example:8088, inner"),
-        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "movies.example:8088"),
+        ("x-forwarded-proto", "HTTPS"),
         ("accept", "application/json, */*;q=0.5"),
     ];
-    let answer = app.client.get_with("/points/1", &forwarded).await;
+    let answer = app.client.behind_a_proxy().get_with("/points/1", &forwarded).await;
     assert_eq!(answer.body["_links"]["self"]["href"], "https://movies.example:8088/points/1");
     for path in ["/points/1", "/points/search/findByBookingId?bookingId=1", "/points/balance?customerId=33"] {
         let answer = app.client.get_with(path, &forwarded).await;
