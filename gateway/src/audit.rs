@@ -12,6 +12,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use service_kit::extract::Query;
 use service_kit::problem::Problem;
+use service_kit::proxies::Caller;
 use service_kit::staff::Staff;
 use tokio::sync::Mutex;
 use utoipa_axum::router::OpenApiRouter;
@@ -63,15 +64,17 @@ pub fn routes<S: Clone + Send + Sync + 'static>(auditor: Arc<Auditor>) -> OpenAp
     responses(
         (status = OK, description = "What is wrong, by kind; the first bookings that are, each with its whole story; and what cannot be seen from here", body = Object),
         (status = FORBIDDEN, description = "Not staff"),
+        (status = TOO_MANY_REQUESTS, description = "Too many wrong tokens from one address; see Retry-After"),
         (status = SERVICE_UNAVAILABLE, description = "A service does not answer, or another audit runs; see Retry-After"),
     )
 )]
 async fn show(
     State(auditor): State<Arc<Auditor>>,
+    caller: Caller,
     headers: HeaderMap,
     Query(query): Query<AuditQuery>,
 ) -> Result<Json<Value>, Problem> {
-    auditor.staff.check(&headers)?;
+    auditor.staff.check(&caller, &headers)?;
     let (limit, settle) = (query.limit()?, query.settle()?);
     let _turn = auditor.running.try_lock().map_err(|_| in_progress())?;
     let terms = Terms { settle, shown: SHOWN };

@@ -11,6 +11,8 @@ use http::HeaderValue;
 use service_kit::config::Server;
 use service_kit::staff::Staff;
 
+use crate::client::PublicUrl;
+
 /// The one address of the movie-booking fleet.
 #[derive(Parser, Clone, Debug)]
 #[command(name = "gateway", version = service_kit::VERSION, about, long_about = None)]
@@ -49,7 +51,14 @@ pub struct Config {
     #[arg(long, env = "UPSTREAM_TIMEOUT_MS", default_value_t = 10_000, value_parser = value_parser!(u64).range(1..))]
     pub upstream_timeout_ms: u64,
 
-    /// Requests a second that one client may send, by its address; none: as many as it likes.
+    /// What links begin with, such as `https://cinema.example`: scheme, host, and perhaps a port and a path in front of all
+    /// paths. By default, links begin with the address that the client used.
+    #[arg(long, env = "PUBLIC_URL")]
+    pub public_url: Option<PublicUrl>,
+
+    /// Requests a second that one client may send; no limit by default. A client is an address, or an IPv6 network of 64
+    /// bits; behind a proxy in TRUSTED_PROXIES the address that it reports. Preflights and `/metrics` count, the other
+    /// probes do not.
     #[arg(long, env = "RATE_LIMIT_PER_SECOND")]
     pub rate_limit_per_second: Option<NonZeroU32>,
 

@@ -1,62 +1,79 @@
 //! What a browser may do here from a page of another origin.
 
-use std::convert::Infallible;
-use std::future::Future;
-use std::time::Duration;
-
-use axum::extract::Request;
 use axum::response::Response;
-use futures_util::FutureExt;
-use futures_util::future::Either;
-use http::HeaderValue;
-use http::header::{ETAG, LOCATION, ORIGIN, RETRY_AFTER, VARY};
-use service_kit::request_log::REQUEST_ID;
-use tower::{Layer, ServiceExt, service_fn};
-use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, Any, CorsLayer};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
+    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::config::Origins;
 
-/// How long a browser may remember a preflight's answer.
-const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(600);
+/// Seconds for which a browser may remember the answer to a preflight.
+const PREFLIGHT_MAX_AGE: HeaderValue = HeaderValue::from_static("600");
+/// Headers of an answer that a page may read, beside those that every page may.
+const EXPOSED: HeaderValue = HeaderValue::from_static("location,retry-after,x-request-id,etag");
+const ANY: HeaderValue = HeaderValue::from_static("*");
+const TRUE: HeaderValue = HeaderValue::from_static("true");
+/// A cache must not give the answer for one origin to another, nor to a request without one.
+const BY_ORIGIN: HeaderValue = HeaderValue::from_static("origin");
+const BY_PREFLIGHT: HeaderValue =
+    HeaderValue::from_static("origin, access-control-request-method, access-control-request-headers");
 
-/// Who may call from where.
-pub struct Cors(CorsLayer);
+/// Decides which pages may read answers.
+pub struct Cors {
+    /// Empty for every origin without credentials, else these with credentials.
+    allowed: Vec<HeaderValue>,
+}
 
 impl Cors {
     pub fn new(allowed: &Origins) -> Self {
-        Self(layer(allowed))
+        Self { allowed: allowed.0.clone() }
     }
 
-    /// What `answer` makes of `request`, with what a browser must know to show it to the page that asked; a preflight
-    /// is answered here.
-    pub fn answer<F>(&self, request: Request, answer: impl Fn(Request) -> F) -> impl Future<Output = Response>
-    where
-        F: Future<Output = Response>,
-    {
-        if request.headers().contains_key(ORIGIN) {
-            let answer = service_fn(move |request| answer(request).map(Ok::<_, Infallible>));
-            let answering = self.0.layer(answer).oneshot(request);
-            return Either::Left(Box::pin(answering.map(|Ok(response)| response)));
+    /// The answer to a preflight: every method and header that the page asks for is allowed.
+    ///
+    /// They are repeated and not `*`, which would exclude `Authorization`, and everything with credentials.
+    pub fn preflight(&self, asked: &HeaderMap) -> Response {
+        let mut answer = Response::default();
+        let headers = answer.headers_mut();
+        let repeat = [
+            (ACCESS_CONTROL_REQUEST_METHOD, ACCESS_CONTROL_ALLOW_METHODS),
+            (ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_ALLOW_HEADERS),
+        ];
+        for (asked_for, allowed) in repeat {
+            for value in asked.get_all(asked_for) {
+                headers.append(&allowed, value.clone());
+            }
         }
-        // No page of another origin asks. A cache must not give it this answer all the same.
-        Either::Right(answer(request).map(|mut response| {
-            response.headers_mut().append(VARY, HeaderValue::from_static("origin"));
-            response
-        }))
+        headers.insert(ACCESS_CONTROL_MAX_AGE, PREFLIGHT_MAX_AGE);
+        headers.insert(VARY, BY_PREFLIGHT);
+        self.allow(asked.get(ORIGIN), headers);
+        answer
+    }
+
+    /// Adds to an answer what a browser must know to show it to a page of `origin`.
+    pub fn mark(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
+        headers.append(VARY, BY_ORIGIN);
+        if origin.is_some() {
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+            self.allow(origin, headers);
+        }
+    }
+
+    fn allow(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
+        if self.allowed.is_empty() {
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
+        } else if let Some(origin) = origin.filter(|origin| self.allowed.contains(origin)) {
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, TRUE);
+        }
     }
 }
 
-/// Every origin without credentials, or `allowed` ones with.
-fn layer(allowed: &Origins) -> CorsLayer {
-    // Methods and headers are mirrored, not `*`: that would exclude `Authorization`, and everything with credentials.
-    let layer = CorsLayer::new()
-        .allow_methods(AllowMethods::mirror_request())
-        .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers([LOCATION, RETRY_AFTER, REQUEST_ID, ETAG])
-        .max_age(PREFLIGHT_MAX_AGE);
-    if allowed.0.is_empty() {
-        layer.allow_origin(Any)
-    } else {
-        layer.allow_origin(AllowOrigin::list(allowed.0.iter().cloned())).allow_credentials(true)
-    }
+/// Whether a browser asks if a page may send a request. Any other `OPTIONS` is for the service.
+pub fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
+    let has = |name: HeaderName| headers.contains_key(name);
+    *method == Method::OPTIONS && has(ORIGIN) && has(ACCESS_CONTROL_REQUEST_METHOD)
 }

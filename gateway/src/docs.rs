@@ -1,17 +1,19 @@
 //! Swagger UI over the services' own descriptions, and the gateway's.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::State;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::header::ACCEPT;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
+use http_body_util::Full;
 use service_kit::api;
 use service_kit::problem::Problem;
+use service_kit::request_log::REQUEST_ID;
+use service_kit::trace_context::TRACEPARENT;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -21,7 +23,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi, Url};
 use crate::audit::{self, Auditor};
 use crate::proxy::Upstream;
 use crate::routes::TABLE;
-use crate::status;
+use crate::status::{self, Overview};
 
 /// Where every process of the fleet describes itself.
 const OWN_DOCUMENT: &str = "/api-docs/openapi.json";
@@ -34,7 +36,7 @@ const OWN_DOCUMENT: &str = "/api-docs/openapi.json";
 struct Description;
 
 /// The routes that the description is about, and the description.
-pub fn described(auditor: Arc<Auditor>) -> (Router<Arc<[Arc<Upstream>]>>, OpenApi) {
+pub fn described(auditor: Arc<Auditor>) -> (Router<Overview>, OpenApi) {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(home))
         .routes(routes!(status::status))
@@ -45,26 +47,27 @@ pub fn described(auditor: Arc<Auditor>) -> (Router<Arc<[Arc<Upstream>]>>, OpenAp
 /// `/docs` and the gateway's own description.
 pub fn router(description: OpenApi) -> Router {
     let document = api::document(&description);
-    let documents = TABLE.iter().map(|entry| Url::new(entry.name, entry.document));
-    // A validator on the internet is none of this fleet's business.
+    let documents = TABLE.iter().map(|entry| Url::new(entry.name, entry.document.from_docs));
+    // Without this, Swagger UI sends each description to a validator on the internet.
     let config = Config::new(documents).validator_url("none");
     Router::from(SwaggerUi::new("/docs").config(config))
         .layer(from_fn(missing_asset))
         .route(OWN_DOCUMENT, get(|| async { document }))
 }
 
-/// A service's description, as the service gives it.
-pub async fn document(
-    State(upstream): State<Arc<Upstream>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    method: Method,
-    headers: HeaderMap,
-) -> Response {
-    let mut request = http::Request::new(Bytes::new());
+/// A service's description, as the service gives it. The request for it is the gateway's own: of the client's it has no
+/// header but those that [`record`](service_kit::request_log::record) has checked.
+pub async fn document(State(upstream): State<Arc<Upstream>>, method: Method, headers: HeaderMap) -> Response {
+    let mut request = Request::new(Full::default());
     *request.uri_mut() = Uri::from_static(OWN_DOCUMENT);
     *request.method_mut() = method;
-    *request.headers_mut() = headers;
-    upstream.forward(request, peer.ip()).await
+    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+    for name in [REQUEST_ID, HeaderName::from_static(TRACEPARENT)] {
+        if let Some(value) = headers.get(&name) {
+            request.headers_mut().insert(name, value.clone());
+        }
+    }
+    upstream.send(request).await
 }
 
 /// The entry page.
@@ -74,7 +77,7 @@ async fn home() -> Redirect {
 }
 
 /// Swagger UI answers an unknown asset with an empty 404.
-async fn missing_asset(request: Request, next: Next) -> Response {
+async fn missing_asset(request: axum::extract::Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     let response = next.run(request).await;
     if response.status() == StatusCode::NOT_FOUND {

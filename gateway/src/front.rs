@@ -11,18 +11,22 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use futures_util::FutureExt;
 use http::Method;
+use http::header::ORIGIN;
 use service_kit::connections::{Answers, HeadLimits};
 use service_kit::health::is_probe;
 use service_kit::overload::Door;
+use service_kit::problem::Problem;
 use service_kit::{api, request_log};
 use tokio::runtime::Handle;
 
 use crate::bulkheads::{Bulkheads, body_limit};
-use crate::cors::Cors;
+use crate::client::{Client, Clients};
+use crate::cors::{self, Cors};
 use crate::loops::Loops;
+use crate::pages;
 use crate::proxy::Upstream;
 use crate::rate_limit::RateLimit;
 use crate::routes::{self, Target};
@@ -35,6 +39,7 @@ pub struct Front {
     pub own: Arc<Router>,
     pub bulkheads: Bulkheads,
     pub cors: Cors,
+    pub clients: Clients,
     pub rate_limit: Option<Arc<RateLimit>>,
     /// Where the connections live.
     pub loops: Loops,
@@ -43,8 +48,7 @@ pub struct Front {
 impl Answers for Front {
     async fn answer(self: Arc<Self>, request: Request, peer: SocketAddr, door: Arc<Door>) -> Response {
         let target = routes::target(request.uri().path());
-        let within_limits = |request| self.answer_within_limits(request, target, peer, &door);
-        let answer = |request| or_panicked(self.cors.answer(request, within_limits));
+        let answer = |request| or_panicked(self.answer_page(request, target, peer, &door));
         request_log::record(request, target.map(|target| target.route), answer).await
     }
 
@@ -58,20 +62,47 @@ impl Answers for Front {
 }
 
 impl Front {
-    async fn answer_within_limits(
+    /// The answer, with what a browser must know to show it to the page that asked.
+    async fn answer_page(
         &self,
         request: Request,
         target: Option<Target>,
         peer: SocketAddr,
         door: &Arc<Door>,
     ) -> Response {
-        if is_probe(request.uri().path()) {
-            return self.own.clone().answer(request, peer, door.clone()).await;
-        }
+        let origin = request.headers().get(ORIGIN).cloned();
+        let mut answer = match self.admit(&request, peer) {
+            Err(refused) => pages::made_here(refused),
+            Ok(_) if cors::is_preflight(request.method(), request.headers()) => {
+                return pages::made_here(self.cors.preflight(request.headers()));
+            }
+            Ok(client) => self.answer_within_limits(request, target, client, peer, door).await,
+        };
+        self.cors.mark(origin.as_ref(), answer.headers_mut());
+        answer
+    }
+
+    /// The client of `request`, unless it sends too much or names no host.
+    fn admit(&self, request: &Request, peer: SocketAddr) -> Result<Client, Problem> {
+        let caller = self.clients.caller(peer.ip(), request.headers());
         if let Some(limit) = &self.rate_limit
-            && let Err(too_often) = limit.check(peer.ip())
+            && !is_uncounted(request.uri().path())
         {
-            return too_often.into_response();
+            limit.check(caller.address)?;
+        }
+        self.clients.client(caller, request)
+    }
+
+    async fn answer_within_limits(
+        &self,
+        request: Request,
+        target: Option<Target>,
+        client: Client,
+        peer: SocketAddr,
+        door: &Arc<Door>,
+    ) -> Response {
+        if is_probe(request.uri().path()) {
+            return self.own.clone().answer(known(request, client), peer, door.clone()).await;
         }
         let path = request.uri().path();
         let limit = body_limit(request.method(), path);
@@ -79,21 +110,38 @@ impl Front {
         // Held until the answer begins.
         let (request, _held) = match door.let_in_through(bulkhead, request, peer.ip(), limit).await {
             Ok(let_in) => let_in,
-            Err(problem) => return problem.into_response(),
+            Err(problem) => return pages::made_here(problem),
         };
         match target {
             // Nobody is tunneled to a service.
             Some(_) if request.method() == Method::CONNECT => {
-                api::wrong_method(request.map(Body::from)).await.into_response()
+                pages::made_here(api::wrong_method(request.map(Body::from)).await)
             }
-            Some(target) => self.upstreams[target.upstream].forward(request, peer.ip()).await,
-            None => self.own.clone().answer(request.map(Body::from), peer, door.clone()).await,
+            Some(target) => self.upstreams[target.upstream].forward(request, &client).await,
+            None => {
+                let request = known(request.map(Body::from), client);
+                self.own.clone().answer(request, peer, door.clone()).await
+            }
         }
     }
+}
+
+/// `request` with its `client`, for the gateway's own routes.
+fn known(mut request: Request, client: Client) -> Request {
+    request.extensions_mut().insert(client.caller.clone());
+    request.extensions_mut().insert(client);
+    request
+}
+
+/// Whether the rate limit leaves out `path`: an orchestrator must get through, while a scrape costs as much as a request.
+fn is_uncounted(path: &str) -> bool {
+    is_probe(path) && path != "/metrics"
 }
 
 /// 500 where `answer` panics.
 fn or_panicked(answer: impl Future<Output = Response>) -> impl Future<Output = Response> {
     // Not an `async fn`, which would keep room for the future twice.
-    AssertUnwindSafe(answer).catch_unwind().map(|ended| ended.unwrap_or_else(api::panicked))
+    AssertUnwindSafe(answer)
+        .catch_unwind()
+        .map(|ended| ended.unwrap_or_else(|panic| pages::made_here(api::panicked(panic))))
 }

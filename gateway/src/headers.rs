@@ -1,31 +1,66 @@
-//! What travels with a request and an answer, and what does not.
+//! Which headers travel with a request and an answer, and which do not.
 
-use std::net::IpAddr;
-
-use http::header::{CONNECTION, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT,
+    FORWARDED, HOST, ORIGIN, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use service_kit::deadline::REQUEST_TIMEOUT_MS;
+use service_kit::extract::IDEMPOTENCY_KEY;
+use service_kit::proxies::{FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PREFIX, FORWARDED_PROTO};
+use service_kit::request_log::REQUEST_ID;
+use service_kit::staff::STAFF_TOKEN;
+use service_kit::trace_context::TRACEPARENT;
+
+use crate::client::Client;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+/// Begins the names of the headers by which proxies tell each other about a client.
+const FORWARDED_FAMILY: &str = "x-forwarded-";
 
-/// They concern one connection (RFC 9110, section 7.6.1).
+/// These concern one connection (RFC 9110, section 7.6.1).
 static HOP_BY_HOP: [HeaderName; 7] =
     [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
 
-/// Takes off what concerns the connection alone, which its other end may add to by name.
+/// These concern the whole way. `Connection` cannot make them end here: the gateway sets or needs them itself, or a service
+/// would take the request for another one without them.
+static END_TO_END: [HeaderName; 12] = [
+    HOST,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    CONTENT_ENCODING,
+    AUTHORIZATION,
+    COOKIE,
+    ORIGIN,
+    ACCEPT,
+    REQUEST_ID,
+    HeaderName::from_static(TRACEPARENT),
+    IDEMPOTENCY_KEY,
+    STAFF_TOKEN,
+];
+
+/// Removes the headers that concern one connection, and those that `Connection` names.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    strip_nominated(headers);
+    strip(headers, |name| HOP_BY_HOP.contains(name));
+}
+
+fn strip_nominated(headers: &mut HeaderMap) {
     let lists = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    let names = lists.flat_map(|list| list.split(',')).map(str::trim);
-    let nominated: Vec<HeaderName> =
-        names.filter(|name| !is_about_its_life(name)).filter_map(|name| name.parse().ok()).collect();
+    let options = lists.flat_map(|list| list.split(',')).map(str::trim);
+    let names = options.filter(|option| !is_about_its_life(option)).filter_map(|name| name.parse().ok());
+    let nominated: Vec<HeaderName> = names.filter(|name| !END_TO_END.contains(name)).collect();
     for name in nominated {
         headers.remove(name);
     }
-    // To look through the few there are takes less time than to look each of these up.
-    while let Some(name) = headers.keys().find(|name| HOP_BY_HOP.contains(name)).cloned() {
+}
+
+/// Removes all headers whose name `is_unwanted`. Few requests have any, so looking through the names costs less than
+/// looking up each unwanted one.
+fn strip(headers: &mut HeaderMap, is_unwanted: impl Fn(&HeaderName) -> bool) {
+    while let Some(name) = headers.keys().find(|name| is_unwanted(name)).cloned() {
         headers.remove(name);
     }
 }
@@ -35,24 +70,31 @@ fn is_about_its_life(option: &str) -> bool {
     option.eq_ignore_ascii_case("keep-alive") || option.eq_ignore_ascii_case("close")
 }
 
-/// Makes a client's headers those of a request to a service, but for `Host`: what a proxy in front said of the client
-/// is kept.
-pub fn forward(headers: &mut HeaderMap, peer: IpAddr) {
-    strip_hop_by_hop(headers);
-    // The body is here already.
-    headers.remove(EXPECT);
-    if let Some(host) = headers.remove(HOST)
-        && !headers.contains_key(FORWARDED_HOST)
-    {
-        headers.insert(FORWARDED_HOST, host);
+/// Whether only the fleet itself may tell a service this.
+fn is_the_fleets(name: &HeaderName) -> bool {
+    *name == FORWARDED
+        || *name == REAL_IP
+        || *name == REQUEST_TIMEOUT_MS
+        || name.as_str().starts_with(FORWARDED_FAMILY)
+}
+
+/// Turns a client's headers into those of a request to a service, which the connection completes with `Host`.
+///
+/// Services read `X-Forwarded-For` as they read it from any proxy. It has one address, the client's: with the proxies
+/// in front of the gateway behind it, a service that trusts the gateway alone would take the last of them for the client.
+pub fn forward(headers: &mut HeaderMap, client: &Client) {
+    strip_nominated(headers);
+    // The gateway has read the body, so `Expect` is fulfilled.
+    strip(headers, |name| {
+        HOP_BY_HOP.contains(name) || *name == HOST || *name == EXPECT || is_the_fleets(name)
+    });
+    let address = HeaderValue::try_from(client.caller.address.to_string());
+    headers.insert(FORWARDED_FOR, address.expect("an address is a header's value"));
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(client.scheme.as_str()));
+    if let Some(host) = &client.host {
+        headers.insert(FORWARDED_HOST, host.clone());
     }
-    if !headers.contains_key(FORWARDED_PROTO) {
-        headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
-    }
-    let before = headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok());
-    let mut chain = before.fold(String::new(), |chain, address| chain + address + ", ");
-    chain.push_str(&peer.to_canonical().to_string());
-    if let Ok(chain) = HeaderValue::from_str(&chain) {
-        headers.insert(FORWARDED_FOR, chain);
+    if let Some(prefix) = &client.prefix {
+        headers.insert(FORWARDED_PREFIX, prefix.clone());
     }
 }

@@ -9,24 +9,28 @@
 //! - [`front`]: the way of a request through all that follows.
 //! - [`routes`]: which path goes where, and what the gateway answers itself.
 //! - [`bulkheads`]: the places for requests to each service, and how large their bodies may be.
+//! - [`client`]: who a client is, and under which address it reached the fleet.
+//! - [`rate_limit`]: how many requests one client may send.
 //! - [`cors`]: what a browser may do here from a page of another origin.
-//! - [`rate_limit`]: how often one client may ask.
 //! - [`proxy`]: the forwarding, and what the client is told when it fails.
 //! - [`replicas`]: which process of a service gets a request, and which gets none for now.
-//! - [`headers`]: what travels with a request and an answer, and what does not.
+//! - [`headers`]: which headers travel with a request and an answer, and which do not.
 //! - [`wires`]: connections to one replica, each driven by the request that is on it.
+//! - [`pages`]: what a browser may do with an answer that the gateway makes itself.
 //! - [`docs`]: Swagger UI over the services' own descriptions, and the gateway's.
-//! - [`status`]: whether each service is ready, and what it says of itself.
+//! - [`status`]: whether each service is up; for staff, what each of its replicas reports.
 //! - [`audit`]: whether they tell one story, for staff.
 
 pub mod audit;
 pub mod bulkheads;
+pub mod client;
 pub mod config;
 pub mod cors;
 pub mod docs;
 pub mod front;
 pub mod headers;
 pub mod loops;
+pub mod pages;
 pub mod proxy;
 pub mod rate_limit;
 pub mod replicas;
@@ -44,6 +48,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::Auditor;
 use crate::bulkheads::Bulkheads;
+use crate::client::Clients;
 pub use crate::config::Config;
 use crate::cors::Cors;
 use crate::front::Front;
@@ -51,6 +56,7 @@ use crate::loops::Loops;
 use crate::proxy::Upstream;
 use crate::rate_limit::RateLimit;
 use crate::replicas::Replicas;
+use crate::status::Overview;
 
 /// From the command line to the exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -59,6 +65,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
+    config.staff.check_length(config.server.host)?;
+
     // Take the port: another gateway on it is the one thing that can fail here.
     let listeners = process::bind(&config.server, config.port).await?;
 
@@ -87,9 +95,11 @@ pub async fn serve(listeners: impl Into<Listeners>, loops: Loops, config: &Confi
     if let Some(rate_limit) = rate_limit.clone() {
         tokio::spawn(rate_limit.forget(stop.clone()));
     }
-    let own = Arc::new(routes::own(&upstreams, Auditor::new(config), health.clone()));
+    let overview = Overview { upstreams: upstreams.clone(), staff: config.staff.clone() };
+    let own = Arc::new(routes::own(overview, Auditor::new(config), health.clone()));
     let cors = Cors::new(&config.cors_allowed_origins);
     let bulkheads = Bulkheads::new(&config.server.limits);
-    let front = Front { upstreams, own, bulkheads, cors, rate_limit, loops };
+    let clients = Clients::new(config.server.trusted_proxies.clone(), config.public_url.clone());
+    let front = Front { upstreams, own, bulkheads, cors, clients, rate_limit, loops };
     process::serve(listeners, front, health, &config.server, stop).await;
 }

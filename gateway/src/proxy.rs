@@ -3,11 +3,10 @@
 //! The client must learn whether its request may have had an effect: 503 says that it never left, 504 and 502 that
 //! nobody knows.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use futures_util::StreamExt;
 use http::header::CONTENT_TYPE;
 use http::{Request, StatusCode, Uri};
@@ -15,8 +14,10 @@ use http_body_util::Full;
 use service_kit::problem::Problem;
 use tokio_util::sync::CancellationToken;
 
+use crate::client::Client;
 use crate::config::UpstreamUrl;
 use crate::headers;
+use crate::pages;
 use crate::replicas::{Replica, Replicas, Tried};
 use crate::wires::{NoAnswer, Outgoing};
 
@@ -46,13 +47,13 @@ impl Upstream {
         Self { name, replicas: Arc::new(replicas), stop }
     }
 
-    /// Passes a request of `peer` on, and the answer back: whatever a service says itself is left as it is.
-    pub fn forward(&self, request: Request<Bytes>, peer: IpAddr) -> impl Future<Output = Response> {
-        self.send(outgoing(request, peer))
+    /// Forwards a request of `client`, and returns the service's answer as it is.
+    pub fn forward(&self, request: Request<Bytes>, client: &Client) -> impl Future<Output = Response> {
+        self.send(outgoing(request, client))
     }
 
-    /// The answer of the first replica that gives one.
-    async fn send(&self, request: Outgoing) -> Response {
+    /// The answer of the first replica that gives one. `request` goes out with exactly these headers, and `Host`.
+    pub async fn send(&self, request: Outgoing) -> Response {
         let is_safe = request.method().is_safe();
         let mut request = Some(request);
         let mut tried = Tried::default();
@@ -72,7 +73,7 @@ impl Upstream {
             }
             metrics::counter!("gateway_retries_total", "upstream" => self.name).increment(1);
         }
-        failure.expect("a service has a replica").into_response()
+        pages::made_here(failure.expect("a service has a replica"))
     }
 
     /// The problem that tells of a forward without an answer.
@@ -115,14 +116,14 @@ impl Upstream {
 }
 
 /// The request as a service gets it.
-fn outgoing(request: Request<Bytes>, peer: IpAddr) -> Outgoing {
+fn outgoing(request: Request<Bytes>, client: &Client) -> Outgoing {
     let mut request = request.map(Full::new);
     // A client that takes us for a forward proxy names the host in it.
     if request.uri().authority().is_some() {
         let path = request.uri().path_and_query().cloned();
         *request.uri_mut() = path.map(Uri::from).unwrap_or_default();
     }
-    headers::forward(request.headers_mut(), peer);
+    headers::forward(request.headers_mut(), client);
     request
 }
 

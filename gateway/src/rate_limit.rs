@@ -1,9 +1,9 @@
-//! How often one client may ask.
+//! How many requests one client may send.
 //!
-//! A client is the address its connection comes from: headers say what their sender likes. Behind a load balancer that
-//! hides the addresses everybody would be one client, so the limit is off unless it is set.
+//! A client is an address: the peer of the connection, or behind a proxy in `TRUSTED_PROXIES` the address that the proxy
+//! reports. Behind a load balancer that is not trusted all customers are one client, so the limit is off unless it is set.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,13 +13,14 @@ use governor::{Quota, RateLimiter};
 use http::StatusCode;
 use metrics::Counter;
 use service_kit::problem::Problem;
+use service_kit::proxies::customer;
 use service_kit::telemetry;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 
-/// Clients that could ask freely again are forgotten this often.
+/// How often clients that are back at their full share are forgotten.
 const FORGET_INTERVAL: Duration = Duration::from_secs(10);
 
 pub struct RateLimit {
@@ -41,53 +42,25 @@ impl RateLimit {
         })
     }
 
-    /// Whether the client at `address` may ask now.
+    /// Counts a request of the client at `address`.
     ///
     /// # Errors
     ///
-    /// 429 where it may not yet.
+    /// 429 if the client has used up its share for now.
     pub fn check(&self, address: IpAddr) -> Result<(), Problem> {
-        let Err(too_early) = self.clients.check_key(&client(address)) else { return Ok(()) };
+        let Err(too_early) = self.clients.check_key(&customer(address)) else { return Ok(()) };
         self.limited.increment(1);
         let wait = too_early.wait_time_from(self.clock.now());
-        let detail =
-            "You ask more often than one client may. Nothing was done; the same request may be sent again.";
+        let detail = "Your address sends more requests than one client may. Nothing was done; send the same request again later.";
         Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate-limited", detail)
             .retry_after(wait.as_secs() + 1))
     }
 
-    /// Keeps only those clients in memory that are near their limit, until `stop`.
+    /// Forgets clients that are back at their full share, again and again until `stop`.
     pub async fn forget(self: Arc<Self>, stop: CancellationToken) {
         while stop.run_until_cancelled(sleep(FORGET_INTERVAL)).await.is_some() {
             self.clients.retain_recent();
             self.clients.shrink_to_fit();
-        }
-    }
-}
-
-/// One customer has all addresses of an IPv6 network.
-fn client(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let network = address.to_bits() >> 64 << 64;
-            Ipv6Addr::from_bits(network).into()
-        }
-        address => address,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_client_is_an_ipv4_address_or_an_ipv6_network() {
-        for (address, expected) in [
-            ("192.0.2.1", "192.0.2.1"),
-            ("::ffff:192.0.2.1", "192.0.2.1"),
-            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
-        ] {
-            assert_eq!(client(address.parse().unwrap()), expected.parse::<IpAddr>().unwrap());
         }
     }
 }

@@ -10,17 +10,33 @@ use service_kit::{api, request_log};
 
 use crate::audit::Auditor;
 use crate::config::{Config, UpstreamUrls};
-use crate::docs;
-use crate::proxy::Upstream;
+use crate::status::Overview;
+use crate::{docs, pages};
 
 /// A service behind the gateway.
 pub struct Entry {
     pub name: &'static str,
     /// What it serves.
     pub prefixes: &'static [Prefix],
-    /// Where its description is shown.
-    pub document: &'static str,
+    /// Where its description is.
+    pub document: Document,
     pub urls: fn(&Config) -> &UpstreamUrls,
+}
+
+/// The path of a service's description, and the same as seen from a page in `/docs/`: relative, so that it is found behind a
+/// proxy that puts a prefix in front of all paths.
+pub struct Document {
+    pub path: &'static str,
+    pub from_docs: &'static str,
+}
+
+macro_rules! document {
+    ($name:literal) => {
+        Document {
+            path: concat!("/api-docs/", $name, "/openapi.json"),
+            from_docs: concat!("../api-docs/", $name, "/openapi.json"),
+        }
+    };
 }
 
 /// The paths that begin with one segment, as routes are written.
@@ -40,31 +56,31 @@ pub const TABLE: [Entry; 5] = [
     Entry {
         name: "book",
         prefixes: &[prefix!("/books"), prefix!("/screenings")],
-        document: "/api-docs/book/openapi.json",
+        document: document!("book"),
         urls: |config| &config.book_url,
     },
     Entry {
         name: "payment",
         prefixes: &[prefix!("/payments")],
-        document: "/api-docs/payment/openapi.json",
+        document: document!("payment"),
         urls: |config| &config.payment_url,
     },
     Entry {
         name: "mypage",
         prefixes: &[prefix!("/mypages")],
-        document: "/api-docs/mypage/openapi.json",
+        document: document!("mypage"),
         urls: |config| &config.mypage_url,
     },
     Entry {
         name: "ticket",
         prefixes: &[prefix!("/tickets")],
-        document: "/api-docs/ticket/openapi.json",
+        document: document!("ticket"),
         urls: |config| &config.ticket_url,
     },
     Entry {
         name: "point",
         prefixes: &[prefix!("/points")],
-        document: "/api-docs/point/openapi.json",
+        document: document!("point"),
         urls: |config| &config.point_url,
     },
 ];
@@ -91,21 +107,22 @@ pub fn target(path: &str) -> Option<Target> {
     })
 }
 
-/// What the gateway answers itself. `upstreams` are in the order of [`TABLE`].
-pub fn own(upstreams: &Arc<[Arc<Upstream>]>, auditor: Arc<Auditor>, health: Health) -> Router {
+/// What the gateway answers itself. The services of `overview` are in the order of [`TABLE`].
+pub fn own(overview: Overview, auditor: Arc<Auditor>, health: Health) -> Router {
     let (own, description) = docs::described(auditor);
+    let upstreams = overview.upstreams.clone();
     TABLE
         .iter()
         .zip(upstreams.iter())
-        .fold(own.with_state(upstreams.clone()), |router, (entry, upstream)| {
-            let document = Router::new().route(entry.document, get(docs::document));
+        .fold(own.with_state(overview), |router, (entry, upstream)| {
+            let document = Router::new().route(entry.document.path, get(docs::document));
             router.merge(document.with_state(upstream.clone()))
         })
         .merge(docs::router(description))
         .merge(health::router(health))
         .fallback(api::unknown_path)
         .method_not_allowed_fallback(api::wrong_method)
-        .layer(from_fn(request_log::tell_route))
+        .layer((from_fn(pages::layer), from_fn(request_log::tell_route)))
 }
 
 #[cfg(test)]

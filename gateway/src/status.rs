@@ -1,4 +1,4 @@
-//! Whether each service is ready, and what it says of itself.
+//! Whether each service is up; for staff, what each of its replicas reports.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +7,13 @@ use axum::Json;
 use axum::body::to_bytes;
 use axum::extract::State;
 use futures_util::future::join_all;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use service_kit::problem::Problem;
+use service_kit::proxies::Caller;
 use service_kit::request_log::chain;
+use service_kit::staff::Staff;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
@@ -32,9 +35,11 @@ pub struct Status {
 struct UpstreamStatus {
     #[schema(example = "book")]
     name: &'static str,
-    /// Up when one of its replicas is.
+    /// Up if one of its replicas is.
     status: Readiness,
-    replicas: Vec<ReplicaStatus>,
+    /// For staff.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replicas: Option<Vec<ReplicaStatus>>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -75,20 +80,43 @@ struct Answer {
     components: Option<Map<String, Value>>,
 }
 
-/// The state of the fleet: every service is asked at once, now.
-#[utoipa::path(get, path = "/status", responses(
-    (status = OK, body = Status, description = "Each service's state. A service that is down does not change the status."),
-))]
-pub async fn status(State(upstreams): State<Arc<[Arc<Upstream>]>>) -> Json<Status> {
-    let upstreams = join_all(upstreams.iter().map(|upstream| ask(upstream))).await;
-    Json(Status { upstreams })
+/// What `/status` is made from.
+#[derive(Clone)]
+pub struct Overview {
+    pub upstreams: Arc<[Arc<Upstream>]>,
+    pub staff: Staff,
 }
 
-async fn ask(upstream: &Upstream) -> UpstreamStatus {
+/// The state of the fleet. Every service is asked when this is called. Its replicas, with addresses, versions and
+/// reasons, are shown to staff alone.
+#[utoipa::path(
+    get,
+    path = "/status",
+    params(("X-Staff-Token" = Option<String>, Header, description = "The staff's token, to see the replicas")),
+    responses(
+        (status = OK, body = Status, description = "Each service's state. A service that is down does not change the status."),
+        (status = FORBIDDEN, description = "A wrong token"),
+        (status = TOO_MANY_REQUESTS, description = "Too many wrong tokens from one address; see Retry-After"),
+    )
+)]
+pub async fn status(
+    State(overview): State<Overview>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Json<Status>, Problem> {
+    let is_staff = Staff::is_claimed(&headers);
+    if is_staff {
+        overview.staff.check(&caller, &headers)?;
+    }
+    let upstreams = join_all(overview.upstreams.iter().map(|upstream| ask(upstream, is_staff))).await;
+    Ok(Json(Status { upstreams }))
+}
+
+async fn ask(upstream: &Upstream, with_replicas: bool) -> UpstreamStatus {
     let replicas = join_all(upstream.replicas.iter().map(ask_replica)).await;
     let is_up = replicas.iter().any(|replica| replica.status == Readiness::Up);
     let status = if is_up { Readiness::Up } else { Readiness::Down };
-    UpstreamStatus { name: upstream.name, status, replicas }
+    UpstreamStatus { name: upstream.name, status, replicas: with_replicas.then_some(replicas) }
 }
 
 async fn ask_replica(replica: &Replica) -> ReplicaStatus {

@@ -18,6 +18,9 @@ use crate::upstreams::{self, Nobody};
 /// Bounds a test that would otherwise hang; nothing is measured with it.
 pub const HANG: Duration = Duration::from_secs(60);
 
+/// What staff of the gateway under test send.
+pub const STAFF_TOKEN: &str = "popcorn";
+
 pub struct Gateway {
     pub address: SocketAddr,
     pub stop: CancellationToken,
@@ -29,8 +32,15 @@ pub struct Gateway {
 impl Gateway {
     /// A gateway with `args` for the settings a test is about. What is not named there is not reachable.
     pub async fn start<const N: usize>(args: [(&str, &str); N]) -> Self {
+        Self::start_with(&args).await
+    }
+
+    pub async fn start_with(args: &[(&str, &str)]) -> Self {
         let nobody = upstreams::nobody();
         let mut line = vec!["gateway".to_owned()];
+        if !args.iter().any(|(given, _)| *given == "--staff-token") {
+            line.extend(["--staff-token", STAFF_TOKEN].map(str::to_owned));
+        }
         for name in ["book", "payment", "mypage", "ticket", "point"] {
             let flag = format!("--{name}-url");
             if !args.iter().any(|(given, _)| *given == flag) {
@@ -62,6 +72,10 @@ impl Gateway {
 
     pub fn post(&self, path: &str) -> RequestBuilder {
         self.client.post(self.url(path))
+    }
+
+    pub fn as_staff(&self, path: &str) -> RequestBuilder {
+        self.get(path).header("x-staff-token", STAFF_TOKEN)
     }
 
     pub fn options(&self, path: &str) -> RequestBuilder {

@@ -76,3 +76,25 @@ async fn a_cache_keeps_what_no_page_asked_for_apart() {
         assert!(!response.headers().contains_key("access-control-allow-origin"), "{path}");
     }
 }
+
+#[tokio::test]
+async fn options_without_a_requested_method_is_for_the_service() {
+    let book = Echo::start("book").await;
+    let gateway = Gateway::start([("--book-url", &book.url)]).await;
+    for request in [gateway.options("/books/1"), gateway.options("/books/1").header("origin", PAGE)] {
+        let has_origin = request.try_clone().unwrap().build().unwrap().headers().contains_key("origin");
+        let response = request.send().await.unwrap();
+        assert_eq!(response.headers().contains_key("access-control-allow-origin"), has_origin);
+        let seen: serde_json::Value = response.json().await.unwrap();
+        assert_eq!(seen["method"], "OPTIONS");
+    }
+    assert_eq!(book.requests(), 2);
+    // Here too it is a method like any other.
+    for (path, status) in [("/status", StatusCode::METHOD_NOT_ALLOWED), ("/nothing", StatusCode::NOT_FOUND)] {
+        assert_eq!(
+            gateway.options(path).header("origin", PAGE).send().await.unwrap().status(),
+            status,
+            "{path}"
+        );
+    }
+}

@@ -64,20 +64,57 @@ async fn the_service_learns_who_asked_and_how() {
 }
 
 #[tokio::test]
-async fn what_a_proxy_in_front_said_of_the_client_is_kept() {
+async fn headers_of_the_fleet_are_not_taken_from_a_client() {
     let (gateway, _book) = start().await;
     let seen = json(
         gateway
             .get("/books")
-            .header("x-forwarded-for", "203.0.113.7")
-            .header("x-forwarded-host", "cinema.example")
-            .header("x-forwarded-proto", "https"),
+            .header("x-request-timeout-ms", "1")
+            .header("x-real-ip", "203.0.113.7")
+            .header("x-forwarded-server", "evil")
+            .header("x-forwarded-anything", "evil")
+            .header("forwarded", "for=203.0.113.7")
+            .header("idempotency-key", "mine")
+            .header("x-staff-token", "mine"),
     )
     .await;
     let headers = &seen["headers"];
-    assert_eq!(headers["x-forwarded-for"], value!(["203.0.113.7, 127.0.0.1"]));
-    assert_eq!(headers["x-forwarded-host"], value!(["cinema.example"]));
-    assert_eq!(headers["x-forwarded-proto"], value!(["https"]));
+    for name in
+        ["x-request-timeout-ms", "x-real-ip", "x-forwarded-server", "x-forwarded-anything", "forwarded"]
+    {
+        assert_eq!(headers[name], Value::Null, "{name}");
+    }
+    // These are a client's to send.
+    assert_eq!(headers["idempotency-key"], value!(["mine"]));
+    assert_eq!(headers["x-staff-token"], value!(["mine"]));
+}
+
+#[tokio::test]
+async fn connection_cannot_remove_headers_that_the_gateway_sets_or_a_service_needs() {
+    let (gateway, book) = start().await;
+    let seen = seen(
+        &gateway,
+        "POST /books HTTP/1.1\r\nhost: cinema\r\n\
+         connection: close, host, X-Request-Id, traceparent, x-forwarded-for, x-forwarded-host, x-forwarded-proto\r\n\
+         connection: content-length, content-type, authorization, idempotency-key, x-staff-token, x-mine\r\n\
+         x-request-id: one\r\ntraceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\
+         content-type: application/json\r\ncontent-length: 2\r\nauthorization: Bearer 1\r\n\
+         idempotency-key: 1\r\nx-staff-token: 1\r\nx-mine: 1\r\n\r\n{}",
+    )
+    .await;
+    let headers = &seen["headers"];
+    assert_eq!(headers["host"], value!([book.url.strip_prefix("http://")]));
+    assert_eq!(headers["x-forwarded-host"], value!(["cinema"]));
+    assert_eq!(headers["x-forwarded-for"], value!(["127.0.0.1"]));
+    assert_eq!(headers["x-forwarded-proto"], value!(["http"]));
+    assert_eq!(headers["x-request-id"], value!(["one"]));
+    for name in
+        ["traceparent", "content-type", "content-length", "authorization", "idempotency-key", "x-staff-token"]
+    {
+        assert_eq!(headers[name].as_array().map(Vec::len), Some(1), "{name}");
+    }
+    assert_eq!(seen["body"], "{}");
+    assert_eq!(headers["x-mine"], Value::Null);
 }
 
 #[tokio::test]

@@ -63,7 +63,7 @@ async fn requests_are_counted_by_route_and_not_by_path() {
 }
 
 #[tokio::test]
-async fn the_status_tells_of_each_service_what_it_says_itself_or_why_it_says_nothing() {
+async fn status_shows_staff_what_each_replica_reports_or_why_it_reports_nothing() {
     let components = value!({"db": {"status": "UP"}, "payment": {"status": "DOWN", "breaker": "open"}});
     let book =
         answering(StatusCode::OK, value!({"status": "UP", "version": "1.2.3", "components": components}))
@@ -81,7 +81,7 @@ async fn the_status_tells_of_each_service_what_it_says_itself_or_why_it_says_not
         ("--point-url", &point),
     ])
     .await;
-    let mut status = json(gateway.get("/status")).await;
+    let mut status = json(gateway.as_staff("/status")).await;
     let refused = status["upstreams"][2]["replicas"][0]["reason"].take();
     assert!(refused.as_str().unwrap().contains("refused"), "{refused}");
     let down = |url: &str, reason: Option<&str>| value!([{"url": url, "status": "DOWN", "ejected": false, "reason": reason}]);

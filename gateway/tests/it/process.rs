@@ -15,6 +15,9 @@ fn a_wrong_setting_is_named_in_one_line_and_exits_64() {
         ("--mypage-url", "http://a,http://a", "MYPAGE_URL"),
         ("--upstream-timeout-ms", "0", "UPSTREAM_TIMEOUT_MS"),
         ("--cors-allowed-origins", "*", "CORS_ALLOWED_ORIGINS"),
+        ("--public-url", "cinema.example", "PUBLIC_URL"),
+        ("--trusted-proxies", "gateway", "TRUSTED_PROXIES"),
+        ("--staff-token", "short", "STAFF_TOKEN"),
     ] {
         let output = gateway(&[flag, value]);
         let message = String::from_utf8(output.stderr).unwrap();

@@ -12,9 +12,9 @@ async fn in_front_of(books: &[&str]) -> Gateway {
     Gateway::start([("--book-url", &books.join(","))]).await
 }
 
-/// What `/status` says of book's replicas.
+/// What `/status` shows staff of book's replicas.
 async fn replicas(gateway: &Gateway) -> Vec<Value> {
-    let status = json(gateway.get("/status")).await;
+    let status = json(gateway.as_staff("/status")).await;
     status["upstreams"][0]["replicas"].as_array().unwrap().clone()
 }
 

@@ -111,6 +111,7 @@ async fn a_method_that_is_not_served_is_a_405() {
     let fleet = fleet().await;
     for path in ["/status", "/livez", "/docs/", "/api-docs/openapi.json", "/api-docs/book/openapi.json"] {
         let response = fleet.gateway.post(path).send().await.unwrap();
+        assert_eq!(response.headers()["allow"], "GET,HEAD", "{path}");
         problem(response, StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed").await;
     }
     assert_eq!(fleet.requests(), 0);

@@ -106,6 +106,17 @@ pub async fn saying(bytes: &'static str) -> String {
     .await
 }
 
+/// A service that answers with the head that it was sent, byte for byte, and closes. It reads no body.
+pub async fn telling_heads() -> String {
+    scripted(|mut connection| async move {
+        let head = read_head(&mut connection).await;
+        let answer =
+            format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{head}", head.len());
+        connection.write_all(answer.as_bytes()).await.unwrap();
+    })
+    .await
+}
+
 /// A service that reads a request and resets the connection.
 pub async fn resetting() -> String {
     scripted(|mut connection| async move {

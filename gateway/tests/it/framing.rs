@@ -1,0 +1,92 @@
+//! Bytes as they come in and as they go out.
+
+use reqwest::StatusCode;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::app::{Gateway, HANG};
+use crate::upstreams::telling_heads;
+
+/// The head that the service was sent for `request`.
+async fn head_sent_for(gateway: &Gateway, request: &str) -> String {
+    let answer = gateway.exchange(request).await;
+    let (_, head) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("GET /") || head.starts_with("HEAD /"), "{answer}");
+    head.to_owned()
+}
+
+fn names(head: &str) -> Vec<&str> {
+    let mut names: Vec<_> = head.lines().skip(1).filter_map(|line| Some(line.split_once(':')?.0)).collect();
+    names.sort_unstable();
+    names
+}
+
+#[tokio::test]
+async fn a_request_for_a_description_has_no_header_of_the_clients() {
+    let ticket = telling_heads().await;
+    let gateway = Gateway::start([("--ticket-url", &ticket)]).await;
+    let smuggled = "POST /cancellations HTTP/1.1\r\nhost: x\r\ncontent-length: 15\r\n\r\n{\"bookingId\": 1}";
+    let request = format!(
+        "GET /api-docs/ticket/openapi.json HTTP/1.1\r\nhost: cinema\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\nx-request-timeout-ms: 1\r\n\
+         x-staff-token: mine\r\nauthorization: Bearer mine\r\ncookie: a=b\r\nif-none-match: *\r\n\
+         x-request-id: mine\r\nx-mine: 1\r\n\r\n{smuggled}",
+        smuggled.len()
+    );
+    let head = head_sent_for(&gateway, &request).await;
+    assert!(head.starts_with("GET /api-docs/openapi.json HTTP/1.1\r\n"), "{head}");
+    assert_eq!(names(&head), ["accept", "host", "traceparent", "x-request-id"]);
+    assert!(head.contains("\r\nx-request-id: mine\r\n"), "{head}");
+}
+
+#[tokio::test]
+async fn a_bare_line_feed_is_taken_from_a_client_and_never_passed_on() {
+    let book = telling_heads().await;
+    let gateway = Gateway::start([("--book-url", &book)]).await;
+    let request = "GET /books HTTP/1.1\nhost: cinema\nx-mine: 1\r\nconnection: close\n\n";
+    let head = head_sent_for(&gateway, request).await;
+    assert_eq!(head.matches('\n').count(), head.matches("\r\n").count(), "{head:?}");
+    assert_eq!(head.matches('\r').count(), head.matches("\r\n").count(), "{head:?}");
+    assert!(head.contains("\r\nx-mine: 1\r\n"), "{head:?}");
+}
+
+/// Sends `request` and reads until the gateway closes, which it does by itself.
+async fn answer_to(gateway: &Gateway, request: &[u8]) -> String {
+    let mut connection = TcpStream::connect(gateway.address).await.unwrap();
+    connection.write_all(request).await.unwrap();
+    let mut answer = Vec::new();
+    timeout(HANG, connection.read_to_end(&mut answer)).await.expect("the gateway closes").unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn what_the_parser_refuses_is_answered_without_a_body_and_closed() {
+    let gateway = Gateway::start([]).await;
+    let long_path = format!("GET /{} HTTP/1.1\r\nhost: cinema\r\n\r\n", "a".repeat(16 * 1024));
+    let many_headers = format!("GET / HTTP/1.1\r\nhost: cinema\r\n{}\r\n", "x-mine: 1\r\n".repeat(100));
+    for (request, status) in [
+        ("GET / HTTP/1.1\r\nno colon\r\n\r\n", StatusCode::BAD_REQUEST),
+        ("GET / HTTP/1.1\r\nhost : cinema\r\n\r\n", StatusCode::BAD_REQUEST),
+        ("GET  / HTTP/1.1\r\nhost: cinema\r\n\r\n", StatusCode::BAD_REQUEST),
+        (
+            "GET / HTTP/1.1\r\nhost: cinema\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",
+            StatusCode::BAD_REQUEST,
+        ),
+        ("GET / HTTP/1.1\r\nhost: cinema\r\ncontent-length: +1\r\n\r\n", StatusCode::BAD_REQUEST),
+        ("GET / HTTP/1.1\r\nhost: cinema\r\ntransfer-encoding: gzip\r\n\r\n", StatusCode::BAD_REQUEST),
+        ("GET / HTTP/3.0\r\nhost: cinema\r\n\r\n", StatusCode::BAD_REQUEST),
+        // Longer than a whole head may be, so there is no 414.
+        (&long_path, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+        (&many_headers, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+    ] {
+        let answer = answer_to(&gateway, request.as_bytes()).await;
+        let shown = &request[..request.len().min(90)];
+        assert!(answer.starts_with(&format!("HTTP/1.1 {} ", status.as_u16())), "{shown:?}: {answer}");
+        assert!(
+            answer.ends_with("\r\n\r\n") && answer.contains("content-length: 0\r\n"),
+            "{shown:?}: {answer}"
+        );
+        assert!(answer.contains("connection: close\r\n"), "{shown:?}: {answer}");
+    }
+}
