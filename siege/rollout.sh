@@ -8,6 +8,8 @@ seconds=${SECONDS_OF_LOAD:-60}
 services=(payment point ticket mypage book)
 bases=()
 declare -A process
+# To see each replica at the gateway. They listen on 127.0.0.1, so the token may be short.
+export STAFF_TOKEN=${STAFF_TOKEN:-rollout}
 
 [ "$TARGET" = up ] || [ "$TARGET" = servers ] || die 'a rollout of a fleet of its own only; in a cluster: kubectl rollout restart'
 [ -x "$MARQUEE" ] || die "$MARQUEE is not there: cargo build --release"
@@ -45,7 +47,7 @@ replace() {
     start "$service" "$replica"
     within 30 is_ready "$service" "$replica" || die "$service did not come back: $(tail -n 3 "$work/$service.log")"
     # The gateway asks five times a second.
-    within 10 all_are_up || die "the gateway does not see $service: $(curl -s "$gateway/status")"
+    within 10 all_are_up || die "the gateway does not see $service: $(fleet_status)"
     replaced=$((replaced + 1))
 }
 
@@ -64,7 +66,7 @@ for service in "${services[@]}"; do
 done
 start gateway 0 --book-url "$(list book)" --payment-url "$(list payment)" --mypage-url "$(list mypage)" \
     --ticket-url "$(list ticket)" --point-url "$(list point)"
-within 60 all_are_up || die "the fleet is not up: $(curl -s "$gateway/status")"
+within 60 all_are_up || die "the fleet is not up: $(fleet_status)"
 
 replaced=0
 besiege "$work/log" 50 "$seconds" '/books POST {"qty":"3"}' &

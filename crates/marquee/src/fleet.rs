@@ -15,6 +15,7 @@ pub const DEFAULT_PORT_BASE: u16 = 8080;
 const DATABASE_URL_PREFIX: &str = "DATABASE_URL_PREFIX";
 const DATABASE_URLS: &str = "DATABASE_URLS";
 const EVENTS_URL: &str = "EVENTS_URL";
+const TRUSTED_PROXIES: &str = "TRUSTED_PROXIES";
 /// Every process's port must exist.
 pub const PORT_BASES: std::ops::RangeInclusive<i64> = 1..=u16::MAX as i64 - 8;
 
@@ -203,6 +204,18 @@ impl Fleet {
         self.events_url.clone().unwrap_or_else(|| data_dir.database_url("events"))
     }
 
+    /// From where the gateway of this machine calls the services, and whom the environment trusts besides.
+    fn trusted_proxies(&self) -> String {
+        let mut trusted = "127.0.0.1,::1".to_owned();
+        let own = (!self.host.is_unspecified()).then(|| self.host.to_string());
+        let others = std::env::var(TRUSTED_PROXIES).ok().filter(|others| !others.trim().is_empty());
+        for address in own.into_iter().chain(others) {
+            trusted.push(',');
+            trusted.push_str(&address);
+        }
+        trusted
+    }
+
     /// What to type to start `process` alone.
     pub fn command_line(&self, process: Process) -> String {
         let mut words = vec![program(), "service".into(), process.name().into()];
@@ -236,6 +249,7 @@ impl Fleet {
             process.port(self.port_base).to_string().into(),
         ];
         if process != Process::Gateway {
+            args.extend(["--trusted-proxies".into(), self.trusted_proxies().into()]);
             args.extend(["--database-url".into(), self.database_url(process, data_dir).into()]);
             args.extend(["--events-url".into(), self.events_url(data_dir).into()]);
         }
@@ -325,6 +339,23 @@ mod tests {
             let error = fleet(&["--database-url", url]).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");
         }
+    }
+
+    #[test]
+    fn services_trust_the_gateway_of_this_machine_and_the_gateway_trusts_nobody() {
+        let directory = tempfile::tempdir().unwrap();
+        let data_dir = DataDir::open(directory.path()).unwrap();
+        let fleet = fleet(&["--host", "192.0.2.1"]).unwrap();
+        let trusted = |process| {
+            let args = fleet.args_of(process, &data_dir);
+            let flag = args.iter().position(|arg| arg == "--trusted-proxies")?;
+            args[flag + 1].to_str().map(str::to_owned)
+        };
+        for service in Process::SERVICES {
+            // What the environment of the test trusts stands behind it.
+            assert!(trusted(service).unwrap().starts_with("127.0.0.1,::1,192.0.2.1"), "{service}");
+        }
+        assert_eq!(trusted(Process::Gateway), None);
     }
 
     #[test]

@@ -1,10 +1,19 @@
 //! What services learn of a client behind proxies, and whose word the gateway takes for it.
 
+use axum::Router;
+use axum::routing::get;
+use clap::Parser;
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::{Value, json as value};
+use service_kit::config::Server;
+use service_kit::hal::BaseUrl;
+use service_kit::health::Health;
+use service_kit::{api, process};
+use tokio_util::sync::CancellationToken;
+use utoipa::openapi::OpenApi;
 
 use crate::app::{Gateway, json, problem};
-use crate::upstreams::Echo;
+use crate::upstreams::{self, Echo};
 
 /// Headers that a service may see about a client.
 const ALL: [&str; 8] = [
@@ -150,6 +159,57 @@ async fn a_redirect_leads_to_where_the_client_finds_its_target() {
             (StatusCode::SEE_OTHER, &location.parse().unwrap())
         );
     }
+}
+
+/// A service as all of the fleet are, which answers with a link to itself.
+async fn linking() -> (String, CancellationToken) {
+    let routes =
+        Router::new().route("/books", get(|base: BaseUrl| async move { base.link("/books/1").href }));
+    let routes = api::wrap(routes, OpenApi::default(), Health::always());
+    let config = Service::parse_from(["service", "--trusted-proxies", "127.0.0.1"]);
+    let (listener, stop) = (upstreams::listener().await, CancellationToken::new());
+    let (url, stopped) = (upstreams::url(&listener), stop.clone());
+    tokio::spawn(async move {
+        process::serve(listener, routes, Health::always(), &config.server, stopped).await;
+    });
+    (url, stop)
+}
+
+#[derive(Parser)]
+struct Service {
+    #[command(flatten)]
+    server: Server,
+}
+
+#[tokio::test]
+async fn no_answer_names_an_inside_address() {
+    let (book, stop) = linking().await;
+    let gateway = Gateway::start([("--book-url", &book)]).await;
+    for (request, link) in [
+        (
+            "GET /books HTTP/1.1\r\nhost: cinema:8088\r\nconnection: close\r\n\r\n",
+            "http://cinema:8088/books/1",
+        ),
+        ("GET /books HTTP/1.1\r\nhost: cinema\r\nconnection: close, host\r\n\r\n", "http://cinema/books/1"),
+        (
+            "GET /books HTTP/1.1\r\nhost: cinema\r\nconnection: close, x-forwarded-host, x-forwarded-for\r\n\r\n",
+            "http://cinema/books/1",
+        ),
+        ("GET /books HTTP/1.0\r\n\r\n", "/books/1"),
+        ("GET /books HTTP/1.0\r\nx-forwarded-host: evil\r\nx-forwarded-proto: https\r\n\r\n", "/books/1"),
+        (
+            "GET http://cinema/books HTTP/1.1\r\nhost: other\r\nconnection: close\r\n\r\n",
+            "http://cinema/books/1",
+        ),
+    ] {
+        let answer = gateway.exchange(request).await;
+        assert!(answer.ends_with(&format!("\r\n\r\n{link}")), "{request}: {answer}");
+    }
+    let gateway =
+        Gateway::start([("--book-url", &book), ("--public-url", "https://cinema.example/tickets")]).await;
+    let answer = gateway.exchange("GET /books HTTP/1.0\r\n\r\n").await;
+    assert!(answer.ends_with("\r\n\r\nhttps://cinema.example/tickets/books/1"), "{answer}");
+    stop.cancel();
 }
 
 #[tokio::test]
