@@ -29,7 +29,7 @@ impl Bulkheads {
 
     /// The one for a request for `path`. A service's description comes from the service.
     pub fn of(&self, path: &str, target: Option<Target>) -> &Bulkhead {
-        let described = || TABLE.iter().position(|entry| entry.document == path);
+        let described = || TABLE.iter().position(|entry| entry.document.path == path);
         match target.map(|target| target.upstream).or_else(described) {
             Some(upstream) => &self.upstreams[upstream],
             None => &self.own,

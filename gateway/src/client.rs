@@ -47,8 +47,8 @@ impl Clients {
             let (scheme, host, prefix) = (*scheme, Some(host.clone()), prefix.clone());
             return Ok(Client { caller, scheme, host, prefix });
         }
-        let host = caller.host.clone().or(named).map(|host| value(&caller.with_port(host).to_string()));
-        let prefix = caller.prefix.as_ref().map(|prefix| value(prefix.as_str()));
+        let host = caller.host.clone().or(named).map(|host| value(caller.with_port(host).to_string()));
+        let prefix = caller.prefix.as_ref().map(|prefix| value(prefix.as_str().to_owned()));
         let scheme = caller.scheme.unwrap_or_default();
         Ok(Client { caller, scheme, host, prefix })
     }
@@ -75,8 +75,8 @@ fn invalid_host(fault: &str) -> Problem {
 }
 
 /// Hosts and prefixes are visible ASCII.
-fn value(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).expect("a checked host or prefix is a header's value")
+fn value(text: String) -> HeaderValue {
+    HeaderValue::try_from(text).expect("a checked host or prefix is a header's value")
 }
 
 /// What all links begin with: `http(s)://host[:port][/prefix]`.
@@ -100,11 +100,11 @@ impl FromStr for PublicUrl {
         let host = uri.authority().and_then(|host| Host::parse(host.as_str())).ok_or(NotAPublicUrl)?;
         let prefix = match uri.path() {
             "/" => None,
-            path => Some(value(Prefix::parse(path).ok_or(NotAPublicUrl)?.as_str())),
+            path => Some(value(Prefix::parse(path).ok_or(NotAPublicUrl)?.as_str().to_owned())),
         };
         // The parser drops a fragment.
         let is_bare = uri.query().is_none() && !text.contains('#');
-        is_bare.then(|| Self { scheme, host: value(&host.to_string()), prefix }).ok_or(NotAPublicUrl)
+        is_bare.then(|| Self { scheme, host: value(host.to_string()), prefix }).ok_or(NotAPublicUrl)
     }
 }
 
@@ -122,7 +122,7 @@ mod tests {
             let url: PublicUrl = text.parse().unwrap();
             assert_eq!(
                 (url.scheme, url.host, url.prefix),
-                (scheme, value(host), prefix.map(value)),
+                (scheme, HeaderValue::from_static(host), prefix.map(HeaderValue::from_static)),
                 "{text}"
             );
         }

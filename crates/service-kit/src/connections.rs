@@ -92,7 +92,7 @@ pub trait Answers: Send + Sync + 'static {
         HeadLimits::BEHIND_A_PROXY
     }
 
-    /// The same, with `proxies` for what needs to know a request's client.
+    /// Returns this with `proxies` as those whose reports about clients are believed.
     #[must_use]
     fn trusting(self, _proxies: &TrustedProxies) -> Self
     where

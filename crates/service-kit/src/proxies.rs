@@ -207,7 +207,7 @@ pub struct Caller {
     pub is_forwarded: bool,
     pub scheme: Option<Scheme>,
     pub host: Option<Host>,
-    /// Port of the proxy, for a host that has none.
+    /// Port that the client used, for a host without one.
     pub port: Option<u16>,
     pub prefix: Option<Prefix>,
 }
@@ -229,8 +229,8 @@ impl Caller {
     }
 }
 
-/// What a process has found out already, else what the peer and `TRUSTED_PROXIES` say. A router that is called without a
-/// peer, as tests do, trusts nobody.
+/// Extracts the caller that the process has resolved already, or resolves it from the peer and `TRUSTED_PROXIES`. A router
+/// that is called without a connection, as in tests, has an unknown caller and trusts nobody.
 impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Infallible;
 

@@ -3,10 +3,11 @@
 use reqwest::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::app::{Gateway, HANG};
-use crate::upstreams::telling_heads;
+use crate::upstreams::{recording_heads, telling_heads};
 
 /// The head that the service was sent for `request`.
 async fn head_sent_for(gateway: &Gateway, request: &str) -> String {
@@ -38,6 +39,23 @@ async fn a_request_for_a_description_has_no_header_of_the_clients() {
     assert!(head.starts_with("GET /api-docs/openapi.json HTTP/1.1\r\n"), "{head}");
     assert_eq!(names(&head), ["accept", "host", "traceparent", "x-request-id"]);
     assert!(head.contains("\r\nx-request-id: mine\r\n"), "{head}");
+}
+
+#[tokio::test]
+async fn questions_of_the_gateways_own_have_no_header_of_a_client() {
+    let (seen, mut heads) = mpsc::unbounded_channel();
+    let all = recording_heads(seen).await;
+    let services = ["--book-url", "--payment-url", "--mypage-url", "--ticket-url", "--point-url"];
+    let gateway = Gateway::start(services.map(|flag| (flag, all.as_str()))).await;
+    for path in ["/status", "/audit"] {
+        let request = gateway.as_staff(path).header("x-mine", "1").header("x-request-timeout-ms", "1");
+        request.header("content-type", "text/plain").body("smuggled").send().await.unwrap();
+        let head = heads.recv().await.unwrap();
+        assert!(names(&head).iter().all(|name| ["accept", "host"].contains(name)), "{path}: {head}");
+        while let Ok(head) = heads.try_recv() {
+            assert!(names(&head).iter().all(|name| ["accept", "host"].contains(name)), "{path}: {head}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use axum::{Json, RequestExt, Router};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::mpsc;
 
 /// A service that answers with what it was sent.
 pub struct Echo {
@@ -113,6 +114,21 @@ pub async fn telling_heads() -> String {
         let answer =
             format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{head}", head.len());
         connection.write_all(answer.as_bytes()).await.unwrap();
+    })
+    .await
+}
+
+/// A service that answers `{}` to everything, and sends each head that it gets to `seen`.
+pub async fn recording_heads(seen: mpsc::UnboundedSender<String>) -> String {
+    scripted(move |mut connection| {
+        let seen = seen.clone();
+        async move {
+            seen.send(read_head(&mut connection).await).unwrap();
+            connection
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}")
+                .await
+                .unwrap();
+        }
     })
     .await
 }

@@ -45,8 +45,8 @@ impl fmt::Display for Host {
     }
 }
 
-/// Whether `name` is an address in brackets, or letters, digits, `-`, `_` and dots. RFC 3986 knows more, which no host on
-/// earth is called.
+/// Whether `name` is an IPv6 address in brackets, or letters, digits, `-`, `_` and dots. RFC 3986 allows more, but no name in
+/// DNS has it.
 fn is_name(name: &str) -> bool {
     if let Some(address) = name.strip_prefix('[') {
         return address.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());
@@ -55,7 +55,7 @@ fn is_name(name: &str) -> bool {
     (1..=NAME_MAX).contains(&name.len()) && name.bytes().all(is_letter)
 }
 
-/// A port that somebody can listen on.
+/// Reads a port number other than 0.
 pub fn port(digits: &str) -> Option<u16> {
     // `parse` alone takes a sign.
     let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());

@@ -79,6 +79,7 @@ async fn unknown_paths_and_methods_are_problems() {
     assert_eq!((answer.status.as_u16(), answer.problem()), (404, "not-found"));
     let answer = app.client.patch("/books", json!({})).await;
     assert_eq!((answer.status.as_u16(), answer.problem()), (405, "method-not-allowed"));
+    assert_eq!(answer.header("allow"), "GET,HEAD,POST");
     app.settled().await;
 }
 
