@@ -8,6 +8,7 @@
 mod forwarded;
 mod host;
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -87,7 +88,7 @@ impl TrustedProxies {
         // A proxy that replaces the header instead of adding to it leaves one value, whatever its place.
         let reported = |name| {
             let values = list(headers, name);
-            values.iter().rev().take(place + 1).next_back().map(|value| (*value).to_owned())
+            values.into_iter().rev().take(place + 1).last()
         };
         Caller {
             address,
@@ -135,11 +136,14 @@ impl TrustedProxies {
 static FAMILY: [HeaderName; 5] =
     [FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, FORWARDED_PORT, FORWARDED_PREFIX];
 
-/// All values of a list header, which may be spread over several lines. A line that is not text becomes one value that means
-/// nothing.
-fn list<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Vec<&'h str> {
-    let lines = headers.get_all(name).iter().map(|line| line.to_str().unwrap_or("?"));
-    lines.flat_map(|line| line.split(',')).map(str::trim).filter(|value| !value.is_empty()).collect()
+/// All values of a list header, which may be spread over several lines. Bytes that are no text spoil the value that they are
+/// in and no other: they may be the client's, in a line that a proxy has added to.
+fn list(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
+    let lines = headers.get_all(name).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
+    let values = |line: Cow<'_, str>| -> Vec<String> {
+        line.split(',').map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned).collect()
+    };
+    lines.flat_map(values).collect()
 }
 
 /// A network, or an address as the network of one. IPv4 written as IPv6 becomes IPv4, as the addresses of peers do.

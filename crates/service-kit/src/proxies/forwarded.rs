@@ -16,22 +16,23 @@ pub struct Element {
 
 /// The elements of all lines, in the order of the hops.
 pub fn elements(headers: &HeaderMap) -> Vec<Element> {
-    let lines = headers.get_all(FORWARDED).iter();
-    lines
-        .flat_map(|line| line.to_str().ok().and_then(of_line).unwrap_or_else(|| vec![Element::default()]))
-        .collect()
+    let lines = headers.get_all(FORWARDED).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
+    lines.flat_map(|line| of_line(&line)).collect()
 }
 
-/// The elements of one line, or nothing when a quote in it does not end.
-fn of_line(line: &str) -> Option<Vec<Element>> {
-    let elements = split(line, ',')?.into_iter().map(str::trim).filter(|element| !element.is_empty());
-    Some(elements.map(|element| of_pairs(element).unwrap_or_default()).collect())
+/// The elements of one line. A proxy adds its own to whatever the client sent, so a quote that does not end spoils the
+/// elements to its left and none to its right.
+fn of_line(line: &str) -> Vec<Element> {
+    let mut elements = split(line, ',');
+    elements.reverse();
+    let elements = elements.into_iter().map(str::trim).filter(|element| !element.is_empty());
+    elements.map(|element| of_pairs(element).unwrap_or_default()).collect()
 }
 
 /// Reads `for=192.0.2.1;proto=https`. A parameter that is given twice makes the element void.
 fn of_pairs(text: &str) -> Option<Element> {
     let (mut client, mut element) = (None, Element::default());
-    for pair in split(text, ';')?.into_iter().map(str::trim).filter(|pair| !pair.is_empty()) {
+    for pair in split(text, ';').into_iter().map(str::trim).filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=')?;
         let place = match name.to_ascii_lowercase().as_str() {
             "for" => &mut client,
@@ -47,23 +48,27 @@ fn of_pairs(text: &str) -> Option<Element> {
     Some(element)
 }
 
-/// Splits at each `separator` outside of quotes.
-fn split(text: &str, separator: char) -> Option<Vec<&str>> {
-    let (mut parts, mut start, mut is_quoted, mut is_escaped) = (Vec::new(), 0, false, false);
-    for (at, letter) in text.char_indices() {
+/// Splits at each `separator` outside of quotes. The last part comes first, as the search goes from the right.
+fn split(text: &str, separator: char) -> Vec<&str> {
+    let (mut parts, mut end, mut is_quoted) = (Vec::new(), text.len(), false);
+    for (at, letter) in text.char_indices().rev() {
         match letter {
-            _ if is_escaped => is_escaped = false,
-            '\\' if is_quoted => is_escaped = true,
-            '"' => is_quoted = !is_quoted,
+            '"' if !(is_quoted && is_escaped(text, at)) => is_quoted = !is_quoted,
             _ if letter == separator && !is_quoted => {
-                parts.push(&text[start..at]);
-                start = at + 1;
+                parts.push(&text[at + 1..end]);
+                end = at;
             }
             _ => {}
         }
     }
-    parts.push(&text[start..]);
-    (!is_quoted).then_some(parts)
+    parts.push(&text[..end]);
+    parts
+}
+
+/// Whether the letter at `at` stands behind an odd number of backslashes.
+fn is_escaped(text: &str, at: usize) -> bool {
+    let before = &text[..at];
+    (before.len() - before.trim_end_matches('\\').len()) % 2 == 1
 }
 
 /// The text of a token or of a quoted string.
@@ -108,19 +113,19 @@ mod tests {
             element(Some("2001:db8::1"), Some("cinema.example:8088"), Some("https")),
             element(Some("192.0.2.1"), None, None),
         ];
-        assert_eq!(of_line(line).unwrap(), hops);
+        assert_eq!(of_line(line), hops);
     }
 
     #[test]
     fn separators_and_escapes_in_quotes_are_text() {
-        let hops = of_line(r#"host="a,b;c\"d";by=_x"#).unwrap();
+        let hops = of_line(r#"host="a,b;c\"d";by=_x"#);
         assert_eq!(hops, [element(None, Some(r#"a,b;c"d"#), None)]);
     }
 
     #[test]
     fn a_hidden_or_unknown_client_has_no_address() {
         for name in ["unknown", "_gateway", "\"_x:80\"", "\"\"", "cinema.example"] {
-            let hops = of_line(&format!("for={name};proto=https")).unwrap();
+            let hops = of_line(&format!("for={name};proto=https"));
             assert_eq!(hops, [element(None, None, Some("https"))], "{name}");
         }
     }
@@ -128,9 +133,21 @@ mod tests {
     #[test]
     fn an_element_that_breaks_the_grammar_says_nothing() {
         for text in ["for", "for=", "for=192.0.2.1;for=192.0.2.2", r#"host="a"b"#, r#"host=a"b""#] {
-            assert_eq!(of_line(text).unwrap(), [Element::default()], "{text}");
+            assert_eq!(of_line(text), [Element::default()], "{text}");
         }
-        assert_eq!(of_line(r#"for=192.0.2.1;host="a"#), None);
+        // A quote that does not end, and one in the middle.
+        for text in [r#"for=192.0.2.1;host="a"#, r#"for=192.0.2.1;host=a""#, r#"for="192.0.2.1"x"#] {
+            assert_eq!(of_line(text), [Element::default()], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_client_sent_spoils_nothing_to_its_right() {
+        for claim in [r#"for=""#, r#"""#, r#"host="a\"#, r#"\"#, r#"\\""#, r#"host="a\"""#] {
+            let line = format!(r#"{claim}, for="203.0.113.7:80";host="cinema";proto=https"#);
+            let last = element(Some("203.0.113.7"), Some("cinema"), Some("https"));
+            assert_eq!(of_line(&line).pop(), Some(last), "{line}");
+        }
     }
 
     #[test]

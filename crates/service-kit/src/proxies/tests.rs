@@ -1,5 +1,6 @@
-use http::HeaderValue;
 use http::header::FORWARDED;
+use http::{HeaderValue, Uri};
+use proptest::prelude::*;
 
 use super::*;
 
@@ -204,5 +205,59 @@ fn a_customer_is_an_ipv4_address_or_an_ipv6_network() {
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
     ] {
         assert_eq!(customer(address.parse().unwrap()), expected.parse::<IpAddr>().unwrap());
+    }
+}
+
+/// Text as a hostile client or a broken proxy may send it: mostly letters that the grammars care about.
+fn value() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[a-z0-9.:;,=\\[\\]\"\\\\ /@?#%_-]{0,60}",
+        "((for|host|proto|by)=(\"?[a-z0-9.:\\[\\]]{0,20}\"?)[;, ]{0,2}){0,5}",
+        "(10\\.0\\.0\\.[0-9]|203\\.0\\.113\\.7|unknown|x|::1)(, ?(10\\.0\\.0\\.[0-9]|192\\.0\\.2\\.1|_y)){0,5}",
+        "[ -~\u{80}-\u{ff}]{0,40}",
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_proxies_send_a_link_stays_on_the_host_it_names(
+        lines in prop::collection::vec((0..6_usize, value()), 0..6),
+    ) {
+        let mut headers = HeaderMap::new();
+        for (name, text) in &lines {
+            let name = FAMILY.get(*name).unwrap_or(&FORWARDED);
+            headers.append(name, HeaderValue::from_bytes(text.as_bytes()).unwrap());
+        }
+        let caller = proxies().caller("10.0.0.1".parse().unwrap(), &headers);
+        if let Some(host) = caller.host.clone() {
+            let host = caller.with_port(host).to_string();
+            let prefix = caller.prefix.as_ref().map_or("", Prefix::as_str);
+            let link: Uri = format!("http://{host}{prefix}/books/1").parse().unwrap();
+            prop_assert_eq!(link.authority().unwrap().as_str(), host);
+            prop_assert_eq!(link.path(), format!("{prefix}/books/1"));
+        }
+    }
+
+    #[test]
+    fn a_host_that_is_read_is_the_whole_authority_of_a_link(text in value()) {
+        if let Some(host) = Host::parse(&text) {
+            let link: Uri = format!("http://{host}/books/1").parse().unwrap();
+            prop_assert_eq!(link.authority().unwrap().as_str(), host.to_string());
+            prop_assert_eq!(Host::parse(&host.to_string()), Some(host));
+        }
+    }
+
+    #[test]
+    fn claims_to_the_left_of_the_client_change_nothing(claims in value()) {
+        let chain = format!("{claims}, 203.0.113.7, 10.0.0.2");
+        prop_assert_eq!(address("10.0.0.1", &[(FORWARDED_FOR, &chain)]), "203.0.113.7");
+        let hosts = format!("{claims}, cinema.example, inner");
+        let reported = caller("10.0.0.1", &[(FORWARDED_FOR, &chain), (FORWARDED_HOST, &hosts)]);
+        prop_assert_eq!(host(&reported), Some("cinema.example".to_owned()));
+        let line = format!(r#"{claims}, for="203.0.113.7:80";host="cinema.example";proto=https, for=10.0.0.2"#);
+        let reported = caller("10.0.0.1", &[(FORWARDED, &line)]);
+        prop_assert_eq!(reported.address.to_string(), "203.0.113.7");
+        prop_assert_eq!(host(&reported), Some("cinema.example".to_owned()));
+        prop_assert_eq!(reported.scheme, Some(Scheme::Https));
     }
 }
