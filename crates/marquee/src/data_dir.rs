@@ -1,20 +1,34 @@
 //! The data directory.
 //!
 //! ```text
-//! <data-dir>/book.db …        one database a service
+//! <data-dir>/book.db …        one database for each service
 //! <data-dir>/events.db        the event log
-//! <data-dir>/logs/<name>.log  what each process printed
+//! <data-dir>/logs/<name>.log  the output of each process
 //! <data-dir>/run/<name>.pid   its process id while it runs
-//! <data-dir>/run/<name>.lock  held by it; run/fleet.lock by the launcher
+//! <data-dir>/run/<name>.lock  locked by the process; run/fleet.lock by the launcher
 //! ```
+//!
+//! Bookings are personal data, so the directory is readable and writable for its owner alone: directories have mode 0700
+//! and files 0600. A directory that another version left more open is tightened. A symbolic link could lead a
+//! privileged process to somebody else's file, so links inside the directory, and one in its place, are refused.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use reqwest::Url;
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{geteuid, umask};
 
-/// A data directory that exists and can be written to.
+const DIRECTORY_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
+/// The permissions that no file of the fleet gives to its group and to others.
+const OTHERS: u32 = 0o077;
+/// The ends of the names of database files; SQLite adds the last three kinds.
+const DATABASE_FILES: [&str; 4] = [".db", ".db-wal", ".db-shm", ".db-journal"];
+
+/// A data directory that exists, belongs to this user, and can be written to.
 #[derive(Clone, Debug)]
 pub struct DataDir {
     /// As the user wrote it, for messages.
@@ -37,6 +51,18 @@ pub enum DataDirError {
         #[source]
         source: io::Error,
     },
+    #[error(
+        "{} is a symbolic link, and marquee does not follow links in its data directory; \
+         remove the link, or give the directory itself with --data-dir",
+        path.display()
+    )]
+    Link { path: PathBuf },
+    #[error(
+        "{} belongs to user {owner}, and this process runs as user {user}; \
+         run marquee as user {owner}, or choose another directory with --data-dir",
+        path.display()
+    )]
+    Foreign { path: PathBuf, owner: u32, user: u32 },
     #[error("the data directory {} is in use: {what} runs on it{}", path.display(), process(pid))]
     InUse { what: String, path: PathBuf, pid: Option<u32> },
 }
@@ -45,46 +71,108 @@ fn process(pid: &Option<u32>) -> String {
     pid.map(|pid| format!(" as process {pid}")).unwrap_or_default()
 }
 
+/// Makes every file that this process and its children create private to this user, whichever library creates it:
+/// SQLite opens its databases itself.
+pub fn keep_new_files_private() {
+    umask(Mode::RWXG | Mode::RWXO);
+}
+
+/// Opens a file of the data directory; a new one has mode 0600.
+///
+/// # Errors
+///
+/// As of [`OpenOptions::open`], and when `path` is a symbolic link.
+pub fn open_private(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    options.mode(FILE_MODE).custom_flags(flags(OFlags::NOFOLLOW)).open(path)
+}
+
+fn flags(flags: OFlags) -> i32 {
+    flags.bits().cast_signed()
+}
+
 impl DataDir {
-    /// Creates what is not there yet.
+    /// Creates the directory if it does not exist, and takes the permissions of others away if it does.
     ///
     /// # Errors
     ///
-    /// [`DataDirError::NotWritable`].
+    /// [`DataDirError::NotWritable`], [`DataDirError::Link`] and [`DataDirError::Foreign`].
     pub fn open(path: &Path) -> Result<Self, DataDirError> {
         let not_writable = |source| DataDirError::NotWritable { path: path.to_owned(), source };
-        let directory =
-            Self { shown: path.to_owned(), root: std::path::absolute(path).map_err(not_writable)? };
-        directory.prepare().map_err(not_writable)?;
+        // Behind a slash at the end, the system would follow a link in spite of O_NOFOLLOW.
+        let shown: PathBuf = path.components().collect();
+        let root = std::path::absolute(&shown).map_err(not_writable)?;
+        let directory = Self { shown, root };
+        for part in ["", "run", "logs"] {
+            directory.secure(part)?;
+        }
+        directory.probe().map_err(not_writable)?;
         Ok(directory)
     }
 
-    fn prepare(&self) -> io::Result<()> {
-        fs::create_dir_all(self.root.join("run"))?;
-        fs::create_dir_all(self.root.join("logs"))?;
-        // The databases are created by the processes; better to fail here than in five of them at once.
+    /// Makes one directory, and what is in it, this user's alone. The directory comes before its files: from then on
+    /// nobody else can exchange them.
+    fn secure(&self, part: &str) -> Result<(), DataDirError> {
+        let path = if part.is_empty() { self.root.clone() } else { self.root.join(part) };
+        let shown = if part.is_empty() { self.shown.clone() } else { self.shown.join(part) };
+        let refused = |source| self.refusal(&path, &shown, source);
+        DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(&path).map_err(refused)?;
+        let directory = File::options()
+            .read(true)
+            .custom_flags(flags(OFlags::NOFOLLOW | OFlags::DIRECTORY))
+            .open(&path)
+            .map_err(refused)?;
+        let metadata = directory.metadata().map_err(refused)?;
+        owned_by_this_user(&metadata, &shown)?;
+        if metadata.mode() & OTHERS != 0 {
+            directory.set_permissions(Permissions::from_mode(DIRECTORY_MODE)).map_err(refused)?;
+        }
+        for entry in fs::read_dir(&path).map_err(refused)? {
+            let entry = entry.map_err(refused)?;
+            let name = entry.file_name();
+            if part.is_empty() && !is_database(&name.to_string_lossy()) {
+                continue;
+            }
+            secure_file(&entry.path(), &shown.join(&name)).map_err(|error| match error {
+                FileError::Refused(error) => error,
+                FileError::Failed(source) => refused(source),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Why `path` could not be used: a link and another owner explain more than the error of the system does.
+    fn refusal(&self, path: &Path, shown: &Path, source: io::Error) -> DataDirError {
+        match fs::symlink_metadata(path) {
+            Ok(metadata) if metadata.is_symlink() => DataDirError::Link { path: shown.to_owned() },
+            Ok(metadata) => match owned_by_this_user(&metadata, shown) {
+                Err(foreign) => foreign,
+                Ok(()) => DataDirError::NotWritable { path: self.shown.clone(), source },
+            },
+            Err(_) => DataDirError::NotWritable { path: self.shown.clone(), source },
+        }
+    }
+
+    /// The processes create the databases; an error here is clearer than one in each of five processes.
+    fn probe(&self) -> io::Result<()> {
         let probe = self.root.join(format!("run/.probe-{}", std::process::id()));
         let moved = self.root.join(format!(".probe-{}", std::process::id()));
-        File::create(&probe)?.write_all(b"x")?;
+        open_private(File::options().write(true).create(true).truncate(true), &probe)?.write_all(b"x")?;
         fs::rename(&probe, &moved)?;
         fs::remove_file(&moved)
     }
 
-    /// Takes the part `name` for as long as the lock lives.
+    /// Locks the part `name` for as long as the lock lives.
     ///
     /// # Errors
     ///
-    /// [`DataDirError::InUse`] when another process has it.
+    /// [`DataDirError::InUse`] when another process holds it.
     pub fn lock(&self, name: &str) -> Result<Lock, DataDirError> {
         let not_writable = |source| DataDirError::NotWritable { path: self.shown.clone(), source };
-        let path = self.root.join("run").join(format!("{name}.lock"));
-        let mut file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(not_writable)?;
+        let place = Path::new("run").join(format!("{name}.lock"));
+        let path = self.root.join(&place);
+        let mut file =
+            open_private(File::options().read(true).write(true).create(true).truncate(false), &path)
+                .map_err(|source| self.refusal(&path, &self.shown.join(&place), source))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -109,7 +197,7 @@ impl DataDir {
         format!("sqlite://{}", url.path())
     }
 
-    /// Where `name` writes what it prints.
+    /// The file that keeps the output of the process `name`.
     pub fn log_file(&self, name: &str) -> PathBuf {
         self.root.join("logs").join(format!("{name}.log"))
     }
@@ -125,30 +213,42 @@ fn write_own_pid(file: &mut File) -> io::Result<()> {
     writeln!(file, "{}", std::process::id())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_second_lock_names_the_process_that_has_the_first() {
-        let directory = tempfile::tempdir().unwrap();
-        let data_dir = DataDir::open(directory.path()).unwrap();
-        let held = data_dir.lock("fleet").unwrap();
-        let refused = data_dir.lock("fleet").unwrap_err().to_string();
-        assert!(
-            refused.ends_with(&format!("fleet runs on it as process {}", std::process::id())),
-            "{refused}"
-        );
-        drop(held);
-        assert!(data_dir.lock("fleet").is_ok());
-    }
-
-    #[test]
-    fn a_path_with_spaces_and_signs_is_escaped_in_the_url() {
-        let directory = tempfile::tempdir().unwrap();
-        let data_dir = DataDir::open(&directory.path().join("my data? 100%")).unwrap();
-        let url = data_dir.database_url("book");
-        assert!(url.ends_with("/my%20data%3F%20100%25/book.db"), "{url}");
-        assert!(url.starts_with("sqlite:///"), "{url}");
-    }
+/// A file that is refused, or that the system did not let us look at.
+enum FileError {
+    Refused(DataDirError),
+    Failed(io::Error),
 }
+
+/// Takes the permissions of others from a file. By its path: SQLite loses its locks on a file that its process opens and
+/// closes once more.
+fn secure_file(path: &Path, shown: &Path) -> Result<(), FileError> {
+    let metadata = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        // A process of this fleet has ended, and has taken its file along.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(FileError::Failed(error)),
+    };
+    if metadata.is_symlink() {
+        return Err(FileError::Refused(DataDirError::Link { path: shown.to_owned() }));
+    }
+    owned_by_this_user(&metadata, shown).map_err(FileError::Refused)?;
+    if metadata.is_file() && metadata.mode() & OTHERS != 0 {
+        match fs::set_permissions(path, Permissions::from_mode(FILE_MODE)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            outcome => outcome.map_err(FileError::Failed)?,
+        }
+    }
+    Ok(())
+}
+
+fn owned_by_this_user(metadata: &fs::Metadata, shown: &Path) -> Result<(), DataDirError> {
+    let (owner, user) = (metadata.uid(), geteuid().as_raw());
+    if owner == user { Ok(()) } else { Err(DataDirError::Foreign { path: shown.to_owned(), owner, user }) }
+}
+
+fn is_database(name: &str) -> bool {
+    DATABASE_FILES.iter().any(|end| name.ends_with(end))
+}
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,8 @@
 //! - [`load`]: `marquee load` books from many clients at once and checks what came of it.
 //! - [`audit`]: `marquee audit` compares what all services keep of every booking.
 //! - [`dlq`]: `marquee dlq` looks at the events that could not be applied, and sends them again.
-//! - [`paint`]: colour on a terminal.
+//! - [`output`]: printing, with text from data made safe for a terminal.
+//! - [`paint`]: color on a terminal.
 
 pub mod audit;
 pub mod cli;
@@ -21,6 +22,7 @@ pub mod demo;
 pub mod dlq;
 pub mod fleet;
 pub mod load;
+pub mod output;
 pub mod paint;
 pub mod rest;
 pub mod service;
@@ -32,9 +34,9 @@ use std::process::ExitCode;
 
 use service_kit::request_log::chain;
 
-/// Says in one line why a command failed.
+/// Prints why a command failed.
 fn fail(error: &(dyn Error + 'static)) -> ExitCode {
     // A closed terminal is no reason to panic.
-    let _ = writeln!(std::io::stderr(), "marquee: {}", chain(error));
+    let _ = writeln!(std::io::stderr(), "marquee: {}", output::printable_lines(&chain(error)));
     ExitCode::FAILURE
 }

@@ -4,19 +4,16 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use marquee::cli::{Cli, Command};
-use marquee::{audit, demo, dlq, load, service, up};
+use marquee::{audit, data_dir, demo, dlq, load, output, service, up};
 use service_kit::config::EXIT_CONFIG;
 
 /// Not async: a service brings a runtime of its own, and two cannot be nested.
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // A closed terminal is no reason to panic.
-            let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(EXIT_CONFIG) } else { ExitCode::SUCCESS };
-        }
+        Err(error) => return output::answer(&error, EXIT_CONFIG),
     };
+    data_dir::keep_new_files_private();
     match cli.command {
         None => up::run(&cli.up),
         Some(Command::Up { up }) => up::run(&up),

@@ -1,12 +1,12 @@
 //! `marquee service <name>`: becomes one process of the fleet.
 
 use std::ffi::OsString;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::data_dir::{DataDir, DataDirError, Lock};
+use crate::data_dir::{DataDir, DataDirError, Lock, open_private};
 use crate::fleet::{Fleet, Process};
 
 /// The process's id, in its file for as long as it runs. After a crash the file stays; the lock tells.
@@ -41,10 +41,11 @@ fn claim(process: Process, data_dir: &DataDir) -> Result<(Lock, PidFile), DataDi
 }
 
 impl PidFile {
-    /// Whoever reads it sees a whole number or no file.
+    /// Written beside and renamed, so that a reader sees a whole number or no file.
     fn write(path: &Path) -> io::Result<Self> {
         let unfinished = path.with_extension("pid.new");
-        fs::write(&unfinished, format!("{}\n", std::process::id()))?;
+        let mut file = open_private(File::options().write(true).create(true).truncate(true), &unfinished)?;
+        writeln!(file, "{}", std::process::id())?;
         fs::rename(&unfinished, path)?;
         Ok(Self(path.to_owned()))
     }

@@ -1,6 +1,7 @@
 //! The settings all processes share, and how a wrong one is reported.
 
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -163,13 +164,24 @@ pub fn parse<C: Parser>(args: impl IntoIterator<Item = OsString>) -> Result<C, E
             eprintln!("configuration error: {}", explain::<C>(&error));
             ExitCode::from(EXIT_CONFIG)
         } else {
-            print!("{error}");
-            ExitCode::SUCCESS
+            answer(&error)
         }
     })?;
     match asked_port(&matches) {
         Some(port) => Err(health::ask(port)),
         None => Ok(config),
+    }
+}
+
+/// Prints help or version. A closed pipe is no failure: `head` has seen enough.
+fn answer(help: &clap::Error) -> ExitCode {
+    match help.print().and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            // Without standard error, the exit code has to do.
+            let _ = writeln!(io::stderr(), "cannot write to standard output: {error}");
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
     }
 }
 

@@ -20,6 +20,7 @@ use storage::{DatabaseUrl, Db, Settings};
 
 use crate::data_dir::{DataDir, DataDirError};
 use crate::fleet::{Fleet, Process};
+use crate::output::OutputError;
 
 /// A page of a large audit is read within this, also on a machine that has other things to do.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -73,6 +74,8 @@ enum AuditError {
     Storage(#[from] storage::Error),
     #[error(transparent)]
     Rest(#[from] RestError),
+    #[error(transparent)]
+    Output(#[from] OutputError),
 }
 
 pub fn run(plan: &Plan) -> ExitCode {
@@ -96,9 +99,9 @@ async fn look(plan: &Plan) -> Result<u64, AuditError> {
     let total = report.total();
     report.findings.truncate(plan.shown());
     if plan.json {
-        report::json(&report, &repaired);
+        report::json(&report, &repaired)?;
     } else {
-        report::text(&report, &repaired, began.elapsed());
+        report::text(&report, &repaired, began.elapsed())?;
     }
     Ok(total)
 }

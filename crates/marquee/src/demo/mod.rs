@@ -11,7 +11,7 @@ mod walk;
 use std::process::ExitCode;
 
 use crate::cli::Target;
-use walk::Walk;
+use walk::{Unexpected, Walk};
 
 pub fn run(target: &Target) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -20,9 +20,12 @@ pub fn run(target: &Target) -> ExitCode {
     };
     let mut walk = Walk::new(&target.gateway());
     let outcome = runtime.block_on(scenario::tell(&mut walk));
-    walk.end(&outcome);
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
+    if let Err(Unexpected::Output(error)) = &outcome {
+        return crate::fail(error);
+    }
+    match (walk.end(&outcome), outcome) {
+        (Err(error), _) => crate::fail(&error),
+        (Ok(()), Ok(())) => ExitCode::SUCCESS,
+        (Ok(()), Err(_)) => ExitCode::FAILURE,
     }
 }

@@ -17,7 +17,7 @@ pub async fn tell(walk: &mut Walk) -> Result<(), Unexpected> {
 }
 
 async fn book_and_pay(walk: &mut Walk, customer: i64) -> Result<i64, Unexpected> {
-    walk.step("A customer books two seats and pays; book calls payment before it answers.");
+    walk.step("A customer books two seats and pays; book calls payment before it answers.")?;
     let booking = book(walk, customer, "1A,2B").await?;
     walk.get(&format!("/books/{booking}"), json!({ "seat": "1A,2B", "qty": 2 })).await?;
     let payments = format!("/payments/search/findByBookingId?bookingId={booking}");
@@ -25,30 +25,30 @@ async fn book_and_pay(walk: &mut Walk, customer: i64) -> Result<i64, Unexpected>
 
     walk.step(
         "Booked and paid, so a ticket is made, and points wait to be earned with it. Both follow by events.",
-    );
+    )?;
     let ticket = json!({ "bookingId": booking, "status": "Waiting", "seat": "1A,2B" });
     walk.wait(&format!("/tickets/{booking}"), ticket).await?;
     let waiting = json!({ "_embedded": { "points": [{ "score": 0, "status": "Waiting Point" }] } });
     walk.wait(&points_of(booking), waiting).await?;
 
-    walk.step("The customer sees the booking in mypage.");
+    walk.step("The customer sees the booking in mypage.")?;
     let row = json!({ "status": "Booked", "price": 10000, "ticketId": booking, "customerId": customer });
     walk.wait(&format!("/mypages/{booking}"), row).await?;
     Ok(booking)
 }
 
 async fn collect_the_ticket(walk: &mut Walk, customer: i64, booking: i64) -> Result<(), Unexpected> {
-    walk.step("At the cinema the ticket is collected; ticket calls point before it answers.");
+    walk.step("At the cinema the ticket is collected; ticket calls point before it answers.")?;
     print_ticket(walk, booking).await?;
 
-    walk.step("Which has earned 100 points.");
+    walk.step("Which has earned 100 points.")?;
     balance_is_100(walk, customer).await?;
     walk.get(&points_of(booking), json!({})).await?;
     Ok(())
 }
 
 async fn see_it_all_in_mypage(walk: &mut Walk, booking: i64) -> Result<(), Unexpected> {
-    walk.step("mypage shows where the booking has got to, and every event on the way.");
+    walk.step("mypage shows where the booking has got to, and every event on the way.")?;
     let row = walk.wait(&format!("/mypages/{booking}"), json!({ "status": "Printed", "score": 100 })).await?;
     let events: Vec<&str> = row["timeline"]
         .as_array()
@@ -63,18 +63,18 @@ async fn see_it_all_in_mypage(walk: &mut Walk, booking: i64) -> Result<(), Unexp
 }
 
 async fn collect_and_cancel_too_late(walk: &mut Walk, customer: i64, booking: i64) -> Result<(), Unexpected> {
-    walk.step("Collecting it again changes nothing and earns nothing.");
+    walk.step("Collecting it again changes nothing and earns nothing.")?;
     print_ticket(walk, booking).await?;
     balance_is_100(walk, customer).await?;
 
-    walk.step("Too late to cancel: the ticket is collected.");
+    walk.step("Too late to cancel: the ticket is collected.")?;
     let refused = Expected { status: 409, body: json!({ "type": "/problems/ticket-already-collected" }) };
     walk.call(Method::DELETE, &format!("/books/{booking}"), None, refused).await?;
     Ok(())
 }
 
 async fn cancel_in_time(walk: &mut Walk, customer: i64) -> Result<(), Unexpected> {
-    walk.step("Another booking, cancelled before its ticket is collected: the money goes back.");
+    walk.step("Another booking, cancelled before its ticket is collected: the money goes back.")?;
     let booking = book(walk, customer, "3C,4D").await?;
     let row = format!("/mypages/{booking}");
     walk.wait(&row, json!({ "status": "Booked", "ticketId": booking })).await?;
@@ -87,7 +87,7 @@ async fn cancel_in_time(walk: &mut Walk, customer: i64) -> Result<(), Unexpected
 }
 
 async fn order_nonsense(walk: &mut Walk) -> Result<(), Unexpected> {
-    walk.step("A wrong order is refused, and the answer says what is wrong with it.");
+    walk.step("A wrong order is refused, and the answer says what is wrong with it.")?;
     let refused = Expected {
         status: 422,
         body: json!({ "type": "/problems/invalid-field", "errors": [{ "pointer": "/qty" }] }),

@@ -1,6 +1,6 @@
 //! Making a call, showing it, and holding the answer against what it should be.
 
-use std::io::{self, Write};
+use std::io;
 use std::time::{Duration, Instant};
 
 use anstyle::Style;
@@ -8,6 +8,7 @@ use reqwest::Method;
 use serde_json::Value;
 use tokio::time::sleep;
 
+use crate::output::{OutputError, print, printable, printable_json};
 use crate::paint::{BAD, GOOD, HEADING, Paint, QUIET, REQUEST};
 use crate::rest::{Answer, Rest, RestError, difference};
 
@@ -32,6 +33,8 @@ pub enum Unexpected {
     StillNot(String),
     #[error(transparent)]
     NoAnswer(#[from] RestError),
+    #[error(transparent)]
+    Output(#[from] OutputError),
 }
 
 /// What an answer should be: its status, and what its body holds among other things.
@@ -46,10 +49,10 @@ impl Walk {
     }
 
     /// Announces what comes next.
-    pub fn step(&mut self, what: &str) {
+    pub fn step(&mut self, what: &str) -> Result<(), OutputError> {
         self.step += 1;
-        print("");
-        print(&self.paint.text(HEADING, format_args!("{}. {what}", self.step)));
+        print("")?;
+        print(&self.paint.text(HEADING, format_args!("{}. {what}", self.step)))
     }
 
     pub async fn get(&self, path: &str, expected: Value) -> Result<Value, Unexpected> {
@@ -65,16 +68,16 @@ impl Walk {
         body: Option<Value>,
         expected: Expected,
     ) -> Result<Value, Unexpected> {
-        self.show_request(&method, path, body.as_ref());
+        self.show_request(&method, path, body.as_ref())?;
         let answer = self.rest.send(method, path, body.as_ref()).await?;
         let checked = check(&answer, &expected);
-        self.show_answer(&answer, checked.is_ok());
+        self.show_answer(&answer, checked.is_ok())?;
         checked.map(|()| answer.body)
     }
 
     /// Asks again and again until the answer is as expected: what follows from events is there a moment later.
     pub async fn wait(&self, path: &str, expected: Value) -> Result<Value, Unexpected> {
-        self.show_request(&Method::GET, path, None);
+        self.show_request(&Method::GET, path, None)?;
         let expected = Expected { status: 200, body: expected };
         let started = Instant::now();
         loop {
@@ -84,7 +87,7 @@ impl Walk {
                 sleep(POLL_INTERVAL).await;
                 continue;
             }
-            self.show_answer(&answer, checked.is_ok());
+            self.show_answer(&answer, checked.is_ok())?;
             return match checked {
                 Ok(()) => Ok(answer.body),
                 Err(unexpected) => Err(Unexpected::StillNot(unexpected.to_string())),
@@ -92,31 +95,32 @@ impl Walk {
         }
     }
 
-    pub fn end(&self, outcome: &Result<(), Unexpected>) {
+    pub fn end(&self, outcome: &Result<(), Unexpected>) -> Result<(), OutputError> {
         match outcome {
             Ok(()) => print(&self.paint.text(GOOD, "\nEverything is as it should be.")),
             Err(unexpected) => {
                 let line = service_kit::request_log::chain(unexpected);
-                print(&self.paint.text(BAD, format_args!("\nNot as it should be: {line}")));
+                print(&self.paint.text(BAD, format_args!("\nNot as it should be: {}", printable(&line))))
             }
         }
     }
 
-    fn show_request(&self, method: &Method, path: &str, body: Option<&Value>) {
+    fn show_request(&self, method: &Method, path: &str, body: Option<&Value>) -> Result<(), OutputError> {
         let body = body.map(|body| format!("  {body}")).unwrap_or_default();
         let line = format!("   {method} {}{path}{body}", self.rest.base());
-        print(&self.paint.text(REQUEST, line));
+        print(&self.paint.text(REQUEST, printable(&line)))
     }
 
-    fn show_answer(&self, answer: &Answer, good: bool) {
+    fn show_answer(&self, answer: &Answer, good: bool) -> Result<(), OutputError> {
         let style: Style = if good { GOOD } else { BAD };
-        print(&self.paint.text(style, format_args!("   {}", answer.status)));
+        print(&self.paint.text(style, format_args!("   {}", answer.status)))?;
         if !answer.body.is_null() {
             let body = format!("{:#}", answer.body);
-            for line in body.lines() {
-                print(&self.paint.text(QUIET, format_args!("   {line}")));
+            for line in printable_json(&body).lines() {
+                print(&self.paint.text(QUIET, format_args!("   {line}")))?;
             }
         }
+        Ok(())
     }
 }
 
@@ -125,9 +129,4 @@ fn check(answer: &Answer, expected: &Expected) -> Result<(), Unexpected> {
         return Err(Unexpected::Status { expected: expected.status, status: answer.status });
     }
     difference(&answer.body, &expected.body).map_or(Ok(()), |line| Err(Unexpected::Body(line)))
-}
-
-fn print(line: &str) {
-    // A reader that has seen enough is no failure of the fleet.
-    let _ = writeln!(io::stdout(), "{line}");
 }

@@ -18,6 +18,7 @@ use messaging::{EventLog, Position, Transport, TransportError, connect};
 
 use crate::data_dir::{DataDir, DataDirError};
 use crate::fleet::{DEFAULT_DATA_DIR, Process};
+use crate::output::OutputError;
 
 #[derive(clap::Subcommand, Debug)]
 pub enum Command {
@@ -99,6 +100,8 @@ enum DlqError {
     Log(String, #[source] TransportError),
     #[error("there is no dead letter {}", name(*.0))]
     NoLetter(Position),
+    #[error(transparent)]
+    Output(#[from] OutputError),
 }
 
 pub fn run(command: &Command) -> ExitCode {
@@ -118,11 +121,11 @@ async fn obey(command: &Command) -> Result<(), DlqError> {
         Command::List { log, of, all, json } => {
             let mut letters = log.open().await?.letters().await?;
             letters.retain(|letter| of.includes(letter) && (*all || !letter.replayed));
-            if *json { report::json(&letters) } else { report::table(&letters, *all) }
+            if *json { report::json(&letters)? } else { report::table(&letters, *all)? }
         }
         Command::Show { log, letter } => {
             let letters = log.open().await?.letters().await?;
-            report::letter(find(&letters, *letter)?);
+            report::letter(find(&letters, *letter)?)?;
         }
         Command::Replay { log, of, letters: named, dry_run } => {
             let log = log.open().await?;
@@ -132,7 +135,7 @@ async fn obey(command: &Command) -> Result<(), DlqError> {
             if !dry_run {
                 log.replay(&open).await?;
             }
-            report::replayed(&open, &done, *dry_run);
+            report::replayed(&open, &done, *dry_run)?;
         }
     }
     Ok(())

@@ -1,17 +1,18 @@
 //! Letters as a table, one by one, and as JSON.
 
-use std::io::{self, Write};
+use std::io;
 
 use messaging::dead_letter::Letter;
 use messaging::{Position, Record};
 use serde_json::{Value, json};
 
 use super::name;
+use crate::output::{OutputError, print, printable, printable_json};
 use crate::paint::{BAD, GOOD, HEADING, Paint, QUIET};
 
 const COLUMNS: [&str; 6] = ["LETTER", "CONSUMER", "EVENT", "KEY", "READ AT", "REASON"];
 
-pub fn table(letters: &[Letter], all: bool) {
+pub fn table(letters: &[Letter], all: bool) -> Result<(), OutputError> {
     let paint = Paint::for_stream(&io::stdout());
     if letters.is_empty() {
         return print(
@@ -23,11 +24,12 @@ pub fn table(letters: &[Letter], all: bool) {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.chain([COLUMNS[column].len()]).max().unwrap_or_default()
     });
-    print(&paint.text(HEADING, line(&COLUMNS.map(str::to_owned), &widths)));
+    print(&paint.text(HEADING, line(&COLUMNS.map(str::to_owned), &widths)))?;
     for (letter, row) in letters.iter().zip(&rows) {
         let line = line(row, &widths);
-        print(&if letter.replayed { paint.text(QUIET, format_args!("{line} (replayed)")) } else { line });
+        print(&if letter.replayed { paint.text(QUIET, format_args!("{line} (replayed)")) } else { line })?;
     }
+    Ok(())
 }
 
 fn row(letter: &Letter) -> [String; 6] {
@@ -39,7 +41,7 @@ fn row(letter: &Letter) -> [String; 6] {
         place(letter),
         letter.reason.clone(),
     ]
-    .map(|cell| printable(&cell))
+    .map(|cell| printable(&cell).into_owned())
 }
 
 fn line(cells: &[String; 6], widths: &[usize; 6]) -> String {
@@ -47,31 +49,32 @@ fn line(cells: &[String; 6], widths: &[usize; 6]) -> String {
     padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
 }
 
-pub fn letter(letter: &Letter) {
+pub fn letter(letter: &Letter) -> Result<(), OutputError> {
     let paint = Paint::for_stream(&io::stdout());
     let say = |what: &str, value: &str| {
-        print(&format!("{}{}", paint.text(HEADING, format_args!("{what:<10}")), printable(value)));
+        print(&format!("{}{}", paint.text(HEADING, format_args!("{what:<10}")), printable(value)))
     };
-    say("letter", &name(letter.position));
-    say("state", if letter.replayed { "replayed" } else { "waits" });
-    say("consumer", &letter.consumer);
-    print(&format!("{}{}", paint.text(HEADING, "reason    "), paint.text(BAD, printable(&letter.reason))));
-    say("attempts", &letter.attempts.to_string());
-    say("read at", &place(letter));
-    say("key", letter.record.key.as_deref().unwrap_or("none"));
+    say("letter", &name(letter.position))?;
+    say("state", if letter.replayed { "replayed" } else { "waits" })?;
+    say("consumer", &letter.consumer)?;
+    print(&format!("{}{}", paint.text(HEADING, "reason    "), paint.text(BAD, printable(&letter.reason))))?;
+    say("attempts", &letter.attempts.to_string())?;
+    say("read at", &place(letter))?;
+    say("key", letter.record.key.as_deref().unwrap_or("none"))?;
     for (header, value) in &letter.record.headers {
-        say("header", &format!("{header}: {value}"));
+        say("header", &format!("{header}: {value}"))?;
     }
-    print(&paint.text(HEADING, "payload"));
+    print(&paint.text(HEADING, "payload"))?;
     for line in payload(&letter.record).lines() {
-        print(&format!("  {line}"));
+        print(&format!("  {line}"))?;
     }
+    Ok(())
 }
 
 /// All of them as one array, so that other programs can go on with it.
-pub fn json(letters: &[Letter]) {
+pub fn json(letters: &[Letter]) -> Result<(), OutputError> {
     let letters: Vec<Value> = letters.iter().map(as_json).collect();
-    print(&format!("{:#}", Value::Array(letters)));
+    print(&printable_json(&format!("{:#}", Value::Array(letters))))
 }
 
 fn as_json(letter: &Letter) -> Value {
@@ -91,24 +94,24 @@ fn as_json(letter: &Letter) -> Value {
     })
 }
 
-/// What was replayed, or would be; and what need not be.
-pub fn replayed(open: &[Letter], done: &[Letter], dry_run: bool) {
+/// Shows which letters were replayed, or would be, and which were replayed before.
+pub fn replayed(open: &[Letter], done: &[Letter], dry_run: bool) -> Result<(), OutputError> {
     let paint = Paint::for_stream(&io::stdout());
     for letter in done {
-        print(&paint.text(QUIET, format_args!("{} was replayed before", name(letter.position))));
+        print(&paint.text(QUIET, format_args!("{} was replayed before", name(letter.position))))?;
     }
     let verb = if dry_run { "would replay" } else { "replayed" };
     for letter in open {
         let event = event_type(&letter.record).unwrap_or_else(|| "a record that is no event".to_owned());
-        let (name, event) = (name(letter.position), printable(&event));
-        print(&format!("{verb} {name} for {}: {event}", letter.consumer));
+        let line = format!("{verb} {} for {}: {event}", name(letter.position), letter.consumer);
+        print(&printable(&line))?;
     }
     match (open.len(), done.len()) {
         (0, 0) => print(&paint.text(GOOD, "no dead letters to replay")),
-        (0, _) => {}
+        (0, _) => Ok(()),
         (count, _) if dry_run => print(&format!("{count} in all; nothing was changed")),
         (count, _) => {
-            print(&paint.text(GOOD, format_args!("{count} in all; what fails again is a new dead letter")));
+            print(&paint.text(GOOD, format_args!("{count} in all; what fails again is a new dead letter")))
         }
     }
 }
@@ -127,22 +130,9 @@ fn event_type(record: &Record) -> Option<String> {
 fn payload(record: &Record) -> String {
     let Some(bytes) = &record.payload else { return "none".to_owned() };
     match serde_json::from_slice::<Value>(bytes) {
-        Ok(json) => format!("{json:#}"),
-        Err(_) => printable(&String::from_utf8_lossy(bytes)),
+        Ok(json) => printable_json(&format!("{json:#}")).into_owned(),
+        Err(_) => printable(&String::from_utf8_lossy(bytes)).into_owned(),
     }
-}
-
-/// On one line, and without what would do something to a terminal.
-fn printable(text: &str) -> String {
-    let shown = |letter: char| {
-        if letter.is_control() { letter.escape_default().to_string() } else { letter.to_string() }
-    };
-    text.chars().map(shown).collect()
-}
-
-fn print(line: &str) {
-    // A reader that has seen enough is no failure.
-    let _ = writeln!(io::stdout(), "{line}");
 }
 
 #[cfg(test)]
@@ -163,10 +153,16 @@ mod tests {
     }
 
     #[test]
-    fn a_letter_is_one_line_whatever_is_in_it() {
-        let row = row(&letter(br#"{"eventType":"Pai\u001b[31md"}"#));
-        let expected =
-            ["0-17", "book", r"Pai\u{1b}[31md", "none", "movie/3/42", r"row bookings 1 is corrupt\nvery"];
+    fn letter_is_one_line_of_printable_text() {
+        let row = row(&letter(br#"{"eventType":"Pai\u001b[31md\u202e"}"#));
+        let expected = [
+            "0-17",
+            "book",
+            r"Pai\u{1b}[31md\u{202e}",
+            "none",
+            "movie/3/42",
+            r"row bookings 1 is corrupt\nvery",
+        ];
         assert_eq!(row, expected);
         assert_eq!(super::row(&letter(b"\xff"))[2], "?");
     }
@@ -184,6 +180,8 @@ mod tests {
     #[test]
     fn a_payload_is_set_out_and_what_is_no_json_is_shown_as_it_is() {
         assert_eq!(payload(&letter(br#"{"a":1}"#).record), "{\n  \"a\": 1\n}");
+        let hidden = payload(&letter(br#"{"a":"\u202e\u009b"}"#).record);
+        assert_eq!(hidden, "{\n  \"a\": \"\\u202e\\u009b\"\n}");
         assert_eq!(payload(&letter(b"not\x1b json").record), r"not\u{1b} json");
     }
 }

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 use crate::cli::Target;
+use crate::output::{OutputError, print, printable};
 use crate::rest::{Rest, RestError};
 use clients::Answers;
 
@@ -51,6 +52,8 @@ enum LoadError {
     Runtime(#[source] std::io::Error),
     #[error(transparent)]
     Rest(#[from] RestError),
+    #[error(transparent)]
+    Output(#[from] OutputError),
 }
 
 /// What is not as it should be, told to the user as well.
@@ -59,21 +62,22 @@ async fn book_and_check(target: &Target, plan: &Plan) -> Result<Vec<String>, Loa
     let rest = Rest::new(&gateway);
     let processes = verify::Processes::look(target).await?;
 
-    report::print(&format!("{} bookings from {} clients at {gateway}", plan.bookings, plan.clients));
+    let what = format!("{} bookings from {} clients at {gateway}", plan.bookings, plan.clients);
+    print(&printable(&what))?;
     let answers = clients::book(&rest, plan).await;
-    report::answers(&answers, plan);
+    report::answers(&answers, plan)?;
 
     let last_answer = Instant::now();
     let mut differences = Vec::new();
     if !answers.booked.is_empty() {
-        report::mypage(wait_for_mypage(&rest, &answers, last_answer).await?);
+        report::mypage(wait_for_mypage(&rest, &answers, last_answer).await?)?;
         differences = settled(&rest, &answers, &processes, last_answer).await?;
     }
     let refused = plan.bookings - answers.booked.len() as u64;
     if refused > 0 {
         differences.push(format!("{refused} of {} answers were not 201", plan.bookings));
     }
-    report::differences(&differences, &answers, &processes);
+    report::differences(&differences, &answers, &processes)?;
     Ok(differences)
 }
 

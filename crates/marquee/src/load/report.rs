@@ -1,42 +1,48 @@
 //! The figures.
 
-use std::io::{self, Write};
+use std::io;
 use std::time::Duration;
 
 use super::Plan;
 use super::clients::Answers;
 use super::verify::Processes;
+use crate::output::{OutputError, print, printable};
 use crate::paint::{BAD, GOOD, Paint};
 
 /// More differences than this are only counted.
 const SHOWN_DIFFERENCES: usize = 20;
 
-pub fn answers(answers: &Answers, plan: &Plan) {
+pub fn answers(answers: &Answers, plan: &Plan) -> Result<(), OutputError> {
     let seconds = answers.took.as_secs_f64();
     let rate = plan.bookings as f64 / seconds;
-    print(&format!("requests      {rate:.0} a second, {seconds:.2} s in all"));
+    print(&format!("requests      {rate:.0} a second, {seconds:.2} s in all"))?;
     let [p50, p90, p99, max] = [0.5, 0.9, 0.99, 1.0].map(|share| answers.quantile(share).as_secs_f64() * 1e3);
-    print(&format!("latency       p50 {p50:.1} ms, p90 {p90:.1} ms, p99 {p99:.1} ms, max {max:.1} ms"));
+    print(&format!("latency       p50 {p50:.1} ms, p90 {p90:.1} ms, p99 {p99:.1} ms, max {max:.1} ms"))?;
     for (kind, count) in &answers.by_status {
-        print(&format!("answered      {count} times {kind}"));
+        print(&format!("answered      {count} times {}", printable(kind)))?;
     }
+    Ok(())
 }
 
-pub fn mypage(took: Option<Duration>) {
+pub fn mypage(took: Option<Duration>) -> Result<(), OutputError> {
     match took {
         Some(took) => print(&format!("in mypage     the last booking {took:.2?} after the last answer")),
         None => print("in mypage     not all bookings"),
     }
 }
 
-pub fn differences(differences: &[String], answers: &Answers, processes: &Processes) {
+pub fn differences(
+    differences: &[String],
+    answers: &Answers,
+    processes: &Processes,
+) -> Result<(), OutputError> {
     let paint = Paint::for_stream(&io::stdout());
     for difference in differences.iter().take(SHOWN_DIFFERENCES) {
-        print(&paint.text(BAD, format_args!("wrong         {difference}")));
+        print(&paint.text(BAD, format_args!("wrong         {}", printable(difference))))?;
     }
     if differences.len() > SHOWN_DIFFERENCES {
         let rest = differences.len() - SHOWN_DIFFERENCES;
-        print(&paint.text(BAD, format_args!("wrong         … and {rest} more")));
+        print(&paint.text(BAD, format_args!("wrong         … and {rest} more")))?;
     }
     if differences.is_empty() {
         let booked = answers.booked.len();
@@ -46,11 +52,7 @@ pub fn differences(differences: &[String], answers: &Answers, processes: &Proces
             format_args!(
                 "checked       {booked} bookings, each with one payment, ticket, points row and mypage row{and}"
             ),
-        ));
+        ))?;
     }
-}
-
-pub fn print(line: &str) {
-    // A reader that has seen enough is no failure of the fleet.
-    let _ = writeln!(io::stdout(), "{line}");
+    Ok(())
 }

@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::task::JoinHandle;
 
 use super::screen::Screen;
+use crate::data_dir::open_private;
 use crate::fleet::Process;
 
 /// A longer line is cut into several.
@@ -35,7 +36,7 @@ struct Kept {
 
 impl Output {
     pub fn open(process: Process, path: &Path, screen: Screen) -> io::Result<Self> {
-        let file = File::options().create(true).append(true).open(path)?;
+        let file = open_private(File::options().create(true).append(true), path)?;
         let kept = Mutex::new(Kept {
             path: path.to_owned(),
             length: file.metadata()?.len(),
@@ -69,7 +70,7 @@ impl Kept {
     fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         if self.length >= FILE_LIMIT_BYTES {
             fs::rename(&self.path, self.path.with_extension("log.old"))?;
-            self.file = File::options().create(true).append(true).open(&self.path)?;
+            self.file = open_private(File::options().create(true).append(true), &self.path)?;
             self.length = 0;
         }
         self.file.write_all(lines)?;

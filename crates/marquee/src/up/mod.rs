@@ -5,7 +5,7 @@
 //! - `checks`: what must be so before anything is started.
 //! - `children`: starting, losing and stopping processes.
 //! - `logs`: what they print, into their files and onto the screen.
-//! - `screen`: the launcher's one voice; a stuck or closed terminal never holds the fleet up.
+//! - `screen`: what the launcher prints; a stuck or closed terminal never holds the fleet up.
 //! - `ready`: waiting for all of them, and what is printed then.
 //! - `signals`: what asks the launcher to stop.
 //!
@@ -117,7 +117,7 @@ async fn launch(up: &Up) -> Result<ExitCode, StartError> {
     }
     let stopped = stop(fleet, &data_dir, &mut children, &screen, &mut signals).await;
     screen.finish().await;
-    ready.map(|_| stopped)
+    ready.map(|_| if screen.has_failed() { ExitCode::FAILURE } else { stopped })
 }
 
 /// Whether they hear each other's events too. A process that ends now ends the start.

@@ -6,6 +6,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::fleet::{Fleet, Process};
 use crate::load::verify::metric;
+use crate::output::printable;
 use crate::rest::Rest;
 
 /// Between two looks; short, because the fleet is ready in less than a second.
@@ -60,7 +61,8 @@ pub fn block(fleet: &Fleet, took: Duration) -> String {
         .map(|process| format!("    {process:9} {}\n", fleet.shown_url(process)))
         .collect();
     let demo = fleet.demo_command_line();
-    let data_dir = fleet.data_dir.display();
+    let data_dir = fleet.data_dir.display().to_string();
+    let data_dir = printable(&data_dir);
     let seconds = took.as_secs_f64();
     format!(
         r#"

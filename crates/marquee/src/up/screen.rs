@@ -1,12 +1,12 @@
-//! The launcher's one voice.
+//! What the launcher prints.
 //!
-//! Writing to a terminal can block (a paused terminal, a pager) and can fail (a closed one). Neither may hold up the
-//! fleet: a thread writes, the others leave their text with it, and the processes' lines are dropped, counted, when
-//! it cannot keep up. They are in the log files in any case.
+//! Writing to a terminal can block (a paused terminal, a pager) and can fail (a closed one, a full disk). Neither may hold
+//! up the fleet: a thread writes, the others queue their text for it, and lines of the processes are dropped and counted
+//! when it cannot keep up. The log files have them in any case.
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::fleet::Process;
+use crate::output::{OutputError, is_closed, printable_lines};
 use crate::paint::{self, Paint};
 
 /// Longest text that waits to be written, in bytes; the processes' lines beyond it are dropped.
@@ -34,6 +35,7 @@ pub struct Screen {
 struct Backlog {
     bytes: AtomicUsize,
     dropped: AtomicUsize,
+    failed: AtomicBool,
 }
 
 enum Text {
@@ -84,7 +86,12 @@ impl Screen {
         self.push(text.to_owned());
     }
 
-    /// Waits, not for ever, until everything is written.
+    /// Whether text was lost although somebody may still read it, as on a full disk.
+    pub fn has_failed(&self) -> bool {
+        self.backlog.failed.load(Ordering::Relaxed)
+    }
+
+    /// Waits until everything is written, for [`FINISH_TIMEOUT`] at most.
     pub async fn finish(&self) {
         let (done, written) = oneshot::channel();
         if self.texts.send(Text::Finish(done)).is_ok() {
@@ -101,7 +108,7 @@ impl Screen {
     fn prefixed(&self, style: Style, name: &str, lines: &str) -> String {
         let prefix = self.paint.text(style, format_args!("{name:NAME_WIDTH$} |"));
         let mut text = String::with_capacity(lines.len() + 64);
-        for line in lines.lines() {
+        for line in printable_lines(lines).lines() {
             text.push_str(&prefix);
             text.push(' ');
             text.push_str(line);
@@ -111,14 +118,20 @@ impl Screen {
     }
 }
 
-/// The writing thread. Once the terminal is closed it goes on emptying the queue.
+/// The writing thread. After an error it goes on emptying the queue.
 fn write_all(mut queue: mpsc::UnboundedReceiver<Text>, mut terminal: impl Write, backlog: &Backlog) {
-    let mut closed = false;
+    let mut ended = false;
     while let Some(text) = queue.blocking_recv() {
         match text {
             Text::Write(text) => {
-                if !closed {
-                    closed = terminal.write_all(text.as_bytes()).and_then(|()| terminal.flush()).is_err();
+                if !ended
+                    && let Err(error) = terminal.write_all(text.as_bytes()).and_then(|()| terminal.flush())
+                {
+                    ended = true;
+                    if !is_closed(&error) {
+                        backlog.failed.store(true, Ordering::Relaxed);
+                        crate::fail(&OutputError::from(error));
+                    }
                 }
                 backlog.bytes.fetch_sub(text.len(), Ordering::Relaxed);
             }
@@ -167,11 +180,11 @@ mod tests {
         }
     }
 
-    struct Closed;
+    struct Broken(io::ErrorKind);
 
-    impl Write for Closed {
+    impl Write for Broken {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(io::ErrorKind::BrokenPipe.into())
+            Err(self.0.into())
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -197,12 +210,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_closed_terminal_holds_nobody_up() {
-        let screen = Screen::onto(Closed, Paint::none());
-        for _ in 0..10 {
-            screen.lines(Process::Book, b"line\n");
+    async fn broken_terminal_does_not_block_and_only_a_full_disk_is_a_failure() {
+        for (kind, failed) in [(io::ErrorKind::BrokenPipe, false), (io::ErrorKind::StorageFull, true)] {
+            let screen = Screen::onto(Broken(kind), Paint::none());
+            for _ in 0..10 {
+                screen.lines(Process::Book, b"line\n");
+            }
+            screen.finish().await;
+            assert_eq!(screen.backlog.bytes.load(Ordering::Relaxed), 0);
+            assert_eq!(screen.has_failed(), failed, "{kind}");
         }
+    }
+
+    #[tokio::test]
+    async fn line_of_a_process_cannot_control_the_terminal() {
+        let (pause, go_on) = std_mpsc::channel();
+        let shown = Arc::<Mutex<String>>::default();
+        let screen = Screen::onto(Paused { go_on, shown: shown.clone() }, Paint::none());
+        drop(pause);
+        screen.lines(Process::Book, "GET /books/\u{1b}[2J\u{9b}\u{202e}\t404\n".as_bytes());
         screen.finish().await;
-        assert_eq!(screen.backlog.bytes.load(Ordering::Relaxed), 0);
+        assert_eq!(*shown.lock().unwrap(), "book    | GET /books/\\u{1b}[2J\\u{9b}\\u{202e}\t404\n");
     }
 }

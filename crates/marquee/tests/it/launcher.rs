@@ -1,11 +1,13 @@
 //! `marquee up` and `marquee service`, in good times and bad.
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::Command;
 
+use marquee::data_dir::DataDir;
 use marquee::fleet::Process;
 use reqwest::Method;
-use rustix::process::Signal;
+use rustix::process::{Signal, geteuid};
 use serde_json::json;
 
 use crate::fleet::{Fleet, Started, free_port_base, gone, is_running, marquee, run, send};
@@ -167,6 +169,82 @@ async fn a_data_directory_that_cannot_be_written_is_named() {
         assert!(line.starts_with(&expected), "{line}");
         assert_eq!(line.lines().count(), 1, "{line}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn data_of_a_fleet_is_private_whatever_the_umask_is() {
+    let mut fleet = Fleet::nothing_but_files().await;
+    let mut shell = Command::new("bash");
+    shell.args(["-c", r#"umask 0; exec "$0" "$@""#, env!("CARGO_BIN_EXE_marquee"), "up"]).args(fleet.flags());
+    let mut launcher = Started::spawn(shell);
+    for process in Process::ALL {
+        fleet.ready(process).await;
+    }
+    let answer = fleet.rest.send(Method::POST, "/books", Some(&json!({ "movieName": "soul" }))).await;
+    assert_eq!(answer.unwrap().status, 201);
+    let mut seen = Vec::new();
+    let mut directories = vec![fleet.data_dir.clone()];
+    while let Some(directory) = directories.pop() {
+        assert_eq!(mode(&directory), 0o700, "{}", directory.display());
+        for entry in std::fs::read_dir(&directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else {
+                assert_eq!(mode(&path), 0o600, "{}", path.display());
+                seen.push(path.strip_prefix(&fleet.data_dir).unwrap().display().to_string());
+            }
+        }
+    }
+    for name in ["book.db", "book.db-wal", "events.db", "run/book.pid", "run/fleet.lock", "logs/book.log"] {
+        assert!(seen.iter().any(|path| path == name), "{name}: {seen:?}");
+    }
+    send(launcher.pid(), Signal::TERM);
+    assert_eq!(launcher.exit_code().await, 0);
+
+    // One that an older version made is tightened by the next start.
+    for path in [fleet.data_dir.clone(), fleet.data_dir.join("book.db"), fleet.data_dir.join("logs/book.log")]
+    {
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode(&path) | 0o055);
+        std::fs::set_permissions(&path, permissions).unwrap();
+    }
+    fleet.up_again().await;
+    assert_eq!(mode(&fleet.data_dir), 0o700);
+    assert_eq!(mode(&fleet.data_dir.join("book.db")), 0o600);
+    assert_eq!(mode(&fleet.data_dir.join("logs/book.log")), 0o600);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn data_directory_behind_a_link_or_of_another_user_is_refused_by_every_command() {
+    let mut fleet = Fleet::nothing_but_files().await;
+    let target = fleet.data_dir.with_file_name("target");
+    DataDir::open(&target).unwrap();
+    for file in ["book.db", "events.db"] {
+        std::fs::write(target.join(file), "").unwrap();
+    }
+    std::os::unix::fs::symlink(&target, &fleet.data_dir).unwrap();
+    let commands = [&["up"][..], &["service", "book"], &["audit"], &["dlq", "list"]];
+    let refused = async |fleet: &Fleet, reason: String| {
+        for command in commands {
+            let mut words = marquee(command);
+            words.arg("--data-dir").arg(&fleet.data_dir);
+            let (code, line) = run(words).await;
+            assert_eq!(code, 1, "{line}");
+            assert!(line.starts_with(&format!("marquee: {} {reason}", fleet.data_dir.display())), "{line}");
+            assert_eq!(line.lines().count(), 1, "{line}");
+        }
+    };
+    refused(&fleet, "is a symbolic link".to_owned()).await;
+
+    if geteuid().is_root() {
+        fleet.data_dir = target;
+        std::os::unix::fs::chown(&fleet.data_dir, Some(61_234), None).unwrap();
+        refused(&fleet, "belongs to user 61234, and this process runs as user 0; ".to_owned()).await;
+    }
+}
+
+fn mode(path: &Path) -> u32 {
+    std::os::unix::fs::PermissionsExt::mode(&std::fs::symlink_metadata(path).unwrap().permissions()) & 0o777
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,6 +19,7 @@ mod fleet;
 mod interop;
 mod launcher;
 mod model;
+mod output;
 mod pipeline;
 mod rebuild;
 mod replicas;

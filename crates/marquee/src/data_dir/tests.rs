@@ -1,0 +1,150 @@
+use std::os::unix::fs::{chown, symlink};
+
+use super::*;
+
+/// An owner that no process of the tests runs as.
+const SOMEBODY_ELSE: u32 = 61_234;
+
+fn mode(path: &Path) -> u32 {
+    fs::symlink_metadata(path).unwrap().mode() & 0o777
+}
+
+/// A data directory as an older version left it: open to everybody.
+fn open_to_everybody() -> (tempfile::TempDir, PathBuf) {
+    let scratch = tempfile::tempdir().unwrap();
+    let root = scratch.path().join("data");
+    for directory in ["", "run", "logs"] {
+        fs::create_dir(root.join(directory)).unwrap();
+        fs::set_permissions(root.join(directory), Permissions::from_mode(0o755)).unwrap();
+    }
+    for file in
+        ["book.db", "book.db-wal", "book.db-shm", "run/book.lock", "logs/book.log", "logs/book.log.old"]
+    {
+        fs::write(root.join(file), "x").unwrap();
+        fs::set_permissions(root.join(file), Permissions::from_mode(0o644)).unwrap();
+    }
+    (scratch, root)
+}
+
+#[test]
+fn new_directory_is_private() {
+    let scratch = tempfile::tempdir().unwrap();
+    let root = scratch.path().join("data");
+    let data_dir = DataDir::open(&root).unwrap();
+    let _lock = data_dir.lock("book").unwrap();
+    for directory in ["", "run", "logs"] {
+        assert_eq!(mode(&root.join(directory)), 0o700, "{directory}");
+    }
+    assert_eq!(mode(&root.join("run/book.lock")), 0o600);
+}
+
+#[test]
+fn existing_directory_loses_the_permissions_of_others() {
+    let (_scratch, root) = open_to_everybody();
+    fs::write(root.join("notes.txt"), "the user's own").unwrap();
+    fs::set_permissions(root.join("notes.txt"), Permissions::from_mode(0o644)).unwrap();
+    DataDir::open(&root).unwrap();
+    for directory in ["", "run", "logs"] {
+        assert_eq!(mode(&root.join(directory)), 0o700, "{directory}");
+    }
+    for file in
+        ["book.db", "book.db-wal", "book.db-shm", "run/book.lock", "logs/book.log", "logs/book.log.old"]
+    {
+        assert_eq!(mode(&root.join(file)), 0o600, "{file}");
+    }
+    assert_eq!(mode(&root.join("notes.txt")), 0o644);
+}
+
+#[test]
+fn link_in_place_of_the_directory_is_refused() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (target, link) = (scratch.path().join("target"), scratch.path().join("data"));
+    fs::create_dir(&target).unwrap();
+    symlink(&target, &link).unwrap();
+    // A slash at the end would make the system follow it.
+    for path in [link.clone(), link.join("")] {
+        let refused = DataDir::open(&path).unwrap_err();
+        assert!(matches!(&refused, DataDirError::Link { path } if *path == link), "{refused}");
+    }
+    fs::remove_dir(&target).unwrap();
+    assert!(matches!(DataDir::open(&link), Err(DataDirError::Link { .. })));
+    assert!(!target.exists(), "a directory was made behind the link");
+}
+
+#[test]
+fn link_inside_the_directory_is_refused_and_its_target_is_untouched() {
+    for name in
+        ["run/book.lock", "run/book.pid", "logs/book.log", "logs/book.log.old", "book.db", "book.db-wal"]
+    {
+        let (scratch, root) = open_to_everybody();
+        let target = scratch.path().join("target");
+        fs::write(&target, "not ours").unwrap();
+        fs::set_permissions(&target, Permissions::from_mode(0o644)).unwrap();
+        let _ = fs::remove_file(root.join(name));
+        symlink(&target, root.join(name)).unwrap();
+        let refused = DataDir::open(&root).unwrap_err();
+        assert!(matches!(&refused, DataDirError::Link { path } if *path == root.join(name)), "{refused}");
+        assert_eq!(
+            (fs::read_to_string(&target).unwrap().as_str(), mode(&target)),
+            ("not ours", 0o644),
+            "{name}"
+        );
+    }
+    for name in ["run", "logs"] {
+        let (scratch, root) = open_to_everybody();
+        let target = scratch.path().join("target");
+        fs::rename(root.join(name), &target).unwrap();
+        symlink(&target, root.join(name)).unwrap();
+        assert!(matches!(DataDir::open(&root), Err(DataDirError::Link { .. })), "{name}");
+        assert_eq!(mode(&target), 0o755, "{name}");
+    }
+}
+
+#[test]
+fn link_that_appears_later_is_not_followed() {
+    let scratch = tempfile::tempdir().unwrap();
+    let target = scratch.path().join("target");
+    fs::write(&target, "not ours").unwrap();
+    let data_dir = DataDir::open(&scratch.path().join("data")).unwrap();
+    symlink(&target, scratch.path().join("data/run/book.lock")).unwrap();
+    assert!(matches!(data_dir.lock("book"), Err(DataDirError::Link { .. })));
+    assert_eq!(fs::read_to_string(&target).unwrap(), "not ours");
+    assert!(open_private(File::options().append(true), &scratch.path().join("data/run/book.lock")).is_err());
+}
+
+#[test]
+fn directory_or_file_of_another_owner_is_refused() {
+    if !geteuid().is_root() {
+        return println!("left out: only root can give a file to another user");
+    }
+    for name in ["", "run", "logs", "book.db", "logs/book.log", "run/book.lock"] {
+        let (_scratch, root) = open_to_everybody();
+        let path = if name.is_empty() { root.clone() } else { root.join(name) };
+        chown(&path, Some(SOMEBODY_ELSE), None).unwrap();
+        let refused = DataDir::open(&root).unwrap_err().to_string();
+        let expected =
+            format!("{} belongs to user {SOMEBODY_ELSE}, and this process runs as user 0; ", path.display());
+        assert!(refused.starts_with(&expected), "{refused}");
+        assert!(refused.contains("--data-dir"), "{refused}");
+    }
+}
+
+#[test]
+fn second_lock_names_the_process_that_holds_the_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = DataDir::open(directory.path()).unwrap();
+    let held = data_dir.lock("fleet").unwrap();
+    let refused = data_dir.lock("fleet").unwrap_err().to_string();
+    assert!(refused.ends_with(&format!("fleet runs on it as process {}", std::process::id())), "{refused}");
+    drop(held);
+    assert!(data_dir.lock("fleet").is_ok());
+}
+
+#[test]
+fn path_with_spaces_and_signs_is_escaped_in_the_url() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = DataDir::open(&directory.path().join("my data? 100%")).unwrap();
+    let url = data_dir.database_url("book");
+    assert!(url.ends_with("/my%20data%3F%20100%25/book.db"), "{url}");
+    assert!(url.starts_with("sqlite:///"), "{url}");
+}

@@ -1,0 +1,194 @@
+//! What the commands print: text from data made safe for a terminal, and errors of writing reported.
+//!
+//! Rows, events and answers hold what customers typed. On a terminal, a control character can rewrite what the operator has
+//! read, and an invisible or bidirectional one can make a text look like another. All of them are shown by their numbers.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
+/// Standard output did not take what was written, although somebody may still read it: the disk is full, for example.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write to standard output")]
+pub struct OutputError(#[from] io::Error);
+
+/// Prints `text` and a line break. Text from data must have gone through [`printable`], [`printable_lines`] or
+/// [`printable_json`].
+///
+/// # Errors
+///
+/// [`OutputError`]; not when the reader has closed the pipe, as `head` does after its last line.
+pub fn print(text: &str) -> Result<(), OutputError> {
+    write(io::stdout(), text)
+}
+
+fn write(mut out: impl Write, text: &str) -> Result<(), OutputError> {
+    // One write: a line break that fails alone would leave a line that looks whole.
+    let written = out.write_all(format!("{text}\n").as_bytes()).and_then(|()| out.flush());
+    match written {
+        Err(error) if !is_closed(&error) => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the reader is gone: the pipe is closed, or the terminal.
+pub fn is_closed(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
+        || error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
+}
+
+/// Prints what clap has to say: help and version on standard output, a wrong command line on standard error. Returns the
+/// exit code of the process.
+pub fn answer(error: &clap::Error, wrong: u8) -> ExitCode {
+    let printed = error.print().and_then(|()| io::stdout().flush());
+    match printed {
+        // Without standard error, the exit code has to do.
+        _ if error.use_stderr() => ExitCode::from(wrong),
+        Err(error) if !is_closed(&error) => crate::fail(&OutputError(error)),
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// `text` on one line, without characters that do something to a terminal or that nobody sees: `\n`, `\u{202e}`.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    escaped(text, is_unsafe, |character, shown| shown.extend(character.escape_default()))
+}
+
+/// The same on as many lines as `text` has; tabs stay too.
+pub fn printable_lines(text: &str) -> Cow<'_, str> {
+    let is_unsafe = |character| !matches!(character, '\n' | '\t') && is_unsafe(character);
+    escaped(text, is_unsafe, |character, shown| shown.extend(character.escape_default()))
+}
+
+/// A JSON text with such characters as JSON itself escapes them, so that it means the same: `\u202e`.
+pub fn printable_json(json: &str) -> Cow<'_, str> {
+    // A line break in a string is escaped already; what is left sets the JSON out.
+    let is_unsafe = |character| character != '\n' && is_unsafe(character);
+    escaped(json, is_unsafe, |character, shown| {
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            write!(shown, "\\u{unit:04x}").expect("a String takes everything");
+        }
+    })
+}
+
+fn escaped(text: &str, is_unsafe: impl Fn(char) -> bool, escape: impl Fn(char, &mut String)) -> Cow<'_, str> {
+    let Some(first) = text.find(&is_unsafe) else {
+        return Cow::Borrowed(text);
+    };
+    let mut shown = String::with_capacity(text.len() + 16);
+    shown.push_str(&text[..first]);
+    for character in text[first..].chars() {
+        if is_unsafe(character) {
+            escape(character, &mut shown);
+        } else {
+            shown.push(character);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+fn is_unsafe(character: char) -> bool {
+    if character.is_ascii() {
+        return character.is_ascii_control();
+    }
+    is_invisible_letter_or_mark(character)
+        || matches!(
+            character.general_category(),
+            GeneralCategory::Control
+                | GeneralCategory::Format
+                | GeneralCategory::LineSeparator
+                | GeneralCategory::ParagraphSeparator
+        )
+}
+
+/// Characters that Unicode calls default-ignorable and that are letters, marks or reserved: joiners, fillers, variation
+/// selectors.
+fn is_invisible_letter_or_mark(character: char) -> bool {
+    matches!(
+        character,
+        '\u{34f}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{2065}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fff8}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A terminal's escape, C1's CSI, right-to-left override, zero-width space and joiner, a byte-order mark, a line
+    /// separator, a variation selector, a Hangul filler, a tag.
+    const HOSTILE: [char; 11] = [
+        '\u{1b}',
+        '\u{7f}',
+        '\u{9b}',
+        '\u{202e}',
+        '\u{200b}',
+        '\u{200d}',
+        '\u{feff}',
+        '\u{2028}',
+        '\u{fe0f}',
+        '\u{3164}',
+        '\u{e0041}',
+    ];
+
+    #[test]
+    fn characters_that_do_something_or_are_invisible_are_escaped() {
+        for character in HOSTILE {
+            let escape = format!("\\u{{{:x}}}", u32::from(character));
+            assert_eq!(printable(&format!("a{character}b")), format!("a{escape}b"));
+            assert_eq!(printable_lines(&format!("a{character}\nb")), format!("a{escape}\nb"));
+        }
+        assert_eq!(printable("two\nlines\tand\rmore"), r"two\nlines\tand\rmore");
+        assert_eq!(printable_lines("two\nlines\tand\rmore"), "two\nlines\tand\\rmore");
+    }
+
+    #[test]
+    fn text_that_people_read_stays_as_it_is() {
+        for text in ["", "soul 1A,2B", "영화 예매", "한글", "Lumière", "e\u{301}", "映画「夜」", "🎬", "שלום"]
+        {
+            assert!(matches!(printable(text), Cow::Borrowed(same) if same == text), "{text}");
+        }
+    }
+
+    #[test]
+    fn escaped_json_means_the_same() {
+        let hostile: String = HOSTILE.iter().collect();
+        let value = json!({ "movieName": hostile, "plain": "한글\n" });
+        let pretty = format!("{value:#}");
+        let shown = printable_json(&pretty);
+        assert!(!shown.chars().any(|character| HOSTILE.contains(&character)), "{shown}");
+        assert_eq!(shown.lines().count(), pretty.lines().count());
+        assert_eq!(serde_json::from_str::<Value>(&shown).unwrap(), value);
+    }
+
+    struct Broken(io::ErrorKind);
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn closed_pipe_is_no_error_and_a_full_disk_is_one() {
+        assert!(write(Broken(io::ErrorKind::BrokenPipe), "line").is_ok());
+        assert!(write(Broken(io::ErrorKind::StorageFull), "line").is_err());
+    }
+}
