@@ -1,9 +1,10 @@
 #!/bin/bash
-# A database for each service, owned by a role of its own; nobody else may connect to it. Run by the image of PostgreSQL,
-# once, when the server's data directory is made.
+# Makes a database for each service, owned by a role of its own; no other role may connect to it. PostgreSQL's image runs this
+# once, when it makes the server's data directory.
 set -eu
 for service in book payment ticket point mypage; do
-    psql --set ON_ERROR_STOP=1 --set service="$service" --set password="$SERVICE_PASSWORD" --username "$POSTGRES_USER" <<'SQL'
+    password=${service^^}_PASSWORD
+    psql --set ON_ERROR_STOP=1 --set service="$service" --set password="${!password}" --username "$POSTGRES_USER" <<'SQL'
 CREATE ROLE :"service" LOGIN PASSWORD :'password';
 CREATE DATABASE :"service" OWNER :"service";
 REVOKE ALL ON DATABASE :"service" FROM PUBLIC;
