@@ -1,6 +1,6 @@
 //! `docker/`, held against the processes it starts. That the file is a valid one is for `docker compose config` to say.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use marquee::fleet::Process;
@@ -60,7 +60,7 @@ fn every_process_is_a_service_that_is_built_restarted_and_waits_for_those_it_nee
 }
 
 /// Whether `help` names the variable. One that may hold a password is shown without its value.
-fn reads(help: &str, name: &str) -> bool {
+pub fn reads(help: &str, name: &str) -> bool {
     [format!("[env: {name}="), format!("[env: {name}]")].iter().any(|shown| help.contains(shown))
 }
 
@@ -93,7 +93,7 @@ fn every_url_leads_to_a_service_of_the_file() {
             let value = value.as_str().unwrap();
             match name.as_str() {
                 "DATABASE_URL" => {
-                    let password = "${SERVICE_PASSWORD:-marquee}";
+                    let password = password_of(process.name());
                     assert_eq!(value, format!("postgres://{process}:{password}@postgres:5432/{process}"));
                 }
                 "EVENTS_URL" => assert_eq!(value, "kafka://kafka:9092/movie"),
@@ -122,7 +122,87 @@ fn the_server_makes_a_database_for_each_service() {
     let postgres = &compose["services"]["postgres"];
     let mounted = "./postgres/databases.sh:/docker-entrypoint-initdb.d/databases.sh:ro";
     assert_eq!(postgres["volumes"][1], mounted);
-    assert_eq!(postgres["environment"]["SERVICE_PASSWORD"], "${SERVICE_PASSWORD:-marquee}");
+    let environment = postgres["environment"].as_object().unwrap();
+    let users = made.iter().copied().chain(["postgres"]);
+    let expected = users.map(|user| (format!("{}_PASSWORD", user.to_uppercase()), password_of(user)));
+    assert_eq!(*environment, expected.map(|(name, value)| (name, Value::String(value))).collect());
+}
+
+/// Compose says which command makes the password, and starts nothing without it.
+fn password_of(user: &str) -> String {
+    format!("${{{}_PASSWORD:?run docker/secrets}}", user.to_uppercase())
+}
+
+/// `docker/secrets` in a copy of the directory: the variables that it writes.
+fn generated(directory: &Path) -> BTreeMap<String, String> {
+    std::fs::copy(docker().join("secrets"), directory.join("secrets")).unwrap();
+    let output = std::process::Command::new(directory.join("secrets")).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let file = std::fs::read_to_string(directory.join(".env")).unwrap();
+    file.lines()
+        .map(|line| line.split_once('=').unwrap())
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .collect()
+}
+
+#[test]
+fn passwords_are_generated_once_and_private() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join(".env"), "CINEMA=Lumiere\nBOOK_PASSWORD=kept\n").unwrap();
+    let first = generated(directory.path());
+    assert_eq!([&first["CINEMA"], &first["BOOK_PASSWORD"]], ["Lumiere", "kept"]);
+    let services = Process::SERVICES.map(Process::name);
+    let mut made = BTreeSet::new();
+    for user in services.iter().chain(&["postgres"]).filter(|user| **user != "book") {
+        let password = &first[&format!("{}_PASSWORD", user.to_uppercase())];
+        assert!(
+            password.len() == 48 && password.bytes().all(|byte| byte.is_ascii_alphanumeric()),
+            "{password}"
+        );
+        assert!(made.insert(password), "two have the same");
+    }
+    assert_eq!(generated(directory.path()), first);
+    let mode = std::fs::metadata(directory.path().join(".env")).unwrap().permissions();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o600);
+}
+
+#[test]
+fn only_services_reach_the_servers_and_only_the_gateway_is_outside() {
+    let compose = compose();
+    let networks = |service: &str| -> BTreeSet<String> {
+        match &compose["services"][service]["networks"] {
+            Value::Array(names) => names.iter().map(|name| name.as_str().unwrap().to_owned()).collect(),
+            Value::Object(names) => names.keys().cloned().collect(),
+            other => panic!("{service} is on the default network: {other}"),
+        }
+    };
+    let named = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+    assert_eq!(networks("gateway"), named(&["front", "inside"]));
+    for process in Process::SERVICES {
+        assert_eq!(networks(process.name()), named(&["inside", "back"]), "{process}");
+    }
+    for server in ["postgres", "kafka"] {
+        assert_eq!(networks(server), named(&["back"]));
+    }
+    for inner in ["inside", "back"] {
+        assert_eq!(compose["networks"][inner]["internal"], true, "{inner}");
+    }
+    assert_eq!(compose["networks"].as_object().unwrap().len(), 3);
+
+    // The services believe the gateway, at an address that no other container is given.
+    let address = compose["services"]["gateway"]["networks"]["inside"]["ipv4_address"].as_str().unwrap();
+    for process in Process::SERVICES {
+        assert_eq!(
+            compose["services"][process.name()]["environment"]["TRUSTED_PROXIES"],
+            address,
+            "{process}"
+        );
+    }
+    assert!(compose["services"]["gateway"]["environment"].get("TRUSTED_PROXIES").is_none());
+    let pool = &compose["networks"]["inside"]["ipam"]["config"][0];
+    assert_eq!([&pool["subnet"], &pool["ip_range"]], ["172.31.88.0/24", "172.31.88.128/25"]);
+    let last: u8 = address.strip_prefix("172.31.88.").unwrap().parse().unwrap();
+    assert!((2..128).contains(&last), "{address}");
 }
 
 #[test]
