@@ -101,7 +101,8 @@ impl std::fmt::Display for Process {
 /// Where a fleet lives.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Fleet {
-    /// Directory of the databases, the event log, the logs and the process ids; created when it is not there.
+    /// Directory of the databases, the event log, the logs and the process ids; created if it does not exist. Only its
+    /// owner can read it; a symbolic link or a directory of another user is refused.
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR)]
     pub data_dir: PathBuf,
 

@@ -1,7 +1,7 @@
 //! What the commands print: text from data made safe for a terminal, and errors of writing reported.
 //!
-//! Rows, events and answers hold what customers typed. On a terminal, a control character can rewrite what the operator has
-//! read, and an invisible or bidirectional one can make a text look like another. All of them are shown by their numbers.
+//! Rows, events and answers hold what customers typed. On a terminal, a control character can overwrite what the operator has
+//! read, and an invisible or bidirectional one can make a text look like another. Such characters are shown as escapes.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-/// Standard output did not take what was written, although somebody may still read it: the disk is full, for example.
+/// Standard output rejected text, and not because its reader is gone: the disk is full, for example.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write to standard output")]
 pub struct OutputError(#[from] io::Error);
@@ -40,8 +40,8 @@ pub fn is_closed(error: &io::Error) -> bool {
         || error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
 }
 
-/// Prints what clap has to say: help and version on standard output, a wrong command line on standard error. Returns the
-/// exit code of the process.
+/// Prints help and version on standard output, or what is wrong with the command line on standard error. Returns the exit
+/// code of the process, which is `wrong` for a wrong command line.
 pub fn answer(error: &clap::Error, wrong: u8) -> ExitCode {
     let printed = error.print().and_then(|()| io::stdout().flush());
     match printed {

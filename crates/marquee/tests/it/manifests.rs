@@ -59,16 +59,19 @@ async fn every_setting_is_one_that_its_process_knows() {
     // Parts of DATABASE_URL, which no process reads.
     let parts = ["DATABASE_USER", "DATABASE_PASSWORD", "DATABASE_SERVER", "DATABASE_OPTIONS"];
     let everywhere = patched(&read("base/deployment.patch.yaml")[0], "env/-");
-    let of_the_gateway = ["PUBLIC_URL", "RATE_LIMIT_PER_SECOND", "RATE_LIMIT_BURST"].map(|name| json!({ "name": name }));
+    let of_the_gateway =
+        ["PUBLIC_URL", "RATE_LIMIT_PER_SECOND", "RATE_LIMIT_BURST"].map(|name| json!({ "name": name }));
     for process in Process::ALL {
         let (code, help) = run(marquee(["service", process.name(), "--", "--help"])).await;
         assert_eq!(code, 0, "{help}");
         let base = read(&format!("base/{process}.yaml"));
-        let container = &of_kind(&base, "Deployment")[process.name()]["spec"]["template"]["spec"]["containers"][0];
+        let container =
+            &of_kind(&base, "Deployment")[process.name()]["spec"]["template"]["spec"]["containers"][0];
         let mut given = container["env"].as_array().unwrap().clone();
         given.push(everywhere.clone());
         given.extend(of_the_gateway.iter().filter(|_| process == Process::Gateway).cloned());
-        for name in given.iter().map(|one| one["name"].as_str().unwrap()).filter(|name| !parts.contains(name)) {
+        for name in given.iter().map(|one| one["name"].as_str().unwrap()).filter(|name| !parts.contains(name))
+        {
             assert!(reads(&help, name), "{process} does not read {name}:\n{help}");
         }
     }

@@ -1,4 +1,4 @@
-//! What is built, run and deployed by others' images and actions: named by digest, and with no more permissions than it needs.
+//! Images and actions of others are pinned by digest, and the pipeline holds no more permissions than it needs.
 
 use std::path::{Path, PathBuf};
 
