@@ -15,7 +15,6 @@
 //! - [`proxy`]: the forwarding, and what the client is told when it fails.
 //! - [`replicas`]: which process of a service gets a request, and which gets none for now.
 //! - [`headers`]: which headers travel with a request and an answer, and which do not.
-//! - [`wires`]: connections to one replica, each driven by the request that is on it.
 //! - [`pages`]: what a browser may do with an answer that the gateway makes itself.
 //! - [`docs`]: Swagger UI over the services' own descriptions, and the gateway's.
 //! - [`status`]: whether each service is up; for staff, what each of its replicas reports.
@@ -36,7 +35,6 @@ pub mod rate_limit;
 pub mod replicas;
 pub mod routes;
 pub mod status;
-pub mod wires;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

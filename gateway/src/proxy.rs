@@ -11,6 +11,7 @@ use futures_util::StreamExt;
 use http::header::CONTENT_TYPE;
 use http::{Request, StatusCode, Uri};
 use http_body_util::Full;
+use http_pool::{ExchangeError, Outgoing};
 use service_kit::problem::Problem;
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +20,6 @@ use crate::config::UpstreamUrl;
 use crate::headers;
 use crate::pages;
 use crate::replicas::{Replica, Replicas, Tried};
-use crate::wires::{NoAnswer, Outgoing};
 
 /// When a client may try again that found a service gone: about the time a restart takes.
 const RETRY_AFTER_SECONDS: u64 = 1;
@@ -38,7 +38,7 @@ struct Failed {
     upstream: &'static str,
     url: UpstreamUrl,
     #[source]
-    source: NoAnswer,
+    source: ExchangeError,
 }
 
 impl Upstream {
@@ -77,22 +77,22 @@ impl Upstream {
     }
 
     /// The problem that tells of a forward without an answer.
-    fn failed(&self, error: NoAnswer, replica: &Replica) -> Problem {
+    fn failed(&self, error: ExchangeError, replica: &Replica) -> Problem {
         let name = self.name;
         let problem = match error {
-            NoAnswer::NotReached(_) => {
+            ExchangeError::Unreachable(_) => {
                 let detail = format!(
                     "{name} cannot be reached. Nothing was done; the same request may be sent again."
                 );
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "upstream-unavailable", detail)
                     .retry_after(RETRY_AFTER_SECONDS)
             }
-            NoAnswer::TooLate => {
+            ExchangeError::TimedOut => {
                 let detail =
                     format!("{name} did not answer in time. Whether it did what was asked is unknown.");
                 Problem::new(StatusCode::GATEWAY_TIMEOUT, "upstream-timeout", detail)
             }
-            NoAnswer::Broken(_) | NoAnswer::Switched => {
+            ExchangeError::Invalid(_) | ExchangeError::Unusable(_) | ExchangeError::Unsendable(_) => {
                 let detail =
                     format!("{name} gave no valid answer. Whether it did what was asked is unknown.");
                 Problem::new(StatusCode::BAD_GATEWAY, "upstream-broken", detail)
@@ -129,10 +129,10 @@ fn outgoing(request: Request<Bytes>, client: &Client) -> Outgoing {
 
 /// Whether a request without an answer may go to another replica: when it never left, or when it changes nothing and
 /// there is time, which a timeout has used up.
-fn may_be_repeated(is_safe: bool, error: &NoAnswer) -> bool {
+fn may_be_repeated(is_safe: bool, error: &ExchangeError) -> bool {
     match error {
-        NoAnswer::NotReached(_) => true,
-        NoAnswer::Broken(_) | NoAnswer::Switched => is_safe,
-        NoAnswer::TooLate => false,
+        ExchangeError::Unreachable(_) => true,
+        ExchangeError::Invalid(_) | ExchangeError::Unusable(_) | ExchangeError::Unsendable(_) => is_safe,
+        ExchangeError::TimedOut => false,
     }
 }

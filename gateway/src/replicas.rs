@@ -9,15 +9,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use axum::body::{Body, HttpBody as _};
 use axum::response::Response;
 use futures_util::future::join_all;
 use http::{Request, Uri};
+use http_pool::{AnswerBody, ExchangeError, Outgoing, Pool};
 use service_kit::request_log::chain;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{UpstreamUrl, UpstreamUrls};
-use crate::wires::{NoAnswer, Outgoing, Wires};
 use crate::{headers, loops};
 
 /// Requests in a row that got no valid answer before a replica is left out.
@@ -30,8 +31,8 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct Replica {
     pub url: UpstreamUrl,
     upstream: &'static str,
-    /// Each event loop's own, by its number.
-    wires: Vec<Arc<Wires>>,
+    /// One for each event loop, by the loop's number.
+    pools: Vec<Arc<Pool>>,
     /// Longest wait for the head of an answer.
     answer_timeout: Duration,
     /// Requests sent to it and not answered yet.
@@ -95,7 +96,7 @@ impl Replicas {
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
             let asked = self.iter().filter(|replica| !is_alone || replica.is_left_out());
             join_all(asked.map(Replica::ask)).await;
-            self.iter().flat_map(|replica| &replica.wires).for_each(|wires| wires.prune());
+            self.iter().flat_map(|replica| &replica.pools).for_each(|pool| pool.prune());
         }
     }
 }
@@ -105,7 +106,7 @@ impl Replica {
         let replica = Self {
             url: url.clone(),
             upstream,
-            wires: (0..=loops::count()).map(|_| Arc::new(Wires::new(url))).collect(),
+            pools: (0..=loops::count()).map(|_| Arc::new(Pool::new(url.address(), url.host()))).collect(),
             answer_timeout,
             running: AtomicUsize::new(0),
             unanswered: AtomicU32::new(0),
@@ -124,13 +125,14 @@ impl Replica {
     /// # Errors
     ///
     /// Why no answer came.
-    pub async fn send(&self, request: Outgoing) -> Result<Response, NoAnswer> {
+    pub async fn send(&self, request: Outgoing) -> Result<Response, ExchangeError> {
         let running = Running::of(self);
         // Boxed, or each of the futures around it is as large, and is moved.
-        let answer = Box::pin(self.wires().send(request, Instant::now() + self.answer_timeout)).await;
+        let answer = Box::pin(self.pool().send(request, Instant::now() + self.answer_timeout)).await;
         drop(running);
         match answer {
-            Ok(mut response) => {
+            Ok(answer) => {
+                let mut response = response(answer);
                 headers::strip_hop_by_hop(response.headers_mut());
                 self.unanswered.store(0, Ordering::Relaxed);
                 Ok(response)
@@ -150,21 +152,21 @@ impl Replica {
     pub async fn get(&self, path: &'static str) -> Result<Response, String> {
         let mut request = Request::new(http_body_util::Full::default());
         *request.uri_mut() = Uri::from_static(path);
-        let answer = self.wires().send(request, Instant::now() + PROBE_TIMEOUT).await;
-        answer.map_err(|error| match error {
-            NoAnswer::TooLate => format!("no answer in {} s", PROBE_TIMEOUT.as_secs()),
+        let answer = self.pool().send(request, Instant::now() + PROBE_TIMEOUT).await;
+        answer.map(response).map_err(|error| match error {
+            ExchangeError::TimedOut => format!("no answer in {} s", PROBE_TIMEOUT.as_secs()),
             error => chain(&error),
         })
     }
 
-    /// Those of the loop that this runs on.
-    fn wires(&self) -> &Arc<Wires> {
-        &self.wires[loops::current()]
+    /// The pool of the event loop that this runs on.
+    fn pool(&self) -> &Arc<Pool> {
+        &self.pools[loops::current()]
     }
 
-    fn gave_no_answer(&self, error: &NoAnswer) {
+    fn gave_no_answer(&self, error: &ExchangeError) {
         let unanswered = self.unanswered.fetch_add(1, Ordering::Relaxed) + 1;
-        if matches!(error, NoAnswer::NotReached(_)) || unanswered >= UNANSWERED_MAX {
+        if matches!(error, ExchangeError::Unreachable(_)) || unanswered >= UNANSWERED_MAX {
             self.leave_out(&chain(error));
         }
     }
@@ -201,6 +203,11 @@ impl Replica {
         metrics::gauge!("gateway_upstream_ejected", "upstream" => self.upstream, "url" => self.url.to_string())
             .set(left_out);
     }
+}
+
+/// An answer as axum takes it.
+fn response(answer: http::Response<AnswerBody>) -> Response {
+    answer.map(|body| if body.is_end_stream() { Body::empty() } else { Body::new(body) })
 }
 
 /// Counts a request for as long as it has no answer, also when its client hangs up.

@@ -1,0 +1,172 @@
+//! The idle connections, and the way of a request to one of them.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::{HeaderValue, Method, Response, Version};
+use hyper::body::Incoming;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::answer::{AnswerBody, judge};
+use crate::connection::{Connection, Unanswered};
+use crate::error::ExchangeError;
+use crate::request::{Outgoing, prepare};
+
+/// Longest wait for a TCP connection: the upstream is near.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Most idle connections, and how long each is kept. The upstream must keep them longer.
+pub const IDLE_MAX: usize = 256;
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How many connections one request tries, and how many new ones it opens, before it counts as not sent.
+pub const ATTEMPTS_MAX: usize = 8;
+
+/// Interval of TCP's own probes, which find a peer that vanished silently.
+const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// All connections to one upstream.
+///
+/// Connections are opened on demand and without a limit: callers limit their requests.
+pub struct Pool {
+    address: String,
+    host: HeaderValue,
+    /// The connections without a request, the one used last at the end. Boxed, because they are large and often moved.
+    idle: Mutex<VecDeque<Box<Connection>>>,
+    /// Notified when a connection becomes idle.
+    returned: Notify,
+}
+
+impl Pool {
+    /// A pool for the upstream at `address` (`host:port`), whose requests carry `host` as their `Host`.
+    pub fn new(address: String, host: HeaderValue) -> Self {
+        Self { address, host, idle: Mutex::default(), returned: Notify::new() }
+    }
+
+    /// Sends `request` and waits until `deadline` for the head of the answer.
+    ///
+    /// The request goes out with the framing of its body, whatever its headers say.
+    ///
+    /// # Errors
+    ///
+    /// See [`ExchangeError`]: each variant says whether the upstream may have acted on the request.
+    pub async fn send(
+        self: &Arc<Self>,
+        request: Outgoing,
+        deadline: Instant,
+    ) -> Result<Response<AnswerBody>, ExchangeError> {
+        let mut request = prepare(request, &self.host)?;
+        let method = request.method().clone();
+        for _ in 0..ATTEMPTS_MAX {
+            let connection =
+                timeout_at(deadline, self.connection()).await.map_err(|_| ExchangeError::TimedOut)??;
+            match connection.exchange(request, deadline).await {
+                Ok((response, connection)) => return self.answer(&method, response, connection),
+                // The upstream closed the connection before the request was on it, as one does that restarts.
+                Err(Unanswered::NotSent(unsent)) => request = unsent,
+                Err(Unanswered::Failed(error)) => return Err(error),
+            }
+        }
+        Err(ExchangeError::Unreachable(io::ErrorKind::ConnectionAborted.into()))
+    }
+
+    /// Closes the connections that have been idle for [`IDLE_TIMEOUT`].
+    pub fn prune(&self) {
+        self.idle().retain(|connection| !is_old(connection));
+    }
+
+    /// Returns an idle connection; if there is none, one that another request returns or a new one, whichever comes
+    /// first. A new one that comes too late becomes idle.
+    async fn connection(self: &Arc<Self>) -> Result<Box<Connection>, ExchangeError> {
+        let mut attempts = 0;
+        let mut connecting = None;
+        loop {
+            if let Some(connection) = self.take() {
+                return Ok(connection);
+            }
+            let new = match &mut connecting {
+                Some(new) => new,
+                // Each one was taken by another request, or was closed at once.
+                None if attempts == ATTEMPTS_MAX => {
+                    return Err(ExchangeError::Unreachable(io::ErrorKind::ConnectionAborted.into()));
+                }
+                None => {
+                    attempts += 1;
+                    let pool = self.clone();
+                    connecting.insert(tokio::spawn(async move {
+                        pool.connect().await.map(|connection| pool.put(connection))
+                    }))
+                }
+            };
+            tokio::select! {
+                () = self.returned.notified() => {}
+                connected = new => {
+                    connecting = None;
+                    connected.map_err(ExchangeError::unreachable)??;
+                }
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<Box<Connection>, ExchangeError> {
+        let connecting = timeout(CONNECT_TIMEOUT, TcpStream::connect(&self.address)).await;
+        let stream = connecting
+            .map_err(|_| ExchangeError::Unreachable(io::ErrorKind::TimedOut.into()))?
+            .map_err(ExchangeError::Unreachable)?;
+        // A lost option costs latency or a late discovery, not correctness.
+        let _ = stream.set_nodelay(true);
+        let _ = SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(TCP_KEEPALIVE));
+        Connection::open(stream).await.map_err(ExchangeError::unreachable)
+    }
+
+    fn answer(
+        self: &Arc<Self>,
+        method: &Method,
+        mut response: Response<Incoming>,
+        connection: Box<Connection>,
+    ) -> Result<Response<AnswerBody>, ExchangeError> {
+        let afterwards = judge(method, &mut response)?;
+        *response.version_mut() = Version::HTTP_11;
+        Ok(response.map(|body| AnswerBody::new(body, connection, afterwards, self.clone())))
+    }
+
+    /// Takes an idle connection that may carry a request.
+    fn take(&self) -> Option<Box<Connection>> {
+        loop {
+            let mut connection = self.idle().pop_back()?;
+            if !is_old(&connection) && connection.is_untouched() {
+                return Some(connection);
+            }
+        }
+    }
+
+    /// Returns a connection after an exchange, if it may carry another.
+    pub(crate) fn keep(&self, mut connection: Box<Connection>) {
+        if connection.is_reusable() {
+            self.put(connection);
+        }
+    }
+
+    fn put(&self, mut connection: Box<Connection>) {
+        connection.idle_since = Instant::now();
+        let mut idle = self.idle();
+        if idle.len() == IDLE_MAX {
+            idle.pop_front();
+        }
+        idle.push_back(connection);
+        drop(idle);
+        self.returned.notify_one();
+    }
+
+    /// Nothing can panic while the lock is held.
+    fn idle(&self) -> MutexGuard<'_, VecDeque<Box<Connection>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_old(connection: &Connection) -> bool {
+    connection.idle_since.elapsed() > IDLE_TIMEOUT
+}
