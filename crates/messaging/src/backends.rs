@@ -98,7 +98,7 @@ impl Backends {
         let deadline = Instant::now() + Duration::from_millis(self.database_wait_ms);
         loop {
             match Db::open(&self.database_url, Settings::default()).await {
-                Err(error) if error.is_transient() && Instant::now() < deadline => {
+                Err(error) if error.is_outage() && Instant::now() < deadline => {
                     tracing::warn!("waits for its database: {}", self.database_url.explain(&error));
                     sleep(DATABASE_RETRY).await;
                 }

@@ -83,10 +83,10 @@ pub trait Handler: Send + Sync + 'static {
 /// Why an event was not applied.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// It may work later: wait, and keep the order.
+    /// It may work later, by itself or once an operator has mended something: the consumer waits, and keeps the order.
     #[error("not now")]
     Transient(#[source] Box<dyn Error + Send + Sync>),
-    /// It never will: to the dead letters.
+    /// The event is at fault, and never can be applied: it goes to the dead letters.
     #[error("rejected")]
     Rejected(#[source] Box<dyn Error + Send + Sync>),
 }

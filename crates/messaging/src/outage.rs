@@ -1,35 +1,48 @@
-//! Telling of something that is away: when it goes, when the reason changes, and when it is back. Not at each attempt in
-//! between, of which there may be many and for long.
+//! Logging an outage: when it begins, when its cause changes, once a minute while it lasts, and when it is over. The attempts
+//! in between may be many.
 
-/// Of one thing that is tried again and again.
+use std::time::{Duration, Instant};
+
+/// How often a lasting outage is logged.
+const REMIND_EVERY: Duration = Duration::from_secs(60);
+
+/// The outage of one thing that is retried.
 #[derive(Debug)]
 pub struct Outage {
     consequence: &'static str,
     over: &'static str,
-    cause: Option<String>,
+    /// The last cause that was logged, and when.
+    logged: Option<(String, Instant)>,
 }
 
 impl Outage {
-    /// What to say of it while it lasts, and when it is over.
+    /// `consequence` is logged while it lasts, `over` when it is over.
     pub fn new(consequence: &'static str, over: &'static str) -> Self {
-        Self { consequence, over, cause: None }
+        Self { consequence, over, logged: None }
     }
 
-    /// An attempt has failed, because of `cause`. Whether that is news.
+    /// Records that an attempt failed because of `cause`, and returns whether that was worth a warning.
     pub fn goes_on(&mut self, cause: String) -> bool {
-        let is_news = self.cause.as_ref() != Some(&cause);
+        self.goes_on_at(cause, Instant::now())
+    }
+
+    fn goes_on_at(&mut self, cause: String, now: Instant) -> bool {
+        let is_news = self
+            .logged
+            .as_ref()
+            .is_none_or(|(logged, at)| *logged != cause || now.duration_since(*at) >= REMIND_EVERY);
         if is_news {
             tracing::warn!(cause, "{}", self.consequence);
+            self.logged = Some((cause, now));
         } else {
             tracing::debug!(cause, "{}", self.consequence);
         }
-        self.cause = Some(cause);
         is_news
     }
 
-    /// An attempt was successful. Whether that is news.
+    /// Records that an attempt succeeded, and returns whether an outage ended by it.
     pub fn is_over(&mut self) -> bool {
-        let is_news = self.cause.take().is_some();
+        let is_news = self.logged.take().is_some();
         if is_news {
             tracing::info!("{}", self.over);
         }
@@ -40,6 +53,15 @@ impl Outage {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_outage_that_lasts_is_logged_once_a_minute() {
+        let mut outage = Outage::new("away", "back");
+        let start = Instant::now();
+        let logged = (0..=150)
+            .filter(|second| outage.goes_on_at("read-only".to_owned(), start + Duration::from_secs(*second)));
+        assert_eq!(logged.collect::<Vec<_>>(), [0, 60, 120]);
+    }
 
     #[test]
     fn only_a_change_is_news() {

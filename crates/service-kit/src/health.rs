@@ -106,7 +106,14 @@ impl Health {
         let mut reason = None;
         if let Some(db) = &self.db {
             let state = reach(db).await;
-            components.insert("db".to_owned(), component(&state));
+            components.insert(
+                "db".to_owned(),
+                match &state {
+                    Ok(Some(refusal)) => json!({"status": "DEGRADED", "detail": refusal}),
+                    Ok(None) => json!({"status": "UP"}),
+                    Err(detail) => json!({"status": "DOWN", "detail": detail}),
+                },
+            );
             reason = state.err();
         }
         for (name, look) in &self.shown {
@@ -125,8 +132,10 @@ struct Readiness {
     components: serde_json::Map<String, Value>,
 }
 
-async fn reach(db: &Db) -> Result<(), String> {
-    match tokio::time::timeout(CHECK_TIMEOUT, db.ping()).await {
+/// `Some` is why the database, which answers, refuses writes. That does not make the process unready: all replicas share
+/// the database, reads go on, and a write is answered with 503.
+async fn reach(db: &Db) -> Result<Option<String>, String> {
+    match tokio::time::timeout(CHECK_TIMEOUT, db.refusal()).await {
         Ok(answer) => answer.map_err(|error| chain(&error)),
         Err(_) => Err(format!("the database gave no answer in {} s", CHECK_TIMEOUT.as_secs())),
     }

@@ -149,7 +149,7 @@ impl Problem {
     }
 }
 
-/// A database that is away is 503, one that went away during a commit 504, anything else it may say is a bug.
+/// A database that is away or refuses is 503, one that went away during a commit 504; anything else is a bug.
 impl From<storage::Error> for Problem {
     fn from(error: storage::Error) -> Self {
         match error {
@@ -160,7 +160,9 @@ impl From<storage::Error> for Problem {
             )
             .retry_after(1)
             .caused_by(error),
-            error if error.is_transient() => Self::unavailable("The database is away for a moment.", error),
+            error if error.is_transient() => {
+                Self::unavailable("The database is not available at the moment.", error)
+            }
             error => Self::internal(error),
         }
     }

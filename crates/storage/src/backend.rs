@@ -7,6 +7,17 @@ pub enum Backend {
     Postgres,
 }
 
+/// Who has to change something before a failed statement can succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// Its caller: the values violate a constraint, or are out of range.
+    Statement,
+    /// Nobody: the database is away or overloaded, or a race for a lock was lost.
+    Outage,
+    /// An operator: the database answers, and is read-only, full, without a table or without a permission.
+    Refusal,
+}
+
 impl Backend {
     /// Begins a transaction that will write. SQLite takes its one write lock here, where waiting for it is bounded
     /// by the busy timeout, and not in the middle, where it would be a deadlock.
@@ -84,17 +95,76 @@ impl Backend {
         self == Self::Sqlite
     }
 
-    /// Whether the database's error code tells of a state that passes: away, full, overloaded, a lost race for a lock.
+    /// Finds out whether the database takes writes.
+    ///
+    /// On SQLite this is a write that changes nothing and fails if the file is read-only; to be rolled back. On
+    /// PostgreSQL the row says whether the session is read-only, and names one table that the user may not write to.
+    pub(crate) fn writability(self) -> &'static str {
+        match self {
+            Self::Sqlite => "PRAGMA user_version = 0",
+            Self::Postgres => {
+                "SELECT current_setting('transaction_read_only'), (
+                     SELECT MIN(CAST(relname AS TEXT)) FROM pg_class
+                     WHERE relkind = 'r'
+                       AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
+                       AND NOT (has_table_privilege(oid, 'INSERT') AND has_table_privilege(oid, 'UPDATE')))"
+            }
+        }
+    }
+
+    /// What the database's error code says about its cause.
     ///
     /// Codes: <https://www.sqlite.org/rescode.html>, <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
-    pub(crate) fn is_transient(self, code: &str) -> bool {
+    pub(crate) fn cause_of(self, code: &str) -> Cause {
         match self {
-            // The low byte is the primary code: BUSY, LOCKED, NOMEM, IOERR, FULL, CANTOPEN.
-            Self::Sqlite => {
-                code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 7 | 10 | 13 | 14))
-            }
-            // Connection exceptions, transaction rollback, insufficient resources, operator intervention, system error.
-            Self::Postgres => ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class)),
+            // The low byte is the primary code.
+            Self::Sqlite => match code.parse::<u32>().unwrap_or_default() & 0xff {
+                // TOOBIG, CONSTRAINT, MISMATCH.
+                18..=20 => Cause::Statement,
+                // BUSY, LOCKED, NOMEM, INTERRUPT, IOERR, CANTOPEN, PROTOCOL, SCHEMA.
+                5 | 6 | 7 | 9 | 10 | 14 | 15 | 17 => Cause::Outage,
+                _ => Cause::Refusal,
+            },
+            // A full disk is for an operator to mend, unlike the other resources of its class.
+            Self::Postgres if code == "53100" => Cause::Refusal,
+            Self::Postgres => match code.get(..2).unwrap_or_default() {
+                // Data exception, integrity constraint violation.
+                "22" | "23" => Cause::Statement,
+                // Connection exception, transaction rollback, insufficient resources, operator intervention, system error.
+                "08" | "40" | "53" | "57" | "58" => Cause::Outage,
+                _ => Cause::Refusal,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_violated_constraint_and_a_value_out_of_range_are_the_statements_fault() {
+        // NOT NULL, unique, check; a number out of range, U+0000 in a text.
+        for code in ["23502", "23505", "23514", "22003", "22021"] {
+            assert_eq!(Backend::Postgres.cause_of(code), Cause::Statement, "{code}");
+        }
+        // Read-only, no permission, a table or column that is missing, a failed transaction, a full disk, a password.
+        for code in ["25006", "42501", "42P01", "42703", "25P02", "53100", "28P01", "3D000", "XX000", ""] {
+            assert_eq!(Backend::Postgres.cause_of(code), Cause::Refusal, "{code}");
+        }
+        for code in ["08006", "40001", "40P01", "53300", "57014", "57P01", "58030"] {
+            assert_eq!(Backend::Postgres.cause_of(code), Cause::Outage, "{code}");
+        }
+        // CONSTRAINT, its UNIQUE, TOOBIG, MISMATCH.
+        for code in ["19", "2067", "18", "20"] {
+            assert_eq!(Backend::Sqlite.cause_of(code), Cause::Statement, "{code}");
+        }
+        // ERROR (no such table), PERM, READONLY and its DBMOVED, FULL, NOTADB, what nobody knows.
+        for code in ["1", "3", "8", "1032", "13", "26", "x"] {
+            assert_eq!(Backend::Sqlite.cause_of(code), Cause::Refusal, "{code}");
+        }
+        for code in ["5", "517", "6", "10", "14"] {
+            assert_eq!(Backend::Sqlite.cause_of(code), Cause::Outage, "{code}");
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A connection that missed a deadline is in an unknown state, and so is what runs on it. It is detached from the pool
 //! and closed, never returned: handing it back would make the next caller wait for the same dead peer, and a
-//! connection that is merely dropped can take its place in the pool with it (sqlx issue 4349).
+//! connection that is merely dropped can take its place in the pool with it (sqlx issue 4349). A connection on which the
+//! database refused a statement is closed as well: after an operator has mended the cause, only a new session knows.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use crate::{Query, QueryAs, Row};
 /// A connection from the pool; each statement on it has a deadline.
 #[derive(Debug)]
 pub struct Conn {
-    /// `None` once a deadline was missed.
+    /// `None` once a deadline was missed, or the database refused a statement.
     connection: Option<PoolConnection<Any>>,
     backend: Backend,
     patience: Duration,
@@ -117,7 +118,15 @@ impl Conn {
 
     fn judge<T>(&mut self, outcome: Result<sqlx::Result<T>, Elapsed>) -> Result<T, Error> {
         match outcome {
-            Ok(result) => result.map_err(|error| Error::classify(self.backend, error)),
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => {
+                let error = Error::classify(self.backend, error);
+                if matches!(error, Error::Refused(_)) {
+                    // Its session may be read-only, or without a role, for as long as it lasts.
+                    drop(self.connection.take().map(PoolConnection::detach));
+                }
+                Err(error)
+            }
             Err(Elapsed { .. }) => {
                 drop(self.connection.take().map(PoolConnection::detach));
                 Err(Error::Deadline)

@@ -23,6 +23,9 @@ const GRACE: Duration = Duration::from_millis(500);
 /// gone and come back meanwhile. Asked each time, it would be every fifth round trip of a busy service.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
+/// Longest that readiness waits for SQLite's one writer.
+const WRITER_WAIT: Duration = Duration::from_millis(250);
+
 /// Limits of a database's connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -186,6 +189,48 @@ impl Db {
     pub async fn ping(&self) -> Result<(), Error> {
         self.read().await?.execute(crate::query("SELECT 1")).await?;
         Ok(())
+    }
+
+    /// Whether the database answers and takes writes. `Some` is why it refuses them.
+    ///
+    /// # Errors
+    ///
+    /// When it does not answer.
+    pub async fn refusal(&self) -> Result<Option<String>, Error> {
+        let refusal = match self.backend {
+            Backend::Sqlite => self.refusal_of_file().await,
+            Backend::Postgres => self.refusal_of_server().await,
+        };
+        match refusal {
+            Err(Error::Refused(cause)) => Ok(Some(cause.to_string())),
+            refusal => refusal,
+        }
+    }
+
+    async fn refusal_of_server(&self) -> Result<Option<String>, Error> {
+        let mut conn = self.read().await?;
+        let find = crate::query_as(self.backend.writability());
+        let (read_only, table): (String, Option<String>) = conn.fetch_one(find).await?;
+        if read_only == "on" {
+            // A session stays as it began; the next one may be different.
+            conn.close();
+            return Ok(Some("the database is read-only".to_owned()));
+        }
+        Ok(table.map(|table| format!("the user may not write to table {table}")))
+    }
+
+    async fn refusal_of_file(&self) -> Result<Option<String>, Error> {
+        self.ping().await?;
+        let write = async {
+            let mut tx = self.begin().await?;
+            tx.execute(crate::query(self.backend.writability())).await
+        };
+        match timeout(WRITER_WAIT, write).await {
+            // While another transaction writes, the database takes writes.
+            Err(_) => Ok(None),
+            Ok(Err(error)) if error.is_outage() => Ok(None),
+            Ok(written) => written.map(|_| None),
+        }
     }
 
     /// Wakes its waiter after each commit that was [announced](Tx::announce_commit).

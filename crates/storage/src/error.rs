@@ -1,13 +1,18 @@
 //! What a caller can do about a failure: wait, or not.
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Cause};
 
 /// Why a statement, or opening the database, failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The database is away, overloaded or full; the same statement may succeed later.
+    /// The database is away or overloaded; the same statement may succeed later.
     #[error("the database is not available")]
     Unavailable(#[source] sqlx::Error),
+    /// The database answers, and does not do what it is asked to: it is read-only or full, or a table or a permission is
+    /// missing. The same statement succeeds once an operator has mended that. The connection is closed, as its session
+    /// may keep the state of before.
+    #[error("the database refuses")]
+    Refused(#[source] sqlx::Error),
     /// No answer within the statement's deadline. The connection is given up.
     #[error("the database did not answer in time")]
     Deadline,
@@ -20,15 +25,21 @@ pub enum Error {
     /// The schema could not be brought to this version.
     #[error("the database cannot be migrated")]
     Migration(#[source] sqlx::migrate::MigrateError),
-    /// A bug: the statement is wrong, or a constraint was violated that no input should violate.
+    /// The statement is at fault: it violates a constraint, or a value is out of range. Behind a door that checks its
+    /// input, that is a bug.
     #[error("the statement failed")]
     Statement(#[source] sqlx::Error),
 }
 
 impl Error {
-    /// Whether the same call may succeed later without anyone changing anything.
+    /// Whether the same call may succeed later: by itself, or once an operator has mended the database.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Deadline | Self::InDoubt(_))
+        matches!(self, Self::Unavailable(_) | Self::Refused(_) | Self::Deadline | Self::InDoubt(_))
+    }
+
+    /// Whether the database gave no answer, which may pass without an operator.
+    pub fn is_outage(&self) -> bool {
+        self.is_transient() && !matches!(self, Self::Refused(_))
     }
 
     /// What a failed commit is to its caller.
@@ -50,16 +61,21 @@ impl Error {
     }
 
     pub(crate) fn classify(backend: Backend, error: sqlx::Error) -> Self {
-        let passes = match &error {
+        let cause = match &error {
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed => true,
-            sqlx::Error::Database(error) => error.code().is_some_and(|code| backend.is_transient(&code)),
-            _ => false,
+            | sqlx::Error::WorkerCrashed => Cause::Outage,
+            sqlx::Error::Database(error) => backend.cause_of(&error.code().unwrap_or_default()),
+            _ => Cause::Statement,
         };
-        if passes { Self::Unavailable(error) } else { Self::Statement(error) }
+        match cause {
+            Cause::Outage => Self::Unavailable(error),
+            Cause::Refusal => Self::Refused(error),
+            Cause::Statement => Self::Statement(error),
+        }
     }
 }
 

@@ -12,7 +12,9 @@ impl DatabaseUrl {
     /// One line on `error`, which opening or migrating this database has met: what is wrong, and what to do.
     pub fn explain(&self, error: &Error) -> String {
         match error {
-            Error::Unavailable(error) | Error::Statement(error) => self.explain_sqlx(error),
+            Error::Unavailable(error) | Error::Refused(error) | Error::Statement(error) => {
+                self.explain_sqlx(error)
+            }
             Error::Migration(error) => self.explain_migration(error),
             Error::InDoubt(error) => self.explain(error),
             Error::Deadline | Error::Corrupt { .. } => error.to_string(),

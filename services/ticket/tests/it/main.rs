@@ -7,4 +7,5 @@ mod cancel;
 mod collect;
 mod issue;
 mod reconcile;
+mod refusing;
 mod wire;

@@ -1,0 +1,145 @@
+//! A database that answers and refuses: what it was asked for waits until an operator has mended it.
+
+use futures_util::future::join_all;
+use messaging::Failure;
+use storage::{Backend, Conn, Db, Settings, query, query_as, query_built};
+use test_kit::{Answer, fleet};
+
+use crate::app::{App, booked, outcome};
+
+/// Connections that the pool may have.
+const POOL: usize = 8;
+
+/// Makes the database read-only, for every session.
+async fn make_read_only(app: &App) {
+    let db = &app.scratch.db;
+    if db.backend() == Backend::Sqlite {
+        let mut tx = db.begin().await.unwrap();
+        tx.execute(query("PRAGMA query_only = ON")).await.unwrap();
+        tx.commit().await.unwrap();
+        return;
+    }
+    alter_default(app, "SET default_transaction_read_only = on").await;
+    end_sessions(app).await;
+}
+
+/// What an operator does next. Sessions that have begun stay as they are; on SQLite there is only such a session.
+async fn make_writable(app: &App) {
+    if app.scratch.db.backend() == Backend::Postgres {
+        alter_default(app, "RESET default_transaction_read_only").await;
+    }
+}
+
+async fn alter_default(app: &App, change: &str) {
+    let mut admin = admin(app).await;
+    let name = query_as("SELECT CAST(current_database() AS TEXT)");
+    let (name,): (String,) = admin.fetch_one(name).await.unwrap();
+    admin.execute(query("SET default_transaction_read_only = off")).await.unwrap();
+    admin.execute(query_built(format!("ALTER DATABASE {name} {change}"))).await.unwrap();
+}
+
+/// Ends all sessions of the service on PostgreSQL, and has its pool notice.
+async fn end_sessions(app: &App) {
+    let mut admin = admin(app).await;
+    let end = "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity
+               WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    while admin.fetch_one::<(i64,)>(query_as(end)).await.unwrap() != (0,) {}
+    let connections = join_all((0..POOL).map(|_| app.scratch.db.read())).await;
+    for mut connection in connections.into_iter().flatten() {
+        // It fails where the session is over.
+        let _ = connection.execute(query("SELECT 1")).await;
+    }
+}
+
+/// A session of its own.
+async fn admin(app: &App) -> Conn {
+    let db = Db::open(&app.scratch.backends.database_url, Settings::default()).await.unwrap();
+    db.read().await.unwrap()
+}
+
+/// As [`App::settled`], without the sessions that have begun read-only.
+async fn settled(app: App) {
+    if app.scratch.db.backend() == Backend::Postgres {
+        end_sessions(&app).await;
+    }
+    app.settled().await;
+}
+
+async fn rename(db: &Db, table: &str, name: &str) {
+    let mut tx = db.begin().await.unwrap();
+    tx.execute(query_built(format!("ALTER TABLE {table} RENAME TO {name}"))).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+fn db_component(answer: &Answer) -> (u16, &str) {
+    (answer.status.as_u16(), answer.body["components"]["db"]["status"].as_str().unwrap())
+}
+
+#[tokio::test]
+async fn event_that_meets_a_read_only_database_waits_and_is_applied_afterwards() {
+    let app = App::new().await;
+    make_read_only(&app).await;
+    let refused = fleet::deliver(&app.consumer, booked(1)).await;
+    assert!(matches!(refused, Err(Failure::Transient(_))), "{refused:?}");
+    make_writable(&app).await;
+    deliver_until_writable(&app).await;
+    assert_eq!(app.status(1).await, "Waiting");
+    settled(app).await;
+}
+
+/// A refused statement ends its session, so each attempt leaves one fewer that is read-only.
+async fn deliver_until_writable(app: &App) {
+    let record = fleet::record(&booked(1).into());
+    for _ in 0..=POOL {
+        match app.consumer.apply_together(std::slice::from_ref(&record)).await {
+            Ok(()) => return,
+            Err(Failure::Transient(_)) => {}
+            Err(rejected) => panic!("{rejected:?}"),
+        }
+    }
+    panic!("the database takes writes, and no session notices");
+}
+
+#[tokio::test]
+async fn readiness_shows_a_read_only_database_as_degraded_and_stays_ready() {
+    let app = App::new().await;
+    assert_eq!(db_component(&app.client.get("/readyz").await), (200, "UP"));
+    make_read_only(&app).await;
+    let degraded = app.client.get("/readyz").await;
+    assert_eq!(db_component(&degraded), (200, "DEGRADED"));
+    let detail = degraded.body["components"]["db"]["detail"].as_str().unwrap();
+    assert!(detail.contains("read"), "{detail}");
+    make_writable(&app).await;
+    let mut attempts = 0..=POOL;
+    while db_component(&app.client.get("/readyz").await) != (200, "UP") {
+        assert!(attempts.next().is_some(), "readiness does not notice that the database takes writes again");
+    }
+    settled(app).await;
+}
+
+#[tokio::test]
+async fn missing_table_leaves_the_event_waiting_and_answers_503() {
+    let app = App::new().await;
+    app.deliver(booked(1)).await;
+    rename(&app.scratch.db, "tickets", "tickets_elsewhere").await;
+    let refused = fleet::deliver(&app.consumer, booked(2)).await;
+    assert!(matches!(refused, Err(Failure::Transient(_))), "{refused:?}");
+    assert_eq!(outcome(&app.client.get("/tickets/1").await), (503, "unavailable"));
+    assert_eq!(outcome(&app.collect(1).await), (503, "unavailable"));
+    rename(&app.scratch.db, "tickets_elsewhere", "tickets").await;
+    app.deliver(booked(2)).await;
+    assert_eq!((app.status(1).await.as_str(), app.status(2).await.as_str()), ("Waiting", "Waiting"));
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn violated_constraint_is_the_events_fault() {
+    let app = App::new().await;
+    let mut tx = app.scratch.db.begin().await.unwrap();
+    let violating =
+        "INSERT INTO inbox (consumer, event_id, seen_at) VALUES ('ticket', 'a', 1), ('ticket', 'a', 1)";
+    let error = tx.execute(query(violating)).await.unwrap_err();
+    assert!(matches!(Failure::from(error), Failure::Rejected(_)));
+    drop(tx);
+    app.settled().await;
+}
