@@ -10,12 +10,12 @@ use service_kit::problem::{self, Problem};
 use service_kit::request_log::concerns_booking;
 use service_kit::upstream::CallError;
 
-use super::error::{points_unavailable, ticket_canceled};
+use super::error::{not_recorded, points_unavailable, ticket_canceled};
 use super::messages::{Ticket, TicketPatch};
 use crate::AppState;
-use crate::app::{begin_collecting, settle_collecting};
+use crate::app::{CollectError, begin_collecting, settle_collecting};
 use crate::clients::weigh;
-use crate::domain::{self, Status};
+use crate::domain::{self, AwardOutcome, Status};
 
 /// Collects a ticket: has its points granted, then hands it out. A ticket collected before is answered the same, and
 /// its points are not granted again.
@@ -34,6 +34,7 @@ use crate::domain::{self, Status};
         (status = 409, description = "The ticket is void", body = problem::Body, content_type = "application/problem+json"),
         (status = 422, description = "Another status than Printed", body = problem::Body, content_type = "application/problem+json"),
         (status = 503, description = "Points cannot be granted now; see Retry-After", body = problem::Body, content_type = "application/problem+json"),
+        (status = 504, description = "The points may be granted, and the database did not record it; the same request finds out", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn collect(
@@ -56,12 +57,21 @@ pub async fn collect(
     let answer = state.points.award(&ticket).await;
     crash::point("ticket.awarded");
 
-    let mut tx = state.db.begin().await?;
-    let ticket = settle_collecting(&mut tx, id, weigh(&answer)).await?;
-    tx.commit().await?;
+    let ticket = settle(&state, id, weigh(&answer)).await.map_err(not_recorded)?;
     crash::point("ticket.settled");
 
     respond(&base, &ticket, answer.err())
+}
+
+async fn settle(
+    state: &AppState,
+    id: TicketId,
+    outcome: AwardOutcome,
+) -> Result<domain::Ticket, CollectError> {
+    let mut tx = state.db.begin().await?;
+    let ticket = settle_collecting(&mut tx, id, outcome).await?;
+    tx.commit().await?;
+    Ok(ticket)
 }
 
 /// Where the ticket stands now is what its customer is told.

@@ -27,6 +27,21 @@ pub fn ticket_canceled() -> Problem {
     Problem::new(StatusCode::CONFLICT, "ticket-canceled", "The ticket is void: its booking was canceled.")
 }
 
+/// 504 where the database failed after the points were asked for: they may be granted, and the ticket counts as collected
+/// until the reconciler, or the same request, has found out.
+pub fn not_recorded(error: CollectError) -> Problem {
+    match error {
+        CollectError::Storage(error) if error.is_transient() => Problem::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "outcome-unknown",
+            "The points may have been granted, and the database did not record it. Send the same request again to find out.",
+        )
+        .retry_after(1)
+        .caused_by(error),
+        error => error.into(),
+    }
+}
+
 /// 503: not collected yet; the same request may be sent again, when the breaker permits a call if it was that.
 pub fn points_unavailable(cause: Option<CallError>) -> Problem {
     let wait = cause.as_ref().and_then(CallError::retry_after).unwrap_or(POINTS_RETRY_AFTER);

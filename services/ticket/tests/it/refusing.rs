@@ -2,6 +2,7 @@
 
 use futures_util::future::join_all;
 use messaging::Failure;
+use serde_json::json;
 use storage::{Backend, Conn, Db, Settings, query, query_as, query_built};
 use test_kit::{Answer, fleet};
 
@@ -141,5 +142,21 @@ async fn violated_constraint_is_the_events_fault() {
     let error = tx.execute(query(violating)).await.unwrap_err();
     assert!(matches!(Failure::from(error), Failure::Rejected(_)));
     drop(tx);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn database_that_refuses_after_the_award_leaves_the_outcome_unknown() {
+    let app = App::new().await;
+    app.deliver(booked(1)).await;
+    rename(&app.scratch.db, "outbox", "outbox_elsewhere").await;
+    let answer = app.collect(1).await;
+    assert_eq!(outcome(&answer), (504, "outcome-unknown"));
+    assert!(answer.header("retry-after").parse::<u64>().unwrap() > 0);
+    assert_eq!(app.point.requests().len(), 1, "the points were granted");
+    assert_eq!(app.status(1).await, "Printing");
+    rename(&app.scratch.db, "outbox_elsewhere", "outbox").await;
+    let collected = app.collect(1).await;
+    assert_eq!((collected.status.as_u16(), &collected.body["status"]), (200, &json!("Printed")));
     app.settled().await;
 }
