@@ -18,12 +18,18 @@ pub enum RequestCancelError {
     Storage(#[from] Error),
 }
 
-/// Begins to cancel the booking `id`, or finds that it is canceled or being canceled already.
+/// Begins to cancel the booking `id`. If it is being canceled already, the ticket service is asked again after a while.
 ///
 /// # Errors
 ///
 /// When there is no such booking, it is too late, or the database fails.
 pub async fn request_cancel(tx: &mut Tx, id: BookingId) -> Result<Booking, RequestCancelError> {
     let booking = bookings::find_for_update(tx, id).await?.ok_or(RequestCancelError::NotFound(id))?;
-    Ok(apply_change(tx, booking.request_cancel()?).await?)
+    let before = booking.status();
+    let change = booking.request_cancel(tx.now())?;
+    // A request that changes nothing must not count as a change: it would put off the next question.
+    if change.event.is_none() && change.booking.status() == before {
+        return Ok(change.booking);
+    }
+    Ok(apply_change(tx, change).await?)
 }

@@ -21,6 +21,8 @@ use crate::domain::order::Price;
 /// Pause before payment is asked what became of an attempt without an answer; doubled up to the longest one.
 const FIRST_LOOK: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(64);
+/// A cancel that is requested again is passed on again at most this often.
+const CANCEL_AGAIN_AFTER: Duration = Duration::from_secs(3);
 
 events::statuses! {
     /// Where a booking stands.
@@ -65,6 +67,8 @@ pub struct Row {
     pub paid: bool,
     pub screening_id: Option<ScreeningId>,
     pub hold: Hold,
+    /// When it last changed.
+    pub updated_at: Timestamp,
 }
 
 /// How a booking waits for its payment. Means nothing once it is not pending any more.
@@ -266,15 +270,18 @@ impl Booking {
         }
     }
 
-    /// The customer wants out. What is not paid ends at once; of a paid one the ticket service is the judge.
+    /// The customer wants to cancel. An unpaid booking ends at once; the ticket service decides about a paid one. While
+    /// that decision is outstanding, a repeated request asks the ticket service again, as the first question may be
+    /// lost.
     ///
     /// # Errors
     ///
     /// When it is too late, or there is nothing to cancel.
-    pub fn request_cancel(self) -> Result<Change, CancelRefused> {
+    pub fn request_cancel(self, now: Timestamp) -> Result<Change, CancelRefused> {
         match self.row.status {
             Status::PaymentPending => Ok(self.given_up(Status::Canceled)),
             Status::Registered | Status::PaidComplete => Ok(self.canceling()),
+            Status::Canceling if self.row.updated_at + CANCEL_AGAIN_AFTER <= now => Ok(self.canceling()),
             Status::Canceling | Status::Canceled => Ok(self.unchanged()),
             Status::PrintComplete => Err(CancelRefused::AlreadyCollected),
             Status::Declined => Err(CancelRefused::Declined),
@@ -396,6 +403,7 @@ mod tests {
             paid: false,
             screening_id: None,
             hold: Hold::begin(at(0), HOLD, ATTEMPT, false),
+            updated_at: at(0),
         })
     }
 
@@ -434,7 +442,7 @@ mod tests {
 
     #[test]
     fn a_pending_booking_is_given_up_at_once_and_its_money_called_back() {
-        let change = booking(Status::PaymentPending).request_cancel().unwrap();
+        let change = booking(Status::PaymentPending).request_cancel(at(1)).unwrap();
         assert_eq!(change.booking.status(), Status::Canceled);
         assert_eq!(event_of(&change), Some("HoldExpired"));
         let late = change.booking.confirm_payment(Some(10_000));
@@ -447,7 +455,7 @@ mod tests {
         for (change, status) in [
             (pending().decline(), Status::Declined),
             (pending().expire(at(600)), Status::Expired),
-            (pending().request_cancel().unwrap(), Status::Canceled),
+            (pending().request_cancel(at(1)).unwrap(), Status::Canceled),
         ] {
             assert_eq!((change.booking.status(), event_of(&change)), (status, Some("HoldExpired")));
             assert!(change.releases && !change.booking.is_live());
@@ -499,8 +507,19 @@ mod tests {
     }
 
     #[test]
+    fn repeated_cancel_asks_the_ticket_service_again_after_a_pause() {
+        let canceling = booking(Status::Canceling);
+        let soon = canceling.clone().request_cancel(at(2)).unwrap();
+        assert_eq!((soon.booking.status(), event_of(&soon)), (Status::Canceling, None));
+        let later = canceling.request_cancel(at(3)).unwrap();
+        assert_eq!((later.booking.status(), event_of(&later)), (Status::Canceling, Some("CancelRequested")));
+        let over = booking(Status::Canceled).request_cancel(at(3)).unwrap();
+        assert_eq!(event_of(&over), None);
+    }
+
+    #[test]
     fn a_cancel_ends_with_the_refund_and_is_told_of() {
-        let asked = booking(Status::PaidComplete).request_cancel().unwrap();
+        let asked = booking(Status::PaidComplete).request_cancel(at(1)).unwrap();
         assert_eq!(event_of(&asked), Some("CancelRequested"));
         let ended = asked.booking.refund();
         assert_eq!((ended.booking.status(), event_of(&ended)), (Status::Canceled, Some("Canceled")));
@@ -509,7 +528,7 @@ mod tests {
 
     #[test]
     fn a_rejected_cancel_goes_back_to_where_it_came_from() {
-        let registered = booking(Status::Registered).request_cancel().unwrap().booking;
+        let registered = booking(Status::Registered).request_cancel(at(1)).unwrap().booking;
         let paid_meanwhile = registered.clone().confirm_payment(Some(10_000)).booking;
         assert_eq!(registered.reject_cancel().booking.status(), Status::Registered);
         assert_eq!(paid_meanwhile.reject_cancel().booking.status(), Status::PaidComplete);
@@ -519,7 +538,7 @@ mod tests {
     fn a_collected_ticket_cannot_be_canceled() {
         let collected = booking(Status::Canceling).collect().booking;
         assert_eq!(collected.status(), Status::PrintComplete);
-        assert_eq!(collected.request_cancel(), Err(CancelRefused::AlreadyCollected));
+        assert_eq!(collected.request_cancel(at(1)), Err(CancelRefused::AlreadyCollected));
     }
 
     #[test]
@@ -547,7 +566,7 @@ mod tests {
                     0 => booking.register(),
                     1 => booking.decline(),
                     2 => booking.confirm_payment(Some(10_000)),
-                    3 => match booking.clone().request_cancel() {
+                    3 => match booking.clone().request_cancel(now) {
                         Ok(change) => change,
                         Err(_) => booking.unchanged(),
                     },

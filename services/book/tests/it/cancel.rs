@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use storage::query;
 use test_kit::{FakeUpstream, fleet};
 
 use crate::app::{App, cancel_rejected, paid, payment_canceled, printed, soul};
@@ -76,6 +77,23 @@ async fn canceling_twice_asks_once() {
     let again = app.client.delete(&format!("/books/{id}")).await;
     assert_eq!(again.status, 202);
     assert_eq!(app.told().await, ["Booked", "CancelRequested"]);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn cancel_that_stands_still_is_asked_for_again_by_a_repeated_delete() {
+    let app = App::new().await;
+    let id = app.book().await;
+    app.client.delete(&format!("/books/{id}")).await;
+    let mut tx = app.scratch.db.begin().await.unwrap();
+    tx.execute(query("UPDATE bookings SET updated_at = updated_at - 10000000")).await.unwrap();
+    tx.commit().await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(app.client.delete(&format!("/books/{id}")).await.status, 202);
+    }
+    assert_eq!(app.told().await, ["Booked", "CancelRequested", "CancelRequested"]);
+    app.deliver(payment_canceled(id)).await;
+    assert_eq!(app.client.delete(&format!("/books/{id}")).await.status, 204);
     app.settled().await;
 }
 

@@ -209,6 +209,7 @@ impl World {
             paid: false,
             screening_id: None,
             hold: Hold::begin(self.now, HOLD, ATTEMPT, wish.pay_later),
+            updated_at: self.now,
         });
         self.bookings.insert(id, booking);
         self.under_way.push(Work::Asking(id));
@@ -240,7 +241,8 @@ impl World {
     }
 
     pub fn request_cancel(&mut self, id: BookingId) {
-        if let Some(Ok(change)) = self.bookings.get(&id).map(|booking| booking.clone().request_cancel()) {
+        let now = self.now;
+        if let Some(Ok(change)) = self.bookings.get(&id).map(|booking| booking.clone().request_cancel(now)) {
             self.keep_booking(change);
         }
     }
