@@ -80,10 +80,7 @@ impl Reconciler {
     /// When the database fails.
     pub async fn look(&self) -> Result<(), storage::Error> {
         let now = Timestamp::now();
-        let overdue = list_overdue(&mut self.state.db.read().await?, now, BATCH).await?;
-        for id in overdue {
-            self.expire(id).await?;
-        }
+        // Before the holds end: what turns out to be paid does not expire.
         let unsettled = list_unsettled(&mut self.state.db.read().await?, now, BATCH).await?;
         for ids in unsettled.chunks(AT_ONCE) {
             let settling = ids.iter().map(|id| {
@@ -93,6 +90,10 @@ impl Reconciler {
             for outcome in join_all(settling).await {
                 outcome?;
             }
+        }
+        let overdue = list_overdue(&mut self.state.db.read().await?, now, BATCH).await?;
+        for id in overdue {
+            self.expire(id).await?;
         }
         Ok(())
     }

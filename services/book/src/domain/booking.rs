@@ -86,6 +86,8 @@ pub struct Hold {
     pub attempts: i64,
     /// It is paid without its customer as soon as that is possible.
     pub pay_later: bool,
+    /// An attempt ended, or broke off, without a decision: the money may have been taken, whatever later attempts met.
+    pub in_doubt: bool,
 }
 
 impl Hold {
@@ -95,16 +97,32 @@ impl Hold {
         let over = now + attempt;
         // Should this process die, another one looks after it.
         let look_at = Some(over);
-        Self { until: now + length, paying_until: Some(over), look_at, looks: 0, attempts: 1, pay_later }
+        Self {
+            until: now + length,
+            paying_until: Some(over),
+            look_at,
+            looks: 0,
+            attempts: 1,
+            pay_later,
+            in_doubt: false,
+        }
     }
 
     pub fn is_paying(&self, now: Timestamp) -> bool {
         self.paying_until.is_some_and(|until| until > now)
     }
 
-    fn pause(&self) -> Duration {
+    /// The next look is after a pause that doubles; before the hold ends, there is one more.
+    fn next_look(&self, now: Timestamp) -> Timestamp {
         let doublings = u32::try_from(self.looks.clamp(0, 5)).unwrap_or_default();
-        (FIRST_LOOK * 2_u32.pow(doublings)).min(LONGEST_PAUSE)
+        let next = now + (FIRST_LOOK * 2_u32.pow(doublings)).min(LONGEST_PAUSE);
+        if now < self.until { next.min(self.until) } else { next }
+    }
+
+    /// The attempt that ran is over. One that did not end by itself, as its process died, may have been paid.
+    fn end_attempt(&mut self, may_be_paid: bool) {
+        self.in_doubt |= may_be_paid;
+        self.paying_until = None;
     }
 }
 
@@ -185,6 +203,7 @@ impl Booking {
         if self.row.status != Status::PaymentPending || hold.until <= now {
             return Err(PayRefused::NotHeld);
         }
+        hold.end_attempt(hold.paying_until.is_some());
         let over = now + attempt;
         hold.paying_until = Some(over);
         hold.look_at = Some(over);
@@ -192,13 +211,14 @@ impl Booking {
         Ok(self.unchanged())
     }
 
-    /// The attempt to pay ended without an answer that decides: the payment service may have been reached or not.
+    /// The attempt to pay ended without an answer that decides: the payment service may have been reached or not. If this
+    /// attempt or an earlier one may have been paid, the reconciler asks until that is known.
     #[must_use]
     pub fn keep_held(mut self, now: Timestamp, was_reached: bool) -> Change {
         if self.row.status == Status::PaymentPending {
             let hold = &mut self.row.hold;
-            hold.paying_until = None;
-            hold.look_at = (was_reached || hold.pay_later).then(|| now + hold.pause());
+            hold.end_attempt(was_reached);
+            hold.look_at = (hold.in_doubt || hold.pay_later).then(|| hold.next_look(now));
         }
         self.unchanged()
     }
@@ -210,8 +230,8 @@ impl Booking {
             return None;
         }
         let hold = &mut self.row.hold;
-        hold.paying_until = None;
-        hold.look_at = Some(now + hold.pause());
+        hold.end_attempt(hold.paying_until.is_some());
+        hold.look_at = Some(hold.next_look(now));
         hold.looks += 1;
         Some(self.unchanged())
     }
@@ -494,6 +514,32 @@ mod tests {
             held = held.look(at(now)).unwrap().booking;
         }
         assert_eq!(pauses, [2, 2, 4, 8, 16, 32, 64, 64]);
+    }
+
+    #[test]
+    fn attempt_that_may_be_paid_is_asked_about_whatever_later_attempts_meet() {
+        let timed_out = booking(Status::PaymentPending).keep_held(at(1), true).booking;
+        let broke_off = booking(Status::PaymentPending);
+        for held in [timed_out, broke_off] {
+            let again = held.begin_payment(at(10), ATTEMPT).unwrap().booking;
+            let refused = again.keep_held(at(11), false).booking;
+            let thrice = refused.begin_payment(at(20), ATTEMPT).unwrap().booking;
+            let refused = thrice.keep_held(at(21), false).booking;
+            assert!(refused.look(at(30)).is_some());
+        }
+    }
+
+    #[test]
+    fn payment_is_asked_once_more_when_the_hold_ends() {
+        let mut held = booking(Status::PaymentPending).keep_held(at(0), true).booking;
+        let mut looks = Vec::new();
+        for second in 1..=600 {
+            if let Some(change) = held.clone().look(at(second)) {
+                looks.push(second);
+                held = change.booking;
+            }
+        }
+        assert_eq!(looks.last(), Some(&600));
     }
 
     #[test]

@@ -27,6 +27,7 @@ struct BookingRow {
     looks: i64,
     attempts: i64,
     pay_later: i64,
+    in_doubt: i64,
     created_at: i64,
     updated_at: i64,
 }
@@ -44,7 +45,7 @@ pub async fn insert(tx: &mut Tx, order: Order, name: &str, hold: Hold) -> Result
               held_until, paying_until, look_at, looks, attempts, pay_later, created_at, updated_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, $11, $12, $13, $14, $15, $15)
          RETURNING id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
-             held_until, paying_until, look_at, looks, attempts, pay_later, created_at, updated_at",
+             held_until, paying_until, look_at, looks, attempts, pay_later, in_doubt, created_at, updated_at",
     )
     .bind(order.movie_name)
     .bind(order.seats.map(|seats| seats.to_string()))
@@ -73,7 +74,7 @@ pub async fn find_for_update(tx: &mut Tx, id: BookingId) -> Result<Option<Bookin
     let lock = query_as(
         "UPDATE bookings SET status = status WHERE id = $1
          RETURNING id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
-             held_until, paying_until, look_at, looks, attempts, pay_later, created_at, updated_at",
+             held_until, paying_until, look_at, looks, attempts, pay_later, in_doubt, created_at, updated_at",
     )
     .bind(id.get());
     tx.fetch_optional(lock).await?.map(restore).transpose()
@@ -88,7 +89,7 @@ pub async fn update(tx: &mut Tx, booking: &Booking) -> Result<(), Error> {
     let row = booking.row();
     let update = query(
         "UPDATE bookings SET status = $1, paid = $2, held_until = $3, paying_until = $4, look_at = $5, looks = $6,
-             attempts = $7, updated_at = $8 WHERE id = $9",
+             attempts = $7, in_doubt = $8, updated_at = $9 WHERE id = $10",
     )
     .bind(row.status.to_string())
     .bind(i64::from(row.paid))
@@ -97,6 +98,7 @@ pub async fn update(tx: &mut Tx, booking: &Booking) -> Result<(), Error> {
     .bind(row.hold.look_at.map(Timestamp::as_microsecond))
     .bind(row.hold.looks)
     .bind(row.hold.attempts)
+    .bind(i64::from(row.hold.in_doubt))
     .bind(tx.now().as_microsecond())
     .bind(row.id.get());
     tx.execute(update).await?;
@@ -121,7 +123,7 @@ pub async fn delete(tx: &mut Tx, id: BookingId) -> Result<(), Error> {
 pub async fn find(conn: &mut Conn, id: BookingId) -> Result<Option<Booking>, Error> {
     let find = query_as(
         "SELECT id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
-             held_until, paying_until, look_at, looks, attempts, pay_later, created_at, updated_at
+             held_until, paying_until, look_at, looks, attempts, pay_later, in_doubt, created_at, updated_at
          FROM bookings WHERE id = $1",
     )
     .bind(id.get());
@@ -136,7 +138,7 @@ pub async fn find(conn: &mut Conn, id: BookingId) -> Result<Option<Booking>, Err
 pub async fn page(conn: &mut Conn, offset: i64, limit: i64) -> Result<(Vec<Booking>, i64), Error> {
     let find = query_as(
         "SELECT id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
-             held_until, paying_until, look_at, looks, attempts, pay_later, created_at, updated_at
+             held_until, paying_until, look_at, looks, attempts, pay_later, in_doubt, created_at, updated_at
          FROM bookings ORDER BY id LIMIT $1 OFFSET $2",
     )
     .bind(limit)
@@ -160,7 +162,7 @@ pub async fn page_of(
 ) -> Result<(Vec<Booking>, i64), Error> {
     let find = query_as(
         "SELECT id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
-             held_until, paying_until, look_at, looks, attempts, pay_later, created_at, updated_at
+             held_until, paying_until, look_at, looks, attempts, pay_later, in_doubt, created_at, updated_at
          FROM bookings WHERE customer_id = $1 ORDER BY id LIMIT $2 OFFSET $3",
     )
     .bind(customer.get())
@@ -266,6 +268,7 @@ fn restore(row: BookingRow) -> Result<Booking, Error> {
         looks: row.looks,
         attempts: row.attempts,
         pay_later: row.pay_later != 0,
+        in_doubt: row.in_doubt != 0,
     };
     Ok(Booking::restore(Row {
         id: BookingId::new(row.id).map_err(|error| corrupt(&error))?,

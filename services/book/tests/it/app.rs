@@ -40,6 +40,7 @@ pub struct App {
     pub consumer: Consumer<BookingEvents>,
     pub payment: FakeUpstream,
     pub reconciler: Reconciler,
+    state: AppState,
 }
 
 impl App {
@@ -74,8 +75,15 @@ impl App {
             applied: consumer.applied(),
         };
         let reconciler = Reconciler::new(state.clone());
-        let client = Client(router(state, Health::of(&scratch.db)));
-        Self { scratch, client, consumer, payment, reconciler }
+        let client = Client(router(state.clone(), Health::of(&scratch.db)));
+        Self { scratch, client, consumer, payment, reconciler, state }
+    }
+
+    /// Another replica of the service on the same database, which calls another payment service.
+    pub fn now_calling(&self, payment: FakeUpstream) -> Client {
+        let settings = Settings::new(payment.url.parse().unwrap(), PAYMENT_DEADLINE);
+        let state = AppState { payments: Payments::new(settings), ..self.state.clone() };
+        Client(router(state, Health::of(&self.scratch.db)))
     }
 
     /// Books the seed's two seats and returns the booking's id.

@@ -111,6 +111,20 @@ async fn payment_is_asked_what_became_of_a_payment_without_an_answer() {
 }
 
 #[tokio::test]
+async fn booking_that_was_paid_unheard_survives_a_later_attempt_that_met_an_open_breaker() {
+    // The first attempt is charged, and its answer lost; the second one does not leave the process.
+    let app = App::beside(payment_that_has(json!([{"totalPrice": 10000, "status": "Paid"}])).await).await;
+    assert_eq!(app.client.post("/books", soul()).await.status, 202);
+    let refusing = app.now_calling(FakeUpstream::refuses());
+    assert_eq!(refusing.post("/books/1/payment", json!({})).await.status, 202);
+    app.let_looks_be_due().await;
+    app.let_holds_run_out().await;
+    app.reconciler.look().await.unwrap();
+    assert_eq!((app.status(1).await.as_str(), app.told().await), ("Registered", vec!["Booked"]));
+    app.settled().await;
+}
+
+#[tokio::test]
 async fn who_asked_for_it_is_paid_for_as_soon_as_that_is_possible() {
     let (payment, works) = recovering_payment().await;
     let app = App::beside(payment).await;
