@@ -18,7 +18,7 @@ pub use begin_payment::{Begun, begin_payment};
 pub use confirm_payment::confirm_payment;
 pub use create_screening::{CreateScreeningError, create_screening};
 pub use follow_ticket::{collect, refund, reject_cancel};
-pub use open_booking::{OpenError, Opening, RequestKey, open_booking};
+pub use open_booking::{OpenError, Opening, open_booking};
 pub use read_bookings::{find_booking, list_bookings};
 pub use read_screenings::{Filter, Listed, SeatState, find_screening, list_screenings, list_seats};
 pub use reconcile_bookings::{expire_booking, list_overdue, list_unsettled, prune_keys, take_unsettled};

@@ -1,4 +1,4 @@
-//! Step 1 of booking: the wish is kept and its places are held, before anyone is asked for money.
+//! Step 1 of booking: the request's key, then the rules, then the places. All of it happens before payment is asked.
 
 use std::collections::BTreeMap;
 
@@ -6,22 +6,15 @@ use events::{BookingId, CustomerId, ScreeningId};
 use storage::{Error, Tx};
 
 use super::Rules;
-use crate::domain::{Booking, Hold, Invalid, Order};
+use crate::domain::{Booking, Hold, Invalid, Order, RequestKey};
 use crate::store::{bookings, idempotency_keys, places, screenings};
 
-/// A wish, and with what key it was sent, if with any.
+/// A request for a booking.
 #[derive(Clone, Debug)]
 pub struct Opening {
-    pub order: Order,
+    /// The order, or the fields that make no sense. A key that is known is answered before either counts.
+    pub order: Result<Order, Vec<Invalid>>,
     pub key: Option<RequestKey>,
-}
-
-/// Makes a request one that can be repeated.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestKey {
-    pub key: String,
-    /// Of the request's body: another body with the same key is a mistake.
-    pub fingerprint: String,
 }
 
 /// Why nothing was opened. The transaction must be dropped.
@@ -46,32 +39,34 @@ pub enum OpenError {
     Storage(#[from] Error),
 }
 
-/// Keeps `opening` as a pending booking at the cinema `name`, all of its places or nothing. Nobody is told: it is no
-/// booking until it is paid. Its first attempt to pay begins with it.
+/// Keeps `opening` as a pending booking at the cinema `name`, all of its places or nothing. No event is published, as it
+/// is no booking until it is paid. Its first attempt to pay begins with it.
+///
+/// The key comes first: a repeated request gets its booking, even if a rule would refuse the same request now, such as the
+/// number of places that its own first time has used up.
 ///
 /// # Errors
 ///
-/// When the wish cannot be had, it was opened before, or the database fails.
+/// When the key is known, a rule refuses the order, its places are taken, or the database fails.
 pub async fn open_booking(
     tx: &mut Tx,
     opening: Opening,
     name: &str,
     rules: &Rules,
 ) -> Result<Booking, OpenError> {
-    let order = match opening.order.screening_id {
-        Some(screening) => admit(tx, screening, opening.order, rules).await?,
-        None => opening.order,
+    if let Some(key) = &opening.key {
+        claim(tx, key).await?;
+    }
+    let order = opening.order.map_err(OpenError::Invalid)?;
+    let order = match order.screening_id {
+        Some(screening) => admit(tx, screening, order, rules).await?,
+        None => order,
     };
     let seats = order.seats.clone();
     let hold = Hold::begin(tx.now(), rules.hold, rules.attempt, order.pay_later);
     let booking = bookings::insert(tx, order, name, hold).await?;
-    // Before the places: who asks again must not meet the places of the first time.
-    if let Some(RequestKey { key, fingerprint }) = opening.key
-        && let Some((known, known_fingerprint)) =
-            idempotency_keys::insert(tx, &key, &fingerprint, booking.id()).await?
-    {
-        let same = known_fingerprint == fingerprint;
-        return Err(if same { OpenError::Known(known) } else { OpenError::KeyReused });
+    if let Some(key) = &opening.key {
+        idempotency_keys::bind(tx, key, booking.id()).await?;
     }
     match (seats, booking.row().screening_id) {
         (Some(seats), _) => {
@@ -83,6 +78,18 @@ pub async fn open_booking(
             if had { Ok(booking) } else { Err(OpenError::SoldOut) }
         }
         (None, None) => Ok(booking),
+    }
+}
+
+/// Claims the key for this request, which is its first one.
+async fn claim(tx: &mut Tx, key: &RequestKey) -> Result<(), OpenError> {
+    match idempotency_keys::claim(tx, key).await? {
+        None => Ok(()),
+        // The fingerprint of a key from before there was a scope is empty.
+        Some((known, fingerprint)) if fingerprint == key.fingerprint || fingerprint.is_empty() => {
+            Err(OpenError::Known(known))
+        }
+        Some(_) => Err(OpenError::KeyReused),
     }
 }
 

@@ -5,5 +5,5 @@ mod order;
 mod screening;
 
 pub use booking::{Booking, CancelRefused, Change, Hold, PayRefused, Row, Status};
-pub use order::{Invalid, Order, Price, Quantity, Seats, Wish};
+pub use order::{Invalid, Order, Price, Quantity, RequestKey, Seats, Wish};
 pub use screening::{Admission, Announcement, Draft, Row as HallRow, Screening, Seat, SeatKind};

@@ -36,6 +36,16 @@ pub struct Order {
     pub pay_later: bool,
 }
 
+/// Makes a request one that can be repeated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestKey {
+    /// Whose key it is: equal keys of two customers are two keys.
+    pub scope: String,
+    pub key: String,
+    /// Of the request's fields: a request with the same key and other fields is a mistake.
+    pub fingerprint: String,
+}
+
 /// One field that does not make sense, as the client spells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invalid {

@@ -18,8 +18,7 @@ use super::messages::{BOOKS, Book, BookRequest, CustomerQuery};
 use super::wait::wait_until;
 use crate::AppState;
 use crate::app::{
-    Begun, NotKept, OpenError, Opening, RequestKey, Settled, begin_payment, find_booking, list_bookings,
-    open_booking,
+    Begun, NotKept, OpenError, Opening, Settled, begin_payment, find_booking, list_bookings, open_booking,
 };
 use crate::domain::{Booking, Status};
 use crate::paying::{Attempt, pay_and_settle};
@@ -50,8 +49,8 @@ pub async fn book(
     IdempotencyKey(key): IdempotencyKey,
     Json(request): Json<BookRequest>,
 ) -> Result<Response, Problem> {
-    let key = key.map(|key| RequestKey { key, fingerprint: request.fingerprint() });
-    let opening = Opening { order: request.into_order()?, key };
+    let key = key.map(|key| request.key(key));
+    let opening = Opening { order: request.into_order(), key };
     // Should the customer hang up, the booking is still settled: a declined one has no event that could do it later.
     let attempt = see_through(open_and_pay(state, opening)).await?;
     respond(&base, attempt)
@@ -94,6 +93,9 @@ async fn open_and_pay(state: AppState, opening: Opening) -> Result<Attempt, Prob
 }
 
 async fn open(state: &AppState, opening: Opening) -> Result<Booking, OpenError> {
+    if let Opening { order: Err(invalid), key: None } = opening {
+        return Err(OpenError::Invalid(invalid));
+    }
     let mut tx = state.db.begin().await?;
     let booking = open_booking(&mut tx, opening, &state.cinema, &state.rules).await?;
     tx.commit().await?;

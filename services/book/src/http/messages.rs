@@ -5,17 +5,19 @@ use events::{CustomerId, ScreeningId};
 use http::StatusCode;
 use http::header::{HeaderValue, RETRY_AFTER};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 use service_kit::hal::{BaseUrl, Names, Resource};
 use service_kit::problem::{FieldError, Problem};
+use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::domain::{Booking, Invalid, Order, Status, Wish};
+use crate::domain::{Booking, Invalid, Order, RequestKey, Status, Wish};
 
 /// What a booking is called in links and collections.
 pub const BOOKS: Names = Names { relation: "book", plural: "books" };
 
 /// What a customer asks for. Numbers may be sent as text.
-#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BookRequest {
     #[serde(default, deserialize_with = "events::lenient::optional_text")]
@@ -47,8 +49,8 @@ pub struct BookRequest {
 impl BookRequest {
     /// # Errors
     ///
-    /// 422 naming every wrong field.
-    pub fn into_order(self) -> Result<Order, Problem> {
+    /// Every wrong field.
+    pub fn into_order(self) -> Result<Order, Vec<Invalid>> {
         let wish = Wish {
             movie_name: self.movie_name,
             seat: self.seat,
@@ -58,12 +60,41 @@ impl BookRequest {
             screening_id: self.screening_id,
             pay_later: self.pay_later.unwrap_or_default(),
         };
-        Order::parse(wish).map_err(invalid_fields)
+        Order::parse(wish)
     }
 
-    /// The same for two requests that ask for the same in the same words.
-    pub fn fingerprint(&self) -> String {
-        serde_json::to_string(self).expect("numbers and text are JSON")
+    /// What `key` names: this request, among those of its customer.
+    pub fn key(&self, key: String) -> RequestKey {
+        let scope = match self.customer_id {
+            Some(customer) => format!("customer:{customer}"),
+            None => "shared".to_owned(),
+        };
+        RequestKey { scope, key, fingerprint: self.fingerprint() }
+    }
+
+    /// The SHA-256 of the fields that were sent, in one normal form: blanks, the order of fields or of seats, letters in
+    /// lower case in a seat, and numbers as text make no difference.
+    fn fingerprint(&self) -> String {
+        let text = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let seats = |list: &String| {
+            let mut seats: Vec<String> = list.split(',').map(|seat| text(&seat.to_uppercase())).collect();
+            seats.sort_unstable();
+            seats.join(",")
+        };
+        // By name: the JSON keeps this order.
+        let sent = [
+            ("customerId", self.customer_id.map(|id| json!(id.get()))),
+            ("movieName", self.movie_name.as_ref().map(|name| json!(text(name)))),
+            ("payLater", self.pay_later.map(|flag| json!(flag))),
+            ("qty", self.qty.map(|number| json!(number))),
+            ("screeningId", self.screening_id.map(|id| json!(id.get()))),
+            ("seat", self.seat.as_ref().map(|list| json!(seats(list)))),
+            ("totalPrice", self.total_price.map(|number| json!(number))),
+        ];
+        let sent: Map<String, Value> =
+            sent.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+        let hash = Sha256::digest(Value::Object(sent).to_string());
+        hash.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

@@ -4,37 +4,52 @@ use events::BookingId;
 use jiff::Timestamp;
 use storage::{Error, Tx, query, query_as};
 
-/// Remembers that `booking` was asked for with `key`. `None`: it is the first one. Otherwise the one that was asked for with
-/// it before, and the fingerprint of that request; whoever is just asking with the same key is waited for.
+use crate::domain::RequestKey;
+
+/// Stands for the booking of a key whose booking is yet to be inserted. It is never committed.
+const NO_BOOKING: i64 = 0;
+
+/// Claims a key for its request, and returns `None`. If the key was claimed before, returns its booking and the
+/// fingerprint of the request that claimed it. Waits for a transaction that is claiming the same key.
 ///
 /// # Errors
 ///
 /// When the database fails.
-pub async fn insert(
-    tx: &mut Tx,
-    key: &str,
-    fingerprint: &str,
-    booking: BookingId,
-) -> Result<Option<(BookingId, String)>, Error> {
-    let insert = query(
-        "INSERT INTO idempotency_keys (key, fingerprint, booking_id, created_at) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (key) DO NOTHING",
+pub async fn claim(tx: &mut Tx, request: &RequestKey) -> Result<Option<(BookingId, String)>, Error> {
+    // An update that changes nothing returns a row that is there. A second statement might not find it any more.
+    let claim = query_as(
+        "INSERT INTO idempotency_keys (scope, key, fingerprint, booking_id, created_at) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (scope, key) DO UPDATE SET key = excluded.key RETURNING booking_id, fingerprint",
     )
-    .bind(key.to_owned())
-    .bind(fingerprint.to_owned())
-    .bind(booking.get())
+    .bind(request.scope.clone())
+    .bind(request.key.clone())
+    .bind(request.fingerprint.clone())
+    .bind(NO_BOOKING)
     .bind(tx.now().as_microsecond());
-    if tx.execute(insert).await? == 1 {
+    let (id, fingerprint): (i64, String) = tx.fetch_one(claim).await?;
+    if id == NO_BOOKING {
         return Ok(None);
     }
-    let find =
-        query_as("SELECT booking_id, fingerprint FROM idempotency_keys WHERE key = $1").bind(key.to_owned());
-    let (id, fingerprint): (i64, String) = tx.fetch_one(find).await?;
-    let known = BookingId::new(id).map_err(|error| Error::corrupt("idempotency_keys", key, error))?;
+    let known =
+        BookingId::new(id).map_err(|error| Error::corrupt("idempotency_keys", &request.key, error))?;
     Ok(Some((known, fingerprint)))
 }
 
-/// Forgets the key of a booking that was not kept.
+/// Binds a key that this transaction has claimed to its booking.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn bind(tx: &mut Tx, request: &RequestKey, booking: BookingId) -> Result<(), Error> {
+    let bind = query("UPDATE idempotency_keys SET booking_id = $1 WHERE scope = $2 AND key = $3")
+        .bind(booking.get())
+        .bind(request.scope.clone())
+        .bind(request.key.clone());
+    tx.execute(bind).await?;
+    Ok(())
+}
+
+/// Deletes the key of a booking that was not kept.
 ///
 /// # Errors
 ///
@@ -44,15 +59,16 @@ pub async fn delete_of(tx: &mut Tx, booking: BookingId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Forgets at most `limit` of those from before `before`, and tells how many.
+/// Deletes up to `limit` of the oldest keys, or as many as came together with the last of them, that are from before
+/// `before`, and returns how many those were.
 ///
 /// # Errors
 ///
 /// When the database fails.
 pub async fn prune(tx: &mut Tx, before: Timestamp, limit: i64) -> Result<u64, Error> {
     let delete = query(
-        "DELETE FROM idempotency_keys WHERE key IN
-             (SELECT key FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT $2)",
+        "DELETE FROM idempotency_keys WHERE created_at <= (SELECT MAX(created_at) FROM
+             (SELECT created_at FROM idempotency_keys ORDER BY created_at LIMIT $1) AS oldest) AND created_at < $2",
     );
-    tx.execute(delete.bind(before.as_microsecond()).bind(limit)).await
+    tx.execute(delete.bind(limit).bind(before.as_microsecond())).await
 }

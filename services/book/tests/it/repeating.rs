@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use futures_util::future::join_all;
 use serde_json::json;
-use storage::query;
+use storage::{query, query_as};
 use test_kit::FakeUpstream;
 
 use crate::app::{App, recovering_payment, soul};
@@ -35,6 +35,89 @@ async fn another_body_with_the_same_key_is_a_mistake() {
     let words = json!({"totalPrice": "10000", "seat": "1A,2B", "movieName": "soul", "qty": "2", "more": 1});
     assert_eq!(app.client.post_with("/books", words, &KEY).await.status, 201);
     assert_eq!(app.client.get("/books").await.body["page"]["totalElements"], 1);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn same_request_in_another_spelling_is_the_same_body() {
+    let app = App::new().await;
+    let first = json!({"movieName": "soul", "seat": "1A,2B", "qty": 2, "totalPrice": 10000, "customerId": 3});
+    let first = app.client.post_with("/books", first, &KEY).await;
+    assert_eq!(first.status, 201);
+    let mut blanks = json!({"seat": "1A,2B", "qty": 2, "totalPrice": 10000, "customerId": 3});
+    blanks["movieName"] = format!("soul{}", " ".repeat(500_000)).into();
+    for spelled in [
+        json!({"customerId": "3", "totalPrice": "10000", "qty": "2", "seat": " 2b , 1a", "movieName": " soul\n"}),
+        json!({"seat": "2B,1A", "qty": 2.0, "movieName": "soul", "customerId": 3, "totalPrice": 10000, "a": 1}),
+        blanks,
+    ] {
+        let again = app.client.post_with("/books", spelled.clone(), &KEY).await;
+        assert_eq!((again.status.as_u16(), &again.body), (201, &first.body), "{spelled}");
+    }
+    let longest = query_as("SELECT CAST(MAX(LENGTH(fingerprint)) AS BIGINT) FROM idempotency_keys");
+    let kept: (i64,) = app.scratch.db.read().await.unwrap().fetch_one(longest).await.unwrap();
+    assert_eq!(kept.0, 64);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn repeated_request_gets_its_booking_though_a_rule_would_refuse_it_now() {
+    let app = App::new().await;
+    let hall = json!({
+        "movieName": "soul", "theatre": "Hall 1", "startsAt": "2999-12-01T19:30:00Z", "capacity": 100, "price": 1,
+    });
+    let screening = app.announce(hall).await;
+    let order = json!({"screeningId": screening, "qty": 12, "customerId": 33});
+    let first = app.client.post_with("/books", order.clone(), &KEY).await;
+    assert_eq!(first.status, 201);
+    let again = app.client.post_with("/books", order.clone(), &KEY).await;
+    assert_eq!((again.status.as_u16(), &again.body), (201, &first.body), "12 of 20 places are its own");
+    let mut tx = app.scratch.db.begin().await.unwrap();
+    tx.execute(query("UPDATE screenings SET starts_at = 1")).await.unwrap();
+    tx.commit().await.unwrap();
+    let again = app.client.post_with("/books", order, &KEY).await;
+    assert_eq!((again.status.as_u16(), &again.body), (201, &first.body), "it was booked before the start");
+    let other = app.client.post_with("/books", json!({"qty": 0, "customerId": 33}), &KEY).await;
+    assert_eq!((other.status.as_u16(), other.problem()), (422, "idempotency-key-reused"));
+    assert_eq!(app.told().await, ["Booked"]);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn equal_keys_of_two_customers_are_two_keys() {
+    let app = App::new().await;
+    let mut ids = HashSet::new();
+    for customer in [Some(1), Some(2), None] {
+        for _ in 0..2 {
+            let order = json!({"qty": 1, "customerId": customer});
+            let answer = app.client.post_with("/books", order, &KEY).await;
+            assert_eq!(answer.status, 201, "{customer:?}");
+            ids.insert(answer.body["id"].as_i64().unwrap());
+        }
+    }
+    assert_eq!(ids.len(), 3);
+    app.settled().await;
+}
+
+/// On SQLite there is one writer at a time, so that nothing comes between two statements.
+#[tokio::test(flavor = "multi_thread")]
+async fn key_that_is_forgotten_while_its_request_is_repeated_is_a_new_one() {
+    let app = App::new().await;
+    let db = app.scratch.db.clone();
+    let forgetting = tokio::spawn(async move {
+        for _ in 0..400 {
+            let mut tx = db.begin().await.unwrap();
+            tx.execute(query("DELETE FROM idempotency_keys")).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+    });
+    while !forgetting.is_finished() {
+        let answers = join_all((0..4).map(|_| app.client.post_with("/books", json!({"qty": 1}), &KEY))).await;
+        for answer in answers {
+            assert_eq!(answer.status, 201, "{}", answer.body);
+        }
+    }
+    forgetting.await.unwrap();
     app.settled().await;
 }
 
