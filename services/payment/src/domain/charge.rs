@@ -48,6 +48,13 @@ impl Charge {
         }
     }
 
+    /// Whether a request for this charge may be named `key`. The fleet names the payment of a booking `booking-<id>`, which
+    /// no request for another booking can take.
+    pub fn may_be_named(&self, key: &str) -> bool {
+        let named = key.strip_prefix("booking-").filter(|id| id.parse::<i64>().is_ok());
+        named.is_none_or(|id| id == self.booking_id.to_string())
+    }
+
     /// The same for every request that asks for this charge, however it was spelled, and for no other.
     pub fn fingerprint(&self) -> String {
         format!("bookingId={}&totalPrice={}", self.booking_id, self.price.0)
@@ -119,6 +126,20 @@ mod tests {
             };
             let same = charge(one).fingerprint() == charge(other).fingerprint();
             prop_assert_eq!(same, one == other);
+        }
+    }
+
+    #[test]
+    fn name_of_a_bookings_payment_is_that_bookings_alone() {
+        let charge = Charge::parse(BookingId::new(7).ok(), None, None).unwrap();
+        for (key, may) in [
+            ("booking-7", true),
+            ("order-8", true),
+            ("booking-of-mine", true),
+            ("booking-8", false),
+            ("booking-07", false),
+        ] {
+            assert_eq!(charge.may_be_named(key), may, "{key}");
         }
     }
 

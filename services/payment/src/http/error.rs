@@ -41,6 +41,15 @@ pub fn key_reused() -> Problem {
     )
 }
 
+/// 422: the key is what the fleet calls the payment of another booking.
+pub fn name_of_another_booking() -> Problem {
+    Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "idempotency-key-reused",
+        "A key of the form booking-<id> names the payment of that booking; a request for another one needs another key.",
+    )
+}
+
 /// 503: as much is under way as there may be.
 pub fn too_many_payments() -> Problem {
     Problem::new(

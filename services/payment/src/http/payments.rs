@@ -9,6 +9,7 @@ use service_kit::hal::{BaseUrl, Collection, Hal, List, PageQuery, PageRequest, R
 use service_kit::problem::{self, Problem};
 use service_kit::request_log::{concerns_booking, see_through};
 
+use super::error::name_of_another_booking;
 use super::in_progress::{LostPayment, Turn};
 use super::messages::{BookingQuery, PAYMENTS, PaymentBody, PaymentRequest};
 use crate::AppState;
@@ -41,6 +42,9 @@ pub async fn pay(
 ) -> Result<Response, Problem> {
     let charge = request.into_charge()?;
     concerns_booking(charge.booking_id);
+    if key.as_ref().is_some_and(|key| !charge.may_be_named(key)) {
+        return Err(name_of_another_booking());
+    }
 
     let outcome = pay_or_join(state, charge, key).await?;
     Ok(PaymentBody::answer(&base, &outcome))

@@ -44,6 +44,16 @@ async fn the_same_key_and_another_body_are_refused_and_nothing_is_paid() {
 }
 
 #[tokio::test]
+async fn key_of_the_fleet_cannot_be_taken_by_a_request_for_another_booking() {
+    let app = App::new().await;
+    let answer = app.pay_as("booking-7", &demand(1, 10_000)).await;
+    assert_eq!((answer.status.as_u16(), answer.problem()), (422, "idempotency-key-reused"));
+    assert_eq!(app.total().await, 0);
+    assert_eq!(app.pay_as("booking-7", &demand(7, 10_000)).await.status, 201);
+    app.settled().await;
+}
+
+#[tokio::test]
 async fn of_two_bodies_at_once_under_one_key_one_is_paid() {
     let app = App::with(Processor::new(Some("50".parse().unwrap()), None)).await;
     let (one, two) = (demand(1, 100), demand(2, 100));
