@@ -8,7 +8,7 @@ use super::apply_change::apply_change;
 use crate::domain::{Booking, PayRefused};
 use crate::store::bookings;
 
-/// Where a booking stands for who wants to pay for it.
+/// What became of the wish to pay for a booking.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Begun {
     /// The attempt has begun and is the caller's.
@@ -17,6 +17,8 @@ pub enum Begun {
     InProgress(Booking),
     /// It does not wait for a payment: it is paid, or over.
     NotHeld(Booking),
+    /// Its screening has begun, and it is not paid.
+    Started,
 }
 
 /// Begins an attempt to pay for the booking `id`, if it waits for that. `None`: there is no such booking.
@@ -32,5 +34,6 @@ pub async fn begin_payment(tx: &mut Tx, id: BookingId, rules: &Rules) -> Result<
         Ok(change) => Begun::Attempt(apply_change(tx, change).await?),
         Err(PayRefused::InProgress) => Begun::InProgress(booking),
         Err(PayRefused::NotHeld) => Begun::NotHeld(booking),
+        Err(PayRefused::Started) => Begun::Started,
     }))
 }

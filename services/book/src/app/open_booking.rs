@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use events::{BookingId, CustomerId, ScreeningId};
+use jiff::Timestamp;
 use storage::{Error, Tx};
 
 use super::Rules;
@@ -58,12 +59,12 @@ pub async fn open_booking(
         claim(tx, key).await?;
     }
     let order = opening.order.map_err(OpenError::Invalid)?;
-    let order = match order.screening_id {
+    let (order, starts_at) = match order.screening_id {
         Some(screening) => admit(tx, screening, order, rules).await?,
-        None => order,
+        None => (order, None),
     };
     let seats = order.seats.clone();
-    let hold = Hold::begin(tx.now(), rules.hold, rules.attempt, order.pay_later);
+    let hold = Hold::begin(tx.now(), rules.hold, rules.attempt, order.pay_later).until_the_start(starts_at);
     let booking = bookings::insert(tx, order, name, hold).await?;
     if let Some(key) = &opening.key {
         idempotency_keys::bind(tx, key, booking.id()).await?;
@@ -93,8 +94,13 @@ async fn claim(tx: &mut Tx, key: &RequestKey) -> Result<(), OpenError> {
     }
 }
 
-/// `order` as the screening has it: its movie, its price.
-async fn admit(tx: &mut Tx, id: ScreeningId, order: Order, rules: &Rules) -> Result<Order, OpenError> {
+/// `order` as the screening has it, with its movie and its price; and when it begins.
+async fn admit(
+    tx: &mut Tx,
+    id: ScreeningId,
+    order: Order,
+    rules: &Rules,
+) -> Result<(Order, Option<Timestamp>), OpenError> {
     let Some(screening) = screenings::find(tx, id).await? else {
         let unknown = Invalid::new("screeningId", format!("there is no screening {id}"));
         return Err(OpenError::Invalid(vec![unknown]));
@@ -110,7 +116,7 @@ async fn admit(tx: &mut Tx, id: ScreeningId, order: Order, rules: &Rules) -> Res
     if let Some(customer) = order.customer_id {
         check_share(tx, customer, id, order.qty.get(), rules.max_places_per_customer).await?;
     }
-    Ok(order)
+    Ok((order, Some(screening.starts_at)))
 }
 
 /// One customer's bookings are opened one after the other, so that two cannot pass this check together.

@@ -66,6 +66,8 @@ pub struct Row {
     /// Payment's own word has come: decides where a rejected cancel goes back to.
     pub paid: bool,
     pub screening_id: Option<ScreeningId>,
+    /// When its screening begins, which the programme says; `None` for a booking of a movie alone.
+    pub starts_at: Option<Timestamp>,
     pub hold: Hold,
     /// When it last changed.
     pub updated_at: Timestamp,
@@ -108,6 +110,12 @@ impl Hold {
         }
     }
 
+    /// The same hold, which ends when the screening begins at the latest.
+    #[must_use]
+    pub fn until_the_start(self, starts_at: Option<Timestamp>) -> Self {
+        Self { until: starts_at.map_or(self.until, |start| start.min(self.until)), ..self }
+    }
+
     pub fn is_paying(&self, now: Timestamp) -> bool {
         self.paying_until.is_some_and(|until| until > now)
     }
@@ -142,6 +150,8 @@ pub enum PayRefused {
     InProgress,
     #[error("it does not wait for its payment")]
     NotHeld,
+    #[error("the screening has begun")]
+    Started,
 }
 
 /// Why a booking cannot be canceled.
@@ -153,6 +163,8 @@ pub enum CancelRefused {
     Declined,
     #[error("it was not paid in time, so there is no booking")]
     Expired,
+    #[error("the screening has begun")]
+    Started,
 }
 
 impl Booking {
@@ -184,6 +196,11 @@ impl Booking {
         !matches!(self.row.status, Status::Declined | Status::Expired | Status::Canceled)
     }
 
+    /// Whether its screening has begun: from then on it is neither paid nor canceled.
+    pub fn has_started(&self, now: Timestamp) -> bool {
+        self.row.starts_at.is_some_and(|start| start <= now)
+    }
+
     /// Whether an attempt to pay for it runs.
     pub fn is_paying(&self, now: Timestamp) -> bool {
         self.row.status == Status::PaymentPending && self.row.hold.is_paying(now)
@@ -194,13 +211,19 @@ impl Booking {
     ///
     /// # Errors
     ///
-    /// When it is being paid already, or the hold is over.
+    /// When it is being paid already, the screening has begun, or the hold is over.
     pub fn begin_payment(mut self, now: Timestamp, attempt: Duration) -> Result<Change, PayRefused> {
         if self.is_paying(now) {
             return Err(PayRefused::InProgress);
         }
+        if self.row.status != Status::PaymentPending {
+            return Err(PayRefused::NotHeld);
+        }
+        if self.has_started(now) {
+            return Err(PayRefused::Started);
+        }
         let hold = &mut self.row.hold;
-        if self.row.status != Status::PaymentPending || hold.until <= now {
+        if hold.until <= now {
             return Err(PayRefused::NotHeld);
         }
         hold.end_attempt(hold.paying_until.is_some());
@@ -300,6 +323,7 @@ impl Booking {
     pub fn request_cancel(self, now: Timestamp) -> Result<Change, CancelRefused> {
         match self.row.status {
             Status::PaymentPending => Ok(self.given_up(Status::Canceled)),
+            Status::Registered | Status::PaidComplete if self.has_started(now) => Err(CancelRefused::Started),
             Status::Registered | Status::PaidComplete => Ok(self.canceling()),
             Status::Canceling if self.row.updated_at + CANCEL_AGAIN_AFTER <= now => Ok(self.canceling()),
             Status::Canceling | Status::Canceled => Ok(self.unchanged()),
@@ -422,6 +446,7 @@ mod tests {
             status,
             paid: false,
             screening_id: None,
+            starts_at: None,
             hold: Hold::begin(at(0), HOLD, ATTEMPT, false),
             updated_at: at(0),
         })
@@ -490,6 +515,44 @@ mod tests {
         assert_eq!(paying.clone().expire(at(603)).booking.status(), Status::PaymentPending);
         assert_eq!(paying.expire(at(604)).booking.status(), Status::Expired);
         assert_eq!(held.begin_payment(at(600), ATTEMPT), Err(PayRefused::NotHeld));
+    }
+
+    fn booking_of_a_screening(status: Status) -> Booking {
+        let mut booking = booking(status);
+        booking.row.starts_at = Some(at(100));
+        booking.row.hold = booking.row.hold.until_the_start(Some(at(100)));
+        booking
+    }
+
+    #[test]
+    fn hold_ends_when_the_screening_begins() {
+        let held = booking_of_a_screening(Status::PaymentPending).keep_held(at(1), false).booking;
+        assert_eq!(held.clone().expire(at(99)).booking.status(), Status::PaymentPending);
+        assert_eq!(held.expire(at(100)).booking.status(), Status::Expired);
+    }
+
+    #[test]
+    fn booking_of_a_screening_that_has_begun_is_not_paid_by_a_new_attempt() {
+        let held = booking_of_a_screening(Status::PaymentPending).keep_held(at(1), false).booking;
+        assert!(held.clone().begin_payment(at(99), ATTEMPT).is_ok());
+        assert_eq!(held.clone().begin_payment(at(100), ATTEMPT), Err(PayRefused::Started));
+        // An attempt that was sent before the start settles.
+        let paying = held.begin_payment(at(99), ATTEMPT).unwrap().booking;
+        assert_eq!(paying.clone().begin_payment(at(101), ATTEMPT), Err(PayRefused::InProgress));
+        assert_eq!(paying.register().booking.status(), Status::Registered);
+    }
+
+    #[test]
+    fn booking_of_a_screening_that_has_begun_is_not_canceled() {
+        for status in [Status::Registered, Status::PaidComplete] {
+            assert!(booking_of_a_screening(status).request_cancel(at(99)).is_ok());
+            assert_eq!(booking_of_a_screening(status).request_cancel(at(100)), Err(CancelRefused::Started));
+        }
+        // A cancel that was asked for before the start goes on.
+        for status in [Status::Canceling, Status::Canceled] {
+            let repeated = booking_of_a_screening(status).request_cancel(at(100)).unwrap();
+            assert_eq!(repeated.booking.status(), status);
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use service_kit::request_log::{concerns_booking, see_through};
 
 use super::error::{
     booking_canceled, hold_expired, not_kept, payment_declined, request_in_progress, retry_after,
+    screening_started,
 };
 use super::messages::{BOOKS, Book, BookRequest, CustomerQuery};
 use super::wait::wait_until;
@@ -67,7 +68,7 @@ pub async fn book(
         (status = 202, description = "Still not paid; its places are held until `heldUntil`", body = Resource<Book>, content_type = "application/hal+json"),
         (status = 402, description = "Declined; nothing was booked", body = problem::Body, content_type = "application/problem+json"),
         (status = 404, description = "No such booking", body = problem::Body, content_type = "application/problem+json"),
-        (status = 409, description = "The hold is over, or the booking is canceled, or it is just being paid", body = problem::Body, content_type = "application/problem+json"),
+        (status = 409, description = "The hold is over, the screening has begun, the booking is canceled, or it is just being paid", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn pay(
@@ -116,6 +117,7 @@ async fn pay_again(state: AppState, id: BookingId) -> Result<Option<Attempt>, Pr
         // Whoever is paying is waited for: all who ask at once are answered the same.
         Some(Begun::InProgress(booking)) => wait_for_payment(&state, booking).await?,
         Some(Begun::NotHeld(booking)) => Ok(booking),
+        Some(Begun::Started) => return Err(screening_started()),
     };
     Ok(Some(Attempt { settled, failure: None }))
 }

@@ -27,7 +27,7 @@ use crate::domain::{Booking, Status};
         (status = 204, description = "Canceled: the ticket is void, the money goes back"),
         (status = 202, description = "The cancel still runs", body = Resource<Book>, content_type = "application/hal+json"),
         (status = 404, description = "No such booking", body = problem::Body, content_type = "application/problem+json"),
-        (status = 409, description = "The ticket was collected already", body = problem::Body, content_type = "application/problem+json"),
+        (status = 409, description = "The ticket was collected, or the screening has begun", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn delete(
@@ -55,7 +55,7 @@ pub async fn delete(
         (status = 200, description = "Canceled: the ticket is void, the money goes back", body = Resource<Book>, content_type = "application/hal+json"),
         (status = 202, description = "The cancel still runs", body = Resource<Book>, content_type = "application/hal+json"),
         (status = 404, description = "No such booking", body = problem::Body, content_type = "application/problem+json"),
-        (status = 409, description = "The ticket was collected already", body = problem::Body, content_type = "application/problem+json"),
+        (status = 409, description = "The ticket was collected, or the screening has begun", body = problem::Body, content_type = "application/problem+json"),
         (status = 422, description = "Another status than Canceled", body = problem::Body, content_type = "application/problem+json"),
     )
 )]

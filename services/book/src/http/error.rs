@@ -22,7 +22,7 @@ impl From<OpenError> for Problem {
                 "This Idempotency-Key was sent before, with another body.",
             ),
             OpenError::Invalid(invalid) => invalid_fields(invalid),
-            OpenError::Started => conflict("screening-started", "The screening has begun."),
+            OpenError::Started => screening_started(),
             OpenError::SeatTaken(seats) => seat_taken(seats),
             OpenError::SoldOut => conflict("sold-out", "So many places are not left."),
             OpenError::TooManyPlaces(max) => conflict(
@@ -32,6 +32,11 @@ impl From<OpenError> for Problem {
             OpenError::Storage(error) => error.into(),
         }
     }
+}
+
+/// 409: from the start of a screening on, its bookings are neither made, paid nor canceled.
+pub fn screening_started() -> Problem {
+    conflict("screening-started", "The screening has begun.")
 }
 
 /// 409: all or nothing, and these are the ones that others have.
@@ -53,6 +58,7 @@ impl From<RequestCancelError> for Problem {
             RequestCancelError::Refused(refused @ CancelRefused::Expired) => {
                 conflict("hold-expired", sentence(refused))
             }
+            RequestCancelError::Refused(CancelRefused::Started) => screening_started(),
             RequestCancelError::Storage(error) => error.into(),
         }
     }

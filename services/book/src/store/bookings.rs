@@ -21,6 +21,7 @@ struct BookingRow {
     status: String,
     paid: i64,
     screening_id: Option<i64>,
+    starts_at: Option<i64>,
     held_until: Option<i64>,
     paying_until: Option<i64>,
     look_at: Option<i64>,
@@ -45,7 +46,7 @@ pub async fn insert(tx: &mut Tx, order: Order, name: &str, hold: Hold) -> Result
               held_until, paying_until, look_at, looks, attempts, pay_later, created_at, updated_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, $11, $12, $13, $14, $15, $15)
          RETURNING id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
-             held_until, paying_until, look_at, looks, attempts, pay_later, in_doubt, created_at, updated_at",
+             (SELECT starts_at FROM screenings WHERE screenings.id = screening_id) AS starts_at, held_until, paying_until, look_at, looks, attempts, pay_later, in_doubt, created_at, updated_at",
     )
     .bind(order.movie_name)
     .bind(order.seats.map(|seats| seats.to_string()))
@@ -74,7 +75,7 @@ pub async fn find_for_update(tx: &mut Tx, id: BookingId) -> Result<Option<Bookin
     let lock = query_as(
         "UPDATE bookings SET status = status WHERE id = $1
          RETURNING id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
-             held_until, paying_until, look_at, looks, attempts, pay_later, in_doubt, created_at, updated_at",
+             (SELECT starts_at FROM screenings WHERE screenings.id = screening_id) AS starts_at, held_until, paying_until, look_at, looks, attempts, pay_later, in_doubt, created_at, updated_at",
     )
     .bind(id.get());
     tx.fetch_optional(lock).await?.map(restore).transpose()
@@ -123,7 +124,7 @@ pub async fn delete(tx: &mut Tx, id: BookingId) -> Result<(), Error> {
 pub async fn find(conn: &mut Conn, id: BookingId) -> Result<Option<Booking>, Error> {
     let find = query_as(
         "SELECT id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
-             held_until, paying_until, look_at, looks, attempts, pay_later, in_doubt, created_at, updated_at
+             (SELECT starts_at FROM screenings WHERE screenings.id = screening_id) AS starts_at, held_until, paying_until, look_at, looks, attempts, pay_later, in_doubt, created_at, updated_at
          FROM bookings WHERE id = $1",
     )
     .bind(id.get());
@@ -138,7 +139,7 @@ pub async fn find(conn: &mut Conn, id: BookingId) -> Result<Option<Booking>, Err
 pub async fn page(conn: &mut Conn, offset: i64, limit: i64) -> Result<(Vec<Booking>, i64), Error> {
     let find = query_as(
         "SELECT id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
-             held_until, paying_until, look_at, looks, attempts, pay_later, in_doubt, created_at, updated_at
+             (SELECT starts_at FROM screenings WHERE screenings.id = screening_id) AS starts_at, held_until, paying_until, look_at, looks, attempts, pay_later, in_doubt, created_at, updated_at
          FROM bookings ORDER BY id LIMIT $1 OFFSET $2",
     )
     .bind(limit)
@@ -162,7 +163,7 @@ pub async fn page_of(
 ) -> Result<(Vec<Booking>, i64), Error> {
     let find = query_as(
         "SELECT id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
-             held_until, paying_until, look_at, looks, attempts, pay_later, in_doubt, created_at, updated_at
+             (SELECT starts_at FROM screenings WHERE screenings.id = screening_id) AS starts_at, held_until, paying_until, look_at, looks, attempts, pay_later, in_doubt, created_at, updated_at
          FROM bookings WHERE customer_id = $1 ORDER BY id LIMIT $2 OFFSET $3",
     )
     .bind(customer.get())
@@ -281,6 +282,7 @@ fn restore(row: BookingRow) -> Result<Booking, Error> {
         status: row.status.parse().map_err(|error| corrupt(&error))?,
         paid: row.paid != 0,
         screening_id: row.screening_id.map(ScreeningId::new).transpose().map_err(|error| corrupt(&error))?,
+        starts_at: row.starts_at.map(time).transpose()?,
         hold,
         updated_at: time(row.updated_at)?,
     }))

@@ -9,4 +9,5 @@ mod payments;
 mod repeating;
 mod screenings;
 mod seats;
+mod started;
 mod wire;

@@ -208,6 +208,7 @@ impl World {
             status: BookingStatus::PaymentPending,
             paid: false,
             screening_id: None,
+            starts_at: None,
             hold: Hold::begin(self.now, HOLD, ATTEMPT, wish.pay_later),
             updated_at: self.now,
         });
