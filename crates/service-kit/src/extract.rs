@@ -74,10 +74,7 @@ async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Prob
 }
 
 fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    let syntax = serde_json::from_slice(body).map_err(|error| {
-        Problem::new(StatusCode::BAD_REQUEST, "malformed-body", format!("The body is not JSON: {error}."))
-    })?;
-    match syntax {
+    match syntax::check(body)? {
         Syntax::Object => read(&mut serde_json::Deserializer::from_slice(body)),
         Syntax::Other => Err(Problem::invalid_fields(vec![FieldError {
             pointer: String::new(),
@@ -97,6 +94,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
         let parameters: Map<String, Value> = form_urlencoded::parse(query.as_bytes())
             .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
             .collect();
+        refuse_nul(&parameters)?;
         Ok(Self(read(Value::Object(parameters))?))
     }
 }
@@ -119,6 +117,11 @@ impl<T: Id, S: Send + Sync> FromRequestParts<S> for PathId<T> {
 
 /// The name of the header that makes a repeat of a request harmless.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Wrong parameters that one answer names at most: a query may have a great many.
+const NAMED_MAX: usize = 20;
+/// What is wrong with a text that has U+0000 in it.
+const NO_NUL: &str = "must not contain the character U+0000";
 
 /// Longest key taken from a client.
 const IDEMPOTENCY_KEY_MAX: usize = 128;
@@ -149,30 +152,43 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     }
 }
 
+/// Refuses parameters with U+0000 in their name or value: PostgreSQL can neither store nor compare such a text.
+fn refuse_nul(parameters: &Map<String, Value>) -> Result<(), Problem> {
+    let has_nul = |(name, value): &(&String, &Value)| {
+        name.contains('\0') || value.as_str().is_some_and(|value| value.contains('\0'))
+    };
+    let wrong = parameters.iter().filter(has_nul).take(NAMED_MAX);
+    let wrong: Vec<_> =
+        wrong.map(|(name, _)| FieldError::new(&name.replace('\0', "\u{fffd}"), NO_NUL)).collect();
+    if wrong.is_empty() { Ok(()) } else { Err(Problem::invalid_fields(wrong)) }
+}
+
 /// Deserializes, and says where it failed as a JSON pointer.
 fn read<'de, T: Deserialize<'de>>(
     source: impl Deserializer<'de, Error = serde_json::Error>,
 ) -> Result<T, Problem> {
-    serde_path_to_error::deserialize(source).map_err(|error| {
-        let mut pointer: String = error
-            .path()
-            .iter()
-            .map(|segment| match segment {
-                // Shown in brackets otherwise.
-                Segment::Seq { index } => format!("/{index}"),
-                other => format!("/{other}"),
-            })
-            .collect();
-        let detail = without_position(&error.into_inner());
-        // The path of a missing field, or of one that is there twice, ends at its parent.
-        let named =
-            ["missing field `", "duplicate field `"].iter().find_map(|kind| detail.strip_prefix(kind));
-        if let Some(name) = named.and_then(|rest| rest.strip_suffix('`')) {
-            pointer.push('/');
-            pointer.push_str(name);
-        }
-        Problem::invalid_fields(vec![FieldError { pointer, detail }])
-    })
+    serde_path_to_error::deserialize(source).map_err(wrong_field)
+}
+
+/// 422, with the pointer to where reading failed.
+fn wrong_field(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let mut pointer: String = error
+        .path()
+        .iter()
+        .map(|segment| match segment {
+            // Shown in brackets otherwise.
+            Segment::Seq { index } => format!("/{index}"),
+            other => format!("/{other}").replace('\0', "\u{fffd}"),
+        })
+        .collect();
+    let detail = without_position(&error.into_inner());
+    // The path of a missing field, or of one that is there twice, ends at its parent.
+    let named = ["missing field `", "duplicate field `"].iter().find_map(|kind| detail.strip_prefix(kind));
+    if let Some(name) = named.and_then(|rest| rest.strip_suffix('`')) {
+        pointer.push('/');
+        pointer.push_str(name);
+    }
+    Problem::invalid_fields(vec![FieldError { pointer, detail }])
 }
 
 /// The pointer says better than a line and a column where it is.

@@ -2,8 +2,31 @@
 
 use std::fmt;
 
-use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use http::StatusCode;
+use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+
+use super::{NO_NUL, wrong_field};
+use crate::problem::Problem;
+
+/// Reads all of `body`.
+///
+/// # Errors
+///
+/// 400 when it is not JSON or nested too deeply, 422 with a pointer when a text or a name in it contains U+0000, which
+/// PostgreSQL can neither store nor compare.
+pub(super) fn check(body: &[u8]) -> Result<Syntax, Problem> {
+    let mut source = serde_json::Deserializer::from_slice(body);
+    let malformed = |error: &serde_json::Error| {
+        Problem::new(StatusCode::BAD_REQUEST, "malformed-body", format!("The body is not JSON: {error}."))
+    };
+    let syntax = serde_path_to_error::deserialize(&mut source).map_err(|error| match error.inner() {
+        inner if inner.is_data() => wrong_field(error),
+        inner => malformed(inner),
+    })?;
+    source.end().map_err(|error| malformed(&error))?;
+    Ok(syntax)
+}
 
 /// What a piece of well-formed JSON is.
 ///
@@ -45,8 +68,8 @@ impl<'de> Visitor<'de> for Anything {
         Ok(Syntax::Other)
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<Syntax, E> {
-        Ok(Syntax::Other)
+    fn visit_str<E: Error>(self, text: &str) -> Result<Syntax, E> {
+        if text.contains('\0') { Err(E::custom(NO_NUL)) } else { Ok(Syntax::Other) }
     }
 
     fn visit_unit<E>(self) -> Result<Syntax, E> {
@@ -59,7 +82,7 @@ impl<'de> Visitor<'de> for Anything {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Syntax, A::Error> {
-        while map.next_entry::<IgnoredAny, Syntax>()?.is_some() {}
+        while map.next_entry::<Syntax, Syntax>()?.is_some() {}
         Ok(Syntax::Object)
     }
 }

@@ -142,3 +142,15 @@ async fn path_ids_are_written_in_one_way() {
         assert_eq!(response.status().as_u16(), status, "{path}");
     }
 }
+
+#[tokio::test]
+async fn text_with_nul_is_refused_wherever_it_stands() {
+    for (body, pointer) in [
+        (r#"{"seats": [], "movieName": "a\u0000b"}"#, "/movieName"),
+        (r#"{"seats": [], "hall": {"rows": [{"name": "1"}, {"name": "\u0000"}]}}"#, "/hall/rows/1/name"),
+        (r#"{"seats": [], "prices": {"std\u0000": 1}}"#, "/prices"),
+    ] {
+        assert_eq!(refused(body).await, invalid(pointer), "{body}");
+    }
+    from_json::<Wish>(br#"{"seats": [], "movieName": "a\\u0000b"}"#).map(|_| ()).unwrap();
+}

@@ -163,6 +163,29 @@ async fn probes_answer() {
 }
 
 #[tokio::test]
+async fn text_with_nul_is_422_and_names_the_parameter() {
+    let app = App::new().await;
+    for (path, pointer) in [
+        ("/screenings?movieName=a%00b", "/movieName"),
+        ("/screenings?day=2026-12-01%00", "/day"),
+        ("/books?customerId=1%00", "/customerId"),
+        ("/books?page=%00", "/page"),
+    ] {
+        let answer = app.client.get(path).await;
+        assert_eq!((answer.status.as_u16(), answer.problem()), (422, "invalid-field"), "{path}");
+        assert_eq!(answer.pointers(), [pointer], "{path}");
+    }
+    for body in [json!({"movieName": "a\0b"}), json!({"movieName": "soul", "seat": "1A\0"})] {
+        let answer = app.client.post("/books", body.clone()).await;
+        assert_eq!((answer.status.as_u16(), answer.problem()), (422, "invalid-field"), "{body}");
+    }
+    for path in ["/books/%00", "/screenings/1%00", "/screenings/%00/seats"] {
+        assert_eq!(app.client.get(path).await.status, 404, "{path}");
+    }
+    app.settled().await;
+}
+
+#[tokio::test]
 async fn the_openapi_description_is_the_reviewed_one() {
     let app = App::new().await;
     let description = app.client.get("/api-docs/openapi.json").await.body;
