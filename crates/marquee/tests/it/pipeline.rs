@@ -30,6 +30,10 @@ case $asked in
         mkdir -p crates services/{book,payment,ticket,point,mypage} gateway
         for package in services/* gateway; do echo '{}' >"$package/marquee-sbom.json"; done
         ;;
+    'cargo deny --locked fetch db') mkdir -p "$HOME/.cargo/advisory-dbs/advisories/.git" ;;
+    'docker save '*) echo "$2" >"$4" ;;
+    # The copy is a stand-in too.
+    'curl '*' -o rustup-init '*) cp "$0" rustup-init ;;
     'kubectl apply -k '*) cat "$3/kustomization.yaml" >"$RECORD.applied" ;;
 esac
 [ -z "${FAILING:-}" ] || [[ $asked != *"$FAILING"* ]]
@@ -55,15 +59,14 @@ impl Checkout {
         let at = directory.path();
         let copied = Command::new("cp")
             .arg("-r")
-            .args(["docker", "k8s", "Cargo.toml"].map(|name| root().join(name)))
+            .args([".ci", "docker", "k8s", "Cargo.toml"].map(|name| root().join(name)))
             .arg(at)
             .status();
         assert!(copied.unwrap().success());
         let bin = at.join("bin");
         fs::create_dir(&bin).unwrap();
         for name in ["aws", "docker", "kubectl", "cargo", "curl"] {
-            fs::write(bin.join(name), STAND_IN).unwrap();
-            fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+            stand_in(&bin, name);
         }
         let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
         let record = at.join("record").display().to_string();
@@ -101,6 +104,11 @@ impl Checkout {
     }
 }
 
+fn stand_in(bin: &Path, name: &str) {
+    fs::write(bin.join(name), STAND_IN).unwrap();
+    fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
 /// The commands of `phases`, which CodeBuild runs in one shell.
 fn codebuild(phases: &[&str]) -> String {
     let buildspec = yaml("buildspec.yml");
@@ -112,10 +120,14 @@ fn codebuild(phases: &[&str]) -> String {
     commands.collect::<Vec<_>>().join("\n")
 }
 
+const LOGIN: [&str; 3] = ["aws ecr get-login-password", "docker login", "logged in"];
 const PHASES: [&str; 4] = ["install", "pre_build", "build", "post_build"];
 
 fn on_codebuild() -> Checkout {
-    Checkout::new()
+    let checkout = Checkout::new();
+    // rustup is not rustup here.
+    stand_in(&checkout.directory.path().join("bin"), "sha256sum");
+    checkout
         .with("AWS_ACCOUNT_ID", "42")
         .with("CODEBUILD_RESOLVED_SOURCE_VERSION", REVISION)
         .with("CODEBUILD_BUILD_SUCCEEDING", "1")
@@ -148,7 +160,10 @@ fn codebuild_tests_builds_pushes_and_deploys_by_digest() {
         ]
     });
     let expected: Vec<String> = [
-        "curl --proto =https --tlsv1.2 -fsS https://sh.rustup.rs",
+        "curl --proto =https --tlsv1.2 -fsS -o rustup-init \
+         https://static.rust-lang.org/rustup/archive/1.28.2/x86_64-unknown-linux-gnu/rustup-init",
+        "sha256sum --check --strict",
+        "rustup-init -y --profile minimal --default-toolchain none",
         "cargo test --workspace --locked",
         "aws ecr get-login-password --region ap-northeast-2",
         &format!("docker login --username AWS --password-stdin {REGISTRY}"),
@@ -172,7 +187,7 @@ fn codebuild_tests_builds_pushes_and_deploys_by_digest() {
     .collect();
     let mut asked = checkout.asked();
     // The password travels through a pipe: its two ends are asked at once.
-    asked[2..5].sort_by_key(|line| expected.iter().position(|other| other == line));
+    asked[4..7].sort_by_key(|line| expected.iter().position(|other| other == line));
     assert_eq!(asked, expected);
 
     let applied: Value = serde_norway::from_str(&checkout.applied()).unwrap();
@@ -207,6 +222,8 @@ fn what_does_not_come_up_goes_back_with_all_others() {
 #[test]
 fn what_fails_ends_the_pipeline_before_the_next_step() {
     for (failing, never) in [
+        ("sha256sum --check", "rustup-init"),
+        ("rustup-init -y", "cargo test"),
         ("cargo test", "docker build"),
         ("docker login", "docker build"),
         ("docker build", "docker push"),
@@ -247,26 +264,94 @@ fn a_token_opens_the_cluster_too_and_its_certificate_is_checked() {
     assert!(!asked.iter().any(|line| line.contains("insecure") || line.contains("update-kubeconfig")));
 }
 
-#[test]
-fn github_asks_for_the_same_in_the_same_order() {
-    let codebuild_checkout = on_codebuild();
-    assert!(codebuild_checkout.bash(&codebuild(&PHASES)).status.success());
+/// Runs the steps of a job of the workflow for GitHub.
+fn run_job(name: &str, checkout: &Checkout) -> Result<(), Output> {
     let workflow = yaml(".github/workflows/deploy.yml");
-    let job = &workflow["jobs"]["deploy"];
-    let checkout = Checkout::new().with("REGISTRY", REGISTRY).with("REVISION", REVISION);
-    assert_eq!(job["env"]["OVERLAY"], checkout.env["OVERLAY"].as_str());
+    let job = &workflow["jobs"][name];
     for step in job["steps"].as_array().unwrap() {
         let Some(script) = step["run"].as_str() else { continue };
         let output = checkout.bash(script);
-        assert!(output.status.success(), "{script}: {output:?}");
+        if !output.status.success() {
+            return Err(output);
+        }
     }
-    let comparable = |checkout: &Checkout| -> Vec<String> {
-        let at = checkout.directory.path().canonicalize().unwrap().display().to_string();
-        let mut lines: Vec<String> = checkout.asked().iter().map(|line| line.replace(&at, "")).collect();
-        // Rust is there already.
-        lines.retain(|line| !line.starts_with("curl"));
-        lines[1..4].sort();
-        lines
+    Ok(())
+}
+
+/// The job that builds: the lines it recorded, its images, and the digests that it hands over.
+fn built() -> (Checkout, String) {
+    let checkout = Checkout::new().with("REVISION", REVISION);
+    let outputs = checkout.directory.path().join("outputs");
+    let checkout = checkout.with("GITHUB_OUTPUT", &outputs.display().to_string());
+    run_job("images", &checkout).unwrap();
+    let outputs = fs::read_to_string(outputs).unwrap();
+    let digests = outputs.strip_prefix("digests<<END\n").unwrap().strip_suffix("\nEND\n").unwrap().to_owned();
+    (checkout, digests)
+}
+
+/// A checkout for the job that deploys, with the images of the one that built.
+fn to_deploy(built: &Checkout, digests: &str) -> Checkout {
+    let checkout =
+        Checkout::new().with("REGISTRY", REGISTRY).with("REVISION", REVISION).with("DIGESTS", digests);
+    let images = built.directory.path().join("images");
+    let copied = Command::new("cp").arg("-r").arg(images).arg(checkout.directory.path()).status();
+    assert!(copied.unwrap().success());
+    checkout
+}
+
+#[test]
+fn github_does_the_same_in_three_jobs() {
+    let codebuild_checkout = on_codebuild();
+    assert!(codebuild_checkout.bash(&codebuild(&PHASES)).status.success());
+
+    let tests = Checkout::new();
+    run_job("test", &tests).unwrap();
+    let (images, digests) = built();
+    let deployment = to_deploy(&images, &digests);
+    let workflow = yaml(".github/workflows/deploy.yml");
+    assert_eq!(workflow["jobs"]["deploy"]["env"]["OVERLAY"], deployment.env["OVERLAY"].as_str());
+    run_job("deploy", &deployment).unwrap();
+
+    let comparable = |checkouts: &[&Checkout]| -> Vec<String> {
+        let lines = checkouts.iter().flat_map(|checkout| {
+            let at = checkout.directory.path().canonicalize().unwrap().display().to_string();
+            checkout.asked().into_iter().map(move |line| line.replace(&at, ""))
+        });
+        // GitHub has Rust, checks dependencies, and hands the images from one job to the other, which logs in later.
+        let apart =
+            ["curl", "sha256sum", "rustup-init", "cargo install --locked --quiet cargo-deny", "cargo deny"];
+        let apart = [&apart[..], &["docker save", "docker load"], &LOGIN].concat();
+        lines.filter(|line| !apart.iter().any(|start| line.starts_with(start))).collect()
     };
-    assert_eq!(comparable(&checkout), comparable(&codebuild_checkout));
+    assert_eq!(comparable(&[&tests, &images, &deployment]), comparable(&[&codebuild_checkout]));
+    for start in LOGIN {
+        assert!(deployment.asked().iter().any(|line| line.starts_with(start)), "{start}");
+    }
+    assert!(
+        tests
+            .asked()
+            .iter()
+            .any(|line| line == "cargo deny --offline --locked check bans licenses sources advisories")
+    );
+}
+
+#[test]
+fn image_that_is_not_the_one_that_was_built_is_not_deployed() {
+    let (images, digests) = built();
+    fs::write(images.directory.path().join("images/ticket.tar"), "another").unwrap();
+    let deployment = to_deploy(&images, &digests);
+    let refused = run_job("deploy", &deployment).unwrap_err();
+    assert!(String::from_utf8_lossy(&refused.stdout).contains("images/ticket.tar: FAILED"), "{refused:?}");
+    assert_eq!(deployment.asked(), Vec::<String>::new());
+
+    // One that has no digest is not even loaded.
+    let (images, digests) = built();
+    fs::write(images.directory.path().join("images/another.tar"), "another").unwrap();
+    let deployment = to_deploy(&images, &digests);
+    run_job("deploy", &deployment).unwrap();
+    let loaded: Vec<_> =
+        deployment.asked().into_iter().filter(|line| line.starts_with("docker load")).collect();
+    assert_eq!(loaded.len(), Process::ALL.len(), "{loaded:?}");
+    assert!(!loaded.iter().any(|line| line.contains("another")), "{loaded:?}");
+    assert!(run_job("deploy", &to_deploy(&images, "")).is_err());
 }
