@@ -94,24 +94,35 @@ pub async fn run(plan: &Plan) -> Outcome {
             let address = fleet.address(*process)?;
             let rest = mib(&fleet, *process, "VmRSS")?;
             let half = format!("{route} HTTP/1.1\r\nhost: cinema\r\nx-half: ");
-            let before = peak(plan, &fleet, *process, address, half.as_bytes()).await?;
-            let after = peak(plan, &fleet, *process, address, head(route).as_bytes()).await?;
+            let in_head = peak(plan, &fleet, *process, address, half.as_bytes()).await?;
+            // A body that never comes, also where none is expected.
+            let bodiless = head(route, BODY_BYTES);
+            let in_body = peak(plan, &fleet, *process, address, bodiless.as_bytes()).await?;
+            let whole = format!("{}{{}}", head(route, 2));
+            let in_answer = peak(plan, &fleet, *process, address, whole.as_bytes()).await?;
             let left = mib(&fleet, *process, "VmRSS")?;
-            rows.push(row(*process, route, [rest, before, after, left]));
+            rows.push(row(*process, route, [rest, in_head, in_body, in_answer, left]));
         }
     }
-    let rest = mib(&fleet, Process::Book, "VmRSS")?;
-    let arrays = Plan { requests: ARRAYS.0 as u64, ..*plan };
-    let body = format!("{{\"x\": [{}0]}}", "[0],".repeat(ARRAYS.1 / 4 - 4));
-    let request = format!("{}{body}", head_of("POST /screenings", body.len()));
-    let address = fleet.address(Process::Book)?;
-    let peak = peak(&arrays, &fleet, Process::Book, address, request.as_bytes()).await?;
-    let left = mib(&fleet, Process::Book, "VmRSS")?;
-    rows.push(row(Process::Book, "8 bodies of 256 KiB of arrays", [rest, f64::NAN, peak, left]));
+    rows.push(arrays(plan, &fleet).await?);
     fleet.stop().await?;
     println!("Resident memory in MiB while {} requests hang", plan.requests);
-    print_table(&["process", "route", "at rest", "in the head", "after the head", "left"], &rows);
+    let head = ["process", "route", "at rest", "in the head", "in the body", "in the answer", "left"];
+    print_table(&head, &rows);
     Ok(())
+}
+
+/// Bodies that are small on the wire and large where they are built.
+async fn arrays(plan: &Plan, fleet: &Fleet) -> Outcome<Vec<String>> {
+    let rest = mib(fleet, Process::Book, "VmRSS")?;
+    let (requests, bytes) = ARRAYS;
+    let body = format!("{{\"x\": [{}0]}}", "[0],".repeat(bytes / 4 - 4));
+    let request = format!("{}{body}", head("POST /screenings", body.len()));
+    let plan = Plan { requests: requests as u64, ..*plan };
+    let peak = peak(&plan, fleet, Process::Book, fleet.address(Process::Book)?, request.as_bytes()).await?;
+    let left = mib(fleet, Process::Book, "VmRSS")?;
+    let route = format!("POST /screenings, {requests} bodies of {} KiB of arrays", bytes / 1024);
+    Ok(row(Process::Book, &route, [rest, f64::NAN, f64::NAN, peak, left]))
 }
 
 /// The most memory of `process` while each of many connections has sent `bytes`, and reads nothing.
@@ -143,12 +154,7 @@ async fn hang(address: SocketAddr, bytes: &[u8]) -> Outcome<TcpStream> {
     Ok(connection)
 }
 
-/// A whole head: of a request without a body, or of one whose body never comes.
-fn head(route: &str) -> String {
-    head_of(route, if route.starts_with("GET") { 0 } else { BODY_BYTES })
-}
-
-fn head_of(route: &str, length: usize) -> String {
+fn head(route: &str, length: usize) -> String {
     format!(
         "{route} HTTP/1.1\r\nhost: cinema\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
     )
@@ -158,7 +164,7 @@ fn mib(fleet: &Fleet, process: Process, field: &str) -> Outcome<f64> {
     Ok(fleet.memory(process, field)? as f64 / 1024.0)
 }
 
-fn row(process: Process, route: &str, figures: [f64; 4]) -> Vec<String> {
+fn row(process: Process, route: &str, figures: [f64; 5]) -> Vec<String> {
     let shown = figures.map(|figure| if figure.is_nan() { String::new() } else { format!("{figure:.1}") });
     [[process.name().to_owned(), route.to_owned()].to_vec(), shown.to_vec()].concat()
 }

@@ -1,6 +1,9 @@
 //! Answers that come before the request's body has been read.
 
-use crate::process::{Process, post_of};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
+
+use crate::process::{HANG, Process, post_of};
 
 /// A request that must never be taken for one when it is in a body.
 const SMUGGLED: &str =
@@ -43,8 +46,8 @@ async fn body_that_has_not_come_ends_the_connection() {
         let (head, _) = wire.answer().await;
         assert_eq!((&head[9..12], head.contains("connection: close")), (status, true), "{path}: {head}");
         // Too late: it is the missing body, and no request.
-        let _ = tokio::io::AsyncWriteExt::write_all(&mut wire.0, SMUGGLED.as_bytes()).await;
-        let _ = tokio::io::AsyncWriteExt::shutdown(&mut wire.0).await;
+        let _ = wire.0.write_all(SMUGGLED.as_bytes()).await;
+        let _ = wire.0.shutdown().await;
         assert_eq!(wire.rest().await, "");
     }
     assert_eq!(process.posted(), 0);
@@ -58,10 +61,25 @@ async fn large_body_ends_the_connection_and_its_client_still_reads_the_answer() 
         wire.send(post_of(path, "", &SMUGGLED.repeat(8_000))).await;
         let (head, _) = wire.answer().await;
         assert_eq!((&head[9..12], head.contains("connection: close")), ("405", true), "{path}: {head}");
-        let _ = tokio::io::AsyncWriteExt::shutdown(&mut wire.0).await;
+        let _ = wire.0.shutdown().await;
         assert_eq!(wire.rest().await, "");
     }
     assert_eq!(process.posted(), 0);
+}
+
+#[tokio::test]
+async fn connection_lingers_while_its_client_still_sends() {
+    let process = Process::start(&[]).await;
+    let mut wire = process.connect().await;
+    wire.send("POST /livez HTTP/1.1\r\nhost: cinema\r\ncontent-length: 500000\r\n\r\n").await;
+    assert_eq!(wire.status().await, "405");
+    for _ in 0..5 {
+        wire.send(vec![b'x'; 100_000]).await;
+    }
+    wire.0.shutdown().await.unwrap();
+    let mut rest = Vec::new();
+    timeout(HANG, wire.0.read_to_end(&mut rest)).await.expect("it closes").expect("it is not reset");
+    assert_eq!(rest, b"");
 }
 
 #[tokio::test]
@@ -88,7 +106,7 @@ async fn client_that_asks_before_sending_is_not_asked_for_a_body_that_nobody_rea
         .await;
     let (head, _) = wire.answer().await;
     assert!(head.starts_with("http/1.1 405") && head.contains("connection: close"), "{head}");
-    let _ = tokio::io::AsyncWriteExt::shutdown(&mut wire.0).await;
+    let _ = wire.0.shutdown().await;
     assert_eq!(wire.rest().await, "");
 }
 
