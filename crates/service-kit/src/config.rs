@@ -327,6 +327,24 @@ mod tests {
     }
 
     #[test]
+    fn health_check_asks_the_admin_port_if_there_is_one() {
+        #[derive(Parser, Debug)]
+        struct Checked {
+            #[command(flatten)]
+            _server: Server,
+            #[arg(id = "port", long, default_value_t = 8080)]
+            _port: u16,
+        }
+        let asked = |args: &[&str]| {
+            let matches = Checked::command().try_get_matches_from([&["checked"], args].concat());
+            asked_port(&matches.unwrap())
+        };
+        assert_eq!(asked(&["--healthcheck"]), Some(8080));
+        assert_eq!(asked(&["--healthcheck", "--admin-port", "9090"]), Some(9090));
+        assert_eq!(asked(&["--admin-port", "9090"]), None);
+    }
+
+    #[test]
     fn an_unknown_flag_is_named() {
         assert!(explained(&["--no-such-flag"]).contains("--no-such-flag"));
     }

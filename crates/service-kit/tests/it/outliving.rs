@@ -46,12 +46,10 @@ async fn work_beyond_its_deadline_keeps_its_place_until_it_ends() {
     let request =
         "POST /work HTTP/1.1\r\nhost: cinema\r\nx-request-timeout-ms: 50\r\ncontent-length: 0\r\n\r\n";
     // A deadline that is over before the work begins begins no work.
-    loop {
+    while process.begun.try_recv().is_err() {
         wire.send(request).await;
-        assert_eq!(wire.status().await, "504");
-        if process.begun.try_recv().is_ok() {
-            break;
-        }
+        let status = wire.status().await;
+        assert!(status == "504" || status == "503", "{status}");
     }
     assert_eq!(status(&process).await, "503");
     process.may_end.add_permits(1);

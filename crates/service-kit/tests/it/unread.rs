@@ -37,6 +37,23 @@ async fn small_body_that_comes_in_pieces_is_discarded_too() {
 }
 
 #[tokio::test]
+async fn rejected_request_keeps_its_connection() {
+    let mut process = Process::start(&["--max-concurrent-requests", "1", "--max-queued-requests", "0"]).await;
+    let mut runs = process.work().await;
+    let mut wire = process.connect().await;
+    for _ in 0..3 {
+        wire.send(post_of("/items", "", &format!("{{\"x\": \"{}\"}}", "x".repeat(10_000)))).await;
+        let (head, body) = wire.answer().await;
+        assert!(head.starts_with("http/1.1 503") && !head.contains("connection: close"), "{head}");
+        assert!(body.contains("/problems/overloaded"), "{body}");
+    }
+    process.may_end.add_permits(1);
+    assert_eq!(runs.status().await, "200");
+    wire.send(SMUGGLED).await;
+    assert_eq!(wire.answer().await.1, r#"{"number":1}"#);
+}
+
+#[tokio::test]
 async fn body_that_has_not_come_ends_the_connection() {
     let process = Process::start(&[]).await;
     for (path, headers, status) in [("/livez", "", "405"), ("/items", "x-request-timeout-ms: 1\r\n", "504")] {
