@@ -17,9 +17,12 @@ use tokio::time::timeout;
 
 use crate::pace::Pace;
 
-/// The most that is discarded of a body, and how long its rest may take to come: it is on its way, or the client waits.
+/// The most that is discarded of a body.
 const DISCARD_LIMIT_BYTES: u64 = 16 * 1024;
-const DISCARD_TIMEOUT: Duration = Duration::from_millis(10);
+/// How long the next piece of it may take to come: it is on its way, or the client waits.
+const PIECE_TIMEOUT: Duration = Duration::from_millis(10);
+/// How long all of it may take.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A body on its way to a handler. What the handler leaves of it goes to its [`Rest`].
 struct Watched<B: HttpBody + Unpin> {
@@ -82,15 +85,18 @@ where
 
 async fn to_end<B: HttpBody<Data = Bytes> + Unpin>(mut body: B) -> bool {
     let mut left = DISCARD_LIMIT_BYTES;
-    while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else { return false };
+    loop {
+        let frame = match timeout(PIECE_TIMEOUT, body.frame()).await {
+            Ok(Some(Ok(frame))) => frame,
+            Ok(None) => return true,
+            Ok(Some(Err(_))) | Err(_) => return false,
+        };
         let length = frame.data_ref().map_or(0, Bytes::len) as u64;
         match left.checked_sub(length) {
             Some(rest) => left = rest,
             None => return false,
         }
     }
-    true
 }
 
 fn lock<B>(state: &Mutex<State<B>>) -> MutexGuard<'_, State<B>> {
