@@ -115,6 +115,8 @@ fn begun(head: &Head, method: Method) -> Result<Begun, String> {
         ([], []) => Framing::Close,
         _ => return Err("two framings".to_owned()),
     };
+    // The upstream has its doubts too, if it is right.
+    let is_doubtful = codings.len() + lengths.len() > 1;
     let says_close = head.all("connection").any(|options| options.eq_ignore_ascii_case("close"));
     let answer = Answer {
         status,
@@ -122,5 +124,5 @@ fn begun(head: &Head, method: Method) -> Result<Begun, String> {
         nonce: head.get("x-nonce").map(str::to_owned),
         body: AnswerBody::Unread,
     };
-    Ok(Begun { answer, closes: says_close || is_old || matches!(framing, Framing::Close), framing })
+    Ok(Begun { answer, closes: says_close || is_old || is_doubtful || matches!(framing, Framing::Close), framing })
 }

@@ -91,6 +91,11 @@ fn settle(exchange: &mut Exchange) {
             exchange.form = Form::Length;
         }
     }
+    if exchange.leave == Leave::Pipelines {
+        // What waits to be read must fit into the kernel's buffers: the client writes all its requests first.
+        exchange.body = exchange.body.min(4_000);
+        exchange.answer = exchange.answer.min(8_000);
+    }
     if exchange.form == Form::Silent {
         exchange.leave = Leave::Waiting;
     }

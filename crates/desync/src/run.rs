@@ -83,7 +83,12 @@ pub async fn explain(
     trial: impl AsyncFn(Vec<Exchange>) -> Report,
 ) -> String {
     let mut text = format!("DESYNC_SEED={seed} DESYNC_EXCHANGES={}\n", exchanges.len());
-    let mut violations = report.violations;
+    for violation in &report.violations {
+        let _ = writeln!(text, "- {violation}");
+    }
+    // Before the search, which may be interrupted.
+    eprint!("{text}");
+    let mut violations = Vec::new();
     let began = Instant::now();
     let mut trials = 0;
     let mut shortest = exchanges;

@@ -192,8 +192,9 @@ impl Served {
     }
 
     fn planned(&self, head: &Head, method: &str, target: &str, lengths: &[&str]) -> Result<Planned, String> {
-        let nonce = target.split('/').nth(2).unwrap_or_default();
-        let planned = self.ledger.plan.find(nonce).ok_or("a request that nobody sent")?;
+        let nonce = target.strip_prefix("/books/").and_then(|rest| rest.split('/').next());
+        let planned =
+            nonce.and_then(|nonce| self.ledger.plan.find(nonce)).ok_or("a request that nobody sent")?;
         let exchange = &planned.exchange;
         if planned.path() != target || exchange.method.text() != method {
             return Err(format!("another request than {exchange}"));
@@ -226,7 +227,8 @@ impl Served {
         }
         self.over = last_words(exchange);
         match exchange.form {
-            Form::Silent => return self.wait_for_the_end().await,
+            Form::Silent if self.body(after).await? == Goes::On => return self.wait_for_the_end().await,
+            Form::Silent => return Ok(Goes::Ends),
             Form::HangUp => return Ok(Goes::Ends),
             Form::Reset => {
                 let _ = self.writer.as_ref().set_zero_linger();

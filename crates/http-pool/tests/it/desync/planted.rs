@@ -66,17 +66,13 @@ impl Faulty {
         match begun {
             Ok(begun) => {
                 let keeps = self.fault == Fault::KeepsExtraAnswers || !planned.exchange.is_treacherous();
-                if !begun.closes && keeps {
+                if (!begun.closes || self.fault == Fault::KeepsDoubtfulFraming) && keeps {
                     *connection = Some(client);
                 }
                 self.told(planned, begun.answer)
             }
             Err(NoAnswer::Closed) if self.fault == Fault::DeniesWhatItSent => Outcome::NotSent,
             Err(NoAnswer::Closed) => Outcome::Failed,
-            Err(NoAnswer::Nonsense(_)) if self.fault == Fault::KeepsDoubtfulFraming => {
-                *connection = Some(client);
-                Outcome::Failed
-            }
             Err(NoAnswer::Nonsense(_)) => Outcome::Failed,
         }
     }
