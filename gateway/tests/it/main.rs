@@ -6,6 +6,7 @@ mod app;
 mod upstreams;
 
 mod cors;
+mod desync;
 mod docs;
 mod failures;
 mod forwarding;
