@@ -4,7 +4,7 @@ use std::error::Error;
 
 use clap::{Parser, Subcommand};
 
-use crate::{backends, bookings, catch_up, doors, events, gateway, memory, on_sale};
+use crate::{backends, bookings, catch_up, doors, events, gateway, memory, on_sale, pool};
 
 /// What stops a benchmark is told to a person and handled by nobody.
 pub type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -35,6 +35,8 @@ pub enum Command {
     Gateway(gateway::Plan),
     /// Memory of each process while many requests to one of its routes hang.
     Doors(doors::Plan),
+    /// The gateway's connection pool beside hyper-util's client: requests a second, CPU.
+    Pool(pool::Plan),
     /// The bare consumer of catch-up, in a process of its own.
     #[command(hide = true)]
     BareConsumer(catch_up::BareConsumer),
@@ -51,6 +53,7 @@ impl Command {
             Self::CatchUp(plan) => catch_up::run(&plan).await,
             Self::Gateway(plan) => gateway::run(&plan).await,
             Self::Doors(plan) => doors::run(&plan).await,
+            Self::Pool(plan) => pool::run(&plan).await,
             Self::BareConsumer(task) => task.run().await,
         }
     }

@@ -67,7 +67,7 @@ struct Sample {
 }
 
 /// A process in the foreground, ended with this.
-struct Daemon(Child);
+pub struct Daemon(pub Child);
 
 pub async fn run(plan: &Plan) -> Outcome {
     let directory = TempDir::new()?;
@@ -205,7 +205,7 @@ fn millis(text: &str) -> Option<f64> {
     }
 }
 
-fn nginx(directory: &Path, name: &str, conf: &str) -> Outcome<Daemon> {
+pub fn nginx(directory: &Path, name: &str, conf: &str) -> Outcome<Daemon> {
     let place = directory.join(name);
     fs::create_dir(&place)?;
     let file = place.join("nginx.conf");
@@ -220,7 +220,7 @@ fn nginx(directory: &Path, name: &str, conf: &str) -> Outcome<Daemon> {
     Daemon::start(command, "nginx (apt-get install nginx-light)")
 }
 
-fn upstream_conf(port: u16) -> String {
+pub fn upstream_conf(port: u16) -> String {
     format!(
         "http {{ access_log off; keepalive_requests 100000000; server {{ listen 127.0.0.1:{port};\n\
          location / {{ default_type application/hal+json; return 200 '{ANSWER}'; }}\n\
@@ -261,7 +261,7 @@ fn gateway(
     Daemon::start(command, "the gateway's binary")
 }
 
-async fn answers(port: u16) -> Outcome {
+pub async fn answers(port: u16) -> Outcome {
     let began = Instant::now();
     while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
         if began.elapsed() > START_TIMEOUT {
@@ -295,9 +295,9 @@ fn port_of(url: &str) -> u16 {
     authority.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or_default()
 }
 
-fn free_ports() -> Outcome<[u16; 4]> {
-    let listeners = [(); 4].map(|()| std::net::TcpListener::bind("127.0.0.1:0"));
-    let mut ports = [0; 4];
+pub fn free_ports<const N: usize>() -> Outcome<[u16; N]> {
+    let listeners = [(); N].map(|()| std::net::TcpListener::bind("127.0.0.1:0"));
+    let mut ports = [0; N];
     for (port, listener) in ports.iter_mut().zip(&listeners) {
         *port = listener.as_ref().map_err(ToString::to_string)?.local_addr()?.port();
     }

@@ -6,7 +6,7 @@
 //! # Layout
 //!
 //! - `cli`: the commands.
-//! - `events`, `bookings`, `backends`, `on_sale`, `memory`, `catch_up`, `gateway`, `doors`: the benchmarks.
+//! - `events`, `bookings`, `backends`, `on_sale`, `memory`, `catch_up`, `gateway`, `doors`, `pool`: the benchmarks.
 //! - `servers`, `fleet`: what they start. `kafka`, `pgbench`: what they compare with. `processes`: what each costs. `stats`:
 //!   medians and tables.
 
@@ -22,6 +22,7 @@ mod kafka;
 mod memory;
 mod on_sale;
 mod pgbench;
+mod pool;
 mod processes;
 mod servers;
 mod stats;
