@@ -142,16 +142,16 @@ impl Price {
         self.0
     }
 
-    /// Both; the largest price where that is beyond it.
+    /// Both together; `None` if that is more than a price can be.
     #[must_use]
-    pub fn plus(self, other: Self) -> Self {
-        Self(self.0.saturating_add(other.0))
+    pub fn plus(self, other: Self) -> Option<Self> {
+        self.0.checked_add(other.0).map(Self)
     }
 
-    /// For each of `qty` places.
+    /// For each of `qty` places; `None` if that is more than a price can be.
     #[must_use]
-    pub fn times(self, qty: Quantity) -> Self {
-        Self(self.0.saturating_mul(qty.0))
+    pub fn times(self, qty: Quantity) -> Option<Self> {
+        self.0.checked_mul(qty.0).map(Self)
     }
 }
 

@@ -218,8 +218,12 @@ impl Screening {
                 if !unknown.is_empty() {
                     return wrong("seat", format!("this screening has no seat {}", unknown.join(", ")));
                 }
-                prices.values().copied().fold(Price::default(), Price::plus)
+                prices.values().try_fold(Price::default(), |sum, price| sum.plus(*price))
             }
+        };
+        let Some(total) = total else {
+            let field = if order.seats.is_some() { "seat" } else { "qty" };
+            return wrong(field, format!("these places cost more than {}, the largest price", i64::MAX));
         };
         if order.total_price.is_some_and(|price| price != total) {
             return wrong("totalPrice", format!("must be {}, or be left out", total.get()));
@@ -321,6 +325,17 @@ mod tests {
         assert_eq!(admitted(&screening(None), seats(Some(1))), Err("totalPrice"));
         let places = Wish { qty: Some(3), ..Wish::default() };
         assert_eq!(admitted(&screening(Some(9_000)), places), Ok(27_000));
+    }
+
+    #[test]
+    fn price_beyond_the_largest_number_is_refused() {
+        let two = Wish { qty: Some(2), ..Wish::default() };
+        assert_eq!(admitted(&screening(Some(i64::MAX / 2)), two.clone()), Ok(i64::MAX - 1));
+        assert_eq!(admitted(&screening(Some(i64::MAX / 2 + 1)), two), Err("qty"));
+        let dear = Price::parse(i64::MAX).unwrap();
+        let prices = BTreeMap::from([("1A".to_owned(), dear), ("1B".to_owned(), dear)]);
+        let order = Order::parse(Wish { seat: Some("1A,1B".to_owned()), ..Wish::default() }).unwrap();
+        assert!(screening(None).admit(order, &prices).is_err());
     }
 
     #[test]
