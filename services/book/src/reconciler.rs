@@ -21,7 +21,7 @@ use tracing::Instrument;
 
 use crate::AppState;
 use crate::app::{
-    Begun, PaymentOutcome, begin_payment, expire_booking, list_overdue, list_unsettled, prune_keys,
+    Begun, PaymentOutcome, begin_payment, expire_booking, list_overdue, list_unsettled, prune_keys, put_off,
     take_unsettled,
 };
 use crate::clients::{FoundPayment, PaymentStatus};
@@ -32,6 +32,8 @@ use crate::paying::{pay_and_settle, settle};
 const EVERY: Duration = Duration::from_secs(1);
 /// Bookings of one look of each kind; the next one takes the rest.
 const BATCH: i64 = 100;
+/// A booking that cannot be read is looked at again after this.
+const PUT_OFF_FOR: Duration = Duration::from_secs(60);
 /// Payments asked for, or about, at the same time.
 const AT_ONCE: usize = 8;
 /// Idempotency keys are remembered this long …
@@ -87,15 +89,32 @@ impl Reconciler {
                 let span = tracing::info_span!("reconcile", booking_id = %id);
                 TraceContext::root().scope(self.see_to_payment(*id).instrument(span))
             });
-            for outcome in join_all(settling).await {
-                outcome?;
+            for (id, outcome) in ids.iter().zip(join_all(settling).await) {
+                self.pass_over(*id, outcome).await?;
             }
         }
         let overdue = list_overdue(&mut self.state.db.read().await?, now, BATCH).await?;
         for id in overdue {
-            self.expire(id).await?;
+            self.pass_over(id, self.expire(id).await).await?;
         }
         Ok(())
+    }
+
+    /// Puts a booking off that cannot be read or written, so that those behind it are looked after. A database that is away
+    /// or refuses ends the look instead.
+    async fn pass_over(
+        &self,
+        id: BookingId,
+        outcome: Result<(), storage::Error>,
+    ) -> Result<(), storage::Error> {
+        let error = match outcome {
+            Err(error) if !error.is_transient() => error,
+            outcome => return outcome,
+        };
+        tracing::error!(booking_id = %id, cause = chain(&error), "a pending booking is passed over for a minute");
+        let mut tx = self.state.db.begin().await?;
+        put_off(&mut tx, id, PUT_OFF_FOR).await?;
+        tx.commit().await
     }
 
     async fn expire(&self, id: BookingId) -> Result<(), storage::Error> {

@@ -21,7 +21,9 @@ pub use follow_ticket::{collect, refund, reject_cancel};
 pub use open_booking::{OpenError, Opening, open_booking};
 pub use read_bookings::{find_booking, list_bookings};
 pub use read_screenings::{Filter, Listed, SeatState, find_screening, list_screenings, list_seats};
-pub use reconcile_bookings::{expire_booking, list_overdue, list_unsettled, prune_keys, take_unsettled};
+pub use reconcile_bookings::{
+    expire_booking, list_overdue, list_unsettled, prune_keys, put_off, take_unsettled,
+};
 pub use request_cancel::{RequestCancelError, request_cancel};
 pub use settle_booking::{NotKept, PaymentOutcome, Settled, settle_booking};
 

@@ -1,5 +1,7 @@
 //! Bookings that nobody waits for any more: those whose hold is over, and those of whose payment nothing was heard.
 
+use std::time::Duration;
+
 use events::BookingId;
 use jiff::Timestamp;
 use storage::{Conn, Error, Tx};
@@ -55,6 +57,16 @@ pub async fn take_unsettled(tx: &mut Tx, id: BookingId) -> Result<Option<Booking
         Some(change) => apply_change(tx, change).await.map(Some),
         None => Ok(None),
     }
+}
+
+/// Puts the next look at the pending booking `id` off for `pause`, without reading it.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn put_off(tx: &mut Tx, id: BookingId, pause: Duration) -> Result<(), Error> {
+    let until = tx.now() + pause;
+    bookings::put_off(tx, id, until).await
 }
 
 /// Forgets at most `limit` keys from before `before`, and tells how many.

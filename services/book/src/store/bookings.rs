@@ -106,6 +106,20 @@ pub async fn update(tx: &mut Tx, booking: &Booking) -> Result<(), Error> {
     Ok(())
 }
 
+/// Makes the pending booking `id` due at `until`, whatever else its row says.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn put_off(tx: &mut Tx, id: BookingId, until: Timestamp) -> Result<(), Error> {
+    let put_off = query(
+        "UPDATE bookings SET held_until = $1, look_at = CASE WHEN look_at IS NULL THEN look_at ELSE $1 END
+         WHERE id = $2 AND status = 'PaymentPending'",
+    );
+    tx.execute(put_off.bind(until.as_microsecond()).bind(id.get())).await?;
+    Ok(())
+}
+
 /// Takes a booking back as if it had never been asked for.
 ///
 /// # Errors

@@ -92,6 +92,31 @@ async fn a_hold_that_runs_out_ends_the_booking_frees_its_seats_and_calls_its_mon
 }
 
 #[tokio::test]
+async fn booking_that_cannot_be_read_does_not_stop_the_others_from_expiring() {
+    let app = App::beside(payment_that_has(json!([])).await).await;
+    for seat in ["1A", "1B", "1C"] {
+        let order = json!({"movieName": "soul", "seat": seat});
+        assert_eq!(app.client.post("/books", order).await.status, 202);
+    }
+    app.let_looks_be_due().await;
+    app.let_holds_run_out().await;
+    let mut tx = app.scratch.db.begin().await.unwrap();
+    tx.execute(storage::query("UPDATE bookings SET customer_id = -1 WHERE id = 1")).await.unwrap();
+    tx.commit().await.unwrap();
+    app.reconciler.look().await.unwrap();
+    assert_eq!([app.status(2).await, app.status(3).await], ["Expired", "Expired"]);
+    // Mended, it is looked at in its turn.
+    let mut tx = app.scratch.db.begin().await.unwrap();
+    tx.execute(storage::query("UPDATE bookings SET customer_id = NULL WHERE id = 1")).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(app.status(1).await, "PaymentPending");
+    app.let_holds_run_out().await;
+    app.reconciler.look().await.unwrap();
+    assert_eq!(app.status(1).await, "Expired");
+    app.settled().await;
+}
+
+#[tokio::test]
 async fn payment_is_asked_what_became_of_a_payment_without_an_answer() {
     for (payments, status, told) in [
         (json!([{"totalPrice": 10000, "status": "Paid"}]), "Registered", vec!["Booked"]),
