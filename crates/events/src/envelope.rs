@@ -13,7 +13,7 @@ use serde_json::error::Category;
 
 use crate::catalog::Event;
 
-/// The Java services' `SimpleDateFormat("yyyyMMddHHmmss")`, here always in UTC.
+/// The Java services' `SimpleDateFormat("yyyyMMddHHmmss")`: their local time, and UTC where this fleet writes it.
 const TIMESTAMP_FORMAT: &str = "%Y%m%d%H%M%S";
 
 /// The object itself, in the field order of the original services.
@@ -32,8 +32,9 @@ pub(crate) struct Envelope<'e, F> {
 pub struct Decoded {
     /// Its `eventType`.
     pub event_type: String,
-    /// When it happened, to the second; `None` when the record does not say.
-    pub at: Option<Timestamp>,
+    /// When it happened, to the second, by its writer's clock; the record does not say in which time zone that is.
+    /// `None` when it says nothing at all.
+    pub local_time: Option<DateTime>,
     /// `None` for a type this fleet does not know; such a record is to be passed over.
     pub event: Option<Event>,
 }
@@ -86,16 +87,14 @@ pub fn decode(value: &[u8]) -> Result<Decoded, DecodeError> {
     let value: Value = serde_json::from_slice(value).map_err(DecodeError::NotJson)?;
     let event_type =
         value.get("eventType").and_then(Value::as_str).ok_or(DecodeError::NoEventType)?.to_owned();
-    let at = value
+    let local_time = value
         .get("timestamp")
         .and_then(Value::as_str)
-        .and_then(|text| DateTime::strptime(TIMESTAMP_FORMAT, text).ok())
-        .and_then(|civil| civil.to_zoned(TimeZone::UTC).ok())
-        .map(|zoned| zoned.timestamp());
+        .and_then(|text| DateTime::strptime(TIMESTAMP_FORMAT, text).ok());
     let event = match Event::from_fields(&event_type, value) {
         Some(Ok(event)) => Some(event),
         Some(Err(source)) => return Err(DecodeError::WrongField { event_type, source }),
         None => None,
     };
-    Ok(Decoded { event_type, at, event })
+    Ok(Decoded { event_type, local_time, event })
 }

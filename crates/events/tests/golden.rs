@@ -118,7 +118,7 @@ fn every_golden_file_reads_back_as_its_event() {
         let file = golden().join(format!("{}.json", event.event_type()));
         let read = decode(&std::fs::read(file).unwrap()).unwrap();
         assert_eq!(read.event_type, event.event_type());
-        assert_eq!(read.at, "2021-02-23T13:32:28Z".parse().ok());
+        assert_eq!(read.local_time, "2021-02-23T13:32:28".parse().ok());
         assert_eq!(read.event, Some(event));
     }
 }

@@ -10,6 +10,7 @@ use storage::{DatabaseUrl, Db, Migrations, Settings};
 use tokio::time::{Instant, sleep};
 
 use crate::kafka::KafkaSecurity;
+use crate::seed_time::{self, SeedTimeZone};
 use crate::transport::{EventsUrl, InvalidEventsUrl, Transport, connect};
 
 /// Partitions of the events' topic, where nothing else is said.
@@ -54,6 +55,11 @@ pub struct EventLog {
 
     #[command(flatten)]
     pub kafka_security: KafkaSecurity,
+
+    /// Time zone of the original Java services, whose events have a local time and no zone: a name such as `Asia/Seoul`, or an
+    /// offset such as `+09:00`.
+    #[arg(long, env = "SEED_TIME_ZONE", default_value = seed_time::DEFAULT)]
+    pub seed_time_zone: SeedTimeZone,
 }
 
 /// The log of a URL, as it is by default.
@@ -66,6 +72,7 @@ impl FromStr for EventLog {
             kafka_partitions: KAFKA_PARTITIONS,
             kafka_group_instance_id: None,
             kafka_security: KafkaSecurity::default(),
+            seed_time_zone: SeedTimeZone::default(),
         })
     }
 }

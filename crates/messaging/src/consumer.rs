@@ -22,6 +22,7 @@ use tracing::{Instrument, Span};
 use crate::dead_letter::{self, DeadLetter};
 use crate::inbox;
 use crate::outage::Outage;
+use crate::seed_time::SeedTimeZone;
 use crate::transport::{Received, Subscription, Transport, TransportError, last_positions};
 
 /// Records applied in one transaction at most.
@@ -234,7 +235,9 @@ impl<H: Handler> Consumer<H> {
     ///
     /// The first failure; nothing of the batch was applied then.
     pub async fn apply_together(&self, batch: &[Received]) -> Result<(), Failure> {
-        let deliveries = batch.iter().filter_map(|received| read::<H>(self.name, received).transpose());
+        let zone = self.transport.seed_time_zone();
+        let deliveries =
+            batch.iter().filter_map(|received| read::<H>(self.name, &zone, received).transpose());
         let deliveries = deliveries.collect::<Result<Vec<_>, _>>()?;
         if deliveries.is_empty() {
             return Ok(());
@@ -269,12 +272,17 @@ fn joined(consumer: &'static str, is_so: bool) {
     metrics::gauge!("consumer_joined", "consumer" => consumer).set(f64::from(u8::from(is_so)));
 }
 
-/// Reads a record. `None`: it is nothing that `H` reads, or it is for another consumer.
+/// Reads a record; a local time in it is one of `zone`. `None`: it is nothing that `H` reads, or it is for another
+/// consumer.
 ///
 /// # Errors
 ///
 /// When it is no event, or one with a field of the wrong kind.
-pub fn read<H: Handler>(consumer: &str, received: &Received) -> Result<Option<Delivery>, DecodeError> {
+pub fn read<H: Handler>(
+    consumer: &str,
+    zone: &SeedTimeZone,
+    received: &Received,
+) -> Result<Option<Delivery>, DecodeError> {
     let Received { record, position, appended_at } = received;
     if !dead_letter::concerns(&record.headers, consumer) {
         return Ok(None);
@@ -287,7 +295,8 @@ pub fn read<H: Handler>(consumer: &str, received: &Received) -> Result<Option<De
     }
     let decoded = decode(payload)?;
     let header = |name| headers::find(&record.headers, name);
-    let at = header("ce_time").and_then(|time| time.parse().ok()).or(decoded.at);
+    let at = header("ce_time").and_then(|time| time.parse().ok());
+    let at = at.or_else(|| decoded.local_time.and_then(|local| zone.moment(local)));
     Ok(decoded.event.map(|event| Delivery {
         id: inbox::event_id(&record.headers, *position),
         event,

@@ -11,6 +11,7 @@ use sqlx::FromRow;
 use storage::{DatabaseUrl, Db, Migrations, Settings, query, query_as, query_built};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use crate::seed_time::SeedTimeZone;
 use crate::transport::{
     History, Position, Received, Record, Subscription, Transport, TransportError, headers_from_json,
     headers_to_json,
@@ -29,6 +30,7 @@ const INSERT_ROWS: usize = 500;
 #[derive(Debug)]
 pub struct EmbeddedLog {
     db: Db,
+    seed_time_zone: SeedTimeZone,
 }
 
 impl EmbeddedLog {
@@ -37,7 +39,7 @@ impl EmbeddedLog {
     /// # Errors
     ///
     /// When the file cannot be opened or written.
-    pub async fn open(url: &DatabaseUrl) -> Result<Self, TransportError> {
+    pub async fn open(url: &DatabaseUrl, seed_time_zone: SeedTimeZone) -> Result<Self, TransportError> {
         let settings = Settings { max_connections: 1, ..Settings::default() };
         let db = Db::open(url, settings).await.map_err(TransportError::new)?;
         db.migrate(&[&Migrations {
@@ -46,7 +48,7 @@ impl EmbeddedLog {
         }])
         .await
         .map_err(TransportError::new)?;
-        Ok(Self { db })
+        Ok(Self { db, seed_time_zone })
     }
 
     async fn append(&self, topic: &str, records: &[Record]) -> Result<(), storage::Error> {
@@ -72,6 +74,10 @@ impl EmbeddedLog {
 }
 
 impl Transport for EmbeddedLog {
+    fn seed_time_zone(&self) -> SeedTimeZone {
+        self.seed_time_zone.clone()
+    }
+
     fn publish<'a>(
         &'a self,
         topic: &'a str,

@@ -36,6 +36,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
+use crate::seed_time::SeedTimeZone;
 use crate::transport::{History, KafkaUrl, Record, Subscription, Transport, TransportError};
 use condition::{Aspect, Condition, Fault};
 use group::Membership;
@@ -60,6 +61,7 @@ pub struct KafkaConnection {
 pub struct KafkaLog {
     connection: KafkaConnection,
     partitions: u16,
+    seed_time_zone: SeedTimeZone,
     condition: Arc<Condition>,
     producer: Producer,
     /// Those known to be there. Held while topics are made, so that it is done once.
@@ -79,12 +81,16 @@ impl KafkaLog {
     /// # Errors
     ///
     /// When the settings make no sense, to us or to librdkafka.
-    pub fn new(connection: KafkaConnection, partitions: u16) -> Result<Self, TransportError> {
+    pub fn new(
+        connection: KafkaConnection,
+        partitions: u16,
+        seed_time_zone: SeedTimeZone,
+    ) -> Result<Self, TransportError> {
         connection.security.check().map_err(TransportError::new)?;
         let condition = Arc::<Condition>::default();
         condition.fails(producer::CLIENT, Aspect::Connection, Fault::pending("no broker has answered yet"));
         let producer = Producer::new(&connection, condition.clone())?;
-        Ok(Self { connection, partitions, condition, producer, topics: Mutex::default() })
+        Ok(Self { connection, partitions, seed_time_zone, condition, producer, topics: Mutex::default() })
     }
 
     /// What `topic` is called in the cluster: the URL names the topic of the events, and all others are beside it, so
@@ -118,6 +124,10 @@ impl KafkaLog {
 }
 
 impl Transport for KafkaLog {
+    fn seed_time_zone(&self) -> SeedTimeZone {
+        self.seed_time_zone.clone()
+    }
+
     fn publish<'a>(
         &'a self,
         topic: &'a str,

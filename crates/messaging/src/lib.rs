@@ -11,7 +11,8 @@
 //! - [`consumer`]: transport → decode → inbox → use case, in one transaction; retries and dead letters around it.
 //! - [`inbox`]: the memory that makes a redelivered event harmless.
 //! - [`dead_letter`]: where a record goes that no retry will help, and the way back.
-//! - `outage`: telling of what is away, once.
+//! - `outage`: logging what is away, once a minute.
+//! - [`seed_time`]: the time zone of the original services, which their events do not name.
 //! - [`retention`]: old rows of both tables go.
 //! - [`backends`]: which database and which event log a service is on.
 
@@ -25,11 +26,13 @@ mod outage;
 pub mod outbox;
 pub mod relay;
 pub mod retention;
+pub mod seed_time;
 pub mod transport;
 
 pub use backends::{Backends, EventLog, health};
 pub use consumer::{Consumer, Delivery, Failure, Handler};
 pub use relay::Relay;
+pub use seed_time::SeedTimeZone;
 pub use transport::{
     EventsUrl, History, KafkaUrl, Position, Received, Record, Subscription, Transport, TransportError,
     connect, last_positions,

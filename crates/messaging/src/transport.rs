@@ -15,6 +15,7 @@ use storage::DatabaseUrl;
 use crate::backends::EventLog;
 use crate::embedded::EmbeddedLog;
 use crate::kafka::{KafkaConnection, KafkaLog};
+use crate::seed_time::SeedTimeZone;
 
 /// What is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +74,11 @@ pub trait Transport: Send + Sync + fmt::Debug {
     /// Opens `topic` to be read from its first record to the one that is its last now, apart from every consumer group.
     /// A topic that is not there has no records.
     fn history<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Box<dyn History>, TransportError>>;
+
+    /// The time zone of records that name their time without one.
+    fn seed_time_zone(&self) -> SeedTimeZone {
+        SeedTimeZone::default()
+    }
 
     /// Whether records can flow, as far as this process knows without asking anybody.
     ///
@@ -182,14 +188,14 @@ fn kafka_url(rest: &str) -> Option<KafkaUrl> {
 /// [`crate::kafka`].
 pub async fn connect(log: &EventLog) -> Result<Arc<dyn Transport>, TransportError> {
     Ok(match &log.url {
-        EventsUrl::Embedded(file) => Arc::new(EmbeddedLog::open(file).await?),
+        EventsUrl::Embedded(file) => Arc::new(EmbeddedLog::open(file, log.seed_time_zone.clone()).await?),
         EventsUrl::Kafka(url) => {
             let connection = KafkaConnection {
                 url: url.clone(),
                 group_instance_id: log.kafka_group_instance_id.clone(),
                 security: log.kafka_security.clone(),
             };
-            Arc::new(KafkaLog::new(connection, log.kafka_partitions)?)
+            Arc::new(KafkaLog::new(connection, log.kafka_partitions, log.seed_time_zone.clone())?)
         }
     })
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use events::{DecodeError, TOPIC};
 use jiff::Timestamp;
 use messaging::consumer::read;
-use messaging::{Delivery, History, Received, Transport, TransportError};
+use messaging::{Delivery, History, Received, SeedTimeZone, Transport, TransportError};
 use service_kit::request_log::chain;
 use storage::{Db, Error, Task};
 use tokio::time::{Instant, sleep};
@@ -71,7 +71,7 @@ pub async fn run(
     let Some(_lead) = db.try_lead(Task::Rebuild).await? else {
         return Err(RebuildError::UnderWay);
     };
-    let rebuild = Rebuild::begin(db).await?;
+    let rebuild = Rebuild::begin(db, transport.seed_time_zone()).await?;
     let outcome = rebuild.complete(transport, stop).await;
     if let Err(error) = rebuild.clean_up().await {
         // It is in nobody's way, and the next rebuild begins with it.
@@ -85,15 +85,16 @@ pub async fn run(
 /// One that is under way.
 struct Rebuild<'a> {
     db: &'a Db,
+    seed_time_zone: SeedTimeZone,
     started_at: Timestamp,
 }
 
 impl<'a> Rebuild<'a> {
-    async fn begin(db: &'a Db) -> Result<Self, Error> {
+    async fn begin(db: &'a Db, seed_time_zone: SeedTimeZone) -> Result<Self, Error> {
         let mut tx = db.begin().await?;
         let started_at = app::begin_rebuild(&mut tx).await?;
         tx.commit().await?;
-        Ok(Self { db, started_at })
+        Ok(Self { db, seed_time_zone, started_at })
     }
 
     /// The order of these is what makes it complete: the consumers write to the shadow before the end of the log is looked
@@ -162,11 +163,16 @@ impl<'a> Rebuild<'a> {
 
     /// Tells of a batch, and gives how many records of it cannot be read.
     async fn tell(&self, batch: &[Received]) -> Result<u64, RebuildError> {
-        let read: Vec<_> = batch.iter().map(event).collect();
+        let read: Vec<_> = batch.iter().map(|received| self.event(received)).collect();
         let unreadable = read.iter().filter(|read| read.is_err()).count() as u64;
         let deliveries: Vec<Delivery> = read.into_iter().flatten().flatten().collect();
         self.take(Step::Tell(&deliveries)).await?;
         Ok(unreadable)
+    }
+
+    /// The record as mypage's consumer reads it.
+    fn event(&self, received: &Received) -> Result<Option<Delivery>, DecodeError> {
+        read::<BookingStory>(SERVICE, &self.seed_time_zone, received)
     }
 
     /// Takes a step, again if that fails for now.
@@ -246,9 +252,4 @@ impl Progress {
             self.total
         );
     }
-}
-
-/// What mypage's consumer makes of a record.
-fn event(received: &Received) -> Result<Option<Delivery>, DecodeError> {
-    read::<BookingStory>(SERVICE, received)
 }

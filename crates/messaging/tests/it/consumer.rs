@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use events::{DEAD_LETTER_TOPIC, Event, TOPIC, encode, headers};
 use jiff::Timestamp;
-use messaging::{Consumer, Delivery, Failure, Handler, Received, Record, Transport};
+use messaging::{Consumer, Delivery, EventLog, Failure, Handler, Received, Record, Transport, connect};
 use storage::{Db, Migrations, Tx, query, query_as};
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +22,7 @@ on_both_transports!(
     a_failure_that_passes_is_waited_for_and_keeps_the_order,
     a_batch_is_handed_over_whole_without_what_was_applied_before,
     an_event_without_a_time_happened_when_the_log_took_it,
+    local_time_of_a_java_service_is_one_of_its_time_zone,
 );
 
 pub const POISON: i64 = 13;
@@ -248,6 +249,25 @@ async fn a_batch_is_handed_over_whole_without_what_was_applied_before(files: Fil
     consumer.apply_together(&batch[..2]).await.unwrap();
     consumer.apply_together(&batch).await.unwrap();
     assert_eq!(batches.ids(), [vec![1, 2], vec![3, 4]]);
+}
+
+async fn local_time_of_a_java_service_is_one_of_its_time_zone(files: Files) {
+    let db = files.db(&seen_table()).await;
+    for (zone, at) in [("Asia/Seoul", "2021-02-23T04:32:28Z"), ("+00:00", "2021-02-23T13:32:28Z")] {
+        let mut log: EventLog = files.events_url().parse().unwrap();
+        log.seed_time_zone = zone.parse().unwrap();
+        let transport = connect(&log).await.unwrap();
+        let mut java = event(1, "");
+        java.headers.clear();
+        java.payload = Some(br#"{"eventType":"Canceled","timestamp":"20210223133228","id":1}"#.to_vec());
+        transport.publish(TOPIC, &[java]).await.unwrap();
+        let batch = received(&transport, 1).await;
+        let batches = Batches::default();
+        let name = if zone == "+00:00" { "utc" } else { "seoul" };
+        let consumer = Consumer::new(name, db.clone(), transport, batches.clone());
+        consumer.apply_together(&batch[..1]).await.unwrap();
+        assert_eq!(batches.0.lock().unwrap()[0], [(1, at.parse().unwrap())], "{zone}");
+    }
 }
 
 async fn an_event_without_a_time_happened_when_the_log_took_it(files: Files) {
