@@ -95,6 +95,18 @@ impl Backend {
         self == Self::Sqlite
     }
 
+    /// Lists the names of the tables.
+    pub(crate) fn tables(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table'",
+            Self::Postgres => {
+                "SELECT CAST(relname AS TEXT) FROM pg_class
+                 WHERE relkind = 'r'
+                   AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
+            }
+        }
+    }
+
     /// Finds out whether the database takes writes.
     ///
     /// On SQLite this is a write that changes nothing and fails if the file is read-only; to be rolled back. On

@@ -1,7 +1,8 @@
 //! Opening, migrating, beginning.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Once, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -64,6 +65,8 @@ pub struct Db {
     readers: AnyPool,
     patience: Duration,
     announced: Arc<Notify>,
+    /// The tables that were there after the migrations.
+    tables: Arc<OnceLock<BTreeSet<String>>>,
 }
 
 impl Db {
@@ -84,6 +87,7 @@ impl Db {
             readers,
             patience: settings.statement_timeout + GRACE,
             announced: Arc::default(),
+            tables: Arc::default(),
         })
     }
 
@@ -124,7 +128,11 @@ impl Db {
         let fail = |error| Error::classify(self.backend, error);
         let mut tx = self.writers.begin_with(self.backend.begin_migrations()).await.map_err(fail)?;
         Migrator::with_migrations(migrations).run(&mut *tx).await.map_err(Error::Migration)?;
-        tx.commit().await.map_err(fail)
+        tx.commit().await.map_err(fail)?;
+        let tables = self.table_names().await?;
+        // A second migration of one process, as in tests, may add some; the first ones are enough to look for.
+        self.tables.get_or_init(|| tables);
+        Ok(())
     }
 
     /// Begins a transaction that will write.
@@ -195,16 +203,31 @@ impl Db {
     ///
     /// # Errors
     ///
-    /// When it does not answer.
+    /// When it does not answer, or a table is missing.
     pub async fn refusal(&self) -> Result<Option<String>, Error> {
-        let refusal = match self.backend {
-            Backend::Sqlite => self.refusal_of_file().await,
-            Backend::Postgres => self.refusal_of_server().await,
-        };
-        match refusal {
+        match self.look_for_refusal().await {
             Err(Error::Refused(cause)) => Ok(Some(cause.to_string())),
             refusal => refusal,
         }
+    }
+
+    async fn look_for_refusal(&self) -> Result<Option<String>, Error> {
+        if let Some(expected) = self.tables.get() {
+            let found = self.table_names().await?;
+            if let Some(missing) = expected.difference(&found).next() {
+                return Err(Error::NotMigrated(missing.clone()));
+            }
+        }
+        match self.backend {
+            Backend::Sqlite => self.refusal_of_file().await,
+            Backend::Postgres => self.refusal_of_server().await,
+        }
+    }
+
+    async fn table_names(&self) -> Result<BTreeSet<String>, Error> {
+        let rows: Vec<(String,)> =
+            self.read().await?.fetch_all(crate::query_as(self.backend.tables())).await?;
+        Ok(rows.into_iter().map(|(name,)| name).collect())
     }
 
     async fn refusal_of_server(&self) -> Result<Option<String>, Error> {
@@ -220,7 +243,6 @@ impl Db {
     }
 
     async fn refusal_of_file(&self) -> Result<Option<String>, Error> {
-        self.ping().await?;
         let write = async {
             let mut tx = self.begin().await?;
             tx.execute(crate::query(self.backend.writability())).await

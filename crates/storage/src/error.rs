@@ -25,6 +25,9 @@ pub enum Error {
     /// The schema could not be brought to this version.
     #[error("the database cannot be migrated")]
     Migration(#[source] sqlx::migrate::MigrateError),
+    /// A table is gone that the migrations made: the database was restored or replaced under the process.
+    #[error("table {0} is missing: the database is not migrated")]
+    NotMigrated(String),
     /// The statement is at fault: it violates a constraint, or a value is out of range. Behind a door that checks its
     /// input, that is a bug.
     #[error("the statement failed")]

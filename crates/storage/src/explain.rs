@@ -17,7 +17,7 @@ impl DatabaseUrl {
             }
             Error::Migration(error) => self.explain_migration(error),
             Error::InDoubt(error) => self.explain(error),
-            Error::Deadline | Error::Corrupt { .. } => error.to_string(),
+            Error::Deadline | Error::NotMigrated(_) | Error::Corrupt { .. } => error.to_string(),
         }
     }
 

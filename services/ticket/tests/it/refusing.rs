@@ -119,6 +119,18 @@ async fn readiness_shows_a_read_only_database_as_degraded_and_stays_ready() {
 }
 
 #[tokio::test]
+async fn readiness_is_lost_while_a_table_is_missing() {
+    let app = App::new().await;
+    rename(&app.scratch.db, "tickets", "tickets_elsewhere").await;
+    let unready = app.client.get("/readyz").await;
+    assert_eq!(db_component(&unready), (503, "DOWN"));
+    assert!(unready.body["reason"].as_str().unwrap().contains("tickets"), "{}", unready.body);
+    rename(&app.scratch.db, "tickets_elsewhere", "tickets").await;
+    assert_eq!(db_component(&app.client.get("/readyz").await), (200, "UP"));
+    app.settled().await;
+}
+
+#[tokio::test]
 async fn missing_table_leaves_the_event_waiting_and_answers_503() {
     let app = App::new().await;
     app.deliver(booked(1)).await;
