@@ -142,6 +142,8 @@ fn spawn(
         command.arg("--demo-data");
     }
     command.envs(up.fleet.environment());
+    // One admin port cannot serve six processes on one machine; their probes are on their main ports.
+    command.env_remove("ADMIN_PORT");
     if std::env::var_os("LOG_FORMAT").is_none() {
         // The lines go to people, though not to a terminal.
         command.args(["--log-format", "pretty"]);

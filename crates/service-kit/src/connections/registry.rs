@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     fn registry(max: usize, max_per_peer: usize) -> Arc<Registry> {
-        Arc::new(Registry::new(max, max_per_peer, Exempt::new(|_| false)))
+        Arc::new(Registry::new(max, max_per_peer, Exempt::default()))
     }
 
     fn peer(last: u8) -> IpAddr {
