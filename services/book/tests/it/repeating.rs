@@ -45,7 +45,7 @@ async fn same_request_in_another_spelling_is_the_same_body() {
     let first = app.client.post_with("/books", first, &KEY).await;
     assert_eq!(first.status, 201);
     let mut blanks = json!({"seat": "1A,2B", "qty": 2, "totalPrice": 10000, "customerId": 3});
-    blanks["movieName"] = format!("soul{}", " ".repeat(500_000)).into();
+    blanks["movieName"] = format!("soul{}", " ".repeat(10_000)).into();
     for spelled in [
         json!({"customerId": "3", "totalPrice": "10000", "qty": "2", "seat": " 2b , 1a", "movieName": " soul\n"}),
         json!({"seat": "2B,1A", "qty": 2.0, "movieName": "soul", "customerId": 3, "totalPrice": 10000, "a": 1}),
