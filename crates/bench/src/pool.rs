@@ -132,7 +132,8 @@ async fn caller(sender: Sender, port: u16, end: Instant) -> Outcome<u64> {
                 status
             }
             Sender::Client(client) => {
-                let request = Request::get(format!("http://127.0.0.1:{port}/books/1")).body(Full::default())?;
+                let request =
+                    Request::get(format!("http://127.0.0.1:{port}/books/1")).body(Full::default())?;
                 let response = tokio::time::timeout(ANSWER_TIMEOUT, client.request(request)).await??;
                 let status = response.status();
                 response.into_body().collect().await?;

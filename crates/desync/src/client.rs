@@ -75,7 +75,8 @@ impl RawClient {
                 Ok(None) | Err(Fault::Broken(_)) => return Err(NoAnswer::Closed),
                 Err(Fault::Syntax(what)) => return Err(NoAnswer::Nonsense(what)),
             };
-            let begun = begun(&head, method).map_err(|what| NoAnswer::Nonsense(format!("{what}, in {head:?}")))?;
+            let begun =
+                begun(&head, method).map_err(|what| NoAnswer::Nonsense(format!("{what}, in {head:?}")))?;
             if begun.answer.status >= 200 {
                 return Ok(begun);
             }
@@ -124,5 +125,9 @@ fn begun(head: &Head, method: Method) -> Result<Begun, String> {
         nonce: head.get("x-nonce").map(str::to_owned),
         body: AnswerBody::Unread,
     };
-    Ok(Begun { answer, closes: says_close || is_old || is_doubtful || matches!(framing, Framing::Close), framing })
+    Ok(Begun {
+        answer,
+        closes: says_close || is_old || is_doubtful || matches!(framing, Framing::Close),
+        framing,
+    })
 }

@@ -74,7 +74,9 @@ pub fn judge(ledger: &Ledger, outcomes: Vec<(usize, Outcome)>) -> Tally {
     let treacheries = ledger.treacheries.load(SeqCst);
     if tally.harmed > treacheries {
         let harmed = tally.harmed;
-        ledger.violation(format!("{harmed} requests failed without a reason, more than the {treacheries} traps"));
+        ledger.violation(format!(
+            "{harmed} requests failed without a reason, more than the {treacheries} traps"
+        ));
     }
     tally
 }
@@ -86,23 +88,38 @@ fn one(ledger: &Ledger, planned: &Planned, outcome: &Outcome, tally: &mut Tally)
         return Err(format!("the request was sent {heads} times"));
     }
     match outcome {
+        // An answer that nobody asked for says that it is an error. It may meet whoever comes next.
+        Outcome::Answered(answer) if answer.status == 408 && is_unasked(answer) => {
+            tally.harmed += 1;
+            Ok(())
+        }
         Outcome::Answered(answer) if exchange.target == Target::Service => {
             service(ledger, planned, answer, tally)
         }
         Outcome::Answered(answer) => own(exchange, answer),
         Outcome::Nonsense(what) => Err(format!("the client read {what}")),
-        Outcome::Hung => Err("the client got nothing, not even an error".to_owned()),
+        Outcome::Hung => {
+            let (wholes, mark) = (ledger.wholes(*index), ledger.mark(*index));
+            Err(format!(
+                "the client got nothing; the upstream saw {heads} heads, {wholes} whole requests, mark {mark:?}"
+            ))
+        }
         Outcome::NotSent if heads > 0 => Err("the client heard that nothing was sent, but it was".to_owned()),
         Outcome::Left if exchange.leave == Leave::Sending && heads > 0 => {
             Err("half a request was passed on".to_owned())
         }
         Outcome::NotSent | Outcome::Failed => {
-            let is_harmless = exchange.is_answered() && !may_break(exchange) && exchange.leave == Leave::Never;
+            let is_harmless =
+                exchange.is_answered() && !may_break(exchange) && exchange.leave == Leave::Never;
             tally.harmed += usize::from(is_harmless);
             Ok(())
         }
         Outcome::Left | Outcome::Lost => Ok(()),
     }
+}
+
+fn is_unasked(answer: &Answer) -> bool {
+    answer.mark.as_deref().is_some_and(|mark| mark.ends_with(".unasked"))
 }
 
 /// Whether the upstream may close the connection while the request is still on its way, so that the answer gets lost.
@@ -113,23 +130,28 @@ fn may_break(exchange: &Exchange) -> bool {
 fn service(ledger: &Ledger, planned: &Planned, answer: &Answer, tally: &mut Tally) -> Result<(), String> {
     let Planned { index, nonce, exchange } = planned;
     let mark = answer.mark.as_deref().unwrap_or("none");
-    if answer.status == 408 && mark.ends_with(".unasked") {
-        tally.harmed += 1;
-        return Ok(());
-    }
     let own_mark = ledger.mark(*index);
     if own_mark.as_deref() != Some(mark) || answer.nonce.as_deref() != Some(nonce) {
-        return Err(format!("the client got answer {mark} of {:?}, its own is {own_mark:?} of {nonce}", answer.nonce));
+        return Err(format!(
+            "the client got answer {mark} of {:?}, its own is {own_mark:?} of {nonce}",
+            answer.nonce
+        ));
     }
     if answer.status != exchange.status() || matches!(exchange.form, Form::Switch | Form::Garbage) {
         return Err(format!("the client got {} instead of {}", answer.status, exchange.status()));
     }
     match &answer.body {
-        AnswerBody::Whole(_) if exchange.form == Form::Cut => Err("half an answer was passed as whole".to_owned()),
+        AnswerBody::Whole(_) if exchange.form == Form::Cut => {
+            Err("half an answer was passed as whole".to_owned())
+        }
         AnswerBody::Whole(bytes) => {
             let expected = if exchange.answer_has_body() { planned.answer_body() } else { Vec::new() };
             if *bytes != expected {
-                return Err(format!("{} bytes of another body than the {} sent", bytes.len(), expected.len()));
+                return Err(format!(
+                    "{} bytes of another body than the {} sent",
+                    bytes.len(),
+                    expected.len()
+                ));
             }
             if !exchange.is_early() && ledger.wholes(*index) != 1 {
                 return Err("an answer to a request that did not arrive whole".to_owned());

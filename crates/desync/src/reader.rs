@@ -150,7 +150,8 @@ fn parse_head(bytes: &[u8]) -> Result<Head, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| format!("no UTF-8: {}", bytes.escape_ascii()))?;
     let mut lines = text.split("\r\n");
     let line = lines.next().unwrap_or_default().to_owned();
-    if let Some(bad) = text.replace("\r\n", "").chars().find(|letter| letter.is_control() && *letter != '\t') {
+    if let Some(bad) = text.replace("\r\n", "").chars().find(|letter| letter.is_control() && *letter != '\t')
+    {
         return Err(format!("{bad:?} in a head: {text:?}"));
     }
     let mut fields = Vec::new();

@@ -120,17 +120,15 @@ pub async fn explain(
     for violation in &violations {
         let _ = writeln!(text, "- {violation}");
     }
-    let _ = writeln!(text, "The shortest failing sequence that {trials} trials found, to keep in `regressions`:");
+    let _ =
+        writeln!(text, "The shortest failing sequence that {trials} trials found, to keep in `regressions`:");
     for exchange in shortest.iter().take(200) {
         let _ = writeln!(text, "    \"{exchange}\",");
     }
     text
 }
 
-async fn fails(
-    exchanges: &[Exchange],
-    trial: &impl AsyncFn(Vec<Exchange>) -> Report,
-) -> Option<Vec<String>> {
+async fn fails(exchanges: &[Exchange], trial: &impl AsyncFn(Vec<Exchange>) -> Report) -> Option<Vec<String>> {
     if exchanges.is_empty() {
         return None;
     }

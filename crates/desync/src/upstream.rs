@@ -56,7 +56,12 @@ impl Upstream {
     }
 }
 
-async fn accept(listener: TcpListener, ledger: Arc<Ledger>, greets: bool, mut stopped: oneshot::Receiver<()>) {
+async fn accept(
+    listener: TcpListener,
+    ledger: Arc<Ledger>,
+    greets: bool,
+    mut stopped: oneshot::Receiver<()>,
+) {
     let mut serving = JoinSet::new();
     loop {
         let stream = tokio::select! {
@@ -116,7 +121,12 @@ enum Request {
     },
 }
 
-async fn connection(stream: TcpStream, number: usize, ledger: Arc<Ledger>, greets: bool) -> Result<(), String> {
+async fn connection(
+    stream: TcpStream,
+    number: usize,
+    ledger: Arc<Ledger>,
+    greets: bool,
+) -> Result<(), String> {
     let _ = stream.set_nodelay(true);
     let (reader, writer) = stream.into_split();
     let mut served = Served { number, ledger, reader: Reader::new(reader), writer, over: None };
@@ -125,7 +135,9 @@ async fn connection(stream: TcpStream, number: usize, ledger: Arc<Ledger>, greet
         return Ok(());
     }
     for index in 0.. {
-        if served.exchange(index).await.map_err(|what| format!("on connection {number}: {what}"))? == Goes::Ends {
+        if served.exchange(index).await.map_err(|what| format!("on connection {number}: {what}"))?
+            == Goes::Ends
+        {
             break;
         }
     }
@@ -169,7 +181,13 @@ impl Served {
             return Err("not one `Host`".to_owned());
         }
         for name in [
-            "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade", "expect",
+            "transfer-encoding",
+            "connection",
+            "keep-alive",
+            "te",
+            "trailer",
+            "upgrade",
+            "expect",
             "proxy-connection",
         ] {
             if head.get(name).is_some() {
@@ -186,7 +204,9 @@ impl Served {
             _ => self.planned(head, method, target, &lengths).map(Request::Planned),
         }
         .and_then(|request| match request {
-            Request::Own { .. } if !lengths.is_empty() => Err("a request of a gateway's own with a body".to_owned()),
+            Request::Own { .. } if !lengths.is_empty() => {
+                Err("a request of a gateway's own with a body".to_owned())
+            }
             request => Ok(request),
         })
     }
@@ -306,7 +326,9 @@ impl Served {
                 Ok(Ok(())) => {}
                 // The other end has left.
                 Ok(Err(_)) => return Ok(Goes::Ends),
-                Err(_) => return Err("an answer that nobody reads, on a connection that nobody closes".to_owned()),
+                Err(_) => {
+                    return Err("an answer that nobody reads, on a connection that nobody closes".to_owned());
+                }
             }
             if pieces > 1 {
                 yield_now().await;

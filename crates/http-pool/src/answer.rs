@@ -166,7 +166,8 @@ mod tests {
 
     #[test]
     fn a_connection_is_kept_after_an_answer_whose_end_is_certain() {
-        let keep = |lengths: &[&str]| Some((Afterwards::Keep, lengths.iter().map(ToString::to_string).collect()));
+        let keep =
+            |lengths: &[&str]| Some((Afterwards::Keep, lengths.iter().map(ToString::to_string).collect()));
         assert_eq!(judged(Method::GET, 200, &[LENGTH]), keep(&["3"]));
         assert_eq!(judged(Method::GET, 200, &[CHUNKED]), keep(&[]));
         assert_eq!(judged(Method::GET, 200, &[LENGTH, ("connection", "keep-alive")]), keep(&["3"]));
@@ -178,7 +179,8 @@ mod tests {
 
     #[test]
     fn a_connection_is_closed_after_an_answer_whose_end_is_doubtful() {
-        let close = |lengths: &[&str]| Some((Afterwards::Close, lengths.iter().map(ToString::to_string).collect()));
+        let close =
+            |lengths: &[&str]| Some((Afterwards::Close, lengths.iter().map(ToString::to_string).collect()));
         assert_eq!(judged(Method::GET, 200, &[]), close(&[]), "it ends with the connection");
         assert_eq!(judged(Method::GET, 200, &[LENGTH, CHUNKED]), close(&[]), "the length does not hold");
         assert_eq!(judged(Method::GET, 200, &[LENGTH, LENGTH]), close(&["3"]));

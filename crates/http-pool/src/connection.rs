@@ -43,8 +43,7 @@ impl Connection {
     pub async fn open(stream: TcpStream) -> hyper::Result<Box<Self>> {
         let progress = Arc::new(Progress::default());
         let io = TokioIo::new(Wire::new(stream, progress.clone()));
-        let (sender, connection) =
-            http1::Builder::new().max_buf_size(BUFFER_MAX_BYTES).handshake(io).await?;
+        let (sender, connection) = http1::Builder::new().max_buf_size(BUFFER_MAX_BYTES).handshake(io).await?;
         let timer = Box::pin(sleep(Duration::ZERO));
         let idle_since = Instant::now();
         Ok(Box::new(Self { sender, connection, progress, has_ended: false, idle_since, timer }))
@@ -78,7 +77,9 @@ impl Connection {
     fn unanswered(&self, mut error: TrySendError<Request<OutgoingBody>>) -> Unanswered {
         match error.take_message() {
             Some(request) => Unanswered::NotSent(request.map(OutgoingBody::into_inner)),
-            None if self.progress.has_begun() => Unanswered::Failed(ExchangeError::Invalid(error.into_error())),
+            None if self.progress.has_begun() => {
+                Unanswered::Failed(ExchangeError::Invalid(error.into_error()))
+            }
             None => Unanswered::Failed(ExchangeError::unreachable(error.into_error())),
         }
     }

@@ -9,9 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
@@ -117,9 +115,8 @@ mod tests {
     const HOST_OF_BOOK: HeaderValue = HeaderValue::from_static("book:8080");
 
     fn prepared(method: Method, uri: &str, headers: &[(&str, &str)], body: &'static str) -> Outgoing {
-        let builder = headers
-            .iter()
-            .fold(Request::builder().method(method).uri(uri), |builder, (name, value)| {
+        let builder =
+            headers.iter().fold(Request::builder().method(method).uri(uri), |builder, (name, value)| {
                 builder.header(*name, *value)
             });
         prepare(builder.body(Full::from(body)).unwrap(), &HOST_OF_BOOK).unwrap()
@@ -152,7 +149,10 @@ mod tests {
     fn only_an_empty_body_of_post_put_and_patch_is_announced() {
         for method in [Method::POST, Method::PUT, Method::PATCH] {
             assert_eq!(prepared(method.clone(), "/", &[], "").headers()[CONTENT_LENGTH], "0", "{method}");
-            assert!(!prepared(method, "/", &[], "{}").headers().contains_key(CONTENT_LENGTH), "hyper writes it");
+            assert!(
+                !prepared(method, "/", &[], "{}").headers().contains_key(CONTENT_LENGTH),
+                "hyper writes it"
+            );
         }
         for method in [Method::GET, Method::HEAD, Method::DELETE, Method::OPTIONS, Method::TRACE] {
             assert!(!prepared(method, "/", &[], "").headers().contains_key(CONTENT_LENGTH));
@@ -175,7 +175,8 @@ mod tests {
 
     #[test]
     fn connect_is_refused() {
-        let request = Request::builder().method(Method::CONNECT).uri("book:8080").body(Full::default()).unwrap();
+        let request =
+            Request::builder().method(Method::CONNECT).uri("book:8080").body(Full::default()).unwrap();
         assert!(matches!(prepare(request, &HOST_OF_BOOK), Err(ExchangeError::Unsendable("CONNECT"))));
     }
 }

@@ -82,7 +82,9 @@ impl Wire {
             Err(error) => Poll::Ready(Err(error)),
             // The upstream closed.
             Ok(0) => Poll::Ready(Ok(())),
-            Ok(_) => Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "bytes that nobody asked for"))),
+            Ok(_) => {
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "bytes that nobody asked for")))
+            }
         }
     }
 

@@ -48,14 +48,30 @@ const REGRESSIONS: &[(&str, &[&str])] = &[
     ),
     (
         "requests in a row",
-        &["GET service leave=pipelines", "POST service body=700 leave=pipelines", "HEAD service", "GET service"],
+        &[
+            "GET service leave=pipelines",
+            "POST service body=700 leave=pipelines",
+            "HEAD service",
+            "GET service",
+        ],
     ),
     (
         "half a request",
-        &["POST service body=70000 leave=sending", "GET service", "PUT service body=9 writes=4", "GET service"],
+        &[
+            "POST service body=70000 leave=sending",
+            "GET service",
+            "PUT service body=9 writes=4",
+            "GET service",
+        ],
     ),
-    ("early answers", &["POST service body=70000 when=middle", "GET service", "PUT service body=9 when=head"]),
-    ("a client that leaves", &["GET service answer=200000 leave=reading", "POST service body=5 leave=waiting"]),
+    (
+        "early answers",
+        &["POST service body=70000 when=middle", "GET service", "PUT service body=9 when=head"],
+    ),
+    (
+        "a client that leaves",
+        &["GET service answer=200000 leave=reading", "POST service body=5 leave=waiting"],
+    ),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

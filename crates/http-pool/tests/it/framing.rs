@@ -26,7 +26,9 @@ async fn request_without_a_body_carries_no_content_length() {
 
 #[tokio::test]
 async fn length_is_that_of_the_body_whatever_the_headers_say() {
-    for (name, value) in [("content-length", "3"), ("content-length", "300"), ("transfer-encoding", "chunked")] {
+    for (name, value) in
+        [("content-length", "3"), ("content-length", "300"), ("transfer-encoding", "chunked")]
+    {
         let mut request = post("12345");
         request.headers_mut().insert(name, value.parse().unwrap());
         let head = head_of(request).await;

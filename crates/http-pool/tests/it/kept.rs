@@ -60,7 +60,8 @@ async fn length_that_does_not_hold_is_not_passed_on() {
     let sending = tokio::spawn(async move { send(&pool, get("/books")).await });
     let mut connection = upstream.accept().await;
     connection.head().await;
-    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
+    let answer =
+        b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
     connection.write(answer).await;
     let response = sending.await.unwrap().unwrap();
     assert!(!response.headers().contains_key("content-length"));

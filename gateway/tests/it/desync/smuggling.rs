@@ -53,7 +53,8 @@ async fn early_service() -> (String, mpsc::UnboundedReceiver<String>) {
 async fn body_of_a_request_for_a_description_is_not_the_services_next_request() {
     let (book, mut seen) = early_service().await;
     let gateway = Gateway::start([("--book-url", &book)]).await;
-    let smuggled = "POST /cancellations HTTP/1.1\r\nhost: book\r\ncontent-length: 15\r\n\r\n{\"bookingId\":1}";
+    let smuggled =
+        "POST /cancellations HTTP/1.1\r\nhost: book\r\ncontent-length: 15\r\n\r\n{\"bookingId\":1}";
     // The service waits for a body of this length, and eats so much of what comes next.
     let next = "GET /books/1 HTTP/1.1\r\nhost: cinema\r\nx-eaten: ";
     let length = next.len() + 200;
@@ -72,7 +73,8 @@ async fn body_of_a_request_for_a_description_is_not_the_services_next_request() 
     let answer = gateway.exchange(&victim).await;
     assert!(answer.ends_with("POST /books HTTP/1.1"), "the victim got another answer: {answer}");
 
-    let another = gateway.exchange("GET /books/1 HTTP/1.1\r\nhost: cinema\r\nconnection: close\r\n\r\n").await;
+    let another =
+        gateway.exchange("GET /books/1 HTTP/1.1\r\nhost: cinema\r\nconnection: close\r\n\r\n").await;
     assert!(another.ends_with("GET /books/1 HTTP/1.1"), "a third client got another answer: {another}");
     for line in ["GET /api-docs/openapi.json HTTP/1.1", "POST /books HTTP/1.1", "GET /books/1 HTTP/1.1"] {
         assert_eq!(timeout(HANG, seen.recv()).await.unwrap().unwrap(), line);

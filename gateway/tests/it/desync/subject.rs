@@ -59,7 +59,8 @@ impl Subject for Gated {
         let mut connection = None;
         let mut rest = &work[..];
         while !rest.is_empty() {
-            let pipelined = rest.iter().take_while(|planned| planned.exchange.leave == Leave::Pipelines).count();
+            let pipelined =
+                rest.iter().take_while(|planned| planned.exchange.leave == Leave::Pipelines).count();
             let (group, others) = rest.split_at((pipelined + 1).min(PIPELINE_MAX).min(rest.len()));
             self.together(&mut connection, group, &mut outcomes).await;
             rest = others;
@@ -121,6 +122,8 @@ fn told(exchange: &Exchange, begun: Begun) -> Outcome {
         // The gateway refuses more than its limit before it asks the service.
         503 | 400 | 413 | 415 => Outcome::NotSent,
         502 | 504 => Outcome::Failed,
-        status => Outcome::Nonsense(format!("{status}, which is neither the service's nor an error of the gateway's")),
+        status => Outcome::Nonsense(format!(
+            "{status}, which is neither the service's nor an error of the gateway's"
+        )),
     }
 }

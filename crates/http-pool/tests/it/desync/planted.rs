@@ -129,7 +129,8 @@ async fn found(fault: Fault, lines: &[&str]) -> String {
     let sequence: Vec<Exchange> = lines.iter().map(|line| line.parse().unwrap()).collect();
     // Each client has every 32nd exchange: so each has the whole sequence.
     let exchanges = sequence.iter().flat_map(|exchange| vec![exchange.clone(); desync::LANES]).collect();
-    let faultless = runs(Fault::None, sequence.iter().flat_map(|e| vec![e.clone(); desync::LANES]).collect()).await;
+    let faultless =
+        runs(Fault::None, sequence.iter().flat_map(|e| vec![e.clone(); desync::LANES]).collect()).await;
     assert_eq!(faultless.violations, Vec::<String>::new(), "a client without the fault");
     runs(fault, exchanges).await.violations.join("\n")
 }
@@ -142,10 +143,26 @@ async fn each_planted_fault_is_found() {
         (Fault::ReusesAfterEarlyAnswer, early, "another body after 0 bytes: GET /books/"),
         (Fault::SendsAnotherLength, plain, "lengths [\"44\"] instead of []"),
         (Fault::SendsTwice, &["POST service body=9 form=hang-up"], "the request was sent 2 times"),
-        (Fault::KeepsExtraAnswers, &["GET service after=extra", "GET service"], "the client got answer extra"),
-        (Fault::KeepsDoubtfulFraming, &["HEAD service form=twice", "GET service"], "after an answer with two lengths"),
-        (Fault::TakesHalfForWhole, &["GET service form=cut answer=800"], "half an answer was passed as whole"),
-        (Fault::DeniesWhatItSent, &["POST service body=9 form=reset"], "heard that nothing was sent, but it was"),
+        (
+            Fault::KeepsExtraAnswers,
+            &["GET service after=extra", "GET service"],
+            "the client got answer extra",
+        ),
+        (
+            Fault::KeepsDoubtfulFraming,
+            &["HEAD service form=twice", "GET service"],
+            "after an answer with two lengths",
+        ),
+        (
+            Fault::TakesHalfForWhole,
+            &["GET service form=cut answer=800"],
+            "half an answer was passed as whole",
+        ),
+        (
+            Fault::DeniesWhatItSent,
+            &["POST service body=9 form=reset"],
+            "heard that nothing was sent, but it was",
+        ),
         (Fault::SwapsAnswers, plain, "its own is"),
         (Fault::SendsTheBodyAlone, plain, "a request that nobody sent"),
     ] {
@@ -160,7 +177,8 @@ async fn failing_run_ends_with_a_short_sequence_to_keep() {
     exchanges[200] = "POST service body=9 form=hang-up".parse().unwrap();
     let report = runs(Fault::SendsTwice, exchanges.clone()).await;
     assert_eq!(exchanges[0].method, Method::Get);
-    let text = explain(7, exchanges, report, async |exchanges| runs(Fault::SendsTwice, exchanges).await).await;
+    let text =
+        explain(7, exchanges, report, async |exchanges| runs(Fault::SendsTwice, exchanges).await).await;
     assert!(text.starts_with("DESYNC_SEED=7 DESYNC_EXCHANGES=300\n- the request was sent 2 times"), "{text}");
     let kept: Vec<_> = text.lines().filter(|line| line.trim_start().starts_with('"')).collect();
     assert_eq!(kept, ["    \"POST service body=9 form=hang-up\","], "{text}");
