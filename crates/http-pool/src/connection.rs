@@ -23,9 +23,9 @@ const BUFFER_MAX_BYTES: usize = 64 * 1024;
 /// One connection. It makes progress while it is polled, and is closed when it is dropped.
 pub(crate) struct Connection {
     sender: SendRequest<OutgoingBody>,
-    connection: http1::Connection<TokioIo<Wire>, OutgoingBody>,
+    /// Nothing, once the connection has ended: hyper returns a request that it has not taken only when it is dropped.
+    connection: Option<http1::Connection<TokioIo<Wire>, OutgoingBody>>,
     progress: Arc<Progress>,
-    has_ended: bool,
     pub idle_since: Instant,
     /// Rings at the deadline of the request. Kept from one request to the next, because moving a timer to a later time is
     /// free, while a new timer that is the next to ring interrupts the event loop.
@@ -46,7 +46,7 @@ impl Connection {
         let (sender, connection) = http1::Builder::new().max_buf_size(BUFFER_MAX_BYTES).handshake(io).await?;
         let timer = Box::pin(sleep(Duration::ZERO));
         let idle_since = Instant::now();
-        Ok(Box::new(Self { sender, connection, progress, has_ended: false, idle_since, timer }))
+        Ok(Box::new(Self { sender, connection: Some(connection), progress, idle_since, timer }))
     }
 
     /// Sends `request`, and waits until `deadline` for the head of the answer.
@@ -86,7 +86,11 @@ impl Connection {
 
     /// Writes and reads what there is to write and to read.
     pub fn drive(&mut self, cx: &mut Context<'_>) {
-        self.has_ended = self.has_ended || Pin::new(&mut self.connection).poll(cx).is_ready();
+        if let Some(connection) = &mut self.connection
+            && Pin::new(connection).poll(cx).is_ready()
+        {
+            self.connection = None;
+        }
     }
 
     /// Whether the last exchange was in order and is over.
@@ -104,6 +108,53 @@ impl Connection {
 
     fn is_at_rest(&mut self) -> bool {
         self.drive(&mut Context::from_waker(Waker::noop()));
-        !self.has_ended && self.sender.is_ready()
+        self.connection.is_some() && self.sender.is_ready()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Full;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    fn post() -> Outgoing {
+        Request::post("/books").body(Full::from("{}")).unwrap()
+    }
+
+    /// Both ends of a new connection.
+    async fn pair(listener: &TcpListener) -> (TcpStream, TcpStream) {
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (stream, listener.accept().await.unwrap().0)
+    }
+
+    #[tokio::test]
+    async fn request_that_meets_a_closing_connection_is_returned() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (stream, mut upstream) = pair(&listener).await;
+        let connection = Connection::open(stream).await.unwrap();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let serving = async {
+            // All of it: what is left unread would turn the close into a reset, which hyper treats otherwise.
+            let mut request = Vec::new();
+            while !request.ends_with(b"{}") {
+                request.push(upstream.read_u8().await.unwrap());
+            }
+            upstream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+        };
+        let (answered, ()) = tokio::join!(connection.exchange(post(), deadline), serving);
+        let Ok((_, mut connection)) = answered else { panic!("no answer") };
+        assert!(connection.is_reusable());
+
+        drop(upstream);
+        // A later event on another socket: so the event loop knows of the close, and hyper does not.
+        let (other, peer) = pair(&listener).await;
+        drop(peer);
+        other.readable().await.unwrap();
+        let outcome = connection.exchange(post(), deadline).await;
+
+        assert!(matches!(outcome, Err(Unanswered::NotSent(request)) if request.uri() == "/books"));
     }
 }

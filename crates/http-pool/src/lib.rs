@@ -24,6 +24,9 @@
 //! a new one. `Notify` keeps one permit, so a connection that is returned before the wait begins is not missed. A
 //! waiter that is dropped passes its notification on.
 //!
+//! A connection that has ended is dropped at once. hyper answers the request that it has not taken yet only then, and a
+//! request can meet a connection at the very moment at which the upstream closes it.
+//!
 //! # When a connection is kept
 //!
 //! A connection carries another request only if nothing is left of the last one, on the wire or in a buffer. All of this
