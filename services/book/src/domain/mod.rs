@@ -1,9 +1,11 @@
 //! What a booking is and which way it may go. No clock, no database, no network.
 
 mod booking;
+mod hold;
 mod order;
 mod screening;
 
-pub use booking::{Booking, CancelRefused, Change, Hold, PayRefused, Row, Status};
+pub use booking::{Booking, CancelRefused, Change, PayRefused, Row, Status};
+pub use hold::Hold;
 pub use order::{Invalid, Order, Price, Quantity, RequestKey, Seats, Wish};
 pub use screening::{Admission, Announcement, Draft, Row as HallRow, Screening, Seat, SeatKind};
