@@ -12,6 +12,8 @@ pub enum Outcome {
     Answered(Answer),
     /// An error that says that nothing was sent.
     NotSent,
+    /// A gateway's error for a body above its limit, which says that nothing was sent.
+    TooLarge,
     /// An error that says that nobody knows.
     Failed,
     /// The client left first.
@@ -104,7 +106,9 @@ fn one(ledger: &Ledger, planned: &Planned, outcome: &Outcome, tally: &mut Tally)
                 "the client got nothing; the upstream saw {heads} heads, {wholes} whole requests, mark {mark:?}"
             ))
         }
-        Outcome::NotSent if heads > 0 => Err("the client heard that nothing was sent, but it was".to_owned()),
+        Outcome::NotSent | Outcome::TooLarge if heads > 0 => {
+            Err("the client heard that nothing was sent, but it was".to_owned())
+        }
         Outcome::Left if exchange.leave == Leave::Sending && heads > 0 => {
             Err("half a request was passed on".to_owned())
         }
@@ -114,7 +118,7 @@ fn one(ledger: &Ledger, planned: &Planned, outcome: &Outcome, tally: &mut Tally)
             tally.harmed += usize::from(is_harmless);
             Ok(())
         }
-        Outcome::Left | Outcome::Lost => Ok(()),
+        Outcome::TooLarge | Outcome::Left | Outcome::Lost => Ok(()),
     }
 }
 

@@ -37,7 +37,7 @@ pub mod script;
 pub mod upstream;
 
 pub use exchange::{After, Exchange, Form, Leave, Method, Target, When};
-pub use generate::{Kind, generate};
+pub use generate::{GATEWAY_BODY_MAX, Kind, generate};
 pub use judge::{Answer, AnswerBody, Outcome};
 pub use plan::{Plan, Planned};
 pub use run::{LANES, Report, Subject, explain, run};

@@ -58,7 +58,7 @@ const REGRESSIONS: &[(&str, &[&str])] = &[
     (
         "half a request",
         &[
-            "POST service body=70000 leave=sending",
+            "POST service body=16000 leave=sending",
             "GET service",
             "PUT service body=9 writes=4",
             "GET service",
@@ -66,7 +66,11 @@ const REGRESSIONS: &[(&str, &[&str])] = &[
     ),
     (
         "early answers",
-        &["POST service body=70000 when=middle", "GET service", "PUT service body=9 when=head"],
+        &["POST service body=16000 when=middle", "GET service", "PUT service body=9 when=head"],
+    ),
+    (
+        "a body above the limit",
+        &["POST service body=70000", "GET service", "POST service body=17000 leave=sending", "GET service"],
     ),
     (
         "a client that leaves",

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use desync::client::{Begun, NoAnswer, RawClient};
-use desync::{Exchange, Leave, Outcome, Planned, Subject, Target};
+use desync::{Exchange, GATEWAY_BODY_MAX, Leave, Outcome, Planned, Subject, Target};
 use tokio::time::timeout;
 
 use crate::app::{Gateway, HANG};
@@ -119,8 +119,8 @@ fn told(exchange: &Exchange, begun: Begun) -> Outcome {
         return Outcome::Answered(answer);
     }
     match answer.status {
-        // The gateway refuses more than its limit before it asks the service.
-        503 | 400 | 413 | 415 => Outcome::NotSent,
+        503 | 400 | 415 => Outcome::NotSent,
+        413 if exchange.body > GATEWAY_BODY_MAX => Outcome::TooLarge,
         502 | 504 => Outcome::Failed,
         status => Outcome::Nonsense(format!(
             "{status}, which is neither the service's nor an error of the gateway's"
