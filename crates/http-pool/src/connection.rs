@@ -35,7 +35,7 @@ pub(crate) struct Connection {
 /// An exchange without an answer.
 pub(crate) enum Unanswered {
     /// Nothing of the request was encoded: it may go onto another connection.
-    NotSent(Outgoing),
+    NotSent(Box<Outgoing>),
     Failed(ExchangeError),
 }
 
@@ -76,7 +76,7 @@ impl Connection {
 
     fn unanswered(&self, mut error: TrySendError<Request<OutgoingBody>>) -> Unanswered {
         match error.take_message() {
-            Some(request) => Unanswered::NotSent(request.map(OutgoingBody::into_inner)),
+            Some(request) => Unanswered::NotSent(Box::new(request.map(OutgoingBody::into_inner))),
             None if self.progress.has_begun() => {
                 Unanswered::Failed(ExchangeError::Invalid(error.into_error()))
             }

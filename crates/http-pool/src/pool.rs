@@ -66,7 +66,7 @@ impl Pool {
             match connection.exchange(request, deadline).await {
                 Ok((response, connection)) => return self.answer(&method, response, connection),
                 // The upstream closed the connection before the request was on it, as one does that restarts.
-                Err(Unanswered::NotSent(unsent)) => request = unsent,
+                Err(Unanswered::NotSent(unsent)) => request = *unsent,
                 Err(Unanswered::Failed(error)) => return Err(error),
             }
         }

@@ -87,8 +87,9 @@ impl TrustedProxies {
         let (address, place) = self.client(direct.address, hops);
         // A proxy that replaces the header instead of adding to it leaves one value, whatever its place.
         let reported = |name| {
-            let values = list(headers, name);
-            values.into_iter().rev().take(place + 1).last()
+            let mut values = list(headers, name);
+            values.drain(..values.len().saturating_sub(place + 1));
+            values.into_iter().next()
         };
         Caller {
             address,
