@@ -17,7 +17,7 @@ use crate::upstream::Upstream;
 /// Clients at once. Each has every so-many-th exchange, in order.
 pub const LANES: usize = 32;
 /// Bounds a lane that hangs; nothing is measured with it.
-const LANE_TIMEOUT: Duration = Duration::from_secs(120);
+const LANE_TIMEOUT: Duration = Duration::from_secs(600);
 /// Bounds of the search for the shortest failing sequence.
 const TRIALS_MAX: usize = 150;
 const SEARCH_TIMEOUT: Duration = Duration::from_secs(120);

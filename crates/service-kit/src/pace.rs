@@ -18,7 +18,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How much is read from a client that still sends after its last answer, and for how long. A connection that is closed
 /// while its client sends is reset, and the client loses the answer.
 const LINGER_LIMIT_BYTES: usize = 16 * 1024 * 1024;
-const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
+const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
