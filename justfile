@@ -42,6 +42,10 @@ chaos *flags:
     cargo build --release -p marquee -p chaos
     target/release/chaos {{ flags }}
 
+# throw generated heads and bodies at the code that reads them: `just fuzz head`, `json`, `accept`, `answer`, `body`
+fuzz target *flags:
+    cargo fuzz run --fuzz-dir crates/fuzz -s none {{ target }} -- -dict=crates/fuzz/dictionaries/{{ target }}.txt {{ flags }}
+
 # compare what all services keep of every booking: `just audit`, `just audit --repair`
 audit *flags:
     cargo run --release -- audit {{ flags }}

@@ -73,6 +73,11 @@ impl Bodies {
         Self { read_timeout, exempt, ledger: Arc::new(Ledger::new(SHARES)) }
     }
 
+    /// Bytes that are charged for all bodies at the moment.
+    pub fn held(&self) -> usize {
+        self.ledger.used()
+    }
+
     /// Reads `body`, which comes from `peer`, to its end. It may have `limit` bytes.
     ///
     /// # Errors

@@ -93,7 +93,6 @@ impl Ledger {
     }
 
     /// Bytes that are charged at the moment.
-    #[cfg(test)]
     pub fn used(&self) -> usize {
         self.state().used
     }

@@ -1,0 +1,212 @@
+//! A parser for HTTP/1.1 messages (RFC 9112) that accepts what has one meaning.
+//!
+//! It shares no code with hyper, so that a leniency of hyper's is not on both sides. A line of a head may end with LF alone:
+//! RFC 9112 (section 2.2) lets a recipient take that for a line end, and it has no other meaning there.
+
+/// The head of a message.
+#[derive(Debug)]
+pub struct Head {
+    pub line: Vec<u8>,
+    /// Names in lower case.
+    pub fields: Vec<(String, Vec<u8>)>,
+    /// Where the body begins.
+    pub end: usize,
+}
+
+impl Head {
+    pub fn all<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
+        self.fields.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_slice())
+    }
+}
+
+/// What bytes say about the first message in them.
+#[derive(Debug)]
+pub enum Read<T> {
+    Whole(T),
+    /// It goes on after the last byte.
+    Partial,
+    Nonsense(&'static str),
+}
+
+/// Reads the head that `bytes` begin with.
+pub fn head(bytes: &[u8]) -> Read<Head> {
+    let (mut lines, mut at) = (Vec::new(), 0);
+    loop {
+        let Some(length) = bytes[at..].iter().position(|byte| *byte == b'\n') else { return Read::Partial };
+        let line = &bytes[at..at + length];
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        at += length + 1;
+        if line.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+            return Read::Nonsense("a control character in a head");
+        }
+        match line.is_empty() {
+            false => lines.push(line),
+            true if lines.is_empty() => return Read::Nonsense("an empty line before the head"),
+            true => break,
+        }
+    }
+    let fields = lines[1..].iter().map(|line| field(line));
+    match fields.collect::<Option<Vec<_>>>() {
+        Some(fields) => Read::Whole(Head { line: lines[0].to_vec(), fields, end: at }),
+        None => Read::Nonsense("no field"),
+    }
+}
+
+fn field(line: &[u8]) -> Option<(String, Vec<u8>)> {
+    let colon = line.iter().position(|byte| *byte == b':')?;
+    let (name, value) = (&line[..colon], &line[colon + 1..]);
+    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    let is_name = !name.is_empty() && name.iter().all(is_token);
+    let name = is_name.then(|| std::str::from_utf8(name).ok()).flatten()?.to_ascii_lowercase();
+    Some((name, value.trim_ascii().to_vec()))
+}
+
+/// An answer, as far as its bytes have come.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub fields: usize,
+    /// What has come of its body.
+    pub body: Vec<u8>,
+    pub end: End,
+    /// Whether two recipients may disagree about where it ends, or the upstream says that the connection ends with it.
+    pub is_last: bool,
+}
+
+/// Where an answer ends.
+#[derive(Debug, PartialEq, Eq)]
+pub enum End {
+    /// Before the byte at this place.
+    At(usize),
+    /// With the connection.
+    Connection,
+    /// It goes on after the last byte.
+    Later,
+    /// A framing that cannot be followed: nothing after the part of the body is certain.
+    Nowhere(&'static str),
+}
+
+enum Framing {
+    None,
+    Length(u64),
+    Chunked,
+    Connection,
+    Unknown(&'static str),
+}
+
+/// Reads the answer to a request without a body or with one, after all interim answers.
+pub fn answer(bytes: &[u8], is_head: bool) -> Read<Answer> {
+    let mut at = 0;
+    loop {
+        let head = match head(&bytes[at..]) {
+            Read::Whole(head) => head,
+            Read::Partial => return Read::Partial,
+            Read::Nonsense(what) => return Read::Nonsense(what),
+        };
+        let Some((is_old, status)) = status(&head.line) else { return Read::Nonsense("no status line") };
+        at += head.end;
+        if status == 101 || !(100..200).contains(&status) {
+            return Read::Whole(with_body(bytes, at, &head, status, is_old, is_head));
+        }
+    }
+}
+
+/// Whether the version is HTTP/1.0, and the status.
+fn status(line: &[u8]) -> Option<(bool, u16)> {
+    let is_old = line.starts_with(b"HTTP/1.0 ");
+    let rest = line.strip_prefix(b"HTTP/1.1 ").or_else(|| line.strip_prefix(b"HTTP/1.0 "))?;
+    let (digits, reason) = rest.split_at_checked(3)?;
+    let is_number = digits.iter().all(u8::is_ascii_digit) && digits[0] != b'0';
+    let is_line = is_number && (reason.is_empty() || reason[0] == b' ');
+    is_line.then(|| std::str::from_utf8(digits).ok()?.parse().ok()).flatten().map(|status| (is_old, status))
+}
+
+fn with_body(bytes: &[u8], begin: usize, head: &Head, status: u16, is_old: bool, is_head: bool) -> Answer {
+    let has_no_body = is_head || matches!(status, 101 | 204 | 304);
+    let lengths: Vec<_> = head.all("content-length").collect();
+    let codings: Vec<_> = head.all("transfer-encoding").collect();
+    let framing = match (&codings[..], &lengths[..]) {
+        _ if has_no_body => Framing::None,
+        ([], []) => Framing::Connection,
+        ([], [length]) => number(length, 10).map_or(Framing::Unknown("no length"), Framing::Length),
+        ([], _) => Framing::Unknown("two lengths"),
+        ([coding], _) if coding.eq_ignore_ascii_case(b"chunked") && !is_old => Framing::Chunked,
+        _ => Framing::Unknown("an unknown coding"),
+    };
+    let says_close = head.all("connection").flat_map(|options| options.split(|byte| *byte == b','));
+    let says_close = says_close.map(<[u8]>::trim_ascii).any(|option| option.eq_ignore_ascii_case(b"close"));
+    let is_doubtful = codings.len() + lengths.len() > 1
+        || has_no_body && !codings.is_empty()
+        || status == 101
+        || status == 204 && !lengths.is_empty();
+    let rest = &bytes[begin..];
+    let (body, end) = match framing {
+        Framing::None => (Vec::new(), End::At(begin)),
+        Framing::Connection => (rest.to_vec(), End::Connection),
+        Framing::Unknown(what) => (Vec::new(), End::Nowhere(what)),
+        Framing::Length(length) => {
+            match usize::try_from(length).ok().filter(|length| *length <= rest.len()) {
+                Some(length) => (rest[..length].to_vec(), End::At(begin + length)),
+                None => (rest.to_vec(), End::Later),
+            }
+        }
+        Framing::Chunked => chunked(bytes, begin),
+    };
+    Answer { status, fields: head.fields.len(), body, end, is_last: is_old || says_close || is_doubtful }
+}
+
+/// A number without a sign and without blanks.
+fn number(digits: &[u8], radix: u32) -> Option<u64> {
+    let text = std::str::from_utf8(digits).ok()?;
+    let is_number = !text.is_empty() && text.chars().all(|digit| digit.is_digit(radix));
+    is_number.then(|| u64::from_str_radix(text, radix).ok()).flatten()
+}
+
+/// Reads a body in chunks that begins at `at`.
+fn chunked(bytes: &[u8], mut at: usize) -> (Vec<u8>, End) {
+    let mut body = Vec::new();
+    loop {
+        let Some(line) = line(&bytes[at..]) else { return (body, End::Later) };
+        // An extension means nothing (RFC 9112, section 7.1.1). Blanks in front of it are allowed, and ignored.
+        let size = line.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii_end();
+        let Some(size) = number(size, 16) else { return (body, End::Nowhere("no size of a chunk")) };
+        if line.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+            return (body, End::Nowhere("a control character in the line of a chunk"));
+        }
+        at += line.len() + 2;
+        if size == 0 {
+            return (body, trailers(bytes, at));
+        }
+        let rest = &bytes[at..];
+        let Some(data) = usize::try_from(size).ok().and_then(|size| rest.get(..size)) else {
+            body.extend(rest);
+            return (body, End::Later);
+        };
+        body.extend(data);
+        at += data.len();
+        match &bytes[at..] {
+            [b'\r', b'\n', ..] => at += 2,
+            [] | [b'\r'] => return (body, End::Later),
+            _ => return (body, End::Nowhere("a chunk that is longer than its size")),
+        }
+    }
+}
+
+fn trailers(bytes: &[u8], mut at: usize) -> End {
+    loop {
+        let Some(line) = line(&bytes[at..]) else { return End::Later };
+        at += line.len() + 2;
+        if line.is_empty() {
+            return End::At(at);
+        }
+        if line.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') || field(line).is_none() {
+            return End::Nowhere("no trailer");
+        }
+    }
+}
+
+/// The line that ends with CR LF.
+fn line(bytes: &[u8]) -> Option<&[u8]> {
+    let end = bytes.windows(2).position(|pair| pair == b"\r\n")?;
+    Some(&bytes[..end])
+}
