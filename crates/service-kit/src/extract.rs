@@ -178,7 +178,10 @@ fn wrong_field(error: serde_path_to_error::Error<serde_json::Error>) -> Problem 
         .map(|segment| match segment {
             // Shown in brackets otherwise.
             Segment::Seq { index } => format!("/{index}"),
-            other => format!("/{other}").replace('\0', "\u{fffd}"),
+            other => {
+                let name = other.to_string().replace('~', "~0").replace('/', "~1");
+                format!("/{name}").replace('\0', "\u{fffd}")
+            }
         })
         .collect();
     let detail = without_position(&error.into_inner());

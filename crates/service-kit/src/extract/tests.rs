@@ -74,6 +74,16 @@ async fn wrong_missing_and_doubled_fields_are_named_by_their_pointer() {
 }
 
 #[tokio::test]
+async fn slashes_and_tildes_in_a_name_are_escaped_in_its_pointer() {
+    for (body, pointer) in [
+        (r#"{"seats": [], "a/b": {"c~d": "\u0000"}}"#, "/a~1b/c~0d"),
+        (r#"{"seats": [], "~1": ["\u0000"]}"#, "/~01/0"),
+    ] {
+        assert_eq!(refused(body).await, invalid(pointer), "{body}");
+    }
+}
+
+#[tokio::test]
 async fn detail_of_a_wrong_field_has_no_line_number() {
     let error = from_json::<Wish>(br#"{"qty": 1.5, "seats": []}"#).map(|_| ()).unwrap_err();
     let body = error.into_response().into_body().collect().await.unwrap().to_bytes();
