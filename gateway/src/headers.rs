@@ -47,10 +47,12 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     strip(headers, |name| HOP_BY_HOP.contains(name));
 }
 
+/// Reads bytes and not text: one option that is no text must not hide the others.
 fn strip_nominated(headers: &mut HeaderMap) {
-    let lists = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    let options = lists.flat_map(|list| list.split(',')).map(str::trim);
-    let names = options.filter(|option| !is_about_its_life(option)).filter_map(|name| name.parse().ok());
+    let lists = headers.get_all(CONNECTION).iter();
+    let options = lists.flat_map(|list| list.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    let names = options.filter(|option| !is_about_its_life(option));
+    let names = names.filter_map(|name| HeaderName::from_bytes(name).ok());
     let nominated: Vec<HeaderName> = names.filter(|name| !END_TO_END.contains(name)).collect();
     for name in nominated {
         headers.remove(name);
@@ -66,8 +68,8 @@ fn strip(headers: &mut HeaderMap, is_unwanted: impl Fn(&HeaderName) -> bool) {
 }
 
 /// Whether an option of `Connection` is one that names no header.
-fn is_about_its_life(option: &str) -> bool {
-    option.eq_ignore_ascii_case("keep-alive") || option.eq_ignore_ascii_case("close")
+fn is_about_its_life(option: &[u8]) -> bool {
+    option.eq_ignore_ascii_case(b"keep-alive") || option.eq_ignore_ascii_case(b"close")
 }
 
 /// Whether only the fleet itself may tell a service this.
@@ -96,5 +98,20 @@ pub fn forward(headers: &mut HeaderMap, client: &Client) {
     }
     if let Some(prefix) = &client.prefix {
         headers.insert(FORWARDED_PREFIX, prefix.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connection_option_that_is_no_text_hides_no_other_option() {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONNECTION, HeaderValue::from_bytes(b"close, x-own, \xff").expect("a header's value"));
+        headers.insert("x-own", HeaderValue::from_static("1"));
+        headers.insert("x-kept", HeaderValue::from_static("1"));
+        strip_hop_by_hop(&mut headers);
+        assert_eq!(headers.keys().collect::<Vec<_>>(), ["x-kept"]);
     }
 }
