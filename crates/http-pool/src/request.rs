@@ -46,6 +46,10 @@ pub(crate) fn prepare(mut request: Outgoing, host: &HeaderValue) -> Result<Outgo
         let path = request.uri().path_and_query().cloned();
         *request.uri_mut() = path.map_or_else(|| Uri::from_static("/"), Uri::from);
     }
+    // `http` leaves no path of `http://evil#top`, not even a slash.
+    if request.uri().path().is_empty() {
+        *request.uri_mut() = Uri::from_static("/");
+    }
     *request.version_mut() = Version::HTTP_11;
     // hyper looks for its own instructions in there.
     request.extensions_mut().clear();
@@ -164,6 +168,8 @@ mod tests {
         for (uri, origin) in [
             ("http://evil/books?page=1", "/books?page=1"),
             ("http://evil", "/"),
+            ("http://evil#top", "/"),
+            ("http://evil?page=1#top", "/?page=1"),
             ("/books", "/books"),
             ("*", "*"),
         ] {
