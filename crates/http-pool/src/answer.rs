@@ -131,6 +131,8 @@ impl Body for AnswerBody {
         match &frame {
             Poll::Pending => {}
             Poll::Ready(None) => this.finish(),
+            // hyper ends them at an empty line after CR LF, other recipients after LF too.
+            Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => this.afterwards = Afterwards::Close,
             Poll::Ready(Some(Ok(_))) if this.body.is_end_stream() => this.finish(),
             Poll::Ready(Some(Ok(_))) => {}
             Poll::Ready(Some(Err(_))) => this.connection = None,

@@ -38,6 +38,7 @@
 //!   connection, as does a body that breaks off.
 //! - The answer's head leaves no doubt about its end: it is HTTP/1.1, it does not say `Connection: close`, and it has one
 //!   `Content-Length` or the one transfer coding `chunked`, or its status or the method says that there is no body.
+//! - No trailers follow the body. Recipients disagree about where trailers with a bare LF end, and hyper does not tell.
 //! - The deadline has not passed, and the caller has not dropped the exchange.
 //! - No byte has come since. That is checked by a look into the socket when a connection is taken, because the event
 //!   loop may not have reported yet what the kernel has received. No check can cover the moment after it: an upstream that
