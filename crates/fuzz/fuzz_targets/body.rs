@@ -3,7 +3,7 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -167,19 +167,18 @@ fn size(choices: &mut Choices<'_>) -> usize {
 
 /// The bytes of every body from `begin` on. No two places close to each other look alike.
 fn piece(begin: usize, length: usize) -> Bytes {
-    let number = |at: usize| (at as u32).wrapping_mul(0x9e37_79b1).to_le_bytes()[3];
-    (begin..begin + length).map(number).collect()
+    static PATTERN: LazyLock<Bytes> = LazyLock::new(|| {
+        let number = |at: u32| at.wrapping_mul(0x9e37_79b1).to_le_bytes()[3];
+        (0..MIB as u32).map(number).collect()
+    });
+    PATTERN.slice(begin..begin + length)
 }
 
 async fn check(plans: &[Plan]) {
     let bodies = Arc::new(Bodies::new(READ_TIMEOUT, Exempt::new(|_| false)));
     let copies: usize = plans.iter().map(|plan| plan.copies).sum();
-    let requests = plans.iter().flat_map(|plan| {
-        // Copies share the bytes.
-        let whole = matches!(plan.form, Form::Whole(_)).then(|| piece(0, plan.sizes()[0]));
-        (0..plan.copies).map(move |_| (plan, whole.clone())).collect::<Vec<_>>()
-    });
-    let requests = requests.map(|(plan, whole)| request(bodies.clone(), plan, whole, copies == 1));
+    let requests = plans.iter().flat_map(|plan| std::iter::repeat_n(plan, plan.copies));
+    let requests = requests.map(|plan| request(bodies.clone(), plan, copies == 1));
     timeout(LONG, join_all(requests)).await.expect("every body ends");
     assert_eq!(bodies.held(), 0, "the memory comes back");
     for plan in plans {
@@ -187,12 +186,11 @@ async fn check(plans: &[Plan]) {
     }
 }
 
-async fn request(bodies: Arc<Bodies>, plan: &Plan, whole: Option<Bytes>, is_alone: bool) {
+async fn request(bodies: Arc<Bodies>, plan: &Plan, is_alone: bool) {
     sleep(plan.start).await;
     let coding = plan.coding.map(|coding| (CONTENT_ENCODING, HeaderValue::from_static(coding)));
     let headers = HeaderMap::from_iter(coding);
-    let body = whole.map_or_else(|| plan.body(), Body::from);
-    let reading = bodies.read(&headers, body, plan.peer, plan.limit);
+    let reading = bodies.read(&headers, plan.body(), plan.peer, plan.limit);
     let read = match plan.leaves {
         None => reading.await,
         Some(patience) => match timeout(patience, reading).await {

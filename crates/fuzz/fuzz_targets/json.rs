@@ -45,14 +45,10 @@ impl Tree {
         }
     }
 
-    /// Whether a JSON pointer leads to a text or an object that has U+0000 itself. The pointer shows U+0000 as U+FFFD.
+    /// Whether a JSON pointer leads to a text or a name with U+0000, which the pointer shows as U+FFFD.
     fn has_nul_at(&self, pointer: &str) -> bool {
         let Some(path) = pointer.strip_prefix('/') else {
-            return match self {
-                Self::Text(text) => text.contains('\0'),
-                Self::Object(members) => members.iter().any(|(name, _)| name.contains('\0')),
-                _ => false,
-            };
+            return matches!(self, Self::Text(text) if text.contains('\0'));
         };
         let (segment, rest) = path.split_at(path.find('/').unwrap_or(path.len()));
         let segment = segment.replace("~1", "/").replace("~0", "~");
@@ -62,9 +58,10 @@ impl Tree {
                 .ok()
                 .and_then(|at: usize| items.get(at))
                 .is_some_and(|item| item.has_nul_at(rest)),
-            Self::Object(members) => members
-                .iter()
-                .any(|(name, value)| name.replace('\0', "\u{fffd}") == segment && value.has_nul_at(rest)),
+            Self::Object(members) => {
+                let mut named = members.iter().filter(|(name, _)| name.replace('\0', "\u{fffd}") == segment);
+                named.any(|(name, value)| rest.is_empty() && name.contains('\0') || value.has_nul_at(rest))
+            }
             _ => false,
         }
     }

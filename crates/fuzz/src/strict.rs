@@ -1,7 +1,8 @@
 //! A parser for HTTP/1.1 messages (RFC 9112) that accepts what has one meaning.
 //!
 //! It shares no code with hyper, so that a leniency of hyper's is not on both sides. A line of a head may end with LF alone:
-//! RFC 9112 (section 2.2) lets a recipient take that for a line end, and it has no other meaning there.
+//! RFC 9112 (section 2.2) lets a recipient take that for a line end, and it has no other meaning there. Nor have empty lines in
+//! front of a head.
 
 /// The head of a message.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ pub fn head(bytes: &[u8]) -> Read<Head> {
         }
         match line.is_empty() {
             false => lines.push(line),
-            true if lines.is_empty() => return Read::Nonsense("an empty line before the head"),
+            true if lines.is_empty() => {}
             true => break,
         }
     }
@@ -123,12 +124,16 @@ fn status(line: &[u8]) -> Option<(bool, u16)> {
 
 fn with_body(bytes: &[u8], begin: usize, head: &Head, status: u16, is_old: bool, is_head: bool) -> Answer {
     let has_no_body = is_head || matches!(status, 101 | 204 | 304);
-    let lengths: Vec<_> = head.all("content-length").collect();
+    let lengths = head.all("content-length").flat_map(|length| length.split(|byte| *byte == b','));
+    let lengths: Vec<_> = lengths.map(<[u8]>::trim_ascii).collect();
     let codings: Vec<_> = head.all("transfer-encoding").collect();
     let framing = match (&codings[..], &lengths[..]) {
         _ if has_no_body => Framing::None,
         ([], []) => Framing::Connection,
-        ([], [length]) => number(length, 10).map_or(Framing::Unknown("no length"), Framing::Length),
+        // Equal ones may count as one (RFC 9110, section 8.6).
+        ([], [first, ..]) if lengths.iter().all(|length| length == first) => {
+            number(first, 10).map_or(Framing::Unknown("no length"), Framing::Length)
+        }
         ([], _) => Framing::Unknown("two lengths"),
         ([coding], _) if coding.eq_ignore_ascii_case(b"chunked") && !is_old => Framing::Chunked,
         _ => Framing::Unknown("an unknown coding"),
@@ -140,6 +145,7 @@ fn with_body(bytes: &[u8], begin: usize, head: &Head, status: u16, is_old: bool,
         || status == 101
         || status == 204 && !lengths.is_empty();
     let rest = &bytes[begin..];
+    let mut has_trailers = false;
     let (body, end) = match framing {
         Framing::None => (Vec::new(), End::At(begin)),
         Framing::Connection => (rest.to_vec(), End::Connection),
@@ -150,9 +156,10 @@ fn with_body(bytes: &[u8], begin: usize, head: &Head, status: u16, is_old: bool,
                 None => (rest.to_vec(), End::Later),
             }
         }
-        Framing::Chunked => chunked(bytes, begin),
+        Framing::Chunked => chunked(bytes, begin, &mut has_trailers),
     };
-    Answer { status, fields: head.fields.len(), body, end, is_last: is_old || says_close || is_doubtful }
+    let is_last = is_old || says_close || is_doubtful || has_trailers;
+    Answer { status, fields: head.fields.len(), body, end, is_last }
 }
 
 /// A number without a sign and without blanks.
@@ -163,18 +170,23 @@ fn number(digits: &[u8], radix: u32) -> Option<u64> {
 }
 
 /// Reads a body in chunks that begins at `at`.
-fn chunked(bytes: &[u8], mut at: usize) -> (Vec<u8>, End) {
+///
+/// A recipient that lets LF alone end a line may find the end of trailers earlier, so they leave a doubt.
+fn chunked(bytes: &[u8], mut at: usize, has_trailers: &mut bool) -> (Vec<u8>, End) {
     let mut body = Vec::new();
     loop {
         let Some(line) = line(&bytes[at..]) else { return (body, End::Later) };
-        // An extension means nothing (RFC 9112, section 7.1.1). Blanks in front of it are allowed, and ignored.
-        let size = line.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii_end();
-        let Some(size) = number(size, 16) else { return (body, End::Nowhere("no size of a chunk")) };
-        if line.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
-            return (body, End::Nowhere("a control character in the line of a chunk"));
+        if line.contains(&b'\n') || line.contains(&b'\r') {
+            return (body, End::Nowhere("the line of a chunk may end earlier"));
         }
+        // An extension means nothing (RFC 9112, section 7.1.1). Blanks in front of it are allowed, and ignored.
+        let size = line.split(|byte| *byte == b';').next().unwrap_or_default();
+        let Some(size) = number(size.trim_ascii_end(), 16) else {
+            return (body, End::Nowhere("no size of a chunk"));
+        };
         at += line.len() + 2;
         if size == 0 {
+            *has_trailers = !bytes[at..].starts_with(b"\r\n");
             return (body, trailers(bytes, at));
         }
         let rest = &bytes[at..];
@@ -192,15 +204,13 @@ fn chunked(bytes: &[u8], mut at: usize) -> (Vec<u8>, End) {
     }
 }
 
+/// Where the trailers end that begin at `at`.
 fn trailers(bytes: &[u8], mut at: usize) -> End {
     loop {
         let Some(line) = line(&bytes[at..]) else { return End::Later };
         at += line.len() + 2;
         if line.is_empty() {
             return End::At(at);
-        }
-        if line.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') || field(line).is_none() {
-            return End::Nowhere("no trailer");
         }
     }
 }
