@@ -14,7 +14,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use futures_util::FutureExt;
 use http::Method;
-use http::header::ORIGIN;
+use http::header::{ALLOW, ORIGIN};
 use service_kit::connections::{Answers, HeadLimits};
 use service_kit::health::is_probe;
 use service_kit::overload::Door;
@@ -108,14 +108,20 @@ impl Front {
         let limit = body_limit(request.method(), path);
         let bulkhead = self.bulkheads.of(path, target);
         // Held until the answer begins.
-        let (request, _held) = match door.let_in_through(bulkhead, request, peer.ip(), limit).await {
-            Ok(let_in) => let_in,
-            Err(problem) => return pages::made_here(problem),
-        };
+        let (request, _held) =
+            match door.let_in_through(bulkhead, request, client.caller.address, limit).await {
+                Ok(let_in) => let_in,
+                Err(problem) => return pages::made_here(problem),
+            };
         match target {
             // Nobody is tunneled to a service.
             Some(_) if request.method() == Method::CONNECT => {
                 pages::made_here(api::wrong_method(request.map(Body::from)).await)
+            }
+            // Only the fleet itself moves money and points.
+            Some(target) if target.is_read_only() && !request.method().is_safe() => {
+                let refused = api::wrong_method(request.map(Body::from)).await;
+                pages::made_here(([(ALLOW, "GET, HEAD, OPTIONS")], refused))
             }
             Some(target) => self.upstreams[target.upstream].forward(request, &client).await,
             None => {

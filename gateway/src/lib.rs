@@ -93,7 +93,7 @@ pub async fn serve(listeners: impl Into<Listeners>, loops: Loops, config: &Confi
     if let Some(rate_limit) = rate_limit.clone() {
         tokio::spawn(rate_limit.forget(stop.clone()));
     }
-    let overview = Overview { upstreams: upstreams.clone(), staff: config.staff.clone() };
+    let overview = Overview::new(upstreams.clone(), config.staff.clone());
     let own = Arc::new(routes::own(overview, Auditor::new(config), health.clone()));
     let cors = Cors::new(&config.cors_allowed_origins);
     let bulkheads = Bulkheads::new(&config.server.limits);

@@ -18,6 +18,8 @@ pub struct Entry {
     pub name: &'static str,
     /// What it serves.
     pub prefixes: &'static [Prefix],
+    /// Whether clients may only read there: what changes something is for other services, which do not pass the gateway.
+    pub is_read_only: bool,
     /// Where its description is.
     pub document: Document,
     pub urls: fn(&Config) -> &UpstreamUrls,
@@ -56,30 +58,35 @@ pub const TABLE: [Entry; 5] = [
     Entry {
         name: "book",
         prefixes: &[prefix!("/books"), prefix!("/screenings")],
+        is_read_only: false,
         document: document!("book"),
         urls: |config| &config.book_url,
     },
     Entry {
         name: "payment",
         prefixes: &[prefix!("/payments")],
+        is_read_only: true,
         document: document!("payment"),
         urls: |config| &config.payment_url,
     },
     Entry {
         name: "mypage",
         prefixes: &[prefix!("/mypages")],
+        is_read_only: false,
         document: document!("mypage"),
         urls: |config| &config.mypage_url,
     },
     Entry {
         name: "ticket",
         prefixes: &[prefix!("/tickets")],
+        is_read_only: false,
         document: document!("ticket"),
         urls: |config| &config.ticket_url,
     },
     Entry {
         name: "point",
         prefixes: &[prefix!("/points")],
+        is_read_only: true,
         document: document!("point"),
         urls: |config| &config.point_url,
     },
@@ -92,6 +99,13 @@ pub struct Target {
     pub upstream: usize,
     /// What it counts as.
     pub route: &'static str,
+}
+
+impl Target {
+    /// Whether clients may only read there.
+    pub fn is_read_only(self) -> bool {
+        TABLE[self.upstream].is_read_only
+    }
 }
 
 /// Where a request for `path` goes: each prefix is a whole segment, with or without more behind it.

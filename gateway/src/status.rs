@@ -14,7 +14,8 @@ use service_kit::problem::Problem;
 use service_kit::proxies::Caller;
 use service_kit::request_log::chain;
 use service_kit::staff::Staff;
-use tokio::time::timeout;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
 use utoipa::ToSchema;
 
 use crate::proxy::Upstream;
@@ -24,6 +25,9 @@ use crate::replicas::Replica;
 const BODY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Largest such answer; ours are under 1 KiB.
 const ANSWER_LIMIT_BYTES: usize = 16 * 1024;
+
+/// How long the services' answers serve further requests.
+const FRESH_FOR: Duration = Duration::from_millis(250);
 
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Status {
@@ -42,7 +46,7 @@ struct UpstreamStatus {
     replicas: Option<Vec<ReplicaStatus>>,
 }
 
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 struct ReplicaStatus {
     /// Where the gateway looks for it.
     #[schema(example = "http://127.0.0.1:8081")]
@@ -84,10 +88,40 @@ struct Answer {
 #[derive(Clone)]
 pub struct Overview {
     pub upstreams: Arc<[Arc<Upstream>]>,
-    pub staff: Staff,
+    staff: Staff,
+    latest: Arc<Mutex<Option<Latest>>>,
 }
 
-/// The state of the fleet. Every service is asked when this is called. Its replicas, with addresses, versions and
+/// The last answers of all services, and when they were asked for.
+struct Latest {
+    at: Instant,
+    services: Arc<[(&'static str, Vec<ReplicaStatus>)]>,
+}
+
+impl Overview {
+    pub fn new(upstreams: Arc<[Arc<Upstream>]>, staff: Staff) -> Self {
+        Self { upstreams, staff, latest: Arc::default() }
+    }
+
+    /// The replicas of each service. Requests that come at once, or soon after another, share the answers: each service
+    /// asks its database for one.
+    async fn services(&self) -> Arc<[(&'static str, Vec<ReplicaStatus>)]> {
+        let mut latest = self.latest.lock().await;
+        if let Some(Latest { at, services }) = &*latest
+            && at.elapsed() < FRESH_FOR
+        {
+            return services.clone();
+        }
+        let asked = self.upstreams.iter().map(|upstream| async {
+            (upstream.name, join_all(upstream.replicas.iter().map(ask_replica)).await)
+        });
+        let services: Arc<[_]> = join_all(asked).await.into();
+        *latest = Some(Latest { at: Instant::now(), services: services.clone() });
+        services
+    }
+}
+
+/// The state of the fleet, a quarter of a second old at most. Its replicas, with addresses, versions and
 /// reasons, are shown to staff alone.
 #[utoipa::path(
     get,
@@ -108,15 +142,17 @@ pub async fn status(
     if is_staff {
         overview.staff.check(&caller, &headers)?;
     }
-    let upstreams = join_all(overview.upstreams.iter().map(|upstream| ask(upstream, is_staff))).await;
-    Ok(Json(Status { upstreams }))
+    let services = overview.services().await;
+    let upstreams = services.iter().map(|(name, replicas)| UpstreamStatus::new(name, replicas, is_staff));
+    Ok(Json(Status { upstreams: upstreams.collect() }))
 }
 
-async fn ask(upstream: &Upstream, with_replicas: bool) -> UpstreamStatus {
-    let replicas = join_all(upstream.replicas.iter().map(ask_replica)).await;
-    let is_up = replicas.iter().any(|replica| replica.status == Readiness::Up);
-    let status = if is_up { Readiness::Up } else { Readiness::Down };
-    UpstreamStatus { name: upstream.name, status, replicas: with_replicas.then_some(replicas) }
+impl UpstreamStatus {
+    fn new(name: &'static str, replicas: &[ReplicaStatus], with_replicas: bool) -> Self {
+        let is_up = replicas.iter().any(|replica| replica.status == Readiness::Up);
+        let status = if is_up { Readiness::Up } else { Readiness::Down };
+        Self { name, status, replicas: with_replicas.then(|| replicas.to_vec()) }
+    }
 }
 
 async fn ask_replica(replica: &Replica) -> ReplicaStatus {

@@ -134,13 +134,22 @@ pub struct Fleet {
 
 impl Fleet {
     pub fn address(&self, process: Process) -> SocketAddr {
-        SocketAddr::new(self.host, process.port(self.port_base))
+        SocketAddr::new(self.host_of(process), process.port(self.port_base))
+    }
+
+    /// The address that `process` listens on. Only the gateway is for other machines: a service does what it is asked.
+    fn host_of(&self, process: Process) -> IpAddr {
+        match self.host {
+            host if process == Process::Gateway || host.is_loopback() => host,
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        }
     }
 
     /// How the others on this machine reach it.
     pub fn url(&self, process: Process) -> String {
         let mut address = self.address(process);
-        match self.host {
+        match address.ip() {
             IpAddr::V4(Ipv4Addr::UNSPECIFIED) => address.set_ip(Ipv4Addr::LOCALHOST.into()),
             IpAddr::V6(Ipv6Addr::UNSPECIFIED) => address.set_ip(Ipv6Addr::LOCALHOST.into()),
             _ => {}
@@ -151,7 +160,8 @@ impl Fleet {
     /// How a person on this machine writes it: as the seed does, where that is the same.
     pub fn shown_url(&self, process: Process) -> String {
         let localhost = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
-        if self.host.is_unspecified() || localhost.contains(&self.host) {
+        let host = self.host_of(process);
+        if host.is_unspecified() || localhost.contains(&host) {
             format!("http://localhost:{}", process.port(self.port_base))
         } else {
             self.url(process)
@@ -208,11 +218,9 @@ impl Fleet {
     /// From where the gateway of this machine calls the services, and whom the environment trusts besides.
     fn trusted_proxies(&self) -> String {
         let mut trusted = "127.0.0.1,::1".to_owned();
-        let own = (!self.host.is_unspecified()).then(|| self.host.to_string());
-        let others = std::env::var(TRUSTED_PROXIES).ok().filter(|others| !others.trim().is_empty());
-        for address in own.into_iter().chain(others) {
+        if let Some(others) = std::env::var(TRUSTED_PROXIES).ok().filter(|others| !others.trim().is_empty()) {
             trusted.push(',');
-            trusted.push_str(&address);
+            trusted.push_str(&others);
         }
         trusted
     }
@@ -245,7 +253,7 @@ impl Fleet {
         let mut args: Vec<OsString> = vec![
             process.name().into(),
             "--host".into(),
-            self.host.to_string().into(),
+            self.host_of(process).to_string().into(),
             "--port".into(),
             process.port(self.port_base).to_string().into(),
         ];

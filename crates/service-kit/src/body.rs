@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, Bytes, HttpBody};
 use futures_util::StreamExt;
-use http::header::CONTENT_ENCODING;
+use http::header::{CONTENT_ENCODING, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
@@ -97,6 +97,11 @@ impl Bodies {
         if headers.get_all(CONTENT_ENCODING).iter().any(|coding| !is_identity(coding.as_bytes())) {
             return Err(unsupported_media_type("The body must not be encoded: send no Content-Encoding."));
         }
+        if has_other_transfer_coding(headers) {
+            return Err(unsupported_media_type(
+                "The body must not be encoded: chunked is the only Transfer-Encoding.",
+            ));
+        }
         if body.size_hint().lower() > limit as u64 {
             return Err(too_large(limit));
         }
@@ -169,6 +174,16 @@ fn is_identity(codings: &[u8]) -> bool {
         let coding = coding.trim_ascii();
         coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")
     })
+}
+
+/// Whether a body is sent in any way but plain or chunked. hyper looks only at the end of the list.
+fn has_other_transfer_coding(headers: &HeaderMap) -> bool {
+    let mut lines = headers.get_all(TRANSFER_ENCODING).iter();
+    match (lines.next(), lines.next()) {
+        (None, _) => false,
+        (Some(coding), None) => !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => true,
+    }
 }
 
 fn broken_off(error: axum::Error) -> Problem {

@@ -25,7 +25,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service as _;
@@ -171,8 +171,9 @@ fn is_the_clients(error: &io::Error) -> bool {
 
 /// Waits for a place for a connection of `peer`. `None`: its peer has too many.
 async fn place(registry: &Arc<Registry>, peer: SocketAddr) -> Option<Place> {
+    let since = Instant::now();
     loop {
-        match registry.admit(peer.ip()) {
+        match registry.admit(peer.ip(), since.elapsed()) {
             Admission::Admitted(place) => return Some(place),
             Admission::PeerFull => {
                 tracing::debug!("a connection of {peer} is refused: it has too many");

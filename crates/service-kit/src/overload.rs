@@ -10,6 +10,7 @@
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -33,6 +34,9 @@ use crate::telemetry;
 
 /// When a rejected client may come again.
 const RETRY_AFTER_SECONDS: u64 = 1;
+/// Most that the whole bodies of the requests to one upstream may hold. All six shares of the gateway together leave some
+/// of the [memory for bodies](crate::body) free.
+const UPSTREAM_BODIES_BYTES: usize = 8 * 1024 * 1024;
 
 /// What all requests of one process pass.
 #[derive(Debug)]
@@ -45,13 +49,31 @@ pub struct Door {
 
 /// The places of the requests that use one thing, and the queue for them.
 #[derive(Clone, Debug)]
-pub struct Bulkhead(Arc<Places>);
+pub struct Bulkhead {
+    places: Arc<Places>,
+    /// Bytes of the bodies of the requests to an upstream.
+    bodies: Option<Arc<AtomicUsize>>,
+}
+
+/// What one body takes of the share of its bulkhead, until it is dropped.
+#[derive(Debug)]
+struct Portion {
+    bodies: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl Drop for Portion {
+    fn drop(&mut self) {
+        self.bodies.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
 
 /// What a request that was let in takes up: until its answer begins, and until all work ends that
 /// [outlives the request](crate::request_log::see_through).
 #[derive(Debug)]
 pub struct Held {
     _memory: Memory,
+    _portion: Option<Portion>,
     _place: Place,
     _running: TaskTrackerToken,
 }
@@ -105,8 +127,9 @@ impl Door {
     ) -> Result<(http::Request<Bytes>, Held), Problem> {
         let (head, body) = request.into_parts();
         let (body, memory) = self.bodies.read(&head.headers, body, peer, limit).await?;
-        let place = bulkhead.0.take().await.map_err(overloaded)?;
-        let held = Held { _memory: memory, _place: place, _running: self.running.token() };
+        let portion = bulkhead.portion(body.len()).map_err(overloaded)?;
+        let place = bulkhead.places.take().await.map_err(overloaded)?;
+        let held = Held { _memory: memory, _portion: portion, _place: place, _running: self.running.token() };
         Ok((http::Request::from_parts(head, body), held))
     }
 }
@@ -114,12 +137,22 @@ impl Door {
 impl Bulkhead {
     /// As many places as `limits` has for a whole process.
     pub fn new(limits: &Limits) -> Self {
-        Self(Arc::new(Places::new(limits, Meters::new(None))))
+        Self { places: Arc::new(Places::new(limits, Meters::new(None))), bodies: None }
     }
 
     /// As many places as `limits` has, for what goes to `upstream`.
     pub fn of_upstream(limits: &Limits, upstream: &'static str) -> Self {
-        Self(Arc::new(Places::new(limits, Meters::new(Some(upstream)))))
+        let places = Arc::new(Places::new(limits, Meters::new(Some(upstream))));
+        Self { places, bodies: Some(Arc::default()) }
+    }
+
+    /// Takes `bytes` of the share that the whole bodies of one upstream's requests may hold. They wait for as long as the
+    /// upstream hangs, and cannot be cut off, so without a share they would leave no memory for the others.
+    fn portion(&self, bytes: usize) -> Result<Option<Portion>, Shed> {
+        let Some(bodies) = &self.bodies else { return Ok(None) };
+        let portion = Portion { bodies: bodies.clone(), bytes };
+        let held = bodies.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if held > UPSTREAM_BODIES_BYTES { Err(self.places.shed(Shed::NoMemory)) } else { Ok(Some(portion)) }
     }
 }
 

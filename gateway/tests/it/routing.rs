@@ -75,6 +75,20 @@ async fn every_method_and_the_body_go_through() {
 }
 
 #[tokio::test]
+async fn payments_and_points_are_read_only_from_outside() {
+    let Fleet { gateway, .. } = fleet().await;
+    for path in ["/payments", "/payments/1", "/points", "/points/"] {
+        for method in ["POST", "PUT", "PATCH", "DELETE", "PURGE"] {
+            let request = format!("{method} {path} HTTP/1.1\r\nhost: cinema\r\nconnection: close\r\n\r\n");
+            let answer = gateway.exchange(&request).await;
+            assert!(answer.starts_with("HTTP/1.1 405 "), "{method} {path}: {answer}");
+            assert!(answer.contains("\r\nallow: GET, HEAD, OPTIONS\r\n"), "{answer}");
+            assert!(answer.contains("/problems/method-not-allowed"), "{answer}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_path_and_a_query_go_through_letter_by_letter() {
     let Fleet { gateway, .. } = fleet().await;
     for target in [

@@ -73,9 +73,15 @@ fn link_in_place_of_the_directory_is_refused() {
 
 #[test]
 fn link_inside_the_directory_is_refused_and_its_target_is_untouched() {
-    for name in
-        ["run/book.lock", "run/book.pid", "logs/book.log", "logs/book.log.old", "book.db", "book.db-wal"]
-    {
+    for name in [
+        "run/book.lock",
+        "run/book.pid",
+        "logs/book.log",
+        "logs/book.log.old",
+        "book.db",
+        "book.db-wal",
+        "book.db-relay.lock",
+    ] {
         let (scratch, root) = open_to_everybody();
         let target = scratch.path().join("target");
         fs::write(&target, "not ours").unwrap();

@@ -87,10 +87,8 @@ async fn wrong_bodies(fleet: &Fleet) {
         is_problem(&answer, &format!("{media_type:?}"), 415, "unsupported-media-type");
     }
     let large = format!(r#"{{"movieName":"{}"}}"#, "x".repeat(2 * 1024 * 1024));
-    for path in ["/books", "/payments", "/points"] {
-        let answer = send(fleet, Method::POST, path, json, large.clone()).await;
-        is_problem(&answer, path, 413, "body-too-large");
-    }
+    let answer = send(fleet, Method::POST, "/books", json, large).await;
+    is_problem(&answer, "/books", 413, "body-too-large");
 }
 
 async fn wrong_changes(fleet: &Fleet) {
@@ -101,16 +99,12 @@ async fn wrong_changes(fleet: &Fleet) {
             is_invalid(&answer, &format!("{path} {body}"), &["/status"]);
         }
     }
+    // Charging and awarding are the fleet's own.
     for path in ["/payments", "/points"] {
-        for id in ["0", "-1", r#""abc""#, "1.5", HUGE] {
-            let body = format!(r#"{{"bookingId":{id},"status":"Paid","totalPrice":1}}"#);
-            let answer = send(fleet, Method::POST, path, json, body).await;
-            is_invalid(&answer, &format!("{path} {id}"), &["/bookingId"]);
-        }
+        let body = r#"{"bookingId":1,"status":"Paid","totalPrice":1}"#;
+        let answer = send(fleet, Method::POST, path, json, body).await;
+        is_problem(&answer, path, 405, "method-not-allowed");
     }
-    let negative = r#"{"bookingId":99,"status":"Paid","totalPrice":-1}"#;
-    let answer = send(fleet, Method::POST, "/payments", json, negative).await;
-    is_invalid(&answer, negative, &["/totalPrice"]);
 }
 
 async fn wrong_ids_in_paths(fleet: &Fleet) {

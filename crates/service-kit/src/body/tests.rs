@@ -177,3 +177,19 @@ async fn stalled_clients_of_the_largest_body_leave_room_for_a_booking() {
     assert!(bodies.ledger.used() <= SHARES.total);
     stalled_ones.iter().for_each(JoinHandle::abort);
 }
+
+#[tokio::test]
+async fn transfer_codings_but_chunked_are_unsupported() {
+    let read = async |lines: &[&'static str]| {
+        let lines = lines.iter().map(|line| (TRANSFER_ENCODING, http::HeaderValue::from_static(line)));
+        let bodies = Bodies::new(Duration::from_secs(60), Exempt::default());
+        let body = Body::from("x");
+        bodies.read(&lines.collect(), body, [192, 0, 2, 1].into(), BODY_LIMIT_BYTES).await.is_ok()
+    };
+    for chunked in [&[][..], &["chunked"], &["Chunked "]] {
+        assert!(read(chunked).await, "{chunked:?}");
+    }
+    for other in [&["gzip, chunked"][..], &["identity", "chunked"], &["chunked, chunked"], &["x"]] {
+        assert!(!read(other).await, "{other:?}");
+    }
+}

@@ -75,8 +75,10 @@ impl Registry {
         }
     }
 
-    /// Admits a connection of `peer`. Where there is no place left, the connection that is of the least use ends.
-    pub(super) fn admit(self: &Arc<Self>, peer: IpAddr) -> Admission {
+    /// Admits a connection of `peer` that has waited for a place for as long as `waited`. Where there is no place left, the
+    /// connection that is of the least use ends. Clients that send a small request just often enough would keep everybody
+    /// else out, so after a second any connection that no request is worked on will do.
+    pub(super) fn admit(self: &Arc<Self>, peer: IpAddr, waited: Duration) -> Admission {
         let charged = self.exempt.charged(peer).filter(|_| self.max_per_peer > 0);
         let mut state = self.state();
         if let Some(peer) = charged
@@ -88,7 +90,12 @@ impl Registry {
             };
             self.evict(&mut state, victim);
         } else if state.open.len() >= self.max {
-            let Some(victim) = state.least_useful(None, SPARE_AFTER, SLOW_AFTER) else {
+            let victim = if waited < SPARE_AFTER {
+                state.least_useful(None, SPARE_AFTER, SLOW_AFTER)
+            } else {
+                state.longest_idle()
+            };
+            let Some(victim) = victim else {
                 return Admission::Full;
             };
             self.evict(&mut state, victim);
@@ -157,6 +164,13 @@ impl State {
         // Of two that are equal, the older one.
         candidates.max_by_key(|(rank, id)| (*rank, u64::MAX - id)).map(|(_, id)| id)
     }
+
+    /// The connection that has waited for its client for the longest time, however short that is.
+    fn longest_idle(&self) -> Option<u64> {
+        let standing = self.open.iter().map(|(id, entry)| (entry.pace.standing(), *id));
+        let idle = standing.filter(|((doing, _), _)| !matches!(doing, Doing::Work | Doing::Answer));
+        idle.max_by_key(|((_, time), id)| (*time, u64::MAX - id)).map(|(_, id)| id)
+    }
 }
 
 impl Place {
@@ -190,7 +204,7 @@ mod tests {
     }
 
     fn admitted(registry: &Arc<Registry>, from: IpAddr) -> Place {
-        match registry.admit(from) {
+        match registry.admit(from, Duration::ZERO) {
             Admission::Admitted(place) => place,
             Admission::Full => panic!("full"),
             Admission::PeerFull => panic!("the peer has too many"),
@@ -219,7 +233,10 @@ mod tests {
             .collect();
         assert!(is_evicted(&unused) && is_evicted(&head) && is_evicted(&body));
         advance(Duration::from_secs(3_600)).await;
-        assert!(matches!(registry.admit(peer(3)), Admission::Full), "requests that are worked on go on");
+        assert!(
+            matches!(registry.admit(peer(3), Duration::ZERO), Admission::Full),
+            "requests that are worked on go on"
+        );
         assert!(busy.iter().all(|place| !is_evicted(place)));
     }
 
@@ -228,11 +245,29 @@ mod tests {
         let registry = registry(64, 0);
         let slow: Vec<Place> = (0..64).map(|_| admitted(&registry, peer(1))).collect();
         slow.iter().for_each(|place| crate::pace::hear(&place.pace));
-        assert!(matches!(registry.admit(peer(2)), Admission::Full));
+        assert!(matches!(registry.admit(peer(2), Duration::ZERO), Admission::Full));
         advance(SPARE_AFTER).await;
         let _new = admitted(&registry, peer(2));
         assert!(is_evicted(&slow[0]));
         assert!(slow[1..].iter().all(|place| !is_evicted(place)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn clients_that_ask_often_keep_a_new_client_out_for_a_second() {
+        let registry = registry(64, 0);
+        let busy: Vec<Place> = (0..64).map(|_| admitted(&registry, peer(1))).collect();
+        for place in &busy[1..] {
+            place.pace.begin();
+            place.pace.wait_for_body();
+        }
+        advance(SPARE_AFTER / 2).await;
+        assert!(matches!(registry.admit(peer(2), Duration::ZERO), Admission::Full));
+        let Admission::Admitted(_new) = registry.admit(peer(2), SPARE_AFTER) else { panic!("not admitted") };
+        assert!(is_evicted(&busy[0]));
+        let Admission::Admitted(_another) = registry.admit(peer(3), SPARE_AFTER) else {
+            panic!("not admitted")
+        };
+        assert!(is_evicted(&busy[1]));
     }
 
     #[tokio::test(start_paused = true)]
@@ -245,7 +280,7 @@ mod tests {
         assert!(is_evicted(&first) && !is_evicted(&second) && !is_evicted(&other));
         second.pace.begin();
         third.pace.begin();
-        assert!(matches!(registry.admit(peer(1)), Admission::PeerFull));
+        assert!(matches!(registry.admit(peer(1), Duration::ZERO), Admission::PeerFull));
         drop(third);
         admitted(&registry, peer(1));
     }
@@ -264,7 +299,7 @@ mod tests {
         let second = admitted(&registry, peer(1));
         second.pace.begin();
         drop(first);
-        assert!(matches!(registry.admit(peer(1)), Admission::PeerFull));
+        assert!(matches!(registry.admit(peer(1), Duration::ZERO), Admission::PeerFull));
         drop(second);
         admitted(&registry, peer(1));
     }

@@ -97,3 +97,15 @@ async fn place_given_to_a_client_that_hangs_up_goes_to_the_next() {
     waits.await.unwrap();
     assert_eq!(running(&places), 0);
 }
+
+#[test]
+fn bodies_for_one_upstream_leave_memory_for_the_others() {
+    let bulkhead = Bulkhead { places: places(1, 1), bodies: Some(Arc::default()) };
+    let body = bulkhead.portion(UPSTREAM_BODIES_BYTES).unwrap();
+    assert_eq!(bulkhead.portion(1).unwrap_err(), Shed::NoMemory);
+    drop(body);
+    let _next = bulkhead.portion(1).unwrap();
+    assert!(bulkhead.portion(UPSTREAM_BODIES_BYTES).is_err());
+    let of_a_service = Bulkhead { places: places(1, 1), bodies: None };
+    assert!(of_a_service.portion(usize::MAX).unwrap().is_none());
+}
