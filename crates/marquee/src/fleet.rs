@@ -111,7 +111,7 @@ pub struct Fleet {
           value_parser = clap::value_parser!(u16).range(PORT_BASES))]
     pub port_base: u16,
 
-    /// Address to listen on; 0.0.0.0 lets other machines in.
+    /// Address that the gateway listens on; 0.0.0.0 lets other machines in. The services stay on this machine.
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub host: IpAddr,
 
@@ -362,9 +362,20 @@ mod tests {
         };
         for service in Process::SERVICES {
             // What the environment of the test trusts stands behind it.
-            assert!(trusted(service).unwrap().starts_with("127.0.0.1,::1,192.0.2.1"), "{service}");
+            assert!(trusted(service).unwrap().starts_with("127.0.0.1,::1"), "{service}");
         }
         assert_eq!(trusted(Process::Gateway), None);
+    }
+
+    #[test]
+    fn only_the_gateway_listens_beyond_this_machine() {
+        for (host, loopback) in [("0.0.0.0", "127.0.0.1"), ("192.0.2.1", "127.0.0.1"), ("::", "::1")] {
+            let fleet = fleet(&["--host", host]).unwrap();
+            assert_eq!(fleet.address(Process::Gateway).ip().to_string(), host);
+            for service in Process::SERVICES {
+                assert_eq!(fleet.address(service).ip().to_string(), loopback, "{service} beside {host}");
+            }
+        }
     }
 
     #[test]
