@@ -17,6 +17,7 @@ use http::{HeaderMap, HeaderValue};
 use libfuzzer_sys::fuzz_target;
 use service_kit::body::{BODY_LIMIT_BYTES, Bodies, LARGE_BODY_LIMIT_BYTES};
 use service_kit::peers::Exempt;
+use service_kit::proxies::TrustedProxies;
 use tokio::time::{sleep, timeout};
 
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
@@ -175,7 +176,7 @@ fn piece(begin: usize, length: usize) -> Bytes {
 }
 
 async fn check(plans: &[Plan]) {
-    let bodies = Arc::new(Bodies::new(READ_TIMEOUT, Exempt::new(|_| false)));
+    let bodies = Arc::new(Bodies::new(READ_TIMEOUT, Exempt::new(TrustedProxies::default())));
     let copies: usize = plans.iter().map(|plan| plan.copies).sum();
     let requests = plans.iter().flat_map(|plan| std::iter::repeat_n(plan, plan.copies));
     let requests = requests.map(|plan| request(bodies.clone(), plan, copies == 1));
