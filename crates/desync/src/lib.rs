@@ -14,15 +14,15 @@
 //! # Layout
 //!
 //! - [`exchange`]: what a client sends, what the upstream does, and both as one line of text.
-//! - [`generate`]: exchanges from a seed.
-//! - [`plan`]: the exchanges of one run, each with its nonce and its two bodies.
+//! - [`mod@generate`]: exchanges from a seed.
+//! - [`mod@plan`]: the exchanges of one run, each with its nonce and its two bodies.
 //! - [`reader`]: the strict parser.
 //! - [`script`]: the bytes of an answer.
 //! - [`upstream`]: the server that plays the scripts.
 //! - [`client`]: a client connection without a pool.
 //! - [`ledger`]: what the upstream has seen.
-//! - [`judge`]: the properties.
-//! - [`run`]: one run, and the search for the shortest failing sequence.
+//! - [`mod@judge`]: the properties.
+//! - [`mod@run`]: one run, and the search for the shortest failing sequence.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 pub mod client;
