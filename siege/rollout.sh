@@ -23,13 +23,35 @@ port() { # SERVICE REPLICA
 
 list() { say "http://127.0.0.1:$(port "$1" 0),http://127.0.0.1:$(port "$1" 1)"; }
 
-# start SERVICE REPLICA FLAGS…; services reach each other through the gateway, which knows the replicas.
+# The balancer's port for the calls to a service: those that no process of the second fleet has.
+balanced() { case $1 in payment) say $((bases[1] + 8)) ;; point) say $((bases[1] + 6)) ;; esac; }
+
+# A balancer for the calls between services, as a Service is in a cluster. The gateway lets clients only read payments and points.
+balance() {
+    command -v nginx >/dev/null || die 'nginx is missing: apt-get install nginx-light'
+    local service conf=$work/nginx.conf
+    {
+        say "daemon off; pid $work/nginx.pid; error_log $work/nginx.log; events {}"
+        say "http { access_log off; client_body_temp_path $work/nginx-bodies; proxy_temp_path $work/nginx-answers;"
+        for service in payment point; do
+            say "upstream $service { server 127.0.0.1:$(port $service 0); server 127.0.0.1:$(port $service 1); keepalive 64; }"
+            say "server { listen 127.0.0.1:$(balanced $service); location / { proxy_pass http://$service; proxy_http_version 1.1;"
+            # The calls have an Idempotency-Key, so they may be sent again.
+            say 'proxy_set_header Connection ""; proxy_next_upstream error timeout non_idempotent; } }'
+        done
+        say '}'
+    } >"$conf"
+    nginx -e "$work/nginx.log" -c "$conf" &
+    started+=($!)
+}
+
+# start SERVICE REPLICA FLAGS…
 start() {
     local service=$1 replica=$2
     shift 2
     case $service in
-        book) set -- --payment-url "$gateway" "$@" ;;
-        ticket) set -- --point-url "$gateway" "$@" ;;
+        book) set -- --payment-url "http://127.0.0.1:$(balanced payment)" "$@" ;;
+        ticket) set -- --point-url "http://127.0.0.1:$(balanced point)" "$@" ;;
     esac
     LOG_FORMAT=pretty RUST_LOG=warn DRAIN_DELAY_MS=1000 "$MARQUEE" service "$service" --data-dir "$work/replica$replica" \
         --port-base "${bases[replica]}" -- "$@" >>"$work/$service.log" 2>&1 &
@@ -59,6 +81,7 @@ done
 bases=("$(free_port_base)" "$(free_port_base)")
 gateway=http://127.0.0.1:$(port gateway 0)
 base=${bases[0]}
+balance
 for service in "${services[@]}"; do
     start "$service" 0
     within 60 is_ready "$service" 0 || die "$service does not start: $(tail -n 3 "$work/$service.log")"

@@ -63,14 +63,14 @@ fn named_host(request: &Request) -> Result<Option<Host>, Problem> {
         }
         (None, _) if request.version() == Version::HTTP_10 => None,
         (None, _) => return Err(invalid_host("is missing")),
-        (Some(_), Some(_)) => return Err(invalid_host("is there more than once")),
+        (Some(_), Some(_)) => return Err(invalid_host("is sent more than once")),
     };
     let Some(authority) = request.uri().authority() else { return Ok(host) };
     Host::parse(authority.as_str()).map(Some).ok_or_else(|| invalid_host("is no host in the target"))
 }
 
 fn invalid_host(fault: &str) -> Problem {
-    let detail = format!("Host {fault}: a request names one host, as in `Host: cinema.example:8088`.");
+    let detail = format!("Host {fault}; send exactly one, such as `Host: cinema.example:8088`.");
     Problem::new(StatusCode::BAD_REQUEST, "invalid-host", detail)
 }
 

@@ -121,7 +121,7 @@ impl Front {
             // Only the fleet itself moves money and points.
             Some(target) if target.is_read_only() && !request.method().is_safe() => {
                 let refused = api::wrong_method(request.map(Body::from)).await;
-                pages::made_here(([(ALLOW, "GET, HEAD, OPTIONS")], refused))
+                pages::made_here(([(ALLOW, "GET, HEAD")], refused))
             }
             Some(target) => self.upstreams[target.upstream].forward(request, &client).await,
             None => {

@@ -30,8 +30,7 @@ pub struct Up {
     #[command(flatten)]
     pub fleet: Fleet,
 
-    /// Leaves out the demo programme: three movies in two halls, for a week. It is announced if nothing is that is still to
-    /// come.
+    /// Leaves out the demo program: three movies in two halls, for a week. It is created only if no future screening exists.
     #[arg(long)]
     pub no_demo_data: bool,
 }

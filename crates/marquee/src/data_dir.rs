@@ -25,8 +25,10 @@ const DIRECTORY_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 /// The permissions that no file of the fleet gives to its group and to others.
 const OTHERS: u32 = 0o077;
-/// The ends of the names of database files. SQLite adds the next three kinds, and a service the lock of its relay.
-const DATABASE_FILES: [&str; 5] = [".db", ".db-wal", ".db-shm", ".db-journal", ".db-relay.lock"];
+/// The ends of the names of database files. SQLite adds the next three kinds, and a service the locks of its relay and of a
+/// rebuild.
+const DATABASE_FILES: [&str; 6] =
+    [".db", ".db-wal", ".db-shm", ".db-journal", ".db-relay.lock", ".db-rebuild.lock"];
 
 /// A data directory that exists, belongs to this user, and can be written to.
 #[derive(Clone, Debug)]

@@ -35,9 +35,8 @@ pub struct Server {
     #[arg(long, env = "DRAIN_TIMEOUT_MS", default_value_t = 10_000)]
     pub drain_timeout_ms: u64,
 
-    /// How long a process that is asked to stop still takes new connections, while it says that it is not ready and
-    /// each answer is the last of its connection, so that whoever chooses between replicas turns to another one first; in
-    /// milliseconds.
+    /// How long a process that is asked to stop still accepts connections, in milliseconds. During that time it reports that
+    /// it is not ready, and each answer is the last of its connection, so that load balancers move to other replicas first.
     #[arg(long, env = "DRAIN_DELAY_MS", default_value_t = 0)]
     pub drain_delay_ms: u64,
 

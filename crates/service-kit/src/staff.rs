@@ -48,7 +48,7 @@ impl Staff {
     /// A wrong configuration, by the name of the variable.
     pub fn check_length(&self, host: IpAddr) -> Result<(), StartError> {
         match self.token() {
-            Some(token) if token.trim().len() < TOKEN_MIN_BYTES && !host.to_canonical().is_loopback() => {
+            Some(token) if token.len() < TOKEN_MIN_BYTES && !host.to_canonical().is_loopback() => {
                 Err(StartError::Configuration(format!(
                     "STAFF_TOKEN (--staff-token): must have at least {TOKEN_MIN_BYTES} bytes where other machines can \
                      reach the process; it has {}",
@@ -86,7 +86,8 @@ impl Staff {
 
     /// An empty token is none.
     fn token(&self) -> Option<&str> {
-        self.staff_token.as_deref().filter(|token| !token.is_empty())
+        // A Secret made from a file ends with a line break, which no header can carry.
+        self.staff_token.as_deref().map(str::trim).filter(|token| !token.is_empty())
     }
 }
 

@@ -110,16 +110,17 @@ impl Backend {
     /// Finds out whether the database takes writes.
     ///
     /// On SQLite this is a write that changes nothing and fails if the file is read-only; to be rolled back. On
-    /// PostgreSQL the row says whether the session is read-only, and names one table that the user may not write to.
+    /// PostgreSQL each row says whether the session is read-only, and names a table that the user may not write to, if there
+    /// is one.
     pub(crate) fn writability(self) -> &'static str {
         match self {
             Self::Sqlite => "PRAGMA user_version = 0",
             Self::Postgres => {
-                "SELECT current_setting('transaction_read_only'), (
-                     SELECT MIN(CAST(relname AS TEXT)) FROM pg_class
-                     WHERE relkind = 'r'
-                       AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
-                       AND NOT (has_table_privilege(oid, 'INSERT') AND has_table_privilege(oid, 'UPDATE')))"
+                "SELECT current_setting('transaction_read_only'), CAST(relname AS TEXT)
+                 FROM (SELECT 1) AS one LEFT JOIN pg_class
+                   ON relkind = 'r'
+                   AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
+                   AND NOT (has_table_privilege(pg_class.oid, 'INSERT') AND has_table_privilege(pg_class.oid, 'UPDATE'))"
             }
         }
     }
@@ -140,8 +141,8 @@ impl Backend {
             // A full disk is for an operator to mend, unlike the other resources of its class.
             Self::Postgres if code == "53100" => Cause::Refusal,
             Self::Postgres => match code.get(..2).unwrap_or_default() {
-                // Data exception, integrity constraint violation.
-                "22" | "23" => Cause::Statement,
+                // Data exception, integrity constraint violation, program limit exceeded (a value too long for an index).
+                "22" | "23" | "54" => Cause::Statement,
                 // Connection exception, transaction rollback, insufficient resources, operator intervention, system error.
                 "08" | "40" | "53" | "57" | "58" => Cause::Outage,
                 _ => Cause::Refusal,
@@ -156,8 +157,8 @@ mod tests {
 
     #[test]
     fn only_a_violated_constraint_and_a_value_out_of_range_are_the_statements_fault() {
-        // NOT NULL, unique, check; a number out of range, U+0000 in a text.
-        for code in ["23502", "23505", "23514", "22003", "22021"] {
+        // NOT NULL, unique, check; a number out of range, U+0000 in a text, a text too long for an index.
+        for code in ["23502", "23505", "23514", "22003", "22021", "54000"] {
             assert_eq!(Backend::Postgres.cause_of(code), Cause::Statement, "{code}");
         }
         // Read-only, no permission, a table or column that is missing, a failed transaction, a full disk, a password.

@@ -65,7 +65,7 @@ pub struct Db {
     readers: AnyPool,
     patience: Duration,
     announced: Arc<Notify>,
-    /// The tables that were there after the migrations.
+    /// The tables that the migrations have made. Others in the schema are not this program's.
     tables: Arc<OnceLock<BTreeSet<String>>>,
 }
 
@@ -117,7 +117,7 @@ impl Db {
     ///
     /// When one fails, or the schema is newer than this program.
     pub async fn migrate(&self, packages: &[&Migrations]) -> Result<(), Error> {
-        let migrations = packages
+        let migrations: Vec<_> = packages
             .iter()
             .map(|package| match self.backend {
                 Backend::Sqlite => &package.sqlite,
@@ -125,13 +125,13 @@ impl Db {
             })
             .flat_map(|migrator| migrator.iter().cloned())
             .collect();
+        let made = tables_of(migrations.iter().map(|migration| migration.sql.as_str()));
         let fail = |error| Error::classify(self.backend, error);
         let mut tx = self.writers.begin_with(self.backend.begin_migrations()).await.map_err(fail)?;
         Migrator::with_migrations(migrations).run(&mut *tx).await.map_err(Error::Migration)?;
         tx.commit().await.map_err(fail)?;
-        let tables = self.table_names().await?;
         // A second migration of one process, as in tests, may add some; the first ones are enough to look for.
-        self.tables.get_or_init(|| tables);
+        self.tables.get_or_init(|| made);
         Ok(())
     }
 
@@ -233,12 +233,14 @@ impl Db {
     async fn refusal_of_server(&self) -> Result<Option<String>, Error> {
         let mut conn = self.read().await?;
         let find = crate::query_as(self.backend.writability());
-        let (read_only, table): (String, Option<String>) = conn.fetch_one(find).await?;
-        if read_only == "on" {
+        let rows: Vec<(String, Option<String>)> = conn.fetch_all(find).await?;
+        if rows.iter().any(|(read_only, _)| read_only == "on") {
             // A session stays as it began; the next one may be different.
             conn.close();
             return Ok(Some("the database is read-only".to_owned()));
         }
+        let own = |table: &String| self.tables.get().is_none_or(|tables| tables.contains(table));
+        let table = rows.into_iter().filter_map(|(_, table)| table).filter(own).min();
         Ok(table.map(|table| format!("the user may not write to table {table}")))
     }
 
@@ -264,6 +266,32 @@ impl Db {
         let connection = pool.acquire().await.map_err(|error| Error::classify(self.backend, error))?;
         Ok(Conn::new(connection, self.backend, self.patience))
     }
+}
+
+/// The tables that are there after `migrations`, each a text of SQL.
+fn tables_of<'s>(migrations: impl Iterator<Item = &'s str>) -> BTreeSet<String> {
+    let mut tables = BTreeSet::new();
+    for statement in migrations.flat_map(|sql| sql.split(';')) {
+        let lines = statement.lines().filter(|line| !line.trim_start().starts_with("--"));
+        let statement = lines.collect::<Vec<_>>().join(" ");
+        let words: Vec<&str> =
+            statement.split(|letter: char| letter.is_whitespace() || letter == '(').collect();
+        let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+        match words[..] {
+            ["CREATE", "TABLE", "IF", "NOT", "EXISTS", name, ..] | ["CREATE", "TABLE", name, ..] => {
+                tables.insert(name.to_owned());
+            }
+            ["DROP", "TABLE", "IF", "EXISTS", name, ..] | ["DROP", "TABLE", name, ..] => {
+                tables.remove(name);
+            }
+            ["ALTER", "TABLE", name, "RENAME", "TO", other, ..] => {
+                tables.remove(name);
+                tables.insert(other.to_owned());
+            }
+            _ => {}
+        }
+    }
+    tables
 }
 
 async fn connect(url: &DatabaseUrl, settings: Settings, max: u32) -> Result<AnyPool, Error> {
@@ -312,4 +340,20 @@ async fn prepare(connection: &mut AnyConnection, session: Vec<String>) -> Result
 fn install_drivers() {
     static DRIVERS: Once = Once::new();
     DRIVERS.call_once(sqlx::any::install_default_drivers);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_of_migrations_are_those_that_are_left() {
+        let migrations = [
+            "-- CREATE TABLE comment (id);\nCREATE TABLE one (id BIGINT);\nCREATE INDEX one_id ON one (id);",
+            "CREATE TABLE IF NOT EXISTS two(id BIGINT); CREATE TABLE three (id BIGINT); INSERT INTO two VALUES (1)",
+            "DROP TABLE one; ALTER TABLE three RENAME TO four; ALTER TABLE two ADD COLUMN x BIGINT;",
+        ];
+        let tables: Vec<_> = tables_of(migrations.into_iter()).into_iter().collect();
+        assert_eq!(tables, ["four", "two"]);
+    }
 }

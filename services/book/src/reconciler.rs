@@ -111,7 +111,7 @@ impl Reconciler {
             Err(error) if !error.is_transient() => error,
             outcome => return outcome,
         };
-        tracing::error!(booking_id = %id, cause = chain(&error), "a pending booking is passed over for a minute");
+        tracing::error!(booking_id = %id, cause = chain(&error), "skipping a pending booking for a minute: it cannot be processed");
         let mut tx = self.state.db.begin().await?;
         put_off(&mut tx, id, PUT_OFF_FOR).await?;
         tx.commit().await

@@ -74,7 +74,7 @@ async fn collect_and_cancel_too_late(walk: &mut Walk, customer: i64, booking: i6
 }
 
 async fn cancel_in_time(walk: &mut Walk, customer: i64) -> Result<(), Unexpected> {
-    walk.step("Another booking, cancelled before its ticket is collected: the money goes back.")?;
+    walk.step("Another booking, canceled before its ticket is collected: the money goes back.")?;
     let booking = book(walk, customer, "3C,4D").await?;
     let row = format!("/mypages/{booking}");
     walk.wait(&row, json!({ "status": "Booked", "ticketId": booking })).await?;

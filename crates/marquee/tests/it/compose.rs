@@ -200,8 +200,8 @@ fn only_services_reach_the_servers_and_only_the_gateway_is_outside() {
     }
     assert!(compose["services"]["gateway"]["environment"].get("TRUSTED_PROXIES").is_none());
     let pool = &compose["networks"]["inside"]["ipam"]["config"][0];
-    assert_eq!([&pool["subnet"], &pool["ip_range"]], ["172.31.88.0/24", "172.31.88.128/25"]);
-    let last: u8 = address.strip_prefix("172.31.88.").unwrap().parse().unwrap();
+    assert_eq!([&pool["subnet"], &pool["ip_range"]], ["10.213.88.0/24", "10.213.88.128/25"]);
+    let last: u8 = address.strip_prefix("10.213.88.").unwrap().parse().unwrap();
     assert!((2..128).contains(&last), "{address}");
 }
 

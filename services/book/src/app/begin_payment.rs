@@ -8,7 +8,7 @@ use super::apply_change::apply_change;
 use crate::domain::{Booking, PayRefused};
 use crate::store::bookings;
 
-/// What became of the wish to pay for a booking.
+/// The outcome of an attempt to begin a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Begun {
     /// The attempt has begun and is the caller's.

@@ -32,7 +32,7 @@ pub enum OpenError {
     Started,
     #[error("taken: {}", .0.join(", "))]
     SeatTaken(Vec<String>),
-    #[error("so many places are not left")]
+    #[error("there are not enough places left")]
     SoldOut,
     #[error("a customer can have at most {0} places of a screening")]
     TooManyPlaces(i64),

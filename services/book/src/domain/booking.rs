@@ -16,7 +16,7 @@ use std::time::Duration;
 use events::{Booked, BookingId, CancelRequested, Canceled, CustomerId, Event, HoldExpired, ScreeningId};
 use jiff::Timestamp;
 
-use super::hold::Hold;
+use super::hold::{Hold, LOOK_TAKES};
 use super::order::Price;
 
 /// A cancel that is requested again is passed on again at most this often.
@@ -163,7 +163,8 @@ impl Booking {
         if hold.until <= now {
             return Err(PayRefused::NotHeld);
         }
-        hold.end_attempt(hold.paying_until.is_some());
+        // A look that is still due is an attempt in doubt, also where a version without that column has left it.
+        hold.end_attempt(hold.paying_until.is_some() || (hold.look_at.is_some() && !hold.pay_later));
         let over = now + attempt;
         hold.paying_until = Some(over);
         hold.look_at = Some(over);
@@ -183,7 +184,8 @@ impl Booking {
         self.unchanged()
     }
 
-    /// Somebody looks what became of its payment. `None`: it is not time, or others do.
+    /// Payment is asked about it now. `None`: it is not time, or another process asks. A hold that is over does not expire
+    /// in the meantime.
     pub fn look(mut self, now: Timestamp) -> Option<Change> {
         let is_due = self.row.hold.look_at.is_some_and(|at| at <= now);
         if self.row.status != Status::PaymentPending || !is_due || self.is_paying(now) {
@@ -193,6 +195,9 @@ impl Booking {
         hold.end_attempt(hold.paying_until.is_some());
         hold.look_at = Some(hold.next_look(now));
         hold.looks += 1;
+        if hold.in_doubt && hold.until <= now {
+            hold.paying_until = Some(now + LOOK_TAKES);
+        }
         Some(self.unchanged())
     }
 

@@ -7,15 +7,17 @@ use jiff::Timestamp;
 /// Pause before payment is asked what became of an attempt without an answer; doubled up to the longest one.
 const FIRST_LOOK: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(64);
+/// How long a hold that is over waits for what payment says about it: longer than a call takes.
+pub(super) const LOOK_TAKES: Duration = Duration::from_secs(5);
 
-/// How a booking waits for its payment. Means nothing once it is not pending any more.
+/// How a booking waits for its payment. It has no meaning once the booking is no longer pending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hold {
-    /// Its places are given up after this, once no attempt to pay runs any more.
+    /// Its places are released after this, once no attempt to pay is running.
     pub until: Timestamp,
     /// The attempt to pay that runs now is over by then, however it ends.
     pub paying_until: Option<Timestamp>,
-    /// When to see what became of the payment.
+    /// When to ask payment for the outcome.
     pub look_at: Option<Timestamp>,
     /// How often that was done.
     pub looks: i64,

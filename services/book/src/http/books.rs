@@ -39,7 +39,7 @@ use crate::paying::{Attempt, pay_and_settle};
         (status = 201, description = "Booked and paid", body = Resource<Book>, content_type = "application/hal+json"),
         (status = 202, description = "Not paid yet: its places are held until `heldUntil`, `_links.payment` pays for it", body = Resource<Book>, content_type = "application/hal+json"),
         (status = 402, description = "Declined; nothing was booked", body = problem::Body, content_type = "application/problem+json"),
-        (status = 409, description = "Somebody else has a seat, or this request is just being served", body = problem::Body, content_type = "application/problem+json"),
+        (status = 409, description = "Somebody else has a seat, or this request is already in progress", body = problem::Body, content_type = "application/problem+json"),
         (status = 422, description = "A wrong field", body = problem::Body, content_type = "application/problem+json"),
         (status = 503, description = "Payments cannot be taken now, and nothing was kept", body = problem::Body, content_type = "application/problem+json"),
     )
@@ -68,7 +68,7 @@ pub async fn book(
         (status = 202, description = "Still not paid; its places are held until `heldUntil`", body = Resource<Book>, content_type = "application/hal+json"),
         (status = 402, description = "Declined; nothing was booked", body = problem::Body, content_type = "application/problem+json"),
         (status = 404, description = "No such booking", body = problem::Body, content_type = "application/problem+json"),
-        (status = 409, description = "The hold is over, the screening has begun, the booking is canceled, or it is just being paid", body = problem::Body, content_type = "application/problem+json"),
+        (status = 409, description = "The hold is over, the screening has begun, the booking is canceled, or its payment is already in progress", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn pay(

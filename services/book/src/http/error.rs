@@ -24,7 +24,7 @@ impl From<OpenError> for Problem {
             OpenError::Invalid(invalid) => invalid_fields(invalid),
             OpenError::Started => screening_started(),
             OpenError::SeatTaken(seats) => seat_taken(seats),
-            OpenError::SoldOut => conflict("sold-out", "So many places are not left."),
+            OpenError::SoldOut => conflict("sold-out", "There are not enough places left."),
             OpenError::TooManyPlaces(max) => conflict(
                 "too-many-places",
                 format!("A customer can have at most {max} places of a screening."),
@@ -121,9 +121,10 @@ pub fn retry_after(failure: Option<&CallError>) -> u64 {
     known.map_or(PAYMENT_RETRY_AFTER, |wait| wait.as_secs_f64().ceil() as u64).max(1)
 }
 
-/// 409: the same request is just being served, or its booking is being paid.
+/// 409: the same request is already being served, or its booking is already being paid.
 pub fn request_in_progress() -> Problem {
-    conflict("request-in-progress", "This is just being done; ask again in a moment.").retry_after(1)
+    conflict("request-in-progress", "This request is already in progress; ask again in a moment.")
+        .retry_after(1)
 }
 
 /// 409: there is nothing left to pay for.

@@ -106,17 +106,19 @@ pub async fn update(tx: &mut Tx, booking: &Booking) -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes the pending booking `id` due at `until`, whatever else its row says.
+/// Puts what is due of the pending booking `id` off to `until`, whatever else its row says.
 ///
 /// # Errors
 ///
 /// When the database fails.
 pub async fn put_off(tx: &mut Tx, id: BookingId, until: Timestamp) -> Result<(), Error> {
     let put_off = query(
-        "UPDATE bookings SET held_until = $1, look_at = CASE WHEN look_at IS NULL THEN look_at ELSE $1 END
+        "UPDATE bookings SET held_until = CASE WHEN held_until <= $3 THEN $1 ELSE held_until END,
+                look_at = CASE WHEN look_at <= $3 THEN $1 ELSE look_at END
          WHERE id = $2 AND status = 'PaymentPending'",
     );
-    tx.execute(put_off.bind(until.as_microsecond()).bind(id.get())).await?;
+    let now = tx.now().as_microsecond();
+    tx.execute(put_off.bind(until.as_microsecond()).bind(id.get()).bind(now)).await?;
     Ok(())
 }
 
@@ -233,7 +235,8 @@ pub async fn count_places(
     Ok(places)
 }
 
-/// At most `limit` bookings whose hold is over and for which nobody is paying; the longest over first.
+/// At most `limit` bookings whose hold is over and for which nobody is paying; the longest over first. One whose payment is
+/// in doubt comes after payment has been asked about it.
 ///
 /// # Errors
 ///
@@ -242,6 +245,7 @@ pub async fn overdue(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<Vec<
     let find = query_as(
         "SELECT id FROM bookings
          WHERE status = 'PaymentPending' AND held_until <= $1 AND (paying_until IS NULL OR paying_until <= $1)
+           AND NOT (in_doubt = 1 AND look_at IS NOT NULL AND look_at <= $1)
          ORDER BY held_until LIMIT $2",
     );
     ids(conn, find.bind(now.as_microsecond()).bind(limit)).await

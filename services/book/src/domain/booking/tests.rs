@@ -267,3 +267,16 @@ proptest! {
         prop_assert!(count("Canceled") == 0 || count("CancelRequested") > 0);
     }
 }
+
+#[test]
+fn hold_does_not_expire_while_payment_is_asked_about_it() {
+    let over = at(600);
+    let in_doubt = booking(Status::PaymentPending).keep_held(at(1), true).booking;
+    let asked = in_doubt.look(over).expect("a look is due").booking;
+    assert_eq!(asked.clone().expire(over).booking.status(), Status::PaymentPending);
+    let later = over + LOOK_TAKES;
+    assert_eq!(asked.expire(later).booking.status(), Status::Expired);
+
+    let never_paid = booking(Status::PaymentPending).keep_held(at(1), false).booking;
+    assert_eq!(never_paid.expire(over).booking.status(), Status::Expired);
+}
