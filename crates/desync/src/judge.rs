@@ -165,6 +165,8 @@ fn service(ledger: &Ledger, planned: &Planned, answer: &Answer, tally: &mut Tall
         }
         AnswerBody::Broken if exchange.form == Form::Cut || may_break(exchange) => Ok(()),
         AnswerBody::Broken if exchange.is_early() && exchange.form == Form::Close => Ok(()),
+        // A server may take the end of what a client sends for its hang-up. The client sees that the answer is not whole.
+        AnswerBody::Broken if exchange.leave == Leave::HalfClose => Ok(()),
         AnswerBody::Broken => Err("a whole answer broke off".to_owned()),
         AnswerBody::Unread => Ok(()),
     }

@@ -103,6 +103,10 @@ async fn booking_that_cannot_be_read_does_not_stop_the_others_from_expiring() {
     let mut tx = app.scratch.db.begin().await.unwrap();
     tx.execute(storage::query("UPDATE bookings SET customer_id = -1 WHERE id = 1")).await.unwrap();
     tx.commit().await.unwrap();
+    // Payment is asked first; the holds end in the next look.
+    app.reconciler.look().await.unwrap();
+    assert_eq!([app.status(2).await, app.status(3).await], ["PaymentPending", "PaymentPending"]);
+    app.let_holds_run_out().await;
     app.reconciler.look().await.unwrap();
     assert_eq!([app.status(2).await, app.status(3).await], ["Expired", "Expired"]);
     // Mended, it is looked at in its turn.
@@ -186,7 +190,7 @@ async fn beyond_the_cap_nothing_is_kept() {
         .read()
         .await
         .unwrap()
-        .fetch_one(query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM idempotency_keys"))
+        .fetch_one(query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM request_keys"))
         .await
         .unwrap();
     assert_eq!(left.0, 0, "the same request may be sent again");

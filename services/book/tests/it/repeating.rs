@@ -54,7 +54,7 @@ async fn same_request_in_another_spelling_is_the_same_body() {
         let again = app.client.post_with("/books", spelled.clone(), &KEY).await;
         assert_eq!((again.status.as_u16(), &again.body), (201, &first.body), "{spelled}");
     }
-    let longest = query_as("SELECT CAST(MAX(LENGTH(fingerprint)) AS BIGINT) FROM idempotency_keys");
+    let longest = query_as("SELECT CAST(MAX(LENGTH(fingerprint)) AS BIGINT) FROM request_keys");
     let kept: (i64,) = app.scratch.db.read().await.unwrap().fetch_one(longest).await.unwrap();
     assert_eq!(kept.0, 64);
     app.settled().await;
@@ -107,7 +107,7 @@ async fn key_that_is_forgotten_while_its_request_is_repeated_is_a_new_one() {
     let forgetting = tokio::spawn(async move {
         for _ in 0..400 {
             let mut tx = db.begin().await.unwrap();
-            tx.execute(query("DELETE FROM idempotency_keys")).await.unwrap();
+            tx.execute(query("DELETE FROM request_keys")).await.unwrap();
             tx.commit().await.unwrap();
         }
     });
@@ -179,9 +179,29 @@ async fn a_key_is_forgotten_after_a_day() {
     assert_eq!(app.client.post_with("/books", json!({"qty": 2}), &KEY).await.status, 422);
     let mut tx = app.scratch.db.begin().await.unwrap();
     let day: i64 = 24 * 3600 * 1_000_000;
-    tx.execute(query("UPDATE idempotency_keys SET created_at = created_at - $1").bind(day)).await.unwrap();
+    tx.execute(query("UPDATE request_keys SET created_at = created_at - $1").bind(day)).await.unwrap();
     tx.commit().await.unwrap();
     app.reconciler.forget_keys().await.unwrap();
     assert_eq!(app.client.post_with("/books", json!({"qty": 2}), &KEY).await.status, 201);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn key_that_the_version_before_has_claimed_is_known() {
+    let app = App::new().await;
+    let order = json!({"movieName": "soul", "seat": "1A,2B", "qty": 2, "totalPrice": 10000, "customerId": 3});
+    let first = app.client.post("/books", order.clone()).await;
+    let mut tx = app.scratch.db.begin().await.unwrap();
+    let claim = query(
+        "INSERT INTO idempotency_keys (key, fingerprint, booking_id, created_at) VALUES ($1, 'raw', 1, $2)",
+    );
+    let (name, now) = (KEY[0].1.to_owned(), tx.now().as_microsecond());
+    tx.execute(claim.bind(name).bind(now)).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let again = app.client.post_with("/books", order, &KEY).await;
+    assert_eq!((again.status.as_u16(), &again.body), (201, &first.body));
+    let of_another = json!({"movieName": "soul", "seat": "3C", "customerId": 4});
+    assert_eq!(app.client.post_with("/books", of_another, &KEY).await.body["id"], 2);
     app.settled().await;
 }
