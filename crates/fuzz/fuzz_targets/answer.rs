@@ -106,7 +106,7 @@ async fn second(pool: &Arc<Pool>, listener: &TcpListener, connection: &mut TcpSt
         }
     };
     let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{OWN}", OWN.len());
-    connection.write_all(answer.as_bytes()).await.unwrap();
+    connection.write_all(answer.as_bytes()).await.expect("the pool waits for the second answer");
     let got = timeout(HANG, sending).await.expect("the second request ends").unwrap();
     let got = got.expect("the second request has an answer");
     assert_eq!(

@@ -131,7 +131,7 @@ fn with_body(bytes: &[u8], begin: usize, head: &Head, status: u16, is_old: bool,
         _ if has_no_body => Framing::None,
         ([], []) => Framing::Connection,
         // Equal ones may count as one (RFC 9110, section 8.6).
-        ([], [first, ..]) if lengths.iter().all(|length| length == first) => {
+        ([], [first, others @ ..]) if others.iter().all(|other| number(other, 10) == number(first, 10)) => {
             number(first, 10).map_or(Framing::Unknown("no length"), Framing::Length)
         }
         ([], _) => Framing::Unknown("two lengths"),
