@@ -1,4 +1,4 @@
-//! Who a client is, and under which address it reached the fleet.
+//! The client of a request, and the address under which it reached the fleet.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -30,7 +30,7 @@ impl Clients {
         Self { trusted, public }
     }
 
-    /// Who sends a request with `headers` over a connection from `peer`.
+    /// Returns the sender of a request with `headers` that came over a connection from `peer`.
     pub fn caller(&self, peer: IpAddr, headers: &HeaderMap) -> Caller {
         self.trusted.caller(peer, headers)
     }

@@ -9,7 +9,7 @@
 //! - [`front`]: the way of a request through all that follows.
 //! - [`routes`]: which path goes where, and what the gateway answers itself.
 //! - [`bulkheads`]: the places for requests to each service, and how large their bodies may be.
-//! - [`client`]: who a client is, and under which address it reached the fleet.
+//! - [`client`]: the client of a request, and the address under which it reached the fleet.
 //! - [`rate_limit`]: how many requests one client may send.
 //! - [`cors`]: what a browser may do here from a page of another origin.
 //! - [`proxy`]: the forwarding, and what the client is told when it fails.

@@ -47,7 +47,7 @@ pub enum AnswerBody {
 /// What came of a run.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// Whole answers from the upstream.
+    /// Number of complete answers from the upstream.
     pub answered: usize,
     /// Requests that failed though their own script was harmless.
     pub harmed: usize,

@@ -89,7 +89,7 @@ pub fn read_before(exchange: &Exchange) -> usize {
     }
 }
 
-/// Why no other request may follow on the connection, if the answer says so.
+/// The reason why no other request may follow on the connection, if there is one in the answer.
 pub fn last_words(exchange: &Exchange) -> Option<&'static str> {
     match (exchange.form, exchange.after) {
         (_, After::SayOnly | After::SayClose) => Some("an answer with `Connection: close`"),

@@ -103,7 +103,7 @@ impl Case {
         Some(Self { peer, trusted, request })
     }
 
-    /// Who is not trusted is not believed, and what comes out may stand in a link.
+    /// An untrusted peer is not believed, and every host and prefix that comes out may stand in a link.
     fn check_caller(&self) {
         let caller = self.trusted.caller(self.peer, self.request.headers());
         let direct = Caller::direct(self.peer);

@@ -16,7 +16,7 @@ impl Exempt {
         Self(proxies)
     }
 
-    /// Whom the use by `peer` is charged to; `None` if it has no limit of its own.
+    /// The customer that `peer` is charged as; `None` if it has no limit of its own.
     pub fn charged(&self, peer: IpAddr) -> Option<IpAddr> {
         let is_exempt = peer.to_canonical().is_loopback() || self.0.contains(peer);
         (!is_exempt).then(|| customer(peer))

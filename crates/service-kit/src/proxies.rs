@@ -204,7 +204,7 @@ impl fmt::Display for Scheme {
     }
 }
 
-/// Who sent a request, and how it reached the outermost proxy that is trusted. Whatever no such proxy reports is absent.
+/// The sender of a request, and how it reached the outermost trusted proxy. What no such proxy reports is absent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     pub address: IpAddr,

@@ -7,7 +7,7 @@ pub enum Backend {
     Postgres,
 }
 
-/// Who has to change something before a failed statement can succeed.
+/// The cause of a failed statement, which says what has to change before it can succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
     /// Its caller: the values violate a constraint, or are out of range.

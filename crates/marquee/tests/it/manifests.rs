@@ -173,7 +173,7 @@ fn kafka_lets_a_service_write_what_it_must() {
 fn the_mesh_lets_only_book_move_money_and_only_ticket_grant_points() {
     let access = read("components/istio/access.yaml");
     let policies = of_kind(&access, "AuthorizationPolicy");
-    // Who may change something, by the service that is called.
+    // The callers that may change something, by the service that they call.
     let mut writers = BTreeSet::new();
     for process in Process::SERVICES {
         let policy = policies[process.name()];

@@ -161,7 +161,7 @@ impl State {
         };
         let of_peer = self.open.iter().filter(|(_, entry)| peer.is_none() || entry.peer == peer);
         let candidates = of_peer.filter_map(|(id, entry)| Some((rank(entry)?, *id)));
-        // Of two that are equal, the older one.
+        // If two are equal, the older one ends.
         candidates.max_by_key(|(rank, id)| (*rank, u64::MAX - id)).map(|(_, id)| id)
     }
 

@@ -55,7 +55,7 @@ async fn body_of_a_request_for_a_description_is_not_the_services_next_request() 
     let gateway = Gateway::start([("--book-url", &book)]).await;
     let smuggled =
         "POST /cancellations HTTP/1.1\r\nhost: book\r\ncontent-length: 15\r\n\r\n{\"bookingId\":1}";
-    // The service waits for a body of this length, and eats so much of what comes next.
+    // The service waits for a body of this length, and takes that many bytes of the next request for it.
     let next = "GET /books/1 HTTP/1.1\r\nhost: cinema\r\nx-eaten: ";
     let length = next.len() + 200;
     let attack = format!(
