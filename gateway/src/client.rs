@@ -42,31 +42,55 @@ impl Clients {
     ///
     /// 400 for a request whose `Host` is missing, doubled or malformed, whatever else is known.
     pub fn client(&self, caller: Caller, request: &Request) -> Result<Client, Problem> {
-        let named = named_host(request)?;
+        let named = named_host(request, &caller)?;
         if let Some(PublicUrl { scheme, host, prefix }) = &self.public {
             let (scheme, host, prefix) = (*scheme, Some(host.clone()), prefix.clone());
             return Ok(Client { caller, scheme, host, prefix });
         }
-        let host = caller.host.clone().or(named).map(|host| value(caller.with_port(host).to_string()));
+        let host = match (&caller.host, named) {
+            (Some(host), _) => Some(value(caller.with_port(host.clone()).to_string())),
+            (None, Some(Named::Host(host))) => Some(value(caller.with_port(host).to_string())),
+            (None, Some(Named::Normal(value))) => Some(value),
+            (None, None) => None,
+        };
         let prefix = caller.prefix.as_ref().map(|prefix| value(prefix.as_str().to_owned()));
         let scheme = caller.scheme.unwrap_or_default();
         Ok(Client { caller, scheme, host, prefix })
     }
 }
 
+/// The host that a request names.
+enum Named {
+    /// As it goes to a service too. Nearly every client writes it so.
+    Normal(HeaderValue),
+    Host(Host),
+}
+
+impl Named {
+    /// What the only `Host` of a request names. `is_final`: no proxy reports a port for it.
+    fn read(value: &HeaderValue, is_final: bool) -> Option<Self> {
+        let text = value.to_str().ok()?;
+        if is_final && Host::is_normal(text) {
+            return Some(Self::Normal(value.clone()));
+        }
+        Host::parse(text).map(Self::Host)
+    }
+}
+
 /// The host that a request is for (RFC 9112, section 3.2). A target in absolute form goes before `Host`.
-fn named_host(request: &Request) -> Result<Option<Host>, Problem> {
+fn named_host(request: &Request, caller: &Caller) -> Result<Option<Named>, Problem> {
     let mut lines = request.headers().get_all(HOST).iter();
     let host = match (lines.next(), lines.next()) {
         (Some(host), None) => {
-            Some(host.to_str().ok().and_then(Host::parse).ok_or_else(|| invalid_host("is no host"))?)
+            Some(Named::read(host, caller.port.is_none()).ok_or_else(|| invalid_host("is no host"))?)
         }
         (None, _) if request.version() == Version::HTTP_10 => None,
         (None, _) => return Err(invalid_host("is missing")),
         (Some(_), Some(_)) => return Err(invalid_host("is sent more than once")),
     };
     let Some(authority) = request.uri().authority() else { return Ok(host) };
-    Host::parse(authority.as_str()).map(Some).ok_or_else(|| invalid_host("is no host in the target"))
+    let host = Host::parse(authority.as_str()).ok_or_else(|| invalid_host("is no host in the target"))?;
+    Ok(Some(Named::Host(host)))
 }
 
 fn invalid_host(fault: &str) -> Problem {

@@ -149,7 +149,7 @@ impl Bulkhead {
     /// Takes `bytes` of the share that the whole bodies of one upstream's requests may hold. They wait for as long as the
     /// upstream hangs, and cannot be cut off, so without a share they would leave no memory for the others.
     fn portion(&self, bytes: usize) -> Result<Option<Portion>, Shed> {
-        let Some(bodies) = &self.bodies else { return Ok(None) };
+        let Some(bodies) = self.bodies.as_ref().filter(|_| bytes > 0) else { return Ok(None) };
         let portion = Portion { bodies: bodies.clone(), bytes };
         let held = bodies.fetch_add(bytes, Ordering::Relaxed) + bytes;
         if held > UPSTREAM_BODIES_BYTES { Err(self.places.shed(Shed::NoMemory)) } else { Ok(Some(portion)) }

@@ -67,7 +67,8 @@ impl Pace {
         }
     }
 
-    /// What the connection does, and for how long it has done it.
+    /// What the connection does, and for how long it has done it. The time of [`Doing::Work`] and [`Doing::Answer`] is that
+    /// of the connection.
     pub(crate) fn standing(&self) -> (Doing, Duration) {
         let state = self.state.load(Ordering::Relaxed);
         let doing = ALL[usize::try_from(state >> 56).unwrap_or(0)];
@@ -82,7 +83,7 @@ impl Pace {
     /// The head of a request is complete.
     pub(crate) fn begin(&self) {
         self.is_ahead.store(false, Ordering::Relaxed);
-        self.set(Doing::Work);
+        self.set_untimed(Doing::Work);
     }
 
     /// The handler waits for the body.
@@ -97,7 +98,7 @@ impl Pace {
 
     /// The answer begins.
     pub(crate) fn answer(&self) {
-        self.set(Doing::Answer);
+        self.set_untimed(Doing::Answer);
     }
 
     /// The answer has been handed over to the socket's buffer.
@@ -132,6 +133,11 @@ impl Pace {
 
     fn set(&self, doing: Doing) {
         self.state.store((doing as u64) << 56 | self.now() & MILLIS, Ordering::Relaxed);
+    }
+
+    /// For what may take as long as it likes: reading the clock is not free.
+    fn set_untimed(&self, doing: Doing) {
+        self.state.store((doing as u64) << 56, Ordering::Relaxed);
     }
 
     fn now(&self) -> u64 {

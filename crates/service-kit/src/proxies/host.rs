@@ -18,17 +18,16 @@ pub struct Host {
 impl Host {
     /// Reads `name`, `name:port` or `[address]:port`. RFC 3986 lets the port be empty.
     pub fn parse(text: &str) -> Option<Self> {
-        let (name, rest) = match text.find(']') {
-            Some(end) => text.split_at(end + 1),
-            None => text.split_at(text.find(':').unwrap_or(text.len())),
-        };
-        let port = match rest.strip_prefix(':') {
-            None if rest.is_empty() => None,
-            Some("") => None,
-            Some(digits) => Some(port(digits)?),
-            None => return None,
-        };
-        is_name(name).then(|| Self { name: name.into(), port })
+        let (name, digits) = split(text)?;
+        let port = if digits.is_empty() { None } else { Some(port(digits)?) };
+        Some(Self { name: name.into(), port })
+    }
+
+    /// Whether `text` is a host as this writes it.
+    pub fn is_normal(text: &str) -> bool {
+        split(text).is_some_and(|(name, digits)| {
+            name.len() == text.len() || (!digits.starts_with('0') && port(digits).is_some())
+        })
     }
 
     pub(super) fn at(self, port: u16) -> Self {
@@ -43,6 +42,16 @@ impl fmt::Display for Host {
             None => f.write_str(&self.name),
         }
     }
+}
+
+/// The name, and the digits of the port.
+fn split(text: &str) -> Option<(&str, &str)> {
+    let (name, rest) = match text.find(']') {
+        Some(end) => text.split_at(end + 1),
+        None => text.split_at(text.find(':').unwrap_or(text.len())),
+    };
+    let digits = if rest.is_empty() { rest } else { rest.strip_prefix(':')? };
+    is_name(name).then_some((name, digits))
 }
 
 /// Whether `name` is an IPv6 address in brackets, or letters, digits, `-`, `_` and dots. RFC 3986 allows more, but no name in
@@ -103,6 +112,7 @@ mod tests {
             ("cinema:0080", "cinema:80"),
         ] {
             assert_eq!(host(text).as_deref(), Some(read), "{text}");
+            assert_eq!(Host::is_normal(text), text == read, "{text}");
         }
     }
 
@@ -142,6 +152,7 @@ mod tests {
             &long,
         ] {
             assert_eq!(host(text), None, "{text:?}");
+            assert!(!Host::is_normal(text), "{text:?}");
         }
     }
 
