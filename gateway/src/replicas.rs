@@ -32,7 +32,7 @@ pub struct Replica {
     pub url: UpstreamUrl,
     upstream: &'static str,
     /// One for each event loop, by the loop's number.
-    pools: Vec<Pool>,
+    pools: Vec<Arc<Pool>>,
     /// Longest wait for the head of an answer.
     answer_timeout: Duration,
     /// Requests sent to it and not answered yet.
@@ -96,6 +96,7 @@ impl Replicas {
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
             let asked = self.iter().filter(|replica| !is_alone || replica.is_left_out());
             join_all(asked.map(Replica::ask)).await;
+            self.iter().flat_map(|replica| &replica.pools).for_each(|pool| pool.prune());
         }
     }
 }
@@ -105,7 +106,7 @@ impl Replica {
         let replica = Self {
             url: url.clone(),
             upstream,
-            pools: (0..=loops::count()).map(|_| pool_of(url)).collect(),
+            pools: (0..=loops::count()).map(|_| Arc::new(Pool::new(url.address(), url.host()))).collect(),
             answer_timeout,
             running: AtomicUsize::new(0),
             unanswered: AtomicU32::new(0),
@@ -159,7 +160,7 @@ impl Replica {
     }
 
     /// The pool of the event loop that this runs on.
-    fn pool(&self) -> &Pool {
+    fn pool(&self) -> &Arc<Pool> {
         &self.pools[loops::current()]
     }
 
@@ -202,10 +203,6 @@ impl Replica {
         metrics::gauge!("gateway_upstream_ejected", "upstream" => self.upstream, "url" => self.url.to_string())
             .set(left_out);
     }
-}
-
-fn pool_of(url: &UpstreamUrl) -> Pool {
-    Pool::new(&url.address(), url.host()).expect("a checked address has a host and a port")
 }
 
 /// An answer as axum takes it.

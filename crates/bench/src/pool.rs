@@ -101,7 +101,7 @@ async fn load(side: usize, port: u16, callers: u16, time: Duration) -> Outcome<u
     let sender = if side == 0 {
         let address = format!("127.0.0.1:{port}");
         let host = HeaderValue::from_str(&address)?;
-        Sender::Pool(Arc::new(Pool::new(&address, host)?))
+        Sender::Pool(Arc::new(Pool::new(address, host)))
     } else {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);

@@ -184,11 +184,6 @@ impl Exchange {
             || matches!(self.after, After::SayClose | After::Close | After::HalfClose | After::Unasked)
     }
 
-    /// Whether recipients may see the answer's end, or the end of its connection, at different places. It may be refused.
-    pub fn is_doubtful(&self) -> bool {
-        self.answer_has_body() && matches!(self.form, Form::Both | Form::Twice | Form::Old)
-    }
-
     /// Whether a later request on the connection can fail through no fault of the subject.
     pub fn is_treacherous(&self) -> bool {
         self.target == Target::Service

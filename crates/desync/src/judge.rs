@@ -113,10 +113,8 @@ fn one(ledger: &Ledger, planned: &Planned, outcome: &Outcome, tally: &mut Tally)
             Err("half a request was passed on".to_owned())
         }
         Outcome::NotSent | Outcome::Failed => {
-            let is_harmless = exchange.is_answered()
-                && !exchange.is_doubtful()
-                && !may_break(exchange)
-                && exchange.leave == Leave::Never;
+            let is_harmless =
+                exchange.is_answered() && !may_break(exchange) && exchange.leave == Leave::Never;
             tally.harmed += usize::from(is_harmless);
             Ok(())
         }

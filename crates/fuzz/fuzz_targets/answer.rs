@@ -69,7 +69,7 @@ struct Got {
 async fn check(case: &Case<'_>) -> bool {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let pool = Arc::new(Pool::new(&address, HeaderValue::try_from(address.as_str()).unwrap()).unwrap());
+    let pool = Arc::new(Pool::new(address.clone(), HeaderValue::try_from(address).unwrap()));
     let first = send(&pool, request(&case.method));
     let mut connection = accept(&listener).await;
     assert!(next_request(&mut connection).await.is_some(), "the request comes");

@@ -1,6 +1,7 @@
-//! What the head of an answer says about its end, and the body on its way to the caller.
+//! What the head of an answer says about the connection, and the body on its way to the caller.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -8,15 +9,14 @@ use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Response, StatusCode, Version};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
+use crate::connection::Connection;
 use crate::error::ExchangeError;
-use crate::wire::OnWire;
+use crate::pool::Pool;
 
-/// What becomes of the connection after an answer.
+/// Whether the connection may carry another request after an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// The answer's end is certain, so hyper-util decides: it keeps the connection unless the answer says otherwise.
-    Certain,
-    /// The answer has no body, but its head announces one or is in HTTP/1.0.
+pub(crate) enum Afterwards {
+    Keep,
     Close,
 }
 
@@ -24,42 +24,45 @@ pub(crate) enum Verdict {
 ///
 /// # Errors
 ///
-/// An answer that switches protocols, or whose end recipients could see at different places (RFC 9112, section 6.3).
-pub(crate) fn judge<B>(method: &Method, answer: &mut Response<B>) -> Result<Verdict, ExchangeError> {
+/// An answer that switches protocols, or whose body is in a transfer coding that the caller does not know.
+pub(crate) fn judge<B>(method: &Method, answer: &mut Response<B>) -> Result<Afterwards, ExchangeError> {
     let status = answer.status();
     if status == StatusCode::SWITCHING_PROTOCOLS {
         return Err(ExchangeError::Unusable("it switches protocols, which nobody asked for"));
     }
     let is_old = answer.version() != Version::HTTP_11;
     let headers = answer.headers_mut();
-    let is_coded = headers.contains_key(TRANSFER_ENCODING);
-    let lengths = headers.get_all(CONTENT_LENGTH).iter().count();
-    let has_one_length = lengths == 1 && !headers[CONTENT_LENGTH].as_bytes().contains(&b',');
-    if *method == Method::HEAD || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {
-        let may_have_length = has_one_length && !is_coded && status != StatusCode::NO_CONTENT;
-        if !may_have_length {
-            headers.remove(CONTENT_LENGTH);
-        }
-        let is_certain = !is_old && !is_coded && (lengths == 0 || may_have_length);
-        return Ok(if is_certain { Verdict::Certain } else { Verdict::Close });
-    }
-    if is_coded && (is_old || !is_only_chunked(headers)) {
+    let has_no_body =
+        method == Method::HEAD || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
+    let is_chunked = headers.contains_key(TRANSFER_ENCODING);
+    if is_chunked && !is_only_chunked(headers) && !has_no_body {
         return Err(ExchangeError::Unusable("its transfer coding is unknown"));
     }
-    if lengths > 0 && (is_coded || !has_one_length) {
-        return Err(ExchangeError::Unusable("it has more than one length"));
+    let lengths = headers.get_all(CONTENT_LENGTH).iter().count();
+    let is_doubtful = match (is_chunked, lengths) {
+        // Whatever says something about a body that cannot be there may be followed by one.
+        (true, _) if has_no_body => true,
+        (false, 1) if status == StatusCode::NO_CONTENT => true,
+        (true, 1..) | (false, 2..) => true,
+        // The body ends with the connection.
+        (false, 0) => !has_no_body,
+        (true, 0) => false,
+        (false, 1) => headers[CONTENT_LENGTH].as_bytes().contains(&b','),
+    };
+    if is_doubtful {
+        settle_length(headers, is_chunked || status == StatusCode::NO_CONTENT);
     }
-    if is_old && says_keep_alive(headers) {
-        // hyper would write HTTP/1.0 from here on.
-        return Err(ExchangeError::Unusable("it keeps its connection in HTTP/1.0"));
-    }
-    Ok(Verdict::Certain)
+    Ok(if is_old || is_doubtful || says_close(headers) { Afterwards::Close } else { Afterwards::Keep })
 }
 
-fn says_keep_alive(headers: &HeaderMap) -> bool {
-    let lists = headers.get_all(CONNECTION).iter();
-    let mut options = lists.flat_map(|list| list.as_bytes().split(|byte| *byte == b','));
-    options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"keep-alive"))
+/// Leaves the one length that hyper read the body by, or none.
+fn settle_length(headers: &mut HeaderMap, has_none: bool) {
+    let length = headers.remove(CONTENT_LENGTH);
+    let first = length.as_ref().and_then(|value| value.to_str().ok()?.split(',').next()?.trim().parse().ok());
+    // hyper has checked that all of them are equal.
+    if let Some(length) = first.filter(|_| !has_none) {
+        headers.insert(CONTENT_LENGTH, length);
+    }
 }
 
 fn is_only_chunked(headers: &HeaderMap) -> bool {
@@ -68,36 +71,43 @@ fn is_only_chunked(headers: &HeaderMap) -> bool {
     codings.next().is_none() && first.is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
 }
 
-/// The body of an answer. It closes the connection if it is dropped before its end.
+fn says_close(headers: &HeaderMap) -> bool {
+    let options = headers.get_all(CONNECTION).iter();
+    options.flat_map(|list| list.as_bytes().split(|byte| *byte == b',')).any(|option| {
+        let option = option.trim_ascii();
+        option.eq_ignore_ascii_case(b"close")
+    })
+}
+
+/// The body of an answer. It drives its connection, and returns it to the pool when it has been read to its end.
 pub struct AnswerBody {
     body: Incoming,
-    /// Nothing, once the exchange is over.
-    exchange: Option<OnWire>,
-    /// Whether the connection must not be used again: the answer began before the request was written whole.
-    is_early: bool,
+    /// Nothing, once the connection is back in the pool or closed.
+    connection: Option<Box<Connection>>,
+    afterwards: Afterwards,
+    pool: Arc<Pool>,
 }
 
 impl AnswerBody {
-    pub(crate) fn new(body: Incoming, exchange: OnWire, is_early: bool) -> Self {
-        let mut this = Self { body, exchange: Some(exchange), is_early };
+    pub(crate) fn new(
+        body: Incoming,
+        connection: Box<Connection>,
+        afterwards: Afterwards,
+        pool: Arc<Pool>,
+    ) -> Self {
+        let mut this = Self { body, connection: Some(connection), afterwards, pool };
         if this.body.is_end_stream() {
             this.finish();
         }
         this
     }
 
-    /// Ends an exchange whose answer was read to its end.
+    /// Returns the connection to the pool, or closes it.
     fn finish(&mut self) {
-        if let Some(exchange) = self.exchange.take()
-            && self.is_early
+        if let Some(connection) = self.connection.take()
+            && self.afterwards == Afterwards::Keep
         {
-            exchange.abort();
-        }
-    }
-
-    fn abort(&mut self) {
-        if let Some(exchange) = self.exchange.take() {
-            exchange.abort();
+            self.pool.keep(connection);
         }
     }
 }
@@ -111,15 +121,21 @@ impl Body for AnswerBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let this = self.get_mut();
-        let frame = Pin::new(&mut this.body).poll_frame(cx);
+        let mut frame = Pin::new(&mut this.body).poll_frame(cx);
+        if frame.is_pending()
+            && let Some(connection) = &mut this.connection
+        {
+            connection.drive(cx);
+            frame = Pin::new(&mut this.body).poll_frame(cx);
+        }
         match &frame {
             Poll::Pending => {}
             Poll::Ready(None) => this.finish(),
             // hyper ends them at an empty line after CR LF, other recipients after LF too.
-            Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => this.abort(),
+            Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => this.afterwards = Afterwards::Close,
             Poll::Ready(Some(Ok(_))) if this.body.is_end_stream() => this.finish(),
             Poll::Ready(Some(Ok(_))) => {}
-            Poll::Ready(Some(Err(_))) => this.abort(),
+            Poll::Ready(Some(Err(_))) => this.connection = None,
         }
         frame
     }
@@ -133,76 +149,64 @@ impl Body for AnswerBody {
     }
 }
 
-impl Drop for AnswerBody {
-    /// A body that was left unread is not worth reading: its rest may be long, or never come.
-    fn drop(&mut self) {
-        self.abort();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn judged(method: Method, status: u16, headers: &[(&str, &str)]) -> Option<(Verdict, Vec<String>)> {
+    fn judged(method: Method, status: u16, headers: &[(&str, &str)]) -> Option<(Afterwards, Vec<String>)> {
         let builder = headers
             .iter()
             .fold(Response::builder().status(status), |builder, (name, value)| builder.header(*name, *value));
         let mut answer = builder.body(()).unwrap();
-        let verdict = judge(&method, &mut answer).ok()?;
+        let afterwards = judge(&method, &mut answer).ok()?;
         let lengths = answer.headers().get_all(CONTENT_LENGTH).iter();
-        Some((verdict, lengths.map(|length| length.to_str().unwrap().to_owned()).collect()))
+        Some((afterwards, lengths.map(|length| length.to_str().unwrap().to_owned()).collect()))
     }
 
     const LENGTH: (&str, &str) = ("content-length", "3");
     const CHUNKED: (&str, &str) = ("transfer-encoding", "chunked");
 
     #[test]
-    fn end_of_an_answer_with_one_framing_or_none_is_certain() {
-        let certain =
-            |lengths: &[&str]| Some((Verdict::Certain, lengths.iter().map(ToString::to_string).collect()));
-        assert_eq!(judged(Method::GET, 200, &[LENGTH]), certain(&["3"]));
-        assert_eq!(judged(Method::GET, 200, &[CHUNKED]), certain(&[]));
-        assert_eq!(judged(Method::GET, 200, &[]), certain(&[]), "it ends with the connection");
-        assert_eq!(judged(Method::HEAD, 200, &[LENGTH]), certain(&["3"]));
-        assert_eq!(judged(Method::HEAD, 200, &[]), certain(&[]));
-        assert_eq!(judged(Method::DELETE, 204, &[]), certain(&[]));
-        assert_eq!(judged(Method::GET, 304, &[LENGTH]), certain(&["3"]));
+    fn a_connection_is_kept_after_an_answer_whose_end_is_certain() {
+        let keep =
+            |lengths: &[&str]| Some((Afterwards::Keep, lengths.iter().map(ToString::to_string).collect()));
+        assert_eq!(judged(Method::GET, 200, &[LENGTH]), keep(&["3"]));
+        assert_eq!(judged(Method::GET, 200, &[CHUNKED]), keep(&[]));
+        assert_eq!(judged(Method::GET, 200, &[LENGTH, ("connection", "keep-alive")]), keep(&["3"]));
+        assert_eq!(judged(Method::HEAD, 200, &[LENGTH]), keep(&["3"]));
+        assert_eq!(judged(Method::HEAD, 200, &[]), keep(&[]));
+        assert_eq!(judged(Method::DELETE, 204, &[]), keep(&[]));
+        assert_eq!(judged(Method::GET, 304, &[LENGTH]), keep(&["3"]));
     }
 
     #[test]
-    fn answer_that_announces_a_body_it_cannot_have_closes_its_connection() {
-        let close = Some((Verdict::Close, Vec::new()));
-        assert_eq!(judged(Method::GET, 204, &[LENGTH]), close);
-        assert_eq!(judged(Method::GET, 204, &[CHUNKED]), close);
-        assert_eq!(judged(Method::HEAD, 200, &[CHUNKED]), close);
-        assert_eq!(judged(Method::HEAD, 200, &[CHUNKED, LENGTH]), close);
-        assert_eq!(judged(Method::GET, 304, &[LENGTH, LENGTH]), close);
+    fn a_connection_is_closed_after_an_answer_whose_end_is_doubtful() {
+        let close =
+            |lengths: &[&str]| Some((Afterwards::Close, lengths.iter().map(ToString::to_string).collect()));
+        assert_eq!(judged(Method::GET, 200, &[]), close(&[]), "it ends with the connection");
+        assert_eq!(judged(Method::GET, 200, &[LENGTH, CHUNKED]), close(&[]), "the length does not hold");
+        assert_eq!(judged(Method::GET, 200, &[LENGTH, LENGTH]), close(&["3"]));
+        assert_eq!(judged(Method::GET, 200, &[("content-length", "3, 3")]), close(&["3"]));
+        assert_eq!(judged(Method::GET, 204, &[LENGTH]), close(&[]));
+        assert_eq!(judged(Method::GET, 204, &[CHUNKED]), close(&[]));
+        assert_eq!(judged(Method::HEAD, 200, &[CHUNKED]), close(&[]));
+        assert_eq!(judged(Method::GET, 200, &[LENGTH, ("connection", "x, Close")]), close(&["3"]));
+        let keep_alive = ("connection", "keep-alive");
+        assert_eq!(judged(Method::GET, 200, &[LENGTH, keep_alive, ("connection", "close")]), close(&["3"]));
     }
 
     #[test]
-    fn answer_that_cannot_be_passed_on_is_refused() {
+    fn an_answer_in_http_1_0_closes_its_connection() {
+        let mut answer =
+            Response::builder().version(Version::HTTP_10).header("content-length", "3").body(()).unwrap();
+        assert_eq!(judge(&Method::GET, &mut answer).unwrap(), Afterwards::Close);
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_passed_on_is_refused() {
         assert_eq!(judged(Method::GET, 101, &[]), None);
         assert_eq!(judged(Method::GET, 200, &[("transfer-encoding", "gzip")]), None);
         assert_eq!(judged(Method::GET, 200, &[("transfer-encoding", "gzip, chunked")]), None);
         assert_eq!(judged(Method::GET, 200, &[CHUNKED, CHUNKED]), None);
-    }
-
-    #[test]
-    fn answer_whose_end_is_doubtful_is_refused() {
-        assert_eq!(judged(Method::GET, 200, &[LENGTH, CHUNKED]), None);
-        assert_eq!(judged(Method::GET, 200, &[LENGTH, LENGTH]), None);
-        assert_eq!(judged(Method::GET, 200, &[("content-length", "3, 3")]), None);
-        for (name, value) in [CHUNKED, ("connection", "x, Keep-Alive")] {
-            let builder = Response::builder().version(Version::HTTP_10).header(name, value);
-            assert!(judge(&Method::GET, &mut builder.body(()).unwrap()).is_err(), "{name}");
-        }
-    }
-
-    #[test]
-    fn answer_in_http_1_0_closes_its_connection() {
-        let head = || Response::builder().version(Version::HTTP_10).body(()).unwrap();
-        assert_eq!(judge(&Method::HEAD, &mut head()).unwrap(), Verdict::Close);
-        assert_eq!(judge(&Method::GET, &mut head()).unwrap(), Verdict::Certain, "hyper closes it");
     }
 }

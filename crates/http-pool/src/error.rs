@@ -13,7 +13,7 @@ pub enum ExchangeError {
     TimedOut,
     /// The connection broke, or the answer is not HTTP. The upstream may have acted on the request.
     #[error("no valid answer")]
-    Invalid(#[source] hyper_util::client::legacy::Error),
+    Invalid(#[source] hyper::Error),
     /// The answer is HTTP, but it cannot be passed on. The upstream may have acted on the request.
     #[error("no usable answer: {0}")]
     Unusable(&'static str),

@@ -1,54 +1,71 @@
-//! Requests to one HTTP/1.1 upstream over shared connections, each with its own framing.
+//! Connections to one HTTP/1.1 upstream, each driven by the request that is on it.
 //!
-//! hyper-util's client keeps the connections and hyper parses and writes every message. This crate decides what the head
-//! of a request says about its body, which answers are passed on, and which connections must not carry another request.
-//! ADR 15 compares it with a pool of our own.
+//! hyper's pooled client gives every connection a task of its own. Each request then wakes that task and is woken by it,
+//! and these two switches cost more than everything else that a proxy does. Here a connection has no task: the request
+//! that waits for an answer polls it, later the answer's body does, and in between it rests in a list. ADR 15 compares the
+//! two.
+//!
+//! hyper still parses and writes every message. This crate decides which connection a request goes on, what its head
+//! says about its body, and whether the connection may carry another request.
+//!
+//! # Why no wake-up is lost
+//!
+//! A future that returns `Pending` must have registered the waker of the task that waits for it. A connection has at most
+//! one such task:
+//!
+//! - While a request waits for the head of its answer, [`Pool::send`] polls the connection with its own waker.
+//! - While the answer's body is read, [`AnswerBody`] first polls hyper's body; if that is pending, it polls the
+//!   connection with its own waker, and then the body again, because the connection may have filled it.
+//! - While a connection rests, nobody waits. It is polled with a waker that does nothing, when it is put into the list and
+//!   when it is taken out, to process what has happened. Each socket keeps only the waker of its last poll, so the next
+//!   request replaces that one.
+//!
+//! A request that finds no idle connection waits for two things at once: a connection that another request returns, and
+//! a new one. `Notify` keeps one permit, so a connection that is returned before the wait begins is not missed. A
+//! waiter that is dropped passes its notification on.
+//!
+//! A connection that has ended is dropped at once. hyper answers the request that it has not taken yet only then, and a
+//! request can meet a connection at the very moment at which the upstream closes it.
 //!
 //! # When a connection is kept
 //!
-//! A connection carries another request only if nothing is left of the last one, on the wire or in a buffer. hyper closes a
-//! connection when a message breaks off, when the answer says `Connection: close`, when the answer ends with it, and
-//! when bytes come that belong to no answer. This crate adds:
+//! A connection carries another request only if nothing is left of the last one, on the wire or in a buffer. All of this
+//! must hold:
 //!
-//! - An answer that began before its request was written whole closes its connection. Its upstream may not have read the
-//!   rest, and would read the next request as that rest.
-//! - An answer with two framings or several lengths is refused, because recipients disagree about its end. An answer without
-//!   a body whose head announces one closes its connection, and that length is not passed on.
-//! - An answer with trailers closes its connection. Recipients disagree about where trailers with a bare LF end, and hyper
-//!   does not tell.
-//! - A reader that drops an answer before its end closes the connection, as does a deadline.
-//! - A connection that has rested for a while is looked into when a request comes, because the event loop may not have
-//!   reported yet what the kernel has received. No check can cover the moment after it: an upstream that sends bytes that
-//!   nobody asked for exactly then has them taken for an answer, in any HTTP/1.1 client.
-//!
-//! The first and the last rule need the socket's own view, so `wire` wraps it.
-//!
-//! # One event loop
-//!
-//! hyper-util may return a connection to its pool before [`Pool::send`] has judged the answer that came over it. No other
-//! task runs between the two on an event loop with one thread. So all requests of a pool must come from such a loop; the
-//! gateway has a pool for each loop and upstream.
+//! - The request was written whole before the first byte of the answer came. An upstream that answers early may
+//!   not have read the rest, and would read the next request as that rest.
+//! - The answer ended where its head said, and its reader read it to the end. A reader that stops early closes the
+//!   connection, as does a body that breaks off.
+//! - The answer's head leaves no doubt about its end: it is HTTP/1.1, it does not say `Connection: close`, and it has one
+//!   `Content-Length` or the one transfer coding `chunked`, or its status or the method says that there is no body.
+//! - No trailers follow the body. Recipients disagree about where trailers with a bare LF end, and hyper does not tell.
+//! - The deadline has not passed, and the caller has not dropped the exchange.
+//! - No byte has come since. That is checked by a look into the socket when a connection is taken, because the event
+//!   loop may not have reported yet what the kernel has received. No check can cover the moment after it: an upstream that
+//!   sends bytes that nobody asked for exactly then has them taken for an answer, in any HTTP/1.1 client.
 //!
 //! # Which end closes
 //!
-//! A connection that has rested for [`IDLE_TIMEOUT`] carries no further request. The upstream must keep idle connections
-//! longer (75 s in this fleet). Otherwise a request could meet a connection that is being closed.
+//! The pool closes a connection that has been idle for [`IDLE_TIMEOUT`], which must be shorter than the time after which the
+//! upstream does (75 s in this fleet). Otherwise a request could meet a connection that is being closed.
 //!
 //! # What is sent twice
 //!
-//! A request that hyper hands back was never encoded, so hyper-util sends it over another connection. That happens when
-//! the upstream closed an idle connection. After that point nothing is repeated, whatever the method: the error says
-//! whether a byte may have reached the upstream, and the caller decides.
+//! A request that hyper hands back was never encoded, so it goes onto another connection, at most [`ATTEMPTS_MAX`] times. That
+//! happens when the upstream closed an idle connection. After that point the pool never repeats a request, whatever
+//! its method: the error says whether a byte may have reached the upstream, and the caller decides.
 //!
 //! # Layout
 //!
-//! - [`pool`]: the way of a request to the upstream.
+//! - [`pool`]: the idle connections, and the way of a request to one of them.
 //! - [`request`]: the head that a request goes out with.
-//! - `wire`: the socket, which knows how much of a request is written.
-//! - [`answer`]: what the head of an answer says about its end, and the body on its way to the caller.
+//! - `connection`: one connection, and the exchange on it.
+//! - `wire`: the socket below it, which knows how much of a request is written.
+//! - [`answer`]: what the head of an answer says about the connection, and the body on its way to the caller.
 //! - [`error`]: why a request got no answer.
 
 pub mod answer;
+mod connection;
 pub mod error;
 pub mod pool;
 pub mod request;
@@ -56,5 +73,5 @@ mod wire;
 
 pub use answer::AnswerBody;
 pub use error::ExchangeError;
-pub use pool::{CONNECT_TIMEOUT, IDLE_MAX, IDLE_TIMEOUT, Pool};
-pub use request::{HEAD_MAX_BYTES, Outgoing};
+pub use pool::{ATTEMPTS_MAX, CONNECT_TIMEOUT, IDLE_MAX, IDLE_TIMEOUT, Pool};
+pub use request::Outgoing;

@@ -1,161 +1,182 @@
-//! The way of a request to the upstream, and the connections it goes over.
+//! The idle connections, and the way of a request to one of them.
 
-use std::future::Future;
+use std::collections::VecDeque;
 use std::io;
-use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::uri::{Authority, InvalidUri};
-use http::{Extensions, HeaderValue, Response, Uri, Version};
-use http_body_util::Full;
+use http::{HeaderValue, Method, Response, Version};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
-use hyper_util::client::legacy::{Client, Error};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout, timeout_at};
-use tower_service::Service;
 
-use crate::answer::{AnswerBody, Verdict, judge};
+use crate::answer::{AnswerBody, judge};
+use crate::connection::{Connection, Unanswered};
 use crate::error::ExchangeError;
-use crate::request::{HEAD_MAX_BYTES, Outgoing, prepare};
-use crate::wire::{OnWire, Progress, Wire};
+use crate::request::{Outgoing, prepare};
 
 /// Longest wait for a TCP connection: the upstream is near.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// Most idle connections, and how long each may rest. The upstream must keep them longer.
+/// Most idle connections, and how long each is kept. The upstream must keep them longer.
 pub const IDLE_MAX: usize = 256;
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How many connections one request tries, and how many new ones it opens, before it counts as not sent.
+pub const ATTEMPTS_MAX: usize = 8;
 
-/// Largest head of an answer, and most that is read ahead of a slow reader. Also more than any head of a request, so that
-/// hyper encodes a request's head and body before it writes either.
-const BUFFER_MAX_BYTES: usize = 64 * 1024;
-const _: () = assert!(HEAD_MAX_BYTES < BUFFER_MAX_BYTES);
+/// A connection that has rested for less carries a safe request without a look into its socket. The look is a system call,
+/// and under load a connection rests for microseconds. A safe request that gets lost can be repeated.
+const LOOK_AFTER: Duration = Duration::from_millis(1);
 
 /// Interval of TCP's own probes, which find a peer that vanished silently.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 
-/// All connections from one event loop to one upstream.
+/// All connections to one upstream.
 ///
 /// Connections are opened on demand and without a limit: callers limit their requests.
 pub struct Pool {
-    client: Client<Connector, Full<Bytes>>,
-    authority: Authority,
+    address: String,
     host: HeaderValue,
+    /// The connections without a request, the one used last at the end. Boxed, because they are large and often moved.
+    idle: Mutex<VecDeque<Box<Connection>>>,
+    /// Notified when a connection becomes idle.
+    returned: Notify,
 }
 
 impl Pool {
     /// A pool for the upstream at `address` (`host:port`), whose requests carry `host` as their `Host`.
-    ///
-    /// # Errors
-    ///
-    /// `address` is no host with a port.
-    pub fn new(address: &str, host: HeaderValue) -> Result<Self, InvalidUri> {
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_max_idle_per_host(IDLE_MAX)
-            .http1_max_buf_size(BUFFER_MAX_BYTES)
-            .set_host(false)
-            .build(Connector { address: address.into() });
-        Ok(Self { client, authority: address.parse()?, host })
+    pub fn new(address: String, host: HeaderValue) -> Self {
+        Self { address, host, idle: Mutex::default(), returned: Notify::new() }
     }
 
     /// Sends `request` and waits until `deadline` for the head of the answer.
     ///
-    /// The request goes out with the framing of its body, whatever its headers say. All requests of a pool must come from
-    /// one event loop.
+    /// The request goes out with the framing of its body, whatever its headers say.
     ///
     /// # Errors
     ///
     /// See [`ExchangeError`]: each variant says whether the upstream may have acted on the request.
     pub async fn send(
-        &self,
+        self: &Arc<Self>,
         request: Outgoing,
         deadline: Instant,
     ) -> Result<Response<AnswerBody>, ExchangeError> {
-        let mut request = prepare(request, &self.authority, &self.host)?;
+        let mut request = prepare(request, &self.host)?;
         let method = request.method().clone();
-        let connection = capture_connection(&mut request);
-        let mut sending = pin!(self.client.request(request));
-        // Dropped before `sending`, which returns the connection to the pool when it is dropped.
-        let mut guard = Guard { connection: &connection, may_be_kept: false };
-        let answer = timeout_at(deadline, sending.as_mut()).await;
-        let mut answer = answer.map_err(|_| ExchangeError::TimedOut)?.map_err(unanswered)?;
-        let progress = answer.extensions_mut().remove::<Arc<Progress>>();
-        let exchange = OnWire::now(progress.expect("each connection has its progress"));
-        let is_early = exchange.is_early();
-        guard.may_be_kept = !is_early;
-        match judge(&method, &mut answer) {
-            Ok(Verdict::Certain) => {}
-            Ok(Verdict::Close) => exchange.abort(),
-            Err(error) => {
-                exchange.abort();
-                return Err(error);
+        for _ in 0..ATTEMPTS_MAX {
+            let connection =
+                timeout_at(deadline, self.connection(method.is_safe())).await.map_err(|_| ExchangeError::TimedOut)??;
+            match connection.exchange(request, deadline).await {
+                Ok((response, connection)) => return self.answer(&method, response, connection),
+                // The upstream closed the connection before the request was on it, as one does that restarts.
+                Err(Unanswered::NotSent(unsent)) => request = *unsent,
+                Err(Unanswered::Failed(error)) => return Err(error),
             }
         }
-        Ok(finished(answer, exchange, is_early))
+        Err(ExchangeError::Unreachable(io::ErrorKind::ConnectionAborted.into()))
     }
-}
 
-fn finished(mut answer: Response<Incoming>, exchange: OnWire, is_early: bool) -> Response<AnswerBody> {
-    *answer.version_mut() = Version::HTTP_11;
-    answer.map(|body| AnswerBody::new(body, exchange, is_early))
-}
+    /// Closes the connections that have been idle for [`IDLE_TIMEOUT`].
+    pub fn prune(&self) {
+        self.idle().retain(|connection| !is_old(connection));
+    }
 
-/// Keeps a connection from being used again unless a whole request went over it before its answer. Without an answer
-/// nobody knows that.
-struct Guard<'a> {
-    connection: &'a CaptureConnection,
-    may_be_kept: bool,
-}
-
-impl Drop for Guard<'_> {
-    fn drop(&mut self) {
-        if !self.may_be_kept {
-            self.connection.connection_metadata().as_ref().inspect(|connected| connected.poison());
+    /// Returns an idle connection; if there is none, one that another request returns or a new one, whichever comes
+    /// first. A new one that comes too late becomes idle.
+    async fn connection(self: &Arc<Self>, is_safe: bool) -> Result<Box<Connection>, ExchangeError> {
+        let mut attempts = 0;
+        let mut connecting = None;
+        loop {
+            if let Some(connection) = self.take(is_safe) {
+                return Ok(connection);
+            }
+            let new = match &mut connecting {
+                Some(new) => new,
+                // Each one was taken by another request, or was closed at once.
+                None if attempts == ATTEMPTS_MAX => {
+                    return Err(ExchangeError::Unreachable(io::ErrorKind::ConnectionAborted.into()));
+                }
+                None => {
+                    attempts += 1;
+                    let pool = self.clone();
+                    connecting.insert(tokio::spawn(async move {
+                        pool.connect().await.map(|connection| pool.put(connection))
+                    }))
+                }
+            };
+            tokio::select! {
+                () = self.returned.notified() => {}
+                connected = new => {
+                    connecting = None;
+                    connected.map_err(ExchangeError::unreachable)??;
+                }
+            }
         }
     }
-}
 
-/// Whether the upstream may have acted on a request that got no answer.
-fn unanswered(error: Error) -> ExchangeError {
-    let has_begun = error.connect_info().is_some_and(|connected| {
-        let mut extras = Extensions::new();
-        connected.get_extras(&mut extras);
-        extras.get::<Arc<Progress>>().is_none_or(|progress| progress.has_begun())
-    });
-    if has_begun { ExchangeError::Invalid(error) } else { ExchangeError::unreachable(error) }
-}
-
-/// Opens connections for hyper-util.
-#[derive(Clone)]
-struct Connector {
-    address: Arc<str>,
-}
-
-impl Service<Uri> for Connector {
-    type Response = TokioIo<Wire>;
-    type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<TokioIo<Wire>>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    async fn connect(&self) -> Result<Box<Connection>, ExchangeError> {
+        let connecting = timeout(CONNECT_TIMEOUT, TcpStream::connect(&self.address)).await;
+        let stream = connecting
+            .map_err(|_| ExchangeError::Unreachable(io::ErrorKind::TimedOut.into()))?
+            .map_err(ExchangeError::Unreachable)?;
+        // A lost option costs latency or a late discovery, not correctness.
+        let _ = stream.set_nodelay(true);
+        let _ = SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(TCP_KEEPALIVE));
+        Connection::open(stream).await.map_err(ExchangeError::unreachable)
     }
 
-    fn call(&mut self, _: Uri) -> Self::Future {
-        let address = self.address.clone();
-        Box::pin(async move {
-            let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(&*address)).await??;
-            // A lost option costs latency or a late discovery, not correctness.
-            let _ = stream.set_nodelay(true);
-            let keepalive = TcpKeepalive::new().with_time(TCP_KEEPALIVE);
-            let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
-            Ok(TokioIo::new(Wire::new(stream)))
-        })
+    fn answer(
+        self: &Arc<Self>,
+        method: &Method,
+        mut response: Response<Incoming>,
+        connection: Box<Connection>,
+    ) -> Result<Response<AnswerBody>, ExchangeError> {
+        let afterwards = judge(method, &mut response)?;
+        *response.version_mut() = Version::HTTP_11;
+        Ok(response.map(|body| AnswerBody::new(body, connection, afterwards, self.clone())))
     }
+
+    /// Takes an idle connection that may carry a request.
+    fn take(&self, is_safe: bool) -> Option<Box<Connection>> {
+        loop {
+            let mut connection = self.idle().pop_back()?;
+            let rested = connection.idle_since.elapsed();
+            let is_usable = match rested {
+                _ if rested > IDLE_TIMEOUT => false,
+                _ if is_safe && rested < LOOK_AFTER => connection.is_ready() || connection.is_untouched(),
+                _ => connection.is_untouched(),
+            };
+            if is_usable {
+                return Some(connection);
+            }
+        }
+    }
+
+    /// Returns a connection after an exchange, if it may carry another.
+    pub(crate) fn keep(&self, mut connection: Box<Connection>) {
+        if connection.is_reusable() {
+            self.put(connection);
+        }
+    }
+
+    fn put(&self, mut connection: Box<Connection>) {
+        connection.idle_since = Instant::now();
+        let mut idle = self.idle();
+        if idle.len() == IDLE_MAX {
+            idle.pop_front();
+        }
+        idle.push_back(connection);
+        drop(idle);
+        self.returned.notify_one();
+    }
+
+    /// Nothing can panic while the lock is held.
+    fn idle(&self) -> MutexGuard<'_, VecDeque<Box<Connection>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_old(connection: &Connection) -> bool {
+    connection.idle_since.elapsed() > IDLE_TIMEOUT
 }

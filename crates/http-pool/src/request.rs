@@ -4,36 +4,39 @@
 //! client would then decide where the upstream looks for the next request. So nothing that frames a message or concerns
 //! one connection survives from the request that the pool was given: hyper writes the length of the body that it sends.
 
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST};
-use http::uri::{Authority, Parts, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use http_body_util::Full;
-use hyper::body::Body;
+use hyper::body::{Body, Frame, SizeHint};
 
 use crate::error::ExchangeError;
+use crate::wire::Progress;
 
 /// A request whose body is in memory.
 pub type Outgoing = Request<Full<Bytes>>;
 
-/// Largest head that is sent, its request line included.
-pub const HEAD_MAX_BYTES: usize = 48 * 1024;
-
-/// Gives `request` the head that its body needs, for `host` at `authority`. hyper-util takes that from the URI, and sends
-/// the URI in origin form.
+/// Gives `request` the head that its body needs, in origin form, for `host`.
 ///
 /// # Errors
 ///
-/// `CONNECT` would turn the connection into a tunnel, and a head can be too long.
-pub(crate) fn prepare(
-    mut request: Outgoing,
-    authority: &Authority,
-    host: &HeaderValue,
-) -> Result<Outgoing, ExchangeError> {
+/// `CONNECT` would turn the connection into a tunnel.
+pub(crate) fn prepare(mut request: Outgoing, host: &HeaderValue) -> Result<Outgoing, ExchangeError> {
     if request.method() == Method::CONNECT {
         return Err(ExchangeError::Unsendable("CONNECT"));
     }
-    *request.uri_mut() = absolute(request.uri(), authority.clone());
+    if request.uri().authority().is_some() {
+        let path = request.uri().path_and_query().cloned();
+        *request.uri_mut() = path.map_or_else(|| Uri::from_static("/"), Uri::from);
+    }
+    // `http` leaves no path of `http://evil#top`, not even a slash.
+    if request.uri().path().is_empty() {
+        *request.uri_mut() = Uri::from_static("/");
+    }
     *request.version_mut() = Version::HTTP_11;
     // hyper looks for its own instructions in there.
     request.extensions_mut().clear();
@@ -46,32 +49,7 @@ pub(crate) fn prepare(
         // hyper writes no length for a body that is empty.
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
-    if head_bytes(&request) > HEAD_MAX_BYTES {
-        return Err(ExchangeError::Unsendable("a head of more than 48 KiB"));
-    }
     Ok(request)
-}
-
-/// The path and query of `uri` at `authority`, whatever host it names itself.
-fn absolute(uri: &Uri, authority: Authority) -> Uri {
-    let path = uri.path_and_query().filter(|path| !path.as_str().is_empty()).cloned();
-    let mut parts = Parts::default();
-    parts.scheme = Some(Scheme::HTTP);
-    parts.authority = Some(authority);
-    // `http` leaves no path of `http://evil#top`, not even a slash.
-    parts.path_and_query = Some(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
-    Uri::from_parts(parts).expect("it has all three")
-}
-
-/// An upper bound for what hyper writes before the body.
-fn head_bytes(request: &Outgoing) -> usize {
-    /// Spaces, line ends, version, and the length that hyper writes.
-    const AROUND: usize = 64;
-    let line = request.method().as_str().len()
-        + request.uri().path_and_query().map_or(0, |path| path.as_str().len());
-    let fields =
-        request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
-    line + fields.sum::<usize>() + AROUND
 }
 
 fn strip(headers: &mut HeaderMap) {
@@ -97,22 +75,58 @@ fn is_of_the_connection(name: &HeaderName) -> bool {
     )
 }
 
+/// The body of a request on its way out. It reports when hyper has taken all of it.
+pub(crate) struct OutgoingBody {
+    body: Full<Bytes>,
+    progress: Arc<Progress>,
+}
+
+impl OutgoingBody {
+    pub fn new(body: Full<Bytes>, progress: Arc<Progress>) -> Self {
+        Self { body, progress }
+    }
+
+    pub fn into_inner(self) -> Full<Bytes> {
+        self.body
+    }
+}
+
+impl Body for OutgoingBody {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if self.body.is_end_stream() {
+            self.progress.body_is_encoded();
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const HOST_OF_BOOK: HeaderValue = HeaderValue::from_static("book:8080");
 
-    fn authority() -> Authority {
-        Authority::from_static("127.0.0.1:8081")
-    }
-
     fn prepared(method: Method, uri: &str, headers: &[(&str, &str)], body: &'static str) -> Outgoing {
         let builder =
             headers.iter().fold(Request::builder().method(method).uri(uri), |builder, (name, value)| {
                 builder.header(*name, *value)
             });
-        prepare(builder.body(Full::from(body)).unwrap(), &authority(), &HOST_OF_BOOK).unwrap()
+        prepare(builder.body(Full::from(body)).unwrap(), &HOST_OF_BOOK).unwrap()
     }
 
     #[test]
@@ -153,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn every_request_goes_to_the_upstream_whatever_host_it_names() {
+    fn absolute_form_becomes_origin_form_of_http_1_1() {
         for (uri, origin) in [
             ("http://evil/books?page=1", "/books?page=1"),
             ("http://evil", "/"),
@@ -163,8 +177,7 @@ mod tests {
             ("*", "*"),
         ] {
             let request = prepared(Method::OPTIONS, uri, &[], "");
-            assert_eq!(request.uri().authority(), Some(&authority()));
-            assert_eq!(request.uri().path_and_query().unwrap().to_string(), origin);
+            assert_eq!(request.uri().to_string(), origin);
             assert_eq!(request.version(), Version::HTTP_11);
         }
     }
@@ -173,17 +186,6 @@ mod tests {
     fn connect_is_refused() {
         let request =
             Request::builder().method(Method::CONNECT).uri("book:8080").body(Full::default()).unwrap();
-        let refused = prepare(request, &authority(), &HOST_OF_BOOK);
-        assert!(matches!(refused, Err(ExchangeError::Unsendable("CONNECT"))));
-    }
-
-    #[test]
-    fn head_that_does_not_fit_is_refused() {
-        let head = |length| {
-            let request = Request::get("/books").header("x-long", "x".repeat(length));
-            prepare(request.body(Full::default()).unwrap(), &authority(), &HOST_OF_BOOK)
-        };
-        assert!(head(HEAD_MAX_BYTES / 2).is_ok());
-        assert!(matches!(head(HEAD_MAX_BYTES), Err(ExchangeError::Unsendable(_))));
+        assert!(matches!(prepare(request, &HOST_OF_BOOK), Err(ExchangeError::Unsendable("CONNECT"))));
     }
 }

@@ -38,7 +38,7 @@ impl Upstream {
     fn on(listener: TcpListener) -> Self {
         let address = listener.local_addr().unwrap().to_string();
         let host = HeaderValue::from_str(&address).unwrap();
-        Self { listener, pool: Arc::new(Pool::new(&address, host).unwrap()) }
+        Self { listener, pool: Arc::new(Pool::new(address, host)) }
     }
 
     pub async fn accept(&self) -> Connection {

@@ -2,45 +2,26 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use desync::{Answer, AnswerBody, Leave, Outcome, Planned, Subject};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full};
 use http_pool::{ExchangeError, Outgoing, Pool};
-use tokio::runtime::{Builder, Handle};
 use tokio::time::Instant;
-use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::upstream::HANG;
 
 /// Deadline of a request whose caller does not want to wait.
 const SHORT: Duration = Duration::from_millis(2);
 
-/// A pool, and the event loop that its requests come from.
-pub struct Pooled {
-    client: Client,
-    handle: Handle,
-    _end: DropGuard,
-}
-
-#[derive(Clone)]
-struct Client(Arc<Pool>);
+pub struct Pooled(Arc<Pool>);
 
 impl Pooled {
     pub async fn start(address: SocketAddr) -> Self {
-        let pool = Pool::new(&address.to_string(), HeaderValue::from_static("upstream")).unwrap();
-        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        let handle = runtime.handle().clone();
-        let end = CancellationToken::new();
-        let ended = end.clone();
-        thread::spawn(move || runtime.block_on(ended.cancelled()));
-        Self { client: Client(Arc::new(pool)), handle, _end: end.drop_guard() }
+        Self(Arc::new(Pool::new(address.to_string(), HeaderValue::from_static("upstream"))))
     }
-}
 
-impl Client {
     async fn perform(&self, planned: &Planned) -> Outcome {
         let leaves = planned.exchange.leave == Leave::Waiting;
         let deadline = if leaves && planned.index.is_multiple_of(2) { SHORT } else { HANG };
@@ -65,15 +46,11 @@ impl Client {
 
 impl Subject for Pooled {
     async fn lane(&self, work: Vec<Planned>) -> Vec<(usize, Outcome)> {
-        let client = self.client.clone();
-        let lane = self.handle.spawn(async move {
-            let mut outcomes = Vec::with_capacity(work.len());
-            for planned in work {
-                outcomes.push((planned.index, client.perform(&planned).await));
-            }
-            outcomes
-        });
-        lane.await.unwrap()
+        let mut outcomes = Vec::with_capacity(work.len());
+        for planned in work {
+            outcomes.push((planned.index, self.perform(&planned).await));
+        }
+        outcomes
     }
 
     async fn stop(self) {}
