@@ -65,8 +65,9 @@ impl Pool {
         let mut request = prepare(request, &self.host)?;
         let method = request.method().clone();
         for _ in 0..ATTEMPTS_MAX {
-            let connection =
-                timeout_at(deadline, self.connection(method.is_safe())).await.map_err(|_| ExchangeError::TimedOut)??;
+            let connection = timeout_at(deadline, self.connection(method.is_safe()))
+                .await
+                .map_err(|_| ExchangeError::TimedOut)??;
             match connection.exchange(request, deadline).await {
                 Ok((response, connection)) => return self.answer(&method, response, connection),
                 // The upstream closed the connection before the request was on it, as one does that restarts.

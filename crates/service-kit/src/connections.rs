@@ -5,11 +5,12 @@
 //! is closed to make room.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -31,7 +32,7 @@ use tokio_util::task::TaskTracker;
 use tower_service::Service as _;
 
 use crate::config::Limits;
-use crate::connections::registry::{Admission, Place, Registry};
+use crate::connections::registry::{Admission, End, Place, Registry};
 use crate::health::Health;
 use crate::overload::Door;
 use crate::pace::{Answer, Pace, Paced};
@@ -130,7 +131,7 @@ pub async fn serve(
     let door = Arc::new(Door::new(limits, exempt.clone(), tasks.clone()));
     let registry = Registry::new(limits.max_connections, limits.max_connections_per_peer, exempt);
     let registry = Arc::new(registry);
-    let server = Arc::new(Server::new(answers, health, door, limits, stop.clone()));
+    let server = Arc::new(Server::new(answers, health, door, limits));
     let accepting = async {
         loop {
             let (stream, peer) = accept(&listener).await;
@@ -146,6 +147,7 @@ pub async fn serve(
     };
     stop.run_until_cancelled(accepting).await;
     drop(listener);
+    registry.stop();
     tasks.close();
     tasks.wait().await;
 }
@@ -200,11 +202,10 @@ struct Server<A> {
     door: Arc<Door>,
     health: Health,
     head_timeout: Duration,
-    stop: CancellationToken,
 }
 
 impl<A: Answers> Server<A> {
-    fn new(answers: A, health: Health, door: Arc<Door>, limits: &Limits, stop: CancellationToken) -> Self {
+    fn new(answers: A, health: Health, door: Arc<Door>, limits: &Limits) -> Self {
         let heads = answers.heads();
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
@@ -215,14 +216,7 @@ impl<A: Answers> Server<A> {
         if let Some(headers) = heads.headers {
             http.max_headers(headers);
         }
-        Self {
-            http,
-            answers: Arc::new(answers),
-            door,
-            health,
-            head_timeout: limits.header_read_timeout(),
-            stop,
-        }
+        Self { http, answers: Arc::new(answers), door, health, head_timeout: limits.header_read_timeout() }
     }
 
     /// Serves one connection, from its first byte to its last.
@@ -233,23 +227,17 @@ impl<A: Answers> Server<A> {
         let io = TokioIo::new(Paced::new(stream, pace.clone(), self.head_timeout));
         let answering = service_fn(|request| self.answer(request, peer, &pace));
         let mut conversation = pin!(self.http.serve_connection(io, answering));
-        let mut stopping = false;
         loop {
-            tokio::select! {
+            let end = poll_fn(|cx| match conversation.as_mut().poll(cx) {
                 // Its client knows better than this process how it ended.
-                _ = conversation.as_mut() => return,
-                () = self.stop.cancelled(), if !stopping => {
-                    stopping = true;
-                    conversation.as_mut().graceful_shutdown();
-                }
-                () = place.evicted() => {
-                    if pace.waits_for_client() {
-                        return;
-                    }
-                    // A request may have come this very moment: it is served, and is the last one.
-                    stopping = true;
-                    conversation.as_mut().graceful_shutdown();
-                }
+                Poll::Ready(_) => Poll::Ready(None),
+                Poll::Pending => place.poll_end(cx).map(Some),
+            });
+            match end.await {
+                None => return,
+                Some(End::Evicted) if pace.waits_for_client() => return,
+                // A request may have come this very moment: it is served, and is the last one.
+                Some(End::Evicted | End::Stop) => conversation.as_mut().graceful_shutdown(),
             }
         }
     }

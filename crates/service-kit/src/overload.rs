@@ -252,7 +252,7 @@ impl Places {
         let mut state = self.state();
         if state.running < self.running_max {
             state.running += 1;
-            self.meters.running.increment(1.0);
+            self.meters.running.set(state.running as f64);
             return Entered::Running(Place(Some(self.clone())));
         }
         let (sender, turn) = oneshot::channel();
@@ -280,7 +280,7 @@ impl Places {
         // The place must not leave a second time.
         place.0 = None;
         state.running -= 1;
-        self.meters.running.decrement(1.0);
+        self.meters.running.set(state.running as f64);
     }
 
     fn shed(&self, shed: Shed) -> Shed {

@@ -98,9 +98,10 @@ where
     let answering = CURRENT.scope(Some(current), trace.scope(answer(request))).instrument(span.clone());
     answering.map(move |mut response| {
         response.headers_mut().insert(REQUEST_ID, id);
-        span.in_scope(|| write_line(method.as_str(), uri.path(), &response, started.elapsed()));
+        let took = started.elapsed();
+        span.in_scope(|| write_line(method.as_str(), uri.path(), &response, took));
         let told = || response.extensions().get().map(MatchedPath::as_str);
-        count(&method, route.or_else(told).unwrap_or("unmatched"), response.status(), started.elapsed());
+        count(&method, route.or_else(told).unwrap_or("unmatched"), response.status(), took);
         response
     })
 }

@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::task::AtomicWaker;
 use metrics::{Counter, Gauge};
 use tokio::sync::Notify;
 
@@ -41,7 +44,7 @@ struct State {
 struct Entry {
     peer: Option<IpAddr>,
     pace: Arc<Pace>,
-    evicted: Arc<Notify>,
+    ending: Arc<Ending>,
 }
 
 /// A connection's place, until it is dropped.
@@ -49,7 +52,46 @@ pub(super) struct Place {
     registry: Arc<Registry>,
     id: u64,
     pub(super) pace: Arc<Pace>,
-    evicted: Arc<Notify>,
+    ending: Arc<Ending>,
+}
+
+/// Why a connection must end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The process stops.
+    Stop,
+    /// It makes room for another one.
+    Evicted,
+}
+
+const STOP: u8 = 1;
+const EVICTED: u8 = 2;
+
+/// Tells the task of a connection that it must end.
+///
+/// The task asks each time it is woken, so asking is one load of a value that nobody writes, and takes no lock.
+#[derive(Debug, Default)]
+struct Ending {
+    /// What it was not told yet, as bits.
+    news: AtomicU8,
+    waker: AtomicWaker,
+}
+
+impl Ending {
+    fn set(&self, news: u8) {
+        self.news.fetch_or(news, Ordering::Relaxed);
+        self.waker.wake();
+    }
+
+    fn poll(&self, cx: &Context<'_>) -> Poll<End> {
+        self.waker.register(cx.waker());
+        let news = self.news.load(Ordering::Relaxed);
+        if news == 0 {
+            return Poll::Pending;
+        }
+        self.news.fetch_and(!news, Ordering::Relaxed);
+        Poll::Ready(if news & EVICTED == 0 { End::Stop } else { End::Evicted })
+    }
 }
 
 /// Whether a connection may be opened.
@@ -102,13 +144,13 @@ impl Registry {
         }
         let id = state.next;
         state.next += 1;
-        let (pace, evicted) = (Arc::new(Pace::new()), Arc::new(Notify::new()));
-        state.open.insert(id, Entry { peer: charged, pace: pace.clone(), evicted: evicted.clone() });
+        let (pace, ending) = (Arc::new(Pace::new()), Arc::new(Ending::default()));
+        state.open.insert(id, Entry { peer: charged, pace: pace.clone(), ending: ending.clone() });
         if let Some(peer) = charged {
             *state.by_peer.entry(peer).or_default() += 1;
         }
         self.open.increment(1.0);
-        Admission::Admitted(Place { registry: self.clone(), id, pace, evicted })
+        Admission::Admitted(Place { registry: self.clone(), id, pace, ending })
     }
 
     /// Waits until a connection ends.
@@ -116,10 +158,15 @@ impl Registry {
         self.left.notified().await;
     }
 
+    /// Tells every connection that the process stops.
+    pub(super) fn stop(&self) {
+        self.state().open.values().for_each(|entry| entry.ending.set(STOP));
+    }
+
     /// Its place is free at once; the connection itself ends as soon as its task runs.
     fn evict(&self, state: &mut State, victim: u64) {
         if let Some(entry) = state.remove(victim) {
-            entry.evicted.notify_one();
+            entry.ending.set(EVICTED);
             self.evicted.increment(1);
         }
     }
@@ -174,9 +221,9 @@ impl State {
 }
 
 impl Place {
-    /// Returns when this connection must end for another one.
-    pub(super) async fn evicted(&self) {
-        self.evicted.notified().await;
+    /// Ready when the connection must end, once for each time.
+    pub(super) fn poll_end(&self, cx: &Context<'_>) -> Poll<End> {
+        self.ending.poll(cx)
     }
 }
 
@@ -190,6 +237,8 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+
     use futures_util::FutureExt;
     use tokio::time::advance;
 
@@ -212,7 +261,7 @@ mod tests {
     }
 
     fn is_evicted(place: &Place) -> bool {
-        place.evicted().now_or_never().is_some()
+        poll_fn(|cx| place.poll_end(cx)).now_or_never() == Some(End::Evicted)
     }
 
     #[tokio::test(start_paused = true)]
@@ -290,6 +339,17 @@ mod tests {
         let registry = registry(100, 2);
         let places: Vec<Place> = (0..100).map(|_| admitted(&registry, [127, 0, 0, 1].into())).collect();
         assert!(places.iter().all(|place| !is_evicted(place)));
+    }
+
+    #[tokio::test]
+    async fn every_open_connection_hears_once_that_the_process_stops() {
+        let registry = registry(2, 0);
+        let places = [admitted(&registry, peer(1)), admitted(&registry, peer(2))];
+        registry.stop();
+        for place in &places {
+            assert_eq!(poll_fn(|cx| place.poll_end(cx)).now_or_never(), Some(End::Stop));
+            assert_eq!(poll_fn(|cx| place.poll_end(cx)).now_or_never(), None);
+        }
     }
 
     #[tokio::test(start_paused = true)]
