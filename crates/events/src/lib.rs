@@ -8,6 +8,7 @@
 //! - [`headers`]: CloudEvents 1.0 in binary mode, beside the JSON.
 //! - [`status`]: words for where a thing stands, the same in answers, events and databases.
 //! - [`lenient`]: numbers that arrive as text, for events and for requests alike.
+//! - [`text`]: names, and the one normal form in which they are compared.
 
 pub mod catalog;
 pub mod envelope;
@@ -15,6 +16,7 @@ pub mod headers;
 pub mod ids;
 pub mod lenient;
 pub mod status;
+pub mod text;
 
 pub use catalog::{
     Booked, CancelRejected, CancelRequested, Canceled, Created, Event, HoldExpired, Paid, PaymentCanceled,
@@ -23,6 +25,7 @@ pub use catalog::{
 pub use envelope::{DecodeError, Decoded, decode, encode, event_type};
 pub use ids::{BookingId, CustomerId, Id, PaymentId, PointId, ScreeningId, TicketId};
 pub use status::UnknownStatus;
+pub use text::Name;
 
 /// The topic all events go to, keyed by booking id.
 pub const TOPIC: &str = "movie";
