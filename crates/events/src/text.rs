@@ -97,8 +97,13 @@ pub fn stored_key(text: &str) -> String {
 }
 
 /// `key` in capitals.
-pub fn capitals(key: &str) -> String {
+fn capitals(key: &str) -> String {
     NFKC.normalize(&key.to_uppercase()).into_owned()
+}
+
+/// As [`Name::capitals`], of any text; characters that cannot be seen do not count.
+pub fn stored_capitals(text: &str) -> String {
+    capitals(&stored_key(text))
 }
 
 /// `text` in NFKC, such as a list whose commas are to be found in every width.

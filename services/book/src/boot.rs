@@ -11,7 +11,7 @@ use crate::clients::Payments;
 use crate::config::Config;
 use crate::consumers::BookingEvents;
 use crate::reconciler::Reconciler;
-use crate::{AppState, MIGRATIONS, SERVICE, demo_data, router};
+use crate::{AppState, MIGRATIONS, SERVICE, demo_data, router, upgrade};
 
 /// Runs until `stop`.
 ///
@@ -22,8 +22,9 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     config.staff.check_length(config.server.host)?;
     // The database, at this version's schema, and the event log.
     let (db, transport) = config.backends.open(&MIGRATIONS).await?;
+    upgrade::run(&db).await?;
     if config.demo_data {
-        demo_data::announce(&db).await?;
+        demo_data::announce(&db, &config.rules()).await?;
     }
     // The ports: when one is taken, nothing has been consumed yet.
     let listener = process::bind(&config.server, config.port).await?;

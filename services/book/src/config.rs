@@ -55,6 +55,10 @@ pub struct Config {
     #[arg(long, env = "MAX_SEATS_PER_CUSTOMER", default_value_t = 20, value_parser = clap::value_parser!(i64).range(1..))]
     pub max_seats_per_customer: i64,
 
+    /// How long a hall stays empty between two screenings, in minutes.
+    #[arg(long, env = "TURNOVER_MINUTES", default_value_t = 15, value_parser = clap::value_parser!(u64).range(0..=1_440))]
+    pub turnover_minutes: u64,
+
     /// Announces a programme to try the fleet with: three movies in two halls, for a week. Not if anything is announced that
     /// is still to come.
     #[arg(long, env = "DEMO_DATA")]
@@ -77,6 +81,7 @@ impl Config {
             max_held: self.max_held,
             max_held_per_customer: self.max_held_per_customer,
             max_places_per_customer: self.max_seats_per_customer,
+            turnover: Duration::from_secs(self.turnover_minutes * 60),
         }
     }
 }

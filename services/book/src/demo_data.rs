@@ -3,17 +3,18 @@
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use service_kit::process::StartError;
-use storage::{Db, Tx};
+use storage::{Db, Error, Tx};
 
-use crate::app::{CreateScreeningError, Filter, create_screening, list_screenings};
+use crate::app::{CreateScreeningError, Filter, Rules, create_screening, list_screenings, withdraw_unsold};
 use crate::http::screening_messages::ScreeningRequest;
 
 const DAYS: i64 = 7;
-/// Movie, theatre, and when it begins, in hours and minutes of UTC.
+/// Movie, theatre, and when it begins, in hours and minutes of UTC. None is a movie of the original systems' commands, such as
+/// `soul`: those book without a screening, which a movie with screenings does not allow.
 const PROGRAMME: [(&str, &str, (i8, i8)); 6] = [
-    ("soul", "Hall 1", (13, 0)),
+    ("broker", "Hall 1", (13, 0)),
     ("parasite", "Hall 1", (16, 30)),
-    ("soul", "Hall 1", (20, 0)),
+    ("broker", "Hall 1", (20, 0)),
     ("minari", "Hall 2", (12, 0)),
     ("parasite", "Hall 2", (15, 30)),
     ("minari", "Hall 2", (19, 30)),
@@ -39,41 +40,61 @@ const HALLS: [(&str, &str); 2] = [
     ),
 ];
 
-/// Announces the programme, unless something is announced that is still to come.
+/// What the programme of an earlier version showed of the original systems' movies: movie and theatre.
+const WITHDRAWN: (&str, &str) = ("soul", "Hall 1");
+
+/// Withdraws what an earlier version announced and nobody has booked, and announces the programme, unless something is
+/// announced that is still to come.
 ///
 /// # Errors
 ///
 /// When the database fails.
-pub async fn announce(db: &Db) -> Result<(), StartError> {
+pub async fn announce(db: &Db, rules: &Rules) -> Result<(), StartError> {
     let failed = |error| StartError::new("announce the demo programme", error);
     let mut tx = db.begin().await.map_err(|error| failed(error.into()))?;
-    if announce_all(&mut tx).await.map_err(failed)? {
-        tx.commit().await.map_err(|error| failed(error.into()))?;
+    let withdrawn = withdraw(&mut tx).await.map_err(|error| failed(error.into()))?;
+    let is_announced = announce_all(&mut tx, rules).await.map_err(failed)?;
+    tx.commit().await.map_err(|error| failed(error.into()))?;
+    if withdrawn > 0 {
+        tracing::info!("withdrew {withdrawn} screenings of an earlier demo programme");
+    }
+    if is_announced {
         tracing::info!("announced a demo programme for {DAYS} days");
     }
     Ok(())
 }
 
-/// `false`: nothing was to be done. Replicas that start at once do it one after the other.
-async fn announce_all(tx: &mut Tx) -> Result<bool, CreateScreeningError> {
+/// Only screenings with the very hall of the programme are its own.
+async fn withdraw(tx: &mut Tx) -> Result<u64, Error> {
     tx.lock(i64::MAX - 1).await?;
+    let (movie, theatre) = WITHDRAWN;
+    let hall = request(movie, theatre, tx.now()).hall_as_text();
+    withdraw_unsold(tx, movie, theatre, &hall.unwrap_or_default()).await
+}
+
+/// `false`: nothing was to be done. Replicas that start at once do it one after the other.
+async fn announce_all(tx: &mut Tx, rules: &Rules) -> Result<bool, CreateScreeningError> {
     let now = tx.now();
     let to_come = Filter { from: Some(now), ..Filter::default() };
     if !list_screenings(tx, &to_come, 0, 1).await?.0.is_empty() {
         return Ok(false);
     }
     for (movie, theatre, starts_at) in times(now) {
-        let (_, hall) = HALLS.iter().find(|(name, _)| *name == theatre).expect("every theatre has a hall");
-        let mut request: serde_json::Value = serde_json::from_str(hall).expect("halls are JSON");
-        request["movieName"] = movie.into();
-        request["theatre"] = theatre.into();
-        request["startsAt"] = starts_at.to_string().into();
-        let request: ScreeningRequest = serde_json::from_value(request).expect("halls are announcements");
+        let request = request(movie, theatre, starts_at);
         let hall = request.hall_as_text();
         let announcement = request.into_announcement().expect("halls make sense");
-        create_screening(tx, &announcement, hall).await?;
+        create_screening(tx, &announcement, hall, rules).await?;
     }
     Ok(true)
+}
+
+fn request(movie: &str, theatre: &str, starts_at: Timestamp) -> ScreeningRequest {
+    let (_, hall) = HALLS.iter().find(|(name, _)| *name == theatre).expect("every theatre has a hall");
+    let mut request: serde_json::Value = serde_json::from_str(hall).expect("halls are JSON");
+    request["movieName"] = movie.into();
+    request["theatre"] = theatre.into();
+    request["startsAt"] = starts_at.to_string().into();
+    serde_json::from_value(request).expect("halls are announcements")
 }
 
 /// Every screening of the week from the first that is still to come.
@@ -107,12 +128,8 @@ mod tests {
 
     #[test]
     fn every_hall_is_an_announcement_that_makes_sense() {
-        for (theatre, hall) in HALLS {
-            let mut request: serde_json::Value = serde_json::from_str(hall).unwrap();
-            request["movieName"] = "soul".into();
-            request["theatre"] = theatre.into();
-            request["startsAt"] = "2026-12-01T19:30:00Z".into();
-            let request: ScreeningRequest = serde_json::from_value(request).unwrap();
+        for (theatre, _) in HALLS {
+            let request = request("broker", theatre, "2026-12-01T19:30:00Z".parse().unwrap());
             assert!(request.into_announcement().is_ok(), "{theatre}");
         }
     }

@@ -6,6 +6,7 @@
 //!
 //! - [`config`]: what the environment may say.
 //! - [`boot`]: from there to a process that serves, and back to nothing.
+//! - [`upgrade`]: rows of the version before get the keys by which names are compared.
 //! - [`demo_data`]: a programme to try the fleet with.
 //! - [`http`]: door 1, customers and staff. `POST /books` reads as a whole in [`http::books`].
 //! - [`paying`]: the payment between its two transactions.
@@ -43,6 +44,7 @@ pub mod http;
 pub mod paying;
 pub mod reconciler;
 pub mod store;
+pub mod upgrade;
 
 /// The service's name: its consumer group, and the source of its events.
 pub const SERVICE: &str = "book";

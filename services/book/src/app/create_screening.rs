@@ -1,37 +1,55 @@
 //! Staff announce a screening.
 
 use events::ScreeningId;
+use jiff::SignedDuration;
 use storage::{Error, Tx};
 
-use crate::domain::{Admission, Announcement};
+use super::Rules;
+use crate::domain::{Admission, Announcement, Invalid, check_start};
+use crate::store::halls;
 use crate::store::screenings::{self, New};
+
+pub use crate::store::halls::Showing;
 
 /// Why a screening was not announced.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateScreeningError {
-    #[error("another screening is in that theatre at that time")]
-    TheatreTaken,
+    #[error("fields do not make sense now")]
+    Invalid(Vec<Invalid>),
+    /// Named where it is known.
+    #[error("another screening is in that hall at that time")]
+    TheatreTaken(Option<Showing>),
     #[error(transparent)]
     Storage(#[from] Error),
 }
 
 /// Adds the screening of `announcement` with all its seats. `hall` is its layout as it is to be shown.
 ///
+/// The hall is locked before anybody looks whether it is free: of two that are announced at once, the second one sees
+/// the first.
+///
 /// # Errors
 ///
-/// When its theatre is taken at that time, or the database fails.
+/// When it begins in the past or too far ahead, its hall is taken at that time, or the database fails.
 pub async fn create_screening(
     tx: &mut Tx,
     announcement: &Announcement,
     hall: Option<String>,
+    rules: &Rules,
 ) -> Result<ScreeningId, CreateScreeningError> {
     let Announcement { movie_name, theatre, starts_at, admission } = announcement;
+    check_start(*starts_at, tx.now()).map_err(CreateScreeningError::Invalid)?;
+    let turnover = SignedDuration::try_from(rules.turnover).unwrap_or(SignedDuration::MAX);
+    halls::lock(tx, theatre).await?;
+    if let Some(showing) = halls::in_the_way(tx, theatre, *starts_at, turnover).await? {
+        return Err(CreateScreeningError::TheatreTaken(Some(showing)));
+    }
     let (places, seats) = match admission {
         Admission::General { capacity, price } => (Some((*capacity, *price)), [].as_slice()),
         Admission::Seated { seats, .. } => (None, seats.as_slice()),
     };
     let new = New { movie_name, theatre, starts_at: *starts_at, hall, places };
-    let id = screenings::insert(tx, new).await?.ok_or(CreateScreeningError::TheatreTaken)?;
+    let id = screenings::insert(tx, new).await?.ok_or(CreateScreeningError::TheatreTaken(None))?;
     screenings::insert_seats(tx, id, seats).await?;
     Ok(id)
 }

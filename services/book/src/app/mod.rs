@@ -4,6 +4,7 @@
 
 mod apply_change;
 mod begin_payment;
+mod bring_over;
 mod confirm_payment;
 mod create_screening;
 mod follow_ticket;
@@ -13,10 +14,12 @@ mod read_screenings;
 mod reconcile_bookings;
 mod request_cancel;
 mod settle_booking;
+mod withdraw_screenings;
 
 pub use begin_payment::{Begun, begin_payment};
+pub use bring_over::bring_over;
 pub use confirm_payment::confirm_payment;
-pub use create_screening::{CreateScreeningError, create_screening};
+pub use create_screening::{CreateScreeningError, Showing, create_screening};
 pub use follow_ticket::{collect, refund, reject_cancel};
 pub use open_booking::{OpenError, Opening, open_booking};
 pub use read_bookings::{find_booking, list_bookings};
@@ -26,6 +29,7 @@ pub use reconcile_bookings::{
 };
 pub use request_cancel::{RequestCancelError, request_cancel};
 pub use settle_booking::{NotKept, PaymentOutcome, Settled, settle_booking};
+pub use withdraw_screenings::withdraw_unsold;
 
 use std::time::Duration;
 
@@ -42,4 +46,6 @@ pub struct Rules {
     pub max_held_per_customer: i64,
     /// Places of one screening that one customer can have.
     pub max_places_per_customer: i64,
+    /// How long a hall stays empty between two screenings.
+    pub turnover: Duration,
 }

@@ -8,7 +8,7 @@ use storage::{Error, Tx};
 
 use super::Rules;
 use crate::domain::{Booking, Hold, Invalid, Order, RequestKey};
-use crate::store::{bookings, idempotency_keys, places, screenings};
+use crate::store::{bookings, halls, idempotency_keys, places, screenings};
 
 /// A request for a booking.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub enum OpenError {
     KeyReused,
     #[error("fields do not fit the screening")]
     Invalid(Vec<Invalid>),
+    #[error("the movie has screenings, and the request names none")]
+    ScreeningRequired,
     #[error("the screening has begun")]
     Started,
     #[error("taken: {}", .0.join(", "))]
@@ -61,6 +63,7 @@ pub async fn open_booking(
     let order = opening.order.map_err(OpenError::Invalid)?;
     let (order, starts_at) = match order.screening_id {
         Some(screening) => admit(tx, screening, order, rules).await?,
+        None if is_shown(tx, &order).await? => return Err(OpenError::ScreeningRequired),
         None => (order, None),
     };
     let seats = order.seats.clone();
@@ -79,6 +82,14 @@ pub async fn open_booking(
             if had { Ok(booking) } else { Err(OpenError::SoldOut) }
         }
         (None, None) => Ok(booking),
+    }
+}
+
+/// Whether the movie has screenings that have not ended: then its seats are theirs.
+async fn is_shown(tx: &mut Tx, order: &Order) -> Result<bool, Error> {
+    match &order.movie_name {
+        Some(movie) => halls::is_shown(tx, movie).await,
+        None => Ok(false),
     }
 }
 

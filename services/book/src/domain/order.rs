@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use events::{CustomerId, ScreeningId};
+use events::text::{self, NAME_MAX, NotAName};
+use events::{CustomerId, Name, ScreeningId};
 
 /// Places one booking may have.
 const QTY: std::ops::RangeInclusive<i64> = 1..=20;
-/// Longest movie name, in characters.
-const MOVIE_NAME_MAX: usize = 200;
 /// Longest name of one seat, in characters.
 pub(super) const SEAT_MAX: usize = 10;
 
@@ -26,7 +25,7 @@ pub struct Wish {
 /// A wish that can be booked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
-    pub movie_name: Option<String>,
+    pub movie_name: Option<Name>,
     pub seats: Option<Seats>,
     pub qty: Quantity,
     pub total_price: Option<Price>,
@@ -82,26 +81,17 @@ impl Order {
             (qty, _) => Quantity::parse(qty.unwrap_or(1)),
         };
         let price = total_price.map(Price::parse).transpose();
-        check("movieName", movie_name.as_deref().map_or(Ok(()), check_movie_name));
+        let movie_name = movie_name.map(|name| Name::parse(&name, NAME_MAX)).transpose();
+        check("movieName", movie_name.as_ref().map(|_| ()).map_err(ToString::to_string));
         check("seat", seats.as_ref().map(|_| ()).map_err(Clone::clone));
         check("qty", quantity.as_ref().map(|_| ()).map_err(Clone::clone));
         check("totalPrice", price.as_ref().map(|_| ()).map_err(Clone::clone));
-        match (seats, quantity, price) {
-            (Ok(seats), Ok(qty), Ok(total_price)) if invalid.is_empty() => {
+        match (movie_name, seats, quantity, price) {
+            (Ok(movie_name), Ok(seats), Ok(qty), Ok(total_price)) if invalid.is_empty() => {
                 Ok(Self { movie_name, seats, qty, total_price, customer_id, screening_id, pay_later })
             }
             _ => Err(invalid),
         }
-    }
-}
-
-fn check_movie_name(name: &str) -> Result<(), String> {
-    if name.trim().is_empty() {
-        Err("must not be blank".to_owned())
-    } else if name.chars().count() > MOVIE_NAME_MAX {
-        Err(format!("must have at most {MOVIE_NAME_MAX} characters"))
-    } else {
-        Ok(())
     }
 }
 
@@ -155,24 +145,37 @@ impl Price {
     }
 }
 
-/// Seats by name: the seed's comma list, `1A,2B`. Trimmed, in upper case, each once.
+/// The one form in which the name of a seat is stored, shown and compared.
+///
+/// # Errors
+///
+/// When it is blank, too long, or has a character that cannot be seen.
+pub(super) fn seat_name(name: &str) -> Result<String, String> {
+    match Name::parse(name.trim(), SEAT_MAX).map(|name| name.capitals()) {
+        Ok(seat) if seat.chars().count() <= SEAT_MAX => Ok(seat),
+        Err(NotAName::Blank) => {
+            Err("must be a comma list of seats, such as 1A,2B, without blanks".to_owned())
+        }
+        Err(invisible @ NotAName::Invisible(_)) => Err(invisible.to_string()),
+        Ok(_) | Err(NotAName::TooLong(_)) => {
+            Err(format!("names a seat with more than {SEAT_MAX} characters"))
+        }
+    }
+}
+
+/// Seats by name: the seed's comma list, `1A,2B`. Each is in one form, trimmed and in capitals, and is there once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seats(Vec<String>);
 
 impl Seats {
     /// # Errors
     ///
-    /// When a seat is blank, too long, or named twice, or there are too many.
+    /// When a seat is blank, too long, named twice, or has a character that cannot be seen, or there are too many.
     pub fn parse(list: &str) -> Result<Self, String> {
         let mut seats: Vec<String> = Vec::new();
-        for name in list.split(',') {
-            let seat = name.trim().to_uppercase();
-            if seat.is_empty() {
-                return Err("must be a comma list of seats, such as 1A,2B, without blanks".to_owned());
-            }
-            if seat.chars().count() > SEAT_MAX {
-                return Err(format!("names a seat with more than {SEAT_MAX} characters"));
-            }
+        // Commas come in several widths, and must not get into a name.
+        for name in text::nfkc(list).split(',') {
+            let seat = seat_name(name)?;
             if seats.contains(&seat) {
                 return Err(format!("names {seat} twice"));
             }
@@ -214,7 +217,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn reading_seats_that_were_written_changes_nothing(list in "[0-9a-zA-Z ,]{0,30}") {
+        fn reading_seats_that_were_written_changes_nothing(list in "[0-9a-zA-Z ,Ａａßıǰ，가\u{301}\u{345}]{0,30}") {
             if let Ok(seats) = Seats::parse(&list) {
                 prop_assert_eq!(Seats::parse(&seats.to_string()), Ok(seats));
             }
@@ -229,6 +232,17 @@ mod tests {
     #[test]
     fn seats_are_trimmed_and_in_upper_case() {
         assert_eq!(Seats::parse(" 1a , 2b").unwrap().to_string(), "1A,2B");
+    }
+
+    #[test]
+    fn seat_has_one_form_in_every_spelling() {
+        for list in ["3C,4D", "3c,4d", "３Ｃ，４Ｄ", " 3C\u{3000},\u{a0}4D\n", "③c﹐4d"] {
+            assert_eq!(Seats::parse(list).unwrap().to_string(), "3C,4D", "{list}");
+        }
+        let same = ["1A,１Ａ", "1ß,1ẞ,2A", "1A\u{200b}", "1\u{ad}A", "1A\u{3164}", "\u{202e}1A"];
+        for list in same {
+            assert!(Seats::parse(list).is_err(), "{list}");
+        }
     }
 
     #[test]

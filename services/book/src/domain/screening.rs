@@ -2,25 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use events::ScreeningId;
-use jiff::Timestamp;
+use events::text::{self, NAME_MAX, NotAName};
+use events::{Name, ScreeningId};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan};
 
-use super::order::{Invalid, Order, Price, SEAT_MAX};
+use super::order::{Invalid, Order, Price, SEAT_MAX, seat_name};
 
 /// Most rows of a hall, and most seats of all of them; most places of general admission.
 const ROWS_MAX: usize = 100;
 const SEATS_MAX: usize = 2_000;
 const CAPACITY_MAX: i64 = 1_000_000;
-/// Longest name of a movie, a theatre or a price class, in characters.
-const NAME_MAX: usize = 200;
 /// Stands for an aisle among the letters of a row.
 const AISLE: char = '_';
+/// How long every screening runs.
+pub const RUNNING_TIME: SignedDuration = SignedDuration::from_mins(120);
 
 /// A screening as it is announced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announcement {
-    pub movie_name: String,
-    pub theatre: String,
+    pub movie_name: Name,
+    pub theatre: Name,
     pub starts_at: Timestamp,
     pub admission: Admission,
 }
@@ -108,8 +110,8 @@ impl Announcement {
                 None
             }
         };
-        match (draft.starts_at, admission) {
-            (Some(starts_at), Some(admission)) if invalid.is_empty() => {
+        match (movie_name, theatre, draft.starts_at, admission) {
+            (Some(movie_name), Some(theatre), Some(starts_at), Some(admission)) if invalid.is_empty() => {
                 Ok(Self { movie_name, theatre, starts_at, admission })
             }
             _ => Err(invalid),
@@ -117,14 +119,33 @@ impl Announcement {
     }
 }
 
-fn name(field: &'static str, name: Option<String>, invalid: &mut Vec<Invalid>) -> String {
-    let name = name.unwrap_or_default().trim().to_owned();
-    if name.is_empty() {
-        invalid.push(Invalid::new(field, "is required"));
-    } else if name.chars().count() > NAME_MAX {
-        invalid.push(Invalid::new(field, format!("must have at most {NAME_MAX} characters")));
+/// When a screening that begins at `starts_at` ends.
+pub fn ends_at(starts_at: Timestamp) -> Timestamp {
+    starts_at.saturating_add(RUNNING_TIME).unwrap_or(Timestamp::MAX)
+}
+
+/// A screening is announced before it begins, and at most a year ahead.
+///
+/// # Errors
+///
+/// `startsAt`, when it is in the past or too far ahead.
+pub fn check_start(starts_at: Timestamp, now: Timestamp) -> Result<(), Vec<Invalid>> {
+    let latest = now.to_zoned(TimeZone::UTC).saturating_add(1.year()).timestamp();
+    let detail = match starts_at {
+        past if past <= now => "must not be in the past",
+        late if late > latest => "must be at most a year ahead",
+        _ => return Ok(()),
+    };
+    Err(vec![Invalid::new("startsAt", detail)])
+}
+
+fn name(field: &'static str, name: Option<String>, invalid: &mut Vec<Invalid>) -> Option<Name> {
+    match Name::parse(&name.unwrap_or_default(), NAME_MAX) {
+        Ok(name) => return Some(name),
+        Err(NotAName::Blank) => invalid.push(Invalid::new(field, "is required")),
+        Err(error) => invalid.push(Invalid::new(field, error.to_string())),
     }
-    name
+    None
 }
 
 fn general(capacity: i64, price: Option<i64>, invalid: &mut Vec<Invalid>) -> Option<Admission> {
@@ -140,6 +161,7 @@ fn general(capacity: i64, price: Option<i64>, invalid: &mut Vec<Invalid>) -> Opt
 }
 
 fn seated(rows: Vec<Row>, prices: &BTreeMap<String, i64>, invalid: &mut Vec<Invalid>) -> Option<Admission> {
+    let prices = price_list(prices, invalid);
     let mut wrong = |detail: String| invalid.push(Invalid::new("hall", detail));
     if rows.is_empty() || rows.len() > ROWS_MAX {
         wrong(format!("must have from 1 to {ROWS_MAX} rows"));
@@ -147,7 +169,7 @@ fn seated(rows: Vec<Row>, prices: &BTreeMap<String, i64>, invalid: &mut Vec<Inva
     }
     let mut seats = Vec::<Seat>::new();
     for (row_number, row) in (0..).zip(&rows) {
-        let price = match prices.get(&row.price_class).copied().map(Price::parse) {
+        let price = match prices.get(&text::stored_key(&row.price_class)).copied().map(Price::parse) {
             Some(Ok(price)) => price,
             Some(Err(detail)) => {
                 wrong(format!("the price of {:?} {detail}", row.price_class));
@@ -158,26 +180,27 @@ fn seated(rows: Vec<Row>, prices: &BTreeMap<String, i64>, invalid: &mut Vec<Inva
                 continue;
             }
         };
-        for special in row.accessible.chars().chain(row.companion.chars()) {
-            if !row.seats.contains(special) {
+        for named in [&row.name, &row.price_class] {
+            if let Err(error @ (NotAName::Invisible(_) | NotAName::TooLong(_))) = Name::parse(named, NAME_MAX)
+            {
+                wrong(format!("row {named:?} {error}"));
+            }
+        }
+        let letters = one_form(&row.seats);
+        for special in one_form(&row.accessible).iter().chain(&one_form(&row.companion)) {
+            if !letters.contains(special) {
                 wrong(format!("row {:?} has no seat {special}", row.name));
             }
         }
-        for (column_number, letter) in (0..).zip(row.seats.chars()).filter(|(_, letter)| *letter != AISLE) {
-            // As customers' wishes are read: in upper case.
-            let name = format!("{}{letter}", row.name.trim()).to_uppercase();
-            if !name.chars().all(char::is_alphanumeric) || name.chars().count() > SEAT_MAX {
-                wrong(format!("{name:?} is no name of a seat: letters and digits, at most {SEAT_MAX}"));
-            } else if seats.iter().any(|seat| seat.name == name) {
-                wrong(format!("seat {name} is there twice"));
+        let aisle = AISLE.to_string();
+        for (column_number, letter) in (0..).zip(&letters).filter(|(_, letter)| **letter != aisle) {
+            match row.seat(letter, row_number, column_number, price) {
+                Ok(seat) if seats.iter().any(|other| other.name == seat.name) => {
+                    wrong(format!("seat {} is there twice", seat.name));
+                }
+                Ok(seat) => seats.push(seat),
+                Err(detail) => wrong(detail),
             }
-            let kind = match (row.accessible.contains(letter), row.companion.contains(letter)) {
-                (true, _) => SeatKind::Accessible,
-                (false, true) => SeatKind::Companion,
-                (false, false) => SeatKind::Standard,
-            };
-            let (row, price_class) = (row.name.trim().to_owned(), row.price_class.clone());
-            seats.push(Seat { name, row, row_number, column_number, kind, price_class, price });
         }
     }
     if seats.is_empty() || seats.len() > SEATS_MAX {
@@ -186,11 +209,58 @@ fn seated(rows: Vec<Row>, prices: &BTreeMap<String, i64>, invalid: &mut Vec<Inva
     Some(Admission::Seated { rows, seats })
 }
 
+/// The price of each class, by the key of its name.
+fn price_list(prices: &BTreeMap<String, i64>, invalid: &mut Vec<Invalid>) -> BTreeMap<String, i64> {
+    let mut list = BTreeMap::new();
+    for (class, price) in prices {
+        match Name::parse(class, NAME_MAX) {
+            Ok(name) => {
+                if list.insert(name.key().to_owned(), *price).is_some() {
+                    invalid.push(Invalid::new("prices", format!("has {class:?} twice")));
+                }
+            }
+            Err(error) => {
+                invalid.push(Invalid::new("prices", format!("has the class {class:?}, which {error}")))
+            }
+        }
+    }
+    list
+}
+
+/// The letters of a row, each in the form of a seat's name.
+fn one_form(letters: &str) -> Vec<String> {
+    let letters = text::nfkc(letters);
+    letters.chars().map(|letter| text::stored_capitals(&letter.to_string())).collect()
+}
+
+impl Row {
+    /// Its seat `letter`, where that makes the name of a seat: letters and digits.
+    fn seat(&self, letter: &str, row_number: i64, column_number: i64, price: Price) -> Result<Seat, String> {
+        let row = self.name.trim();
+        let is_plain = |text: &str| !text.is_empty() && text.chars().all(char::is_alphanumeric);
+        let name = match seat_name(&format!("{row}{letter}")) {
+            Ok(name) if is_plain(letter) && is_plain(&name) => name,
+            _ => {
+                let name = format!("{row}{letter}");
+                return Err(format!("{name:?} is no name of a seat: letters and digits, at most {SEAT_MAX}"));
+            }
+        };
+        let is_one_of = |letters: &str| one_form(letters).iter().any(|other| other == letter);
+        let kind = match (is_one_of(&self.accessible), is_one_of(&self.companion)) {
+            (true, _) => SeatKind::Accessible,
+            (false, true) => SeatKind::Companion,
+            (false, false) => SeatKind::Standard,
+        };
+        let (row, price_class) = (row.to_owned(), self.price_class.clone());
+        Ok(Seat { name, row, row_number, column_number, kind, price_class, price })
+    }
+}
+
 /// What must be known of a screening to book it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Screening {
     pub id: ScreeningId,
-    pub movie_name: String,
+    pub movie_name: Name,
     pub starts_at: Timestamp,
     /// What a place costs in general admission; `None` where everybody has a seat.
     pub place_price: Option<Price>,
@@ -204,6 +274,10 @@ impl Screening {
     /// The fields that do not fit it.
     pub fn admit(&self, order: Order, prices: &BTreeMap<String, Price>) -> Result<Order, Vec<Invalid>> {
         let wrong = |field, detail: String| Err(vec![Invalid::new(field, detail)]);
+        if order.movie_name.as_ref().is_some_and(|movie| movie.key() != self.movie_name.key()) {
+            let movie = self.movie_name.spelling();
+            return wrong("movieName", format!("must be {movie:?}, the screening's movie, or be left out"));
+        }
         let total = match (self.place_price, &order.seats) {
             (Some(_), Some(_)) => {
                 return wrong("seat", "must be left out: this screening has no numbered seats".to_owned());
@@ -289,6 +363,52 @@ mod tests {
     }
 
     #[test]
+    fn seats_of_a_hall_are_in_one_form() {
+        let rows = vec![Row {
+            accessible: "a".to_owned(),
+            companion: "Ｂ".to_owned(),
+            price_class: " Standard".to_owned(),
+            ..row("１", "Ａb＿ｃ")
+        }];
+        let Admission::Seated { seats, .. } = Announcement::parse(draft(rows)).unwrap().admission else {
+            panic!("it has seats");
+        };
+        let read: Vec<_> =
+            seats.iter().map(|seat| (seat.name.as_str(), seat.column_number, seat.kind)).collect();
+        let kinds = [SeatKind::Accessible, SeatKind::Companion, SeatKind::Standard];
+        assert_eq!(read, [("1A", 0, kinds[0]), ("1B", 1, kinds[1]), ("1C", 3, kinds[2])]);
+    }
+
+    #[test]
+    fn names_that_cannot_be_read_are_refused() {
+        let named = |movie: &str| Draft { movie_name: Some(movie.to_owned()), ..draft(vec![row("1", "A")]) };
+        assert_eq!(wrong(named("so\u{200b}ul")), ["movieName"]);
+        assert_eq!(wrong(Draft { theatre: Some("Hall\u{202e}".to_owned()), ..named("soul") }), ["theatre"]);
+        for odd in
+            [row("1\u{ad}", "A"), row("1", "A\u{200b}"), row("1", "A B"), row("1", "Aａ"), row("1", "ß")]
+        {
+            // ß in capitals is two letters.
+            let is_fine = odd.seats == "ß";
+            assert_eq!(wrong(draft(vec![odd.clone()])).first(), (!is_fine).then_some(&"hall"), "{odd:?}");
+        }
+        let twice = BTreeMap::from([("standard".to_owned(), 1), ("Ｓtandard".to_owned(), 2)]);
+        assert_eq!(wrong(Draft { prices: twice, ..draft(vec![row("1", "A")]) }), ["prices"]);
+    }
+
+    #[test]
+    fn screening_begins_within_a_year_from_now() {
+        let now: Timestamp = "2026-12-01T19:30:00Z".parse().unwrap();
+        for (starts_at, is_fine) in [
+            ("2026-12-01T19:30:00Z", false),
+            ("2026-12-01T19:30:01Z", true),
+            ("2027-12-01T19:30:00Z", true),
+            ("2027-12-01T19:30:01Z", false),
+        ] {
+            assert_eq!(check_start(starts_at.parse().unwrap(), now).is_ok(), is_fine, "{starts_at}");
+        }
+    }
+
+    #[test]
     fn a_screening_has_either_seats_or_places() {
         assert_eq!(wrong(Draft { capacity: Some(10), ..draft(vec![row("1", "A")]) }), ["hall"]);
         assert_eq!(wrong(Draft::default()), ["movieName", "theatre", "startsAt", "hall"]);
@@ -299,7 +419,7 @@ mod tests {
     fn screening(place_price: Option<i64>) -> Screening {
         Screening {
             id: ScreeningId::new(1).unwrap(),
-            movie_name: "soul".to_owned(),
+            movie_name: Name::stored("soul".to_owned()),
             starts_at: Timestamp::UNIX_EPOCH,
             place_price: place_price.map(|price| Price::parse(price).unwrap()),
         }
@@ -336,6 +456,17 @@ mod tests {
         let prices = BTreeMap::from([("1A".to_owned(), dear), ("1B".to_owned(), dear)]);
         let order = Order::parse(Wish { seat: Some("1A,1B".to_owned()), ..Wish::default() }).unwrap();
         assert!(screening(None).admit(order, &prices).is_err());
+    }
+
+    #[test]
+    fn movie_is_the_screenings_in_any_spelling() {
+        let seat = |movie: &str| Wish {
+            movie_name: Some(movie.to_owned()),
+            seat: Some("1A".to_owned()),
+            ..Wish::default()
+        };
+        assert_eq!(admitted(&screening(None), seat(" SOUL")), Ok(12_000));
+        assert_eq!(admitted(&screening(None), seat("souls")), Err("movieName"));
     }
 
     #[test]

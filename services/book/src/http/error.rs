@@ -5,7 +5,7 @@ use service_kit::problem::{FieldError, Problem};
 use service_kit::upstream::CallError;
 
 use super::messages::invalid_fields;
-use crate::app::{CreateScreeningError, NotKept, OpenError, RequestCancelError};
+use crate::app::{CreateScreeningError, NotKept, OpenError, RequestCancelError, Showing};
 use crate::domain::CancelRefused;
 
 /// How long a client should wait before it asks for a payment again, in seconds, where payment itself does not tell.
@@ -22,6 +22,7 @@ impl From<OpenError> for Problem {
                 "This Idempotency-Key was sent before, with another body.",
             ),
             OpenError::Invalid(invalid) => invalid_fields(invalid),
+            OpenError::ScreeningRequired => screening_required(),
             OpenError::Started => screening_started(),
             OpenError::SeatTaken(seats) => seat_taken(seats),
             OpenError::SoldOut => conflict("sold-out", "There are not enough places left."),
@@ -37,6 +38,28 @@ impl From<OpenError> for Problem {
 /// 409: from the start of a screening on, its bookings are neither made, paid nor canceled.
 pub fn screening_started() -> Problem {
     conflict("screening-started", "The screening has begun.")
+}
+
+/// 422: seats of a movie that has screenings are booked at one of them.
+fn screening_required() -> Problem {
+    let detail = "is required: this movie has screenings";
+    Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "screening-required",
+        "This movie has screenings. Choose one of them by its screeningId.",
+    )
+    .with_errors(vec![FieldError::new("screeningId", detail)])
+}
+
+/// 409: a hall shows one movie at a time.
+fn theatre_taken(showing: Option<Showing>) -> Problem {
+    let Some(Showing { id, movie_name, starts_at, ends_at }) = showing else {
+        return conflict("theatre-taken", "Another screening is in that hall at that time.");
+    };
+    let detail = format!(
+        "Screening {id} ({movie_name}) is in that hall from {starts_at} to {ends_at}; the hall must be empty for some time before and after it."
+    );
+    conflict("theatre-taken", detail).with("screeningId", id.get())
 }
 
 /// 409: all or nothing, and these are the ones that others have.
@@ -67,9 +90,8 @@ impl From<RequestCancelError> for Problem {
 impl From<CreateScreeningError> for Problem {
     fn from(error: CreateScreeningError) -> Self {
         match error {
-            CreateScreeningError::TheatreTaken => {
-                conflict("theatre-taken", "Another screening is in that theatre at that time.")
-            }
+            CreateScreeningError::Invalid(invalid) => invalid_fields(invalid),
+            CreateScreeningError::TheatreTaken(showing) => theatre_taken(showing),
             CreateScreeningError::Storage(error) => error.into(),
         }
     }

@@ -1,7 +1,7 @@
 //! Requests and answers as JSON.
 
 use axum::response::Response;
-use events::{CustomerId, ScreeningId};
+use events::{CustomerId, Name, ScreeningId};
 use http::StatusCode;
 use http::header::{HeaderValue, RETRY_AFTER};
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use service_kit::problem::{FieldError, Problem};
 use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::domain::{Booking, Invalid, Order, RequestKey, Status, Wish};
+use crate::domain::{Booking, Invalid, Order, RequestKey, Seats, Status, Wish};
 
 /// What a booking is called in links and collections.
 pub const BOOKS: Names = Names { relation: "book", plural: "books" };
@@ -72,19 +72,22 @@ impl BookRequest {
         RequestKey { scope, key, fingerprint: self.fingerprint() }
     }
 
-    /// The SHA-256 of the fields that were sent, in one normal form: blanks, the order of fields or of seats, letters in
-    /// lower case in a seat, and numbers as text make no difference.
+    /// The SHA-256 of the fields that were sent, in one normal form: the spelling of names and seats, the order of fields or
+    /// of seats, and numbers as text make no difference. A text that is not a name counts as it was sent.
     fn fingerprint(&self) -> String {
-        let text = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let movie = |name: &String| {
+            Name::parse(name, usize::MAX).map_or_else(|_| name.clone(), |name| name.key().to_owned())
+        };
         let seats = |list: &String| {
-            let mut seats: Vec<String> = list.split(',').map(|seat| text(&seat.to_uppercase())).collect();
+            let seats = Seats::parse(list).map(|seats| seats.names().to_vec());
+            let mut seats = seats.unwrap_or_else(|_| vec![list.clone()]);
             seats.sort_unstable();
             seats.join(",")
         };
         // By name: the JSON keeps this order.
         let sent = [
             ("customerId", self.customer_id.map(|id| json!(id.get()))),
-            ("movieName", self.movie_name.as_ref().map(|name| json!(text(name)))),
+            ("movieName", self.movie_name.as_ref().map(|name| json!(movie(name)))),
             ("payLater", self.pay_later.map(|flag| json!(flag))),
             ("qty", self.qty.map(|number| json!(number))),
             ("screeningId", self.screening_id.map(|id| json!(id.get()))),

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use events::ScreeningId;
+use events::text::{NAME_MAX, NotAName};
+use events::{Name, ScreeningId};
 use form_urlencoded::Serializer;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -121,7 +122,7 @@ impl HallRow {
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 pub struct ProgrammeQuery {
-    /// Only this movie, by its whole name.
+    /// Only this movie, by its whole name in any spelling.
     #[param(example = "soul")]
     movie_name: Option<String>,
     /// Only what begins on this day, in UTC.
@@ -132,10 +133,17 @@ pub struct ProgrammeQuery {
 impl ProgrammeQuery {
     /// # Errors
     ///
-    /// 422 when the day is none.
+    /// 422 when the movie's name or the day is none.
     pub fn filter(&self) -> Result<Filter, Problem> {
+        let movie_key = match self.movie_name.as_deref().map(|name| Name::parse(name, NAME_MAX)) {
+            Some(Ok(name)) => Some(name.key().to_owned()),
+            None | Some(Err(NotAName::Blank)) => None,
+            Some(Err(error)) => {
+                return Err(Problem::invalid_fields(vec![FieldError::new("movieName", error.to_string())]));
+            }
+        };
         let Some(day) = &self.day else {
-            return Ok(Filter { movie_name: self.movie_name.clone(), ..Filter::default() });
+            return Ok(Filter { movie_key, ..Filter::default() });
         };
         let bounds = || {
             let first: Date = day.parse().ok()?;
@@ -145,7 +153,7 @@ impl ProgrammeQuery {
         let (from, to) = bounds().ok_or_else(|| {
             Problem::invalid_fields(vec![FieldError::new("day", "must be a day, such as 2026-12-01")])
         })?;
-        Ok(Filter { movie_name: self.movie_name.clone(), from: Some(from), to: Some(to) })
+        Ok(Filter { movie_key, from: Some(from), to: Some(to) })
     }
 
     /// The collection's path, with this filter.

@@ -30,7 +30,7 @@ use crate::domain::Seat;
     responses(
         (status = 201, description = "Announced", body = Resource<Screening>, content_type = "application/hal+json"),
         (status = 403, description = "Not staff", body = problem::Body, content_type = "application/problem+json"),
-        (status = 409, description = "Another screening is in that theatre at that time", body = problem::Body, content_type = "application/problem+json"),
+        (status = 409, description = "Another screening is in that hall at that time, or too little time before or after it; `screeningId` names it", body = problem::Body, content_type = "application/problem+json"),
         (status = 422, description = "A wrong field", body = problem::Body, content_type = "application/problem+json"),
         (status = 429, description = "Too many wrong tokens from one address; see Retry-After", body = problem::Body, content_type = "application/problem+json"),
     )
@@ -47,7 +47,7 @@ pub async fn announce(
     let announcement = request.into_announcement()?;
 
     let mut tx = state.db.begin().await?;
-    let id = create_screening(&mut tx, &announcement, hall).await?;
+    let id = create_screening(&mut tx, &announcement, hall, &state.rules).await?;
     let screening = find_screening(&mut tx, id).await.map_err(CreateScreeningError::from)?;
     tx.commit().await?;
 

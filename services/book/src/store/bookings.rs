@@ -40,15 +40,17 @@ struct BookingRow {
 /// When the database fails.
 pub async fn insert(tx: &mut Tx, order: Order, name: &str, hold: Hold) -> Result<Booking, Error> {
     let now = tx.now().as_microsecond();
+    let (movie_name, movie_key) =
+        order.movie_name.map(|name| (name.spelling().to_owned(), name.key().to_owned())).unzip();
     let insert = query_as(
         "INSERT INTO bookings
              (movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
-              held_until, paying_until, look_at, looks, attempts, pay_later, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, $11, $12, $13, $14, $15, $15)
+              held_until, paying_until, look_at, looks, attempts, pay_later, created_at, updated_at, movie_key)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16)
          RETURNING id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
              (SELECT starts_at FROM screenings WHERE screenings.id = screening_id) AS starts_at, held_until, paying_until, look_at, looks, attempts, pay_later, in_doubt, created_at, updated_at",
     )
-    .bind(order.movie_name)
+    .bind(movie_name)
     .bind(order.seats.map(|seats| seats.to_string()))
     .bind(order.qty.get())
     .bind(order.total_price.map(Price::get))
@@ -62,7 +64,8 @@ pub async fn insert(tx: &mut Tx, order: Order, name: &str, hold: Hold) -> Result
     .bind(hold.looks)
     .bind(hold.attempts)
     .bind(i64::from(hold.pay_later))
-    .bind(now);
+    .bind(now)
+    .bind(movie_key.unwrap_or_default());
     restore(tx.fetch_one(insert).await?)
 }
 

@@ -1,6 +1,8 @@
 //! Bookings in SQL.
 
 pub mod bookings;
+pub mod halls;
 pub mod idempotency_keys;
 pub mod places;
 pub mod screenings;
+pub mod without_keys;

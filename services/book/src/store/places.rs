@@ -2,17 +2,17 @@
 //!
 //! The database decides: a seat is a unique row, and what is left never falls below zero. Nobody looks first.
 
+use events::text::stored_key;
 use events::{BookingId, ScreeningId};
 use storage::{Error, Tx, query, query_as_built};
 
 use crate::domain::{Booking, Seats};
 
-/// Where a seat is one and the same for all who want it: a screening, or a movie without screenings.
-fn place(booking: &Booking) -> String {
-    let row = booking.row();
-    match row.screening_id {
+/// Where a seat is one and the same for all who want it: a screening, or a movie without screenings, in any spelling.
+pub fn place(screening: Option<ScreeningId>, movie_name: Option<&str>) -> String {
+    match screening {
         Some(screening) => format!("screening:{screening}"),
-        None => format!("movie:{}", row.movie_name.as_deref().unwrap_or_default()),
+        None => format!("movie:{}", stored_key(movie_name.unwrap_or_default())),
     }
 }
 
@@ -22,7 +22,8 @@ fn place(booking: &Booking) -> String {
 ///
 /// When the database fails.
 pub async fn claim(tx: &mut Tx, booking: &Booking, seats: &Seats) -> Result<Vec<String>, Error> {
-    let place = place(booking);
+    let row = booking.row();
+    let place = place(row.screening_id, row.movie_name.as_deref());
     // Two who want the same seats in another order would wait for each other.
     let mut wanted: Vec<&String> = seats.names().iter().collect();
     wanted.sort_unstable();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use events::ScreeningId;
+use events::{Name, ScreeningId};
 use jiff::Timestamp;
 use sqlx::FromRow;
 use storage::{Conn, Error, MAX_VALUES, QueryAs, Tx, query_as, query_as_built, query_built};
@@ -13,8 +13,9 @@ use crate::domain::{Price, Screening, Seat, Seats};
 /// A screening as it is stored.
 #[derive(Clone, Debug)]
 pub struct New<'s> {
-    pub movie_name: &'s str,
-    pub theatre: &'s str,
+    pub movie_name: &'s Name,
+    /// Also the hall in it.
+    pub theatre: &'s Name,
     pub starts_at: Timestamp,
     /// The layout as JSON, where it has seats.
     pub hall: Option<String>,
@@ -40,7 +41,8 @@ pub struct Listed {
 /// Which screenings are looked for.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    pub movie_name: Option<String>,
+    /// Of this movie, by its key.
+    pub movie_key: Option<String>,
     pub from: Option<Timestamp>,
     pub to: Option<Timestamp>,
 }
@@ -62,17 +64,21 @@ pub async fn insert(tx: &mut Tx, new: New<'_>) -> Result<Option<ScreeningId>, Er
     let (capacity, price) =
         new.places.map_or((None, None), |(places, price)| (Some(places), Some(price.get())));
     let insert = query_as(
-        "INSERT INTO screenings (movie_name, theatre, starts_at, hall, capacity, price, places_left, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $5, $7)
+        "INSERT INTO screenings
+             (movie_name, theatre, starts_at, hall, capacity, price, places_left, created_at, movie_key, theatre_key,
+              hall_key)
+         VALUES ($1, $2, $3, $4, $5, $6, $5, $7, $8, $9, $9)
          ON CONFLICT (theatre, starts_at) DO NOTHING RETURNING id",
     )
-    .bind(new.movie_name.to_owned())
-    .bind(new.theatre.to_owned())
+    .bind(new.movie_name.spelling().to_owned())
+    .bind(new.theatre.spelling().to_owned())
     .bind(new.starts_at.as_microsecond())
     .bind(new.hall)
     .bind(capacity)
     .bind(price)
-    .bind(tx.now().as_microsecond());
+    .bind(tx.now().as_microsecond())
+    .bind(new.movie_name.key().to_owned())
+    .bind(new.theatre.key().to_owned());
     let id: Option<(i64,)> = tx.fetch_optional(insert).await?;
     id.map(|(id,)| parse(id)).transpose()
 }
@@ -118,6 +124,7 @@ pub async fn find(conn: &mut Conn, id: ScreeningId) -> Result<Option<Screening>,
         return Ok(None);
     };
     let place_price = price.map(Price::parse).transpose().map_err(|error| corrupt(id, error))?;
+    let movie_name = Name::stored(movie_name);
     Ok(Some(Screening { id, movie_name, starts_at: time(id, starts_at)?, place_price }))
 }
 
@@ -198,14 +205,14 @@ pub async fn page(
                  - (SELECT CAST(COUNT(*) AS BIGINT) FROM seat_claims
                     WHERE place = 'screening:' || CAST(page.id AS TEXT))) AS places_left
          FROM (SELECT * FROM screenings
-               WHERE ($1 = '' OR movie_name = $1) AND starts_at >= $2 AND starts_at < $3
+               WHERE ($1 = '' OR movie_key = $1) AND starts_at >= $2 AND starts_at < $3
                ORDER BY starts_at, id LIMIT $4 OFFSET $5) AS page
          ORDER BY starts_at, id",
     );
     let rows: Vec<ListedRow> = conn.fetch_all(filtered(find, filter).bind(limit).bind(offset)).await?;
     let count = query_as(
         "SELECT CAST(COUNT(*) AS BIGINT) FROM screenings
-         WHERE ($1 = '' OR movie_name = $1) AND starts_at >= $2 AND starts_at < $3",
+         WHERE ($1 = '' OR movie_key = $1) AND starts_at >= $2 AND starts_at < $3",
     );
     let (total,): (i64,) = conn.fetch_one(filtered(count, filter)).await?;
     Ok((rows.into_iter().map(listed).collect::<Result<_, _>>()?, total))
@@ -213,7 +220,7 @@ pub async fn page(
 
 fn filtered<'q, T>(query: QueryAs<'q, T>, filter: &Filter) -> QueryAs<'q, T> {
     query
-        .bind(filter.movie_name.clone().unwrap_or_default())
+        .bind(filter.movie_key.clone().unwrap_or_default())
         .bind(filter.from.map_or(i64::MIN, Timestamp::as_microsecond))
         .bind(filter.to.map_or(i64::MAX, Timestamp::as_microsecond))
 }

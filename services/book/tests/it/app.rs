@@ -11,6 +11,7 @@ use book::reconciler::Reconciler;
 use book::{AppState, MIGRATIONS, SERVICE, router};
 use events::{BookingId, CancelRejected, Event, Paid, PaymentCanceled, PaymentId, Printed, TicketId};
 use http::StatusCode;
+use jiff::ToSpan;
 use messaging::Consumer;
 use serde_json::{Value, json};
 use service_kit::health::Health;
@@ -32,6 +33,7 @@ pub const RULES: Rules = Rules {
     max_held: 1_000,
     max_held_per_customer: 5,
     max_places_per_customer: 20,
+    turnover: Duration::from_secs(15 * 60),
 };
 
 pub struct App {
@@ -150,10 +152,16 @@ pub async fn recovering_payment() -> (FakeUpstream, Arc<AtomicBool>) {
     (payment.await, works)
 }
 
+/// RFC 3339 for a time of UTC, such as `19:30`, in so many days.
+pub fn in_days(days: i64, time: &str) -> String {
+    let date = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    format!("{}T{time}:00Z", date.saturating_add(days.days()))
+}
+
 /// Two rows of two seats, the second one dearer.
 pub fn small_hall() -> Value {
     json!({
-        "movieName": "soul", "theatre": "Hall 1", "startsAt": "2999-12-01T19:30:00Z",
+        "movieName": "soul", "theatre": "Hall 1", "startsAt": in_days(7, "19:30"),
         "hall": {"rows": [
             {"name": "1", "seats": "A_B", "accessible": "A", "companion": "B"},
             {"name": 2, "seats": "AB", "priceClass": "premium"},

@@ -8,7 +8,7 @@ use serde_json::json;
 use storage::{query, query_as};
 use test_kit::FakeUpstream;
 
-use crate::app::{App, recovering_payment, soul};
+use crate::app::{App, in_days, recovering_payment, soul};
 
 const KEY: [(&str, &str); 1] = [("idempotency-key", "k-1")];
 
@@ -64,7 +64,7 @@ async fn same_request_in_another_spelling_is_the_same_body() {
 async fn repeated_request_gets_its_booking_though_a_rule_would_refuse_it_now() {
     let app = App::new().await;
     let hall = json!({
-        "movieName": "soul", "theatre": "Hall 1", "startsAt": "2999-12-01T19:30:00Z", "capacity": 100, "price": 1,
+        "movieName": "soul", "theatre": "Hall 1", "startsAt": in_days(7, "19:30"), "capacity": 100, "price": 1,
     });
     let screening = app.announce(hall).await;
     let order = json!({"screeningId": screening, "qty": 12, "customerId": 33});

@@ -1,8 +1,9 @@
 //! The programme: announced by staff, looked at by customers, and held against their wishes.
 
 use serde_json::{Value, json};
+use storage::query;
 
-use crate::app::{App, STAFF_TOKEN, small_hall};
+use crate::app::{App, RULES, STAFF_TOKEN, in_days, small_hall};
 
 #[tokio::test]
 async fn staff_announce_and_nobody_else() {
@@ -15,7 +16,7 @@ async fn staff_announce_and_nobody_else() {
     let answer = app.announced(small_hall(), STAFF_TOKEN).await;
     assert_eq!(answer.status, 201);
     assert_eq!(answer.header("location"), "http://cinema/screenings/1");
-    assert_eq!(answer.body["startsAt"], "2999-12-01T19:30:00Z");
+    assert_eq!(answer.body["startsAt"], in_days(7, "19:30"));
     assert_eq!((&answer.body["capacity"], &answer.body["placesLeft"]), (&json!(4), &json!(4)));
     assert_eq!(answer.body["hall"]["rows"][0]["seats"], "A_B");
     let again = app.announced(small_hall(), STAFF_TOKEN).await;
@@ -74,7 +75,7 @@ async fn the_programme_is_read_by_movie_by_day_and_by_page() {
         let mut screening = small_hall();
         screening["movieName"] = json!(movie);
         screening["theatre"] = json!(format!("Hall of {movie}"));
-        screening["startsAt"] = json!(format!("2999-12-0{day}T19:30:00Z"));
+        screening["startsAt"] = json!(in_days(day, "19:30"));
         app.announce(screening).await;
     }
     let ids = async |query: &str| -> Vec<i64> {
@@ -85,8 +86,14 @@ async fn the_programme_is_read_by_movie_by_day_and_by_page() {
     };
     assert_eq!(ids("").await, [2, 3, 1]);
     assert_eq!(ids("?movieName=soul").await, [3, 1]);
-    assert_eq!(ids("?day=2999-12-01").await, [2, 3]);
-    assert_eq!(ids("?day=2999-12-01&movieName=soul").await, [3]);
+    let day = in_days(1, "").split('T').next().unwrap().to_owned();
+    assert_eq!(ids(&format!("?day={day}")).await, [2, 3]);
+    assert_eq!(ids(&format!("?day={day}&movieName=soul")).await, [3]);
+    for spelled in ["Soul", "%20soul%0A", "%EF%BC%B3oul"] {
+        assert_eq!(ids(&format!("?movieName={spelled}")).await, [3, 1], "{spelled}");
+    }
+    let unseen = app.client.get("/screenings?movieName=so%E2%80%8Bul").await;
+    assert_eq!((unseen.status.as_u16(), unseen.pointers()), (422, vec!["/movieName"]));
     assert_eq!(ids("?size=1&page=2").await, [1]);
     let page = app.client.get("/screenings?movieName=soul&size=1").await;
     assert_eq!(page.body["_links"]["next"]["href"], "http://cinema/screenings?movieName=soul&page=1&size=1");
@@ -166,6 +173,7 @@ async fn a_wish_must_fit_its_screening() {
         (json!({"screeningId": id, "seat": "9Z"}), "/seat"),
         (json!({"screeningId": id, "qty": 2}), "/seat"),
         (json!({"screeningId": id, "seat": "2B", "totalPrice": 1}), "/totalPrice"),
+        (json!({"screeningId": id, "seat": "2B", "movieName": "parasite"}), "/movieName"),
         (json!({"screeningId": 99, "seat": "2B"}), "/screeningId"),
         (json!({"screeningId": 0, "seat": "2B"}), "/screeningId"),
     ] {
@@ -179,9 +187,10 @@ async fn a_wish_must_fit_its_screening() {
 #[tokio::test]
 async fn a_screening_that_has_begun_is_not_booked_any_more() {
     let app = App::new().await;
-    let mut screening = small_hall();
-    screening["startsAt"] = json!("2020-12-01T19:30:00Z");
-    let id = app.announce(screening).await;
+    let id = app.announce(small_hall()).await;
+    let mut tx = app.scratch.db.begin().await.unwrap();
+    tx.execute(query("UPDATE screenings SET starts_at = 1")).await.unwrap();
+    tx.commit().await.unwrap();
     let answer = app.client.post("/books", json!({"screeningId": id, "seat": "1A"})).await;
     assert_eq!((answer.status.as_u16(), answer.problem()), (409, "screening-started"));
     app.settled().await;
@@ -191,10 +200,10 @@ async fn a_screening_that_has_begun_is_not_booked_any_more() {
 async fn the_demo_programme_is_announced_once() {
     let app = App::new().await;
     for _ in 0..2 {
-        book::demo_data::announce(&app.scratch.db).await.unwrap();
+        book::demo_data::announce(&app.scratch.db, &RULES).await.unwrap();
     }
-    let soul = app.client.get("/screenings?movieName=soul&size=100").await;
-    let total = soul.body["page"]["totalElements"].as_i64().unwrap();
+    let broker = app.client.get("/screenings?movieName=broker&size=100").await;
+    let total = broker.body["page"]["totalElements"].as_i64().unwrap();
     assert!((12..=14).contains(&total), "{total}");
     let all = app.client.get("/screenings").await;
     assert!(all.body["_embedded"]["screenings"][0]["placesLeft"].as_i64().unwrap() > 20);

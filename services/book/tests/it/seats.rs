@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use storage::query_as;
 use test_kit::{Answer, FakeUpstream, fleet};
 
-use crate::app::{App, RULES, payment_canceled, small_hall, soul};
+use crate::app::{App, RULES, in_days, payment_canceled, small_hall, soul};
 
 /// All claims, as they are stored.
 async fn claims(app: &App) -> Vec<(String, String, i64)> {
@@ -112,7 +112,7 @@ async fn places_of_general_admission_are_counted_down_and_given_back() {
     let app = App::new().await;
     let screening = app
         .announce(json!({
-            "movieName": "soul", "theatre": "Park", "startsAt": "2999-12-01T19:30:00Z", "capacity": 10, "price": 9000,
+            "movieName": "soul", "theatre": "Park", "startsAt": in_days(7, "19:30"), "capacity": 10, "price": 9000,
         }))
         .await;
     let places_left = async || {

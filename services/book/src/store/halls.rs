@@ -1,0 +1,106 @@
+//! When the halls are taken. The database decides: screenings of one hall are announced one after the other.
+
+use events::{Name, ScreeningId};
+use jiff::{SignedDuration, Timestamp};
+use storage::{Error, Tx, query, query_as};
+
+use crate::domain::{RUNNING_TIME, ends_at};
+
+/// A screening that is in a hall.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Showing {
+    pub id: ScreeningId,
+    pub movie_name: String,
+    pub starts_at: Timestamp,
+    pub ends_at: Timestamp,
+}
+
+/// Waits until no other transaction announces a screening in the hall, and keeps others waiting until this one ends. The
+/// theatre is the hall.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn lock(tx: &mut Tx, theatre: &Name) -> Result<(), Error> {
+    // An update that changes nothing locks a row that is there.
+    let lock = query(
+        "INSERT INTO hall_locks (theatre_key, hall_key) VALUES ($1, $1)
+         ON CONFLICT (theatre_key, hall_key) DO UPDATE SET hall_key = excluded.hall_key",
+    );
+    tx.execute(lock.bind(theatre.key().to_owned())).await?;
+    Ok(())
+}
+
+/// The first screening in the hall that does not leave `turnover` free before and after one that begins at `starts_at`.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn in_the_way(
+    tx: &mut Tx,
+    theatre: &Name,
+    starts_at: Timestamp,
+    turnover: SignedDuration,
+) -> Result<Option<Showing>, Error> {
+    let free_from = ends_at(starts_at).saturating_add(turnover).unwrap_or(Timestamp::MAX);
+    let free_until = starts_at.saturating_sub(turnover).unwrap_or(Timestamp::MIN);
+    let find = query_as(
+        "SELECT id, movie_name, starts_at FROM screenings
+         WHERE theatre_key = $1 AND hall_key = $1 AND starts_at < $2 AND starts_at > $3
+         ORDER BY starts_at, id LIMIT 1",
+    )
+    .bind(theatre.key().to_owned())
+    .bind(free_from.as_microsecond())
+    .bind(start_of_one_that_ends_at(free_until));
+    let row: Option<(i64, String, i64)> = tx.fetch_optional(find).await?;
+    row.map(showing).transpose()
+}
+
+/// Whether the movie has a screening that has not ended.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn is_shown(tx: &mut Tx, movie: &Name) -> Result<bool, Error> {
+    let find = query_as("SELECT id FROM screenings WHERE movie_key = $1 AND starts_at > $2 LIMIT 1")
+        .bind(movie.key().to_owned())
+        .bind(start_of_one_that_ends_at(tx.now()));
+    Ok(tx.fetch_optional::<(i64,)>(find).await?.is_some())
+}
+
+/// Deletes the screenings of `movie` in `theatre` with the layout `hall` that have not ended and have no booking,
+/// and returns how many those were.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn delete_unsold(tx: &mut Tx, movie: &str, theatre: &str, hall: &str) -> Result<u64, Error> {
+    let seats = query(
+        "DELETE FROM screening_seats WHERE screening_id IN
+             (SELECT id FROM screenings WHERE movie_name = $1 AND theatre = $2 AND hall = $3 AND starts_at > $4
+                  AND NOT EXISTS (SELECT 1 FROM bookings WHERE bookings.screening_id = screenings.id))",
+    );
+    let screenings = query(
+        "DELETE FROM screenings WHERE movie_name = $1 AND theatre = $2 AND hall = $3 AND starts_at > $4
+             AND NOT EXISTS (SELECT 1 FROM bookings WHERE bookings.screening_id = screenings.id)",
+    );
+    let since = start_of_one_that_ends_at(tx.now());
+    let mut deleted = 0;
+    for delete in [seats, screenings] {
+        let delete = delete.bind(movie.to_owned()).bind(theatre.to_owned()).bind(hall.to_owned());
+        deleted = tx.execute(delete.bind(since)).await?;
+    }
+    Ok(deleted)
+}
+
+/// Screenings do not store their end, so it is looked for by their start.
+fn start_of_one_that_ends_at(time: Timestamp) -> i64 {
+    time.saturating_sub(RUNNING_TIME).unwrap_or(Timestamp::MIN).as_microsecond()
+}
+
+fn showing((id, movie_name, us): (i64, String, i64)) -> Result<Showing, Error> {
+    let starts_at =
+        Timestamp::from_microsecond(us).map_err(|error| Error::corrupt("screenings", id, error))?;
+    let id = ScreeningId::new(id).map_err(|error| Error::corrupt("screenings", id, error))?;
+    Ok(Showing { id, movie_name, starts_at, ends_at: ends_at(starts_at) })
+}
