@@ -149,22 +149,23 @@ fn seats(story: &Story, found: &mut Found) {
         return;
     };
     let place = story.place().filter(|_| story.is_live()).unwrap_or_default();
-    let is_its_own = |claim: &ClaimRow| claim.place == place && story.seats().any(|seat| seat == claim.seat);
+    let seats = story.seats();
+    let is_its_own = |claim: &ClaimRow| claim.place == place && seats.contains(&claim.seat);
     for claim in claims.iter().filter(|claim| !story.is_live() || !is_its_own(claim)) {
         let what = match story.status() {
             "" => "there is no such booking".to_owned(),
-            status => format!("it is {status} and has {:?}", story.seats().collect::<Vec<_>>()),
+            status => format!("it is {status} and has {seats:?}"),
         };
         found.add(Kind::ClaimLeft, format!("{} at {} is kept for it, and {what}", claim.seat, claim.place));
     }
     if !story.is_live() {
         return;
     }
-    for seat in story.seats() {
-        if claims.iter().any(|claim| claim.seat == seat && claim.place == place) {
+    for seat in &seats {
+        if claims.iter().any(|claim| claim.seat == *seat && claim.place == place) {
             continue;
         }
-        let mut rivals = story.rivals.iter().filter(|rival| rival.seat == seat);
+        let mut rivals = story.rivals.iter().filter(|rival| rival.seat == *seat);
         match rivals.next() {
             Some(Rival { booking_id, .. }) => {
                 found.add(

@@ -3,6 +3,7 @@
 //! Statuses are text, as they stand in the rows: what a service could not read must be told, not be stumbled over. Times are
 //! microseconds since the epoch, as in the databases; `None` where the reader does not see them.
 
+use events::text::{nfkc, stored_capitals, stored_key};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
@@ -194,18 +195,18 @@ impl Story {
         self.mypage.as_ref().filter(|row| row.shown != 0)
     }
 
-    /// The seats of its booking.
-    pub fn seats(&self) -> impl Iterator<Item = &str> {
+    /// The seats of its booking, each in the form in which it is claimed.
+    pub fn seats(&self) -> Vec<String> {
         let list = self.booking.as_ref().and_then(|booking| booking.seat.as_deref()).unwrap_or_default();
-        list.split(',').filter(|seat| !seat.is_empty())
+        seats_of(list)
     }
 
-    /// Where its seats are its own: a screening or, without one, a movie.
+    /// Where its seats are its own: a screening or, without one, a movie in any spelling.
     pub fn place(&self) -> Option<String> {
         let booking = self.booking.as_ref()?;
         Some(match booking.screening_id {
             Some(screening) => format!("screening:{screening}"),
-            None => format!("movie:{}", booking.movie_name.as_deref().unwrap_or_default()),
+            None => format!("movie:{}", stored_key(booking.movie_name.as_deref().unwrap_or_default())),
         })
     }
 
@@ -219,6 +220,11 @@ impl Story {
         let times = booking.chain(payments).chain(tickets).chain(points).chain(mypage);
         times.flatten().max().and_then(|latest| Timestamp::from_microsecond(latest).ok())
     }
+}
+
+/// The seats of a list, each in the form in which it is claimed.
+pub fn seats_of(list: &str) -> Vec<String> {
+    nfkc(list).split(',').map(stored_capitals).filter(|seat| !seat.is_empty()).collect()
 }
 
 fn time<S: Serializer>(microsecond: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use events::text::stored_key;
 use sqlx::FromRow;
 use storage::{Db, Error, Row, query_as, query_as_built};
 
 use super::Databases;
 use super::pages::story_of;
-use crate::story::{BookingRow, ClaimRow, MypageRow, PaymentRow, PointRow, Rival, Story, TicketRow};
+use crate::story::{
+    BookingRow, ClaimRow, MypageRow, PaymentRow, PointRow, Rival, Story, TicketRow, seats_of,
+};
 
 /// Stories read at once at most.
 pub const AT_ONCE: usize = 500;
@@ -96,7 +99,7 @@ where
 fn lacks_a_claim(story: &Story) -> bool {
     let claims = story.claims.iter().flatten().filter(|claim| Some(&claim.place) == story.place().as_ref());
     let claimed: HashSet<&str> = claims.map(|claim| claim.seat.as_str()).collect();
-    story.is_live() && story.seats().any(|seat| !claimed.contains(seat))
+    story.is_live() && story.seats().iter().any(|seat| !claimed.contains(seat.as_str()))
 }
 
 /// Who else lives in the seats of `story`. That no two do is what the claims are there for, so this is asked for a booking
@@ -109,18 +112,18 @@ async fn rivals(book: &Db, story: &Story) -> Result<Vec<Rival>, Error> {
         "SELECT id, seat FROM bookings
          WHERE id <> $1 AND seat IS NOT NULL
              AND status IN ('PaymentPending', 'Registered', 'PaidComplete', 'PrintComplete', 'Canceling')
-             AND COALESCE(screening_id, 0) = $2 AND (screening_id IS NOT NULL OR COALESCE(movie_name, '') = $3)
+             AND COALESCE(screening_id, 0) = $2 AND (screening_id IS NOT NULL OR COALESCE(movie_key, '') = $3)
          ORDER BY id LIMIT $4",
     )
     .bind(story.booking_id)
     .bind(booking.screening_id.unwrap_or_default())
-    .bind(booking.movie_name.clone().unwrap_or_default())
+    .bind(stored_key(booking.movie_name.as_deref().unwrap_or_default()))
     .bind(RIVALS_MAX);
     let others = book.read().await?.fetch_all(others).await?;
-    let own: HashSet<&str> = story.seats().collect();
+    let own = story.seats();
     let rivals = others.iter().flat_map(|(booking_id, seats)| {
-        let shared = seats.split(',').filter(|seat| own.contains(seat));
-        shared.map(|seat| Rival { booking_id: *booking_id, seat: seat.to_owned() })
+        let shared = seats_of(seats).into_iter().filter(|seat| own.contains(seat));
+        shared.map(|seat| Rival { booking_id: *booking_id, seat })
     });
     Ok(rivals.collect())
 }

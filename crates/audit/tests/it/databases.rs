@@ -64,9 +64,9 @@ impl Fleet {
             (
                 Of::Book,
                 "INSERT INTO bookings (movie_name, seat, qty, total_price, name, customer_id, status, paid,
-                     created_at, updated_at)
+                     created_at, updated_at, movie_key)
                  VALUES ('soul', CASE WHEN $1 = 1 THEN '1A,2B' ELSE '3C,4D' END, 2, 10000, 'CGV', 33, 'PaidComplete', 1,
-                     $2, $2)",
+                     $2, $2, 'soul')",
             ),
             (
                 Of::Book,

@@ -199,6 +199,21 @@ async fn a_seat_with_two_bookings_that_live() {
 }
 
 #[tokio::test]
+async fn seat_sold_under_two_spellings_before_they_were_one_is_sold_twice() {
+    let fleet = Fleet::new().await;
+    let spelled = "UPDATE bookings SET movie_name = ' SOUL', seat = '１a,4D' WHERE id = 2";
+    fleet.execute(Of::Book, spelled).await;
+    fleet.execute(Of::Book, "DELETE FROM seat_claims WHERE booking_id = 2 AND seat = '3C'").await;
+    fleet
+        .execute(Of::Mypage, "UPDATE mypages SET movie_name = ' SOUL', seat = '１a,4D' WHERE booking_id = 2")
+        .await;
+    let report = fleet.audit().await;
+    assert_eq!(fleet.kinds().await, [Kind::SeatSoldTwice]);
+    assert_eq!(report.findings[0].story.booking_id, BYSTANDER);
+    assert_eq!(report.findings[0].story.rivals[0].booking_id, PLANTED);
+}
+
+#[tokio::test]
 async fn a_seat_that_is_not_kept_for_its_booking() {
     let sql = "DELETE FROM seat_claims WHERE booking_id = 1 AND seat = '1A'";
     planted(&[(Of::Book, sql)], &[Kind::ClaimMissing], &[]).await;

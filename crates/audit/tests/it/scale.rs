@@ -39,9 +39,9 @@ impl Fleet {
             (
                 Of::Book,
                 "INSERT INTO bookings (movie_name, seat, qty, total_price, name, customer_id, status, paid,
-                     created_at, updated_at)
+                     created_at, updated_at, movie_key)
                  VALUES ('soul', CAST($1 AS TEXT) || 'A,' || CAST($1 AS TEXT) || 'B', 2, 10000, 'CGV', 33, 'PrintComplete', 1,
-                     $2, $2)",
+                     $2, $2, 'soul')",
             ),
             (
                 Of::Book,
