@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -17,6 +18,8 @@ use crate::stats::{Runs, print_table};
 /// Seats of a row, and rows of a hall at most.
 const LETTERS: &str = "ABCDEFGHIJKLMNOPQRST";
 const ROWS_MAX: u64 = 100;
+/// When the screening begins: long after the end.
+const STARTS_IN: Duration = Duration::from_secs(30 * 24 * 3600);
 
 #[derive(clap::Args, Debug)]
 pub struct Plan {
@@ -153,7 +156,7 @@ async fn announce(client: &Client, gateway: &str, plan: &Plan, sale: Sale, run: 
     };
     screening["movieName"] = "soul".into();
     screening["theatre"] = format!("{sale:?} {run}").into();
-    screening["startsAt"] = "2999-12-01T19:30:00Z".into();
+    screening["startsAt"] = (Timestamp::now() + STARTS_IN).to_string().into();
     let request = client.post(format!("{gateway}/screenings")).header("x-staff-token", STAFF_TOKEN);
     let answer: Value = request.json(&screening).send().await?.json().await?;
     let id = answer["id"].as_i64().ok_or_else(|| format!("not announced: {answer}"))?;

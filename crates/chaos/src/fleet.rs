@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use audit::databases::Databases;
+use jiff::Timestamp;
 use marquee::data_dir::DataDir;
 use marquee::fleet::{Fleet as Place, Process};
 use marquee::rest::Rest;
@@ -34,6 +35,8 @@ const STAFF_TOKEN: &str = "chaos";
 const HOLD_SECONDS: &str = "10";
 /// The processor declines what costs more: the four best seats.
 const DECLINE_OVER: &str = "20000";
+/// When the screening begins: long after the end.
+const STARTS_IN: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Rows of the hall, and the seats of each.
 pub const ROWS: usize = 20;
 pub const LETTERS: &str = "ABCDEFGHIJ";
@@ -200,8 +203,9 @@ impl Fleet {
             json!({ "name": number.to_string(), "seats": LETTERS, "priceClass": class })
         };
         let rows: Vec<Value> = (1..=ROWS).map(row).collect();
+        let starts_at = Timestamp::now() + STARTS_IN;
         let screening = json!({
-            "movieName": "soul", "theatre": "Hall 1", "startsAt": "2999-12-01T19:30:00Z",
+            "movieName": "soul", "theatre": "Hall 1", "startsAt": starts_at.to_string(),
             "hall": { "rows": rows }, "prices": { "standard": 5000, "best": 25000 },
         });
         let client = Client::builder().no_proxy().build()?;
