@@ -5,8 +5,8 @@
 \set price random(5000, 20000)
 
 BEGIN;
-INSERT INTO bookings (movie_name, seat, qty, total_price, name, customer_id, status, paid, created_at, updated_at)
-VALUES ('soul', NULL, :qty, :price, 'CGV', 7, 'PaymentPending', 0, 0, 0)
+INSERT INTO bookings (movie_name, seat, qty, total_price, name, customer_id, status, paid, created_at, updated_at, movie_key)
+VALUES ('soul', NULL, :qty, :price, 'CGV', 7, 'PaymentPending', 0, 0, 0, 'soul')
 RETURNING id \gset
 COMMIT;
 

@@ -10,8 +10,7 @@ const BATCH: i64 = 500;
 
 /// Gives every row of the version before its keys. When all rows have theirs, this costs one look into two empty indexes.
 ///
-/// Replicas of the version before must be stopped: a row that one of them writes meanwhile gets its key at the next start,
-/// and until then its seat can be sold again under another spelling.
+/// Replicas of the version before insert nothing any more: the database refuses their rows, as they compare spellings.
 ///
 /// # Errors
 ///

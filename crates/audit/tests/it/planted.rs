@@ -242,8 +242,9 @@ async fn places_left_that_are_not_what_the_bookings_leave() {
     fleet
         .execute(
             Of::Book,
-            "INSERT INTO screenings (movie_name, theatre, starts_at, capacity, price, places_left, created_at)
-             VALUES ('soul', '1', 0, 100, 5000, 98, 0)",
+            "INSERT INTO screenings (movie_name, theatre, starts_at, capacity, price, places_left, created_at,
+                 movie_key)
+             VALUES ('soul', '1', 0, 100, 5000, 98, 0, 'soul')",
         )
         .await;
     fleet.execute(Of::Book, "UPDATE bookings SET screening_id = 1, seat = NULL WHERE id = 1").await;

@@ -18,3 +18,8 @@ CREATE TABLE hall_locks (
 
 -- The fingerprints that are there were made of other text. An empty one fits every body, for the day that the key is kept.
 UPDATE request_keys SET fingerprint = '';
+
+-- A process of the version before would sell a seat again that this version has sold: it compares spellings. So its new rows
+-- are refused, from the moment that this migration is committed.
+CREATE TRIGGER bookings_have_keys BEFORE INSERT ON bookings WHEN NEW.movie_key IS NULL BEGIN SELECT RAISE(ABORT, 'names need keys: stop the processes of the version before'); END;
+CREATE TRIGGER screenings_have_keys BEFORE INSERT ON screenings WHEN NEW.movie_key IS NULL BEGIN SELECT RAISE(ABORT, 'names need keys: stop the processes of the version before'); END;

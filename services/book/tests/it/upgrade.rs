@@ -12,14 +12,15 @@ async fn booking(app: &App, movie: Option<&str>, seats: &[&str], screening: Opti
     let mut tx = app.scratch.db.begin().await.unwrap();
     let insert = query_as(
         "INSERT INTO bookings (movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
-             held_until, looks, attempts, pay_later, created_at, updated_at)
-         VALUES ($1, $2, 1, 10000, 'CGV', NULL, 'Registered', 0, $3, $4, 0, 1, 0, $4, $4) RETURNING id",
+             held_until, looks, attempts, pay_later, created_at, updated_at, movie_key)
+         VALUES ($1, $2, 1, 10000, 'CGV', NULL, 'Registered', 0, $3, $4, 0, 1, 0, $4, $4, '') RETURNING id",
     )
     .bind(movie.map(str::to_owned))
     .bind((!seats.is_empty()).then(|| seats.join(",")))
     .bind(screening)
     .bind(tx.now().as_microsecond());
     let (id,): (i64,) = tx.fetch_one(insert).await.unwrap();
+    tx.execute(query("UPDATE bookings SET movie_key = NULL WHERE id = $1").bind(id)).await.unwrap();
     let place = match screening {
         Some(screening) => format!("screening:{screening}"),
         None => format!("movie:{}", movie.unwrap_or_default()),
@@ -36,14 +37,16 @@ async fn screening(app: &App, movie: &str, theatre: &str, hall: Option<String>, 
     let mut tx = app.scratch.db.begin().await.unwrap();
     let starts_at: jiff::Timestamp = in_days(7, "20:00").parse().unwrap();
     let insert = query_as(
-        "INSERT INTO screenings (movie_name, theatre, starts_at, hall, capacity, price, places_left, created_at)
-         VALUES ($1, $2, $3, $4, NULL, NULL, NULL, 1) RETURNING id",
+        "INSERT INTO screenings (movie_name, theatre, starts_at, hall, capacity, price, places_left, created_at,
+             movie_key)
+         VALUES ($1, $2, $3, $4, NULL, NULL, NULL, 1, '') RETURNING id",
     )
     .bind(movie.to_owned())
     .bind(theatre.to_owned())
     .bind(starts_at.as_microsecond())
     .bind(hall);
     let (id,): (i64,) = tx.fetch_one(insert).await.unwrap();
+    tx.execute(query("UPDATE screenings SET movie_key = NULL WHERE id = $1").bind(id)).await.unwrap();
     for seat in seats {
         let insert = query(
             "INSERT INTO screening_seats
@@ -179,6 +182,23 @@ async fn nothing_is_left_to_bring_over_on_a_new_database() {
     let mut tx = app.scratch.db.begin().await.unwrap();
     assert_eq!(bring_over(&mut tx, 1).await.unwrap(), 0);
     drop(tx);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn process_of_the_version_before_sells_nothing_any_more() {
+    let app = App::new().await;
+    for sql in [
+        "INSERT INTO bookings (movie_name, seat, qty, total_price, name, customer_id, status, paid, created_at, updated_at)
+         VALUES ('Soul', '1A', 1, 10000, 'CGV', NULL, 'PaymentPending', 0, 1, 1)",
+        "INSERT INTO screenings (movie_name, theatre, starts_at, hall, capacity, price, places_left, created_at)
+         VALUES ('Soul', 'Hall 1', 1, NULL, 10, 1, 10, 1)",
+    ] {
+        let mut tx = app.scratch.db.begin().await.unwrap();
+        let refused = tx.execute(query(sql)).await.unwrap_err();
+        let cause = format!("{:?}", refused);
+        assert!(cause.contains("stop the processes of the version before"), "{cause}");
+    }
     app.settled().await;
 }
 
