@@ -220,7 +220,7 @@ fn price_list(prices: &BTreeMap<String, i64>, invalid: &mut Vec<Invalid>) -> BTr
                 }
             }
             Err(error) => {
-                invalid.push(Invalid::new("prices", format!("has the class {class:?}, which {error}")))
+                invalid.push(Invalid::new("prices", format!("has the class {class:?}, which {error}")));
             }
         }
     }

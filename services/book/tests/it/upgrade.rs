@@ -196,7 +196,7 @@ async fn process_of_the_version_before_sells_nothing_any_more() {
     ] {
         let mut tx = app.scratch.db.begin().await.unwrap();
         let refused = tx.execute(query(sql)).await.unwrap_err();
-        let cause = format!("{:?}", refused);
+        let cause = format!("{refused:?}");
         assert!(cause.contains("stop the processes of the version before"), "{cause}");
     }
     app.settled().await;
