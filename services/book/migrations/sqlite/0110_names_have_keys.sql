@@ -9,7 +9,7 @@ CREATE INDEX screenings_without_key ON screenings (id) WHERE movie_key IS NULL;
 CREATE INDEX screenings_of_movie ON screenings (movie_key, starts_at);
 CREATE INDEX screenings_of_hall ON screenings (theatre_key, hall_key, starts_at);
 
--- Whoever changes the program of a hall locks its row first, so that no two screenings of it overlap.
+-- A transaction that adds a screening locks the row of its hall first, so that no two screenings of a hall overlap.
 CREATE TABLE hall_locks (
     theatre_key TEXT NOT NULL,
     hall_key    TEXT NOT NULL,

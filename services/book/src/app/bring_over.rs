@@ -34,6 +34,8 @@ pub async fn bring_over(tx: &mut Tx, limit: i64) -> Result<u64, Error> {
         return Ok(screenings.len() as u64);
     }
     let bookings = without_keys::bookings(tx, limit).await?;
+    // First, as it locks them: a cancel in a process of the version before has freed the seats by now, or waits.
+    without_keys::key_bookings(tx, &bookings).await?;
     let movies: HashMap<i64, Option<&str>> =
         bookings.iter().map(|booking| (booking.id, booking.movie_name.as_deref())).collect();
     let screenings: HashMap<i64, Option<i64>> =
@@ -49,7 +51,6 @@ pub async fn bring_over(tx: &mut Tx, limit: i64) -> Result<u64, Error> {
         };
         move_claim(tx, claim, to).await?;
     }
-    without_keys::key_bookings(tx, &bookings).await?;
     Ok(bookings.len() as u64)
 }
 

@@ -185,6 +185,28 @@ async fn nothing_is_left_to_bring_over_on_a_new_database() {
     app.settled().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn seat_that_is_freed_during_the_upgrade_stays_free() {
+    for _ in 0..5 {
+        let app = App::new().await;
+        booking(&app, Some("Soul"), &["1A"], None).await;
+        // What a cancel in a process of the version before does.
+        let mut cancel = app.scratch.db.begin().await.unwrap();
+        cancel.execute(query("UPDATE bookings SET status = 'Canceled' WHERE id = 1")).await.unwrap();
+        cancel.execute(query("DELETE FROM seat_claims WHERE booking_id = 1")).await.unwrap();
+        let db = app.scratch.db.clone();
+        let upgrade = tokio::spawn(async move { upgrade::run(&db).await });
+        // Time for the upgrade to meet it; whatever it meets, the seat is free in the end.
+        for _ in 0..50 {
+            keyless(&app).await;
+        }
+        cancel.commit().await.unwrap();
+        upgrade.await.unwrap().unwrap();
+        assert_eq!((keyless(&app).await, claims(&app).await), (0, vec![]));
+        app.settled().await;
+    }
+}
+
 #[tokio::test]
 async fn process_of_the_version_before_sells_nothing_any_more() {
     let app = App::new().await;
