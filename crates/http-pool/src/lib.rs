@@ -41,8 +41,10 @@
 //! - No trailers follow the body. Recipients disagree about where trailers with a bare LF end, and hyper does not tell.
 //! - The deadline has not passed, and the caller has not dropped the exchange.
 //! - No byte has come since. That is checked by a look into the socket when a connection is taken, because the event
-//!   loop may not have reported yet what the kernel has received. No check can cover the moment after it: an upstream that
-//!   sends bytes that nobody asked for exactly then has them taken for an answer, in any HTTP/1.1 client.
+//!   loop may not have reported yet what the kernel has received. A connection that has rested for less than a millisecond
+//!   carries a safe request without the look: the look is a system call, and a safe request that gets lost can be repeated.
+//!   No check can cover the moment after it: an upstream that sends bytes that nobody asked for exactly then has them taken
+//!   for an answer, in any HTTP/1.1 client.
 //!
 //! # Which end closes
 //!
