@@ -7,7 +7,6 @@ use std::time::Duration;
 use service_kit::health::Health;
 use service_kit::process::StartError;
 use storage::{DatabaseUrl, Db, Migrations, Settings};
-use tokio::time::{Instant, sleep};
 
 use crate::kafka::KafkaSecurity;
 use crate::seed_time::{self, SeedTimeZone};
@@ -15,8 +14,6 @@ use crate::transport::{EventsUrl, InvalidEventsUrl, Transport, connect};
 
 /// Partitions of the events' topic, where nothing else is said.
 const KAFKA_PARTITIONS: u16 = 12;
-/// Pause before the next try to reach a database at the start.
-const DATABASE_RETRY: Duration = Duration::from_millis(500);
 
 /// The two URLs by which a service picks its backends.
 #[derive(clap::Args, Clone, Debug)]
@@ -90,7 +87,8 @@ impl Backends {
             let what = format!("cannot use the database {database_url} of DATABASE_URL (--database-url)");
             StartError::new(what, database_url.explain(&error))
         };
-        let db = self.open_database().await.map_err(unusable)?;
+        let wait = Duration::from_millis(self.database_wait_ms);
+        let db = Db::open_within(database_url, Settings::default(), wait).await.map_err(unusable)?;
         db.migrate(&[&crate::MIGRATIONS, migrations]).await.map_err(unusable)?;
         let transport = connect(events).await.map_err(|error| {
             StartError::new(
@@ -99,19 +97,6 @@ impl Backends {
             )
         })?;
         Ok((db, transport))
-    }
-
-    async fn open_database(&self) -> Result<Db, storage::Error> {
-        let deadline = Instant::now() + Duration::from_millis(self.database_wait_ms);
-        loop {
-            match Db::open(&self.database_url, Settings::default()).await {
-                Err(error) if error.is_outage() && Instant::now() < deadline => {
-                    tracing::warn!("waits for its database: {}", self.database_url.explain(&error));
-                    sleep(DATABASE_RETRY).await;
-                }
-                opened => return opened,
-            }
-        }
     }
 }
 

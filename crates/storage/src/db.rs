@@ -10,7 +10,7 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{MigrateDatabase, Migrator};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Executor};
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::backend::Backend;
 use crate::conn::{Conn, Tx};
@@ -23,6 +23,9 @@ const GRACE: Duration = Duration::from_millis(500);
 /// A connection to a server that was unused for this long is asked for a sign of life before it is used: the server may have
 /// gone and come back meanwhile. Asked each time, it would be every fifth round trip of a busy service.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
+/// Pause before the next try to reach a database at the start.
+const OPEN_RETRY: Duration = Duration::from_millis(500);
 
 /// Longest that readiness waits for SQLite's one writer.
 const WRITER_WAIT: Duration = Duration::from_millis(250);
@@ -89,6 +92,24 @@ impl Db {
             announced: Arc::default(),
             tables: Arc::default(),
         })
+    }
+
+    /// Opens the database, and waits for up to `wait` while it does not answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub async fn open_within(url: &DatabaseUrl, settings: Settings, wait: Duration) -> Result<Self, Error> {
+        let deadline = Instant::now() + wait;
+        loop {
+            match Self::open(url, settings).await {
+                Err(error) if error.is_outage() && Instant::now() < deadline => {
+                    tracing::warn!("waits for its database: {}", url.explain(&error));
+                    sleep(OPEN_RETRY).await;
+                }
+                opened => return opened,
+            }
+        }
     }
 
     /// Makes the database on its server, if it is not there. SQLite makes its file when it is opened.
