@@ -1,0 +1,42 @@
+//! Starts the process and stops it.
+
+use std::time::Duration;
+
+use service_kit::health::Health;
+use service_kit::process::{self, StartError};
+use storage::{Db, Settings};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::{AppState, MIGRATIONS, router};
+
+/// Runs until `stop`.
+///
+/// # Errors
+///
+/// When the database cannot be used or the port is taken.
+pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
+    // The database, at this version's schema.
+    let db = open(&config).await?;
+    // The ports.
+    let listener = process::bind(&config.server, config.port).await?;
+    // The door, until asked to stop; running charges finish.
+    let health = Health::of(&db);
+    let state = AppState::new(db, config.sandbox());
+    process::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
+    Ok(())
+}
+
+async fn open(config: &Config) -> Result<Db, StartError> {
+    let url = &config.database_url;
+    let wait = Duration::from_millis(config.database_wait_ms);
+    let opened = async {
+        let db = Db::open_within(url, Settings::default(), wait).await?;
+        db.migrate(&[&MIGRATIONS]).await?;
+        Ok(db)
+    };
+    opened.await.map_err(|error| {
+        let what = format!("cannot use the database {url} of DATABASE_URL (--database-url)");
+        StartError::new(what, url.explain(&error))
+    })
+}

@@ -1,0 +1,62 @@
+//! The settings.
+
+use service_kit::config::Server;
+use storage::DatabaseUrl;
+
+use crate::domain::Amount;
+use crate::sandbox::{Faults, Latency, Sandbox};
+
+/// The sandbox payment provider: charges and refunds, moves no real money, and keeps a ledger of what it did.
+#[derive(clap::Parser, Clone, Debug)]
+#[command(name = "processor", version)]
+pub struct Config {
+    #[command(flatten)]
+    pub server: Server,
+
+    /// The service's own database: `sqlite://<file>` or `postgres://user:password@host/name`. Over TLS with
+    /// `?sslmode=verify-full&sslrootcert=<file>` behind it, in a binary built with `--features tls`.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: DatabaseUrl,
+
+    /// How long the start may wait for a database that does not answer, in milliseconds. Where processes and servers start
+    /// in no order, as in a cluster.
+    #[arg(long, env = "DATABASE_WAIT_MS", default_value_t = 0)]
+    pub database_wait_ms: u64,
+
+    /// TCP port to listen on; 8080 in a cluster.
+    #[arg(long, env = "PORT", default_value_t = 8090)]
+    pub port: u16,
+
+    /// How long a charge takes, in milliseconds: one number, or a range such as 400..620 from which each charge draws. None
+    /// when not set.
+    #[arg(long, env = "PAYMENT_LATENCY_MS", value_name = "MS|MIN..MAX")]
+    pub payment_latency_ms: Option<Latency>,
+
+    /// The highest amount that is charged, in the smallest unit of the currency; a higher one is declined. Any when not set.
+    #[arg(long, env = "PAYMENT_DECLINE_OVER", value_name = "AMOUNT")]
+    pub payment_decline_over: Option<Amount>,
+
+    /// Shares of the answers that go wrong on purpose, such as lost=0.02,late=0.01,5xx=0.05. `lost`: the request is carried
+    /// out, and the connection closes without an answer. `late`: the answer comes 8 s late. `5xx`: the answer is 500,
+    /// half of the time after the request was carried out and otherwise before. None when not set.
+    #[arg(
+        long,
+        env = "PAYMENT_FAULTS",
+        value_name = "FAULT=SHARE,…",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub payment_faults: Faults,
+}
+
+impl Config {
+    /// How the sandbox behaves.
+    pub fn sandbox(&self) -> Sandbox {
+        Sandbox {
+            latency: self.payment_latency_ms,
+            decline_over: self.payment_decline_over,
+            faults: self.payment_faults,
+            ..Sandbox::default()
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Answers that go wrong on purpose.
+
+use std::io;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::{future, stream};
+use service_kit::request_log::see_through;
+use tokio::time::sleep;
+
+use super::error::injected;
+use crate::sandbox::{Fault, Faults};
+
+/// How late a late answer comes: later than a caller with a deadline of a few seconds waits.
+const LATE: Duration = Duration::from_secs(8);
+
+/// The middleware. Only the answer goes wrong: a request that is carried out is carried out as a whole.
+pub async fn layer(State(faults): State<Faults>, request: Request, next: Next) -> Response {
+    let Some(fault) = faults.draw() else { return next.run(request).await };
+    if fault == Fault::ErrorBefore {
+        return injected().into_response();
+    }
+    let answer = see_through(next.run(request)).await;
+    match fault {
+        Fault::Lost => broken_off(),
+        Fault::Late => {
+            sleep(LATE).await;
+            answer
+        }
+        Fault::ErrorBefore | Fault::ErrorAfter => injected().into_response(),
+    }
+}
+
+/// An answer whose body fails at once: the connection closes before anything is sent.
+fn broken_off() -> Response {
+    let failure: Result<&'static [u8], _> = Err(io::Error::other("the answer is lost on purpose"));
+    Response::new(Body::from_stream(stream::once(future::ready(failure))))
+}

@@ -1,0 +1,34 @@
+//! Every movement of money.
+
+use axum::Json;
+use axum::extract::State;
+use service_kit::extract::Query;
+use service_kit::problem::{self, Problem};
+
+use super::messages::{LedgerBody, LedgerQuery, MovementBody};
+use crate::AppState;
+use crate::app::{highest_seq, list_movements};
+
+/// The movements of money, in the order they happened. A reader that goes on after the last number it has seen misses
+/// none.
+#[utoipa::path(
+    get,
+    path = "/v1/ledger",
+    tag = "ledger",
+    params(LedgerQuery),
+    responses(
+        (status = 200, description = "The first movements after that number", body = LedgerBody),
+        (status = 422, description = "A wrong parameter", body = problem::Body, content_type = "application/problem+json"),
+    )
+)]
+pub async fn list(
+    State(state): State<AppState>,
+    Query(query): Query<LedgerQuery>,
+) -> Result<Json<LedgerBody>, Problem> {
+    let (after, size) = query.range()?;
+    let mut conn = state.db.read().await?;
+    // Read first, so that no page seems to be the last one while it is not.
+    let highest_seq = highest_seq(&mut conn).await?;
+    let movements = list_movements(&mut conn, after, size).await?;
+    Ok(Json(LedgerBody { movements: movements.into_iter().map(MovementBody::from).collect(), highest_seq }))
+}

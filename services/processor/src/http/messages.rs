@@ -1,0 +1,187 @@
+//! Requests and answers as JSON.
+
+use axum::extract::{FromRequestParts, Path};
+use http::request::Parts;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use service_kit::problem::Problem;
+use utoipa::{IntoParams, ToSchema};
+
+use super::error::{invalid, wrong};
+use crate::domain::{Charge, DeclineReason, Movement, Payment, Reference};
+
+const PAGE_DEFAULT: i64 = 100;
+const PAGE_MAX: i64 = 1_000;
+
+/// The reference in a path.
+#[derive(Debug)]
+pub struct PathReference(pub Reference);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathReference {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        // Bytes that are no text are no reference either.
+        let text = path.map_or_else(|_| String::new(), |Path(text)| text);
+        text.parse().map(Self).map_err(|error| wrong("reference", error))
+    }
+}
+
+/// What is to be charged.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChargeRequest {
+    /// In the smallest unit of the currency.
+    #[schema(required = true, example = 20000, minimum = 0)]
+    amount: Option<i64>,
+    /// Three capital letters (ISO 4217).
+    #[schema(required = true, example = "KRW", pattern = "^[A-Z]{3}$")]
+    currency: Option<String>,
+    /// `tok_ok` (also when it is left out) and `tok_slow` are paid; `tok_declined`, `tok_insufficient_funds` and tokens
+    /// that the sandbox does not know are declined.
+    #[schema(example = "tok_ok", max_length = 128)]
+    payment_token: Option<String>,
+}
+
+impl ChargeRequest {
+    /// # Errors
+    ///
+    /// 422 naming every wrong field.
+    pub fn into_charge(self, reference: &Reference) -> Result<Charge, Problem> {
+        let Self { amount, currency, payment_token } = self;
+        Charge::parse(reference.as_str(), amount, currency.as_deref(), payment_token.as_deref())
+            .map_err(invalid)
+    }
+}
+
+/// What became of a reference.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Payment)]
+pub struct PaymentBody {
+    #[schema(example = "k3x9-booking-17")]
+    reference: String,
+    /// `pending`, `succeeded`, `declined` or `canceled`. `succeeded` ends only by a cancel; `canceled` is final.
+    #[schema(example = "succeeded")]
+    status: &'static str,
+    /// What the first request asked for. `null`: the reference was canceled before any request for a charge came.
+    #[schema(example = 20000)]
+    amount: Option<i64>,
+    #[schema(example = "KRW")]
+    currency: Option<String>,
+    /// `declined`, `insufficient-funds`, `amount-limit` or `unknown-token`.
+    decline_reason: Option<&'static str>,
+    /// When the money was charged.
+    #[schema(format = DateTime)]
+    charged_at: Option<String>,
+    /// When the money was given back.
+    #[schema(format = DateTime)]
+    refunded_at: Option<String>,
+}
+
+/// As precise as the database keeps it, so that a time is the same whenever it is shown.
+fn shown(at: Timestamp) -> String {
+    format!("{at:.6}")
+}
+
+impl From<&Payment> for PaymentBody {
+    fn from(payment: &Payment) -> Self {
+        let row = payment.row();
+        Self {
+            reference: row.reference.to_string(),
+            status: row.status.as_str(),
+            amount: row.money.map(|money| money.amount.get()),
+            currency: row.money.map(|money| money.currency.to_string()),
+            decline_reason: row.decline_reason.map(DeclineReason::as_str),
+            charged_at: row.charged_at.map(shown),
+            refunded_at: row.refunded_at.map(shown),
+        }
+    }
+}
+
+impl PaymentBody {
+    /// The body for a charge that another request is deciding.
+    pub fn pending(charge: &Charge) -> Self {
+        Self::from(&Payment::pending(charge.reference.clone(), charge.money))
+    }
+}
+
+/// Which part of the ledger to list. Query values arrive as text.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct LedgerQuery {
+    /// List the movements after this number.
+    #[param(value_type = Option<i64>, minimum = 0, default = 0)]
+    after: Option<String>,
+    /// Movements a page.
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 1000, default = 100)]
+    size: Option<String>,
+}
+
+impl LedgerQuery {
+    /// The number to begin after, and the most movements to list.
+    ///
+    /// # Errors
+    ///
+    /// 422 naming the wrong parameter.
+    pub fn range(&self) -> Result<(i64, i64), Problem> {
+        let number = |text: &Option<String>, default| match text {
+            Some(text) => text.trim().parse::<i64>().ok(),
+            None => Some(default),
+        };
+        let after = number(&self.after, 0).filter(|after| *after >= 0);
+        let after =
+            after.ok_or_else(|| wrong("after", format!("must be a whole number from 0 to {}", i64::MAX)))?;
+        let size = number(&self.size, PAGE_DEFAULT).filter(|size| (1..=PAGE_MAX).contains(size));
+        let size =
+            size.ok_or_else(|| wrong("size", format!("must be a whole number from 1 to {PAGE_MAX}")))?;
+        Ok((after, size))
+    }
+}
+
+/// One movement of money.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Movement)]
+pub struct MovementBody {
+    /// Its number. Later movements have higher ones; numbers may be left out.
+    #[schema(example = 1)]
+    seq: i64,
+    #[schema(example = "k3x9-booking-17")]
+    reference: String,
+    /// `charge` or `refund`.
+    #[schema(example = "charge")]
+    kind: &'static str,
+    /// In the smallest unit of the currency; not negative.
+    #[schema(example = 20000)]
+    amount: i64,
+    #[schema(example = "KRW")]
+    currency: String,
+    #[schema(format = DateTime)]
+    at: String,
+}
+
+impl From<Movement> for MovementBody {
+    fn from(movement: Movement) -> Self {
+        let Movement { seq, reference, kind, money, at } = movement;
+        Self {
+            seq,
+            reference: reference.to_string(),
+            kind: kind.as_str(),
+            amount: money.amount.get(),
+            currency: money.currency.to_string(),
+            at: shown(at),
+        }
+    }
+}
+
+/// Part of the ledger, oldest first.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Ledger)]
+pub struct LedgerBody {
+    pub movements: Vec<MovementBody>,
+    /// The number of the ledger's last movement; 0 when there is none. A page that ends with it is the last one.
+    #[schema(example = 1)]
+    pub highest_seq: i64,
+}

@@ -1,0 +1,42 @@
+//! The only door: callers that move money, and the audit that reads the ledger.
+
+use axum::middleware::from_fn_with_state;
+use service_kit::problem;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::AppState;
+use crate::sandbox::Faults;
+
+mod error;
+mod faults;
+pub mod ledger;
+pub mod messages;
+pub mod payments;
+mod turns;
+
+pub use turns::Turns;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "processor",
+        description = "The sandbox payment provider: it charges and refunds, moves no real money, and keeps a ledger of what it did."
+    ),
+    components(schemas(problem::Body)),
+    tags(
+        (name = "payments", description = "Charge, cancel, look up"),
+        (name = "ledger", description = "Every movement of money")
+    )
+)]
+struct Description;
+
+/// The service's routes, with their description. Answers about payments go wrong as often as `faults` says.
+pub fn routes(faults: Faults) -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(payments::charge, payments::show))
+        .routes(routes!(payments::cancel))
+        .layer(from_fn_with_state(faults, faults::layer))
+        .routes(routes!(ledger::list))
+}

@@ -1,0 +1,93 @@
+//! How the sandbox behaves: how long a charge takes, what is declined, and which answers go wrong on purpose.
+
+use std::time::Duration;
+
+use crate::domain::{Amount, Charge, DeclineReason, Token, Verdict};
+
+mod faults;
+mod latency;
+
+pub use faults::{Fault, Faults, InvalidFaults};
+pub use latency::{InvalidLatency, Latency};
+
+/// How long a charge with `tok_slow` takes: longer than a caller with a deadline of a few seconds waits.
+const SLOW: Duration = Duration::from_secs(8);
+
+/// The behavior that the settings ask for.
+#[derive(Clone, Copy, Debug)]
+pub struct Sandbox {
+    /// How long each charge takes. No time when `None`.
+    pub latency: Option<Latency>,
+    /// The highest amount that is charged. Any when `None`.
+    pub decline_over: Option<Amount>,
+    pub faults: Faults,
+    /// How much longer a charge with `tok_slow` takes.
+    pub slow: Duration,
+}
+
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self { latency: None, decline_over: None, faults: Faults::default(), slow: SLOW }
+    }
+}
+
+impl Sandbox {
+    /// How long this charge takes. `None`: no time at all.
+    pub fn time_for(&self, charge: &Charge) -> Option<Duration> {
+        let slow = (charge.token == Token::Slow).then_some(self.slow);
+        let drawn = self.latency.map(Latency::draw);
+        (slow.is_some() || drawn.is_some()).then(|| slow.unwrap_or_default() + drawn.unwrap_or_default())
+    }
+
+    /// Whether this charge is paid. The same charge always gets the same verdict.
+    pub fn verdict(&self, charge: &Charge) -> Verdict {
+        let is_over = self.decline_over.is_some_and(|highest| charge.money.amount > highest);
+        match charge.token {
+            Token::Ok | Token::Slow if is_over => Verdict::Decline(DeclineReason::AmountLimit),
+            Token::Ok | Token::Slow => Verdict::Pay,
+            Token::Declined => Verdict::Decline(DeclineReason::Declined),
+            Token::InsufficientFunds => Verdict::Decline(DeclineReason::InsufficientFunds),
+            Token::Unknown => Verdict::Decline(DeclineReason::UnknownToken),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn charge(amount: i64, token: Option<&str>) -> Charge {
+        Charge::parse("order-1", Some(amount), Some("KRW"), token).unwrap()
+    }
+
+    #[test]
+    fn amount_over_the_limit_is_declined_whatever_the_token() {
+        let sandbox = Sandbox { decline_over: Some(Amount::parse(100).unwrap()), ..Sandbox::default() };
+        for token in [None, Some("tok_ok"), Some("tok_slow")] {
+            assert_eq!(sandbox.verdict(&charge(100, token)), Verdict::Pay);
+            assert_eq!(sandbox.verdict(&charge(101, token)), Verdict::Decline(DeclineReason::AmountLimit));
+        }
+    }
+
+    #[test]
+    fn token_decides_unless_it_pays() {
+        let sandbox = Sandbox::default();
+        for (token, reason) in [
+            ("tok_declined", DeclineReason::Declined),
+            ("tok_insufficient_funds", DeclineReason::InsufficientFunds),
+            ("tok_stolen", DeclineReason::UnknownToken),
+        ] {
+            assert_eq!(sandbox.verdict(&charge(0, Some(token))), Verdict::Decline(reason));
+        }
+    }
+
+    #[test]
+    fn only_latency_and_the_slow_token_take_time() {
+        let at_once = Sandbox::default();
+        assert_eq!(at_once.time_for(&charge(1, None)), None);
+        assert_eq!(at_once.time_for(&charge(1, Some("tok_slow"))), Some(SLOW));
+        let slower = Sandbox { latency: Some("20".parse().unwrap()), ..at_once };
+        assert_eq!(slower.time_for(&charge(1, Some("tok_declined"))), Some(Duration::from_millis(20)));
+        assert_eq!(slower.time_for(&charge(1, Some("tok_slow"))), Some(SLOW + Duration::from_millis(20)));
+    }
+}

@@ -1,0 +1,4 @@
+//! SQL.
+
+pub mod ledger;
+pub mod payments;
