@@ -248,7 +248,8 @@ impl Fleet {
     }
 
     fn place_of(&self, process: Process) -> &Place {
-        if [Process::Payment, Process::Point].contains(&process) { &self.behind } else { &self.place }
+        let are_behind = [Process::Payment, Process::Processor, Process::Point];
+        if are_behind.contains(&process) { &self.behind } else { &self.place }
     }
 
     /// How ready each process says it is.
@@ -276,10 +277,10 @@ impl Fleet {
     }
 }
 
-/// Two ranges of ten, below the ports that the kernel gives to outgoing connections.
+/// Two ranges of ten ports, below the ports that the kernel gives to outgoing connections.
 fn free_port_bases() -> Outcome<[u16; 2]> {
     let is_free =
-        |base: &u16| (1..=9).all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, base + port)).is_ok());
+        |base: &u16| (1..=10).all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, base + port)).is_ok());
     let mut free = (24_000..32_000).step_by(10).filter(is_free);
     match (free.next(), free.next()) {
         (Some(one), Some(other)) => Ok([one, other]),

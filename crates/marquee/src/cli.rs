@@ -10,7 +10,7 @@ use crate::dlq;
 use crate::fleet::{DEFAULT_PORT_BASE, Fleet, PORT_BASES, Process};
 use crate::load::Plan;
 
-/// A movie-booking fleet on this machine: six processes, each with its own database, and an event log between them.
+/// A movie-booking fleet on this machine: seven processes, all but the gateway with a database of their own, and an event log between them.
 ///
 /// Without a command this is `marquee up`.
 #[derive(Parser, Debug)]
@@ -145,11 +145,11 @@ mod tests {
 
     #[test]
     fn flags_after_two_dashes_are_the_process_s_own() {
-        let args = ["marquee", "service", "payment", "--", "--payment-latency-ms", "5"];
+        let args = ["marquee", "service", "processor", "--", "--payment-latency-ms", "5"];
         let Some(Command::Service { name, flags, .. }) = Cli::try_parse_from(args).unwrap().command else {
             panic!("another command");
         };
-        assert_eq!(name, Process::Payment);
+        assert_eq!(name, Process::Processor);
         assert_eq!(flags, ["--payment-latency-ms", "5"]);
     }
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! <data-dir>/book.db …        one database for each service
 //! <data-dir>/events.db        the event log
+//! <data-dir>/fleet-id         the name of this installation at the payment provider
 //! <data-dir>/logs/<name>.log  the output of each process
 //! <data-dir>/run/<name>.pid   its process id while it runs
 //! <data-dir>/run/<name>.lock  locked by the process; run/fleet.lock by the launcher
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 use reqwest::Url;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{geteuid, umask};
+use uuid::Uuid;
 
 const DIRECTORY_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
@@ -29,6 +31,13 @@ const OTHERS: u32 = 0o077;
 /// rebuild.
 const DATABASE_FILES: [&str; 6] =
     [".db", ".db-wal", ".db-shm", ".db-journal", ".db-relay.lock", ".db-rebuild.lock"];
+
+const FLEET_ID_FILE: &str = "fleet-id";
+/// Longest name of a fleet, in characters.
+const FLEET_ID_MAX: usize = 32;
+/// Random hexadecimal digits of a new name: two fleets that share a provider do not get the same.
+const FLEET_ID_MADE: usize = 12;
+const SMALL_FILE_BYTES: u64 = 1024;
 
 /// A data directory that exists, belongs to this user, and can be written to.
 #[derive(Clone, Debug)]
@@ -65,6 +74,12 @@ pub enum DataDirError {
         path.display()
     )]
     Foreign { path: PathBuf, owner: u32, user: u32 },
+    #[error(
+        "{} does not hold the name of this fleet, which is 1 to 32 characters of a-z, 0-9 and '-'; restore the file from a \
+         backup, as the payment provider knows the charges of this fleet by that name",
+        path.display()
+    )]
+    NoFleetId { path: PathBuf },
     #[error("the data directory {} is in use: {what} runs on it{}", path.display(), process(pid))]
     InUse { what: String, path: PathBuf, pid: Option<u32> },
 }
@@ -192,6 +207,47 @@ impl DataDir {
         Ok(Lock { _file: file })
     }
 
+    /// The name of this installation at the payment provider. It is made once and kept, because the charges of earlier days
+    /// are found under it.
+    ///
+    /// # Errors
+    ///
+    /// [`DataDirError::NotWritable`], [`DataDirError::Link`] and [`DataDirError::NoFleetId`].
+    pub fn fleet_id(&self) -> Result<String, DataDirError> {
+        let path = self.root.join(FLEET_ID_FILE);
+        let refused = |source| self.refusal(&path, &self.shown.join(FLEET_ID_FILE), source);
+        let text = match read_private(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.make_fleet_id(&path).map_err(refused)?;
+                read_private(&path).map_err(refused)?
+            }
+            text => text.map_err(refused)?,
+        };
+        let id = text.trim();
+        let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if (1..=FLEET_ID_MAX).contains(&id.len()) && id.bytes().all(is_plain) {
+            Ok(id.to_owned())
+        } else {
+            Err(DataDirError::NoFleetId { path: self.shown.join(FLEET_ID_FILE) })
+        }
+    }
+
+    /// Writes the file beside and links it, so that of two processes that make one at once, both get the first.
+    fn make_fleet_id(&self, path: &Path) -> io::Result<()> {
+        let unfinished = self.root.join(format!("run/.fleet-id-{}", std::process::id()));
+        let mut file = open_private(File::options().write(true).create(true).truncate(true), &unfinished)?;
+        let random = Uuid::new_v4().simple().to_string();
+        writeln!(file, "{}", &random[..FLEET_ID_MADE])?;
+        file.sync_all()?;
+        let linked = match fs::hard_link(&unfinished, path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            linked => linked,
+        };
+        fs::remove_file(&unfinished)?;
+        linked?;
+        File::open(&self.root)?.sync_all()
+    }
+
     /// `sqlite://` and the absolute path, escaped as in any URL.
     pub fn database_url(&self, name: &str) -> String {
         let file = self.root.join(format!("{name}.db"));
@@ -207,6 +263,14 @@ impl DataDir {
     pub fn pid_file(&self, name: &str) -> PathBuf {
         self.root.join("run").join(format!("{name}.pid"))
     }
+}
+
+/// The text of a small file of the data directory.
+fn read_private(path: &Path) -> io::Result<String> {
+    let file = open_private(File::options().read(true), path)?;
+    let mut text = String::new();
+    file.take(SMALL_FILE_BYTES).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 fn write_own_pid(file: &mut File) -> io::Result<()> {

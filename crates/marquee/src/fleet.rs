@@ -7,23 +7,26 @@ use std::process::ExitCode;
 
 use storage::DatabaseUrl;
 
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, DataDirError};
 
 pub const DEFAULT_DATA_DIR: &str = "./data";
-/// The ports of the seed: 8081 to 8085 and, for the gateway, 8088.
+/// The ports of the seed: 8081 to 8085 and, for the gateway, 8088. The payment provider has 8090.
 pub const DEFAULT_PORT_BASE: u16 = 8080;
 const DATABASE_URL_PREFIX: &str = "DATABASE_URL_PREFIX";
 const DATABASE_URLS: &str = "DATABASE_URLS";
 const EVENTS_URL: &str = "EVENTS_URL";
 const TRUSTED_PROXIES: &str = "TRUSTED_PROXIES";
+const PROCESSOR_URL: &str = "PROCESSOR_URL";
+const FLEET_ID: &str = "FLEET_ID";
 /// Every process's port must exist.
-pub const PORT_BASES: std::ops::RangeInclusive<i64> = 1..=u16::MAX as i64 - 8;
+pub const PORT_BASES: std::ops::RangeInclusive<i64> = 1..=u16::MAX as i64 - 10;
 
 /// A process of the fleet. The order is the one they are shown in.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Process {
     Gateway,
     Book,
+    Processor,
     Payment,
     Mypage,
     Ticket,
@@ -31,20 +34,25 @@ pub enum Process {
 }
 
 impl Process {
-    pub const ALL: [Self; 6] =
-        [Self::Gateway, Self::Book, Self::Payment, Self::Mypage, Self::Ticket, Self::Point];
+    pub const ALL: [Self; 7] =
+        [Self::Gateway, Self::Book, Self::Processor, Self::Payment, Self::Mypage, Self::Ticket, Self::Point];
 
     /// Those with a database and events.
     pub const SERVICES: [Self; 5] = [Self::Book, Self::Payment, Self::Mypage, Self::Ticket, Self::Point];
 
+    /// Those with a database. The payment provider has no events.
+    pub const WITH_DATABASE: [Self; 6] =
+        [Self::Book, Self::Processor, Self::Payment, Self::Mypage, Self::Ticket, Self::Point];
+
     /// First the door, then each before those it calls or whose view it feeds.
-    pub const STOP_ORDER: [Self; 6] =
-        [Self::Gateway, Self::Book, Self::Ticket, Self::Payment, Self::Point, Self::Mypage];
+    pub const STOP_ORDER: [Self; 7] =
+        [Self::Gateway, Self::Book, Self::Ticket, Self::Payment, Self::Processor, Self::Point, Self::Mypage];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Gateway => "gateway",
             Self::Book => "book",
+            Self::Processor => "processor",
             Self::Payment => "payment",
             Self::Mypage => "mypage",
             Self::Ticket => "ticket",
@@ -60,6 +68,7 @@ impl Process {
             Self::Ticket => 4,
             Self::Point => 5,
             Self::Gateway => 8,
+            Self::Processor => 10,
         }
     }
 
@@ -68,6 +77,7 @@ impl Process {
         match self {
             Self::Gateway => gateway::main(args),
             Self::Book => book::main(args),
+            Self::Processor => processor::main(args),
             Self::Payment => payment::main(args),
             Self::Mypage => mypage::main(args),
             Self::Ticket => ticket::main(args),
@@ -87,7 +97,7 @@ impl Process {
             ],
             Self::Book => &[("--payment-url", Self::Payment)],
             Self::Ticket => &[("--point-url", Self::Point)],
-            Self::Payment | Self::Mypage | Self::Point => &[],
+            Self::Processor | Self::Payment | Self::Mypage | Self::Point => &[],
         }
     }
 }
@@ -106,7 +116,8 @@ pub struct Fleet {
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR)]
     pub data_dir: PathBuf,
 
-    /// Where the ports start: book is the first after it, then payment, mypage, ticket, point; the gateway the eighth.
+    /// Where the ports start: book is the first after it, then payment, mypage, ticket, point; the gateway the eighth, the
+    /// payment provider the tenth.
     #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT_BASE,
           value_parser = clap::value_parser!(u16).range(PORT_BASES))]
     pub port_base: u16,
@@ -193,6 +204,30 @@ impl Fleet {
         all.into_iter().filter_map(|(name, url)| Some((name, url?)))
     }
 
+    /// The variables that `process` needs besides, which the environment does not set: where the payment provider is, and
+    /// the name that this installation has there.
+    ///
+    /// # Errors
+    ///
+    /// When the name cannot be read or made.
+    pub fn environment_of(
+        &self,
+        process: Process,
+        data_dir: &DataDir,
+    ) -> Result<Vec<(&'static str, String)>, DataDirError> {
+        let mut missing = Vec::new();
+        if process != Process::Payment {
+            return Ok(missing);
+        }
+        if std::env::var_os(PROCESSOR_URL).is_none() {
+            missing.push((PROCESSOR_URL, self.url(Process::Processor)));
+        }
+        if std::env::var_os(FLEET_ID).is_none() {
+            missing.push((FLEET_ID, data_dir.fleet_id()?));
+        }
+        Ok(missing)
+    }
+
     /// Where `process` keeps its data.
     pub fn database_url(&self, process: Process, data_dir: &DataDir) -> String {
         self.given_database_url(process).unwrap_or_else(|| data_dir.database_url(process.name()))
@@ -260,6 +295,8 @@ impl Fleet {
         if process != Process::Gateway {
             args.extend(["--trusted-proxies".into(), self.trusted_proxies().into()]);
             args.extend(["--database-url".into(), self.database_url(process, data_dir).into()]);
+        }
+        if Process::SERVICES.contains(&process) {
             args.extend(["--events-url".into(), self.events_url(data_dir).into()]);
         }
         for (flag, upstream) in process.upstreams() {
@@ -272,7 +309,7 @@ impl Fleet {
 /// Reads `book=postgres://…`.
 fn database_of(text: &str) -> Result<(Process, String), String> {
     let (name, url) = text.split_once('=').ok_or("must be <service>=<url>")?;
-    let service = Process::SERVICES.into_iter().find(|service| service.name() == name);
+    let service = Process::WITH_DATABASE.into_iter().find(|service| service.name() == name);
     let service = service.ok_or_else(|| format!("no service with a database is called {name}"))?;
     url.parse::<DatabaseUrl>().map_err(|error| error.to_string())?;
     Ok((service, url.to_owned()))
@@ -298,97 +335,4 @@ fn shell(words: &[OsString]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-    use crate::cli::Cli;
-
-    #[test]
-    fn words_that_a_shell_would_take_apart_are_quoted() {
-        let words = ["marquee", "--data-dir", "my data", "it's"].map(OsString::from);
-        assert_eq!(shell(&words), r"marquee --data-dir 'my data' 'it'\''s'");
-    }
-
-    fn fleet(flags: &[&str]) -> Result<Fleet, clap::Error> {
-        Cli::try_parse_from([&["marquee"], flags].concat()).map(|cli| cli.up.fleet)
-    }
-
-    #[test]
-    fn a_service_may_have_its_database_elsewhere_than_the_others() {
-        let directory = tempfile::tempdir().unwrap();
-        let data_dir = DataDir::open(directory.path()).unwrap();
-        let urls = ["--database-url", "ticket=sqlite:///t.db", "--database-url", "point=postgres://p/points"];
-        let mixed = fleet(&[&["--database-url-prefix", "postgres://db/"][..], &urls].concat()).unwrap();
-        assert_eq!(mixed.database_url(Process::Ticket, &data_dir), "sqlite:///t.db");
-        assert_eq!(mixed.database_url(Process::Point, &data_dir), "postgres://p/points");
-        assert_eq!(mixed.database_url(Process::Book, &data_dir), "postgres://db/book");
-        // Its processes are told the same, and whoever starts one alone.
-        let told: Vec<_> = mixed.environment().collect();
-        let own = "ticket=sqlite:///t.db point=postgres://p/points".to_owned();
-        assert_eq!(told, [(DATABASE_URL_PREFIX, "postgres://db/".to_owned()), (DATABASE_URLS, own)]);
-        let typed = mixed.command_line(Process::Point);
-        assert!(
-            typed.ends_with(
-                "--database-url-prefix postgres://db/ --database-url ticket=sqlite:///t.db \
-             --database-url point=postgres://p/points"
-            ),
-            "{typed}"
-        );
-    }
-
-    #[test]
-    fn a_database_url_that_says_nothing_is_refused() {
-        for (url, reason) in [
-            ("postgres://db/book", "must be <service>=<url>"),
-            ("book", "must be <service>=<url>"),
-            ("gateway=sqlite:///g.db", "no service with a database is called gateway"),
-            ("book=mysql://db/book", "must start with sqlite:// or postgres://"),
-        ] {
-            let error = fleet(&["--database-url", url]).unwrap_err().to_string();
-            assert!(error.contains(reason), "{error}");
-        }
-    }
-
-    #[test]
-    fn services_trust_the_gateway_of_this_machine_and_the_gateway_trusts_nobody() {
-        let directory = tempfile::tempdir().unwrap();
-        let data_dir = DataDir::open(directory.path()).unwrap();
-        let fleet = fleet(&["--host", "192.0.2.1"]).unwrap();
-        let trusted = |process| {
-            let args = fleet.args_of(process, &data_dir);
-            let flag = args.iter().position(|arg| arg == "--trusted-proxies")?;
-            args[flag + 1].to_str().map(str::to_owned)
-        };
-        for service in Process::SERVICES {
-            // What the environment of the test trusts stands behind it.
-            assert!(trusted(service).unwrap().starts_with("127.0.0.1,::1"), "{service}");
-        }
-        assert_eq!(trusted(Process::Gateway), None);
-    }
-
-    #[test]
-    fn only_the_gateway_listens_beyond_this_machine() {
-        for (host, loopback) in [("0.0.0.0", "127.0.0.1"), ("192.0.2.1", "127.0.0.1"), ("::", "::1")] {
-            let fleet = fleet(&["--host", host]).unwrap();
-            assert_eq!(fleet.address(Process::Gateway).ip().to_string(), host);
-            for service in Process::SERVICES {
-                assert_eq!(fleet.address(service).ip().to_string(), loopback, "{service} beside {host}");
-            }
-        }
-    }
-
-    #[test]
-    fn no_two_processes_share_a_port() {
-        let mut ports = Process::ALL.map(|process| process.port(DEFAULT_PORT_BASE));
-        ports.sort_unstable();
-        assert_eq!(ports, [8081, 8082, 8083, 8084, 8085, 8088]);
-    }
-
-    #[test]
-    fn every_process_is_stopped() {
-        let mut stopped = Process::STOP_ORDER;
-        stopped.sort_unstable();
-        assert_eq!(stopped, Process::ALL);
-    }
-}
+mod tests;

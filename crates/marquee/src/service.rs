@@ -3,8 +3,9 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use crate::data_dir::{DataDir, DataDirError, Lock, open_private};
 use crate::fleet::{Fleet, Process};
@@ -21,6 +22,11 @@ pub fn run(process: Process, fleet: &Fleet, flags: Vec<OsString>) -> ExitCode {
         Ok(data_dir) => data_dir,
         Err(error) => return crate::fail(&error),
     };
+    match fleet.environment_of(process, &data_dir) {
+        Ok(missing) if missing.is_empty() => {}
+        Ok(missing) => return start_over(missing),
+        Err(error) => return crate::fail(&error),
+    }
     // A rebuild goes on beside the process that serves, and has a claim of its own.
     let is_rebuild = flags.iter().any(|flag| flag == "--rebuild");
     let _claim = match (!is_rebuild).then(|| claim(process, &data_dir)).transpose() {
@@ -31,6 +37,22 @@ pub fn run(process: Process, fleet: &Fleet, flags: Vec<OsString>) -> ExitCode {
     args.extend(flags);
     process.main(args)
 }
+
+/// Becomes this program once more, with `variables` in its environment. A running process cannot set them.
+fn start_over(variables: Vec<(&'static str, String)>) -> ExitCode {
+    let mut words = std::env::args_os();
+    let failure = std::env::current_exe().map(|program| {
+        let mut command = Command::new(program);
+        command.arg0(words.next().unwrap_or_default()).args(words).envs(variables);
+        command.exec()
+    });
+    crate::fail(&StartOver(failure.unwrap_or_else(|error| error)))
+}
+
+/// This program could not be run once more.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot start")]
+struct StartOver(#[source] io::Error);
 
 /// One database has one process: a second one on the same directory is refused.
 fn claim(process: Process, data_dir: &DataDir) -> Result<(Lock, PidFile), DataDirError> {

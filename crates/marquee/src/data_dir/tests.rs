@@ -154,3 +154,44 @@ fn path_with_spaces_and_signs_is_escaped_in_the_url() {
     assert!(url.ends_with("/my%20data%3F%20100%25/book.db"), "{url}");
     assert!(url.starts_with("sqlite:///"), "{url}");
 }
+
+#[test]
+fn name_of_the_fleet_is_made_once_and_private() {
+    let scratch = tempfile::tempdir().unwrap();
+    let root = scratch.path().join("data");
+    let data_dir = DataDir::open(&root).unwrap();
+    let id = data_dir.fleet_id().unwrap();
+    assert!(id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
+    assert_eq!(DataDir::open(&root).unwrap().fleet_id().unwrap(), id);
+    assert_eq!(mode(&root.join("fleet-id")), 0o600);
+    assert_eq!(fs::read_dir(root.join("run")).unwrap().count(), 0);
+    let other = DataDir::open(&scratch.path().join("other")).unwrap();
+    assert_ne!(other.fleet_id().unwrap(), id);
+}
+
+#[test]
+fn processes_that_make_the_name_at_once_get_the_same() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data_dir = DataDir::open(&scratch.path().join("data")).unwrap();
+    // Each has found no file, and has yet to make it.
+    let path = data_dir.root.join("fleet-id");
+    data_dir.make_fleet_id(&path).unwrap();
+    let id = data_dir.fleet_id().unwrap();
+    data_dir.make_fleet_id(&path).unwrap();
+    assert_eq!(data_dir.fleet_id().unwrap(), id);
+}
+
+#[test]
+fn damaged_name_of_the_fleet_is_refused_and_kept() {
+    let scratch = tempfile::tempdir().unwrap();
+    let root = scratch.path().join("data");
+    let data_dir = DataDir::open(&root).unwrap();
+    for text in ["", "\n", "A", "a b", "a\nb", &"x".repeat(33)] {
+        fs::write(root.join("fleet-id"), text).unwrap();
+        assert!(matches!(data_dir.fleet_id(), Err(DataDirError::NoFleetId { .. })), "{text:?}");
+        assert_eq!(fs::read_to_string(root.join("fleet-id")).unwrap(), text);
+    }
+    fs::remove_file(root.join("fleet-id")).unwrap();
+    symlink("/etc/hostname", root.join("fleet-id")).unwrap();
+    assert!(matches!(data_dir.fleet_id(), Err(DataDirError::Link { .. })));
+}

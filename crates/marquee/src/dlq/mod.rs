@@ -85,7 +85,7 @@ pub struct Of {
 }
 
 fn consumers() -> impl Iterator<Item = &'static str> {
-    Process::ALL.into_iter().filter(|process| *process != Process::Gateway).map(Process::name)
+    Process::SERVICES.into_iter().map(Process::name)
 }
 
 #[derive(Debug, thiserror::Error)]

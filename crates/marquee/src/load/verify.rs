@@ -106,7 +106,7 @@ impl Processes {
     pub async fn look(target: &Target) -> Result<Self, RestError> {
         let mut known = Vec::new();
         for (process, url) in target.processes() {
-            if process == Process::Gateway {
+            if !Process::SERVICES.contains(&process) {
                 continue;
             }
             let rest = Rest::new(&url);

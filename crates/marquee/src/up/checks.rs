@@ -41,7 +41,7 @@ pub enum DatabaseError {
 ///
 /// Whose database, and why not.
 pub async fn databases_exist(fleet: &Fleet, data_dir: &DataDir) -> Result<(), DatabaseError> {
-    for process in Process::SERVICES {
+    for process in Process::WITH_DATABASE {
         let url: DatabaseUrl = fleet.database_url(process, data_dir).parse()?;
         if let Err(error) = Db::create_if_missing(&url).await {
             let problem = url.explain(&error);

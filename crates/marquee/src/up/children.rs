@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -129,12 +130,7 @@ impl Children {
 
 /// A child of this launcher: `marquee service <process>` in a process group of its own, so that Ctrl-C in the
 /// terminal reaches the launcher alone and the order of stopping is kept.
-fn spawn(
-    process: Process,
-    up: &Up,
-    data_dir: &DataDir,
-    screen: &Screen,
-) -> std::io::Result<(Child, Arc<Output>)> {
+fn spawn(process: Process, up: &Up, data_dir: &DataDir, screen: &Screen) -> io::Result<(Child, Arc<Output>)> {
     let output = Output::open(process, &data_dir.log_file(process.name()), screen.clone())?;
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("service").arg(process.name()).args(up.fleet.flags()).args(["--", "--stop-on-stdin-eof"]);
@@ -142,7 +138,8 @@ fn spawn(
         command.arg("--demo-data");
     }
     command.envs(up.fleet.environment());
-    // One admin port cannot serve six processes on one machine; their probes are on their main ports.
+    command.envs(up.fleet.environment_of(process, data_dir).map_err(io::Error::other)?);
+    // One admin port cannot serve seven processes on one machine; their probes are on their main ports.
     command.env_remove("ADMIN_PORT");
     if std::env::var_os("LOG_FORMAT").is_none() {
         // The lines go to people, though not to a terminal.

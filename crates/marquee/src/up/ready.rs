@@ -56,7 +56,7 @@ async fn is_ready(probe: &Rest) -> bool {
 /// Addresses, and commands to paste.
 pub fn block(fleet: &Fleet, took: Duration) -> String {
     let gateway = fleet.shown_url(Process::Gateway);
-    let services: String = Process::SERVICES
+    let services: String = Process::WITH_DATABASE
         .into_iter()
         .map(|process| format!("    {process:9} {}\n", fleet.shown_url(process)))
         .collect();

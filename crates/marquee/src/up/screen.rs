@@ -21,8 +21,8 @@ use crate::paint::{self, Paint};
 const BACKLOG_LIMIT_BYTES: usize = 4 * 1024 * 1024;
 /// Longest to wait for the last of it to be written.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
-/// The longest name: `gateway`, `payment`, `marquee`.
-const NAME_WIDTH: usize = 7;
+/// The longest name: `processor`.
+const NAME_WIDTH: usize = 9;
 
 #[derive(Clone)]
 pub struct Screen {
@@ -146,6 +146,7 @@ fn colour(process: Process) -> Style {
     let colour = match process {
         Process::Gateway => AnsiColor::Blue,
         Process::Book => AnsiColor::Green,
+        Process::Processor => AnsiColor::BrightYellow,
         Process::Payment => AnsiColor::Yellow,
         Process::Mypage => AnsiColor::Magenta,
         Process::Ticket => AnsiColor::Cyan,
@@ -205,7 +206,7 @@ mod tests {
         screen.lines(Process::Book, b"shown\n");
         screen.finish().await;
         let shown = shown.lock().unwrap();
-        let end = "marquee | not lost\nmarquee | 2 lines are only in the log files\nbook    | shown\n";
+        let end = "marquee   | not lost\nmarquee   | 2 lines are only in the log files\nbook      | shown\n";
         assert!(shown.ends_with(end), "{}", &shown[shown.len().saturating_sub(200)..]);
     }
 
@@ -230,6 +231,6 @@ mod tests {
         drop(pause);
         screen.lines(Process::Book, "GET /books/\u{1b}[2J\u{9b}\u{202e}\t404\n".as_bytes());
         screen.finish().await;
-        assert_eq!(*shown.lock().unwrap(), "book    | GET /books/\\u{1b}[2J\\u{9b}\\u{202e}\t404\n");
+        assert_eq!(*shown.lock().unwrap(), "book      | GET /books/\\u{1b}[2J\\u{9b}\\u{202e}\t404\n");
     }
 }

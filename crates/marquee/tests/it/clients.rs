@@ -161,10 +161,7 @@ pub async fn settled(fleet: &Fleet, booked: &[Booked]) {
 }
 
 pub async fn nothing_under_way(fleet: &Fleet) {
-    for process in Process::ALL {
-        if process == Process::Gateway {
-            continue;
-        }
+    for process in Process::SERVICES {
         let service = fleet.service(process);
         until(&format!("{process}'s outbox to be empty"), async || {
             let unsent = verify::metric(&service, "outbox_unsent_events").await;

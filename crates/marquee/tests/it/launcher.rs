@@ -46,7 +46,7 @@ async fn what_the_processes_print_has_their_names_before_it_and_is_kept_in_files
     let mut fleet = Fleet::up().await;
     let answer = fleet.rest.send(Method::POST, "/books", Some(&json!({ "movieName": "soul" }))).await;
     assert_eq!(answer.unwrap().status, 201);
-    fleet.launcher().prints("book    | ").await;
+    fleet.launcher().prints("book      | ").await;
     fleet.launcher().prints("POST /books 201").await;
     for process in Process::ALL {
         let file = fleet.data_dir.join("logs").join(format!("{process}.log"));
@@ -271,7 +271,7 @@ async fn a_process_that_is_lost_is_reported_with_the_command_that_brings_it_back
 
     let output = fleet.launcher().output();
     let line = output.lines().find(|line| line.contains(" service ticket ")).unwrap();
-    let typed = line.trim_start_matches("marquee |").trim();
+    let typed = line.trim_start_matches("marquee   |").trim();
     let mut alone = Command::new("bash");
     alone.args(["-c", &format!("exec {typed}")]).stdin(std::process::Stdio::null());
     let mut alone = Started::spawn(alone);
@@ -332,7 +332,7 @@ async fn a_terminal_that_is_closed_does_not_take_the_fleet_along() {
 async fn a_wrong_setting_is_named_and_exits_64() {
     let mut fleet = Fleet::nothing().await;
     let wrong = [("PAYMENT_LATENCY_MS", "x")];
-    let alone = fleet.start(["service", "payment"], &wrong);
+    let alone = fleet.start(["service", "processor"], &wrong);
     assert_eq!(alone.exit_code().await, 64);
     let line = alone.output();
     assert!(line.starts_with("configuration error: PAYMENT_LATENCY_MS"), "{line}");
@@ -360,6 +360,48 @@ async fn settings_of_the_single_processes_come_from_the_environment() {
     launcher.prints("  All of it, explained:").await;
     let answer = fleet.rest.send(Method::POST, "/books", Some(&json!({ "movieName": "soul" }))).await;
     assert_eq!(answer.unwrap().body["name"], "Lumiere");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn payment_is_told_where_the_provider_is_and_what_the_fleet_is_called() {
+    let fleet = Fleet::up().await;
+    let id = std::fs::read_to_string(fleet.data_dir.join("fleet-id")).unwrap();
+    let told = |pid: i32| {
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap();
+        let variables = String::from_utf8(environment).unwrap();
+        let of = |name: &str| {
+            variables.split('\0').find_map(|one| one.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)
+        };
+        (of("FLEET_ID"), of("PROCESSOR_URL"))
+    };
+    let url = format!("http://127.0.0.1:{}", Process::Processor.port(fleet.port_base));
+    let expected = (Some(id.trim().to_owned()), Some(url));
+    assert_eq!(told(fleet.pid(Process::Payment)), expected);
+    // Nobody else needs to know.
+    assert_eq!(told(fleet.pid(Process::Book)), (None, None));
+
+    // The same where it is started alone.
+    let mut fleet = fleet;
+    fleet.stop(Process::Payment).await;
+    fleet.start_alone(Process::Payment).await;
+    assert_eq!(told(fleet.pid(Process::Payment)), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn provider_keeps_a_ledger_behind_a_port_that_the_gateway_does_not_serve() {
+    let fleet = Fleet::up().await;
+    let provider = fleet.service(Process::Processor);
+    let charge = json!({ "amount": 700, "currency": "KRW" });
+    let answer = provider.send(Method::PUT, "/v1/payments/a", Some(&charge)).await.unwrap();
+    assert_eq!((answer.status, &answer.body["status"]), (200, &json!("succeeded")));
+    let ledger = provider.get("/v1/ledger").await.unwrap().body;
+    assert_eq!(
+        ledger["movements"].as_array().unwrap().iter().filter(|one| one["reference"] == "a").count(),
+        1
+    );
+    for path in ["/v1/ledger", "/v1/payments/a"] {
+        assert_eq!(fleet.rest.get(path).await.unwrap().status, 404, "{path}");
+    }
 }
 
 /// The process that started `pid`.

@@ -1,0 +1,106 @@
+use clap::Parser;
+
+use super::*;
+use crate::cli::Cli;
+
+#[test]
+fn words_that_a_shell_would_take_apart_are_quoted() {
+    let words = ["marquee", "--data-dir", "my data", "it's"].map(OsString::from);
+    assert_eq!(shell(&words), r"marquee --data-dir 'my data' 'it'\''s'");
+}
+
+fn fleet(flags: &[&str]) -> Result<Fleet, clap::Error> {
+    Cli::try_parse_from([&["marquee"], flags].concat()).map(|cli| cli.up.fleet)
+}
+
+#[test]
+fn a_service_may_have_its_database_elsewhere_than_the_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = DataDir::open(directory.path()).unwrap();
+    let urls = ["--database-url", "ticket=sqlite:///t.db", "--database-url", "point=postgres://p/points"];
+    let mixed = fleet(&[&["--database-url-prefix", "postgres://db/"][..], &urls].concat()).unwrap();
+    assert_eq!(mixed.database_url(Process::Ticket, &data_dir), "sqlite:///t.db");
+    assert_eq!(mixed.database_url(Process::Point, &data_dir), "postgres://p/points");
+    assert_eq!(mixed.database_url(Process::Book, &data_dir), "postgres://db/book");
+    // Its processes are told the same, and whoever starts one alone.
+    let told: Vec<_> = mixed.environment().collect();
+    let own = "ticket=sqlite:///t.db point=postgres://p/points".to_owned();
+    assert_eq!(told, [(DATABASE_URL_PREFIX, "postgres://db/".to_owned()), (DATABASE_URLS, own)]);
+    let typed = mixed.command_line(Process::Point);
+    assert!(
+        typed.ends_with(
+            "--database-url-prefix postgres://db/ --database-url ticket=sqlite:///t.db \
+         --database-url point=postgres://p/points"
+        ),
+        "{typed}"
+    );
+}
+
+#[test]
+fn a_database_url_that_says_nothing_is_refused() {
+    for (url, reason) in [
+        ("postgres://db/book", "must be <service>=<url>"),
+        ("book", "must be <service>=<url>"),
+        ("gateway=sqlite:///g.db", "no service with a database is called gateway"),
+        ("book=mysql://db/book", "must start with sqlite:// or postgres://"),
+    ] {
+        let error = fleet(&["--database-url", url]).unwrap_err().to_string();
+        assert!(error.contains(reason), "{error}");
+    }
+}
+
+#[test]
+fn services_trust_the_gateway_of_this_machine_and_the_gateway_trusts_nobody() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = DataDir::open(directory.path()).unwrap();
+    let fleet = fleet(&["--host", "192.0.2.1"]).unwrap();
+    let trusted = |process| {
+        let args = fleet.args_of(process, &data_dir);
+        let flag = args.iter().position(|arg| arg == "--trusted-proxies")?;
+        args[flag + 1].to_str().map(str::to_owned)
+    };
+    for service in Process::WITH_DATABASE {
+        // What the environment of the test trusts stands behind it.
+        assert!(trusted(service).unwrap().starts_with("127.0.0.1,::1"), "{service}");
+    }
+    assert_eq!(trusted(Process::Gateway), None);
+}
+
+#[test]
+fn only_the_gateway_listens_beyond_this_machine() {
+    for (host, loopback) in [("0.0.0.0", "127.0.0.1"), ("192.0.2.1", "127.0.0.1"), ("::", "::1")] {
+        let fleet = fleet(&["--host", host]).unwrap();
+        assert_eq!(fleet.address(Process::Gateway).ip().to_string(), host);
+        for service in Process::WITH_DATABASE {
+            assert_eq!(fleet.address(service).ip().to_string(), loopback, "{service} beside {host}");
+        }
+    }
+}
+
+#[test]
+fn no_two_processes_share_a_port() {
+    let mut ports = Process::ALL.map(|process| process.port(DEFAULT_PORT_BASE));
+    ports.sort_unstable();
+    assert_eq!(ports, [8081, 8082, 8083, 8084, 8085, 8088, 8090]);
+}
+
+#[test]
+fn every_process_is_stopped() {
+    let mut stopped = Process::STOP_ORDER;
+    stopped.sort_unstable();
+    assert_eq!(stopped, Process::ALL);
+}
+
+#[test]
+fn only_services_with_events_are_given_the_event_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = DataDir::open(directory.path()).unwrap();
+    let fleet = fleet(&["--database-url-prefix", "postgres://db/"]).unwrap();
+    for process in Process::ALL {
+        let args = fleet.args_of(process, &data_dir);
+        let has = |flag: &str| args.iter().any(|arg| arg == flag);
+        assert_eq!(has("--events-url"), Process::SERVICES.contains(&process), "{process}");
+        assert_eq!(has("--database-url"), Process::WITH_DATABASE.contains(&process), "{process}");
+    }
+    assert_eq!(fleet.database_url(Process::Processor, &data_dir), "postgres://db/processor");
+}
