@@ -44,6 +44,7 @@ fn every_process_is_a_service_that_is_built_restarted_and_waits_for_those_it_nee
         assert_eq!(service["restart"], "unless-stopped");
         let needed = match process {
             Process::Gateway => healthy(&["book", "payment", "mypage", "ticket", "point"]),
+            Process::Processor => healthy(&["postgres"]),
             _ => healthy(&["postgres", "kafka"]),
         };
         assert_eq!(service["depends_on"], needed, "{process}");
@@ -151,7 +152,7 @@ fn passwords_are_generated_once_and_private() {
     std::fs::write(directory.path().join(".env"), "CINEMA=Lumiere\nBOOK_PASSWORD=kept\n").unwrap();
     let first = generated(directory.path());
     assert_eq!([&first["CINEMA"], &first["BOOK_PASSWORD"]], ["Lumiere", "kept"]);
-    let services = Process::SERVICES.map(Process::name);
+    let services = Process::WITH_DATABASE.map(Process::name);
     let mut made = BTreeSet::new();
     for user in services.iter().chain(&["postgres"]).filter(|user| **user != "book") {
         let password = &first[&format!("{}_PASSWORD", user.to_uppercase())];
@@ -178,7 +179,7 @@ fn only_services_reach_the_servers_and_only_the_gateway_is_outside() {
     };
     let named = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
     assert_eq!(networks("gateway"), named(&["front", "inside"]));
-    for process in Process::SERVICES {
+    for process in Process::WITH_DATABASE {
         assert_eq!(networks(process.name()), named(&["inside", "back"]), "{process}");
     }
     for server in ["postgres", "kafka"] {

@@ -81,7 +81,7 @@ async fn every_setting_is_one_that_its_process_knows() {
 fn no_password_is_in_the_manifests() {
     let overlay = &read("overlays/dev/kustomization.yaml")[0];
     let secrets = overlay["secretGenerator"].as_array().unwrap();
-    assert_eq!(secrets.len(), Process::SERVICES.len());
+    assert_eq!(secrets.len(), Process::WITH_DATABASE.len());
     for secret in secrets {
         let service = secret["name"].as_str().unwrap().strip_suffix("-database").unwrap();
         assert_eq!(secret["envs"], json!([format!("secrets/{service}.env")]));
@@ -103,7 +103,7 @@ fn generated_passwords_of_dev_stay_and_are_the_ones_given_to_postgresql() {
     };
     let statements = run();
     assert_eq!(run(), statements);
-    for process in Process::SERVICES {
+    for process in Process::WITH_DATABASE {
         let file = copy.path().join(format!("overlays/dev/secrets/{process}.env"));
         let mode = std::fs::metadata(&file).unwrap().permissions();
         assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o600, "{process}");
@@ -131,7 +131,7 @@ fn production_checks_its_servers_certificates() {
             .find_map(|line| line.strip_prefix("KAFKA_SECURITY_PROTOCOL="));
         assert!(protocol.is_some_and(|protocol| protocol.ends_with("SSL")), "{component}: {literals:?}");
     }
-    for process in Process::SERVICES {
+    for process in Process::WITH_DATABASE {
         let base = read(&format!("base/{process}.yaml"));
         let container =
             &of_kind(&base, "Deployment")[process.name()]["spec"]["template"]["spec"]["containers"][0];
@@ -170,12 +170,12 @@ fn kafka_lets_a_service_write_what_it_must() {
 }
 
 #[test]
-fn the_mesh_lets_only_book_move_money_and_only_ticket_grant_points() {
+fn the_mesh_lets_only_book_and_payment_move_money_and_only_ticket_grant_points() {
     let access = read("components/istio/access.yaml");
     let policies = of_kind(&access, "AuthorizationPolicy");
     // The callers that may change something, by the service that they call.
     let mut writers = BTreeSet::new();
-    for process in Process::SERVICES {
+    for process in Process::WITH_DATABASE {
         let policy = policies[process.name()];
         assert_eq!(policy["spec"]["selector"]["matchLabels"]["app"], process.name());
         for rule in policy["spec"]["rules"].as_array().unwrap() {
@@ -195,6 +195,7 @@ fn the_mesh_lets_only_book_move_money_and_only_ticket_grant_points() {
         ("book", "gateway", r#"["/books","/books/*","/screenings","/screenings/*"]"#),
         ("payment", "book", r#"["/payments","/cancellations"]"#),
         ("point", "ticket", r#"["/points"]"#),
+        ("processor", "payment", r#"["/v1/payments/*"]"#),
         ("ticket", "gateway", r#"["/tickets","/tickets/*"]"#),
     ];
     let expected = expected.map(|(service, caller, paths)| (service, caller, paths.to_owned()));
