@@ -84,5 +84,5 @@ pub(super) async fn send(
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Answer { status, asks_to_wait, body })
+    Ok(Answer { status, asks_to_wait, attempts: 1, body })
 }

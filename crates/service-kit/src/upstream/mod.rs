@@ -40,6 +40,7 @@ use crate::request_log::{self, REQUEST_ID};
 use crate::trace_context::{TRACEPARENT, TraceContext};
 use attempt::Attempt;
 pub use error::CallError;
+pub use reqwest::Url;
 pub use settings::{Settings, parse};
 
 /// One other service. Its clones share one breaker, one bulkhead, one budget and one pool of connections.
@@ -57,7 +58,16 @@ pub struct Answer {
     pub status: StatusCode,
     /// It asked not to be asked again at once.
     asks_to_wait: bool,
+    /// Attempts that may have reached the other side, with the one that was answered.
+    attempts: usize,
     body: Vec<u8>,
+}
+
+impl Answer {
+    /// Whether no earlier attempt of the same call may have been acted on without an answer.
+    pub fn is_of_only_attempt(&self) -> bool {
+        self.attempts <= 1
+    }
 }
 
 impl fmt::Debug for Upstream {
@@ -88,9 +98,28 @@ impl Upstream {
     ) -> Result<Answer, CallError> {
         let mut headers = context();
         set(&mut headers, IDEMPOTENCY_KEY, idempotency_key);
+        self.send(Method::POST, path, headers, body).await
+    }
+
+    /// Puts `body` at `path`. The path is the idempotency key: upstreams must treat two equal PUTs as one.
+    ///
+    /// # Errors
+    ///
+    /// When no answer came: see [`CallError`].
+    pub async fn put(&self, path: &str, body: &impl Serialize) -> Result<Answer, CallError> {
+        self.send(Method::PUT, path, context(), body).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        mut headers: HeaderMap,
+        body: &impl Serialize,
+    ) -> Result<Answer, CallError> {
         headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let body = serde_json::to_vec(body).expect("a message is JSON");
-        self.call(Method::POST, path, headers, body.into()).await
+        self.call(method, path, headers, body.into()).await
     }
 
     /// Gets `path`.
@@ -158,7 +187,7 @@ impl Upstream {
             Ok(Err(error)) if error.was_never_sent() && may_have_left => {
                 Err(CallError::unknown(self.name, error))
             }
-            Ok(answer) => answer,
+            Ok(answer) => answer.map(|answer| Answer { attempts: left.load(Ordering::Relaxed), ..answer }),
             Err(late) if may_have_left => Err(CallError::unknown(self.name, late)),
             Err(late) => Err(CallError::NotSent { upstream: self.name, source: late.into() }),
         }
