@@ -21,7 +21,7 @@ const BOOKING_STATUSES: [&str; 8] = [
     "Canceling",
     "Canceled",
 ];
-const PAYMENT_STATUSES: [&str; 3] = ["Paid", "Canceled", "Voided"];
+const PAYMENT_STATUSES: [&str; 4] = ["Paid", "Canceling", "Canceled", "Voided"];
 const TICKET_STATUSES: [&str; 4] = ["Waiting", "Printing", "Printed", "Canceled"];
 
 /// Now, and how long nothing must have happened to a booking before what is wrong with it is wrong.

@@ -1,13 +1,15 @@
 //! From a configuration to a process that serves, and back to nothing.
 
+use std::time::Duration;
+
 use messaging::{Consumer, Relay, retention};
 use service_kit::process::{self, Background, StartError};
 use tokio_util::sync::CancellationToken;
 
-use crate::clients::Processor;
+use crate::clients::{Processor, settings};
 use crate::config::Config;
 use crate::consumers::PaymentEvents;
-use crate::http::InProgress;
+use crate::refunder::Refunder;
 use crate::{AppState, MIGRATIONS, SERVICE, pruner, router};
 
 /// Runs until `stop`.
@@ -21,23 +23,24 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     // The ports: when one is taken, nothing has been consumed yet.
     let listener = process::bind(&config.server, config.port).await?;
     // What requests share.
-    let state = AppState {
-        db: db.clone(),
-        processor: Processor::new(config.payment_latency_ms, config.payment_decline_over),
-        in_progress: InProgress::default(),
-    };
+    let settings = settings(config.processor_url, Duration::from_millis(config.processor_deadline_ms));
+    let state = AppState { db: db.clone(), processor: Processor::new(settings, config.fleet_id) };
     // The way out and door 2: our events to the log, and the others' events from it.
     let consumer = Consumer::new(SERVICE, db.clone(), transport.clone(), PaymentEvents);
     let relay = Relay::new(db.clone(), transport.clone());
+    let refunder = Refunder::new(state.clone());
+    let applied = consumer.applied();
+    let refunder = Background::spawn("refunder", |stop| refunder.run(applied, stop));
     let relay = Background::spawn("relay", |stop| relay.run(stop));
     let consumer = Background::spawn("consumer", |stop| consumer.run(stop));
     let retention = Background::spawn("retention", |stop| retention::run(db.clone(), stop));
     let pruner = Background::spawn("pruner", |stop| pruner::run(db.clone(), stop));
     // Door 1, until asked to stop; running requests finish.
-    let health = messaging::health(&db, transport);
+    let health = messaging::health(&db, transport).calling(state.processor.upstream());
     process::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
     // No more events in, between two batches; then the last ones out.
     consumer.stop().await;
+    refunder.stop().await;
     retention.stop().await;
     pruner.stop().await;
     relay.stop().await;

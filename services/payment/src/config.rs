@@ -2,9 +2,9 @@
 
 use messaging::Backends;
 use service_kit::config::Server;
+use service_kit::upstream::Url;
 
-use crate::clients::Latency;
-use crate::domain::Price;
+use crate::domain::FleetId;
 
 /// Takes payments, one per booking, and gives them back.
 #[derive(clap::Parser, Clone, Debug)]
@@ -20,13 +20,16 @@ pub struct Config {
     #[arg(long, env = "PORT", default_value_t = 8082)]
     pub port: u16,
 
-    /// How long the sandbox processor takes for a payment, in milliseconds: one number, or a range such as 400..620 from
-    /// which each payment draws. None when not set.
-    #[arg(long, env = "PAYMENT_LATENCY_MS", value_name = "MS|MIN..MAX")]
-    pub payment_latency_ms: Option<Latency>,
+    /// The payment provider.
+    #[arg(long, env = "PROCESSOR_URL", value_name = "URL")]
+    pub processor_url: Url,
 
-    /// The highest price the sandbox processor takes, in the smallest unit of the currency; it declines what is above. Any
-    /// when not set.
-    #[arg(long, env = "PAYMENT_DECLINE_OVER", value_name = "PRICE")]
-    pub payment_decline_over: Option<Price>,
+    /// Longest wait for an answer of the provider, in milliseconds; after it the outcome is unknown, and is asked for again.
+    #[arg(long, env = "PROCESSOR_DEADLINE_MS", value_name = "MS", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub processor_deadline_ms: u64,
+
+    /// Tells this installation's charges from those of others that use the same provider: 1 to 32 characters of a-z, 0-9 and -.
+    /// Never change it while bookings live: their charges are found under it.
+    #[arg(long, env = "FLEET_ID", value_name = "ID")]
+    pub fleet_id: FleetId,
 }

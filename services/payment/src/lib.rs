@@ -6,12 +6,14 @@
 //!
 //! - [`config`]: what the environment may say.
 //! - [`boot`]: from there to a process that serves, and back to nothing.
-//! - [`http`]: door 1, the book service. `POST /payments` reads as a whole in [`http::payments`].
+//! - [`http`]: door 1, the book service.
+//! - [`paying`]: a payment in one piece, and what became of one that broke off.
 //! - [`consumers`]: door 2, events of the other services.
+//! - [`refunder`]: has the provider cancel what either door gave up.
 //! - [`app`]: one file a use case; both doors lead here.
 //! - [`domain`]: what a payment is and which way it may go. No clock, no database, no network.
 //! - [`store`]: payments in SQL.
-//! - [`clients`]: the processor that takes the money, here a sandbox.
+//! - [`clients`]: the payment provider.
 //! - [`pruner`]: keys that are old enough to be forgotten.
 
 use std::ffi::OsString;
@@ -24,7 +26,6 @@ use storage::Db;
 
 use crate::clients::Processor;
 use crate::config::Config;
-use crate::http::InProgress;
 
 pub mod app;
 pub mod boot;
@@ -33,7 +34,9 @@ pub mod config;
 pub mod consumers;
 pub mod domain;
 pub mod http;
+pub mod paying;
 pub mod pruner;
+pub mod refunder;
 pub mod store;
 
 /// The service's name: its consumer group, and the source of its events.
@@ -52,8 +55,6 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 pub struct AppState {
     pub db: Db,
     pub processor: Processor,
-    /// The payments that are being taken in this process.
-    pub in_progress: InProgress,
 }
 
 /// All routes of the service.

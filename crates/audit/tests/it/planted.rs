@@ -76,6 +76,10 @@ async fn money_kept_for_a_booking_that_has_ended_goes_back() {
         payment::consumers::PaymentEvents,
     );
     deliver(&consumer, told.clone()).await.unwrap();
+    let mut tx = fleet.db(Of::Payment).begin().await.unwrap();
+    let reference = payment::domain::Reference::of(&"test".parse().unwrap(), told.booking_id());
+    payment::app::end_cancel(&mut tx, told.booking_id(), &reference, None).await.unwrap();
+    tx.commit().await.unwrap();
     let paid_back = outbox(fleet.db(Of::Payment)).await.remove(0);
     let consumer =
         Consumer::new("mypage", fleet.db(Of::Mypage).clone(), transport(), mypage::consumers::BookingStory);

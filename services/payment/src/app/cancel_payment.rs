@@ -1,42 +1,111 @@
-//! A booking's money goes back, or is never taken.
+//! A booking's money goes back, or is never taken: first recorded, then done by the provider, then recorded as done.
+
+use std::time::Duration;
 
 use events::BookingId;
+use jiff::Timestamp;
 use messaging::outbox;
-use storage::{Error, Tx};
+use storage::{Conn, Error, Tx};
 
 use super::Outcome;
 use crate::SERVICE;
-use crate::domain::{Change, Charge, Payment, Price, Status};
+use crate::domain::{Change, Payment, Price, Reference};
 use crate::store::payments;
+pub use crate::store::payments::ClaimedRow as Claimed;
 
-/// Refunds the booking's payment. If there is none, a tombstone keeps one that is still on its way from being taken.
+/// Records that the booking's money has to go back. If there is no payment, a tombstone keeps one that is still on its way from
+/// being recorded. The provider is asked after `pause`.
 ///
 /// # Errors
 ///
 /// When the database fails.
-pub async fn cancel_payment(tx: &mut Tx, booking_id: BookingId) -> Result<Outcome, Error> {
-    cancel(tx, booking_id, Payment::refund).await
+pub async fn begin_cancel(tx: &mut Tx, booking_id: BookingId, pause: Duration) -> Result<Outcome, Error> {
+    begin(tx, booking_id, pause, Payment::cancel).await
 }
 
-/// The same because the ticket is void; the booking's cancel is told of the end in any case.
+/// The same because the ticket is void: the booking's cancel receives the end in any case.
 ///
 /// # Errors
 ///
 /// When the database fails.
-pub async fn cancel_payment_for_ticket(tx: &mut Tx, booking_id: BookingId) -> Result<Outcome, Error> {
-    cancel(tx, booking_id, Payment::refund_for_ticket).await
+pub async fn begin_cancel_for_ticket(tx: &mut Tx, booking_id: BookingId) -> Result<Outcome, Error> {
+    begin(tx, booking_id, Duration::ZERO, Payment::cancel_for_ticket).await
 }
 
-async fn cancel(tx: &mut Tx, booking_id: BookingId, refund: fn(Payment) -> Change) -> Result<Outcome, Error> {
-    let nothing = Charge { booking_id, price: Price::default() };
-    if let Some(tombstone) = payments::insert(tx, nothing, Status::Voided).await? {
-        outbox::append(tx, SERVICE, tombstone.event()).await?;
+async fn begin(
+    tx: &mut Tx,
+    booking_id: BookingId,
+    pause: Duration,
+    cancel: fn(Payment, Timestamp) -> Change,
+) -> Result<Outcome, Error> {
+    let ask_at = tx.now() + pause;
+    if let Some(tombstone) = payments::insert_canceling(tx, booking_id, ask_at).await? {
         return Ok(Outcome::Created(tombstone));
     }
-    let change = refund(payments::lock_of(tx, booking_id).await?);
-    payments::update(tx, &change.payment).await?;
+    let known = payments::lock_of(tx, booking_id).await?;
+    let change = cancel(known.clone(), ask_at);
+    keep(tx, &known, change).await.map(Outcome::Known)
+}
+
+/// Records that the provider has canceled `reference`, with the event. `refunded`: what it had charged before.
+///
+/// # Errors
+///
+/// When the database fails. The payment stays `Canceling` then, and the provider is asked again.
+pub async fn end_cancel(
+    tx: &mut Tx,
+    booking_id: BookingId,
+    reference: &Reference,
+    refunded: Option<Price>,
+) -> Result<Payment, Error> {
+    let known = payments::lock_of(tx, booking_id).await?;
+    let change = known.clone().end_cancel(reference, refunded);
+    keep(tx, &known, change).await
+}
+
+async fn keep(tx: &mut Tx, known: &Payment, change: Change) -> Result<Payment, Error> {
+    if change.payment != *known {
+        payments::update(tx, &change.payment).await?;
+    }
     if let Some(event) = change.event {
         outbox::append(tx, SERVICE, event).await?;
     }
-    Ok(Outcome::Known(change.payment))
+    Ok(change.payment)
+}
+
+/// Whether a cancel is due at `now`.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn has_due_cancels(conn: &mut Conn, now: Timestamp) -> Result<bool, Error> {
+    payments::has_due(conn, now).await
+}
+
+/// Claims at most `limit` cancels that are due, for `length`.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn claim_cancels(tx: &mut Tx, length: Duration, limit: i64) -> Result<Vec<Claimed>, Error> {
+    payments::claim_due(tx, length, limit).await
+}
+
+/// Lets the provider be asked again after `pause`.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn put_off_cancel(tx: &mut Tx, booking_id: i64, pause: Duration) -> Result<(), Error> {
+    let ask_at = tx.now() + pause;
+    payments::put_off(tx, booking_id, ask_at).await
+}
+
+/// The number of cancels that the provider has not confirmed.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn count_cancels(conn: &mut Conn) -> Result<i64, Error> {
+    payments::count_canceling(conn).await
 }

@@ -7,10 +7,13 @@ mod forget_keys;
 mod read_payments;
 mod take_payment;
 
-pub use cancel_payment::{cancel_payment, cancel_payment_for_ticket};
+pub use cancel_payment::{
+    Claimed, begin_cancel, begin_cancel_for_ticket, claim_cancels, count_cancels, end_cancel,
+    has_due_cancels, put_off_cancel,
+};
 pub use forget_keys::forget_keys;
 pub use read_payments::{find_payment, find_payment_of, list_payments};
-pub use take_payment::{Known, TakePaymentError, find_taken, repeat_payment, take_payment};
+pub use take_payment::{TakePaymentError, bind_key, find_taken, record_payment};
 
 use crate::domain::Payment;
 
@@ -19,4 +22,12 @@ use crate::domain::Payment;
 pub enum Outcome {
     Created(Payment),
     Known(Payment),
+}
+
+impl Outcome {
+    pub fn payment(&self) -> &Payment {
+        match self {
+            Self::Created(payment) | Self::Known(payment) => payment,
+        }
+    }
 }

@@ -5,10 +5,10 @@ use storage::{Conn, Error, Tx};
 
 use super::Outcome;
 use crate::SERVICE;
-use crate::domain::{Charge, PayRefused, Payment, Status};
+use crate::domain::{Charge, PayRefused, Payment, Reference};
 use crate::store::{idempotency_keys, payments};
 
-/// Why a payment was not taken.
+/// Why the provider is not asked for a payment.
 #[derive(Debug, thiserror::Error)]
 pub enum TakePaymentError {
     #[error(transparent)]
@@ -19,98 +19,49 @@ pub enum TakePaymentError {
     Storage(#[from] Error),
 }
 
-/// What is known of a request before anyone is asked for money.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Known {
-    /// Nothing was taken for the booking yet.
-    Nothing,
-    /// It is paid, and the request's name stands for it.
-    Payment(Payment),
-    /// It is paid, and the request's name has yet to stand for it.
-    PaymentByAnotherName,
-}
-
-/// The payment that was taken for `charge` before, if one was: so that a repeat need not ask the processor.
+/// The payment that was taken for `charge` before, if one was: so that a repeat need not ask the provider.
 ///
 /// # Errors
 ///
-/// When the booking's payment is another one, or none is taken any more, the key stands for another charge, or the
-/// database fails.
-pub async fn find_taken(
-    conn: &mut Conn,
-    charge: Charge,
-    key: Option<&str>,
-) -> Result<Known, TakePaymentError> {
-    let bound = match key {
-        Some(key) => idempotency_keys::find(conn, key).await?,
-        None => None,
-    };
-    if bound.as_ref().is_some_and(|fingerprint| *fingerprint != charge.fingerprint()) {
-        return Err(TakePaymentError::KeyReused);
-    }
-    let Some(payment) = payments::find_of(conn, charge.booking_id).await? else {
-        return Ok(Known::Nothing);
-    };
-    let payment = payment.repeat(charge)?;
-    if key.is_some() && bound.is_none() {
-        return Ok(Known::PaymentByAnotherName);
-    }
-    Ok(Known::Payment(payment))
+/// When the booking was charged another price, or is canceled.
+pub async fn find_taken(conn: &mut Conn, charge: Charge) -> Result<Option<Payment>, TakePaymentError> {
+    let found = payments::find_of(conn, charge.booking_id).await?;
+    Ok(found.map(|payment| payment.repeat(charge)).transpose()?)
 }
 
-/// Keeps the payment that the processor took, and tells of it. The `key` stands for its charge from then on.
-///
-/// While the processor took its time, the same payment may have come by another request, or the booking may have been
-/// given up. The row that is there first decides; who comes later is answered from it.
+/// Lets `key` stand for `charge` from now on.
 ///
 /// # Errors
 ///
-/// As [`find_taken`].
-pub async fn take_payment(
-    tx: &mut Tx,
-    charge: Charge,
-    key: Option<&str>,
-) -> Result<Outcome, TakePaymentError> {
-    let Some(payment) = payments::insert(tx, charge, Status::Paid).await? else {
-        return repeat_payment(tx, charge, key).await;
-    };
-    match bind(tx, charge, key).await {
-        // By another process, meanwhile. Money that was taken is kept account of, whatever it was called.
-        Err(TakePaymentError::KeyReused) => {
-            tracing::warn!("a payment was taken under a key that stands for another one");
-        }
-        bound => bound?,
-    }
-    outbox::append(tx, SERVICE, payment.event()).await?;
-    Ok(Outcome::Created(payment))
-}
-
-/// Answers with the payment that is there, and lets the `key` stand for its charge from then on.
-///
-/// # Errors
-///
-/// As [`find_taken`], and when nothing was taken for the booking.
-pub async fn repeat_payment(
-    tx: &mut Tx,
-    charge: Charge,
-    key: Option<&str>,
-) -> Result<Outcome, TakePaymentError> {
-    let payment = payments::lock_of(tx, charge.booking_id).await?.repeat(charge)?;
-    bind(tx, charge, key).await?;
-    Ok(Outcome::Known(payment))
-}
-
-/// Lets `key` stand for `charge`, if there is one.
-///
-/// # Errors
-///
-/// When it stands for another one, or the database fails.
-async fn bind(tx: &mut Tx, charge: Charge, key: Option<&str>) -> Result<(), TakePaymentError> {
-    let Some(key) = key else { return Ok(()) };
+/// When the key stands for another charge.
+pub async fn bind_key(tx: &mut Tx, charge: Charge, key: &str) -> Result<(), TakePaymentError> {
     let fingerprint = charge.fingerprint();
     if idempotency_keys::bind(tx, key, &fingerprint).await? == fingerprint {
         Ok(())
     } else {
         Err(TakePaymentError::KeyReused)
     }
+}
+
+/// Records the payment that the provider charged under `reference`, with its event.
+///
+/// While the provider was asked, another request may have recorded the same payment, or the booking may have been canceled.
+/// The row that is there first decides: the caller finds it in the outcome, in whatever state it is.
+///
+/// # Errors
+///
+/// When the database fails. The charge stands then, and is found by whoever asks again.
+pub async fn record_payment(tx: &mut Tx, charge: Charge, reference: &Reference) -> Result<Outcome, Error> {
+    if let Some(payment) = payments::insert_paid(tx, charge, reference).await? {
+        if let Some(event) = payment.event() {
+            outbox::append(tx, SERVICE, event).await?;
+        }
+        return Ok(Outcome::Created(payment));
+    }
+    let known = payments::lock_of(tx, charge.booking_id).await?;
+    let payment = known.clone().charged(charge, reference, tx.now());
+    if payment != known {
+        payments::update(tx, &payment).await?;
+    }
+    Ok(Outcome::Known(payment))
 }

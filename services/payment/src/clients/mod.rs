@@ -1,5 +1,5 @@
-//! Who takes the money.
+//! The payment provider.
 
 mod processor;
 
-pub use processor::{Declined, InvalidLatency, Latency, Processor};
+pub use processor::{ChargeAnswer, Found, Processor, settings};

@@ -1,122 +1,186 @@
-//! The payment processor: a sandbox that moves no money, and takes its time and declines as it is told to.
+//! The payment provider: `PUT /v1/payments/{reference}` charges, `POST …/cancel` refunds or keeps a charge from ever standing.
 //!
-//! Its latency is the load experiment of the original services, whose payment sleeps 400 to 620 ms.
+//! A reference is the provider's idempotency key. Every call here may be repeated: `succeeded` and `canceled` are final, and
+//! at most one charge stands under a reference. Another provider's adapter would replace this file.
 
-use std::str::FromStr;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use events::BookingId;
+use http::StatusCode;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+use service_kit::circuit_breaker;
+use service_kit::upstream::{Answer, CallError, Settings, Upstream, Url};
 
-use crate::domain::Price;
+use crate::domain::{FleetId, PaymentToken, Price, Reference};
 
-/// Longest latency that can be asked for, in milliseconds.
-const LATENCY_MAX_MS: u64 = 60_000;
+const CURRENCY: &str = "KRW";
+/// Calls under way at once. A slow provider holds one for as long as the deadline, so this is more than other upstreams have.
+const CALLS_MAX: usize = 2_048;
 
-/// Takes payments.
-#[derive(Clone, Copy, Debug)]
+/// Charges and refunds.
+#[derive(Clone, Debug)]
 pub struct Processor {
-    latency: Option<Latency>,
-    decline_over: Option<Price>,
+    upstream: Upstream,
+    fleet: FleetId,
 }
 
-/// The processor will not take this payment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the payment was declined")]
-pub struct Declined;
+/// How the provider answered a charge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChargeAnswer {
+    /// The money is charged, now or before.
+    Succeeded,
+    /// Nothing was charged; another attempt may succeed.
+    Declined,
+    /// The reference was canceled: nothing is ever charged under it.
+    Canceled,
+    /// The reference stands for another amount.
+    OtherAmount,
+}
+
+/// What the provider has under a reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// No charge stands; one may still be on its way.
+    NotCharged,
+    Charged(Price),
+    /// Final, with the amount that was refunded, if one had been charged.
+    Canceled(Option<Price>),
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ChargeRequest<'r> {
+    amount: i64,
+    currency: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payment_token: Option<&'r str>,
+}
+
+#[derive(Serialize)]
+struct CancelRequest {}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Message {
+    status: Status,
+    amount: Option<i64>,
+    /// When the charge was refunded.
+    refunded_at: Option<IgnoredAny>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Pending,
+    Succeeded,
+    Declined,
+    Canceled,
+}
+
+/// How the provider at `url` is called: an answer is waited for as long as `deadline`, in one attempt, so that a slow provider
+/// neither opens the breaker nor is asked twice.
+pub fn settings(url: Url, deadline: Duration) -> Settings {
+    let settings = Settings::new(url, deadline);
+    let breaker =
+        circuit_breaker::Settings { slow_call_duration_threshold: deadline * 2, ..settings.breaker };
+    Settings { attempt_timeout: deadline, max_concurrent_calls: CALLS_MAX, breaker, ..settings }
+}
 
 impl Processor {
-    /// `latency` and `decline_over`: at once, and any price, when `None`.
-    pub fn new(latency: Option<Latency>, decline_over: Option<Price>) -> Self {
-        Self { latency, decline_over }
+    /// Charges in the name of the installation `fleet`.
+    pub fn new(settings: Settings, fleet: FleetId) -> Self {
+        Self { upstream: Upstream::new("processor", settings), fleet }
     }
 
-    /// Takes `price`.
+    /// The provider, for `/readyz`.
+    pub fn upstream(&self) -> &Upstream {
+        &self.upstream
+    }
+
+    /// The reference of a booking's charge.
+    pub fn reference(&self, booking_id: BookingId) -> Reference {
+        Reference::of(&self.fleet, booking_id)
+    }
+
+    /// Charges `price`, once.
     ///
     /// # Errors
     ///
-    /// When it is above what the sandbox was told to take.
-    pub async fn charge(&self, price: Price) -> Result<(), Declined> {
-        if let Some(latency) = self.latency {
-            sleep_until(Instant::now() + latency.draw()).await;
+    /// When there was no answer, or one that decides nothing.
+    pub async fn charge(
+        &self,
+        reference: &Reference,
+        price: Price,
+        token: Option<&PaymentToken>,
+    ) -> Result<ChargeAnswer, CallError> {
+        let request = ChargeRequest {
+            amount: price.get(),
+            currency: CURRENCY,
+            payment_token: token.map(PaymentToken::as_str),
+        };
+        let answer = self.upstream.put(&path(reference), &request).await?;
+        if answer.status == StatusCode::CONFLICT {
+            return Ok(ChargeAnswer::OtherAmount);
         }
-        match self.decline_over {
-            Some(highest) if price > highest => Err(Declined),
-            _ => Ok(()),
+        match self.message(&answer)?.status {
+            Status::Succeeded => Ok(ChargeAnswer::Succeeded),
+            Status::Declined => Ok(ChargeAnswer::Declined),
+            Status::Canceled => Ok(ChargeAnswer::Canceled),
+            Status::Pending => Err(self.upstream.unexpected(&answer)),
+        }
+    }
+
+    /// Cancels the reference for good. Returns the amount that was refunded, now or before, if one had been charged.
+    ///
+    /// # Errors
+    ///
+    /// When there was no answer, or one that decides nothing.
+    pub async fn cancel(&self, reference: &Reference) -> Result<Option<Price>, CallError> {
+        let path = format!("{}/cancel", path(reference));
+        let answer = self.upstream.post(&path, reference.as_str(), &CancelRequest {}).await?;
+        match self.found(&answer)? {
+            Found::Canceled(refunded) => Ok(refunded),
+            Found::NotCharged | Found::Charged(_) => Err(self.upstream.unexpected(&answer)),
+        }
+    }
+
+    /// What the provider has under the reference.
+    ///
+    /// # Errors
+    ///
+    /// When there was no answer, or one that decides nothing.
+    pub async fn find(&self, reference: &Reference) -> Result<Found, CallError> {
+        let answer = self.upstream.get(&path(reference)).await?;
+        if answer.status == StatusCode::NOT_FOUND {
+            return Ok(Found::NotCharged);
+        }
+        self.found(&answer)
+    }
+
+    fn found(&self, answer: &Answer) -> Result<Found, CallError> {
+        let message = self.message(answer)?;
+        let amount = message.amount.and_then(|amount| Price::parse(amount).ok());
+        match (message.status, amount) {
+            (Status::Pending | Status::Declined, _) => Ok(Found::NotCharged),
+            (Status::Succeeded, Some(amount)) => Ok(Found::Charged(amount)),
+            (Status::Canceled, Some(amount)) => {
+                Ok(Found::Canceled(message.refunded_at.is_some().then_some(amount)))
+            }
+            (Status::Canceled, None) if message.refunded_at.is_none() => Ok(Found::Canceled(None)),
+            // Money that moved has an amount.
+            (Status::Succeeded | Status::Canceled, None) => Err(self.upstream.unexpected(answer)),
+        }
+    }
+
+    fn message(&self, answer: &Answer) -> Result<Message, CallError> {
+        match answer.status {
+            StatusCode::OK | StatusCode::ACCEPTED => self.upstream.read(answer),
+            _ => Err(self.upstream.unexpected(answer)),
         }
     }
 }
 
-/// How long the sandbox takes: any time from the shortest to the longest, both included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Latency {
-    min_ms: u64,
-    max_ms: u64,
-}
-
-/// Not a latency.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "must be milliseconds, such as 500, or a range of them, such as 400..620, of at most {LATENCY_MAX_MS}"
-)]
-pub struct InvalidLatency;
-
-impl Latency {
-    fn draw(self) -> Duration {
-        Duration::from_millis(fastrand::u64(self.min_ms..=self.max_ms))
-    }
-}
-
-impl FromStr for Latency {
-    type Err = InvalidLatency;
-
-    fn from_str(text: &str) -> Result<Self, InvalidLatency> {
-        let ms = |number: &str| number.trim().parse::<u64>().map_err(|_| InvalidLatency);
-        let (min, max) = text.split_once("..").unwrap_or((text, text));
-        let latency = Self { min_ms: ms(min)?, max_ms: ms(max)? };
-        if latency.min_ms <= latency.max_ms && latency.max_ms <= LATENCY_MAX_MS {
-            Ok(latency)
-        } else {
-            Err(InvalidLatency)
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn every_draw_is_in_the_range(min_ms in 0..=LATENCY_MAX_MS, width in 0..1_000_u64) {
-            let max_ms = (min_ms + width).min(LATENCY_MAX_MS);
-            let latency: Latency = format!("{min_ms}..{max_ms}").parse().unwrap();
-            let drawn = u64::try_from(latency.draw().as_millis()).unwrap();
-            prop_assert!((min_ms..=max_ms).contains(&drawn));
-        }
-    }
-
-    #[test]
-    fn one_number_is_a_range_of_one() {
-        assert_eq!("500".parse::<Latency>(), "500..500".parse());
-    }
-
-    #[test]
-    fn what_is_no_range_of_milliseconds_is_refused() {
-        for text in ["", "fast", "-1", "1.5", "..", "400..", "..620", "620..400", "0..60001", "1..2..3"] {
-            assert_eq!(text.parse::<Latency>(), Err(InvalidLatency), "{text}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_payment_takes_its_time_also_when_it_is_declined() {
-        let latency = "20".parse().unwrap();
-        let highest = Price::parse(10).unwrap();
-        let processor = Processor::new(Some(latency), Some(highest));
-        let before = Instant::now();
-        assert_eq!(processor.charge(highest).await, Ok(()));
-        assert_eq!(processor.charge(Price::parse(11).unwrap()).await, Err(Declined));
-        assert!(before.elapsed() >= Duration::from_millis(40));
-    }
+fn path(reference: &Reference) -> String {
+    format!("/v1/payments/{reference}")
 }

@@ -1,4 +1,6 @@
-//! Door 2: events of the other services, each to its use case.
+//! Door 2: events of the other services, each to its use case. The [refunder](crate::refunder) does the rest.
+
+use std::time::Duration;
 
 use events::Event;
 use messaging::{Delivery, Failure, Handler};
@@ -16,10 +18,10 @@ impl Handler for PaymentEvents {
     async fn handle(&self, tx: &mut Tx, delivery: Delivery) -> Result<(), Failure> {
         match delivery.event {
             Event::TicketCanceled(canceled) => {
-                app::cancel_payment_for_ticket(tx, canceled.booking_id).await?;
+                app::begin_cancel_for_ticket(tx, canceled.booking_id).await?;
             }
             Event::HoldExpired(expired) => {
-                app::cancel_payment(tx, expired.id).await?;
+                app::begin_cancel(tx, expired.id, Duration::ZERO).await?;
             }
             other => return Err(Failure::rejected(format!("{} is not read here", other.event_type()))),
         }

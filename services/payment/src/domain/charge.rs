@@ -55,6 +55,11 @@ impl Charge {
         named.is_none_or(|id| id == self.booking_id.to_string())
     }
 
+    /// Whether `key` is the fleet's own name of this charge.
+    pub fn is_named(&self, key: &str) -> bool {
+        key.strip_prefix("booking-").is_some_and(|id| id == self.booking_id.to_string())
+    }
+
     /// The same for every request that asks for this charge, however it was spelled, and for no other.
     pub fn fingerprint(&self) -> String {
         format!("bookingId={}&totalPrice={}", self.booking_id, self.price.0)

@@ -2,6 +2,10 @@
 
 mod charge;
 mod payment;
+mod reference;
+mod token;
 
 pub use charge::{Charge, Invalid, InvalidPrice, Price};
 pub use payment::{Change, PayRefused, Payment, Row, Status};
+pub use reference::{FleetId, InvalidFleetId, Reference};
+pub use token::{InvalidToken, PaymentToken};

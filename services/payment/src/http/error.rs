@@ -1,20 +1,49 @@
 //! What a use case refuses, as a problem.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use service_kit::problem::Problem;
 
 use crate::app::TakePaymentError;
-use crate::clients::Declined;
 use crate::domain::PayRefused;
+use crate::paying::PayError;
 
-impl From<Declined> for Problem {
-    fn from(_: Declined) -> Self {
-        Self::new(
-            StatusCode::PAYMENT_REQUIRED,
-            "payment-declined",
-            "The payment was declined; nothing was charged.",
-        )
+/// How long a caller should wait before it asks again, where the breaker does not know better.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+impl From<PayError> for Problem {
+    fn from(error: PayError) -> Self {
+        match error {
+            PayError::NotAsked(error) => error.into(),
+            PayError::Declined => Self::new(
+                StatusCode::PAYMENT_REQUIRED,
+                "payment-declined",
+                "The payment was declined; nothing was charged.",
+            ),
+            PayError::Refused(refused) => TakePaymentError::Refused(refused).into(),
+            PayError::NotReached(failure) => {
+                let wait = failure.retry_after().unwrap_or(RETRY_AFTER);
+                let detail = "The payment provider cannot be reached at the moment; this request charged nothing.";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "payment-unavailable", detail)
+                    .retry_in(wait)
+                    .caused_by(failure)
+            }
+            PayError::Unknown(failure) => outcome_unknown(
+                "The payment provider did not answer, and may have charged. Send the same request again to find out.",
+            )
+            .caused_by(failure),
+            PayError::NotRecorded(error) if error.is_transient() => outcome_unknown(
+                "The payment was charged, and the database did not record it. Send the same request again.",
+            )
+            .caused_by(error),
+            PayError::NotRecorded(error) => error.into(),
+        }
     }
+}
+
+fn outcome_unknown(detail: &str) -> Problem {
+    Problem::new(StatusCode::GATEWAY_TIMEOUT, "outcome-unknown", detail).retry_after(1)
 }
 
 impl From<TakePaymentError> for Problem {
@@ -26,19 +55,14 @@ impl From<TakePaymentError> for Problem {
             TakePaymentError::Refused(refused @ PayRefused::Voided) => {
                 Self::new(StatusCode::CONFLICT, "booking-voided", sentence(refused))
             }
-            TakePaymentError::KeyReused => key_reused(),
+            TakePaymentError::KeyReused => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency-key-reused",
+                "The Idempotency-Key was sent with another request before; a new request needs a new key.",
+            ),
             TakePaymentError::Storage(error) => error.into(),
         }
     }
-}
-
-/// 422: the key was given to another request before.
-pub fn key_reused() -> Problem {
-    Problem::new(
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "idempotency-key-reused",
-        "The Idempotency-Key was sent with another request before; a new request needs a new key.",
-    )
 }
 
 /// 422: the key is what the fleet calls the payment of another booking.
@@ -48,16 +72,6 @@ pub fn name_of_another_booking() -> Problem {
         "idempotency-key-reused",
         "A key of the form booking-<id> names the payment of that booking; a request for another one needs another key.",
     )
-}
-
-/// 503: as much is under way as there may be.
-pub fn too_many_payments() -> Problem {
-    Problem::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "overloaded",
-        "Too many payments are under way at the moment; please try again a little later.",
-    )
-    .retry_after(1)
 }
 
 fn sentence(refused: PayRefused) -> String {

@@ -9,7 +9,7 @@ use service_kit::problem::{FieldError, Problem};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::Outcome;
-use crate::domain::{Charge, Payment};
+use crate::domain::{Charge, Payment, PaymentToken, Status};
 
 /// What a payment is called in links and collections.
 pub const PAYMENTS: Names = Names { relation: "payment", plural: "payments" };
@@ -28,18 +28,29 @@ pub struct PaymentRequest {
     #[serde(default, deserialize_with = "events::lenient::optional_integer")]
     #[schema(example = 10000, minimum = 0)]
     total_price: Option<i64>,
+    /// What the customer pays with, as the provider names it.
+    #[serde(default, deserialize_with = "events::lenient::optional_text")]
+    #[schema(example = "tok_ok", max_length = 128)]
+    payment_token: Option<String>,
 }
 
 impl PaymentRequest {
     /// # Errors
     ///
     /// 422 naming every wrong field.
-    pub fn into_charge(self) -> Result<Charge, Problem> {
+    pub fn into_charge(self) -> Result<(Charge, Option<PaymentToken>), Problem> {
         let charge = Charge::parse(self.booking_id, self.status.as_deref(), self.total_price);
-        charge.map_err(|invalid| {
-            let errors = invalid.into_iter().map(|one| FieldError::new(one.field, one.detail)).collect();
-            Problem::invalid_fields(errors)
-        })
+        let token = self.payment_token.map(PaymentToken::parse).transpose();
+        let wrong_token =
+            token.as_ref().err().map(|error| FieldError::new("paymentToken", error.to_string()));
+        match (charge, token) {
+            (Ok(charge), Ok(token)) => Ok((charge, token)),
+            (charge, _) => {
+                let invalid = charge.err().into_iter().flatten();
+                let errors = invalid.map(|one| FieldError::new(one.field, one.detail));
+                Err(Problem::invalid_fields(errors.chain(wrong_token).collect()))
+            }
+        }
     }
 }
 
@@ -52,6 +63,23 @@ pub struct CancellationRequest {
 }
 
 impl CancellationRequest {
+    /// # Errors
+    ///
+    /// 422 when it is missing.
+    pub fn booking_id(&self) -> Result<BookingId, Problem> {
+        required(self.booking_id)
+    }
+}
+
+/// Whose payment is inquired about. Numbers may be sent as text.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InquiryRequest {
+    #[schema(value_type = i64, required = true, example = 1, minimum = 1)]
+    booking_id: Option<BookingId>,
+}
+
+impl InquiryRequest {
     /// # Errors
     ///
     /// 422 when it is missing.
@@ -95,7 +123,7 @@ pub struct PaymentBody {
     /// In the smallest unit of the currency.
     #[schema(example = 10000)]
     total_price: i64,
-    /// `Paid`, `Canceled`, or `Voided`: canceled before it was paid.
+    /// `Paid`, `Canceling`, `Canceled`, or `Voided`: canceled before it was paid.
     #[schema(example = "Paid")]
     status: String,
 }
@@ -113,9 +141,12 @@ impl PaymentBody {
         base.resource(PAYMENTS, row.id, body)
     }
 
-    /// 201 for what is new, 200 for what was there before.
+    /// 201 for what is new, 200 for what was there before, 202 for a cancel that goes on.
     pub fn answer(base: &BaseUrl, outcome: &Outcome) -> Response {
         match outcome {
+            Outcome::Created(payment) | Outcome::Known(payment) if payment.status() == Status::Canceling => {
+                Self::resource(base, payment).located(StatusCode::ACCEPTED)
+            }
             Outcome::Created(payment) => Self::resource(base, payment).located(StatusCode::CREATED),
             Outcome::Known(payment) => Hal(Self::resource(base, payment)).into_response(),
         }

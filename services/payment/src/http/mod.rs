@@ -9,11 +9,8 @@ use crate::AppState;
 
 pub mod cancellations;
 mod error;
-mod in_progress;
 pub mod messages;
 pub mod payments;
-
-pub use in_progress::InProgress;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -30,6 +27,7 @@ struct Description;
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(payments::pay, payments::list))
+        .routes(routes!(payments::inquire))
         .routes(routes!(payments::show))
         .routes(routes!(payments::find_by_booking_id))
         .routes(routes!(cancellations::cancel))

@@ -2,23 +2,22 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use events::PaymentId;
-use service_kit::crash;
+use events::{BookingId, PaymentId};
 use service_kit::extract::{IdempotencyKey, Json, PathId, Query};
 use service_kit::hal::{BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource};
 use service_kit::problem::{self, Problem};
 use service_kit::request_log::{concerns_booking, see_through};
 
 use super::error::name_of_another_booking;
-use super::in_progress::{LostPayment, Turn};
-use super::messages::{BookingQuery, PAYMENTS, PaymentBody, PaymentRequest};
+use super::messages::{BookingQuery, InquiryRequest, PAYMENTS, PaymentBody, PaymentRequest};
 use crate::AppState;
-use crate::app::{
-    Known, Outcome, find_payment, find_payment_of, find_taken, list_payments, repeat_payment, take_payment,
-};
-use crate::domain::Charge;
+use crate::app::{find_payment, find_payment_of, list_payments};
+use crate::domain::Payment;
+use crate::paying::{self, Demand};
 
-/// Pays a booking, once: whoever asks again gets the payment that was taken, or joins the one that is being taken.
+/// Pays a booking, once: a repeat gets the payment that was taken.
+///
+/// A caller that gives up is not the end of it: the payment is seen through, and the caller asks again.
 #[utoipa::path(
     post,
     path = "/payments",
@@ -29,9 +28,10 @@ use crate::domain::Charge;
         (status = 201, description = "Paid", body = Resource<PaymentBody>, content_type = "application/hal+json"),
         (status = 200, description = "Paid before, at the same price", body = Resource<PaymentBody>, content_type = "application/hal+json"),
         (status = 402, description = "Declined; nothing was charged", body = problem::Body, content_type = "application/problem+json"),
-        (status = 409, description = "Paid before at another price, or nothing is paid for this booking any more", body = problem::Body, content_type = "application/problem+json"),
+        (status = 409, description = "Charged before at another price, or the booking was canceled", body = problem::Body, content_type = "application/problem+json"),
         (status = 422, description = "A wrong field, or a key that was sent with another request before", body = problem::Body, content_type = "application/problem+json"),
-        (status = 503, description = "Nothing was charged; see Retry-After", body = problem::Body, content_type = "application/problem+json"),
+        (status = 503, description = "This request charged nothing; see Retry-After", body = problem::Body, content_type = "application/problem+json"),
+        (status = 504, description = "Whether the provider charged, or the charge was recorded, is unknown; the same request finds out", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn pay(
@@ -40,64 +40,46 @@ pub async fn pay(
     IdempotencyKey(key): IdempotencyKey,
     Json(request): Json<PaymentRequest>,
 ) -> Result<Response, Problem> {
-    let charge = request.into_charge()?;
+    let (charge, token) = request.into_charge()?;
     concerns_booking(charge.booking_id);
     if key.as_ref().is_some_and(|key| !charge.may_be_named(key)) {
         return Err(name_of_another_booking());
     }
 
-    let outcome = pay_or_join(state, charge, key).await?;
+    let demand = Demand { charge, token, key };
+    let outcome = see_through(async move { paying::pay(&state, &demand).await }).await?;
     Ok(PaymentBody::answer(&base, &outcome))
 }
 
-/// Takes the payment, or waits for the request that does.
-async fn pay_or_join(state: AppState, charge: Charge, key: Option<String>) -> Result<Outcome, Problem> {
-    match state.in_progress.join(charge, key.clone())? {
-        Turn::Ours(turn) => {
-            // Should the one who asked give up waiting, `Paid` tells what became of it.
-            see_through(async move {
-                let outcome = charge_and_keep(&state, charge, key.as_deref()).await;
-                turn.end(&outcome);
-                outcome
-            })
-            .await
-        }
-        Turn::Theirs(payment) => {
-            payment.ended().await?;
-            let known = find_known(&state, charge, key.as_deref()).await?;
-            known.ok_or_else(|| Problem::internal(LostPayment))
-        }
-    }
+/// Finds out what became of a booking's payment: a charge that was not recorded, because the process that asked for it died, is
+/// recorded now. For the book service alone, as the provider is asked.
+#[utoipa::path(
+    post,
+    path = "/payments/inquiries",
+    tag = "payments",
+    request_body = InquiryRequest,
+    responses(
+        (status = 200, description = "The payment, or none so far", body = List<PaymentBody>, content_type = "application/hal+json"),
+        (status = 422, description = "A wrong or missing bookingId", body = problem::Body, content_type = "application/problem+json"),
+        (status = 503, description = "The provider cannot be asked now; see Retry-After", body = problem::Body, content_type = "application/problem+json"),
+        (status = 504, description = "The provider did not answer, or a charge was found and not recorded; the same request finds out", body = problem::Body, content_type = "application/problem+json"),
+    )
+)]
+pub async fn inquire(
+    State(state): State<AppState>,
+    base: BaseUrl,
+    Json(request): Json<InquiryRequest>,
+) -> Result<impl IntoResponse, Problem> {
+    let booking_id = request.booking_id()?;
+    concerns_booking(booking_id);
+    let found = see_through(async move { paying::inquire(&state, booking_id).await }).await?;
+    Ok(Hal(list_of(&base, booking_id, found.as_ref())))
 }
 
-/// Has the processor take the money, and keeps the payment. Nobody holds a connection while the processor thinks.
-async fn charge_and_keep(state: &AppState, charge: Charge, key: Option<&str>) -> Result<Outcome, Problem> {
-    if let Some(known) = find_known(state, charge, key).await? {
-        return Ok(known);
-    }
-    state.processor.charge(charge.price).await?;
-    crash::point("payment.charged");
-
-    let mut tx = state.db.begin().await?;
-    let outcome = take_payment(&mut tx, charge, key).await?;
-    tx.commit().await?;
-    crash::point("payment.taken");
-    Ok(outcome)
-}
-
-/// What was taken for `charge` before; the key stands for it from now on.
-async fn find_known(state: &AppState, charge: Charge, key: Option<&str>) -> Result<Option<Outcome>, Problem> {
-    let known = find_taken(&mut state.db.read().await?, charge, key).await?;
-    match known {
-        Known::Nothing => Ok(None),
-        Known::Payment(payment) => Ok(Some(Outcome::Known(payment))),
-        Known::PaymentByAnotherName => {
-            let mut tx = state.db.begin().await?;
-            let outcome = repeat_payment(&mut tx, charge, key).await?;
-            tx.commit().await?;
-            Ok(Some(outcome))
-        }
-    }
+fn list_of(base: &BaseUrl, booking_id: BookingId, found: Option<&Payment>) -> List<PaymentBody> {
+    let payments = found.map(|payment| PaymentBody::resource(base, payment)).into_iter().collect();
+    let path = format!("/payments/search/findByBookingId?bookingId={booking_id}");
+    base.list(PAYMENTS, &path, payments)
 }
 
 /// All payments, oldest first.
@@ -165,7 +147,5 @@ pub async fn find_by_booking_id(
     concerns_booking(booking_id);
     let mut conn = state.db.read().await?;
     let found = find_payment_of(&mut conn, booking_id).await?;
-    let payments = found.iter().map(|payment| PaymentBody::resource(&base, payment)).collect();
-    let path = format!("/payments/search/findByBookingId?bookingId={booking_id}");
-    Ok(Hal(base.list(PAYMENTS, &path, payments)))
+    Ok(Hal(list_of(&base, booking_id, found.as_ref())))
 }

@@ -1,12 +1,14 @@
 //! The table `payments`.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use events::{BookingId, PaymentId};
+use jiff::Timestamp;
 use sqlx::FromRow;
 use storage::{Conn, Error, Tx, query, query_as};
 
-use crate::domain::{Charge, Payment, Price, Row, Status};
+use crate::domain::{Charge, Payment, Price, Reference, Row, Status};
 
 #[derive(FromRow)]
 struct PaymentRow {
@@ -14,23 +16,64 @@ struct PaymentRow {
     booking_id: i64,
     total_price: i64,
     status: String,
+    reference: Option<String>,
+    taken: i64,
+    ask_at: Option<i64>,
 }
 
-/// Adds the booking's one payment in the state `status`. `None`: the booking has one already.
+/// A cancel that one replica has claimed, to ask the provider.
+#[derive(Debug, FromRow)]
+pub struct ClaimedRow {
+    pub booking_id: i64,
+    pub reference: Option<String>,
+    /// How often the provider was asked, this time included.
+    pub asks: i64,
+}
+
+/// Adds the payment of a booking whose money was charged under `reference`. `None`: the booking already has a payment.
 ///
 /// # Errors
 ///
 /// When the database fails.
-pub async fn insert(tx: &mut Tx, charge: Charge, status: Status) -> Result<Option<Payment>, Error> {
+pub async fn insert_paid(
+    tx: &mut Tx,
+    charge: Charge,
+    reference: &Reference,
+) -> Result<Option<Payment>, Error> {
     let insert = query_as(
-        "INSERT INTO payments (booking_id, total_price, status, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $4)
+        "INSERT INTO payments (booking_id, total_price, status, reference, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $5)
          ON CONFLICT (booking_id) DO NOTHING
-         RETURNING id, booking_id, total_price, status",
+         RETURNING id, booking_id, total_price, status, reference, taken, ask_at",
     )
     .bind(charge.booking_id.get())
     .bind(charge.price.get())
-    .bind(status.to_string())
+    .bind(Status::Paid.to_string())
+    .bind(reference.as_str().to_owned())
+    .bind(tx.now().as_microsecond());
+    tx.fetch_optional(insert).await?.map(restore).transpose()
+}
+
+/// Adds the payment of a booking that was canceled before any payment was recorded. The provider is asked at `ask_at` to keep a
+/// charge from standing. `None`: the booking already has a payment.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn insert_canceling(
+    tx: &mut Tx,
+    booking_id: BookingId,
+    ask_at: Timestamp,
+) -> Result<Option<Payment>, Error> {
+    let insert = query_as(
+        "INSERT INTO payments (booking_id, total_price, status, ask_at, created_at, updated_at)
+         VALUES ($1, 0, $2, $3, $4, $4)
+         ON CONFLICT (booking_id) DO NOTHING
+         RETURNING id, booking_id, total_price, status, reference, taken, ask_at",
+    )
+    .bind(booking_id.get())
+    .bind(Status::Canceling.to_string())
+    .bind(ask_at.as_microsecond())
     .bind(tx.now().as_microsecond());
     tx.fetch_optional(insert).await?.map(restore).transpose()
 }
@@ -44,7 +87,7 @@ pub async fn insert(tx: &mut Tx, charge: Charge, status: Status) -> Result<Optio
 pub async fn lock_of(tx: &mut Tx, booking_id: BookingId) -> Result<Payment, Error> {
     let lock = query_as(
         "UPDATE payments SET status = status WHERE booking_id = $1
-         RETURNING id, booking_id, total_price, status",
+         RETURNING id, booking_id, total_price, status, reference, taken, ask_at",
     )
     .bind(booking_id.get());
     restore(tx.fetch_one(lock).await?)
@@ -57,12 +100,71 @@ pub async fn lock_of(tx: &mut Tx, booking_id: BookingId) -> Result<Payment, Erro
 /// When the database fails.
 pub async fn update(tx: &mut Tx, payment: &Payment) -> Result<(), Error> {
     let row = payment.row();
-    let update = query("UPDATE payments SET status = $1, updated_at = $2 WHERE id = $3")
-        .bind(row.status.to_string())
-        .bind(tx.now().as_microsecond())
-        .bind(row.id.get());
+    let update = query(
+        "UPDATE payments SET status = $1, total_price = $2, reference = $3, taken = $4, ask_at = $5, updated_at = $6
+         WHERE id = $7",
+    )
+    .bind(row.status.to_string())
+    .bind(row.total_price.get())
+    .bind(row.reference.as_ref().map(|reference| reference.as_str().to_owned()))
+    .bind(i64::from(row.taken))
+    .bind(row.ask_at.map(Timestamp::as_microsecond))
+    .bind(tx.now().as_microsecond())
+    .bind(row.id.get());
     tx.execute(update).await?;
     Ok(())
+}
+
+/// Whether a cancel is due at `now`.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn has_due(conn: &mut Conn, now: Timestamp) -> Result<bool, Error> {
+    let find = query_as("SELECT id FROM payments WHERE ask_at <= $1 LIMIT 1").bind(now.as_microsecond());
+    Ok(conn.fetch_optional::<(i64,)>(find).await?.is_some())
+}
+
+/// Claims at most `limit` cancels that are due: no other replica claims them within `length`.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn claim_due(tx: &mut Tx, length: Duration, limit: i64) -> Result<Vec<ClaimedRow>, Error> {
+    let now = tx.now();
+    let claim = query_as(
+        "UPDATE payments SET ask_at = $1, asks = asks + 1
+         WHERE id IN (SELECT id FROM payments WHERE ask_at <= $2 ORDER BY ask_at LIMIT $3) AND ask_at <= $2
+         RETURNING booking_id, reference, asks",
+    )
+    .bind((now + length).as_microsecond())
+    .bind(now.as_microsecond())
+    .bind(limit);
+    tx.fetch_all(claim).await
+}
+
+/// Asks the provider about a cancel in progress again at `ask_at`.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn put_off(tx: &mut Tx, booking_id: i64, ask_at: Timestamp) -> Result<(), Error> {
+    let put_off = query("UPDATE payments SET ask_at = $1 WHERE booking_id = $2 AND ask_at IS NOT NULL")
+        .bind(ask_at.as_microsecond())
+        .bind(booking_id);
+    tx.execute(put_off).await?;
+    Ok(())
+}
+
+/// The number of cancels in progress.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn count_canceling(conn: &mut Conn) -> Result<i64, Error> {
+    let count = query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM payments WHERE ask_at IS NOT NULL");
+    let (count,) = conn.fetch_one::<(i64,)>(count).await?;
+    Ok(count)
 }
 
 /// The payment as it is now.
@@ -71,8 +173,10 @@ pub async fn update(tx: &mut Tx, payment: &Payment) -> Result<(), Error> {
 ///
 /// When the database fails.
 pub async fn find(conn: &mut Conn, id: PaymentId) -> Result<Option<Payment>, Error> {
-    let find =
-        query_as("SELECT id, booking_id, total_price, status FROM payments WHERE id = $1").bind(id.get());
+    let find = query_as(
+        "SELECT id, booking_id, total_price, status, reference, taken, ask_at FROM payments WHERE id = $1",
+    )
+    .bind(id.get());
     conn.fetch_optional(find).await?.map(restore).transpose()
 }
 
@@ -82,8 +186,10 @@ pub async fn find(conn: &mut Conn, id: PaymentId) -> Result<Option<Payment>, Err
 ///
 /// When the database fails.
 pub async fn find_of(conn: &mut Conn, booking_id: BookingId) -> Result<Option<Payment>, Error> {
-    let find = query_as("SELECT id, booking_id, total_price, status FROM payments WHERE booking_id = $1")
-        .bind(booking_id.get());
+    let find = query_as(
+        "SELECT id, booking_id, total_price, status, reference, taken, ask_at FROM payments WHERE booking_id = $1",
+    )
+    .bind(booking_id.get());
     conn.fetch_optional(find).await?.map(restore).transpose()
 }
 
@@ -94,7 +200,7 @@ pub async fn find_of(conn: &mut Conn, booking_id: BookingId) -> Result<Option<Pa
 /// When the database fails.
 pub async fn page(conn: &mut Conn, offset: i64, limit: i64) -> Result<(Vec<Payment>, i64), Error> {
     let find = query_as(
-        "SELECT id, booking_id, total_price, status
+        "SELECT id, booking_id, total_price, status, reference, taken, ask_at
          FROM payments ORDER BY id LIMIT $1 OFFSET $2",
     )
     .bind(limit)
@@ -108,10 +214,14 @@ pub async fn page(conn: &mut Conn, offset: i64, limit: i64) -> Result<(Vec<Payme
 
 fn restore(row: PaymentRow) -> Result<Payment, Error> {
     let corrupt = |detail: &dyn Display| Error::corrupt("payments", row.id, detail);
+    let ask_at = row.ask_at.map(Timestamp::from_microsecond).transpose();
     Ok(Payment::restore(Row {
         id: PaymentId::new(row.id).map_err(|error| corrupt(&error))?,
         booking_id: BookingId::new(row.booking_id).map_err(|error| corrupt(&error))?,
         total_price: Price::parse(row.total_price).map_err(|error| corrupt(&error))?,
         status: row.status.parse().map_err(|error| corrupt(&error))?,
+        reference: row.reference.map(Reference::restore),
+        taken: row.taken != 0,
+        ask_at: ask_at.map_err(|error| corrupt(&error))?,
     }))
 }

@@ -6,30 +6,61 @@ use http::Request;
 use messaging::Consumer;
 use payment::clients::Processor;
 use payment::consumers::PaymentEvents;
-use payment::http::InProgress;
+use payment::refunder::Refunder;
 use payment::{AppState, MIGRATIONS, SERVICE, router};
 use serde_json::{Value, json};
 use service_kit::health::Health;
+use service_kit::upstream::Settings;
+use storage::query;
 use test_kit::{Answer, Client, Scratch, fleet};
+
+use crate::provider::Provider;
 
 pub struct App {
     pub scratch: Scratch,
     pub client: Client,
     pub consumer: Consumer<PaymentEvents>,
+    pub provider: Provider,
+    pub refunder: Refunder,
+    pub state: AppState,
 }
 
 impl App {
-    /// With a processor that takes every payment at once.
+    /// Beside a provider that takes every payment at once.
     pub async fn new() -> Self {
-        Self::with(Processor::new(None, None)).await
+        Self::beside(Provider::new().await).await
     }
 
-    pub async fn with(processor: Processor) -> Self {
+    pub async fn beside(provider: Provider) -> Self {
+        let settings = provider.settings();
+        Self::calling(provider, settings).await
+    }
+
+    pub async fn calling(provider: Provider, settings: Settings) -> Self {
         let scratch = Scratch::new(SERVICE, &MIGRATIONS).await;
         let consumer = Consumer::new(SERVICE, scratch.db.clone(), scratch.transport.clone(), PaymentEvents);
-        let state = AppState { db: scratch.db.clone(), processor, in_progress: InProgress::default() };
-        let client = Client(router(state, Health::of(&scratch.db)));
-        Self { scratch, client, consumer }
+        let processor = Processor::new(settings, "test".parse().unwrap());
+        let state = AppState { db: scratch.db.clone(), processor };
+        let client = Client(router(state.clone(), Health::of(&scratch.db)));
+        let refunder = Refunder::new(state.clone());
+        Self { scratch, client, consumer, provider, refunder, state }
+    }
+
+    pub async fn execute(&self, sql: &'static str) {
+        let mut tx = self.scratch.db.begin().await.unwrap();
+        tx.execute(query(sql)).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// The refunder comes by, and every cancel in progress is due.
+    pub async fn refund(&self) {
+        self.execute("UPDATE payments SET ask_at = 0 WHERE ask_at IS NOT NULL").await;
+        self.refunder.look().await.unwrap();
+    }
+
+    /// What book asks about an attempt in doubt.
+    pub async fn inquire(&self, booking: i64) -> Answer {
+        self.client.post("/payments/inquiries", json!({"bookingId": booking})).await
     }
 
     /// Pays the seed's 10,000 for the booking.

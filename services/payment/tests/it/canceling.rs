@@ -1,11 +1,11 @@
 //! Canceling: the money goes back once, and what was given up is never paid, in whatever order the words come.
 
 use events::Event;
-use payment::clients::Processor;
 use serde_json::json;
 use test_kit::fleet;
 
 use crate::app::{App, demand, hold_expired, ticket_canceled};
+use crate::provider::{Hold, Provider};
 
 #[tokio::test]
 async fn a_cancellation_gives_the_money_back_once() {
@@ -58,8 +58,10 @@ async fn a_void_ticket_gives_the_money_back() {
     let app = App::new().await;
     app.pay(1).await;
     app.deliver(ticket_canceled(1)).await;
+    assert_eq!(app.status(1).await, "Canceling");
+    app.refund().await;
     assert_eq!(app.status(1).await, "Canceled");
-    assert_eq!(app.told().await, ["Paid", "PaymentCanceled"]);
+    assert_eq!((app.told().await, app.provider.moved(1)), (vec!["Paid", "PaymentCanceled"], (1, 1)));
     app.settled().await;
 }
 
@@ -82,7 +84,10 @@ async fn a_void_ticket_is_answered_whatever_came_before() {
 async fn a_void_ticket_before_any_payment_refuses_the_late_one() {
     let app = App::new().await;
     app.deliver(ticket_canceled(5)).await;
-    assert_eq!(app.status(5).await, "Voided");
+    for status in ["Canceling", "Voided"] {
+        assert_eq!(app.status(5).await, status);
+        app.refund().await;
+    }
     let late = app.pay(5).await;
     assert_eq!((late.status.as_u16(), late.problem()), (409, "booking-voided"));
     assert_eq!(app.told().await, ["PaymentCanceled"]);
@@ -97,6 +102,8 @@ async fn an_expired_hold_gives_the_money_back_or_keeps_it_from_coming() {
         app.deliver(hold_expired(booking)).await;
         app.deliver(hold_expired(booking)).await;
     }
+    assert_eq!(app.pay(2).await.problem(), "booking-voided");
+    app.refund().await;
     assert_eq!(app.status(1).await, "Canceled");
     assert_eq!(app.status(2).await, "Voided");
     assert_eq!(app.pay(2).await.problem(), "booking-voided");
@@ -112,32 +119,59 @@ async fn a_redelivered_event_is_not_applied_again() {
     for _ in 0..2 {
         let batch = [record.clone(), record.clone()];
         app.consumer.apply_together(&batch).await.unwrap();
+        app.refund().await;
     }
     assert_eq!(app.told().await, ["Paid", "PaymentCanceled"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_booking_given_up_while_the_processor_thinks_is_not_paid() {
-    let app = App::with(Processor::new(Some("100".parse().unwrap()), None)).await;
+async fn charge_that_comes_after_the_cancel_is_refused_by_the_provider() {
+    let app = App::new().await;
+    app.provider.hold(Hold::Before);
     let client = app.client.clone();
     let paying = tokio::spawn(async move { client.post("/payments", demand(1, 10_000)).await });
-    tokio::task::yield_now().await;
+    app.provider.holds_one().await;
     app.deliver(hold_expired(1)).await;
+    app.refund().await;
+    assert_eq!(app.status(1).await, "Voided");
+    app.provider.release();
     let answer = paying.await.unwrap();
     assert_eq!((answer.status.as_u16(), answer.problem()), (409, "booking-voided"));
-    assert_eq!(app.told().await, ["PaymentCanceled"]);
+    assert_eq!((app.told().await, app.provider.moved(1)), (vec!["PaymentCanceled"], (0, 0)));
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn charge_that_the_cancel_overtakes_goes_back() {
+    let app = App::new().await;
+    app.provider.hold(Hold::After);
+    let client = app.client.clone();
+    let paying = tokio::spawn(async move { client.post("/payments", demand(1, 10_000)).await });
+    app.provider.holds_one().await;
+    assert!(app.provider.account(1).stands());
+    app.deliver(hold_expired(1)).await;
+    app.refund().await;
+    app.provider.release();
+    let answer = paying.await.unwrap();
+    assert_eq!((answer.status.as_u16(), answer.problem()), (409, "booking-voided"));
+    let found = app.client.get("/payments/1").await.body;
+    assert_eq!((&found["status"], &found["totalPrice"]), (&json!("Canceled"), &json!(10_000)));
+    assert_eq!((app.told().await, app.provider.moved(1)), (vec!["PaymentCanceled"], (1, 1)));
     app.settled().await;
 }
 
 #[tokio::test]
 async fn paying_and_canceling_at_once_always_ends_without_the_money() {
-    let app = App::with(Processor::new(Some("0..3".parse().unwrap()), None)).await;
+    let app = App::beside(Provider::taking(std::time::Duration::from_millis(1)).await).await;
     for booking in 1..=20 {
         let (paid, canceled) = tokio::join!(app.pay(booking), app.cancel(booking));
         let was_paid = paid.status == 201;
+        assert!(was_paid || paid.problem() == "booking-voided");
         assert_eq!(canceled.status, if was_paid { 200 } else { 201 });
-        let end = if was_paid { "Canceled" } else { "Voided" };
+        assert!(!app.provider.account(booking).stands());
+        let was_charged = app.provider.moved(booking) == (1, 1);
+        let end = if was_charged { "Canceled" } else { "Voided" };
         assert_eq!(app.status(booking).await, end);
     }
     app.settled().await;

@@ -1,11 +1,11 @@
 //! `Idempotency-Key`: what a client calls its request stands for that request, for a day.
 
-use payment::clients::Processor;
 use payment::pruner;
 use serde_json::json;
 use storage::{query, query_as};
 
 use crate::app::{App, demand};
+use crate::provider::Provider;
 
 const DAY_US: i64 = 24 * 3600 * 1_000_000;
 
@@ -19,27 +19,40 @@ impl App {
 
 #[tokio::test]
 async fn the_same_key_and_body_get_the_same_payment() {
-    let app = App::new().await;
-    let first = app.pay_as("booking-1", &demand(1, 10_000)).await;
-    assert_eq!(first.status, 201);
-    for body in [demand(1, 10_000), json!({"totalPrice": "10000", "bookingId": "1"})] {
-        let repeat = app.pay_as("booking-1", &body).await;
-        assert_eq!((repeat.status.as_u16(), repeat.body), (200, first.body.clone()), "{body}");
+    for key in ["booking-1", "order-1"] {
+        let app = App::new().await;
+        let first = app.pay_as(key, &demand(1, 10_000)).await;
+        assert_eq!(first.status, 201);
+        for body in [demand(1, 10_000), json!({"totalPrice": "10000", "bookingId": "1"})] {
+            let repeat = app.pay_as(key, &body).await;
+            assert_eq!((repeat.status.as_u16(), repeat.body), (200, first.body.clone()), "{body}");
+        }
+        assert_eq!(app.told().await, ["Paid"]);
+        app.settled().await;
     }
-    assert_eq!(app.told().await, ["Paid"]);
-    app.settled().await;
 }
 
 #[tokio::test]
 async fn the_same_key_and_another_body_are_refused_and_nothing_is_paid() {
     let app = App::new().await;
-    app.pay_as("booking-1", &demand(1, 10_000)).await;
+    app.pay_as("order-1", &demand(1, 10_000)).await;
     for body in [demand(1, 9_999), demand(2, 10_000)] {
-        let answer = app.pay_as("booking-1", &body).await;
+        let answer = app.pay_as("order-1", &body).await;
         assert_eq!((answer.status.as_u16(), answer.problem()), (422, "idempotency-key-reused"), "{body}");
     }
     assert_eq!(app.total().await, 1);
     assert_eq!(app.told().await, ["Paid"]);
+    assert_eq!(app.provider.requests(), 1);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn names_that_the_fleet_gives_need_no_memory() {
+    let app = App::new().await;
+    app.pay_as("booking-1", &demand(1, 10_000)).await;
+    assert_eq!(app.keys().await, [""; 0]);
+    let answer = app.pay_as("booking-1", &demand(1, 9_999)).await;
+    assert_eq!((answer.status.as_u16(), answer.problem()), (409, "payment-conflict"));
     app.settled().await;
 }
 
@@ -55,7 +68,7 @@ async fn key_of_the_fleet_cannot_be_taken_by_a_request_for_another_booking() {
 
 #[tokio::test]
 async fn of_two_bodies_at_once_under_one_key_one_is_paid() {
-    let app = App::with(Processor::new(Some("50".parse().unwrap()), None)).await;
+    let app = App::beside(Provider::taking(std::time::Duration::from_millis(50)).await).await;
     let (one, two) = (demand(1, 100), demand(2, 100));
     let (first, second) = tokio::join!(app.pay_as("key", &one), app.pay_as("key", &two));
     let mut statuses = [first.status.as_u16(), second.status.as_u16()];
@@ -77,11 +90,13 @@ async fn a_repeat_under_another_name_binds_that_one_too() {
 }
 
 #[tokio::test]
-async fn a_declined_payment_binds_nothing() {
-    let app = App::with(Processor::new(None, Some("10".parse().unwrap()))).await;
-    assert_eq!(app.pay_as("key", &demand(1, 11)).await.status, 402);
-    assert_eq!(app.keys().await, [""; 0]);
-    assert_eq!(app.pay_as("key", &demand(1, 10)).await.status, 201);
+async fn declined_payment_may_be_asked_for_again_under_its_key_and_no_other_one() {
+    let app = App::beside(Provider::declining_over(10).await).await;
+    for _ in 0..2 {
+        assert_eq!(app.pay_as("key", &demand(1, 11)).await.status, 402);
+    }
+    assert_eq!(app.pay_as("key", &demand(1, 10)).await.problem(), "idempotency-key-reused");
+    assert_eq!(app.pay_as("another", &demand(2, 10)).await.status, 201);
     app.settled().await;
 }
 
@@ -101,16 +116,16 @@ async fn a_key_that_is_none_names_the_header() {
 async fn keys_are_forgotten_after_a_day() {
     let app = App::new().await;
     for booking in 1..=3 {
-        app.pay_as(&format!("booking-{booking}"), &demand(booking, 10_000)).await;
+        app.pay_as(&format!("order-{booking}"), &demand(booking, 10_000)).await;
     }
     let mut tx = app.scratch.db.begin().await.unwrap();
     let older = query("UPDATE idempotency_keys SET created_at = created_at - $1 WHERE idempotency_key <> $2")
         .bind(DAY_US)
-        .bind("booking-2");
+        .bind("order-2");
     tx.execute(older).await.unwrap();
     tx.commit().await.unwrap();
 
     pruner::prune(&app.scratch.db).await.unwrap();
-    assert_eq!(app.keys().await, ["booking-2"]);
+    assert_eq!(app.keys().await, ["order-2"]);
     app.settled().await;
 }

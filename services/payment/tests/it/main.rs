@@ -3,7 +3,12 @@
 
 mod app;
 mod canceling;
+mod inquiring;
 mod keys;
+mod model;
 mod paying;
 mod process;
+mod provider;
+mod refunding;
+mod unheard;
 mod wire;

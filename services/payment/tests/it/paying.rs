@@ -3,15 +3,11 @@
 use std::time::Duration;
 
 use events::Event;
-use payment::clients::Processor;
 use serde_json::{Value, json};
 use test_kit::{Client, fleet};
-use tokio::time::{sleep, timeout};
 
 use crate::app::{App, demand};
-
-/// Bounds a test that would otherwise hang; nothing is measured with it.
-const HANG: Duration = Duration::from_secs(30);
+use crate::provider::{Hold, Provider};
 
 #[tokio::test]
 async fn a_payment_is_taken_and_told_of() {
@@ -77,8 +73,7 @@ async fn another_price_for_the_same_booking_is_a_conflict() {
 
 #[tokio::test]
 async fn a_declined_payment_keeps_nothing_and_may_be_tried_again() {
-    let highest = "10000".parse().unwrap();
-    let app = App::with(Processor::new(None, Some(highest))).await;
+    let app = App::beside(Provider::declining_over(10_000).await).await;
     let answer = app.client.post("/payments", demand(1, 10_001)).await;
     assert_eq!((answer.status.as_u16(), answer.problem()), (402, "payment-declined"));
     assert_eq!(app.total().await, 0);
@@ -90,20 +85,20 @@ async fn a_declined_payment_keeps_nothing_and_may_be_tried_again() {
 
 #[tokio::test]
 async fn a_hundred_at_once_pay_once() {
-    let app = App::with(Processor::new(Some("1..20".parse().unwrap()), None)).await;
+    let app = App::beside(Provider::taking(Duration::from_millis(10)).await).await;
     let answers = at_once(&app.client, (0..100).map(|_| demand(1, 10_000))).await;
     let created = answers.iter().filter(|(status, _)| *status == 201).count();
     let repeated = answers.iter().filter(|(status, _)| *status == 200).count();
     assert_eq!((created, repeated), (1, 99));
     assert!(answers.iter().all(|(_, body)| *body == answers[0].1));
     assert_eq!(app.total().await, 1);
-    assert_eq!(app.told().await, ["Paid"]);
+    assert_eq!((app.told().await, app.provider.moved(1)), (vec!["Paid"], (1, 0)));
     app.settled().await;
 }
 
 #[tokio::test]
 async fn of_two_prices_at_once_one_is_paid() {
-    let app = App::with(Processor::new(Some("5".parse().unwrap()), None)).await;
+    let app = App::beside(Provider::taking(Duration::from_millis(5)).await).await;
     let answers = at_once(&app.client, (0..20).map(|n| demand(1, 100 + n % 2))).await;
     // Its id may be any: those who came later have used up some.
     let found = app.client.get("/payments/search/findByBookingId?bookingId=1").await.body;
@@ -119,29 +114,57 @@ async fn of_two_prices_at_once_one_is_paid() {
 }
 
 #[tokio::test]
-async fn a_caller_who_hangs_up_has_paid_all_the_same() {
-    let app = App::with(Processor::new(Some("1000".parse().unwrap()), None)).await;
-    let hung_up = timeout(Duration::from_millis(500), app.pay(1)).await;
-    assert!(hung_up.is_err(), "the processor takes longer than that");
-    let paid = async {
-        while app.status(1).await.is_null() {
-            sleep(Duration::from_millis(10)).await;
-        }
-    };
-    timeout(HANG, paid).await.unwrap();
-    assert_eq!(app.told().await, ["Paid"]);
+async fn caller_who_hangs_up_has_paid_all_the_same() {
+    let app = App::new().await;
+    app.provider.hold(Hold::Before);
+    tokio::select! {
+        _ = app.pay(1) => panic!("the provider holds the charge"),
+        () = app.provider.holds_one() => {}
+    }
+    app.provider.release();
+    while app.status(1).await.is_null() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((app.told().await, app.provider.moved(1)), (vec!["Paid"], (1, 0)));
     app.settled().await;
 }
 
 /// What book does when an attempt takes too long.
 #[tokio::test]
-async fn a_caller_who_gives_up_and_asks_again_has_paid_once() {
-    let app = App::with(Processor::new(Some("400".parse().unwrap()), None)).await;
+async fn caller_who_gives_up_and_asks_again_has_paid_once() {
+    let app = App::new().await;
+    app.provider.hold(Hold::After);
     let given_up = app.post_with("x-request-timeout-ms", "50", &demand(1, 10_000)).await;
     assert_eq!((given_up.status.as_u16(), given_up.problem()), (504, "deadline-exceeded"));
+    app.provider.holds_one().await;
+    app.provider.release();
     let again = app.pay(1).await;
-    assert_eq!((again.status.as_u16(), &again.body["status"]), (200, &json!("Paid")));
-    assert_eq!(app.told().await, ["Paid"]);
+    assert_eq!(again.body["status"], "Paid");
+    assert_eq!((app.told().await, app.provider.moved(1)), (vec!["Paid"], (1, 0)));
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn token_of_the_request_is_what_the_provider_charges() {
+    let app = App::new().await;
+    let body = |token: &str| json!({"bookingId": 1, "totalPrice": 700, "paymentToken": token});
+    let declined = app.client.post("/payments", body("tok_declined")).await;
+    assert_eq!((declined.status.as_u16(), declined.problem()), (402, "payment-declined"));
+    for wrong in ["two words", "", &"x".repeat(129)] {
+        let answer = app.client.post("/payments", body(wrong)).await;
+        assert_eq!((answer.status.as_u16(), answer.pointers()), (422, vec!["/paymentToken"]), "{wrong}");
+    }
+    assert_eq!(app.client.post("/payments", body("tok_ok")).await.status, 201);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn free_booking_goes_through_the_provider_too() {
+    let app = App::new().await;
+    assert_eq!(app.client.post("/payments", demand(1, 0)).await.status, 201);
+    assert_eq!(app.provider.moved(1), (1, 0));
+    assert_eq!(app.cancel(1).await.body["status"], "Canceled");
+    assert_eq!(app.provider.moved(1), (1, 1));
     app.settled().await;
 }
 

@@ -5,16 +5,21 @@ use std::process::Command;
 #[test]
 fn a_wrong_setting_names_its_variable_and_exits_64() {
     for (variable, value) in [
-        ("PAYMENT_LATENCY_MS", "620..400"),
-        ("PAYMENT_LATENCY_MS", "slow"),
-        ("PAYMENT_DECLINE_OVER", "-1"),
-        ("PAYMENT_DECLINE_OVER", "much"),
+        ("PROCESSOR_URL", "nowhere"),
+        ("PROCESSOR_DEADLINE_MS", "0"),
+        ("FLEET_ID", "Seoul 1"),
+        ("FLEET_ID", ""),
         ("PORT", "70000"),
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_payment"))
             .env_clear()
             .env("DATABASE_URL", "sqlite://unused.db")
             .env("EVENTS_URL", "sqlite://unused.db")
+            .env("PROCESSOR_URL", "http://127.0.0.1:9")
+            .env("FLEET_ID", "test")
+            // The sandbox provider has these now.
+            .env("PAYMENT_LATENCY_MS", "slow")
+            .env("PAYMENT_DECLINE_OVER", "much")
             .env(variable, value)
             .output()
             .unwrap();

@@ -38,6 +38,28 @@ pub fn what_is_collected_is_paid(world: &World) {
     }
 }
 
+/// At most one charge stands for a booking, and none that was canceled.
+pub fn money_moves_once(world: &World) {
+    for (id, account) in &world.provider {
+        assert!(account.charges <= 1 && account.refunds <= account.charges, "{id}: {account:?}");
+        assert!(!(account.is_canceled && account.stands()), "{id}: {account:?}");
+    }
+}
+
+/// A charge stands exactly where a booking lives that is paid, and is what it costs.
+pub fn money_is_kept_for_what_lives(world: &World) {
+    let known = world.provider.keys().chain(world.payments.keys()).chain(world.bookings.keys());
+    for id in known.copied().collect::<BTreeSet<_>>() {
+        let account = world.provider.get(&id).copied().unwrap_or_default();
+        let paid = world.payments.get(&id).filter(|payment| payment.status() == PaymentStatus::Paid);
+        let live = world.bookings.get(&id).filter(|booking| booking.is_live());
+        assert_eq!((account.stands(), paid.is_some()), (live.is_some(), live.is_some()), "{id}: {account:?}");
+        if let Some(booking) = live {
+            assert_eq!(account.amount, booking.amount_due().get(), "{id}");
+        }
+    }
+}
+
 /// A ticket is made for what was booked, and for nothing else.
 pub fn tickets_are_for_what_was_booked(world: &World) {
     for id in world.tickets.iter().filter(|(_, (_, is_issued))| *is_issued).map(|(id, _)| id) {
@@ -74,6 +96,9 @@ pub fn settle(world: &mut World) {
             world.look(id);
             world.expire(id);
         }
+        for id in world.payments.keys().copied().collect::<Vec<_>>() {
+            world.refund(id);
+        }
         for id in world.tickets.keys().copied().collect::<Vec<_>>() {
             world.collect(id, true);
         }
@@ -109,7 +134,10 @@ fn is_settled(world: &World) -> bool {
     let no_booking_is_open = !world.bookings.values().any(|booking| is_open(booking.status()));
     let is_printing =
         |(ticket, _): &(ticket::domain::Ticket, bool)| ticket.status() == TicketStatus::Printing;
-    no_booking_is_open && !world.tickets.values().any(is_printing)
+    let is_canceling = |payment: &payment::domain::Payment| payment.status() == PaymentStatus::Canceling;
+    no_booking_is_open
+        && !world.payments.values().any(is_canceling)
+        && !world.tickets.values().any(is_printing)
 }
 
 /// The auditor, which shares no rule with the services, finds nothing wrong with any booking.

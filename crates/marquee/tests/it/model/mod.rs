@@ -46,7 +46,7 @@ enum Step {
     Collect(usize),
     /// Takes a request that is under way one step further; or book may hold no more meanwhile.
     Advance(Index, Fate, bool),
-    /// Book's reconciler and ticket's come by.
+    /// Book's reconciler, ticket's, and payment's refunder come by.
     Reconcile(usize),
     Relay(Service, bool),
     Consume(Service, usize, bool),
@@ -138,6 +138,7 @@ impl Fleet {
         }
         check::settle(&mut self.world);
         Self::check_invariants(&self, &customers);
+        check::money_is_kept_for_what_lives(&self.world);
         check::every_story_is_right(&self.world);
         self
     }
@@ -177,6 +178,7 @@ impl StateMachineTest for Fleet {
                 world.expire(id);
                 world.look(id);
                 world.collect(id, true);
+                world.refund(id);
             }),
             Step::Relay(service, is_marked) => fleet.world.relay(service, is_marked),
             Step::Consume(service, number, is_committed) => {
@@ -193,6 +195,7 @@ impl StateMachineTest for Fleet {
 
     fn check_invariants(fleet: &Self, customers: &Customers) {
         check::no_seat_is_sold_twice(&fleet.world);
+        check::money_moves_once(&fleet.world);
         check::what_is_collected_is_paid(&fleet.world);
         check::tickets_are_for_what_was_booked(&fleet.world);
         check::points_are_for_collected_tickets(&fleet.world);
@@ -211,6 +214,7 @@ impl StateMachineTest for Fleet {
     fn teardown(mut fleet: Self, customers: Customers) {
         check::settle(&mut fleet.world);
         Self::check_invariants(&fleet, &customers);
+        check::money_is_kept_for_what_lives(&fleet.world);
         check::every_story_is_right(&fleet.world);
     }
 }
@@ -254,7 +258,13 @@ fn the_walks_lead_to_every_end_there_is() {
 
 #[test]
 fn a_flaw_in_a_service_is_found() {
-    for flaw in [Flaw::NoTombstone, Flaw::CancelsWhileCollecting, Flaw::ForgetsWhatMayBePaid] {
+    for flaw in [
+        Flaw::NoTombstone,
+        Flaw::CancelsWhileCollecting,
+        Flaw::ForgetsWhatMayBePaid,
+        Flaw::VoidsAlone,
+        Flaw::CallsTheUnknownNothing,
+    ] {
         let goes_wrong =
             |steps| std::panic::catch_unwind(|| Fleet::with_flaw(Some(flaw)).walk(steps)).is_err();
         assert!(samples().any(goes_wrong), "{flaw:?}");

@@ -10,7 +10,7 @@ use book::domain::{Booking, Hold, Row as BookingRow, Status as BookingStatus};
 use events::{Booked, BookingId, CustomerId, Event, PaymentId, PointId};
 use jiff::Timestamp;
 use mypage::domain::Mypage;
-use payment::domain::{Charge, Payment, Row as PaymentRow, Status as PaymentStatus};
+use payment::domain::{Charge, Payment, Price, Reference, Row as PaymentRow, Status as PaymentStatus};
 use point::domain::{Entry, Grant, Posting, Status as PointStatus};
 use ticket::domain::{AwardOutcome, Ticket};
 
@@ -59,6 +59,12 @@ pub enum Work {
     Asking(BookingId),
     /// Payment has been asked by the attempt of this number, if anybody waits for the answer.
     Charging { charge: Charge, is_charged: bool, for_attempt: u64 },
+    /// A request to charge that reaches the provider late, or once more.
+    Drifting(Charge),
+    /// Payment is about to ask the provider to cancel.
+    Refunding(BookingId),
+    /// The provider has canceled, and payment is about to record it.
+    Refunded { booking: BookingId, refunded: Option<Price> },
     /// Book waits for payment's answer.
     Waiting { booking: BookingId, attempt: u64, answer: Option<PaymentAnswer> },
     /// Book looks what payment has of a booking.
@@ -72,13 +78,14 @@ pub enum Work {
 }
 
 impl Work {
-    /// In whose process it is.
-    pub fn service(&self) -> Service {
+    /// In whose process it is, if in one of the fleet's.
+    pub fn service(&self) -> Option<Service> {
         match self {
-            Self::Asking(_) | Self::Waiting { .. } | Self::Looking(_) => Service::Book,
-            Self::Charging { .. } => Service::Payment,
-            Self::Collecting(_) | Self::Hoping { .. } => Service::Ticket,
-            Self::Awarding { .. } => Service::Point,
+            Self::Asking(_) | Self::Waiting { .. } | Self::Looking(_) => Some(Service::Book),
+            Self::Charging { .. } | Self::Refunding(_) | Self::Refunded { .. } => Some(Service::Payment),
+            Self::Collecting(_) | Self::Hoping { .. } => Some(Service::Ticket),
+            Self::Awarding { .. } => Some(Service::Point),
+            Self::Drifting(_) => None,
         }
     }
 }
@@ -105,6 +112,10 @@ pub enum Flaw {
     CancelsWhileCollecting,
     /// Book keeps nothing of a booking that it once asked payment for.
     ForgetsWhatMayBePaid,
+    /// Payment leaves its tombstone without asking the provider, which may be charging.
+    VoidsAlone,
+    /// Payment calls a charge without an answer "nothing was charged".
+    CallsTheUnknownNothing,
 }
 
 /// What becomes of the next message.
@@ -117,6 +128,25 @@ pub enum Fate {
     Unanswered,
     /// It is lost on the way, and its sender does not know.
     Lost,
+}
+
+/// What the payment provider has under a booking's reference.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Account {
+    pub charges: u32,
+    pub refunds: u32,
+    pub amount: i64,
+    pub is_canceled: bool,
+}
+
+impl Account {
+    pub fn stands(&self) -> bool {
+        self.charges > self.refunds
+    }
+
+    fn refunded(&self) -> Option<Price> {
+        (self.refunds > 0).then(|| Price::parse(self.amount).unwrap())
+    }
 }
 
 /// A wish as a customer sends it.
@@ -147,6 +177,7 @@ pub struct World {
     pub bookings: BTreeMap<BookingId, Booking>,
     pub claims: BTreeMap<String, BookingId>,
     pub payments: BTreeMap<BookingId, Payment>,
+    pub provider: BTreeMap<BookingId, Account>,
     /// With whether it was issued.
     pub tickets: BTreeMap<BookingId, (Ticket, bool)>,
     pub ledger: Vec<Entry>,
@@ -168,6 +199,7 @@ impl World {
             bookings: BTreeMap::new(),
             claims: BTreeMap::new(),
             payments: BTreeMap::new(),
+            provider: BTreeMap::new(),
             tickets: BTreeMap::new(),
             ledger: Vec::new(),
             mypages: BTreeMap::new(),
@@ -286,11 +318,18 @@ impl World {
     pub fn advance(&mut self, index: usize, fate: Fate, is_full: bool) {
         match self.under_way.remove(index) {
             Work::Asking(id) => self.ask(id, fate),
-            Work::Charging { charge, is_charged: false, for_attempt } => self.charge(charge, for_attempt),
+            Work::Charging { charge, is_charged: false, for_attempt } => {
+                self.charge(charge, for_attempt, fate);
+            }
             Work::Charging { charge, is_charged: true, for_attempt } => {
                 let answer = self.take_payment(charge);
                 self.answer(for_attempt, answer, fate);
             }
+            Work::Drifting(charge) => {
+                self.provider_charges(charge);
+            }
+            Work::Refunding(booking) => self.ask_for_refund(booking, fate),
+            Work::Refunded { booking, refunded } => self.end_refund(booking, refunded),
             Work::Waiting { booking, answer, .. } => self.settle(booking, answer, is_full),
             Work::Looking(id) => self.see_to_payment(id, fate),
             Work::Collecting(id) => self.ask_for_points(id, fate),
@@ -307,7 +346,7 @@ impl World {
 
     /// A process dies, and everything that was under way in it. Who waits for it will wait in vain.
     pub fn crash(&mut self, service: Service) {
-        self.under_way.retain(|work| work.service() != service);
+        self.under_way.retain(|work| work.service() != Some(service));
     }
 
     fn ask(&mut self, booking: BookingId, fate: Fate) {
@@ -320,7 +359,7 @@ impl World {
         let Some(row) = self.bookings.get(&booking) else {
             return;
         };
-        let price = payment::domain::Price::parse(row.amount_due().get()).unwrap();
+        let price = Price::parse(row.amount_due().get()).unwrap();
         let charge = Charge { booking_id: booking, price };
         // One that nobody waits for any more is charged all the same.
         let for_attempt = if fate == Fate::Arrives { attempt } else { 0 };
@@ -333,13 +372,40 @@ impl World {
         }
     }
 
-    /// The processor.
-    fn charge(&mut self, charge: Charge, for_attempt: u64) {
-        if charge.price.get() > DECLINES_OVER {
-            self.answer(for_attempt, PaymentAnswer::Declined, Fate::Arrives);
-        } else {
-            self.under_way.push(Work::Charging { charge, is_charged: true, for_attempt });
+    /// Payment asks the provider, whose request or answer may be lost, late or doubled.
+    fn charge(&mut self, charge: Charge, for_attempt: u64, fate: Fate) {
+        match fate {
+            Fate::Arrives => match self.provider_charges(charge) {
+                Some(true) => {
+                    self.under_way.push(Work::Charging { charge, is_charged: true, for_attempt });
+                }
+                Some(false) => self.answer(for_attempt, PaymentAnswer::Declined, Fate::Arrives),
+                None => {}
+            },
+            Fate::NotSent => self.answer(for_attempt, PaymentAnswer::NotReached, Fate::Arrives),
+            Fate::Unanswered | Fate::Lost => {
+                if fate == Fate::Unanswered {
+                    self.provider_charges(charge);
+                }
+                self.under_way.push(Work::Drifting(charge));
+                if self.flaw == Some(Flaw::CallsTheUnknownNothing) {
+                    self.answer(for_attempt, PaymentAnswer::NotReached, Fate::Arrives);
+                }
+            }
         }
+    }
+
+    /// Whether the charge stands; `None`: the reference stands for another amount.
+    fn provider_charges(&mut self, charge: Charge) -> Option<bool> {
+        let account = self.provider.entry(charge.booking_id).or_default();
+        let amount = charge.price.get();
+        if account.is_canceled || (account.charges == 0 && amount > DECLINES_OVER) {
+            return Some(false);
+        }
+        if account.charges == 0 {
+            *account = Account { charges: 1, amount, ..*account };
+        }
+        (account.amount == amount).then_some(true)
     }
 
     fn answer(&mut self, for_attempt: u64, answer: PaymentAnswer, fate: Fate) {
@@ -357,15 +423,11 @@ impl World {
         let Some(booking) = self.bookings.get(&id).filter(|_| fate == Fate::Arrives) else {
             return;
         };
-        let due = booking.amount_due().get();
         let pay_later = booking.row().hold.pay_later;
-        let has = self
-            .payments
-            .get(&id)
-            .map(|payment| payment.status() == PaymentStatus::Paid && payment.row().total_price.get() == due);
-        match has {
-            Some(true) => self.settle(id, Some(PaymentAnswer::Paid), false),
-            Some(false) => self.settle(id, Some(PaymentAnswer::Declined), false),
+        self.record_unheard(id);
+        match self.payments.get(&id).map(Payment::status) {
+            Some(PaymentStatus::Paid) => self.settle(id, Some(PaymentAnswer::Paid), false),
+            Some(_) => self.settle(id, Some(PaymentAnswer::Declined), false),
             None if pay_later => self.pay_again(id),
             None => {}
         }
@@ -374,33 +436,82 @@ impl World {
     // Payment.
 
     fn take_payment(&mut self, charge: Charge) -> PaymentAnswer {
-        if let Some(known) = self.payments.get(&charge.booking_id) {
-            let repeated = known.clone().repeat(charge);
-            return if repeated.is_ok() { PaymentAnswer::Paid } else { PaymentAnswer::Declined };
+        let Some(known) = self.payments.get(&charge.booking_id).cloned() else {
+            self.insert_payment(charge, PaymentStatus::Paid);
+            return PaymentAnswer::Paid;
+        };
+        let payment = known.charged(charge, &reference(charge.booking_id), self.now);
+        self.payments.insert(charge.booking_id, payment.clone());
+        if payment.repeat(charge).is_ok() { PaymentAnswer::Paid } else { PaymentAnswer::Declined }
+    }
+
+    /// An inquiry: a charge that stands without a record is recorded.
+    fn record_unheard(&mut self, booking_id: BookingId) {
+        let account = self.provider.get(&booking_id).copied().unwrap_or_default();
+        if account.stands() && !self.payments.contains_key(&booking_id) {
+            let price = Price::parse(account.amount).unwrap();
+            self.insert_payment(Charge { booking_id, price }, PaymentStatus::Paid);
         }
-        self.insert_payment(charge, PaymentStatus::Paid);
-        PaymentAnswer::Paid
     }
 
     fn insert_payment(&mut self, charge: Charge, status: PaymentStatus) {
         let id = PaymentId::new(i64::try_from(self.payments.len() + 1).unwrap()).unwrap();
-        let row = PaymentRow { id, booking_id: charge.booking_id, total_price: charge.price, status };
-        let payment = Payment::restore(row);
+        let booking_id = charge.booking_id;
+        let is_paid = status == PaymentStatus::Paid;
+        let payment = Payment::restore(PaymentRow {
+            id,
+            booking_id,
+            total_price: charge.price,
+            status,
+            reference: is_paid.then(|| reference(booking_id)),
+            taken: false,
+            ask_at: (!is_paid).then_some(self.now),
+        });
         let event = payment.event();
-        self.payments.insert(charge.booking_id, payment);
-        self.tell(Service::Payment, Some(event));
+        self.payments.insert(booking_id, payment);
+        self.tell(Service::Payment, event);
     }
 
-    fn refund(&mut self, booking_id: BookingId, transition: fn(Payment) -> payment::domain::Change) {
+    fn cancel_payment(
+        &mut self,
+        booking_id: BookingId,
+        transition: fn(Payment, Timestamp) -> payment::domain::Change,
+    ) {
         let Some(payment) = self.payments.get(&booking_id) else {
-            if self.flaw == Some(Flaw::NoTombstone) {
-                return;
-            }
-            let nothing = Charge { booking_id, price: payment::domain::Price::default() };
-            return self.insert_payment(nothing, PaymentStatus::Voided);
+            let status = match self.flaw {
+                Some(Flaw::NoTombstone) => return,
+                Some(Flaw::VoidsAlone) => PaymentStatus::Voided,
+                _ => PaymentStatus::Canceling,
+            };
+            return self.insert_payment(Charge { booking_id, price: Price::default() }, status);
         };
-        let change = transition(payment.clone());
+        let change = transition(payment.clone(), self.now);
         self.payments.insert(booking_id, change.payment);
+        self.tell(Service::Payment, change.event);
+    }
+
+    /// The refunder comes by.
+    pub fn refund(&mut self, id: BookingId) {
+        if self.payments.get(&id).is_some_and(|payment| payment.status() == PaymentStatus::Canceling) {
+            self.under_way.push(Work::Refunding(id));
+        }
+    }
+
+    fn ask_for_refund(&mut self, booking: BookingId, fate: Fate) {
+        if matches!(fate, Fate::NotSent | Fate::Lost) {
+            return;
+        }
+        let account = self.provider.entry(booking).or_default();
+        *account = Account { refunds: account.charges, is_canceled: true, ..*account };
+        let refunded = account.refunded();
+        if fate == Fate::Arrives {
+            self.under_way.push(Work::Refunded { booking, refunded });
+        }
+    }
+
+    fn end_refund(&mut self, booking: BookingId, refunded: Option<Price>) {
+        let change = self.payments[&booking].clone().end_cancel(&reference(booking), refunded);
+        self.payments.insert(booking, change.payment);
         self.tell(Service::Payment, change.event);
     }
 
@@ -554,8 +665,10 @@ impl World {
             (Service::Book, Event::PaymentCanceled(_)) => self.change_booking(id, Booking::refund),
             (Service::Book, Event::CancelRejected(_)) => self.change_booking(id, Booking::reject_cancel),
             (Service::Book, Event::Printed(_)) => self.change_booking(id, Booking::collect),
-            (Service::Payment, Event::TicketCanceled(_)) => self.refund(id, Payment::refund_for_ticket),
-            (Service::Payment, Event::HoldExpired(_)) => self.refund(id, Payment::refund),
+            (Service::Payment, Event::TicketCanceled(_)) => {
+                self.cancel_payment(id, Payment::cancel_for_ticket);
+            }
+            (Service::Payment, Event::HoldExpired(_)) => self.cancel_payment(id, Payment::cancel),
             (Service::Ticket, Event::Booked(booked)) => self.issue(booked),
             (Service::Ticket, Event::CancelRequested(_)) => self.cancel_ticket(id),
             (Service::Point, Event::Created(created)) => {
@@ -599,6 +712,10 @@ impl World {
         let waiting = self.outboxes.iter().filter(|(_, outbox)| outbox.marked < outbox.rows.len());
         waiting.map(|(service, _)| *service).collect()
     }
+}
+
+fn reference(booking_id: BookingId) -> Reference {
+    Reference::of(&"model".parse().unwrap(), booking_id)
 }
 
 /// The memory that no ticket is to be made.

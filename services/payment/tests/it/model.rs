@@ -1,0 +1,265 @@
+//! Random walks: payments, cancels and inquiries in any order, with a provider whose answers are lost, late, doubled or 5xx, and
+//! crashes at the provider's door.
+//!
+//! The service, its SQL and its HTTP are real. A walk depends on its seed alone: `MODEL_SEED=<n> MODEL_STEPS=<n>` repeats it.
+
+use std::collections::VecDeque;
+
+use events::BookingId;
+use fastrand::Rng;
+use payment::domain::{Charge, Price};
+use payment::paying::{self, Demand, PayError};
+use tokio::task::JoinHandle;
+
+use crate::app::{App, hold_expired, ticket_canceled};
+use crate::provider::Fate;
+
+const STEPS: usize = 3_000;
+const SEED: u64 = 20_261_129;
+/// Steps until everything comes to rest and is checked.
+const EPISODE: usize = 20;
+/// Bookings of one episode.
+const BOOKINGS: usize = 3;
+const PRICE: i64 = 100;
+
+const FATES: [Fate; 9] = [
+    Fate::Answered,
+    Fate::Answered,
+    Fate::LostBefore,
+    Fate::LostAfter,
+    Fate::FailsBefore,
+    Fate::FailsAfter,
+    Fate::Late,
+    Fate::Doubled,
+    Fate::Answered,
+];
+
+/// A booking as its customer and the others see it.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    id: i64,
+    is_canceled: bool,
+    /// Somebody was told that it is paid.
+    was_paid: bool,
+}
+
+type Paying = JoinHandle<Result<(), PayError>>;
+
+struct Walk {
+    app: App,
+    rng: Rng,
+    bookings: Vec<Known>,
+    parked: VecDeque<Paying>,
+    steps: usize,
+}
+
+fn number(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).map_or(default, |text| text.parse().unwrap())
+}
+
+#[tokio::test]
+async fn charged_and_paid_are_the_same_whatever_is_lost_doubled_or_late() {
+    let steps = usize::try_from(number("MODEL_STEPS", STEPS as u64)).unwrap();
+    let seed = number("MODEL_SEED", SEED);
+    println!("MODEL_SEED={seed} MODEL_STEPS={steps}");
+    let mut walk = Walk {
+        app: App::new().await,
+        rng: Rng::with_seed(seed),
+        bookings: Vec::new(),
+        parked: VecDeque::new(),
+        steps: 0,
+    };
+    let mut ends = [0; 4];
+    while walk.steps < steps {
+        walk.begin_episode();
+        for _ in 0..EPISODE {
+            walk.steps += 1;
+            walk.step().await;
+        }
+        walk.come_to_rest().await;
+        for booking in walk.bookings.clone() {
+            ends[walk.check(booking).await] += 1;
+        }
+    }
+    assert!(ends.iter().all(|count| *count > 0), "the walk did not reach every end: {ends:?}");
+    walk.check_events().await;
+    walk.app.settled().await;
+}
+
+impl Walk {
+    fn begin_episode(&mut self) {
+        let next = self.bookings.last().map_or(1, |booking| booking.id + 1);
+        let new = |id| Known { id, is_canceled: false, was_paid: false };
+        self.bookings = (next..).take(BOOKINGS).map(new).collect();
+    }
+
+    async fn step(&mut self) {
+        let index = self.rng.usize(..BOOKINGS);
+        let fate = FATES[self.rng.usize(..FATES.len())];
+        let booking = self.bookings[index];
+        match self.rng.u8(..20) {
+            0..=5 => self.pay(index, fate).await,
+            6..=8 => {
+                let fate = if self.rng.bool() { Fate::ParkedBefore } else { Fate::ParkedAfter };
+                self.park(booking, fate).await;
+            }
+            9..=10 => self.unpark().await,
+            11 => self.crash().await,
+            12 => self.cancel(index, fate).await,
+            13..=14 => self.refund(fate).await,
+            15..=17 => self.inquire(index).await,
+            18 => self.app.provider.catch_up(),
+            _ => self.give_up(index).await,
+        }
+        self.app.provider.forget_fates();
+    }
+
+    /// Mostly the booking's price, now and then another one, or one that the provider declines.
+    fn demand(&mut self, id: i64) -> Demand {
+        let odd = self.rng.u8(..10) == 0;
+        let price = Price::parse(if odd { PRICE + 1 } else { PRICE }).unwrap();
+        let token = if self.rng.u8(..4) == 0 { "tok_declined" } else { "tok_ok" };
+        let token = payment::domain::PaymentToken::parse(token.to_owned()).ok();
+        Demand { charge: Charge { booking_id: BookingId::new(id).unwrap(), price }, token, key: None }
+    }
+
+    async fn pay(&mut self, index: usize, fate: Fate) {
+        let id = self.bookings[index].id;
+        let demand = self.demand(id);
+        self.app.provider.next([fate]);
+        let answer = paying::pay(&self.app.state, &demand).await.map(|_| ());
+        self.judge(index, &answer);
+    }
+
+    /// What the caller is told must be true.
+    fn judge(&mut self, index: usize, answer: &Result<(), PayError>) {
+        let booking = &mut self.bookings[index];
+        let stands = self.app.provider.account(booking.id).stands();
+        match answer {
+            Ok(()) => {
+                assert!(stands && !booking.is_canceled, "{booking:?}");
+                booking.was_paid = true;
+            }
+            Err(PayError::Declined) => assert!(!stands, "{booking:?} was declined, and a charge stands"),
+            Err(PayError::NotReached(_)) => panic!("the provider is always there"),
+            Err(PayError::Refused(payment::domain::PayRefused::Voided)) => {
+                assert!(booking.is_canceled, "{booking:?}");
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// A payment that stays at the provider's door while others go on.
+    async fn park(&mut self, booking: Known, fate: Fate) {
+        let demand = self.demand(booking.id);
+        self.app.provider.next([fate]);
+        let state = self.app.state.clone();
+        let mut paying = tokio::spawn(async move { paying::pay(&state, &demand).await.map(|_| ()) });
+        tokio::select! {
+            // It did not have to ask.
+            answer = &mut paying => assert!(!matches!(answer.unwrap(), Err(PayError::Unknown(_)))),
+            () = self.app.provider.holds_one() => self.parked.push_back(paying),
+        }
+    }
+
+    async fn unpark(&mut self) {
+        if let Some(paying) = self.parked.pop_front() {
+            self.app.provider.unpark(true);
+            let answer = paying.await.unwrap();
+            assert!(!matches!(answer, Err(PayError::Unknown(_) | PayError::NotRecorded(_))), "{answer:?}");
+        }
+    }
+
+    /// The process dies while it waits for the provider, which may have charged.
+    async fn crash(&mut self) {
+        if let Some(paying) = self.parked.pop_front() {
+            paying.abort();
+            assert!(paying.await.is_err_and(|ended| ended.is_cancelled()));
+            self.app.provider.unpark(false);
+        }
+    }
+
+    async fn cancel(&mut self, index: usize, fate: Fate) {
+        self.app.provider.next([fate]);
+        let answer = self.app.cancel(self.bookings[index].id).await;
+        assert!([200, 201, 202].contains(&answer.status.as_u16()));
+        self.bookings[index].is_canceled = true;
+        if answer.status != 202 {
+            assert!(!self.app.provider.account(self.bookings[index].id).stands());
+        }
+    }
+
+    async fn give_up(&mut self, index: usize) {
+        let id = self.bookings[index].id;
+        if self.rng.bool() {
+            self.app.deliver(hold_expired(id)).await;
+        } else {
+            self.app.deliver(ticket_canceled(id)).await;
+        }
+        self.bookings[index].is_canceled = true;
+    }
+
+    async fn refund(&mut self, fate: Fate) {
+        self.app.provider.next([fate]);
+        self.app.refund().await;
+    }
+
+    async fn inquire(&mut self, index: usize) {
+        let answer = self.app.inquire(self.bookings[index].id).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+
+    async fn come_to_rest(&mut self) {
+        while !self.parked.is_empty() {
+            self.unpark().await;
+        }
+        self.app.provider.catch_up();
+        self.app.refund().await;
+        for index in 0..BOOKINGS {
+            self.inquire(index).await;
+        }
+        // Whatever else comes late, comes too late.
+        self.app.provider.catch_up();
+    }
+
+    /// Which of the four ends it was.
+    async fn check(&self, booking: Known) -> usize {
+        let account = self.app.provider.account(booking.id);
+        let path = format!("/payments/search/findByBookingId?bookingId={}", booking.id);
+        let found = self.app.client.get(&path).await.body["_embedded"]["payments"][0].clone();
+        let status = found["status"].as_str();
+        assert!(account.charges <= 1 && account.refunds <= account.charges, "{account:?}");
+        assert_eq!(account.stands(), status == Some("Paid"), "{booking:?} {account:?} {status:?}");
+        assert!(!booking.was_paid || account.charges == 1, "{booking:?} {account:?}");
+        match (booking.is_canceled, account.charges) {
+            (false, 0) => {
+                assert_eq!(status, None);
+                0
+            }
+            (false, _) => {
+                assert_eq!(found["totalPrice"], account.amount);
+                1
+            }
+            (true, 0) => {
+                assert_eq!(status, Some("Voided"));
+                2
+            }
+            (true, _) => {
+                assert_eq!((status, &found["totalPrice"]), (Some("Canceled"), &account.amount.into()));
+                3
+            }
+        }
+    }
+
+    /// Each payment is published once, and before its end.
+    async fn check_events(&self) {
+        let mut told = std::collections::HashMap::<BookingId, Vec<&str>>::new();
+        for event in test_kit::fleet::outbox(&self.app.scratch.db).await {
+            told.entry(event.booking_id()).or_default().push(event.event_type());
+        }
+        for (id, events) in told {
+            let paid = events.iter().filter(|event| **event == "Paid").count();
+            assert!(paid == 0 || (paid == 1 && events[0] == "Paid"), "{id}: {events:?}");
+        }
+    }
+}

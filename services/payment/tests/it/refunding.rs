@@ -1,0 +1,153 @@
+//! Refunds: a provider that is away delays them and loses none.
+
+use payment::refunder::Refunder;
+use service_kit::upstream::Settings;
+use std::time::Duration;
+use storage::query_as;
+use test_kit::FakeUpstream;
+
+use crate::app::{App, hold_expired, ticket_canceled};
+use crate::provider::{Fate, Provider};
+
+#[tokio::test]
+async fn cancel_is_accepted_while_the_provider_is_away_and_ends_when_it_is_back() {
+    let app = App::new().await;
+    app.pay(1).await;
+    app.provider.set_away(true);
+    for booking in [1, 2] {
+        for _ in 0..2 {
+            let answer = app.cancel(booking).await;
+            assert_eq!((answer.status.as_u16(), &answer.body["status"]), (202, &"Canceling".into()));
+            assert!(answer.header("location").starts_with("http://cinema/payments/"));
+        }
+    }
+    assert_eq!(app.pay(2).await.problem(), "booking-voided");
+    app.refund().await;
+    assert_eq!(app.told().await, ["Paid"], "nothing went back yet");
+
+    app.provider.set_away(false);
+    let asked_again = app.cancel(1).await;
+    assert_eq!((asked_again.status.as_u16(), &asked_again.body["status"]), (200, &"Canceled".into()));
+    app.refund().await;
+    assert_eq!(app.status(2).await, "Voided");
+    assert_eq!(app.told().await, ["Paid", "PaymentCanceled", "PaymentCanceled"]);
+    assert_eq!((app.provider.moved(1), app.provider.moved(2)), ((1, 1), (0, 0)));
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn refund_whose_answer_is_lost_happens_once() {
+    for fate in [Fate::LostBefore, Fate::LostAfter, Fate::FailsBefore, Fate::FailsAfter, Fate::Late] {
+        let app = App::new().await;
+        app.pay(1).await;
+        app.provider.next([fate]);
+        app.deliver(ticket_canceled(1)).await;
+        app.refund().await;
+        assert_eq!(app.status(1).await, "Canceling", "{fate:?}");
+        app.refund().await;
+        app.provider.catch_up();
+        assert_eq!(app.status(1).await, "Canceled", "{fate:?}");
+        assert_eq!((app.told().await, app.provider.moved(1)), (vec!["Paid", "PaymentCanceled"], (1, 1)));
+        app.settled().await;
+    }
+}
+
+#[tokio::test]
+async fn refund_that_the_database_did_not_record_is_asked_for_again() {
+    let app = App::new().await;
+    app.pay(1).await;
+    app.deliver(ticket_canceled(1)).await;
+    // Only recording the end writes an event.
+    app.execute("ALTER TABLE outbox RENAME TO outbox_gone").await;
+    app.refund().await;
+    assert_eq!((app.status(1).await, app.provider.moved(1)), ("Canceling".into(), (1, 1)));
+    app.execute("ALTER TABLE outbox_gone RENAME TO outbox").await;
+    app.refund().await;
+    assert_eq!((app.told().await, app.provider.moved(1)), (vec!["Paid", "PaymentCanceled"], (1, 1)));
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn payment_from_before_the_provider_is_canceled() {
+    let app = App::new().await;
+    for (booking, status) in [(1, "Paid"), (2, "Canceled"), (3, "Voided")] {
+        let mut tx = app.scratch.db.begin().await.unwrap();
+        let insert = storage::query(
+            "INSERT INTO payments (booking_id, total_price, status, created_at, updated_at) VALUES ($1, 10000, $2, 0, 0)",
+        );
+        tx.execute(insert.bind(booking).bind(status)).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    assert_eq!(app.pay(1).await.status, 200);
+    for booking in [1, 2, 3] {
+        app.deliver(ticket_canceled(booking)).await;
+    }
+    app.refund().await;
+    assert_eq!(
+        [app.status(1).await, app.status(2).await, app.status(3).await],
+        ["Canceled", "Canceled", "Voided"]
+    );
+    assert_eq!(app.told().await, ["PaymentCanceled"; 3]);
+    // The provider never charged it, and the row says so.
+    assert_eq!((app.provider.moved(1), references(&app).await), ((0, 0), vec![None, None, None]));
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn row_has_a_reference_exactly_if_the_provider_charged() {
+    let app = App::new().await;
+    app.pay(1).await;
+    app.cancel(2).await;
+    app.pay(3).await;
+    app.cancel(3).await;
+    let reference = |booking| Some(format!("test-booking-{booking}"));
+    assert_eq!(references(&app).await, [reference(1), None, reference(3)]);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn claimed_cancel_is_asked_for_by_one_replica() {
+    let app = App::new().await;
+    for booking in 1..=20 {
+        app.deliver(hold_expired(booking)).await;
+    }
+    let other = Refunder::new(app.state.clone());
+    let (one, two) = tokio::join!(app.refunder.look(), other.look());
+    one.unwrap();
+    two.unwrap();
+    app.refunder.look().await.unwrap();
+    assert_eq!(app.provider.requests(), 20);
+    assert_eq!(app.told().await, ["PaymentCanceled"; 20]);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn provider_that_cannot_be_reached_is_asked_for_few_cancels_and_the_others_wait() {
+    let nobody = FakeUpstream::refuses();
+    let settings = Settings::new(nobody.url.parse().unwrap(), Duration::from_secs(5));
+    let app = App::calling(Provider::new().await, settings).await;
+    for booking in 1..=20 {
+        app.deliver(hold_expired(booking)).await;
+    }
+    app.refunder.look().await.unwrap();
+    let asked: (i64,) = app
+        .scratch
+        .db
+        .read()
+        .await
+        .unwrap()
+        .fetch_one(query_as(
+            "SELECT CAST(COUNT(*) AS BIGINT) FROM payments WHERE asks > 0 AND ask_at IS NOT NULL",
+        ))
+        .await
+        .unwrap();
+    assert_eq!(asked.0, 8);
+    assert_eq!(app.told().await, [""; 0]);
+    app.settled().await;
+}
+
+async fn references(app: &App) -> Vec<Option<String>> {
+    let all = query_as("SELECT reference FROM payments ORDER BY booking_id");
+    let rows: Vec<(Option<String>,)> = app.scratch.db.read().await.unwrap().fetch_all(all).await.unwrap();
+    rows.into_iter().map(|(reference,)| reference).collect()
+}
