@@ -41,6 +41,17 @@ impl FakeUpstream {
         Self { url, requests, server: Server::Running(server) }
     }
 
+    /// The same, with a `Retry-After`.
+    pub async fn answers_and_asks_to_wait(status: u16, body: Value) -> Self {
+        let (listener, url) = listen().await;
+        let status = StatusCode::from_u16(status).unwrap();
+        let app = Router::new().fallback(move || async move {
+            (status, [(http::header::RETRY_AFTER, "1")], axum::Json(body)).into_response()
+        });
+        let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Self { url, requests: Arc::default(), server: Server::Running(server) }
+    }
+
     /// Answers by method and path.
     pub async fn routes<F>(answer: F) -> Self
     where

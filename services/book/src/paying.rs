@@ -65,6 +65,11 @@ fn weigh(answer: Result<PaymentAnswer, CallError>) -> (PaymentOutcome, Option<Ca
     match answer {
         Ok(PaymentAnswer::Paid) => (PaymentOutcome::Paid, None),
         Ok(PaymentAnswer::Declined) => (PaymentOutcome::Declined, None),
+        Ok(PaymentAnswer::ProviderAway) => (PaymentOutcome::NotReached, None),
+        Ok(PaymentAnswer::Conflict) => {
+            tracing::warn!("the payment provider has charged another price; the booking stays pending");
+            (PaymentOutcome::Unknown, None)
+        }
         Err(failure) if failure.was_never_sent() => (PaymentOutcome::NotReached, Some(failure)),
         Err(failure) => {
             tracing::warn!(cause = chain(&failure), "whether it was paid is not known yet");

@@ -138,8 +138,11 @@ impl Reconciler {
         let Some(booking) = taken else {
             return Ok(());
         };
-        let outcome = match self.state.payments.find(id).await {
-            Ok(Some(payment)) => weigh(&booking, &payment),
+        let outcome = match self.state.payments.inquire(id).await {
+            Ok(Some(payment)) => match weigh(&booking, &payment) {
+                Some(outcome) => outcome,
+                None => return Ok(()),
+            },
             Ok(None) if booking.row().hold.pay_later => return self.pay(id).await,
             // It may still come.
             Ok(None) => return Ok(()),
@@ -179,10 +182,23 @@ impl Reconciler {
     }
 }
 
-/// What payment has of a booking decides: only the whole price is a payment.
-fn weigh(booking: &Booking, payment: &FoundPayment) -> PaymentOutcome {
+/// What a found payment means for the booking. `None`: another price was charged, which settles nothing; the hold's end
+/// refunds it.
+fn weigh(booking: &Booking, payment: &FoundPayment) -> Option<PaymentOutcome> {
     match payment.status {
-        PaymentStatus::Paid if payment.total_price == booking.amount_due().get() => PaymentOutcome::Paid,
-        PaymentStatus::Paid | PaymentStatus::Canceled | PaymentStatus::Voided => PaymentOutcome::Declined,
+        PaymentStatus::Paid if payment.total_price == booking.amount_due().get() => {
+            Some(PaymentOutcome::Paid)
+        }
+        PaymentStatus::Paid => {
+            let charged = payment.total_price;
+            tracing::warn!(
+                charged,
+                "another price was charged; the booking stays pending until its hold ends"
+            );
+            None
+        }
+        PaymentStatus::Canceling | PaymentStatus::Canceled | PaymentStatus::Voided => {
+            Some(PaymentOutcome::Declined)
+        }
     }
 }

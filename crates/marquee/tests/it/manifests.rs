@@ -193,7 +193,7 @@ fn the_mesh_lets_only_book_and_payment_move_money_and_only_ticket_grant_points()
     }
     let expected = [
         ("book", "gateway", r#"["/books","/books/*","/screenings","/screenings/*"]"#),
-        ("payment", "book", r#"["/payments","/cancellations"]"#),
+        ("payment", "book", r#"["/payments","/payments/inquiries","/cancellations"]"#),
         ("point", "ticket", r#"["/points"]"#),
         ("processor", "payment", r#"["/v1/payments/*"]"#),
         ("ticket", "gateway", r#"["/tickets","/tickets/*"]"#),

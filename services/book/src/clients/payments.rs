@@ -1,9 +1,9 @@
-//! The payment service: `POST /payments`, and what is known there of a booking.
+//! The payment service: `POST /payments`, and inquiries about what became of one.
 
 use events::BookingId;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use service_kit::upstream::{CallError, Settings, Upstream};
+use service_kit::upstream::{Answer, CallError, Settings, Upstream};
 
 use crate::domain::Booking;
 
@@ -21,12 +21,29 @@ struct PaymentRequest {
     total_price: i64,
 }
 
-/// What the payment service said.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Inquiry {
+    booking_id: BookingId,
+}
+
+/// How the payment service answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PaymentAnswer {
     Paid,
-    /// Declined, or refused because the booking's money was called back or another sum was paid for it.
+    /// Declined, or refused because the booking was canceled there: nothing is charged.
     Declined,
+    /// The booking was charged another price. An inquiry, or the end of the hold, settles it.
+    Conflict,
+    /// The payment service could not reach its provider: this request charged nothing.
+    ProviderAway,
+}
+
+/// The part of a problem that names its kind.
+#[derive(Deserialize)]
+struct Refusal {
+    #[serde(rename = "type")]
+    kind: String,
 }
 
 /// A booking's payment, as the payment service has it.
@@ -41,9 +58,11 @@ pub struct FoundPayment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum PaymentStatus {
     Paid,
+    /// The money is going back, or is kept from being charged.
+    Canceling,
     /// The money went back.
     Canceled,
-    /// It was called back before it came, and is not taken any more.
+    /// The booking was canceled before it was charged, and is never charged.
     Voided,
 }
 
@@ -84,23 +103,53 @@ impl Payments {
         let answer = self.upstream.post("/payments", &key, &request).await?;
         match answer.status {
             StatusCode::OK | StatusCode::CREATED => Ok(PaymentAnswer::Paid),
-            StatusCode::PAYMENT_REQUIRED | StatusCode::CONFLICT => Ok(PaymentAnswer::Declined),
+            StatusCode::PAYMENT_REQUIRED => Ok(PaymentAnswer::Declined),
+            StatusCode::CONFLICT if self.is(&answer, "booking-voided") => Ok(PaymentAnswer::Declined),
+            StatusCode::CONFLICT => Ok(PaymentAnswer::Conflict),
+            // An earlier attempt of this call may have been charged.
+            StatusCode::SERVICE_UNAVAILABLE
+                if answer.is_of_only_attempt() && self.is(&answer, "payment-unavailable") =>
+            {
+                Ok(PaymentAnswer::ProviderAway)
+            }
             _ => Err(self.upstream.unexpected(&answer)),
         }
     }
 
-    /// What the payment service has for `booking`.
+    /// Whether `answer` is the problem `slug`.
+    fn is(&self, answer: &Answer, slug: &str) -> bool {
+        let refusal = self.upstream.read::<Refusal>(answer);
+        refusal.is_ok_and(|refusal| refusal.kind.strip_prefix("/problems/") == Some(slug))
+    }
+
+    /// What became of the payment of `booking`. The payment service asks its provider where it has no record itself.
     ///
     /// # Errors
     ///
     /// When there was no answer, or one that decides nothing.
-    pub async fn find(&self, booking: BookingId) -> Result<Option<FoundPayment>, CallError> {
+    pub async fn inquire(&self, booking: BookingId) -> Result<Option<FoundPayment>, CallError> {
+        let key = format!("booking-{booking}");
+        let inquiry = Inquiry { booking_id: booking };
+        let answer = self.upstream.post("/payments/inquiries", &key, &inquiry).await?;
+        match answer.status {
+            StatusCode::OK => self.first_of(&answer),
+            // The original payment service, or one of the version before, which know their own records only.
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => self.find(booking).await,
+            _ => Err(self.upstream.unexpected(&answer)),
+        }
+    }
+
+    async fn find(&self, booking: BookingId) -> Result<Option<FoundPayment>, CallError> {
         let path = format!("/payments/search/findByBookingId?bookingId={booking}");
         let answer = self.upstream.get(&path).await?;
-        if answer.status != StatusCode::OK {
-            return Err(self.upstream.unexpected(&answer));
+        match answer.status {
+            StatusCode::OK => self.first_of(&answer),
+            _ => Err(self.upstream.unexpected(&answer)),
         }
-        let found: Found = self.upstream.read(&answer)?;
+    }
+
+    fn first_of(&self, answer: &Answer) -> Result<Option<FoundPayment>, CallError> {
+        let found: Found = self.upstream.read(answer)?;
         Ok(found.embedded.payments.into_iter().next())
     }
 }

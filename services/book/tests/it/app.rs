@@ -144,8 +144,8 @@ impl App {
 pub async fn recovering_payment() -> (FakeUpstream, Arc<AtomicBool>) {
     let works = Arc::new(AtomicBool::new(false));
     let state = works.clone();
-    let payment = FakeUpstream::routes(move |method, _| match method {
-        "GET" => (StatusCode::OK, json!({"_embedded": {"payments": []}})),
+    let payment = FakeUpstream::routes(move |_, path| match path {
+        "/payments/inquiries" => (StatusCode::OK, json!({"_embedded": {"payments": []}})),
         _ if state.load(Ordering::SeqCst) => (StatusCode::CREATED, json!({})),
         _ => (StatusCode::INTERNAL_SERVER_ERROR, json!({})),
     });

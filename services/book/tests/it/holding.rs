@@ -19,8 +19,8 @@ fn found(payments: &Value) -> Value {
 
 /// A payment service that has `payments` and takes none.
 async fn payment_that_has(payments: Value) -> FakeUpstream {
-    FakeUpstream::routes(move |method, _| match method {
-        "GET" => (StatusCode::OK, found(&payments)),
+    FakeUpstream::routes(move |_, path| match path {
+        "/payments/inquiries" => (StatusCode::OK, found(&payments)),
         _ => (StatusCode::INTERNAL_SERVER_ERROR, json!({})),
     })
     .await
@@ -124,7 +124,9 @@ async fn booking_that_cannot_be_read_does_not_stop_the_others_from_expiring() {
 async fn payment_is_asked_what_became_of_a_payment_without_an_answer() {
     for (payments, status, told) in [
         (json!([{"totalPrice": 10000, "status": "Paid"}]), "Registered", vec!["Booked"]),
-        (json!([{"totalPrice": 1, "status": "Paid"}]), "Declined", vec!["HoldExpired"]),
+        // Another price is charged: only the end of the hold settles that.
+        (json!([{"totalPrice": 1, "status": "Paid"}]), "PaymentPending", vec![]),
+        (json!([{"totalPrice": 10000, "status": "Canceling"}]), "Declined", vec!["HoldExpired"]),
         (json!([{"totalPrice": 0, "status": "Voided"}]), "Declined", vec!["HoldExpired"]),
         (json!([]), "PaymentPending", vec![]),
     ] {
@@ -195,6 +197,53 @@ async fn beyond_the_cap_nothing_is_kept() {
         .unwrap();
     assert_eq!(left.0, 0, "the same request may be sent again");
     assert_eq!(app.told().await, [""; 0]);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn payment_that_cannot_reach_its_provider_counts_as_not_reached() {
+    let away = json!({"type": "/problems/payment-unavailable"});
+    let rules = Rules { max_held: 0, ..RULES };
+    let app = App::with_rules(FakeUpstream::answers(503, away.clone()).await, rules).await;
+    // The breaker's or an overloaded service's 503 says nothing about earlier attempts, nor does one after a retry.
+    let answer = app.client.post("/books", soul()).await;
+    assert_eq!(answer.status, 202, "the first attempt was not the only one: {}", answer.body);
+    app.settled().await;
+
+    let waits = FakeUpstream::answers_and_asks_to_wait(503, away).await;
+    let app = App::with_rules(waits, rules).await;
+    let answer = app.client.post("/books", soul()).await;
+    assert_eq!((answer.status.as_u16(), answer.problem()), (503, "payment-unavailable"));
+    assert_eq!(app.client.get("/books").await.body["page"]["totalElements"], 0);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn conflict_about_the_price_is_not_a_decline() {
+    for (slug, status, told) in
+        [("payment-conflict", 202, vec![]), ("booking-voided", 402, vec!["HoldExpired"])]
+    {
+        let problem = json!({"type": format!("/problems/{slug}")});
+        let app = App::beside(FakeUpstream::answers(409, problem).await).await;
+        assert_eq!(app.client.post("/books", soul()).await.status, status, "{slug}");
+        assert_eq!(app.told().await, told, "{slug}");
+        app.settled().await;
+    }
+}
+
+#[tokio::test]
+async fn every_attempt_in_doubt_is_asked_about_whatever_later_ones_met() {
+    let found = json!([{"totalPrice": 10000, "status": "Paid"}]);
+    let app = App::beside(payment_that_has(found).await).await;
+    // Charged and unheard; then not sent; then unheard again; then not sent.
+    assert_eq!(app.client.post("/books", soul()).await.status, 202);
+    let refusing = app.now_calling(FakeUpstream::refuses());
+    for client in [&refusing, &app.client, &refusing] {
+        assert_eq!(client.post("/books/1/payment", json!({})).await.status, 202);
+    }
+    app.let_looks_be_due().await;
+    app.reconciler.look().await.unwrap();
+    assert_eq!((app.status(1).await.as_str(), app.told().await), ("Registered", vec!["Booked"]));
     app.settled().await;
 }
 

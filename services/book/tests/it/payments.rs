@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use book::clients::{FoundPayment, PaymentStatus, Payments};
 use events::BookingId;
+use http::StatusCode;
 use serde_json::json;
 use service_kit::upstream::Settings;
 use test_kit::FakeUpstream;
@@ -18,6 +19,7 @@ async fn the_payment_of_a_booking_is_found_or_there_is_none() {
     let link = json!({"href": "http://payment/payments/1"});
     for (status, found) in [
         ("Paid", PaymentStatus::Paid),
+        ("Canceling", PaymentStatus::Canceling),
         ("Canceled", PaymentStatus::Canceled),
         ("Voided", PaymentStatus::Voided),
     ] {
@@ -25,10 +27,25 @@ async fn the_payment_of_a_booking_is_found_or_there_is_none() {
             json!({"id": 1, "bookingId": 5, "totalPrice": 10000, "status": status, "_links": {"self": link}});
         let payment = FakeUpstream::answers(200, json!({"_embedded": {"payments": [one]}})).await;
         let expected = FoundPayment { status: found, total_price: 10_000 };
-        assert_eq!(beside(&payment).find(booking).await.unwrap(), Some(expected));
+        assert_eq!(beside(&payment).inquire(booking).await.unwrap(), Some(expected));
     }
     let none = FakeUpstream::answers(200, json!({"_embedded": {"payments": []}})).await;
-    assert_eq!(beside(&none).find(booking).await.unwrap(), None);
+    assert_eq!(beside(&none).inquire(booking).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn payment_service_without_inquiries_is_asked_for_its_records() {
+    let booking = BookingId::new(5).unwrap();
+    for status in [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED] {
+        let payment = FakeUpstream::routes(move |method, _| match method {
+            "GET" => {
+                (StatusCode::OK, json!({"_embedded": {"payments": [{"totalPrice": 7, "status": "Paid"}]}}))
+            }
+            _ => (status, json!({})),
+        });
+        let found = beside(&payment.await).inquire(booking).await.unwrap();
+        assert_eq!(found, Some(FoundPayment { status: PaymentStatus::Paid, total_price: 7 }));
+    }
 }
 
 #[tokio::test]
@@ -39,6 +56,6 @@ async fn what_is_no_answer_to_a_search_says_nothing_of_the_payment() {
         FakeUpstream::answers(404, json!({})).await,
         FakeUpstream::refuses(),
     ] {
-        assert!(beside(&payment).find(booking).await.is_err());
+        assert!(beside(&payment).inquire(booking).await.is_err());
     }
 }
