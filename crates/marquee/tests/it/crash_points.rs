@@ -28,7 +28,17 @@ async fn book_may_die_in_any_gap() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn payment_may_die_in_any_gap() {
-    dies_at(Process::Payment, &["payment.charged:3", "payment.taken:3"]).await;
+    dies_at(
+        Process::Payment,
+        &[
+            "payment.charged:3",
+            "payment.taken:3",
+            "payment.refunder.claimed:2",
+            "payment.refunded:2",
+            "payment.canceled:2",
+        ],
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
