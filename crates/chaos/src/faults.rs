@@ -60,8 +60,13 @@ pub async fn inject(
 
 fn draw(rng: &mut Rng, on_servers: bool) -> Fault {
     let process = Process::ALL[rng.usize(..Process::ALL.len())];
-    let lines = [Between::OthersAndPayment, Between::OthersAndPoint, Between::ServicesAndDatabases];
-    let between = lines[rng.usize(..if on_servers { 3 } else { 2 })];
+    let lines = [
+        Between::OthersAndPayment,
+        Between::OthersAndPoint,
+        Between::PaymentAndProvider,
+        Between::ServicesAndDatabases,
+    ];
+    let between = lines[rng.usize(..if on_servers { lines.len() } else { lines.len() - 1 })];
     match rng.u8(..if on_servers { 13 } else { 10 }) {
         0..=3 => Fault::Kill(process),
         4..=5 => Fault::Freeze(process),

@@ -1,7 +1,7 @@
 //! The processes, each started and killed by itself.
 //!
-//! Payment and point listen on ports of their own; where the others look for them there are proxies. So is one where the
-//! databases are looked for, if they are on a server.
+//! Payment, point and the payment provider listen on ports of their own; where the others look for them there are proxies. So
+//! is one where the databases are looked for, if they are on a server.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -46,6 +46,7 @@ pub const LETTERS: &str = "ABCDEFGHIJ";
 pub enum Between {
     OthersAndPayment,
     OthersAndPoint,
+    PaymentAndProvider,
     ServicesAndDatabases,
 }
 
@@ -53,7 +54,7 @@ pub enum Between {
 pub struct Fleet {
     /// Where the processes are looked for.
     place: Place,
-    /// Where payment and point are.
+    /// Where payment, point and the provider are.
     behind: Place,
     running: BTreeMap<Process, Child>,
     pub proxies: BTreeMap<Between, Proxy>,
@@ -79,9 +80,11 @@ impl Fleet {
         };
         let behind = Place { port_base: base_behind, ..place.clone() };
         let mut proxies = BTreeMap::new();
-        for (between, process) in
-            [(Between::OthersAndPayment, Process::Payment), (Between::OthersAndPoint, Process::Point)]
-        {
+        for (between, process) in [
+            (Between::OthersAndPayment, Process::Payment),
+            (Between::OthersAndPoint, Process::Point),
+            (Between::PaymentAndProvider, Process::Processor),
+        ] {
             let proxy = Proxy::start(place.address(process), behind.address(process)).await?;
             proxies.insert(between, proxy);
         }
@@ -118,6 +121,8 @@ impl Fleet {
             .args(["service", process.name()])
             .args(place.flags())
             .envs(place.environment())
+            // Payment is behind a proxy itself, and finds the provider behind another one.
+            .env("PROCESSOR_URL", self.place.url(Process::Processor))
             .envs([
                 ("STAFF_TOKEN", STAFF_TOKEN),
                 ("HOLD_SECONDS", HOLD_SECONDS),
