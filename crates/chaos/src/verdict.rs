@@ -101,7 +101,7 @@ impl Truth {
         }
         Ok(Self {
             bookings,
-            keys: pairs(&databases.book, "SELECT key, booking_id FROM idempotency_keys").await?,
+            keys: pairs(&databases.book, "SELECT key, booking_id FROM request_keys").await?,
             payments: statuses(&databases.payment).await?,
         })
     }
