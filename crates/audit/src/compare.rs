@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::charges;
 use crate::kind::Kind;
 use crate::story::{BookingRow, ClaimRow, MypageRow, PaymentRow, Rival, Story};
 
@@ -61,9 +62,10 @@ pub struct Violation {
 
 /// All that is wrong with `story`, were it settled: see [`Clock::is_in_flight`].
 pub fn violations_of(story: &Story, clock: Clock) -> Vec<Violation> {
-    let mut found = Found(Vec::new());
+    let mut found = Found::default();
     rows(story, &mut found);
     money(story, &mut found);
+    charges::violations(story, &mut found);
     seats(story, &mut found);
     ticket(story, &mut found);
     points(story, &mut found);
@@ -72,10 +74,12 @@ pub fn violations_of(story: &Story, clock: Clock) -> Vec<Violation> {
     found.0
 }
 
-struct Found(Vec<Violation>);
+/// What was found.
+#[derive(Default)]
+pub(crate) struct Found(pub(crate) Vec<Violation>);
 
 impl Found {
-    fn add(&mut self, kind: Kind, detail: impl Into<String>) {
+    pub(crate) fn add(&mut self, kind: Kind, detail: impl Into<String>) {
         self.0.push(Violation { kind, detail: detail.into() });
     }
 }
@@ -110,11 +114,12 @@ fn money(story: &Story, found: &mut Found) {
             found.add(Kind::BookingUnpaid, format!("it is {status} and has no payment"));
         }
         Some(payment) if payment.status == "Paid" => paid(story, payment, found),
-        Some(payment) if payment.status == "Canceled" => {
+        Some(payment) if ["Canceling", "Canceled"].contains(&payment.status.as_str()) => {
+            let goes = if payment.status == "Canceled" { "went back" } else { "is going back" };
             if story.ticket_is(&["Printing", "Printed"]) {
-                found.add(Kind::RefundOfCollected, "its money went back, and its ticket was collected");
+                found.add(Kind::RefundOfCollected, format!("its money {goes}, and its ticket was collected"));
             } else if story.stands() {
-                found.add(Kind::RefundOfLive, format!("its money went back, and it is {status}"));
+                found.add(Kind::RefundOfLive, format!("its money {goes}, and it is {status}"));
             }
         }
         _ => {}
@@ -399,6 +404,7 @@ mod tests {
                 booking_id,
                 id: 1,
                 total_price: 10_000,
+                reference: None,
                 status: payment.to_owned(),
                 created_at: then(),
                 updated_at: then(),

@@ -1,16 +1,19 @@
-//! The stories from the five databases.
+//! The stories from the five databases, and the provider's ledger beside them.
 //!
 //! # Layout
 //!
 //! - [`audit`]: the whole of it: every booking, and a second, closer look at what seems wrong.
 //! - `pages`: rows of six tables in the order of their bookings, side by side.
 //! - `closely`: some stories, whole.
+//! - `ledger`: what the provider charged and refunded.
 //! - `places`: what is left at each screening.
 
 mod closely;
+mod ledger;
 mod pages;
 mod places;
 
+pub use ledger::highest_booking;
 use storage::{Db, Error, query_as};
 
 use crate::compare::{Clock, violations_of};
@@ -28,6 +31,19 @@ pub struct Databases {
     pub ticket: Db,
     pub point: Db,
     pub mypage: Db,
+    /// `None` where there is no provider of ours, or its ledger cannot be read.
+    pub provider: Option<Provider>,
+}
+
+/// The sandbox payment provider.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// Its database; it is only read.
+    pub db: Db,
+    /// What the references of this fleet begin with. The provider may serve others too.
+    pub fleet_id: String,
+    /// Where it can be asked to cancel, for a repair.
+    pub url: String,
 }
 
 impl Databases {
@@ -58,7 +74,34 @@ pub async fn audit(databases: &Databases, terms: Terms) -> Result<Report, Error>
     for violation in places::violations(&databases.book).await? {
         report.add_screening(violation, terms);
     }
+    match &databases.provider {
+        Some(provider) => look_for_unknown_charges(databases, provider, terms, &mut report).await?,
+        None => report.not_seen.push("what the payment provider charged and refunded".to_owned()),
+    }
     Ok(report)
+}
+
+/// Charges of which no service knows anything: their bookings are in no table, so no page had them.
+async fn look_for_unknown_charges(
+    databases: &Databases,
+    provider: &Provider,
+    terms: Terms,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let mut scan = ledger::Scan::new(provider);
+    while let Some(ids) = scan.next().await? {
+        for ids in ids.chunks(closely::AT_ONCE) {
+            let unknown = ledger::unknown(databases, ids).await?;
+            // The others were looked at with their rows.
+            let stories = closely::read(databases, &unknown).await?;
+            let unknown: Vec<i64> =
+                stories.iter().filter(|story| !story.is_known()).map(|story| story.booking_id).collect();
+            report.bookings += unknown.len() as u64;
+            look_again(databases, &unknown, terms, report).await?;
+        }
+    }
+    report.ledger = Some(scan.seen());
+    Ok(())
 }
 
 /// What seemed wrong may only have been read at two moments; so it is read once more, whole.

@@ -19,6 +19,16 @@ events::statuses! {
         RefundOfCollected = "refund-of-collected",
         /// Money went back, and the booking lives.
         RefundOfLive = "refund-of-live",
+        /// The provider keeps a charge, and nothing that the services keep would bring it back.
+        ChargeOrphaned = "charge-orphaned",
+        /// The provider keeps more than one charge for a booking.
+        ChargeDoubled = "charge-doubled",
+        /// A payment names a charge that the provider never made.
+        ChargeMissing = "charge-missing",
+        /// A payment says that its money went back, and the provider keeps the charge.
+        RefundMissing = "refund-missing",
+        /// The provider gave money back that was not to go back, or that it never had.
+        RefundUnfounded = "refund-unfounded",
         /// A seat has two bookings that live.
         SeatSoldTwice = "seat-sold-twice",
         /// A booking lives, and its seat is free for others.
@@ -62,7 +72,7 @@ events::statuses! {
 
 impl Kind {
     /// All of them, in their order.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 31] = [
         Self::BookingUnpaid,
         Self::PaymentOrphaned,
         Self::PaymentUnsettled,
@@ -70,6 +80,11 @@ impl Kind {
         Self::PaymentDoubled,
         Self::RefundOfCollected,
         Self::RefundOfLive,
+        Self::ChargeOrphaned,
+        Self::ChargeDoubled,
+        Self::ChargeMissing,
+        Self::RefundMissing,
+        Self::RefundUnfounded,
         Self::SeatSoldTwice,
         Self::ClaimMissing,
         Self::ClaimLeft,

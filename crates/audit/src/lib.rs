@@ -1,4 +1,5 @@
-//! Whether the five services tell one story: compares what they keep of every booking, and mends what is safe to mend.
+//! Whether the five services and the payment provider tell one story: compares what they keep of every booking, and mends what
+//! is safe to mend.
 //!
 //! The auditor shares no rule with the services it audits: it reads their rows as they stand, statuses as text, and says in
 //! [`compare`] what must be true of them. What it shares with them is the language of the events.
@@ -8,6 +9,7 @@
 //! - [`story`]: all that is known of one booking, as the services keep it.
 //! - [`kind`]: every way in which a story can be wrong.
 //! - [`compare`]: what is wrong with a story. Pure.
+//! - `charges`: what is wrong between a story and the provider's ledger. Pure.
 //! - [`report`]: what an audit found.
 //! - [`rest`]: the stories by the services' REST interface, where there is no access to their databases.
 //! - `databases`: the stories from the databases. Behind the feature of that name.
@@ -25,6 +27,7 @@
 //! 2 KiB a booking, so that is for as many bookings as it is told. Of what is wrong, as many stories are kept as are to be
 //! shown; the rest is counted.
 
+mod charges;
 pub mod compare;
 #[cfg(feature = "databases")]
 pub mod databases;

@@ -4,6 +4,8 @@
 //! one customer's row anew. The first two are events in the outbox of the service whose word it is. Whoever reads such an
 //! event has a rule of its own for hearing it twice, so to repair twice does no harm. Nothing else is touched: what this
 //! cannot mend, a person has to.
+//!
+//! A charge that no service knows of, or whose payment has ended, is canceled at the provider itself (`refunds`).
 
 use events::{
     Booked, BookingId, CancelRequested, Canceled, Created, CustomerId, Event, HoldExpired, Paid,
@@ -18,8 +20,10 @@ use storage::{Db, Error, Tx, query, query_as};
 
 use crate::databases::{Databases, story};
 use crate::kind::Kind;
-use crate::report::Finding;
+use crate::report::{Finding, Report};
 use crate::story::{PaymentRow, PointRow, Story};
+
+mod refunds;
 
 /// One thing that was mended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -40,12 +44,43 @@ enum Mend {
     Show(Vec<(Event, Timestamp)>),
 }
 
+/// What a repair did, and what it left alone although it could have mended it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    pub repaired: Vec<Repaired>,
+    pub left_alone: Vec<Repaired>,
+}
+
+/// Why a repair broke off. What was mended before stays mended.
+#[derive(Debug, thiserror::Error)]
+pub enum RepairError {
+    #[error("a database failed")]
+    Storage(#[from] Error),
+    #[error("the payment provider does not cancel")]
+    Provider(#[from] refunds::RefundError),
+}
+
+/// Mends of `report` what is safe to. The provider is asked to cancel `max_refunds` charges at most.
+///
+/// # Errors
+///
+/// When a database or the provider fails.
+pub async fn repair(
+    databases: &Databases,
+    report: &Report,
+    max_refunds: u32,
+) -> Result<Outcome, RepairError> {
+    let mut outcome = Outcome { repaired: tell(databases, &report.findings).await?, left_alone: Vec::new() };
+    refunds::refund(databases, report, max_refunds, &mut outcome).await?;
+    Ok(outcome)
+}
+
 /// Mends of `findings` what is safe to, and tells what it did. Each booking is read once more before it is touched.
 ///
 /// # Errors
 ///
 /// When a database fails; what was told to be mended before is.
-pub async fn repair(databases: &Databases, findings: &[Finding]) -> Result<Vec<Repaired>, Error> {
+async fn tell(databases: &Databases, findings: &[Finding]) -> Result<Vec<Repaired>, Error> {
     let mut done = Vec::new();
     for finding in findings {
         let story = story(databases, finding.story.booking_id).await?;
@@ -120,7 +155,9 @@ fn told_again(story: &Story, id: BookingId, kind: Kind) -> Option<Mend> {
         // Payment gives back what it took, once, whatever became of the booking.
         Kind::PaymentOrphaned if !is_collected => Some(Mend::Tell("book", hold_expired(story, id))),
         Kind::PaymentUnsettled => Some(Mend::Tell("payment", paid(id, story.payment()?)?)),
-        Kind::RefundOfLive if !is_collected => Some(Mend::Tell("payment", refunded(id, story.payment()?)?)),
+        Kind::RefundOfLive if !is_collected && story.payment_is("Canceled") => {
+            Some(Mend::Tell("payment", refunded(id, story.payment()?)?))
+        }
         // Ticket makes it once.
         Kind::TicketMissing if story.tickets.is_empty() && story.payment_is("Paid") => {
             Some(Mend::Tell("book", booked(story, id)?))

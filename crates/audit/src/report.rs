@@ -40,8 +40,23 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Screenings whose places are wrong.
     pub screenings: Vec<Violation>,
+    /// What was read of the provider's ledger, if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<LedgerSeen>,
     /// What this audit could not see, a line each.
     pub not_seen: Vec<String>,
+}
+
+/// What an audit has read of the provider's ledger.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LedgerSeen {
+    /// Charges and refunds of this fleet.
+    pub movements: u64,
+    /// Charges and refunds of others that use the same provider. They were left alone.
+    pub of_others: u64,
+    /// The highest id of a booking of this fleet that the ledger knows; 0 when there is none.
+    pub highest_booking: i64,
 }
 
 impl Report {

@@ -197,6 +197,7 @@ fn not_seen(limit: u64, is_all: bool) -> Vec<String> {
     let mut lines = vec![
         "which seats are kept for whom, and the places left at screenings".to_owned(),
         "events that wait in the outboxes, and holds that have run out".to_owned(),
+        "what the payment provider charged and refunded".to_owned(),
     ];
     if !is_all {
         lines.push(format!("bookings after the first {limit}"));
@@ -250,6 +251,7 @@ fn payment(row: &Value) -> PaymentRow {
         id: id(row, "id"),
         total_price: id(row, "totalPrice"),
         status: status(row),
+        reference: None,
         created_at: None,
         updated_at: None,
     }

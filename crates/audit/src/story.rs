@@ -21,6 +21,9 @@ pub struct Story {
     pub tickets: Vec<TicketRow>,
     pub points: Vec<PointRow>,
     pub mypage: Option<MypageRow>,
+    /// What the provider charged and refunded for it, in the order it happened. `None`: the reader does not see the ledger.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub movements: Option<Vec<MovementRow>>,
     /// `None`: the reader does not see them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claims: Option<Vec<ClaimRow>>,
@@ -84,10 +87,25 @@ rows! {
         pub id: i64,
         pub total_price: i64,
         pub status: String,
+        /// The provider's charge. `None`: there is none, the payment is from before there was a provider, or the reader does
+        /// not see it.
+        pub reference: Option<String>,
         #[serde(serialize_with = "time")]
         pub created_at: Option<i64>,
         #[serde(serialize_with = "time")]
         pub updated_at: Option<i64>,
+    }
+
+    /// A line of the provider's ledger.
+    pub struct MovementRow {
+        pub seq: i64,
+        pub reference: String,
+        /// `charge` or `refund`.
+        pub kind: String,
+        pub amount: i64,
+        pub currency: String,
+        #[serde(serialize_with = "time")]
+        pub created_at: Option<i64>,
     }
 
     /// What ticket keeps.
@@ -195,6 +213,14 @@ impl Story {
         self.mypage.as_ref().filter(|row| row.shown != 0)
     }
 
+    /// Whether any service has a row about it. The provider is none.
+    pub fn is_known(&self) -> bool {
+        self.booking.is_some()
+            || self.mypage.is_some()
+            || !(self.payments.is_empty() && self.tickets.is_empty() && self.points.is_empty())
+            || self.claims.iter().flatten().next().is_some()
+    }
+
     /// The seats of its booking, each in the form in which it is claimed.
     pub fn seats(&self) -> Vec<String> {
         let list = self.booking.as_ref().and_then(|booking| booking.seat.as_deref()).unwrap_or_default();
@@ -217,7 +243,8 @@ impl Story {
         let tickets = self.tickets.iter().map(|row| row.updated_at);
         let points = self.points.iter().map(|row| row.created_at);
         let mypage = self.mypage.iter().map(|row| row.updated_at);
-        let times = booking.chain(payments).chain(tickets).chain(points).chain(mypage);
+        let movements = self.movements.iter().flatten().map(|row| row.created_at);
+        let times = booking.chain(movements).chain(payments).chain(tickets).chain(points).chain(mypage);
         times.flatten().max().and_then(|latest| Timestamp::from_microsecond(latest).ok())
     }
 }

@@ -10,7 +10,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use audit::databases::Databases;
+use audit::databases::{Databases, Provider};
 use jiff::Timestamp;
 use marquee::data_dir::DataDir;
 use marquee::fleet::{Fleet as Place, Process};
@@ -229,6 +229,11 @@ impl Fleet {
             ticket: self.db(Process::Ticket).await?,
             point: self.db(Process::Point).await?,
             mypage: self.db(Process::Mypage).await?,
+            provider: Some(Provider {
+                db: self.db(Process::Processor).await?,
+                fleet_id: DataDir::open(&self.place.data_dir)?.fleet_id()?,
+                url: self.place_of(Process::Processor).url(Process::Processor),
+            }),
         })
     }
 

@@ -214,19 +214,30 @@ impl DataDir {
     ///
     /// [`DataDirError::NotWritable`], [`DataDirError::Link`] and [`DataDirError::NoFleetId`].
     pub fn fleet_id(&self) -> Result<String, DataDirError> {
+        if let Some(id) = self.known_fleet_id()? {
+            return Ok(id);
+        }
         let path = self.root.join(FLEET_ID_FILE);
         let refused = |source| self.refusal(&path, &self.shown.join(FLEET_ID_FILE), source);
+        self.make_fleet_id(&path).map_err(refused)?;
+        self.known_fleet_id()?.ok_or_else(|| refused(io::ErrorKind::NotFound.into()))
+    }
+
+    /// The same, if it was made.
+    ///
+    /// # Errors
+    ///
+    /// As [`fleet_id`](Self::fleet_id).
+    pub fn known_fleet_id(&self) -> Result<Option<String>, DataDirError> {
+        let path = self.root.join(FLEET_ID_FILE);
         let text = match read_private(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.make_fleet_id(&path).map_err(refused)?;
-                read_private(&path).map_err(refused)?
-            }
-            text => text.map_err(refused)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            text => text.map_err(|source| self.refusal(&path, &self.shown.join(FLEET_ID_FILE), source))?,
         };
         let id = text.trim();
         let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if (1..=FLEET_ID_MAX).contains(&id.len()) && id.bytes().all(is_plain) {
-            Ok(id.to_owned())
+            Ok(Some(id.to_owned()))
         } else {
             Err(DataDirError::NoFleetId { path: self.shown.join(FLEET_ID_FILE) })
         }

@@ -215,17 +215,31 @@ impl Fleet {
         process: Process,
         data_dir: &DataDir,
     ) -> Result<Vec<(&'static str, String)>, DataDirError> {
-        let mut missing = Vec::new();
         if process != Process::Payment {
-            return Ok(missing);
+            return Ok(Vec::new());
         }
+        let mut missing = Vec::new();
         if std::env::var_os(PROCESSOR_URL).is_none() {
-            missing.push((PROCESSOR_URL, self.url(Process::Processor)));
+            missing.push((PROCESSOR_URL, self.provider_url()));
         }
         if std::env::var_os(FLEET_ID).is_none() {
             missing.push((FLEET_ID, data_dir.fleet_id()?));
         }
         Ok(missing)
+    }
+
+    /// Where the payment provider is. The environment goes before.
+    pub fn provider_url(&self) -> String {
+        std::env::var(PROCESSOR_URL).unwrap_or_else(|_| self.url(Process::Processor))
+    }
+
+    /// The name that this installation has at the payment provider, if it has one. The environment goes before.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn known_fleet_id(&self, data_dir: &DataDir) -> Result<Option<String>, DataDirError> {
+        std::env::var(FLEET_ID).map_or_else(|_| data_dir.known_fleet_id(), |id| Ok(Some(id)))
     }
 
     /// Where `process` keeps its data.

@@ -6,8 +6,8 @@ use events::text::stored_key;
 use sqlx::FromRow;
 use storage::{Db, Error, Row, query_as, query_as_built};
 
-use super::Databases;
 use super::pages::story_of;
+use super::{Databases, ledger};
 use crate::story::{
     BookingRow, ClaimRow, MypageRow, PaymentRow, PointRow, Rival, Story, TicketRow, seats_of,
 };
@@ -23,8 +23,11 @@ const RIVALS_MAX: i64 = 10_000;
 ///
 /// When a database fails.
 pub async fn read(databases: &Databases, ids: &[i64]) -> Result<Vec<Story>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let list = ids.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
-    let Databases { book, payment, ticket, point, mypage } = databases;
+    let Databases { book, payment, ticket, point, mypage, provider } = databases;
     let mut stories = BTreeMap::new();
     let claims = format!("SELECT booking_id, place, seat FROM seat_claims WHERE booking_id IN ({list})");
     for row in all::<ClaimRow>(book, claims).await? {
@@ -39,7 +42,7 @@ pub async fn read(databases: &Databases, ids: &[i64]) -> Result<Vec<Story>, Erro
         story_of(&mut stories, row.booking_id).booking.replace(row);
     }
     let payments = format!(
-        "SELECT booking_id, id, total_price, status, created_at, updated_at FROM payments
+        "SELECT booking_id, id, total_price, status, reference, created_at, updated_at FROM payments
          WHERE booking_id IN ({list}) ORDER BY id"
     );
     for row in all::<PaymentRow>(payment, payments).await? {
@@ -66,6 +69,9 @@ pub async fn read(databases: &Databases, ids: &[i64]) -> Result<Vec<Story>, Erro
         story_of(&mut stories, row.booking_id).mypage.replace(row);
     }
     unsent(databases, ids, &mut stories).await?;
+    if let Some(provider) = provider {
+        ledger::add(provider, &mut stories, ids).await?;
+    }
     for story in stories.values_mut().filter(|story| lacks_a_claim(story)) {
         story.rivals = rivals(book, story).await?;
     }

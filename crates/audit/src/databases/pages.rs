@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use sqlx::FromRow;
 use storage::{Db, Error, QueryAs, Row, query_as};
 
-use super::Databases;
+use super::{Databases, Provider, ledger};
 use crate::story::{
     BookingRow, ClaimRow, MypageRow, OfBooking, PaymentRow, PointRow, Story, TicketRow, UnsentRow,
 };
@@ -23,6 +23,7 @@ pub struct Pages {
     points: Table<PointRow>,
     mypages: Table<MypageRow>,
     unsent: BTreeMap<i64, Vec<UnsentRow>>,
+    provider: Option<Provider>,
 }
 
 impl Pages {
@@ -31,7 +32,7 @@ impl Pages {
         for (id, row) in unsent {
             by_booking.entry(id).or_default().push(row);
         }
-        let Databases { book, payment, ticket, point, mypage } = databases;
+        let Databases { book, payment, ticket, point, mypage, provider } = databases;
         Self {
             claims: Table::new(
                 book,
@@ -46,7 +47,7 @@ impl Pages {
             ),
             payments: Table::new(
                 payment,
-                "SELECT booking_id, id, total_price, status, created_at, updated_at FROM payments
+                "SELECT booking_id, id, total_price, status, reference, created_at, updated_at FROM payments
                  WHERE booking_id > $1 ORDER BY booking_id LIMIT $2",
             ),
             tickets: Table::new(
@@ -66,6 +67,7 @@ impl Pages {
                  FROM mypages WHERE booking_id > $1 ORDER BY booking_id LIMIT $2",
             ),
             unsent: by_booking,
+            provider: provider.clone(),
         }
     }
 
@@ -91,11 +93,16 @@ impl Pages {
         ];
         // Up to here all six are known.
         let horizon = horizons.into_iter().min().unwrap_or(i64::MAX);
-        let stories = self.take(horizon);
+        let mut stories = self.take(horizon);
+        if let Some(provider) = &self.provider {
+            let ids: Vec<i64> = stories.keys().copied().collect();
+            ledger::add(provider, &mut stories, &ids).await?;
+        }
+        let stories: Vec<Story> = stories.into_values().collect();
         Ok((!stories.is_empty() || horizon != i64::MAX).then_some(stories))
     }
 
-    fn take(&mut self, horizon: i64) -> Vec<Story> {
+    fn take(&mut self, horizon: i64) -> BTreeMap<i64, Story> {
         let mut stories = BTreeMap::<i64, Story>::new();
         for row in self.bookings.take(horizon) {
             story_of(&mut stories, row.booking_id).booking.replace(row);
@@ -121,7 +128,7 @@ impl Pages {
             let (booking_id, rows) = entry.remove_entry();
             story_of(&mut stories, booking_id).unsent = rows;
         }
-        stories.into_values().collect()
+        stories
     }
 }
 

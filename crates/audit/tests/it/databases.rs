@@ -1,26 +1,36 @@
-//! The five databases, with two bookings in them with which nothing is wrong.
+//! The five databases and the provider's, with two bookings in them with which nothing is wrong.
 
 use std::time::Duration;
 
-use audit::databases::{Databases, audit, story};
-use audit::repair::{Repaired, repair};
+use audit::databases::{Databases, Provider, audit, story};
+use audit::repair::{Outcome, Repaired, repair};
 use audit::{Kind, Report, Story, Terms};
 use jiff::Timestamp;
+use processor::AppState;
+use processor::sandbox::Sandbox;
+use service_kit::health::Health;
 use storage::{Db, Migrations, Settings, query};
 use tempfile::TempDir;
 use test_kit::fleet::outbox_types;
 use test_kit::scratch::database_url;
+use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::JoinHandle;
 
 /// The booking in which things are planted, and the one that nothing may happen to.
 pub const PLANTED: i64 = 1;
 pub const BYSTANDER: i64 = 2;
 
-/// Each test has five databases; more at once would only be slower.
+/// What the references of this fleet begin with.
+const FLEET_ID: &str = "k3x9";
+
+/// Each test has six databases; more at once would only be slower.
 static TURNS: Semaphore = Semaphore::const_new(2);
 
 pub struct Fleet {
     pub databases: Databases,
+    /// The payment provider itself, over its database.
+    _provider: JoinHandle<()>,
     _directory: TempDir,
     _turn: SemaphorePermit<'static>,
 }
@@ -33,6 +43,7 @@ pub enum Of {
     Ticket,
     Point,
     Mypage,
+    Processor,
 }
 
 impl Fleet {
@@ -54,8 +65,17 @@ impl Fleet {
             ticket: open("ticket", &ticket::MIGRATIONS, &directory).await,
             point: open("point", &point::MIGRATIONS, &directory).await,
             mypage: open("mypage", &mypage::MIGRATIONS, &directory).await,
+            provider: None,
         };
-        Self { databases, _directory: directory, _turn: turn }
+        let db = open("processor", &processor::MIGRATIONS, &directory).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let state = AppState::new(db.clone(), Sandbox::default());
+        let router = processor::router(state, Health::of(&db));
+        let provider = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let databases =
+            Databases { provider: Some(Provider { db, fleet_id: FLEET_ID.to_owned(), url }), ..databases };
+        Self { databases, _provider: provider, _directory: directory, _turn: turn }
     }
 
     /// The booking `id`, which must be the next one.
@@ -78,8 +98,19 @@ impl Fleet {
             ),
             (
                 Of::Payment,
-                "INSERT INTO payments (booking_id, total_price, status, created_at, updated_at)
-                 VALUES ($1, 10000, 'Paid', $2, $2)",
+                "INSERT INTO payments (booking_id, total_price, status, reference, created_at, updated_at)
+                 VALUES ($1, 10000, 'Paid', CASE WHEN $1 = 1 THEN 'k3x9-booking-1' ELSE 'k3x9-booking-2' END, $2, $2)",
+            ),
+            (
+                Of::Processor,
+                "INSERT INTO payments (reference, status, amount, currency, charged_at, created_at, updated_at)
+                 VALUES (CASE WHEN $1 = 1 THEN 'k3x9-booking-1' ELSE 'k3x9-booking-2' END, 'succeeded', 10000, 'KRW',
+                     $2, $2, $2)",
+            ),
+            (
+                Of::Processor,
+                "INSERT INTO ledger (reference, kind, amount, currency, created_at)
+                 VALUES (CASE WHEN $1 = 1 THEN 'k3x9-booking-1' ELSE 'k3x9-booking-2' END, 'charge', 10000, 'KRW', $2)",
             ),
             (
                 Of::Ticket,
@@ -113,7 +144,12 @@ impl Fleet {
             Of::Ticket => &self.databases.ticket,
             Of::Point => &self.databases.point,
             Of::Mypage => &self.databases.mypage,
+            Of::Processor => &self.provider().db,
         }
+    }
+
+    pub fn provider(&self) -> &Provider {
+        self.databases.provider.as_ref().unwrap()
     }
 
     pub async fn execute(&self, of: Of, sql: &'static str) {
@@ -134,7 +170,11 @@ impl Fleet {
     }
 
     pub async fn repair(&self) -> Vec<Repaired> {
-        repair(&self.databases, &self.audit().await.findings).await.unwrap()
+        self.repair_at_most(20).await.repaired
+    }
+
+    pub async fn repair_at_most(&self, refunds: u32) -> Outcome {
+        repair(&self.databases, &self.audit().await, refunds).await.unwrap()
     }
 
     /// The stories of both bookings, without what is on its way to be told.

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod charges;
 mod databases;
 mod planted;
 mod scale;

@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use ::audit::databases::{self, Databases};
-use ::audit::repair::{Repaired, repair};
+use ::audit::databases::{self, Databases, Provider};
+use ::audit::repair::{Outcome, RepairError, repair};
 use ::audit::rest::{Rest, RestError};
 use ::audit::{Report, Terms};
 use storage::{DatabaseUrl, Db, Settings};
@@ -53,6 +53,14 @@ pub struct Plan {
     #[arg(long)]
     repair: bool,
 
+    /// How many charges a repair has the payment provider cancel at most; the next run cancels more.
+    #[arg(long, value_name = "NUMBER", default_value_t = 20, requires = "repair", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    max_refunds: u32,
+
+    /// Leaves out the ledger of the sandbox payment provider, for fleets whose provider is another one.
+    #[arg(long, conflicts_with = "url")]
+    without_ledger: bool,
+
     /// As JSON, with all that is known of each wrong booking.
     #[arg(long)]
     json: bool,
@@ -66,12 +74,20 @@ enum AuditError {
     DataDir(#[from] DataDirError),
     #[error("there is no database {}: has a fleet run there? See --data-dir and --database-url-prefix", .0.display())]
     NoDatabase(PathBuf),
+    #[error(
+        "the name of the fleet at the payment provider is not known: FLEET_ID is not set, and there is no file fleet-id in {}; \
+         --without-ledger leaves the ledger out",
+        .0.display()
+    )]
+    NoFleetId(PathBuf),
     #[error("the URL of the database of {0} {1}")]
     Url(Process, storage::InvalidUrl),
     #[error("cannot use the database of {0}, {1}")]
     Open(Process, String, #[source] storage::Error),
     #[error("the audit broke off; are all databases those of a fleet of this version?")]
     Storage(#[from] storage::Error),
+    #[error("the repair broke off")]
+    Repair(#[from] RepairError),
     #[error(transparent)]
     Rest(#[from] RestError),
     #[error(transparent)]
@@ -93,7 +109,7 @@ pub fn run(plan: &Plan) -> ExitCode {
 async fn look(plan: &Plan) -> Result<u64, AuditError> {
     let began = Instant::now();
     let (mut report, repaired) = match &plan.url {
-        Some(url) => (by_rest(plan, url).await?, Vec::new()),
+        Some(url) => (by_rest(plan, url).await?, Outcome::default()),
         None => by_databases(plan).await?,
     };
     let total = report.total();
@@ -111,10 +127,11 @@ async fn by_rest(plan: &Plan, url: &str) -> Result<Report, AuditError> {
     Ok(Rest::new(everywhere).audit(plan.terms(), plan.limit).await?)
 }
 
-async fn by_databases(plan: &Plan) -> Result<(Report, Vec<Repaired>), AuditError> {
-    let databases = open(&plan.fleet).await?;
+async fn by_databases(plan: &Plan) -> Result<(Report, Outcome), AuditError> {
+    let databases = open(plan).await?;
     let report = databases::audit(&databases, plan.terms()).await?;
-    let repaired = if plan.repair { repair(&databases, &report.findings).await? } else { Vec::new() };
+    let repaired =
+        if plan.repair { repair(&databases, &report, plan.max_refunds).await? } else { Outcome::default() };
     Ok((report, repaired))
 }
 
@@ -129,14 +146,27 @@ impl Plan {
     }
 }
 
-async fn open(fleet: &Fleet) -> Result<Databases, AuditError> {
+async fn open(plan: &Plan) -> Result<Databases, AuditError> {
+    let fleet = &plan.fleet;
     Ok(Databases {
         book: open_one(fleet, Process::Book).await?,
         payment: open_one(fleet, Process::Payment).await?,
         ticket: open_one(fleet, Process::Ticket).await?,
         point: open_one(fleet, Process::Point).await?,
         mypage: open_one(fleet, Process::Mypage).await?,
+        provider: if plan.without_ledger { None } else { provider(fleet).await? },
     })
+}
+
+/// `None` for the files of a fleet that has not been started since it has a provider.
+async fn provider(fleet: &Fleet) -> Result<Option<Provider>, AuditError> {
+    let db = match open_one(fleet, Process::Processor).await {
+        Err(AuditError::NoDatabase(_)) => return Ok(None),
+        db => db?,
+    };
+    let fleet_id = fleet.known_fleet_id(&DataDir::open(&fleet.data_dir)?)?;
+    let fleet_id = fleet_id.ok_or_else(|| AuditError::NoFleetId(fleet.data_dir.clone()))?;
+    Ok(Some(Provider { db, fleet_id, url: fleet.provider_url() }))
 }
 
 async fn open_one(fleet: &Fleet, process: Process) -> Result<Db, AuditError> {

@@ -3,23 +3,31 @@
 use std::io;
 use std::time::Duration;
 
-use ::audit::repair::Repaired;
+use ::audit::repair::{Outcome, Repaired};
 use ::audit::{Finding, Report};
 use serde_json::json;
 
 use crate::output::{OutputError, print, printable, printable_json};
 use crate::paint::{BAD, GOOD, Paint};
 
-pub fn json(report: &Report, repaired: &[Repaired]) -> Result<(), OutputError> {
+pub fn json(report: &Report, Outcome { repaired, left_alone }: &Outcome) -> Result<(), OutputError> {
     let mut whole = json!(report);
     whole["repaired"] = json!(repaired);
+    whole["leftAlone"] = json!(left_alone);
     let text = serde_json::to_string_pretty(&whole).expect("rows are numbers and text under text keys");
     print(&printable_json(&text))
 }
 
-pub fn text(report: &Report, repaired: &[Repaired], took: Duration) -> Result<(), OutputError> {
+pub fn text(report: &Report, outcome: &Outcome, took: Duration) -> Result<(), OutputError> {
     let paint = Paint::for_stream(&io::stdout());
     print(&format!("audited       {} bookings in {:.2} s", report.bookings, took.as_secs_f64()))?;
+    if let Some(ledger) = report.ledger {
+        let others = match ledger.of_others {
+            0 => String::new(),
+            others => format!(", and {others} of other fleets"),
+        };
+        print(&format!("ledger        {} charges and refunds{others}", ledger.movements))?;
+    }
     for line in &report.not_seen {
         print(&format!("not seen      {}", printable(line)))?;
     }
@@ -33,7 +41,11 @@ pub fn text(report: &Report, repaired: &[Repaired], took: Duration) -> Result<()
         let detail = printable(&violation.detail);
         print(&paint.text(BAD, format_args!("wrong         {}: {detail}", violation.kind)))?;
     }
-    for Repaired { booking_id, kind, what } in repaired {
+    for Repaired { booking_id, kind, what } in &outcome.left_alone {
+        let what = printable(what);
+        print(&paint.text(BAD, format_args!("left alone    booking {booking_id}, {kind}: {what}")))?;
+    }
+    for Repaired { booking_id, kind, what } in &outcome.repaired {
         let what = printable(what);
         print(&paint.text(GOOD, format_args!("repaired      booking {booking_id}, {kind}: {what}")))?;
     }

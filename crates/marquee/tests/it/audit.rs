@@ -47,6 +47,38 @@ async fn it_finds_what_is_wrong_and_the_fleet_mends_what_it_is_told_of() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn charge_that_only_the_provider_knows_is_found_and_kept_while_it_may_be_a_lost_booking() {
+    let fleet = Fleet::up().await;
+    let booking = json!({ "movieName": "soul", "totalPrice": 10000 });
+    let booked = fleet.rest.send(Method::POST, "/books", Some(&booking)).await.unwrap();
+    assert_eq!(booked.status, 201);
+    until("a charge that has its booking", async || match audit(&fleet, &[]).await {
+        (0, report) if report["ledger"]["movements"] == 1 => Ok(()),
+        (_, report) => Err(report.to_string()),
+    })
+    .await;
+
+    let id = std::fs::read_to_string(fleet.data_dir.join("fleet-id")).unwrap();
+    let provider = fleet.service(Process::Processor);
+    for reference in [format!("{}-booking-999", id.trim()), "other-booking-999".to_owned()] {
+        let charge = json!({ "amount": 700, "currency": "KRW" });
+        let path = format!("/v1/payments/{reference}");
+        assert_eq!(provider.send(Method::PUT, &path, Some(&charge)).await.unwrap().status, 200);
+    }
+    let (code, report) = audit(&fleet, &[]).await;
+    assert_eq!((code, &report["violations"]), (1, &json!({ "charge-orphaned": 1 })), "{report}");
+    let ledger = json!({ "movements": 2, "ofOthers": 1, "highestBooking": 999 });
+    assert_eq!(report["ledger"], ledger);
+
+    // Book knows one booking: it may have been restored.
+    let (_, report) = audit(&fleet, &["--repair"]).await;
+    assert_eq!(report["repaired"], json!([]), "{report}");
+    assert_eq!(report["leftAlone"][0]["bookingId"], 999);
+    let (code, report) = audit(&fleet, &["--without-ledger"]).await;
+    assert_eq!((code, report["notSeen"].as_array().unwrap().len()), (0, 1), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn by_rest_it_sees_less_and_says_so() {
     let mut fleet = Fleet::nothing().await;
     fleet.up_with(&[("STAFF_TOKEN", "open sesame")]).await;

@@ -174,6 +174,8 @@ fn story(world: &World, id: BookingId) -> Story {
         }
     });
     story.payments.extend(world.payments.get(&id).map(|payment| PaymentRow {
+        // The model checks the provider's charges itself.
+        reference: None,
         booking_id,
         id: payment.row().id.get(),
         total_price: payment.row().total_price.get(),

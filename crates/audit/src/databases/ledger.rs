@@ -1,0 +1,194 @@
+//! What the provider charged and refunded.
+//!
+//! The ledger is in the order of its own numbers, and a reference is text. So a page of stories asks for the lines of its
+//! references, and a walk through the ledger finds the charges of bookings that no service knows.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use sqlx::FromRow;
+use storage::{Db, Error, query_as, query_as_built};
+
+use super::pages::story_of;
+use super::{Databases, Provider};
+use crate::report::LedgerSeen;
+use crate::story::{MovementRow, Story};
+
+/// Lines read at a time.
+const PAGE: i64 = 2_000;
+/// References asked for at a time, each with at most a few lines.
+const AT_ONCE: usize = 500;
+
+#[derive(FromRow)]
+struct Line {
+    seq: i64,
+    reference: String,
+    kind: String,
+    amount: i64,
+    currency: String,
+    created_at: i64,
+}
+
+/// Adds to `stories` the movements under the references of the bookings `ids`, and under those that their payments name.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn add(provider: &Provider, stories: &mut BTreeMap<i64, Story>, ids: &[i64]) -> Result<(), Error> {
+    let mut bookings = HashMap::new();
+    for id in ids {
+        bookings.insert(reference(provider, *id), *id);
+    }
+    for story in stories.values_mut() {
+        story.movements.get_or_insert_default();
+        let named = story.payments.iter().filter_map(|payment| payment.reference.clone());
+        // Text that is no reference has no line; and it must not become part of a statement.
+        bookings.extend(named.filter(|text| is_reference(text)).map(|text| (text, story.booking_id)));
+    }
+    let references: Vec<&String> = bookings.keys().collect();
+    for references in references.chunks(AT_ONCE) {
+        let list = references.iter().map(|text| format!("'{text}'")).collect::<Vec<_>>().join(",");
+        let select = format!(
+            "SELECT seq, reference, kind, amount, currency, created_at FROM ledger
+             WHERE reference IN ({list}) ORDER BY seq"
+        );
+        for line in provider.db.read().await?.fetch_all::<Line>(query_as_built(select)).await? {
+            let Some(booking_id) = bookings.get(&line.reference).copied() else { continue };
+            let Line { seq, reference, kind, amount, currency, created_at } = line;
+            let created_at = Some(created_at);
+            let row = MovementRow { booking_id, seq, reference, kind, amount, currency, created_at };
+            story_of(stories, booking_id).movements.get_or_insert_default().push(row);
+        }
+    }
+    Ok(())
+}
+
+/// A walk through the ledger, oldest line first.
+pub struct Scan {
+    db: Db,
+    prefix: String,
+    after: i64,
+    seen: LedgerSeen,
+}
+
+impl Scan {
+    pub fn new(provider: &Provider) -> Self {
+        let prefix = prefix(provider);
+        Self { db: provider.db.clone(), prefix, after: 0, seen: LedgerSeen::default() }
+    }
+
+    /// The bookings that the next lines are about; `None` after the last. Lines of other fleets are counted.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn next(&mut self) -> Result<Option<Vec<i64>>, Error> {
+        let page = query_as::<(i64, String, i64)>(
+            "SELECT seq, reference,
+                 CAST((SELECT MIN(seq) FROM ledger AS same WHERE same.reference = ledger.reference) AS BIGINT)
+             FROM ledger WHERE seq > $1 ORDER BY seq LIMIT $2",
+        )
+        .bind(self.after)
+        .bind(PAGE);
+        let page = self.db.read().await?.fetch_all(page).await?;
+        let Some((last, _, _)) = page.last() else { return Ok(None) };
+        self.after = *last;
+        let mut ids = Vec::new();
+        for (seq, reference, first) in &page {
+            let Some(id) = booking_of(&self.prefix, reference) else {
+                self.seen.of_others += 1;
+                continue;
+            };
+            self.seen.movements += 1;
+            self.seen.highest_booking = self.seen.highest_booking.max(id);
+            // Each booking once.
+            if seq == first {
+                ids.push(id);
+            }
+        }
+        Ok(Some(ids))
+    }
+
+    /// What the walk has come by.
+    pub fn seen(self) -> LedgerSeen {
+        self.seen
+    }
+}
+
+/// Those of the bookings `ids` that neither book nor payment knows.
+///
+/// # Errors
+///
+/// When a database fails.
+pub async fn unknown(databases: &Databases, ids: &[i64]) -> Result<Vec<i64>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let list = ids.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
+    let mut known = BTreeSet::new();
+    for (db, select) in [
+        (&databases.book, format!("SELECT id FROM bookings WHERE id IN ({list})")),
+        (&databases.payment, format!("SELECT booking_id FROM payments WHERE booking_id IN ({list})")),
+    ] {
+        let rows = db.read().await?.fetch_all::<(i64,)>(query_as_built(select)).await?;
+        known.extend(rows.into_iter().map(|(id,)| id));
+    }
+    Ok(ids.iter().copied().filter(|id| !known.contains(id)).collect())
+}
+
+/// The last booking that book has made; 0 when there is none.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn highest_booking(book: &Db) -> Result<i64, Error> {
+    let find = query_as::<(i64,)>("SELECT CAST(COALESCE(MAX(id), 0) AS BIGINT) FROM bookings");
+    Ok(book.read().await?.fetch_one(find).await?.0)
+}
+
+fn prefix(provider: &Provider) -> String {
+    format!("{}-booking-", provider.fleet_id)
+}
+
+fn reference(provider: &Provider, booking_id: i64) -> String {
+    format!("{}{booking_id}", prefix(provider))
+}
+
+/// The booking of a reference that begins with `prefix`. `None`: it is another fleet's.
+fn booking_of(prefix: &str, reference: &str) -> Option<i64> {
+    let id = reference.strip_prefix(prefix)?;
+    id.parse().ok().filter(|number: &i64| *number > 0 && number.to_string() == id)
+}
+
+/// Whether the provider takes such a text for a reference.
+fn is_reference(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=128).contains(&text.len()) && text.bytes().all(is_plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_of_other_fleets_are_not_ours() {
+        let prefix = "k3x9-booking-";
+        assert_eq!(booking_of(prefix, "k3x9-booking-17"), Some(17));
+        for other in [
+            "other-booking-17",
+            "k3x9-booking-",
+            "k3x9-booking-017",
+            "k3x9-booking-0",
+            "k3x9-booking--1",
+            "k3x9-booking-1-booking-2",
+            "order-9",
+        ] {
+            assert_eq!(booking_of(prefix, other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn text_with_quotes_is_no_reference() {
+        assert!(is_reference("k3x9-booking-17"));
+        assert!(!is_reference("a' OR 'a' = 'a") && !is_reference(""));
+    }
+}

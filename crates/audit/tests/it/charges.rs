@@ -1,0 +1,224 @@
+//! The provider's ledger against what the services keep.
+
+use audit::Kind;
+use storage::query;
+
+use crate::databases::{Fleet, Of, hour_ago};
+
+/// Two hours ago: old enough to be refunded by a repair.
+fn long_ago() -> i64 {
+    2 * hour_ago() - jiff::Timestamp::now().as_microsecond()
+}
+
+/// A charge of which no service knows.
+async fn charge(fleet: &Fleet, reference: &str, at: i64) {
+    let mut tx = fleet.db(Of::Processor).begin().await.unwrap();
+    for sql in [
+        "INSERT INTO payments (reference, status, amount, currency, charged_at, created_at, updated_at)
+         VALUES ($1, 'succeeded', 700, 'KRW', $2, $2, $2)",
+        "INSERT INTO ledger (reference, kind, amount, currency, created_at) VALUES ($1, 'charge', 700, 'KRW', $2)",
+    ] {
+        tx.execute(query(sql).bind(reference.to_owned()).bind(at)).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+}
+
+/// Booking 1 has ended, and only the provider keeps something of it.
+async fn forget_booking(fleet: &Fleet) {
+    fleet.execute(Of::Book, "UPDATE bookings SET status = 'Expired' WHERE id = 1").await;
+    fleet.execute(Of::Book, "DELETE FROM seat_claims WHERE booking_id = 1").await;
+    fleet.execute(Of::Payment, "DELETE FROM payments WHERE booking_id = 1").await;
+    fleet.execute(Of::Ticket, "DELETE FROM tickets WHERE booking_id = 1").await;
+    fleet.execute(Of::Point, "DELETE FROM points WHERE booking_id = 1").await;
+    fleet.execute(Of::Mypage, "DELETE FROM mypages WHERE booking_id = 1").await;
+}
+
+async fn balance(fleet: &Fleet, reference: &str) -> i64 {
+    let sum = storage::query_as::<(i64,)>(
+        "SELECT CAST(COALESCE(SUM(CASE WHEN kind = 'charge' THEN amount ELSE -amount END), 0) AS BIGINT)
+         FROM ledger WHERE reference = $1",
+    )
+    .bind(reference.to_owned());
+    fleet.db(Of::Processor).read().await.unwrap().fetch_one(sum).await.unwrap().0
+}
+
+#[tokio::test]
+async fn orphaned_charge_of_a_booking_that_has_ended_is_canceled_once_it_is_old() {
+    let fleet = Fleet::new().await;
+    forget_booking(&fleet).await;
+    assert_eq!(fleet.kinds().await, [Kind::ChargeOrphaned]);
+
+    // It was made an hour ago, less what the test has taken: too young.
+    fleet
+        .execute(
+            Of::Processor,
+            "UPDATE ledger SET created_at = created_at + 60000000 WHERE reference = 'k3x9-booking-1'",
+        )
+        .await;
+    let outcome = fleet.repair_at_most(20).await;
+    assert_eq!((outcome.repaired.len(), outcome.left_alone.len()), (0, 1), "{outcome:?}");
+    assert_eq!(balance(&fleet, "k3x9-booking-1").await, 10_000);
+
+    fleet
+        .execute(
+            Of::Processor,
+            "UPDATE ledger SET created_at = created_at - 120000000 WHERE reference = 'k3x9-booking-1'",
+        )
+        .await;
+    let repaired = fleet.repair().await;
+    assert_eq!(repaired.len(), 1, "{repaired:?}");
+    assert_eq!((repaired[0].booking_id, repaired[0].kind), (1, Kind::ChargeOrphaned));
+    assert_eq!(balance(&fleet, "k3x9-booking-1").await, 0);
+    assert_eq!(balance(&fleet, "k3x9-booking-2").await, 10_000);
+    assert_eq!(fleet.kinds().await, []);
+    // No service was told anything.
+    assert_eq!(fleet.told().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn charge_of_which_no_service_knows_is_found_once() {
+    let fleet = Fleet::new().await;
+    charge(&fleet, "k3x9-booking-77", long_ago()).await;
+    let report = fleet.audit().await;
+    assert_eq!(report.violations.into_iter().collect::<Vec<_>>(), [(Kind::ChargeOrphaned, 1)]);
+    assert_eq!((report.bookings, report.findings[0].story.booking_id), (3, 77));
+    let ledger = report.ledger.unwrap();
+    assert_eq!((ledger.movements, ledger.of_others, ledger.highest_booking), (3, 0, 77));
+}
+
+#[tokio::test]
+async fn nothing_is_refunded_while_book_is_behind_the_ledger() {
+    let fleet = Fleet::new().await;
+    forget_booking(&fleet).await;
+    fleet.execute(Of::Processor, "UPDATE ledger SET created_at = created_at - 60000000").await;
+    // Book was restored from a backup that is older than booking 77.
+    charge(&fleet, "k3x9-booking-77", long_ago()).await;
+    let outcome = fleet.repair_at_most(20).await;
+    assert_eq!((outcome.repaired.len(), outcome.left_alone.len()), (0, 2), "{outcome:?}");
+    assert_eq!(balance(&fleet, "k3x9-booking-1").await, 10_000);
+    assert_eq!(balance(&fleet, "k3x9-booking-77").await, 700);
+}
+
+#[tokio::test]
+async fn run_refunds_no_more_than_it_may() {
+    let fleet = Fleet::new().await;
+    // Bookings that were declined, of which payment knows nothing.
+    for id in 3..=6 {
+        let mut tx = fleet.db(Of::Book).begin().await.unwrap();
+        let booking = query(
+            "INSERT INTO bookings (qty, total_price, name, status, paid, created_at, updated_at)
+             VALUES (1, 700, 'CGV', 'Declined', 0, $1, $1)",
+        );
+        tx.execute(booking.bind(long_ago())).await.unwrap();
+        tx.commit().await.unwrap();
+        charge(&fleet, &format!("k3x9-booking-{id}"), long_ago()).await;
+    }
+    let outcome = fleet.repair_at_most(3).await;
+    assert_eq!((outcome.repaired.len(), outcome.left_alone.len()), (3, 1), "{outcome:?}");
+    assert!(outcome.left_alone[0].what.contains("--max-refunds"), "{outcome:?}");
+    assert_eq!(fleet.repair_at_most(0).await.repaired, []);
+    assert_eq!(fleet.repair().await.len(), 1);
+    assert_eq!(fleet.kinds().await, []);
+}
+
+#[tokio::test]
+async fn charges_of_other_fleets_are_counted_and_left_alone() {
+    let fleet = Fleet::new().await;
+    for reference in ["other-booking-1", "other-booking-99", "order-17", "k3x9-booking-007"] {
+        charge(&fleet, reference, long_ago()).await;
+    }
+    let report = fleet.audit().await;
+    assert_eq!(report.total(), 0, "{report:?}");
+    assert_eq!(report.ledger.unwrap().of_others, 4);
+    assert_eq!(fleet.repair().await, []);
+}
+
+#[tokio::test]
+async fn payment_of_before_the_provider_is_right_without_a_charge() {
+    let fleet = Fleet::new().await;
+    fleet.execute(Of::Payment, "UPDATE payments SET reference = NULL").await;
+    fleet.execute(Of::Processor, "DELETE FROM ledger").await;
+    assert_eq!(fleet.kinds().await, []);
+}
+
+#[tokio::test]
+async fn payment_whose_charge_is_not_in_the_ledger_is_found_and_left_to_a_person() {
+    let fleet = Fleet::new().await;
+    fleet.execute(Of::Processor, "DELETE FROM ledger WHERE reference = 'k3x9-booking-1'").await;
+    assert_eq!(fleet.kinds().await, [Kind::ChargeMissing]);
+    assert_eq!(fleet.repair().await, []);
+}
+
+#[tokio::test]
+async fn charge_that_stands_though_its_payment_was_canceled_is_refunded() {
+    let fleet = Fleet::new().await;
+    for (of, sql) in [
+        (Of::Book, "UPDATE bookings SET status = 'Canceled' WHERE id = 1"),
+        (Of::Book, "DELETE FROM seat_claims WHERE booking_id = 1"),
+        (Of::Payment, "UPDATE payments SET status = 'Canceled' WHERE booking_id = 1"),
+        (Of::Ticket, "UPDATE tickets SET status = 'Canceled' WHERE booking_id = 1"),
+        (Of::Mypage, "UPDATE mypages SET status = 'Canceled' WHERE booking_id = 1"),
+        (Of::Processor, "UPDATE ledger SET created_at = created_at - 60000000"),
+    ] {
+        fleet.execute(of, sql).await;
+    }
+    assert_eq!(fleet.kinds().await, [Kind::RefundMissing]);
+    assert_eq!(fleet.repair().await.len(), 1);
+    assert_eq!(balance(&fleet, "k3x9-booking-1").await, 0);
+    assert_eq!(fleet.kinds().await, []);
+}
+
+#[tokio::test]
+async fn refund_of_a_booking_that_stands_is_unfounded() {
+    let fleet = Fleet::new().await;
+    fleet
+        .execute(
+            Of::Processor,
+            "INSERT INTO ledger (reference, kind, amount, currency, created_at)
+             SELECT reference, 'refund', amount, currency, created_at FROM ledger WHERE reference = 'k3x9-booking-1'",
+        )
+        .await;
+    assert_eq!(fleet.kinds().await, [Kind::RefundUnfounded]);
+    assert_eq!(fleet.repair().await, []);
+}
+
+#[tokio::test]
+async fn amount_that_was_charged_is_compared_to_the_won() {
+    let fleet = Fleet::new().await;
+    fleet.execute(Of::Processor, "UPDATE ledger SET amount = 9999 WHERE reference = 'k3x9-booking-1'").await;
+    assert_eq!(fleet.kinds().await, [Kind::AmountWrong]);
+}
+
+#[tokio::test]
+async fn charge_under_a_reference_that_its_payment_names_is_found_whatever_the_fleet_is_called_now() {
+    let fleet = Fleet::new().await;
+    fleet.execute(Of::Payment, "UPDATE payments SET reference = 'old-booking-1' WHERE booking_id = 1").await;
+    fleet
+        .execute(
+            Of::Processor,
+            "UPDATE ledger SET reference = 'old-booking-1' WHERE reference = 'k3x9-booking-1'",
+        )
+        .await;
+    assert_eq!(fleet.kinds().await, []);
+}
+
+#[tokio::test]
+async fn second_charge_of_a_booking_under_another_reference_is_found() {
+    let fleet = Fleet::new().await;
+    fleet.execute(Of::Payment, "UPDATE payments SET reference = 'old-booking-1' WHERE booking_id = 1").await;
+    charge(&fleet, "old-booking-1", long_ago()).await;
+    fleet.execute(Of::Processor, "UPDATE ledger SET amount = 10000 WHERE reference = 'old-booking-1'").await;
+    assert_eq!(fleet.kinds().await, [Kind::ChargeDoubled]);
+    assert_eq!(fleet.repair().await, []);
+}
+
+#[tokio::test]
+async fn without_a_ledger_nothing_is_said_about_charges() {
+    let mut fleet = Fleet::new().await;
+    fleet.execute(Of::Processor, "DELETE FROM ledger").await;
+    fleet.databases.provider = None;
+    let report = fleet.audit().await;
+    assert_eq!((report.total(), report.ledger), (0, None));
+    assert_eq!(report.not_seen.len(), 1, "{:?}", report.not_seen);
+    assert_eq!(fleet.repair().await, []);
+}
