@@ -34,9 +34,9 @@ impl Default for Sandbox {
 impl Sandbox {
     /// How long this charge takes. `None`: no time at all.
     pub fn time_for(&self, charge: &Charge) -> Option<Duration> {
-        let slow = (charge.token == Token::Slow).then_some(self.slow);
-        let drawn = self.latency.map(Latency::draw);
-        (slow.is_some() || drawn.is_some()).then(|| slow.unwrap_or_default() + drawn.unwrap_or_default())
+        let slow = if charge.token == Token::Slow { self.slow } else { Duration::ZERO };
+        let time = slow + self.latency.map(Latency::draw).unwrap_or_default();
+        (!time.is_zero()).then_some(time)
     }
 
     /// Whether this charge is paid. The same charge always gets the same verdict.
@@ -85,6 +85,8 @@ mod tests {
     fn only_latency_and_the_slow_token_take_time() {
         let at_once = Sandbox::default();
         assert_eq!(at_once.time_for(&charge(1, None)), None);
+        let zero = Sandbox { latency: Some("0".parse().unwrap()), ..at_once };
+        assert_eq!(zero.time_for(&charge(1, None)), None);
         assert_eq!(at_once.time_for(&charge(1, Some("tok_slow"))), Some(SLOW));
         let slower = Sandbox { latency: Some("20".parse().unwrap()), ..at_once };
         assert_eq!(slower.time_for(&charge(1, Some("tok_declined"))), Some(Duration::from_millis(20)));
