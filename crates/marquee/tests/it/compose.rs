@@ -162,6 +162,8 @@ fn passwords_are_generated_once_and_private() {
         );
         assert!(made.insert(password), "two have the same");
     }
+    let id = &first["FLEET_ID"];
+    assert!(id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
     assert_eq!(generated(directory.path()), first);
     let mode = std::fs::metadata(directory.path().join(".env")).unwrap().permissions();
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o600);
