@@ -17,7 +17,7 @@ export STAFF_TOKEN=${STAFF_TOKEN:-rollout}
 port() { # SERVICE REPLICA
     case $1 in
         book) say $((bases[$2] + 1)) ;; payment) say $((bases[$2] + 2)) ;; mypage) say $((bases[$2] + 3)) ;;
-        ticket) say $((bases[$2] + 4)) ;; point) say $((bases[$2] + 5)) ;; gateway) say $((bases[0] + 8)) ;;
+        processor) say $((bases[$2] + 10)) ;; ticket) say $((bases[$2] + 4)) ;; point) say $((bases[$2] + 5)) ;; gateway) say $((bases[0] + 8)) ;;
     esac
 }
 
@@ -75,13 +75,17 @@ replace() {
 
 TARGET=servers
 servers_up
-for service in "${services[@]}"; do
+for service in "${services[@]}" processor; do
     "$TEST_POSTGRES_BIN/psql" -q -d "${DATABASE_URL_PREFIX}postgres" -c "CREATE DATABASE $service"
 done
 bases=("$(free_port_base)" "$(free_port_base)")
 gateway=http://127.0.0.1:$(port gateway 0)
 base=${bases[0]}
 balance
+# Both replicas of payment use the one provider.
+export PROCESSOR_URL=http://127.0.0.1:$(port processor 0) FLEET_ID=rollout
+start processor 0
+within 60 is_ready processor 0 || die "processor does not start: $(tail -n 3 "$work/processor.log")"
 for service in "${services[@]}"; do
     start "$service" 0
     within 60 is_ready "$service" 0 || die "$service does not start: $(tail -n 3 "$work/$service.log")"
