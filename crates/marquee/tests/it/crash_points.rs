@@ -41,6 +41,16 @@ async fn payment_may_die_in_any_gap() {
     .await;
 }
 
+/// Whatever it did before it died stands once: the audit at the end holds its ledger against every booking.
+#[tokio::test(flavor = "multi_thread")]
+async fn provider_may_die_in_any_gap() {
+    let mut fleet = Fleet::up().await;
+    for point in ["processor.opened:3", "processor.charged:3", "processor.canceled:2"] {
+        die_with(&mut fleet, Process::Processor, point, &[("PAYMENT_LATENCY_MS", "1")]).await;
+    }
+    right(&fleet).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn ticket_may_die_in_any_gap() {
     dies_at(Process::Ticket, &["ticket.begun:2", "ticket.awarded:2", "ticket.settled:2"]).await;
@@ -138,9 +148,14 @@ async fn dies_at(process: Process, points: &[&str]) {
 
 /// Dies at `point` while customers go on, and is started again.
 async fn die(fleet: &mut Fleet, process: Process, point: &str) {
+    die_with(fleet, process, point, &[]).await;
+}
+
+/// The same with settings of its own.
+async fn die_with(fleet: &mut Fleet, process: Process, point: &str, env: &[(&str, &str)]) {
     fleet.kill(process).await;
     let customers = Customers::come(&fleet.rest);
-    fleet.start_armed(process, point, &[]);
+    fleet.start_armed(process, point, env);
     fleet.died(process, point).await;
     fleet.start_alone(process).await;
     let booked = customers.leave().await;
