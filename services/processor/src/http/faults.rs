@@ -39,3 +39,26 @@ fn broken_off() -> Response {
     let failure: Result<&'static [u8], _> = Err(io::Error::other("the answer is lost on purpose"));
     Response::new(Body::from_stream(stream::once(future::ready(failure))))
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::get;
+    use axum::{Json, Router};
+    use serde_json::json;
+    use test_kit::Client;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// On a clock that stands still unless everybody waits for it.
+    #[tokio::test(start_paused = true)]
+    async fn late_answer_is_whole_and_comes_late() {
+        let faults: Faults = "late=1".parse().unwrap();
+        let routes = Router::new().route("/", get(|| async { Json(json!({ "is": "whole" })) }));
+        let began = Instant::now();
+        let answer = Client(routes.layer(from_fn_with_state(faults, layer))).get("/").await;
+        assert_eq!((answer.status.as_u16(), answer.body), (200, json!({ "is": "whole" })));
+        assert!(began.elapsed() >= LATE);
+    }
+}
