@@ -41,9 +41,10 @@ pub async fn add(provider: &Provider, stories: &mut BTreeMap<i64, Story>, ids: &
     for story in stories.values_mut() {
         story.movements.get_or_insert_default();
         let named = story.payments.iter().filter_map(|payment| payment.reference.clone());
-        // Text that is no reference has no line; and it must not become part of a statement.
-        bookings.extend(named.filter(|text| is_reference(text)).map(|text| (text, story.booking_id)));
+        bookings.extend(named.map(|text| (text, story.booking_id)));
     }
+    // Text that is no reference has no line; and it must not become part of a statement.
+    bookings.retain(|text, _| is_reference(text));
     let references: Vec<&String> = bookings.keys().collect();
     for references in references.chunks(AT_ONCE) {
         let list = references.iter().map(|text| format!("'{text}'")).collect::<Vec<_>>().join(",");

@@ -134,6 +134,15 @@ async fn charges_of_other_fleets_are_counted_and_left_alone() {
 }
 
 #[tokio::test]
+async fn name_of_a_fleet_never_becomes_part_of_a_statement() {
+    let mut fleet = Fleet::new().await;
+    fleet.execute(Of::Payment, "UPDATE payments SET reference = NULL").await;
+    fleet.databases.provider.as_mut().unwrap().fleet_id = "x') OR 1 = 1 OR reference IN ('".to_owned();
+    let report = fleet.audit().await;
+    assert_eq!((report.total(), report.ledger.unwrap().of_others), (0, 2), "{report:?}");
+}
+
+#[tokio::test]
 async fn payment_of_before_the_provider_is_right_without_a_charge() {
     let fleet = Fleet::new().await;
     fleet.execute(Of::Payment, "UPDATE payments SET reference = NULL").await;
