@@ -29,7 +29,7 @@ const EVERY: Duration = Duration::from_secs(1);
 /// How often the cancels in progress are counted.
 const COUNT_EVERY: Duration = Duration::from_secs(5);
 /// Cancels asked for at the same time.
-const AT_ONCE: i64 = 8;
+const AT_ONCE: i64 = 16;
 /// Cancels of one look; the next one takes the rest.
 const ROUNDS: usize = 100;
 /// Nobody else asks for a claimed cancel within this: longer than a call takes.

@@ -1,8 +1,10 @@
 //! Refunds: a provider that is away delays them and loses none.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use payment::refunder::Refunder;
 use service_kit::upstream::Settings;
-use std::time::Duration;
 use storage::query_as;
 use test_kit::FakeUpstream;
 
@@ -141,8 +143,27 @@ async fn provider_that_cannot_be_reached_is_asked_for_few_cancels_and_the_others
         ))
         .await
         .unwrap();
-    assert_eq!(asked.0, 8);
+    assert_eq!(asked.0, 16);
     assert_eq!(app.told().await, [""; 0]);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn pause_between_two_questions_grows_beyond_the_claim() {
+    let app = App::new().await;
+    app.provider.set_away(true);
+    app.deliver(hold_expired(1)).await;
+    app.execute("UPDATE payments SET asks = 7, ask_at = 0").await;
+    let before = Timestamp::now();
+    app.refunder.look().await.unwrap();
+    let next = query_as::<(i64, i64)>("SELECT ask_at, asks FROM payments");
+    let (ask_at, asks) = app.scratch.db.read().await.unwrap().fetch_one(next).await.unwrap();
+    assert!(ask_at >= (before + Duration::from_secs(64)).as_microsecond(), "{ask_at}");
+    assert_eq!(asks, 8);
+    // It is asked for ever.
+    app.provider.set_away(false);
+    app.refund().await;
+    assert_eq!(app.told().await, ["PaymentCanceled"]);
     app.settled().await;
 }
 
