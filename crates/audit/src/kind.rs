@@ -47,6 +47,8 @@ events::statuses! {
         TicketUnfounded = "ticket-unfounded",
         /// A booking has more than one ticket.
         TicketDoubled = "ticket-doubled",
+        /// A ticket names another screening than its booking has.
+        TicketDiffers = "ticket-differs",
         /// Ticket and booking do not agree on whether it was collected.
         CollectionUntold = "collection-untold",
         /// A ticket is being collected and stays so.
@@ -72,7 +74,7 @@ events::statuses! {
 
 impl Kind {
     /// All of them, in their order.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::BookingUnpaid,
         Self::PaymentOrphaned,
         Self::PaymentUnsettled,
@@ -94,6 +96,7 @@ impl Kind {
         Self::TicketMissing,
         Self::TicketUnfounded,
         Self::TicketDoubled,
+        Self::TicketDiffers,
         Self::CollectionUntold,
         Self::CollectionUnfinished,
         Self::PointsWrong,

@@ -8,9 +8,9 @@
 //! A charge that no service knows of, or whose payment has ended, is canceled at the provider itself (`refunds`).
 
 use events::{
-    Booked, BookingId, CancelRequested, Canceled, Created, CustomerId, Event, HoldExpired, Paid,
-    PaymentCanceled, PaymentId, PointId, Printed, ScreeningId, TicketCanceled, TicketId, WaitedPoint,
-    WrittenPoint,
+    Booked, BookingId, CancelRequested, Canceled, Created, CustomerId, Event, Held, HoldExpired, Paid,
+    PaymentCanceled, PaymentId, PointId, Printed, Screening, ScreeningId, TicketCanceled, TicketId,
+    WaitedPoint, WrittenPoint,
 };
 use jiff::Timestamp;
 use messaging::{Delivery, outbox};
@@ -39,7 +39,7 @@ pub struct Repaired {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Mend {
     /// The event goes into the outbox of the service.
-    Tell(&'static str, Event),
+    Tell(&'static str, Box<Event>),
     /// The customer's row is made anew from these.
     Show(Vec<(Event, Timestamp)>),
 }
@@ -70,7 +70,8 @@ pub async fn repair(
     report: &Report,
     max_refunds: u32,
 ) -> Result<Outcome, RepairError> {
-    let mut outcome = Outcome { repaired: tell(databases, &report.findings).await?, left_alone: Vec::new() };
+    let mut outcome =
+        Outcome { repaired: mend_all(databases, &report.findings).await?, left_alone: Vec::new() };
     refunds::refund(databases, report, max_refunds, &mut outcome).await?;
     Ok(outcome)
 }
@@ -80,7 +81,7 @@ pub async fn repair(
 /// # Errors
 ///
 /// When a database fails; what was told to be mended before is.
-async fn tell(databases: &Databases, findings: &[Finding]) -> Result<Vec<Repaired>, Error> {
+async fn mend_all(databases: &Databases, findings: &[Finding]) -> Result<Vec<Repaired>, Error> {
     let mut done = Vec::new();
     for finding in findings {
         let story = story(databases, finding.story.booking_id).await?;
@@ -108,7 +109,7 @@ async fn apply(databases: &Databases, story: &Story, mend: &Mend) -> Result<Stri
     match mend {
         Mend::Tell(service, event) => {
             let mut tx = writer(databases, service).begin().await?;
-            outbox::append(&mut tx, service, event.clone()).await?;
+            outbox::append(&mut tx, service, (**event).clone()).await?;
             tx.commit().await?;
             Ok(format!("{service} tells {} again", event.event_type()))
         }
@@ -153,35 +154,39 @@ fn told_again(story: &Story, id: BookingId, kind: Kind) -> Option<Mend> {
     let is_collected = matches!(ticket, Some("Printing" | "Printed"));
     match kind {
         // Payment gives back what it took, once, whatever became of the booking.
-        Kind::PaymentOrphaned if !is_collected => Some(Mend::Tell("book", hold_expired(story, id))),
-        Kind::PaymentUnsettled => Some(Mend::Tell("payment", paid(id, story.payment()?)?)),
+        Kind::PaymentOrphaned if !is_collected => tell("book", hold_expired(story, id)),
+        Kind::PaymentUnsettled => tell("payment", paid(id, story.payment()?)?),
         Kind::RefundOfLive if !is_collected && story.payment_is("Canceled") => {
-            Some(Mend::Tell("payment", refunded(id, story.payment()?)?))
+            tell("payment", refunded(id, story.payment()?)?)
         }
         // Ticket makes it once.
         Kind::TicketMissing if story.tickets.is_empty() && story.payment_is("Paid") => {
-            Some(Mend::Tell("book", booked(story, id)?))
+            tell("book", booked(story, id)?)
         }
         // Book takes it as it would have taken the first one.
-        Kind::CollectionUntold if ticket == Some("Printed") => Some(Mend::Tell("ticket", printed(id))),
+        Kind::CollectionUntold if ticket == Some("Printed") => tell("ticket", printed(id)),
         // Each is answered anew, by whoever is next to say something.
         Kind::CancelUnfinished | Kind::TicketUnfounded
             if ["Canceling", "Canceled"].contains(&story.status()) =>
         {
             match ticket {
-                Some("Printed") if kind == Kind::CancelUnfinished => Some(Mend::Tell("ticket", printed(id))),
+                Some("Printed") if kind == Kind::CancelUnfinished => tell("ticket", printed(id)),
                 Some("Printed" | "Printing") => None,
-                Some("Canceled") => Some(Mend::Tell("ticket", voided(id))),
-                _ => Some(Mend::Tell("book", cancel_requested(story, id))),
+                Some("Canceled") => tell("ticket", voided(id)),
+                _ => tell("book", cancel_requested(story, id)),
             }
         }
         _ => None,
     }
 }
 
+fn tell(service: &'static str, event: Event) -> Option<Mend> {
+    Some(Mend::Tell(service, Box::new(event)))
+}
+
 /// Everything that customers are told of this booking, as its services would.
 fn truth(story: &Story, id: BookingId) -> Vec<(Event, Timestamp)> {
-    let Some(booking) = story.booking.as_ref().filter(|booking| booking.status != "PaymentPending") else {
+    let Some(booking) = story.booking.as_ref() else {
         return Vec::new();
     };
     let mut events = Vec::new();
@@ -189,6 +194,10 @@ fn truth(story: &Story, id: BookingId) -> Vec<(Event, Timestamp)> {
         let at = at.and_then(|at| Timestamp::from_microsecond(at).ok()).unwrap_or_default();
         events.extend(event.map(|event| (event, at)));
     };
+    tell(held(story, id), booking.created_at);
+    if booking.status == "PaymentPending" {
+        return events;
+    }
     if let Some(payment) = story.payment() {
         tell(paid(id, payment), payment.created_at);
         if payment.status == "Canceled" {
@@ -243,7 +252,7 @@ fn booked(story: &Story, id: BookingId) -> Option<Event> {
         total_price: row.total_price,
         name: Some(row.name.clone()),
         customer_id: row.customer_id.and_then(|id| CustomerId::new(id).ok()),
-        screening_id: row.screening_id.and_then(|id| ScreeningId::new(id).ok()),
+        screening: screening(story),
     };
     Some(booked.into())
 }
@@ -258,8 +267,39 @@ fn hold_expired(story: &Story, id: BookingId) -> Event {
         movie_name: row.and_then(|row| row.movie_name.clone()),
         total_price: row.and_then(|row| row.total_price),
         customer_id: row.and_then(|row| CustomerId::new(row.customer_id?).ok()),
+        screening: screening(story),
     }
     .into()
+}
+
+fn held(story: &Story, id: BookingId) -> Option<Event> {
+    let row = story.booking.as_ref().filter(|row| row.held_published == Some(1))?;
+    let held = Held {
+        id,
+        customer_id: row.customer_id.and_then(|id| CustomerId::new(id).ok()),
+        movie_name: row.movie_name.clone(),
+        seat: row.seat.clone(),
+        qty: Some(row.qty),
+        total_price: row.total_price,
+        held_until: row.held_until.and_then(|until| Timestamp::from_microsecond(until).ok()),
+        screening: screening(story),
+    };
+    Some(held.into())
+}
+
+/// As book publishes it.
+fn screening(story: &Story) -> Screening {
+    let Some(row) = &story.booking else {
+        return Screening::default();
+    };
+    let time = |at: Option<i64>| at.and_then(|at| Timestamp::from_microsecond(at).ok());
+    Screening {
+        screening_id: row.screening_id.and_then(|id| ScreeningId::new(id).ok()),
+        theatre: row.theatre.clone(),
+        hall: row.theatre.clone(),
+        starts_at: time(row.starts_at),
+        ends_at: time(row.ends_at),
+    }
 }
 
 fn paid(booking_id: BookingId, payment: &PaymentRow) -> Option<Event> {
@@ -283,6 +323,7 @@ fn created(story: &Story, booking_id: BookingId) -> Event {
         qty: booking.map(|row| row.qty),
         seat: booking.and_then(|row| row.seat.clone()),
         customer_id: booking.and_then(|row| CustomerId::new(row.customer_id?).ok()),
+        screening: screening(story),
     }
     .into()
 }

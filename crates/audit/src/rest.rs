@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
+use jiff::Timestamp;
 use reqwest::Client;
 use serde_json::Value;
 use tokio::time::sleep;
@@ -223,6 +224,10 @@ fn text(row: &Value, name: &str) -> Option<String> {
     row[name].as_str().map(str::to_owned)
 }
 
+fn time(row: &Value, name: &str) -> Option<i64> {
+    row[name].as_str()?.parse().ok().map(Timestamp::as_microsecond)
+}
+
 fn status(row: &Value) -> String {
     text(row, "status").unwrap_or_default()
 }
@@ -237,7 +242,11 @@ fn booking(row: &Value) -> BookingRow {
         name: text(row, "name").unwrap_or_default(),
         customer_id: row["customerId"].as_i64(),
         screening_id: row["screeningId"].as_i64(),
+        theatre: None,
+        starts_at: None,
+        ends_at: None,
         status: status(row),
+        held_published: None,
         held_until: None,
         paying_until: None,
         created_at: None,
@@ -260,6 +269,10 @@ fn payment(row: &Value) -> PaymentRow {
 fn ticket(row: &Value) -> TicketRow {
     TicketRow {
         booking_id: id(row, "bookingId"),
+        screening_id: row["screeningId"].as_i64(),
+        theatre: text(row, "theatre"),
+        starts_at: time(row, "startsAt"),
+        ends_at: time(row, "endsAt"),
         status: status(row),
         issued: 1,
         created_at: None,
@@ -288,6 +301,10 @@ fn mypage(row: &Value) -> MypageRow {
         seat: text(row, "seat"),
         qty: row["qty"].as_i64(),
         price: row["price"].as_i64(),
+        screening_id: row["screeningId"].as_i64(),
+        theatre: text(row, "theatre"),
+        starts_at: time(row, "startsAt"),
+        ends_at: time(row, "endsAt"),
         status: status(row),
         score: row["score"].as_i64(),
         ticket_id: row["ticketId"].as_i64(),

@@ -71,7 +71,15 @@ rows! {
         pub name: String,
         pub customer_id: Option<i64>,
         pub screening_id: Option<i64>,
+        /// As the programme says; `None` where the reader does not see it, too.
+        pub theatre: Option<String>,
+        #[serde(serialize_with = "time")]
+        pub starts_at: Option<i64>,
+        #[serde(serialize_with = "time")]
+        pub ends_at: Option<i64>,
         pub status: String,
+        /// 1 if the others were told that it is held; `None` where the reader does not see it.
+        pub held_published: Option<i64>,
         #[serde(serialize_with = "time")]
         pub held_until: Option<i64>,
         #[serde(serialize_with = "time")]
@@ -110,6 +118,13 @@ rows! {
 
     /// What ticket keeps.
     pub struct TicketRow {
+        /// This and the next three are missing in tickets from before they named their screening.
+        pub screening_id: Option<i64>,
+        pub theatre: Option<String>,
+        #[serde(serialize_with = "time")]
+        pub starts_at: Option<i64>,
+        #[serde(serialize_with = "time")]
+        pub ends_at: Option<i64>,
         pub status: String,
         /// 0 for the memory that no ticket is to be made.
         pub issued: i64,
@@ -139,6 +154,12 @@ rows! {
         pub seat: Option<String>,
         pub qty: Option<i64>,
         pub price: Option<i64>,
+        pub screening_id: Option<i64>,
+        pub theatre: Option<String>,
+        #[serde(serialize_with = "time")]
+        pub starts_at: Option<i64>,
+        #[serde(serialize_with = "time")]
+        pub ends_at: Option<i64>,
         pub status: String,
         pub score: Option<i64>,
         pub ticket_id: Option<i64>,

@@ -90,7 +90,7 @@ fn backlog(events: u64) -> Outcome<Vec<Event>> {
                 total_price: Some(10_000),
                 name: text("CGV"),
                 customer_id: None,
-                screening_id: None,
+                screening: events::Screening::default(),
             }
             .into(),
             Created {
@@ -101,6 +101,7 @@ fn backlog(events: u64) -> Outcome<Vec<Event>> {
                 qty: Some(2),
                 seat: None,
                 customer_id: None,
+                screening: events::Screening::default(),
             }
             .into(),
             WaitedPoint {

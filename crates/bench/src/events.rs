@@ -111,7 +111,7 @@ impl Bench {
             total_price: Some(10_000),
             name: Some("CGV".to_owned()),
             customer_id: None,
-            screening_id: None,
+            screening: events::Screening::default(),
         };
         // Only mypage reads this one, and shows it once it knows the booking and what came of it.
         let written: Event = WrittenPoint {

@@ -2,11 +2,13 @@
 //!
 //! Only ids are required when reading: the original Java services leave any other field null.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::envelope::Envelope;
-use crate::ids::{BookingId, CustomerId, PaymentId, PointId, ScreeningId, TicketId};
+use crate::ids::{BookingId, CustomerId, PaymentId, PointId, TicketId};
 use crate::lenient::{optional_integer, optional_text};
+use crate::screening::Screening;
 
 /// Declares the events: a struct each, and the enum of all of them.
 macro_rules! catalog {
@@ -93,7 +95,30 @@ catalog! {
         #[serde(default, deserialize_with = "optional_text")]
         name: Option<String>,
         customer_id: Option<CustomerId>,
-        screening_id: Option<ScreeningId>,
+        /// Where and when the movie is shown; empty for a booking of the movie alone.
+        #[serde(flatten)]
+        screening: Screening,
+    }
+
+    /// A booking stays unpaid after its first attempt to pay: its places are held. Published once per booking. From book.
+    ///
+    /// `Booked` ends the hold, or `HoldExpired` does, whose status says how.
+    Held by id {
+        id: BookingId,
+        customer_id: Option<CustomerId>,
+        #[serde(default, deserialize_with = "optional_text")]
+        movie_name: Option<String>,
+        #[serde(default, deserialize_with = "optional_text")]
+        seat: Option<String>,
+        #[serde(default, deserialize_with = "optional_integer")]
+        qty: Option<i64>,
+        /// In the smallest unit of the currency.
+        #[serde(default, deserialize_with = "optional_integer")]
+        total_price: Option<i64>,
+        /// When the hold runs out, RFC 3339 in UTC.
+        held_until: Option<Timestamp>,
+        #[serde(flatten)]
+        screening: Screening,
     }
 
     /// A payment was taken. From payment.
@@ -145,11 +170,12 @@ catalog! {
         status: Option<String>,
     }
 
-    /// A booking that waited for its payment is given up; money that comes for it goes back. From book.
+    /// A booking that waited for its payment ends unpaid; money that comes for it goes back. From book.
     ///
-    /// It says what was to be booked, as nobody else has heard of it.
+    /// It carries what was to be booked, because a booking that was never held has no event before this one.
     HoldExpired by id {
         id: BookingId,
+        /// How it ended: `Expired`, `Declined` or `Canceled`.
         #[serde(default, deserialize_with = "optional_text")]
         status: Option<String>,
         #[serde(default, deserialize_with = "optional_integer")]
@@ -162,6 +188,8 @@ catalog! {
         #[serde(default, deserialize_with = "optional_integer")]
         total_price: Option<i64>,
         customer_id: Option<CustomerId>,
+        #[serde(flatten)]
+        screening: Screening,
     }
 
     /// A ticket waits to be collected. From ticket.
@@ -177,6 +205,8 @@ catalog! {
         #[serde(default, deserialize_with = "optional_text")]
         seat: Option<String>,
         customer_id: Option<CustomerId>,
+        #[serde(flatten)]
+        screening: Screening,
     }
 
     /// A ticket was collected, after its points were granted. From ticket.

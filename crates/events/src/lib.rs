@@ -4,6 +4,7 @@
 //!
 //! - [`ids`]: typed ids.
 //! - [`catalog`]: every event, as a struct and in the closed enum [`Event`].
+//! - [`screening`]: where and when a booking's movie is shown, as several events carry it.
 //! - [`envelope`]: the JSON that carries an event, written as the original Java services read it and read leniently.
 //! - [`headers`]: CloudEvents 1.0 in binary mode, beside the JSON.
 //! - [`status`]: words for where a thing stands, the same in answers, events and databases.
@@ -15,15 +16,17 @@ pub mod envelope;
 pub mod headers;
 pub mod ids;
 pub mod lenient;
+pub mod screening;
 pub mod status;
 pub mod text;
 
 pub use catalog::{
-    Booked, CancelRejected, CancelRequested, Canceled, Created, Event, HoldExpired, Paid, PaymentCanceled,
-    Printed, TicketCanceled, WaitedPoint, WrittenPoint,
+    Booked, CancelRejected, CancelRequested, Canceled, Created, Event, Held, HoldExpired, Paid,
+    PaymentCanceled, Printed, TicketCanceled, WaitedPoint, WrittenPoint,
 };
 pub use envelope::{DecodeError, Decoded, decode, encode, event_type};
 pub use ids::{BookingId, CustomerId, Id, PaymentId, PointId, ScreeningId, TicketId};
+pub use screening::Screening;
 pub use status::UnknownStatus;
 pub use text::Name;
 

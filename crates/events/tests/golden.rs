@@ -7,9 +7,9 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use events::{
-    Booked, BookingId, CancelRejected, CancelRequested, Canceled, Created, CustomerId, Event, HoldExpired,
-    Paid, PaymentCanceled, PaymentId, PointId, Printed, ScreeningId, TicketCanceled, TicketId, WaitedPoint,
-    WrittenPoint, decode, encode, headers,
+    Booked, BookingId, CancelRejected, CancelRequested, Canceled, Created, CustomerId, Event, Held,
+    HoldExpired, Paid, PaymentCanceled, PaymentId, PointId, Printed, Screening, ScreeningId, TicketCanceled,
+    TicketId, WaitedPoint, WrittenPoint, decode, encode, headers,
 };
 use jiff::Timestamp;
 
@@ -19,6 +19,16 @@ fn at() -> Timestamp {
 
 fn text(value: &str) -> Option<String> {
     Some(value.to_owned())
+}
+
+fn screening() -> Screening {
+    Screening {
+        screening_id: ScreeningId::new(5).ok(),
+        theatre: text("Hall 1"),
+        hall: text("Hall 1"),
+        starts_at: "2026-12-01T19:30:00Z".parse().ok(),
+        ends_at: "2026-12-01T21:30:00Z".parse().ok(),
+    }
 }
 
 fn examples() -> Vec<Event> {
@@ -35,7 +45,18 @@ fn examples() -> Vec<Event> {
             total_price: Some(10_000),
             name: text("CGV"),
             customer_id: customer,
-            screening_id: ScreeningId::new(5).ok(),
+            screening: screening(),
+        }
+        .into(),
+        Held {
+            id: booking,
+            customer_id: customer,
+            movie_name: text("soul"),
+            seat: text("1A,2B"),
+            qty: Some(2),
+            total_price: Some(10_000),
+            held_until: "2021-02-23T13:42:28.5Z".parse().ok(),
+            screening: screening(),
         }
         .into(),
         Paid {
@@ -59,6 +80,7 @@ fn examples() -> Vec<Event> {
             movie_name: text("soul"),
             total_price: Some(10_000),
             customer_id: customer,
+            screening: screening(),
         }
         .into(),
         Created {
@@ -69,6 +91,7 @@ fn examples() -> Vec<Event> {
             qty: Some(2),
             seat: text("1A,2B"),
             customer_id: customer,
+            screening: screening(),
         }
         .into(),
         Printed { id: ticket, booking_id: booking, status: text("Printed") }.into(),
@@ -154,6 +177,48 @@ fn messages_of_the_java_services_read() {
 
     let unknown = read("unknown-type.json");
     assert_eq!((unknown.event_type.as_str(), unknown.event), ("Shipped", None));
+}
+
+#[test]
+fn event_without_a_screening_is_written_as_the_java_services_know_it() {
+    let Event::Booked(booked) = examples().remove(0) else { panic!("Booked") };
+    let free = Event::from(Booked { screening: Screening::default(), ..booked });
+    let written: serde_json::Value = serde_json::from_str(&encode(&free, at())).unwrap();
+    let mut fields: Vec<&String> = written.as_object().unwrap().keys().collect();
+    fields.sort_unstable();
+    let known = [
+        "customerId",
+        "eventType",
+        "id",
+        "me",
+        "movieName",
+        "name",
+        "qty",
+        "seat",
+        "status",
+        "timestamp",
+        "totalPrice",
+    ];
+    assert_eq!(fields, known);
+    assert_eq!(decode(encode(&free, at()).as_bytes()).unwrap().event, Some(free));
+}
+
+#[test]
+fn screening_of_an_earlier_writer_is_its_number_alone() {
+    let read = |value: &str| decode(value.as_bytes()).map(|read| read.event);
+    let Ok(Some(Event::Booked(booked))) = read(r#"{"eventType":"Booked","id":1,"screeningId":"5"}"#) else {
+        panic!("Booked");
+    };
+    let number = Screening { screening_id: ScreeningId::new(5).ok(), ..Screening::default() };
+    assert_eq!(booked.screening, number);
+    let Ok(Some(Event::Created(created))) = read(r#"{"eventType":"Created","id":1,"bookingId":1}"#) else {
+        panic!("Created");
+    };
+    assert_eq!(created.screening, Screening::default());
+    let offset = r#"{"eventType":"Booked","id":1,"startsAt":"2026-12-02T04:30:00+09:00","theatre":null}"#;
+    let Ok(Some(Event::Booked(booked))) = read(offset) else { panic!("Booked") };
+    assert_eq!(booked.screening.starts_at, screening().starts_at);
+    assert!(read(r#"{"eventType":"Booked","id":1,"startsAt":"tomorrow"}"#).is_err());
 }
 
 #[test]

@@ -34,7 +34,11 @@ pub async fn read(databases: &Databases, ids: &[i64]) -> Result<Vec<Story>, Erro
         story_of(&mut stories, row.booking_id).claims.get_or_insert_default().push(row);
     }
     let bookings = format!(
-        "SELECT id AS booking_id, movie_name, seat, qty, total_price, name, customer_id, screening_id, status,
+        "SELECT id AS booking_id, movie_name, seat, qty, total_price, name, customer_id, screening_id,
+             (SELECT theatre FROM screenings WHERE screenings.id = screening_id) AS theatre,
+             (SELECT starts_at FROM screenings WHERE screenings.id = screening_id) AS starts_at,
+             (SELECT COALESCE(ends_at, starts_at + 7200000000) FROM screenings WHERE screenings.id = screening_id)
+                 AS ends_at, status, held_published,
              held_until, paying_until, created_at, updated_at
          FROM bookings WHERE id IN ({list})"
     );
@@ -49,7 +53,7 @@ pub async fn read(databases: &Databases, ids: &[i64]) -> Result<Vec<Story>, Erro
         story_of(&mut stories, row.booking_id).payments.push(row);
     }
     let tickets = format!(
-        "SELECT booking_id, status, issued, created_at, updated_at FROM tickets WHERE booking_id IN ({list})"
+        "SELECT booking_id, screening_id, theatre, starts_at, ends_at, status, issued, created_at, updated_at FROM tickets WHERE booking_id IN ({list})"
     );
     for row in all::<TicketRow>(ticket, tickets).await? {
         story_of(&mut stories, row.booking_id).tickets.push(row);
@@ -62,7 +66,10 @@ pub async fn read(databases: &Databases, ids: &[i64]) -> Result<Vec<Story>, Erro
         story_of(&mut stories, row.booking_id).points.push(row);
     }
     let mypages = format!(
-        "SELECT booking_id, shown, customer_id, movie_name, seat, qty, price, status, score, ticket_id, updated_at
+        "SELECT booking_id, shown, customer_id, movie_name, seat, qty, price, screening_id,
+             theatre, starts_at, ends_at,
+             CASE WHEN booked = 1 THEN status WHEN status = 'Canceled' THEN COALESCE(ending, status)
+                 WHEN status = 'Booked' AND held = 1 THEN 'PaymentPending' ELSE status END AS status, score, ticket_id, updated_at
          FROM mypages WHERE booking_id IN ({list})"
     );
     for row in all::<MypageRow>(mypage, mypages).await? {

@@ -41,7 +41,11 @@ impl Pages {
             ),
             bookings: Table::new(
                 book,
-                "SELECT id AS booking_id, movie_name, seat, qty, total_price, name, customer_id, screening_id, status,
+                "SELECT id AS booking_id, movie_name, seat, qty, total_price, name, customer_id, screening_id,
+                     (SELECT theatre FROM screenings WHERE screenings.id = screening_id) AS theatre,
+                     (SELECT starts_at FROM screenings WHERE screenings.id = screening_id) AS starts_at,
+                     (SELECT COALESCE(ends_at, starts_at + 7200000000) FROM screenings WHERE screenings.id = screening_id)
+                         AS ends_at, status, held_published,
                      held_until, paying_until, created_at, updated_at
                  FROM bookings WHERE id > $1 ORDER BY id LIMIT $2",
             ),
@@ -52,7 +56,7 @@ impl Pages {
             ),
             tickets: Table::new(
                 ticket,
-                "SELECT booking_id, status, issued, created_at, updated_at FROM tickets
+                "SELECT booking_id, screening_id, theatre, starts_at, ends_at, status, issued, created_at, updated_at FROM tickets
                  WHERE booking_id > $1 ORDER BY booking_id LIMIT $2",
             ),
             points: Table::new(
@@ -62,7 +66,10 @@ impl Pages {
             ),
             mypages: Table::new(
                 mypage,
-                "SELECT booking_id, shown, customer_id, movie_name, seat, qty, price, status, score, ticket_id,
+                "SELECT booking_id, shown, customer_id, movie_name, seat, qty, price, screening_id,
+                     theatre, starts_at, ends_at,
+                     CASE WHEN booked = 1 THEN status WHEN status = 'Canceled' THEN COALESCE(ending, status)
+                         WHEN status = 'Booked' AND held = 1 THEN 'PaymentPending' ELSE status END AS status, score, ticket_id,
                      updated_at
                  FROM mypages WHERE booking_id > $1 ORDER BY booking_id LIMIT $2",
             ),

@@ -7,3 +7,4 @@ mod charges;
 mod databases;
 mod planted;
 mod scale;
+mod screenings;

@@ -47,6 +47,18 @@ async fn what_the_java_services_write_has_its_effect_once() {
         rests_at(&fleet, "points", id, &json!({ "status": "Waiting Point", "score": 0 })).await;
     }
 
+    // A Java book service cancels by itself, once before our ticket has heard of the booking. Its money goes back, or is never
+    // taken; our payment knows of none here, and remembers that.
+    let [canceled, early] = [1002, 1007].map(|id| json!({ "eventType": "Canceled", "id": id, "me": true }));
+    java.writes(&[canceled.clone(), canceled, early]).await;
+    rests_at(&fleet, "payments", 1007, &json!({ "status": "Voided" })).await;
+    java.writes(&[about(1007, "booked-by-siege")]).await;
+    for id in [1002, 1007] {
+        rests_at(&fleet, "mypages", id, &json!({ "status": "Canceled" })).await;
+        rests_at(&fleet, "payments", id, &json!({ "status": "Voided" })).await;
+    }
+    rests_at(&fleet, "tickets", 1002, &json!({ "status": "Canceled" })).await;
+
     // A Java ticket service: point follows it.
     java.writes(&[about(1005, "created-unknown-fields"), about(1005, "created-unknown-fields")]).await;
     rests_at(&fleet, "points", 1005, &json!({ "contents": "WonderWoman", "score": 0 })).await;
@@ -62,10 +74,18 @@ async fn what_the_java_services_write_has_its_effect_once() {
     rests_at(&fleet, "mypages", collected, &json!({ "status": "Printed", "score": 100 })).await;
     rests_at(&fleet, "books", collected, &json!({ "status": "PrintComplete" })).await;
     rests_at(&fleet, "payments", voided, &json!({ "status": "Canceled" })).await;
+
+    // Were it to cancel a booking of ours, that would end as any cancel does, and the money would go back once.
+    let ours = book(&fleet, "7G,8H").await;
+    let canceled = json!({ "eventType": "Canceled", "id": ours, "status": "Canceled", "me": true });
+    java.writes(&[canceled.clone(), canceled]).await;
+    for plural in ["tickets", "payments", "books", "mypages"] {
+        rests_at(&fleet, plural, ours, &json!({ "status": "Canceled" })).await;
+    }
     rests_at(&fleet, "payments", 1006, &json!({ "status": "Voided" })).await;
 
     nothing_under_way(&fleet).await;
-    let counts = [("tickets", 3 + 2), ("points", 4 + 2), ("payments", 2 + 1), ("mypages", 3 + 2)];
+    let counts = [("tickets", 3 + 3), ("points", 4 + 3), ("payments", 3 + 3), ("mypages", 4 + 3)];
     for (plural, expected) in counts {
         assert_eq!(fleet.rest.count(&format!("/{plural}")).await.unwrap(), expected, "{plural}");
     }
@@ -152,7 +172,7 @@ async fn every_event_reads_into_the_classes_of_the_java_services() {
         }
     }
     let types: BTreeSet<&str> = heard.iter().map(|line| line["listener"].as_str().unwrap()).collect();
-    assert_eq!(types.len(), 12, "all events of the catalog: {types:?}");
+    assert_eq!(types.len(), 12, "all events that the Java services know: {types:?}");
 }
 
 /// A fleet on a topic of its own, and the Java programs beside it; `None` where there is no broker, which is no excuse

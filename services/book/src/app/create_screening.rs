@@ -37,18 +37,18 @@ pub async fn create_screening(
     hall: Option<String>,
     rules: &Rules,
 ) -> Result<ScreeningId, CreateScreeningError> {
-    let Announcement { movie_name, theatre, starts_at, admission } = announcement;
+    let Announcement { movie_name, theatre, starts_at, ends_at, admission } = announcement;
     check_start(*starts_at, tx.now()).map_err(CreateScreeningError::Invalid)?;
     let turnover = SignedDuration::try_from(rules.turnover).unwrap_or(SignedDuration::MAX);
     halls::lock(tx, theatre).await?;
-    if let Some(showing) = halls::in_the_way(tx, theatre, *starts_at, turnover).await? {
+    if let Some(showing) = halls::in_the_way(tx, theatre, *starts_at, *ends_at, turnover).await? {
         return Err(CreateScreeningError::TheatreTaken(Some(showing)));
     }
     let (places, seats) = match admission {
         Admission::General { capacity, price } => (Some((*capacity, *price)), [].as_slice()),
         Admission::Seated { seats, .. } => (None, seats.as_slice()),
     };
-    let new = New { movie_name, theatre, starts_at: *starts_at, hall, places };
+    let new = New { movie_name, theatre, starts_at: *starts_at, ends_at: *ends_at, hall, places };
     let id = screenings::insert(tx, new).await?.ok_or(CreateScreeningError::TheatreTaken(None))?;
     screenings::insert_seats(tx, id, seats).await?;
     Ok(id)

@@ -73,7 +73,8 @@ pub async fn settle_booking(
 
 /// Whether one more held booking is one too many. What has been held once is not taken away.
 async fn too_many_held(tx: &mut Tx, booking: &Booking, rules: &Rules) -> Result<Option<NotKept>, Error> {
-    if booking.status() != Status::PaymentPending || booking.row().hold.attempts > 1 {
+    let hold = &booking.row().hold;
+    if booking.status() != Status::PaymentPending || hold.attempts > 1 || hold.is_published {
         return Ok(None);
     }
     // The others that may become held count after this one, or before it.

@@ -66,6 +66,9 @@ pub struct Row {
     pub screening_id: Option<ScreeningId>,
     /// When its screening begins, which the programme says; `None` for a booking of a movie alone.
     pub starts_at: Option<Timestamp>,
+    /// When it ends, and where it is; as the programme says, too.
+    pub ends_at: Option<Timestamp>,
+    pub theatre: Option<String>,
     pub hold: Hold,
     /// When it last changed.
     pub updated_at: Timestamp,
@@ -169,7 +172,7 @@ impl Booking {
         hold.paying_until = Some(over);
         hold.look_at = Some(over);
         hold.attempts += 1;
-        Ok(self.unchanged())
+        Ok(self.held())
     }
 
     /// The attempt to pay ended without an answer that decides: the payment service may have been reached or not. If this
@@ -180,6 +183,7 @@ impl Booking {
             let hold = &mut self.row.hold;
             hold.end_attempt(was_reached);
             hold.look_at = (hold.in_doubt || hold.pay_later).then(|| hold.next_look(now));
+            return self.held();
         }
         self.unchanged()
     }
@@ -198,7 +202,7 @@ impl Booking {
         if hold.in_doubt && hold.until <= now {
             hold.paying_until = Some(now + LOOK_TAKES);
         }
-        Some(self.unchanged())
+        Some(self.held())
     }
 
     /// Its time is over, unless somebody is just paying.
@@ -323,7 +327,7 @@ impl Booking {
             total_price: row.total_price,
             name: Some(row.name.clone()),
             customer_id: row.customer_id,
-            screening_id: row.screening_id,
+            screening: self.screening(),
         };
         let mut change = self.to(status);
         change.event = Some(booked.into());
@@ -342,6 +346,7 @@ impl Booking {
             movie_name: row.movie_name.clone(),
             total_price: row.total_price,
             customer_id: row.customer_id,
+            screening: change.booking.screening(),
         };
         change.event = Some(expired.into());
         change.releases = true;
@@ -370,5 +375,6 @@ impl Booking {
     }
 }
 
+mod held;
 #[cfg(test)]
 mod tests;

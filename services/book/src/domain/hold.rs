@@ -27,6 +27,8 @@ pub struct Hold {
     pub pay_later: bool,
     /// An attempt ended, or broke off, without a decision: the money may have been taken, whatever later attempts met.
     pub in_doubt: bool,
+    /// `Held` was published: the others know of the booking.
+    pub is_published: bool,
 }
 
 impl Hold {
@@ -44,6 +46,7 @@ impl Hold {
             attempts: 1,
             pay_later,
             in_doubt: false,
+            is_published: false,
         }
     }
 

@@ -9,6 +9,5 @@ pub use booking::{Booking, CancelRefused, Change, PayRefused, Row, Status};
 pub use hold::Hold;
 pub use order::{Invalid, Order, Price, Quantity, RequestKey, Seats, Wish};
 pub use screening::{
-    Admission, Announcement, Draft, RUNNING_TIME, Row as HallRow, Screening, Seat, SeatKind, check_start,
-    ends_at,
+    Admission, Announcement, Draft, LONGEST_RUN, Row as HallRow, Screening, Seat, SeatKind, check_start,
 };

@@ -1,6 +1,7 @@
 //! A movie shown at a time and a place: its seats or places, and what they cost.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use events::text::{self, NAME_MAX, NotAName};
 use events::{Name, ScreeningId};
@@ -13,10 +14,13 @@ use super::order::{Invalid, Order, Price, SEAT_MAX, seat_name};
 const ROWS_MAX: usize = 100;
 const SEATS_MAX: usize = 2_000;
 const CAPACITY_MAX: i64 = 1_000_000;
+/// How long a movie may run, and how long it runs where nobody says: minutes.
+const RUNNING_MINUTES: RangeInclusive<i64> = 1..=600;
+const USUAL_RUNNING_MINUTES: i64 = 120;
 /// Stands for an aisle among the letters of a row.
 const AISLE: char = '_';
-/// How long every screening runs.
-pub const RUNNING_TIME: SignedDuration = SignedDuration::from_mins(120);
+/// A screening ends at most this long after its start.
+pub const LONGEST_RUN: SignedDuration = SignedDuration::from_mins(*RUNNING_MINUTES.end());
 
 /// A screening as it is announced.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +28,8 @@ pub struct Announcement {
     pub movie_name: Name,
     pub theatre: Name,
     pub starts_at: Timestamp,
+    /// The start and the running time.
+    pub ends_at: Timestamp,
     pub admission: Admission,
 }
 
@@ -82,6 +88,8 @@ pub struct Draft {
     pub movie_name: Option<String>,
     pub theatre: Option<String>,
     pub starts_at: Option<Timestamp>,
+    /// 120 if absent.
+    pub running_minutes: Option<i64>,
     pub rows: Option<Vec<Row>>,
     pub prices: BTreeMap<String, i64>,
     pub capacity: Option<i64>,
@@ -98,9 +106,7 @@ impl Announcement {
         let mut invalid = Vec::new();
         let movie_name = name("movieName", draft.movie_name, &mut invalid);
         let theatre = name("theatre", draft.theatre, &mut invalid);
-        if draft.starts_at.is_none() {
-            invalid.push(Invalid::new("startsAt", "is required, such as 2026-12-01T19:30:00Z"));
-        }
+        let times = times(draft.starts_at, draft.running_minutes, &mut invalid);
         let admission = match (draft.rows, draft.capacity) {
             (Some(rows), None) => seated(rows, &draft.prices, &mut invalid),
             (None, Some(capacity)) => general(capacity, draft.price, &mut invalid),
@@ -110,18 +116,15 @@ impl Announcement {
                 None
             }
         };
-        match (movie_name, theatre, draft.starts_at, admission) {
-            (Some(movie_name), Some(theatre), Some(starts_at), Some(admission)) if invalid.is_empty() => {
-                Ok(Self { movie_name, theatre, starts_at, admission })
+        match (movie_name, theatre, times, admission) {
+            (Some(movie_name), Some(theatre), Some((starts_at, ends_at)), Some(admission))
+                if invalid.is_empty() =>
+            {
+                Ok(Self { movie_name, theatre, starts_at, ends_at, admission })
             }
             _ => Err(invalid),
         }
     }
-}
-
-/// When a screening that begins at `starts_at` ends.
-pub fn ends_at(starts_at: Timestamp) -> Timestamp {
-    starts_at.saturating_add(RUNNING_TIME).unwrap_or(Timestamp::MAX)
 }
 
 /// A screening is announced before it begins, and at most a year ahead.
@@ -146,6 +149,29 @@ fn name(field: &'static str, name: Option<String>, invalid: &mut Vec<Invalid>) -
         Err(error) => invalid.push(Invalid::new(field, error.to_string())),
     }
     None
+}
+
+/// When it starts, and when it ends.
+fn times(
+    starts_at: Option<Timestamp>,
+    minutes: Option<i64>,
+    invalid: &mut Vec<Invalid>,
+) -> Option<(Timestamp, Timestamp)> {
+    let minutes = minutes.unwrap_or(USUAL_RUNNING_MINUTES);
+    if !RUNNING_MINUTES.contains(&minutes) {
+        let (least, most) = (RUNNING_MINUTES.start(), RUNNING_MINUTES.end());
+        invalid.push(Invalid::new("runningMinutes", format!("must be from {least} to {most}")));
+        return None;
+    }
+    let Some(starts_at) = starts_at else {
+        invalid.push(Invalid::new("startsAt", "is required, such as 2026-12-01T19:30:00Z"));
+        return None;
+    };
+    let ends_at = starts_at.checked_add(SignedDuration::from_mins(minutes));
+    if ends_at.is_err() {
+        invalid.push(Invalid::new("startsAt", "is too late"));
+    }
+    Some((starts_at, ends_at.ok()?))
 }
 
 fn general(capacity: i64, price: Option<i64>, invalid: &mut Vec<Invalid>) -> Option<Admission> {
@@ -406,6 +432,23 @@ mod tests {
         ] {
             assert_eq!(check_start(starts_at.parse().unwrap(), now).is_ok(), is_fine, "{starts_at}");
         }
+    }
+
+    #[test]
+    fn screening_ends_after_its_running_time() {
+        let minutes = |running_minutes| {
+            let draft = Draft { running_minutes, ..draft(vec![row("1", "A")]) };
+            Announcement::parse(draft).map(|read| (read.ends_at - read.starts_at).get_seconds() / 60)
+        };
+        assert_eq!(minutes(None), Ok(120));
+        for right in [1, 600] {
+            assert_eq!(minutes(Some(right)), Ok(right));
+        }
+        for wrong in [i64::MIN, 0, 601, i64::MAX] {
+            assert_eq!(minutes(Some(wrong)).unwrap_err()[0].field, "runningMinutes", "{wrong}");
+        }
+        let last = Draft { starts_at: Some(Timestamp::MAX), ..draft(vec![row("1", "A")]) };
+        assert_eq!(wrong(last), ["startsAt"]);
     }
 
     #[test]

@@ -32,6 +32,10 @@ pub struct ScreeningRequest {
     theatre: Option<String>,
     #[schema(value_type = String, example = "2026-12-01T19:30:00Z", required = true)]
     starts_at: Option<Timestamp>,
+    /// How long it runs, in minutes.
+    #[serde(default, deserialize_with = "events::lenient::optional_integer")]
+    #[schema(example = 120, minimum = 1, maximum = 600, default = 120)]
+    running_minutes: Option<i64>,
     hall: Option<Hall>,
     /// What a seat of each price class costs, in the smallest unit of the currency.
     #[serde(default)]
@@ -101,6 +105,7 @@ impl ScreeningRequest {
             movie_name: self.movie_name,
             theatre: self.theatre,
             starts_at: self.starts_at,
+            running_minutes: self.running_minutes,
             rows,
             prices,
             capacity: self.capacity,
@@ -181,6 +186,9 @@ pub struct Screening {
     theatre: String,
     #[schema(example = "2026-12-01T19:30:00Z")]
     starts_at: String,
+    /// The start and the running time.
+    #[schema(example = "2026-12-01T21:30:00Z")]
+    ends_at: String,
     /// Seats or places.
     #[schema(example = 80)]
     capacity: i64,
@@ -202,6 +210,7 @@ impl Screening {
             movie_name: screening.movie_name.clone(),
             theatre: screening.theatre.clone(),
             starts_at: screening.starts_at.to_string(),
+            ends_at: screening.ends_at.to_string(),
             capacity: screening.capacity,
             places_left: screening.places_left,
             price: screening.price,

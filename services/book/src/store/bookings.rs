@@ -22,6 +22,8 @@ struct BookingRow {
     paid: i64,
     screening_id: Option<i64>,
     starts_at: Option<i64>,
+    ends_at: Option<i64>,
+    theatre: Option<String>,
     held_until: Option<i64>,
     paying_until: Option<i64>,
     look_at: Option<i64>,
@@ -29,6 +31,7 @@ struct BookingRow {
     attempts: i64,
     pay_later: i64,
     in_doubt: i64,
+    held_published: i64,
     created_at: i64,
     updated_at: i64,
 }
@@ -48,7 +51,11 @@ pub async fn insert(tx: &mut Tx, order: Order, name: &str, hold: Hold) -> Result
               held_until, paying_until, look_at, looks, attempts, pay_later, created_at, updated_at, movie_key)
          VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16)
          RETURNING id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
-             (SELECT starts_at FROM screenings WHERE screenings.id = screening_id) AS starts_at, held_until, paying_until, look_at, looks, attempts, pay_later, in_doubt, created_at, updated_at",
+             (SELECT starts_at FROM screenings WHERE screenings.id = screening_id) AS starts_at,
+             (SELECT COALESCE(ends_at, starts_at + 7200000000) FROM screenings WHERE screenings.id = screening_id)
+                 AS ends_at,
+             (SELECT theatre FROM screenings WHERE screenings.id = screening_id) AS theatre, held_until, paying_until,
+             look_at, looks, attempts, pay_later, in_doubt, held_published, created_at, updated_at",
     )
     .bind(movie_name)
     .bind(order.seats.map(|seats| seats.to_string()))
@@ -78,7 +85,11 @@ pub async fn find_for_update(tx: &mut Tx, id: BookingId) -> Result<Option<Bookin
     let lock = query_as(
         "UPDATE bookings SET status = status WHERE id = $1
          RETURNING id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
-             (SELECT starts_at FROM screenings WHERE screenings.id = screening_id) AS starts_at, held_until, paying_until, look_at, looks, attempts, pay_later, in_doubt, created_at, updated_at",
+             (SELECT starts_at FROM screenings WHERE screenings.id = screening_id) AS starts_at,
+             (SELECT COALESCE(ends_at, starts_at + 7200000000) FROM screenings WHERE screenings.id = screening_id)
+                 AS ends_at,
+             (SELECT theatre FROM screenings WHERE screenings.id = screening_id) AS theatre, held_until, paying_until,
+             look_at, looks, attempts, pay_later, in_doubt, held_published, created_at, updated_at",
     )
     .bind(id.get());
     tx.fetch_optional(lock).await?.map(restore).transpose()
@@ -93,7 +104,7 @@ pub async fn update(tx: &mut Tx, booking: &Booking) -> Result<(), Error> {
     let row = booking.row();
     let update = query(
         "UPDATE bookings SET status = $1, paid = $2, held_until = $3, paying_until = $4, look_at = $5, looks = $6,
-             attempts = $7, in_doubt = $8, updated_at = $9 WHERE id = $10",
+             attempts = $7, in_doubt = $8, held_published = $9, updated_at = $10 WHERE id = $11",
     )
     .bind(row.status.to_string())
     .bind(i64::from(row.paid))
@@ -103,6 +114,7 @@ pub async fn update(tx: &mut Tx, booking: &Booking) -> Result<(), Error> {
     .bind(row.hold.looks)
     .bind(row.hold.attempts)
     .bind(i64::from(row.hold.in_doubt))
+    .bind(i64::from(row.hold.is_published))
     .bind(tx.now().as_microsecond())
     .bind(row.id.get());
     tx.execute(update).await?;
@@ -143,7 +155,11 @@ pub async fn delete(tx: &mut Tx, id: BookingId) -> Result<(), Error> {
 pub async fn find(conn: &mut Conn, id: BookingId) -> Result<Option<Booking>, Error> {
     let find = query_as(
         "SELECT id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
-             (SELECT starts_at FROM screenings WHERE screenings.id = screening_id) AS starts_at, held_until, paying_until, look_at, looks, attempts, pay_later, in_doubt, created_at, updated_at
+             (SELECT starts_at FROM screenings WHERE screenings.id = screening_id) AS starts_at,
+             (SELECT COALESCE(ends_at, starts_at + 7200000000) FROM screenings WHERE screenings.id = screening_id)
+                 AS ends_at,
+             (SELECT theatre FROM screenings WHERE screenings.id = screening_id) AS theatre, held_until, paying_until,
+             look_at, looks, attempts, pay_later, in_doubt, held_published, created_at, updated_at
          FROM bookings WHERE id = $1",
     )
     .bind(id.get());
@@ -158,7 +174,11 @@ pub async fn find(conn: &mut Conn, id: BookingId) -> Result<Option<Booking>, Err
 pub async fn page(conn: &mut Conn, offset: i64, limit: i64) -> Result<(Vec<Booking>, i64), Error> {
     let find = query_as(
         "SELECT id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
-             (SELECT starts_at FROM screenings WHERE screenings.id = screening_id) AS starts_at, held_until, paying_until, look_at, looks, attempts, pay_later, in_doubt, created_at, updated_at
+             (SELECT starts_at FROM screenings WHERE screenings.id = screening_id) AS starts_at,
+             (SELECT COALESCE(ends_at, starts_at + 7200000000) FROM screenings WHERE screenings.id = screening_id)
+                 AS ends_at,
+             (SELECT theatre FROM screenings WHERE screenings.id = screening_id) AS theatre, held_until, paying_until,
+             look_at, looks, attempts, pay_later, in_doubt, held_published, created_at, updated_at
          FROM bookings ORDER BY id LIMIT $1 OFFSET $2",
     )
     .bind(limit)
@@ -182,7 +202,11 @@ pub async fn page_of(
 ) -> Result<(Vec<Booking>, i64), Error> {
     let find = query_as(
         "SELECT id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
-             (SELECT starts_at FROM screenings WHERE screenings.id = screening_id) AS starts_at, held_until, paying_until, look_at, looks, attempts, pay_later, in_doubt, created_at, updated_at
+             (SELECT starts_at FROM screenings WHERE screenings.id = screening_id) AS starts_at,
+             (SELECT COALESCE(ends_at, starts_at + 7200000000) FROM screenings WHERE screenings.id = screening_id)
+                 AS ends_at,
+             (SELECT theatre FROM screenings WHERE screenings.id = screening_id) AS theatre, held_until, paying_until,
+             look_at, looks, attempts, pay_later, in_doubt, held_published, created_at, updated_at
          FROM bookings WHERE customer_id = $1 ORDER BY id LIMIT $2 OFFSET $3",
     )
     .bind(customer.get())
@@ -291,6 +315,7 @@ fn restore(row: BookingRow) -> Result<Booking, Error> {
         attempts: row.attempts,
         pay_later: row.pay_later != 0,
         in_doubt: row.in_doubt != 0,
+        is_published: row.held_published != 0,
     };
     Ok(Booking::restore(Row {
         id: BookingId::new(row.id).map_err(|error| corrupt(&error))?,
@@ -304,6 +329,8 @@ fn restore(row: BookingRow) -> Result<Booking, Error> {
         paid: row.paid != 0,
         screening_id: row.screening_id.map(ScreeningId::new).transpose().map_err(|error| corrupt(&error))?,
         starts_at: row.starts_at.map(time).transpose()?,
+        ends_at: row.ends_at.map(time).transpose()?,
+        theatre: row.theatre,
         hold,
         updated_at: time(row.updated_at)?,
     }))

@@ -4,7 +4,7 @@ use events::{Name, ScreeningId};
 use jiff::{SignedDuration, Timestamp};
 use storage::{Error, Tx, query, query_as};
 
-use crate::domain::{RUNNING_TIME, ends_at};
+use crate::domain::LONGEST_RUN;
 
 /// A screening that is in a hall.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub async fn lock(tx: &mut Tx, theatre: &Name) -> Result<(), Error> {
     Ok(())
 }
 
-/// The first screening in the hall that does not leave `turnover` free before and after one that begins at `starts_at`.
+/// The first screening in the hall that does not leave `turnover` free before `starts_at` and after `ends_at`.
 ///
 /// # Errors
 ///
@@ -40,19 +40,22 @@ pub async fn in_the_way(
     tx: &mut Tx,
     theatre: &Name,
     starts_at: Timestamp,
+    ends_at: Timestamp,
     turnover: SignedDuration,
 ) -> Result<Option<Showing>, Error> {
-    let free_from = ends_at(starts_at).saturating_add(turnover).unwrap_or(Timestamp::MAX);
+    let free_from = ends_at.saturating_add(turnover).unwrap_or(Timestamp::MAX);
     let free_until = starts_at.saturating_sub(turnover).unwrap_or(Timestamp::MIN);
     let find = query_as(
-        "SELECT id, movie_name, starts_at FROM screenings
-         WHERE theatre_key = $1 AND hall_key = $1 AND starts_at < $2 AND starts_at > $3
+        "SELECT id, movie_name, starts_at, COALESCE(ends_at, starts_at + 7200000000) AS ends_at FROM screenings
+         WHERE theatre_key = $1 AND hall_key = $1 AND starts_at < $2 AND starts_at >= $3
+             AND COALESCE(ends_at, starts_at + 7200000000) > $4
          ORDER BY starts_at, id LIMIT 1",
     )
     .bind(theatre.key().to_owned())
     .bind(free_from.as_microsecond())
-    .bind(start_of_one_that_ends_at(free_until));
-    let row: Option<(i64, String, i64)> = tx.fetch_optional(find).await?;
+    .bind(earliest_start(free_until))
+    .bind(free_until.as_microsecond());
+    let row: Option<(i64, String, i64, i64)> = tx.fetch_optional(find).await?;
     row.map(showing).transpose()
 }
 
@@ -62,9 +65,13 @@ pub async fn in_the_way(
 ///
 /// When the database fails.
 pub async fn is_shown(tx: &mut Tx, movie: &Name) -> Result<bool, Error> {
-    let find = query_as("SELECT id FROM screenings WHERE movie_key = $1 AND starts_at > $2 LIMIT 1")
-        .bind(movie.key().to_owned())
-        .bind(start_of_one_that_ends_at(tx.now()));
+    let find = query_as(
+        "SELECT id FROM screenings
+         WHERE movie_key = $1 AND starts_at >= $2 AND COALESCE(ends_at, starts_at + 7200000000) > $3 LIMIT 1",
+    )
+    .bind(movie.key().to_owned())
+    .bind(earliest_start(tx.now()))
+    .bind(tx.now().as_microsecond());
     Ok(tx.fetch_optional::<(i64,)>(find).await?.is_some())
 }
 
@@ -77,14 +84,16 @@ pub async fn is_shown(tx: &mut Tx, movie: &Name) -> Result<bool, Error> {
 pub async fn delete_unsold(tx: &mut Tx, movie: &str, theatre: &str, hall: &str) -> Result<u64, Error> {
     let seats = query(
         "DELETE FROM screening_seats WHERE screening_id IN
-             (SELECT id FROM screenings WHERE movie_name = $1 AND theatre = $2 AND hall = $3 AND starts_at > $4
+             (SELECT id FROM screenings WHERE movie_name = $1 AND theatre = $2 AND hall = $3
+                  AND COALESCE(ends_at, starts_at + 7200000000) > $4
                   AND NOT EXISTS (SELECT 1 FROM bookings WHERE bookings.screening_id = screenings.id))",
     );
     let screenings = query(
-        "DELETE FROM screenings WHERE movie_name = $1 AND theatre = $2 AND hall = $3 AND starts_at > $4
+        "DELETE FROM screenings WHERE movie_name = $1 AND theatre = $2 AND hall = $3
+             AND COALESCE(ends_at, starts_at + 7200000000) > $4
              AND NOT EXISTS (SELECT 1 FROM bookings WHERE bookings.screening_id = screenings.id)",
     );
-    let since = start_of_one_that_ends_at(tx.now());
+    let since = tx.now().as_microsecond();
     let mut deleted = 0;
     for delete in [seats, screenings] {
         let delete = delete.bind(movie.to_owned()).bind(theatre.to_owned()).bind(hall.to_owned());
@@ -93,14 +102,14 @@ pub async fn delete_unsold(tx: &mut Tx, movie: &str, theatre: &str, hall: &str) 
     Ok(deleted)
 }
 
-/// Screenings do not store their end, so it is looked for by their start.
-fn start_of_one_that_ends_at(time: Timestamp) -> i64 {
-    time.saturating_sub(RUNNING_TIME).unwrap_or(Timestamp::MIN).as_microsecond()
+/// Before this, no screening has begun that ends after `time`: an index finds those that may.
+fn earliest_start(time: Timestamp) -> i64 {
+    time.saturating_sub(LONGEST_RUN).unwrap_or(Timestamp::MIN).as_microsecond()
 }
 
-fn showing((id, movie_name, us): (i64, String, i64)) -> Result<Showing, Error> {
-    let starts_at =
-        Timestamp::from_microsecond(us).map_err(|error| Error::corrupt("screenings", id, error))?;
+fn showing((id, movie_name, starts_at, ends_at): (i64, String, i64, i64)) -> Result<Showing, Error> {
+    let time = |us| Timestamp::from_microsecond(us).map_err(|error| Error::corrupt("screenings", id, error));
+    let (starts_at, ends_at) = (time(starts_at)?, time(ends_at)?);
     let id = ScreeningId::new(id).map_err(|error| Error::corrupt("screenings", id, error))?;
-    Ok(Showing { id, movie_name, starts_at, ends_at: ends_at(starts_at) })
+    Ok(Showing { id, movie_name, starts_at, ends_at })
 }

@@ -17,6 +17,7 @@ pub struct New<'s> {
     /// Also the hall in it.
     pub theatre: &'s Name,
     pub starts_at: Timestamp,
+    pub ends_at: Timestamp,
     /// The layout as JSON, where it has seats.
     pub hall: Option<String>,
     /// Places and the price of one, in general admission.
@@ -30,6 +31,7 @@ pub struct Listed {
     pub movie_name: String,
     pub theatre: String,
     pub starts_at: Timestamp,
+    pub ends_at: Timestamp,
     /// The layout as JSON, where it has seats.
     pub hall: Option<String>,
     /// Of one place, in general admission.
@@ -65,14 +67,15 @@ pub async fn insert(tx: &mut Tx, new: New<'_>) -> Result<Option<ScreeningId>, Er
         new.places.map_or((None, None), |(places, price)| (Some(places), Some(price.get())));
     let insert = query_as(
         "INSERT INTO screenings
-             (movie_name, theatre, starts_at, hall, capacity, price, places_left, created_at, movie_key, theatre_key,
-              hall_key)
-         VALUES ($1, $2, $3, $4, $5, $6, $5, $7, $8, $9, $9)
+             (movie_name, theatre, starts_at, ends_at, hall, capacity, price, places_left, created_at, movie_key,
+              theatre_key, hall_key)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $6, $8, $9, $10, $10)
          ON CONFLICT (theatre, starts_at) DO NOTHING RETURNING id",
     )
     .bind(new.movie_name.spelling().to_owned())
     .bind(new.theatre.spelling().to_owned())
     .bind(new.starts_at.as_microsecond())
+    .bind(new.ends_at.as_microsecond())
     .bind(new.hall)
     .bind(capacity)
     .bind(price)
@@ -159,6 +162,7 @@ struct ListedRow {
     movie_name: String,
     theatre: String,
     starts_at: i64,
+    ends_at: i64,
     hall: Option<String>,
     price: Option<i64>,
     capacity: i64,
@@ -172,7 +176,7 @@ struct ListedRow {
 /// When the database fails.
 pub async fn find_listed(conn: &mut Conn, id: ScreeningId) -> Result<Option<Listed>, Error> {
     let find = query_as(
-        "SELECT id, movie_name, theatre, starts_at, hall, price,
+        "SELECT id, movie_name, theatre, starts_at, COALESCE(ends_at, starts_at + 7200000000) AS ends_at, hall, price,
              COALESCE(capacity, (SELECT CAST(COUNT(*) AS BIGINT) FROM screening_seats WHERE screening_id = screenings.id))
                  AS capacity,
              COALESCE(places_left,
@@ -197,7 +201,7 @@ pub async fn page(
     limit: i64,
 ) -> Result<(Vec<Listed>, i64), Error> {
     let find = query_as(
-        "SELECT id, movie_name, theatre, starts_at, hall, price,
+        "SELECT id, movie_name, theatre, starts_at, COALESCE(ends_at, starts_at + 7200000000) AS ends_at, hall, price,
              COALESCE(capacity, (SELECT CAST(COUNT(*) AS BIGINT) FROM screening_seats WHERE screening_id = page.id))
                  AS capacity,
              COALESCE(places_left,
@@ -283,6 +287,7 @@ fn listed(row: ListedRow) -> Result<Listed, Error> {
         movie_name: row.movie_name,
         theatre: row.theatre,
         starts_at: time(id, row.starts_at)?,
+        ends_at: time(id, row.ends_at)?,
         hall: row.hall,
         price: row.price,
         capacity: row.capacity,

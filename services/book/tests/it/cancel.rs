@@ -105,7 +105,7 @@ async fn a_pending_booking_is_given_up_at_once_and_its_money_called_back() {
     app.deliver(paid(id, 10_000)).await;
     app.deliver(payment_canceled(id)).await;
     assert_eq!(app.status(id).await, "Canceled");
-    assert_eq!(app.told().await, ["HoldExpired"]);
+    assert_eq!(app.told().await, ["Held", "HoldExpired"]);
     app.settled().await;
 }
 

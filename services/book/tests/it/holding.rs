@@ -35,7 +35,7 @@ async fn what_cannot_be_paid_now_is_held_and_told_where_and_when_to_pay() {
     assert_eq!(answer.body["_links"]["payment"]["href"], "http://cinema/books/1/payment");
     assert!(answer.header("retry-after").parse::<u64>().unwrap() > 0);
     assert!(answer.body["heldUntil"].as_str().unwrap().ends_with('Z'));
-    assert_eq!(app.told().await, [""; 0], "it is no booking yet");
+    assert_eq!(app.told().await, ["Held"], "it is no booking yet");
     assert_eq!(app.client.post("/books", soul()).await.status, 409, "its seats are held");
     app.settled().await;
 }
@@ -53,7 +53,7 @@ async fn a_held_booking_is_paid_by_its_customer() {
     // Paid is paid: asking again is answered the same.
     let again = app.client.post(&format!("/books/{id}/payment"), json!({})).await;
     assert_eq!(again.status, 201);
-    assert_eq!(app.told().await, ["Booked"]);
+    assert_eq!(app.told().await, ["Held", "Booked"]);
     assert_eq!(app.client.post("/books/99/payment", json!({})).await.status, 404);
     app.settled().await;
 }
@@ -71,7 +71,7 @@ async fn a_hold_that_runs_out_ends_the_booking_frees_its_seats_and_calls_its_mon
     app.reconciler.look().await.unwrap();
     assert_eq!(app.status(1).await, "Expired");
     let told = fleet::outbox(&app.scratch.db).await;
-    let [Event::HoldExpired(expired)] = told.as_slice() else {
+    let [Event::Held(_), Event::HoldExpired(expired)] = told.as_slice() else {
         panic!("{told:?}");
     };
     assert_eq!(expired.status.as_deref(), Some("Expired"));
@@ -123,12 +123,12 @@ async fn booking_that_cannot_be_read_does_not_stop_the_others_from_expiring() {
 #[tokio::test]
 async fn payment_is_asked_what_became_of_a_payment_without_an_answer() {
     for (payments, status, told) in [
-        (json!([{"totalPrice": 10000, "status": "Paid"}]), "Registered", vec!["Booked"]),
+        (json!([{"totalPrice": 10000, "status": "Paid"}]), "Registered", vec!["Held", "Booked"]),
         // Another price is charged: only the end of the hold settles that.
-        (json!([{"totalPrice": 1, "status": "Paid"}]), "PaymentPending", vec![]),
-        (json!([{"totalPrice": 10000, "status": "Canceling"}]), "Declined", vec!["HoldExpired"]),
-        (json!([{"totalPrice": 0, "status": "Voided"}]), "Declined", vec!["HoldExpired"]),
-        (json!([]), "PaymentPending", vec![]),
+        (json!([{"totalPrice": 1, "status": "Paid"}]), "PaymentPending", vec!["Held"]),
+        (json!([{"totalPrice": 10000, "status": "Canceling"}]), "Declined", vec!["Held", "HoldExpired"]),
+        (json!([{"totalPrice": 0, "status": "Voided"}]), "Declined", vec!["Held", "HoldExpired"]),
+        (json!([]), "PaymentPending", vec!["Held"]),
     ] {
         let app = App::beside(payment_that_has(payments.clone()).await).await;
         assert_eq!(app.client.post("/books", soul()).await.status, 202);
@@ -151,7 +151,7 @@ async fn booking_that_was_paid_unheard_survives_a_later_attempt_that_met_an_open
     app.let_looks_be_due().await;
     app.let_holds_run_out().await;
     app.reconciler.look().await.unwrap();
-    assert_eq!((app.status(1).await.as_str(), app.told().await), ("Registered", vec!["Booked"]));
+    assert_eq!((app.status(1).await.as_str(), app.told().await), ("Registered", vec!["Held", "Booked"]));
     app.settled().await;
 }
 
@@ -196,7 +196,7 @@ async fn beyond_the_cap_nothing_is_kept() {
         .await
         .unwrap();
     assert_eq!(left.0, 0, "the same request may be sent again");
-    assert_eq!(app.told().await, [""; 0]);
+    assert_eq!(app.told().await, ["Held"]);
     app.settled().await;
 }
 
@@ -301,6 +301,6 @@ async fn a_crash_between_opening_and_paying_leaves_a_hold_that_others_look_after
     tx.commit().await.unwrap();
     app.let_looks_be_due().await;
     app.reconciler.look().await.unwrap();
-    assert_eq!((app.status(1).await.as_str(), app.told().await), ("Registered", vec!["Booked"]));
+    assert_eq!((app.status(1).await.as_str(), app.told().await), ("Registered", vec!["Held", "Booked"]));
     app.settled().await;
 }

@@ -4,10 +4,12 @@
 mod app;
 mod booking;
 mod cancel;
+mod held;
 mod holding;
 mod names;
 mod payments;
 mod repeating;
+mod running;
 mod screenings;
 mod seats;
 mod started;

@@ -170,7 +170,11 @@ async fn movie_with_screenings_is_not_booked_without_one_until_they_have_ended()
     for (begun_minutes_ago, status) in [(119, 422), (121, 201)] {
         let mut tx = app.scratch.db.begin().await.unwrap();
         let start = tx.now().as_microsecond() - begun_minutes_ago * 60_000_000;
-        tx.execute(storage::query("UPDATE screenings SET starts_at = $1").bind(start)).await.unwrap();
+        tx.execute(
+            storage::query("UPDATE screenings SET starts_at = $1, ends_at = $1 + 7200000000").bind(start),
+        )
+        .await
+        .unwrap();
         tx.commit().await.unwrap();
         let answer = app.client.post("/books", json!({"movieName": "soul", "seat": "2B"})).await;
         assert_eq!(answer.status, status, "{begun_minutes_ago}");

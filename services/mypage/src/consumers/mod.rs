@@ -11,6 +11,7 @@ pub struct BookingStory;
 
 impl Handler for BookingStory {
     const READS: &[&str] = &[
+        "Held",
         "Booked",
         "Paid",
         "PaymentCanceled",

@@ -4,6 +4,6 @@ mod mypage;
 mod rebuild;
 mod story;
 
-pub use mypage::{Mypage, Order, Status};
+pub use mypage::{Ending, Mypage, Order, Progress, Status};
 pub use rebuild::Stage;
 pub use story::{Entry, Story, chapter};

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use super::Mypage;
 
 /// The events that tell a customer something, in the order they usually happen.
-const CHAPTERS: [&str; 9] = [
+const CHAPTERS: [&str; 10] = [
+    "Held",
     "Paid",
     "Booked",
     "Created",

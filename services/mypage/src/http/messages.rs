@@ -1,13 +1,13 @@
 //! Requests and answers as JSON.
 
-use events::{BookingId, CustomerId, TicketId};
+use events::{BookingId, CustomerId, ScreeningId, TicketId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use service_kit::hal::{BaseUrl, Names, Resource};
 use service_kit::problem::{FieldError, Problem};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::domain::Story;
+use crate::domain::{Status, Story};
 
 /// What a booking is called here in links and collections.
 pub const MYPAGES: Names = Names { relation: "mypage", plural: "mypages" };
@@ -65,9 +65,32 @@ pub struct Mypage {
     /// In the smallest unit of the currency.
     #[schema(example = 10000)]
     price: Option<i64>,
-    /// `Booked`, `Printed` or `Canceled`.
+    /// Absent for a booking of a movie alone, and in bookings from before it was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 5)]
+    screening_id: Option<i64>,
+    /// The house. It, the hall and the times are there if `screeningId` is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Hall 1")]
+    theatre: Option<String>,
+    /// The hall's name; that of the theatre where halls have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Hall 1")]
+    hall: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime, example = "2026-12-01T19:30:00Z")]
+    starts_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime, example = "2026-12-01T21:30:00Z")]
+    ends_at: Option<Timestamp>,
+    /// `PaymentPending` while its places are held unpaid, then `Booked`, `Declined`, `Expired` or `Canceled`; a booking that
+    /// was paid at once begins with `Booked`. `Booked` ends as `Printed` or `Canceled`.
     #[schema(example = "Booked")]
     status: String,
+    /// There while it is `PaymentPending`: its places are held until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime, example = "2026-12-01T18:40:00Z")]
+    held_until: Option<Timestamp>,
     /// 0 while points wait for the ticket to be collected, then what was granted; null before either.
     #[schema(example = 0)]
     score: Option<i64>,
@@ -94,6 +117,7 @@ impl Mypage {
     pub fn resource(base: &BaseUrl, story: &Story) -> Resource<Self> {
         let mypage = &story.mypage;
         let order = mypage.order.clone().unwrap_or_default();
+        let status = mypage.status();
         let timeline = story.timeline.iter().map(|entry| Entry { event: entry.event.clone(), at: entry.at });
         let entity = Self {
             id: mypage.booking_id.get(),
@@ -103,7 +127,13 @@ impl Mypage {
             seat: order.seat,
             qty: order.qty,
             price: order.price,
-            status: mypage.status.to_string(),
+            screening_id: order.screening.screening_id.map(ScreeningId::get),
+            theatre: order.screening.theatre,
+            hall: order.screening.hall,
+            starts_at: order.screening.starts_at,
+            ends_at: order.screening.ends_at,
+            status: status.to_string(),
+            held_until: mypage.held_until.filter(|_| status == Status::PaymentPending),
             score: mypage.score,
             ticket_id: mypage.ticket_id.map(TicketId::get),
             updated_at: mypage.updated_at,

@@ -25,8 +25,9 @@ struct StoryRow {
 /// When the database fails.
 pub async fn find(conn: &mut Conn, id: BookingId) -> Result<Option<Story>, Error> {
     let find = query_as(
-        "SELECT mypages.booking_id, booked, given_up, refunded, customer_id, movie_name, seat, qty, price, status, score,
-             ticket_id, updated_at, event, happened_at
+        "SELECT mypages.booking_id, booked, held, held_until, given_up, ending, refunded, customer_id, movie_name, seat, qty,
+             price, screening_id, theatre, hall, starts_at, ends_at, status, score, ticket_id, updated_at, event,
+             happened_at
          FROM mypages JOIN timeline ON timeline.booking_id = mypages.booking_id
          WHERE mypages.booking_id = $1 AND shown = 1",
     )
@@ -41,8 +42,9 @@ pub async fn find(conn: &mut Conn, id: BookingId) -> Result<Option<Story>, Error
 /// When the database fails.
 pub async fn page(conn: &mut Conn, offset: i64, limit: i64) -> Result<(Vec<Story>, i64), Error> {
     let find = query_as(
-        "SELECT page.booking_id, booked, given_up, refunded, customer_id, movie_name, seat, qty, price, status, score,
-             ticket_id, updated_at, event, happened_at
+        "SELECT page.booking_id, booked, held, held_until, given_up, ending, refunded, customer_id, movie_name, seat, qty,
+             price, screening_id, theatre, hall, starts_at, ends_at, status, score, ticket_id, updated_at, event,
+             happened_at
          FROM (SELECT * FROM mypages WHERE shown = 1 ORDER BY booking_id LIMIT $1 OFFSET $2) AS page
          JOIN timeline ON timeline.booking_id = page.booking_id
          ORDER BY page.booking_id",
@@ -67,8 +69,9 @@ pub async fn page_of(
     limit: i64,
 ) -> Result<(Vec<Story>, i64), Error> {
     let find = query_as(
-        "SELECT page.booking_id, booked, given_up, refunded, customer_id, movie_name, seat, qty, price, status, score,
-             ticket_id, updated_at, event, happened_at
+        "SELECT page.booking_id, booked, held, held_until, given_up, ending, refunded, customer_id, movie_name, seat, qty,
+             price, screening_id, theatre, hall, starts_at, ends_at, status, score, ticket_id, updated_at, event,
+             happened_at
          FROM (SELECT * FROM mypages WHERE customer_id = $1 AND shown = 1
                ORDER BY booking_id LIMIT $2 OFFSET $3) AS page
          JOIN timeline ON timeline.booking_id = page.booking_id

@@ -1,8 +1,8 @@
 //! The service on a database of its own, and the events of a booking.
 
 use events::{
-    Booked, BookingId, Canceled, Created, CustomerId, Event, HoldExpired, Paid, PaymentCanceled, PaymentId,
-    PointId, Printed, TicketId, WaitedPoint, WrittenPoint,
+    Booked, BookingId, Canceled, Created, CustomerId, Event, Held, HoldExpired, Paid, PaymentCanceled,
+    PaymentId, PointId, Printed, Screening, ScreeningId, TicketId, WaitedPoint, WrittenPoint,
 };
 use messaging::{Consumer, Received};
 use mypage::consumers::BookingStory;
@@ -87,7 +87,7 @@ pub fn booked_by(id: i64, customer: i64) -> Booked {
         total_price: Some(10_000),
         name: Some("CGV".to_owned()),
         customer_id: Some(CustomerId::new(customer).unwrap()),
-        screening_id: None,
+        screening: screening(),
     }
 }
 
@@ -117,6 +117,31 @@ pub fn hold_expired(id: i64) -> HoldExpired {
         movie_name: Some("soul".to_owned()),
         total_price: Some(10_000),
         customer_id: Some(CustomerId::new(33).unwrap()),
+        screening: screening(),
+    }
+}
+
+pub fn held(id: i64) -> Held {
+    Held {
+        id: booking(id),
+        customer_id: Some(CustomerId::new(33).unwrap()),
+        movie_name: Some("soul".to_owned()),
+        seat: Some("1A,2B".to_owned()),
+        qty: Some(2),
+        total_price: Some(10_000),
+        held_until: Some("2021-02-23T13:42:28Z".parse().unwrap()),
+        screening: screening(),
+    }
+}
+
+/// Where and when all of them are.
+pub fn screening() -> Screening {
+    Screening {
+        screening_id: ScreeningId::new(5).ok(),
+        theatre: Some("Hall 1".to_owned()),
+        hall: Some("Hall 1".to_owned()),
+        starts_at: Some("2026-12-01T19:30:00Z".parse().unwrap()),
+        ends_at: Some("2026-12-01T21:30:00Z".parse().unwrap()),
     }
 }
 
@@ -133,6 +158,7 @@ pub fn created(id: i64) -> Created {
         qty: Some(2),
         seat: Some("1A,2B".to_owned()),
         customer_id: Some(CustomerId::new(33).unwrap()),
+        screening: screening(),
     }
 }
 

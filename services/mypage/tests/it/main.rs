@@ -4,6 +4,7 @@
 mod app;
 mod catch_up;
 mod gate;
+mod held;
 mod rebuild;
 mod story;
 mod wire;

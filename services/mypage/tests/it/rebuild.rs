@@ -14,8 +14,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{
-    App, at, booked, booked_by, canceled, created, paid, payment_canceled, printed, record_at, story,
-    waited_point, written_point,
+    App, at, booked, booked_by, canceled, created, held, hold_expired, paid, payment_canceled, printed,
+    record_at, story, waited_point, written_point,
 };
 use crate::gate::Gated;
 
@@ -41,7 +41,10 @@ struct Rows {
 struct MypageRow {
     booking_id: i64,
     booked: i64,
+    held: i64,
+    held_until: Option<i64>,
     given_up: i64,
+    ending: Option<String>,
     refunded: i64,
     shown: i64,
     customer_id: Option<i64>,
@@ -49,6 +52,11 @@ struct MypageRow {
     seat: Option<String>,
     qty: Option<i64>,
     price: Option<i64>,
+    screening_id: Option<i64>,
+    theatre: Option<String>,
+    hall: Option<String>,
+    starts_at: Option<i64>,
+    ends_at: Option<i64>,
     status: String,
     score: Option<i64>,
     ticket_id: Option<i64>,
@@ -202,6 +210,10 @@ async fn wrong_rows_become_what_the_events_say() {
         canceled(7).into(),
         booked(7).into(),
         paid(8).into(),
+        held(12).into(),
+        held(13).into(),
+        hold_expired(13).into(),
+        hold_expired(14).into(),
         poison.into(),
     ]));
     log.extend([
@@ -211,7 +223,7 @@ async fn wrong_rows_become_what_the_events_say() {
     ]);
     app.scratch.transport.publish(TOPIC, &log).await.unwrap();
     let running = Running::start(db, &app.scratch.transport);
-    until("the events", async || count(db, "inbox").await == 40).await;
+    until("the events", async || count(db, "inbox").await == 44).await;
     running.stop().await;
     let right = Rows::of(db).await;
     mangle(db).await;

@@ -54,7 +54,8 @@ async fn a_booking_is_seen_as_it_was_booked() {
         app.mypage(1).await,
         json!({
             "id": 1, "bookingId": 1, "customerId": 33, "movieName": "soul", "seat": "1A,2B", "qty": 2,
-            "price": 10000, "status": "Booked", "score": null, "ticketId": null, "updatedAt": at,
+            "price": 10000, "screeningId": 5, "theatre": "Hall 1", "hall": "Hall 1",
+            "startsAt": "2026-12-01T19:30:00Z", "endsAt": "2026-12-01T21:30:00Z", "status": "Booked", "score": null, "ticketId": null, "updatedAt": at,
             "timeline": [{"event": "Booked", "at": at}], "_links": {"mypage": link, "self": link},
         })
     );
@@ -142,7 +143,7 @@ async fn money_that_came_too_late_is_seen_to_go_back() {
     let mypage = app.mypage(1).await;
     assert_eq!(
         (&mypage["status"], &mypage["seat"], &mypage["customerId"]),
-        (&json!("Canceled"), &json!("1A,2B"), &json!(33))
+        (&json!("Expired"), &json!("1A,2B"), &json!(33))
     );
     assert_eq!(story(&mypage), ["HoldExpired", "PaymentCanceled", "Paid"]);
     assert_eq!(app.client.get("/mypages?customerId=33").await.body["page"]["totalElements"], 1);

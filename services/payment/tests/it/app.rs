@@ -129,5 +129,6 @@ pub fn hold_expired(booking: i64) -> HoldExpired {
         movie_name: None,
         total_price: None,
         customer_id: None,
+        screening: events::Screening::default(),
     }
 }

@@ -68,5 +68,6 @@ pub fn created(booking: i64) -> Created {
         qty: Some(2),
         seat: Some("1A,2B".to_owned()),
         customer_id: CustomerId::new(33).ok(),
+        screening: events::Screening::default(),
     }
 }

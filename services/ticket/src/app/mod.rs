@@ -5,6 +5,7 @@
 mod apply_change;
 mod begin_collecting;
 mod cancel_ticket;
+mod follow_cancel;
 mod issue_ticket;
 mod read_tickets;
 mod resume_collecting;
@@ -12,6 +13,7 @@ mod settle_collecting;
 
 pub use begin_collecting::begin_collecting;
 pub use cancel_ticket::cancel_ticket;
+pub use follow_cancel::follow_cancel;
 pub use issue_ticket::issue_ticket;
 pub use read_tickets::{find_ticket, list_tickets, list_unfinished};
 pub use resume_collecting::resume_collecting;

@@ -11,12 +11,13 @@ use crate::app;
 pub struct TicketEvents;
 
 impl Handler for TicketEvents {
-    const READS: &[&str] = &["Booked", "CancelRequested"];
+    const READS: &[&str] = &["Booked", "CancelRequested", "Canceled"];
 
     async fn handle(&self, tx: &mut Tx, delivery: Delivery) -> Result<(), Failure> {
         match delivery.event {
             Event::Booked(booked) => app::issue_ticket(tx, booked).await?,
             Event::CancelRequested(requested) => app::cancel_ticket(tx, requested.id).await?,
+            Event::Canceled(canceled) => app::follow_cancel(tx, canceled.id).await?,
             other => return Err(Failure::rejected(format!("{} is not read here", other.event_type()))),
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! Requests and answers as JSON.
 
-use events::{BookingId, CustomerId};
+use events::{BookingId, CustomerId, ScreeningId};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use service_kit::hal::{BaseUrl, Names, Resource};
 use service_kit::problem::{FieldError, Problem};
@@ -73,6 +74,24 @@ pub struct Ticket {
     seat: Option<String>,
     #[schema(example = 33)]
     customer_id: Option<i64>,
+    /// Absent for a booking of a movie alone, and in tickets from before it was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 5)]
+    screening_id: Option<i64>,
+    /// The house. It, the hall and the times are there if `screeningId` is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Hall 1")]
+    theatre: Option<String>,
+    /// The hall's name; that of the theatre where halls have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Hall 1")]
+    hall: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime, example = "2026-12-01T19:30:00Z")]
+    starts_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime, example = "2026-12-01T21:30:00Z")]
+    ends_at: Option<Timestamp>,
     /// `Waiting`, `Printing`, `Printed` or `Canceled`.
     #[schema(example = "Waiting")]
     status: String,
@@ -89,6 +108,11 @@ impl Ticket {
             qty: row.qty,
             seat: row.seat.clone(),
             customer_id: row.customer_id.map(CustomerId::get),
+            screening_id: row.screening.screening_id.map(ScreeningId::get),
+            theatre: row.screening.theatre.clone(),
+            hall: row.screening.hall.clone(),
+            starts_at: row.screening.starts_at,
+            ends_at: row.screening.ends_at,
             status: row.status.to_string(),
         };
         base.resource(TICKETS, id, ticket)

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use events::{BookingId, CustomerId, TicketId};
+use events::{BookingId, CustomerId, Screening, ScreeningId, TicketId};
 use jiff::Timestamp;
 use sqlx::FromRow;
 use storage::{Conn, Error, Tx, query, query_as};
@@ -16,6 +16,11 @@ struct TicketRow {
     qty: Option<i64>,
     seat: Option<String>,
     customer_id: Option<i64>,
+    screening_id: Option<i64>,
+    theatre: Option<String>,
+    hall: Option<String>,
+    starts_at: Option<i64>,
+    ends_at: Option<i64>,
     status: String,
     asks: i64,
 }
@@ -29,8 +34,9 @@ pub async fn insert(tx: &mut Tx, ticket: &Ticket) -> Result<bool, Error> {
     let row = ticket.row();
     let insert = query(
         "INSERT INTO tickets
-             (booking_id, movie_name, qty, seat, customer_id, status, asks, issued, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $8)
+             (booking_id, movie_name, qty, seat, customer_id, screening_id, theatre, hall, starts_at, ends_at, status, asks,
+              issued, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, $13, $13)
          ON CONFLICT DO NOTHING",
     )
     .bind(row.booking_id.get())
@@ -38,6 +44,11 @@ pub async fn insert(tx: &mut Tx, ticket: &Ticket) -> Result<bool, Error> {
     .bind(row.qty)
     .bind(row.seat.clone())
     .bind(row.customer_id.map(CustomerId::get))
+    .bind(row.screening.screening_id.map(ScreeningId::get))
+    .bind(row.screening.theatre.clone())
+    .bind(row.screening.hall.clone())
+    .bind(row.screening.starts_at.map(Timestamp::as_microsecond))
+    .bind(row.screening.ends_at.map(Timestamp::as_microsecond))
     .bind(row.status.to_string())
     .bind(row.asks)
     .bind(tx.now().as_microsecond());
@@ -56,12 +67,28 @@ pub async fn find_or_bar_for_update(tx: &mut Tx, booking: BookingId) -> Result<T
         "INSERT INTO tickets (booking_id, status, asks, issued, created_at, updated_at)
          VALUES ($1, $2, 0, 0, $3, $3)
          ON CONFLICT (booking_id) DO UPDATE SET status = tickets.status
-         RETURNING booking_id, movie_name, qty, seat, customer_id, status, asks",
+         RETURNING booking_id, movie_name, qty, seat, customer_id, screening_id, theatre, hall, starts_at, ends_at,
+             status, asks",
     )
     .bind(booking.get())
     .bind(Status::Canceled.to_string())
     .bind(tx.now().as_microsecond());
     restore(tx.fetch_one(lock).await?)
+}
+
+/// The ticket of `booking`, or the void one that bars it, locked until `tx` ends. `None`: there is neither.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn find_or_barred_for_update(tx: &mut Tx, booking: BookingId) -> Result<Option<Ticket>, Error> {
+    let lock = query_as(
+        "UPDATE tickets SET status = status WHERE booking_id = $1
+         RETURNING booking_id, movie_name, qty, seat, customer_id, screening_id, theatre, hall, starts_at, ends_at,
+             status, asks",
+    )
+    .bind(booking.get());
+    tx.fetch_optional(lock).await?.map(restore).transpose()
 }
 
 /// The ticket, locked until `tx` ends. The update that changes nothing is what locks a row on either product.
@@ -72,7 +99,8 @@ pub async fn find_or_bar_for_update(tx: &mut Tx, booking: BookingId) -> Result<T
 pub async fn find_for_update(tx: &mut Tx, id: TicketId) -> Result<Option<Ticket>, Error> {
     let lock = query_as(
         "UPDATE tickets SET status = status WHERE booking_id = $1 AND issued = 1
-         RETURNING booking_id, movie_name, qty, seat, customer_id, status, asks",
+         RETURNING booking_id, movie_name, qty, seat, customer_id, screening_id, theatre, hall, starts_at, ends_at,
+             status, asks",
     )
     .bind(id.get());
     tx.fetch_optional(lock).await?.map(restore).transpose()
@@ -101,7 +129,7 @@ pub async fn update(tx: &mut Tx, ticket: &Ticket) -> Result<(), Error> {
 /// When the database fails.
 pub async fn find(conn: &mut Conn, id: TicketId) -> Result<Option<Ticket>, Error> {
     let find = query_as(
-        "SELECT booking_id, movie_name, qty, seat, customer_id, status, asks
+        "SELECT booking_id, movie_name, qty, seat, customer_id, screening_id, theatre, hall, starts_at, ends_at, status, asks
          FROM tickets WHERE booking_id = $1 AND issued = 1",
     )
     .bind(id.get());
@@ -115,7 +143,7 @@ pub async fn find(conn: &mut Conn, id: TicketId) -> Result<Option<Ticket>, Error
 /// When the database fails.
 pub async fn page(conn: &mut Conn, offset: i64, limit: i64) -> Result<(Vec<Ticket>, i64), Error> {
     let find = query_as(
-        "SELECT booking_id, movie_name, qty, seat, customer_id, status, asks
+        "SELECT booking_id, movie_name, qty, seat, customer_id, screening_id, theatre, hall, starts_at, ends_at, status, asks
          FROM tickets WHERE issued = 1 ORDER BY booking_id LIMIT $1 OFFSET $2",
     )
     .bind(limit)
@@ -147,12 +175,21 @@ pub async fn unfinished(conn: &mut Conn, before: Timestamp, limit: i64) -> Resul
 
 fn restore(row: TicketRow) -> Result<Ticket, Error> {
     let corrupt = |detail: &dyn Display| Error::corrupt("tickets", row.booking_id, detail);
+    let time = |us: i64| Timestamp::from_microsecond(us).map_err(|error| corrupt(&error));
+    let screening = Screening {
+        screening_id: row.screening_id.map(ScreeningId::new).transpose().map_err(|error| corrupt(&error))?,
+        theatre: row.theatre,
+        hall: row.hall,
+        starts_at: row.starts_at.map(time).transpose()?,
+        ends_at: row.ends_at.map(time).transpose()?,
+    };
     Ok(Ticket::restore(Row {
         booking_id: BookingId::new(row.booking_id).map_err(|error| corrupt(&error))?,
         movie_name: row.movie_name,
         qty: row.qty,
         seat: row.seat,
         customer_id: row.customer_id.map(CustomerId::new).transpose().map_err(|error| corrupt(&error))?,
+        screening,
         status: row.status.parse().map_err(|error| corrupt(&error))?,
         asks: row.asks,
     }))

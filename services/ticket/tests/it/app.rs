@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use events::{Booked, BookingId, CancelRequested, CustomerId, Event, TicketId};
+use events::{
+    Booked, BookingId, CancelRequested, Canceled, CustomerId, Event, Screening, ScreeningId, TicketId,
+};
 use messaging::Consumer;
 use serde_json::json;
 use service_kit::health::Health;
@@ -106,8 +108,25 @@ pub fn booked(id: i64) -> Booked {
         total_price: Some(10_000),
         name: Some("CGV".to_owned()),
         customer_id: Some(CustomerId::new(33).unwrap()),
-        screening_id: None,
+        screening: Screening::default(),
     }
+}
+
+/// A booking of a screening that begins at that hour.
+pub fn booked_at(id: i64, hour: i64) -> Booked {
+    let time = |hour: i64| format!("2026-12-01T{hour:02}:30:00Z").parse().ok();
+    let screening = Screening {
+        screening_id: ScreeningId::new(hour).ok(),
+        theatre: Some("Gangnam".to_owned()),
+        hall: Some("Hall 1".to_owned()),
+        starts_at: time(hour),
+        ends_at: time(hour + 2),
+    };
+    Booked { screening, ..booked(id) }
+}
+
+pub fn canceled(id: i64) -> Canceled {
+    Canceled { id: BookingId::new(id).unwrap(), status: Some("Canceled".to_owned()) }
 }
 
 pub fn cancel_requested(id: i64) -> CancelRequested {

@@ -4,7 +4,7 @@ use events::{BookingId, Event, Paid, PaymentId};
 use serde_json::json;
 use test_kit::fleet;
 
-use crate::app::{App, booked, cancel_requested};
+use crate::app::{App, booked, booked_at, cancel_requested};
 
 #[tokio::test]
 async fn a_paid_booking_gets_a_ticket_that_waits_and_is_told_of() {
@@ -28,6 +28,28 @@ async fn a_paid_booking_gets_a_ticket_that_waits_and_is_told_of() {
         (created.seat.as_deref(), created.qty, created.movie_name.as_deref()),
         (Some("1A,2B"), Some(2), Some("soul"))
     );
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn tickets_of_one_seat_name_their_screenings() {
+    let app = App::new().await;
+    for (id, hour) in [(1, 10), (2, 19)] {
+        app.deliver(booked_at(id, hour)).await;
+        let ticket = app.client.get(&format!("/tickets/{id}")).await.body;
+        assert_eq!((&ticket["screeningId"], &ticket["theatre"]), (&json!(hour), &json!("Gangnam")));
+        assert_eq!(ticket["hall"], "Hall 1");
+        assert_eq!(ticket["startsAt"], format!("2026-12-01T{hour}:30:00Z"));
+        assert_eq!(ticket["endsAt"], format!("2026-12-01T{}:30:00Z", hour + 2));
+    }
+    for (event, hour) in fleet::outbox(&app.scratch.db).await.iter().zip([10, 19]) {
+        let Event::Created(created) = event else { panic!("{event:?}") };
+        assert_eq!(created.screening, booked_at(1, hour).screening);
+    }
+    let collected = app.collect(2).await;
+    assert_eq!((collected.status.as_u16(), &collected.body["screeningId"]), (200, &json!(19)));
+    let page = app.client.get("/tickets").await.body;
+    assert_eq!(page["_embedded"]["tickets"][0]["startsAt"], "2026-12-01T10:30:00Z");
     app.settled().await;
 }
 

@@ -4,6 +4,7 @@
 
 mod app;
 mod cancel;
+mod cancel_elsewhere;
 mod collect;
 mod issue;
 mod reconcile;

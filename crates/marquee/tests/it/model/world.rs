@@ -241,6 +241,8 @@ impl World {
             paid: false,
             screening_id: None,
             starts_at: None,
+            ends_at: None,
+            theatre: None,
             hold: Hold::begin(self.now, HOLD, ATTEMPT, wish.pay_later),
             updated_at: self.now,
         });
@@ -296,7 +298,9 @@ impl World {
         let now = self.now;
         let forgets = self.flaw == Some(Flaw::ForgetsWhatMayBePaid);
         let is_first = self.bookings.get(&id).is_some_and(|booking| {
-            booking.status() == BookingStatus::PaymentPending && (booking.row().hold.attempts == 1 || forgets)
+            let hold = &booking.row().hold;
+            let is_unknown_to_all = hold.attempts == 1 && !hold.is_published;
+            booking.status() == BookingStatus::PaymentPending && (is_unknown_to_all || forgets)
         });
         match answer {
             Some(PaymentAnswer::Paid) => self.change_booking(id, Booking::register),
@@ -588,6 +592,16 @@ impl World {
         self.tell(Service::Ticket, change.event);
     }
 
+    /// The booking is canceled, whoever decided it.
+    fn follow_cancel(&mut self, booked: BookingId) {
+        let Some((ticket, issued)) = self.tickets.get(&booked).cloned() else {
+            return self.cancel_ticket(booked);
+        };
+        let change = ticket.cancel_elsewhere();
+        self.tickets.insert(booked, (change.ticket, issued));
+        self.tell(Service::Ticket, change.event);
+    }
+
     // Point.
 
     fn find_entry(&self, id: BookingId, status: PointStatus) -> Option<&Entry> {
@@ -671,6 +685,7 @@ impl World {
             (Service::Payment, Event::HoldExpired(_)) => self.cancel_payment(id, Payment::cancel),
             (Service::Ticket, Event::Booked(booked)) => self.issue(booked),
             (Service::Ticket, Event::CancelRequested(_)) => self.cancel_ticket(id),
+            (Service::Ticket, Event::Canceled(_)) => self.follow_cancel(id),
             (Service::Point, Event::Created(created)) => {
                 let nothing_yet = [PointStatus::Waiting, PointStatus::Pointed]
                     .iter()
@@ -726,6 +741,7 @@ fn barred(booking_id: BookingId) -> Ticket {
         qty: None,
         seat: None,
         customer_id: None,
+        screening: events::Screening::default(),
         status: ticket::domain::Status::Canceled,
         asks: 0,
     })

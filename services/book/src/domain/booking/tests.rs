@@ -15,6 +15,8 @@ fn booking(status: Status) -> Booking {
         paid: false,
         screening_id: None,
         starts_at: None,
+        ends_at: None,
+        theatre: None,
         hold: Hold::begin(at(0), HOLD, ATTEMPT, false),
         updated_at: at(0),
     })
@@ -73,6 +75,26 @@ fn however_a_pending_booking_ends_its_places_are_free_and_its_money_is_called_ba
         assert_eq!((change.booking.status(), event_of(&change)), (status, Some("HoldExpired")));
         assert!(change.releases && !change.booking.is_live());
     }
+}
+
+#[test]
+fn booking_that_stays_unpaid_is_published_as_held_once() {
+    let opened = || booking(Status::PaymentPending);
+    for first in [
+        opened().keep_held(at(1), true),
+        opened().keep_held(at(1), false),
+        // The attempt broke off.
+        opened().look(at(5)).unwrap(),
+        opened().begin_payment(at(5), ATTEMPT).unwrap(),
+    ] {
+        assert_eq!(event_of(&first), Some("Held"));
+        let held = first.booking;
+        assert_eq!(event_of(&held.clone().keep_held(at(11), true)), None);
+        assert_eq!(event_of(&held.clone().look(at(70)).unwrap_or_else(|| held.clone().unchanged())), None);
+        assert_eq!(event_of(&held.clone().begin_payment(at(70), ATTEMPT).unwrap()), None);
+        assert_eq!(event_of(&held.register()), Some("Booked"));
+    }
+    assert_eq!(event_of(&booking(Status::Registered).keep_held(at(1), true)), None);
 }
 
 #[test]
@@ -225,9 +247,9 @@ fn a_refund_nobody_asked_for_cancels_the_booking_too() {
 }
 
 proptest! {
-    /// Whatever comes, in whatever order and however often: the final states stay, `Booked`, `Canceled` and `HoldExpired`
-    /// are told of at most once each, `Canceled` never without a request, money is called back or a booking made of
-    /// it but not both, and the places are freed once, when it ends.
+    /// Whatever comes, in whatever order and however often: the final states stay, `Held`, `Booked`, `Canceled` and
+    /// `HoldExpired` are told of at most once each, `Held` before all others, `Canceled` never without a request, money is
+    /// called back or a booking made of it but not both, and the places are freed once, when it ends.
     #[test]
     fn no_order_of_words_breaks_a_booking(words in proptest::collection::vec(0..11_u8, 0..40)) {
         let mut booking = booking(Status::PaymentPending);
@@ -262,6 +284,7 @@ proptest! {
         }
         let count = |name: &str| told.iter().filter(|event| **event == name).count();
         prop_assert!(count("Booked") <= 1);
+        prop_assert!(count("Held") == usize::from(told.first() == Some(&"Held")));
         prop_assert!(count("Canceled") <= 1);
         prop_assert!(count("Booked") + count("HoldExpired") <= 1);
         prop_assert!(count("Canceled") == 0 || count("CancelRequested") > 0);

@@ -1,0 +1,185 @@
+//! What the others are told of a booking that stays unpaid after its first attempt, and of its screening.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use book::app::{PaymentOutcome, Rules, open_booking, settle_booking};
+use events::{BookingId, Event, Held};
+use http::StatusCode;
+use serde_json::{Value, json};
+use test_kit::{FakeUpstream, fleet};
+
+use crate::app::{App, RULES, in_days, paid, recovering_payment, small_hall, soul};
+
+/// A payment service that has taken nothing and takes nothing.
+async fn broken_payment() -> FakeUpstream {
+    declining_payment().await.0
+}
+
+/// The same, which declines as soon as it decides.
+async fn declining_payment() -> (FakeUpstream, Arc<AtomicBool>) {
+    let decides = Arc::new(AtomicBool::new(false));
+    let state = decides.clone();
+    let payment = FakeUpstream::routes(move |method, _| match method {
+        "GET" => (StatusCode::OK, json!({"_embedded": {"payments": []}})),
+        _ if state.load(Ordering::SeqCst) => (StatusCode::PAYMENT_REQUIRED, json!({})),
+        _ => (StatusCode::INTERNAL_SERVER_ERROR, json!({})),
+    });
+    (payment.await, decides)
+}
+
+pub fn seat(seat: &str) -> Value {
+    json!({"screeningId": 1, "seat": seat, "customerId": 33})
+}
+
+/// The first event, which must be `Held`.
+async fn held(app: &App) -> Held {
+    match fleet::outbox(&app.scratch.db).await.remove(0) {
+        Event::Held(held) => held,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn held_booking_is_published_with_its_screening_and_its_end() {
+    let app = App::beside(FakeUpstream::refuses()).await;
+    app.announce(small_hall()).await;
+    let answer = app.client.post("/books", seat("1A")).await;
+    assert_eq!(answer.status, 202);
+    let held = held(&app).await;
+    assert_eq!((held.id.get(), held.customer_id.map(events::CustomerId::get)), (1, Some(33)));
+    assert_eq!((held.movie_name.as_deref(), held.seat.as_deref()), (Some("soul"), Some("1A")));
+    assert_eq!((held.qty, held.total_price), (Some(1), Some(12_000)));
+    assert_eq!(answer.body["heldUntil"], held.held_until.unwrap().to_string());
+    assert_eq!(held.screening, the_screening());
+    app.settled().await;
+}
+
+/// That of [`small_hall`].
+pub fn the_screening() -> events::Screening {
+    events::Screening {
+        screening_id: events::ScreeningId::new(1).ok(),
+        theatre: Some("Hall 1".to_owned()),
+        hall: Some("Hall 1".to_owned()),
+        starts_at: in_days(7, "19:30").parse().ok(),
+        ends_at: in_days(7, "21:30").parse().ok(),
+    }
+}
+
+#[tokio::test]
+async fn booked_names_its_screening_and_that_of_a_movie_alone_names_none() {
+    let app = App::new().await;
+    app.announce(small_hall()).await;
+    assert_eq!(app.client.post("/books", seat("1A")).await.status, 201);
+    assert_eq!(app.client.post("/books", json!({"movieName": "WonderWoman"})).await.status, 201);
+    let screenings: Vec<_> = fleet::outbox(&app.scratch.db)
+        .await
+        .into_iter()
+        .map(|event| match event {
+            Event::Booked(booked) => booked.screening,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(screenings, [the_screening(), events::Screening::default()]);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn however_often_it_is_tried_and_looked_at_held_is_published_once() {
+    let (payment, works) = recovering_payment().await;
+    let app = App::beside(payment).await;
+    let id = app.book().await;
+    for _ in 0..2 {
+        assert_eq!(app.client.post(&format!("/books/{id}/payment"), json!({})).await.status, 202);
+        app.let_looks_be_due().await;
+        app.reconciler.look().await.unwrap();
+    }
+    assert_eq!(app.told().await, ["Held"]);
+    works.store(true, Ordering::SeqCst);
+    assert_eq!(app.client.post(&format!("/books/{id}/payment"), json!({})).await.status, 201);
+    app.deliver(paid(id, 10_000)).await;
+    assert_eq!(app.told().await, ["Held", "Booked"]);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn booking_that_is_decided_at_once_is_never_held() {
+    for (status, told) in [(201, "Booked"), (402, "HoldExpired")] {
+        let app = App::beside(FakeUpstream::answers(status, json!({})).await).await;
+        assert_eq!(app.client.post("/books", soul()).await.status, status);
+        assert_eq!(app.told().await, [told]);
+        app.settled().await;
+    }
+}
+
+#[tokio::test]
+async fn every_end_of_a_hold_is_published_with_its_status() {
+    for status in ["Declined", "Expired", "Canceled"] {
+        let (payment, decides) = declining_payment().await;
+        let app = App::beside(payment).await;
+        app.announce(small_hall()).await;
+        assert_eq!(app.client.post("/books", seat("1A")).await.status, 202);
+        match status {
+            "Declined" => {
+                decides.store(true, Ordering::SeqCst);
+                assert_eq!(app.client.post("/books/1/payment", json!({})).await.status, 402);
+            }
+            "Expired" => {
+                app.let_looks_be_due().await;
+                app.reconciler.look().await.unwrap();
+                app.let_holds_run_out().await;
+                app.reconciler.look().await.unwrap();
+            }
+            _ => assert_eq!(app.client.delete("/books/1").await.status, 204),
+        }
+        let told = fleet::outbox(&app.scratch.db).await;
+        let [Event::Held(_), Event::HoldExpired(expired)] = told.as_slice() else {
+            panic!("{status}: {told:?}");
+        };
+        assert_eq!(expired.status.as_deref(), Some(status));
+        assert_eq!(expired.screening, the_screening());
+        app.settled().await;
+    }
+}
+
+async fn open(app: &App) {
+    let wish = book::domain::Wish { total_price: Some(10_000), ..book::domain::Wish::default() };
+    let order = book::domain::Order::parse(wish).map_err(|_| Vec::new());
+    let mut tx = app.scratch.db.begin().await.unwrap();
+    open_booking(&mut tx, book::app::Opening { order, key: None }, "CGV", &RULES).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+/// A crash between opening and settling: the look finds that the attempt is over, or the next attempt does.
+#[tokio::test]
+async fn attempt_that_broke_off_leaves_a_held_booking() {
+    for by_a_look in [true, false] {
+        let app = App::beside(broken_payment().await).await;
+        open(&app).await;
+        assert_eq!(app.told().await, [""; 0], "the attempt may still succeed");
+        app.let_looks_be_due().await;
+        match by_a_look {
+            true => app.reconciler.look().await.unwrap(),
+            false => assert_eq!(app.client.post("/books/1/payment", json!({})).await.status, 202),
+        }
+        assert_eq!(app.told().await, ["Held"]);
+        app.settled().await;
+    }
+}
+
+/// A slow process settles its attempt after another one has taken it for broken off.
+#[tokio::test]
+async fn booking_that_was_published_as_held_is_kept_whatever_the_cap() {
+    let app = App::beside(broken_payment().await).await;
+    open(&app).await;
+    app.let_looks_be_due().await;
+    app.reconciler.look().await.unwrap();
+    let full = Rules { max_held: 0, ..RULES };
+    let mut tx = app.scratch.db.begin().await.unwrap();
+    let id = BookingId::new(1).unwrap();
+    settle_booking(&mut tx, id, PaymentOutcome::NotReached, &full).await.unwrap().unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(app.status(1).await, "PaymentPending");
+    assert_eq!(app.told().await, ["Held"]);
+    app.settled().await;
+}
