@@ -48,7 +48,8 @@ pub struct Front {
 impl Answers for Front {
     async fn answer(self: Arc<Self>, request: Request, peer: SocketAddr, door: Arc<Door>) -> Response {
         let target = routes::target(request.uri().path());
-        let answer = |request| or_panicked(self.answer_page(request, target, peer, &door));
+        // Boxed, because the futures around it are as large as it, and each of them is moved.
+        let answer = |request| or_panicked(Box::pin(self.answer_page(request, target, peer, &door)));
         request_log::record(request, target.map(|target| target.route), answer).await
     }
 

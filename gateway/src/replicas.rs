@@ -127,8 +127,7 @@ impl Replica {
     /// Why no answer came.
     pub async fn send(&self, request: Outgoing) -> Result<Response, ExchangeError> {
         let running = Running::of(self);
-        // Boxed, or each of the futures around it is as large, and is moved.
-        let answer = Box::pin(self.pool().send(request, Instant::now() + self.answer_timeout)).await;
+        let answer = self.pool().send(request, Instant::now() + self.answer_timeout).await;
         drop(running);
         match answer {
             Ok(answer) => {

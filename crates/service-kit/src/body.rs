@@ -106,7 +106,8 @@ impl Bodies {
             return Err(too_large(limit));
         }
         let mut memory = self.ledger.begin(self.exempt.charged(peer));
-        let whole = self.within_limits(body.into_data_stream(), &memory, limit).await;
+        // Boxed, because most requests have no body, and the future of each request is as large as its largest part.
+        let whole = Box::pin(self.within_limits(body.into_data_stream(), &memory, limit)).await;
         let whole = whole.and_then(|whole| memory.complete().map(|()| whole).map_err(Unread::Refused));
         match whole {
             Ok(whole) => Ok((whole, memory)),
