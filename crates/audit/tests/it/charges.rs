@@ -106,8 +106,8 @@ async fn run_refunds_no_more_than_it_may() {
     for id in 3..=6 {
         let mut tx = fleet.db(Of::Book).begin().await.unwrap();
         let booking = query(
-            "INSERT INTO bookings (qty, total_price, name, status, paid, created_at, updated_at)
-             VALUES (1, 700, 'CGV', 'Declined', 0, $1, $1)",
+            "INSERT INTO bookings (movie_key, qty, total_price, name, status, paid, created_at, updated_at)
+             VALUES ('', 1, 700, 'CGV', 'Declined', 0, $1, $1)",
         );
         tx.execute(booking.bind(long_ago())).await.unwrap();
         tx.commit().await.unwrap();

@@ -101,6 +101,8 @@ async fn held() -> Fleet {
              WHERE id = 1",
         ),
         (Of::Payment, "DELETE FROM payments WHERE booking_id = 1"),
+        (Of::Processor, "DELETE FROM ledger WHERE reference LIKE '%-booking-1'"),
+        (Of::Processor, "DELETE FROM payments WHERE reference LIKE '%-booking-1'"),
         (Of::Ticket, "DELETE FROM tickets WHERE booking_id = 1"),
         (Of::Point, "DELETE FROM points WHERE booking_id = 1"),
         (

@@ -221,7 +221,7 @@ async fn payment_that_cannot_reach_its_provider_counts_as_not_reached() {
 #[tokio::test]
 async fn conflict_about_the_price_is_not_a_decline() {
     for (slug, status, told) in
-        [("payment-conflict", 202, vec![]), ("booking-voided", 402, vec!["HoldExpired"])]
+        [("payment-conflict", 202, vec!["Held"]), ("booking-voided", 402, vec!["HoldExpired"])]
     {
         let problem = json!({"type": format!("/problems/{slug}")});
         let app = App::beside(FakeUpstream::answers(409, problem).await).await;
@@ -243,7 +243,7 @@ async fn every_attempt_in_doubt_is_asked_about_whatever_later_ones_met() {
     }
     app.let_looks_be_due().await;
     app.reconciler.look().await.unwrap();
-    assert_eq!((app.status(1).await.as_str(), app.told().await), ("Registered", vec!["Booked"]));
+    assert_eq!((app.status(1).await.as_str(), app.told().await), ("Registered", vec!["Held", "Booked"]));
     app.settled().await;
 }
 
