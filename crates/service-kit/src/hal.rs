@@ -1,4 +1,4 @@
-//! HAL (`application/hal+json`): links, collections and pages.
+//! HAL (`application/hal+json`): links and collections; `pages` has the collections that come in pages.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -9,19 +9,18 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, LOCATION, VARY};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::accept;
-use crate::extract::Query;
-use crate::problem::{FieldError, Problem};
 use crate::proxies::{Caller, Host, Prefix};
+
+mod pages;
+
+pub use pages::{Collection, PageInfo, PageQuery, PageRequest};
 
 /// `application/hal+json`.
 pub const MEDIA_TYPE: &str = "application/hal+json";
-
-const DEFAULT_PAGE_SIZE: i64 = 20;
-const MAX_PAGE_SIZE: i64 = 100;
 
 /// Links by relation.
 pub type Links = BTreeMap<&'static str, Link>;
@@ -41,17 +40,6 @@ pub struct Resource<T> {
     pub links: Links,
 }
 
-/// One page of a collection.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Collection<T> {
-    /// The entities, under their plural name.
-    #[serde(rename = "_embedded")]
-    pub embedded: BTreeMap<&'static str, Vec<Resource<T>>>,
-    #[serde(rename = "_links")]
-    pub links: Links,
-    pub page: PageInfo,
-}
-
 /// All of a collection that is short by nature, such as what belongs to one booking.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct List<T> {
@@ -60,15 +48,6 @@ pub struct List<T> {
     pub embedded: BTreeMap<&'static str, Vec<Resource<T>>>,
     #[serde(rename = "_links")]
     pub links: Links,
-}
-
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PageInfo {
-    pub size: i64,
-    pub total_elements: i64,
-    pub total_pages: i64,
-    pub number: i64,
 }
 
 /// A HAL answer.
@@ -140,35 +119,6 @@ impl BaseUrl {
             links: Links::from([("self", self.link(path))]),
         }
     }
-
-    /// The page `page` of the collection at `path` (with its filter, if any), holding `entities` of `total`.
-    pub fn collection<T>(
-        &self,
-        names: Names,
-        path: &str,
-        page: PageRequest,
-        total: i64,
-        entities: Vec<Resource<T>>,
-    ) -> Collection<T> {
-        let total_pages = (total + page.size - 1) / page.size;
-        let at = |number: i64| {
-            let mark = if path.contains('?') { '&' } else { '?' };
-            self.link(&format!("{path}{mark}page={number}&size={}", page.size))
-        };
-        let last = (total_pages - 1).max(0);
-        let mut links = Links::from([("self", at(page.number)), ("first", at(0)), ("last", at(last))]);
-        if page.number > 0 {
-            links.insert("prev", at((page.number - 1).min(last)));
-        }
-        if page.number < last {
-            links.insert("next", at(page.number + 1));
-        }
-        Collection {
-            embedded: BTreeMap::from([(names.plural, entities)]),
-            links,
-            page: PageInfo { size: page.size, total_elements: total, total_pages, number: page.number },
-        }
-    }
 }
 
 /// What a kind of entity is called in links and collections.
@@ -176,51 +126,6 @@ impl BaseUrl {
 pub struct Names {
     pub relation: &'static str,
     pub plural: &'static str,
-}
-
-/// Which page is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PageRequest {
-    pub number: i64,
-    pub size: i64,
-}
-
-impl PageRequest {
-    /// Rows before this page.
-    pub fn offset(&self) -> i64 {
-        self.number * self.size
-    }
-}
-
-/// The paging parameters of every collection.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct PageQuery {
-    /// Which page, from 0.
-    #[serde(default, deserialize_with = "events::lenient::optional_integer")]
-    #[param(minimum = 0, default = 0)]
-    page: Option<i64>,
-    /// Entities a page.
-    #[serde(default, deserialize_with = "events::lenient::optional_integer")]
-    #[param(minimum = 1, maximum = 100, default = 20)]
-    size: Option<i64>,
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for PageRequest {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Query(query) = Query::<PageQuery>::from_request_parts(parts, state).await?;
-        let page = Self { number: query.page.unwrap_or(0), size: query.size.unwrap_or(DEFAULT_PAGE_SIZE) };
-        let mut errors = Vec::new();
-        if !(0..=i64::from(i32::MAX)).contains(&page.number) {
-            errors.push(FieldError::new("page", format!("must be from 0 to {}", i32::MAX)));
-        }
-        if !(1..=MAX_PAGE_SIZE).contains(&page.size) {
-            errors.push(FieldError::new("size", format!("must be from 1 to {MAX_PAGE_SIZE}")));
-        }
-        if errors.is_empty() { Ok(page) } else { Err(Problem::invalid_fields(errors)) }
-    }
 }
 
 /// The representations of an entity. The body is the same.
@@ -276,38 +181,6 @@ mod tests {
 
     use super::*;
     use crate::proxies::TrustedProxies;
-
-    const BOOKS: Names = Names { relation: "book", plural: "books" };
-
-    fn page(number: i64, total: i64) -> Collection<()> {
-        let base = BaseUrl("http://cinema".to_owned());
-        base.collection(BOOKS, "/books?customerId=7", PageRequest { number, size: 10 }, total, Vec::new())
-    }
-
-    fn relations(collection: &Collection<()>) -> Vec<&str> {
-        collection.links.keys().copied().collect()
-    }
-
-    #[test]
-    fn a_page_in_the_middle_links_both_ways() {
-        let collection = page(1, 25);
-        assert_eq!(relations(&collection), ["first", "last", "next", "prev", "self"]);
-        assert_eq!(collection.links["last"].href, "http://cinema/books?customerId=7&page=2&size=10");
-        assert_eq!(collection.page.total_pages, 3);
-    }
-
-    #[test]
-    fn an_empty_collection_is_its_own_first_and_last_page() {
-        let collection = page(0, 0);
-        assert_eq!(relations(&collection), ["first", "last", "self"]);
-        assert_eq!(collection.page.total_pages, 0);
-    }
-
-    #[test]
-    fn a_page_past_the_end_links_back_to_the_last_one() {
-        let collection = page(9, 25);
-        assert_eq!(collection.links["prev"].href, "http://cinema/books?customerId=7&page=2&size=10");
-    }
 
     /// What links begin with for a request of `peer`, beside a proxy on 10.0.0.1.
     async fn base(peer: Option<&str>, headers: &[(&'static str, &str)]) -> String {

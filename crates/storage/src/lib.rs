@@ -6,6 +6,7 @@
 //! - [`backend`]: all that differs between the two products, one named function each.
 //! - [`db`]: opening, migrating, beginning.
 //! - [`conn`]: statements with a deadline ([`Conn`]) and transactions ([`Tx`]).
+//! - [`page`]: lists in pages.
 //! - [`lead`]: being the one process of several that does a task.
 //! - [`error`]: what a caller can do about a failure: wait, or not.
 //! - `explain`: what a person can do about it.
@@ -24,6 +25,7 @@ pub mod db;
 pub mod error;
 mod explain;
 pub mod lead;
+pub mod page;
 pub mod url;
 
 pub use backend::Backend;
@@ -31,6 +33,7 @@ pub use conn::{Conn, Tx};
 pub use db::{Db, Migrations, Settings};
 pub use error::Error;
 pub use lead::{Lead, Task};
+pub use page::{COUNT_LIMIT, Page, Slice};
 pub use url::{DatabaseUrl, InvalidUrl};
 
 use sqlx::Any;

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use service_kit::process::StartError;
-use storage::{Db, Error, Tx};
+use storage::{Db, Error, Slice, Tx};
 
 use crate::app::{CreateScreeningError, Filter, Rules, create_screening, list_screenings, withdraw_unsold};
 use crate::http::screening_messages::ScreeningRequest;
@@ -76,7 +76,9 @@ async fn withdraw(tx: &mut Tx) -> Result<u64, Error> {
 async fn announce_all(tx: &mut Tx, rules: &Rules) -> Result<bool, CreateScreeningError> {
     let now = tx.now();
     let to_come = Filter { from: Some(now), ..Filter::default() };
-    if !list_screenings(tx, &to_come, 0, 1).await?.0.is_empty() {
+    let first = Slice { after: 0, offset: 0, size: 1 };
+    let found = list_screenings(tx, &to_come, first).await?;
+    if found.is_some_and(|page| !page.rows.is_empty()) {
         return Ok(false);
     }
     for (movie, theatre, starts_at) in times(now) {

@@ -1,7 +1,7 @@
 //! Bookings as they are now.
 
 use events::{BookingId, CustomerId};
-use storage::{Conn, Error};
+use storage::{Conn, Error, Page, Slice};
 
 use crate::domain::Booking;
 use crate::store::bookings;
@@ -15,7 +15,7 @@ pub async fn find_booking(conn: &mut Conn, id: BookingId) -> Result<Option<Booki
     bookings::find(conn, id).await
 }
 
-/// `limit` bookings, all or one customer's, after the first `offset`, oldest first, and how many there are in all.
+/// The bookings of `slice`, all or one customer's, oldest first.
 ///
 /// # Errors
 ///
@@ -23,11 +23,10 @@ pub async fn find_booking(conn: &mut Conn, id: BookingId) -> Result<Option<Booki
 pub async fn list_bookings(
     conn: &mut Conn,
     customer: Option<CustomerId>,
-    offset: i64,
-    limit: i64,
-) -> Result<(Vec<Booking>, i64), Error> {
+    slice: Slice,
+) -> Result<Page<Booking>, Error> {
     match customer {
-        Some(customer) => bookings::page_of(conn, customer, offset, limit).await,
-        None => bookings::page(conn, offset, limit).await,
+        Some(customer) => bookings::page_of(conn, customer, slice).await,
+        None => bookings::page(conn, slice).await,
     }
 }

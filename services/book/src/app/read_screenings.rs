@@ -1,7 +1,7 @@
 //! The programme, and who has which seat, as they are now.
 
 use events::ScreeningId;
-use storage::{Conn, Error};
+use storage::{Conn, Error, Page, Slice};
 
 use crate::domain::Seat;
 use crate::store::screenings;
@@ -17,8 +17,8 @@ pub async fn find_screening(conn: &mut Conn, id: ScreeningId) -> Result<Option<L
     screenings::find_listed(conn, id).await
 }
 
-/// `limit` screenings of those that `filter` lets through, after the first `offset`, by their time, and how many there are
-/// in all.
+/// The screenings of `slice` among those that `filter` lets through, by their time. `None`: no screening has the id
+/// `slice.after`, so there is no place to read on from.
 ///
 /// # Errors
 ///
@@ -26,10 +26,9 @@ pub async fn find_screening(conn: &mut Conn, id: ScreeningId) -> Result<Option<L
 pub async fn list_screenings(
     conn: &mut Conn,
     filter: &Filter,
-    offset: i64,
-    limit: i64,
-) -> Result<(Vec<Listed>, i64), Error> {
-    screenings::page(conn, filter, offset, limit).await
+    slice: Slice,
+) -> Result<Option<Page<Listed>>, Error> {
+    screenings::page(conn, filter, slice).await
 }
 
 /// All seats of the screening `id`, row by row; none in general admission.

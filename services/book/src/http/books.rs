@@ -160,7 +160,7 @@ fn respond(base: &BaseUrl, attempt: Attempt) -> Result<Response, Problem> {
     params(PageQuery, CustomerQuery),
     responses(
         (status = 200, description = "A page of them", body = Collection<Book>, content_type = "application/hal+json"),
-        (status = 422, description = "A wrong page, size or customerId", body = problem::Body, content_type = "application/problem+json"),
+        (status = 422, description = "A wrong page, after, size or customerId; or sort or projection", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(
@@ -170,13 +170,12 @@ pub async fn list(
     Query(query): Query<CustomerQuery>,
 ) -> Result<impl IntoResponse, Problem> {
     let mut conn = state.db.read().await?;
-    let (found, total) = list_bookings(&mut conn, query.customer_id, page.offset(), page.size).await?;
-    let books = found.iter().map(|booking| Book::resource(&base, booking)).collect();
+    let found = list_bookings(&mut conn, query.customer_id, page.slice()).await?;
     let path = match query.customer_id {
         Some(customer) => format!("/books?customerId={customer}"),
         None => "/books".to_owned(),
     };
-    Ok(Hal(base.collection(BOOKS, &path, page, total, books)))
+    Ok(Hal(base.collection(BOOKS, &path, page, &found, |booking| Book::resource(&base, booking))))
 }
 
 /// One booking.

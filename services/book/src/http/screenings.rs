@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use service_kit::accept;
 use service_kit::extract::{Json, PathId, Query};
 use service_kit::hal::{BaseUrl, Collection, Hal, PageQuery, PageRequest, Representation, Resource};
-use service_kit::problem::{self, Problem};
+use service_kit::problem::{self, FieldError, Problem};
 use service_kit::proxies::Caller;
 
 use super::screening_messages::{ProgrammeQuery, SCREENINGS, Screening, ScreeningRequest, SeatMap};
@@ -63,7 +63,7 @@ pub async fn announce(
     params(PageQuery, ProgrammeQuery),
     responses(
         (status = 200, description = "A page of it", body = Collection<Screening>, content_type = "application/hal+json"),
-        (status = 422, description = "A wrong page, size or day", body = problem::Body, content_type = "application/problem+json"),
+        (status = 422, description = "A wrong page, after, size, movieName or day; or sort or projection", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(
@@ -74,9 +74,12 @@ pub async fn list(
 ) -> Result<impl IntoResponse, Problem> {
     let filter = query.filter()?;
     let mut conn = state.db.read().await?;
-    let (found, total) = list_screenings(&mut conn, &filter, page.offset(), page.size).await?;
-    let screenings = found.iter().map(|screening| Screening::resource(&base, screening)).collect();
-    Ok(Hal(base.collection(SCREENINGS, &query.path(), page, total, screenings)))
+    let found = list_screenings(&mut conn, &filter, page.slice()).await?;
+    let found = found.ok_or_else(|| {
+        Problem::invalid_fields(vec![FieldError::new("after", "must be the id of a screening")])
+    })?;
+    let resource = |screening: &Listed| Screening::resource(&base, screening);
+    Ok(Hal(base.collection(SCREENINGS, &query.path(), page, &found, resource)))
 }
 
 /// One screening.

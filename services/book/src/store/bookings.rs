@@ -5,7 +5,7 @@ use std::fmt::Display;
 use events::{BookingId, CustomerId, ScreeningId};
 use jiff::Timestamp;
 use sqlx::FromRow;
-use storage::{Conn, Error, QueryAs, Tx, query, query_as};
+use storage::{COUNT_LIMIT, Conn, Error, Page, QueryAs, Slice, Tx, query, query_as};
 
 use crate::domain::{Booking, Hold, Order, Price, Row, Status};
 
@@ -166,27 +166,29 @@ pub async fn find(conn: &mut Conn, id: BookingId) -> Result<Option<Booking>, Err
     conn.fetch_optional(find).await?.map(restore).transpose()
 }
 
-/// `limit` bookings after the first `offset`, oldest first, and how many there are.
+/// The bookings of `slice`, oldest first. The slice is cut before the start of each booking's screening is looked up.
 ///
 /// # Errors
 ///
 /// When the database fails.
-pub async fn page(conn: &mut Conn, offset: i64, limit: i64) -> Result<(Vec<Booking>, i64), Error> {
+pub async fn page(conn: &mut Conn, slice: Slice) -> Result<Page<Booking>, Error> {
     let find = query_as(
-        "SELECT id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
-             (SELECT starts_at FROM screenings WHERE screenings.id = screening_id) AS starts_at,
-             (SELECT COALESCE(ends_at, starts_at + 7200000000) FROM screenings WHERE screenings.id = screening_id)
+        "SELECT page.id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
+             (SELECT starts_at FROM screenings WHERE screenings.id = page.screening_id) AS starts_at,
+             (SELECT COALESCE(ends_at, starts_at + 7200000000) FROM screenings WHERE screenings.id = page.screening_id)
                  AS ends_at,
-             (SELECT theatre FROM screenings WHERE screenings.id = screening_id) AS theatre, held_until, paying_until,
-             look_at, looks, attempts, pay_later, in_doubt, held_published, created_at, updated_at
-         FROM bookings ORDER BY id LIMIT $1 OFFSET $2",
+             (SELECT theatre FROM screenings WHERE screenings.id = page.screening_id) AS theatre, held_until,
+             paying_until, look_at, looks, attempts, pay_later, in_doubt, held_published, created_at, updated_at
+         FROM (SELECT * FROM bookings WHERE id > $1 ORDER BY id LIMIT $2 OFFSET $3) AS page
+         ORDER BY page.id",
     )
-    .bind(limit)
-    .bind(offset);
-    let bookings = all(conn, find).await?;
-    let count = query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM bookings");
-    let (total,) = conn.fetch_one::<(i64,)>(count).await?;
-    Ok((bookings, total))
+    .bind(slice.after)
+    .bind(slice.limit())
+    .bind(slice.offset);
+    let rows = conn.fetch_all(find).await?;
+    let count = query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM bookings LIMIT $1) AS counted");
+    let (counted,) = conn.fetch_one::<(i64,)>(count.bind(COUNT_LIMIT)).await?;
+    Page::new(rows, slice, counted, |row: &BookingRow| row.id).try_map(restore)
 }
 
 /// As [`page`], of the bookings of one customer.
@@ -194,28 +196,29 @@ pub async fn page(conn: &mut Conn, offset: i64, limit: i64) -> Result<(Vec<Booki
 /// # Errors
 ///
 /// When the database fails.
-pub async fn page_of(
-    conn: &mut Conn,
-    customer: CustomerId,
-    offset: i64,
-    limit: i64,
-) -> Result<(Vec<Booking>, i64), Error> {
+pub async fn page_of(conn: &mut Conn, customer: CustomerId, slice: Slice) -> Result<Page<Booking>, Error> {
     let find = query_as(
-        "SELECT id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
-             (SELECT starts_at FROM screenings WHERE screenings.id = screening_id) AS starts_at,
-             (SELECT COALESCE(ends_at, starts_at + 7200000000) FROM screenings WHERE screenings.id = screening_id)
+        "SELECT page.id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
+             (SELECT starts_at FROM screenings WHERE screenings.id = page.screening_id) AS starts_at,
+             (SELECT COALESCE(ends_at, starts_at + 7200000000) FROM screenings WHERE screenings.id = page.screening_id)
                  AS ends_at,
-             (SELECT theatre FROM screenings WHERE screenings.id = screening_id) AS theatre, held_until, paying_until,
-             look_at, looks, attempts, pay_later, in_doubt, held_published, created_at, updated_at
-         FROM bookings WHERE customer_id = $1 ORDER BY id LIMIT $2 OFFSET $3",
+             (SELECT theatre FROM screenings WHERE screenings.id = page.screening_id) AS theatre, held_until,
+             paying_until, look_at, looks, attempts, pay_later, in_doubt, held_published, created_at, updated_at
+         FROM (SELECT * FROM bookings WHERE customer_id = $1 AND id > $2 ORDER BY id LIMIT $3 OFFSET $4) AS page
+         ORDER BY page.id",
     )
     .bind(customer.get())
-    .bind(limit)
-    .bind(offset);
-    let bookings = all(conn, find).await?;
-    let count = query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM bookings WHERE customer_id = $1");
-    let (total,) = conn.fetch_one::<(i64,)>(count.bind(customer.get())).await?;
-    Ok((bookings, total))
+    .bind(slice.after)
+    .bind(slice.limit())
+    .bind(slice.offset);
+    let rows = conn.fetch_all(find).await?;
+    let count = query_as(
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM bookings WHERE customer_id = $1 LIMIT $2) AS counted",
+    )
+    .bind(customer.get())
+    .bind(COUNT_LIMIT);
+    let (counted,) = conn.fetch_one::<(i64,)>(count).await?;
+    Page::new(rows, slice, counted, |row: &BookingRow| row.id).try_map(restore)
 }
 
 /// How many bookings are held unpaid while nobody is paying for them: all, or those of `customer`.
@@ -297,10 +300,6 @@ async fn ids(conn: &mut Conn, find: QueryAs<'_, (i64,)>) -> Result<Vec<BookingId
     rows.into_iter()
         .map(|(id,)| BookingId::new(id).map_err(|error| Error::corrupt("bookings", id, error)))
         .collect()
-}
-
-async fn all(conn: &mut Conn, find: QueryAs<'_, BookingRow>) -> Result<Vec<Booking>, Error> {
-    conn.fetch_all(find).await?.into_iter().map(restore).collect()
 }
 
 fn restore(row: BookingRow) -> Result<Booking, Error> {

@@ -6,7 +6,9 @@ use std::fmt::Display;
 use events::{Name, ScreeningId};
 use jiff::Timestamp;
 use sqlx::FromRow;
-use storage::{Conn, Error, MAX_VALUES, QueryAs, Tx, query_as, query_as_built, query_built};
+use storage::{
+    COUNT_LIMIT, Conn, Error, MAX_VALUES, Page, QueryAs, Slice, Tx, query_as, query_as_built, query_built,
+};
 
 use crate::domain::{Price, Screening, Seat, Seats};
 
@@ -189,44 +191,81 @@ pub async fn find_listed(conn: &mut Conn, id: ScreeningId) -> Result<Option<List
     conn.fetch_optional(find).await?.map(listed).transpose()
 }
 
-/// `limit` screenings of those that `filter` lets through, after the first `offset`, by their time; and how many there are.
-///
-/// # Errors
-///
-/// When the database fails.
-pub async fn page(
-    conn: &mut Conn,
-    filter: &Filter,
-    offset: i64,
-    limit: i64,
-) -> Result<(Vec<Listed>, i64), Error> {
-    let find = query_as(
-        "SELECT id, movie_name, theatre, starts_at, COALESCE(ends_at, starts_at + 7200000000) AS ends_at, hall, price,
+/// Reads a page of the screenings that `$conditions` let through. The list's order is their time; two of one time follow
+/// their ids.
+macro_rules! page_where {
+    ($conditions:literal) => {
+        concat!(
+            "SELECT id, movie_name, theatre, starts_at, COALESCE(ends_at, starts_at + 7200000000) AS ends_at, hall, price,
              COALESCE(capacity, (SELECT CAST(COUNT(*) AS BIGINT) FROM screening_seats WHERE screening_id = page.id))
                  AS capacity,
              COALESCE(places_left,
                  (SELECT CAST(COUNT(*) AS BIGINT) FROM screening_seats WHERE screening_id = page.id)
                  - (SELECT CAST(COUNT(*) AS BIGINT) FROM seat_claims
                     WHERE place = 'screening:' || CAST(page.id AS TEXT))) AS places_left
-         FROM (SELECT * FROM screenings
-               WHERE ($1 = '' OR movie_key = $1) AND starts_at >= $2 AND starts_at < $3
-               ORDER BY starts_at, id LIMIT $4 OFFSET $5) AS page
-         ORDER BY starts_at, id",
-    );
-    let rows: Vec<ListedRow> = conn.fetch_all(filtered(find, filter).bind(limit).bind(offset)).await?;
-    let count = query_as(
-        "SELECT CAST(COUNT(*) AS BIGINT) FROM screenings
-         WHERE ($1 = '' OR movie_key = $1) AND starts_at >= $2 AND starts_at < $3",
-    );
-    let (total,): (i64,) = conn.fetch_one(filtered(count, filter)).await?;
-    Ok((rows.into_iter().map(listed).collect::<Result<_, _>>()?, total))
+             FROM (SELECT * FROM screenings
+                   WHERE starts_at >= $1 AND starts_at < $2 AND (starts_at, id) > ($3, $4)",
+            $conditions,
+            " ORDER BY starts_at, id LIMIT $5 OFFSET $6) AS page
+             ORDER BY starts_at, id"
+        )
+    };
 }
 
-fn filtered<'q, T>(query: QueryAs<'q, T>, filter: &Filter) -> QueryAs<'q, T> {
-    query
-        .bind(filter.movie_key.clone().unwrap_or_default())
-        .bind(filter.from.map_or(i64::MIN, Timestamp::as_microsecond))
-        .bind(filter.to.map_or(i64::MAX, Timestamp::as_microsecond))
+/// The screenings of `slice` among those that `filter` lets through, by their time. `None`: no screening has the id
+/// `slice.after`.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn page(conn: &mut Conn, filter: &Filter, slice: Slice) -> Result<Option<Page<Listed>>, Error> {
+    let after = match slice.after {
+        0 => i64::MIN,
+        id => match conn.fetch_optional::<(i64,)>(start_of(id)).await? {
+            Some((starts_at,)) => starts_at,
+            None => return Ok(None),
+        },
+    };
+    let from = filter.from.map_or(i64::MIN, Timestamp::as_microsecond);
+    let to = filter.to.map_or(i64::MAX, Timestamp::as_microsecond);
+    // A query for each of the two filters, as each has its own index.
+    let find = match &filter.movie_key {
+        None => query_as(page_where!("")),
+        Some(_) => query_as(page_where!(" AND movie_key = $7")),
+    };
+    let find = find
+        .bind(from.max(after))
+        .bind(to)
+        .bind(after)
+        .bind(slice.after)
+        .bind(slice.limit())
+        .bind(slice.offset);
+    let rows: Vec<ListedRow> = conn.fetch_all(with_movie(find, filter)).await?;
+    let count = match &filter.movie_key {
+        None => query_as(
+            "SELECT CAST(COUNT(*) AS BIGINT) FROM
+                 (SELECT 1 FROM screenings WHERE starts_at >= $1 AND starts_at < $2 LIMIT $3) AS counted",
+        ),
+        Some(_) => query_as(
+            "SELECT CAST(COUNT(*) AS BIGINT) FROM
+                 (SELECT 1 FROM screenings WHERE starts_at >= $1 AND starts_at < $2 AND movie_key = $4 LIMIT $3) AS counted",
+        ),
+    };
+    let count = count.bind(from).bind(to).bind(COUNT_LIMIT);
+    let (counted,): (i64,) = conn.fetch_one(with_movie(count, filter)).await?;
+    Page::new(rows, slice, counted, |row| row.id).try_map(listed).map(Some)
+}
+
+fn start_of(id: i64) -> QueryAs<'static, (i64,)> {
+    query_as("SELECT starts_at FROM screenings WHERE id = $1").bind(id)
+}
+
+/// Binds the movie, which is the last parameter of a query that has one.
+fn with_movie<'q, T>(query: QueryAs<'q, T>, filter: &Filter) -> QueryAs<'q, T> {
+    match &filter.movie_key {
+        Some(key) => query.bind(key.clone()),
+        None => query,
+    }
 }
 
 #[derive(FromRow)]

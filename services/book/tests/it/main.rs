@@ -7,6 +7,7 @@ mod cancel;
 mod held;
 mod holding;
 mod names;
+mod pages;
 mod payments;
 mod repeating;
 mod running;

@@ -96,7 +96,7 @@ async fn the_programme_is_read_by_movie_by_day_and_by_page() {
     assert_eq!((unseen.status.as_u16(), unseen.pointers()), (422, vec!["/movieName"]));
     assert_eq!(ids("?size=1&page=2").await, [1]);
     let page = app.client.get("/screenings?movieName=soul&size=1").await;
-    assert_eq!(page.body["_links"]["next"]["href"], "http://cinema/screenings?movieName=soul&page=1&size=1");
+    assert_eq!(page.body["_links"]["next"]["href"], "http://cinema/screenings?movieName=soul&after=3&size=1");
     let wrong = app.client.get("/screenings?day=someday").await;
     assert_eq!((wrong.status.as_u16(), wrong.pointers()), (422, vec!["/day"]));
     app.settled().await;

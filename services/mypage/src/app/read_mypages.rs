@@ -1,7 +1,7 @@
 //! Bookings as their customers see them now. What is not booked is not shown.
 
 use events::{BookingId, CustomerId};
-use storage::{Conn, Error};
+use storage::{Conn, Error, Page, Slice};
 
 use crate::domain::Story;
 use crate::store::stories;
@@ -15,8 +15,7 @@ pub async fn find_mypage(conn: &mut Conn, id: BookingId) -> Result<Option<Story>
     stories::find(conn, id).await
 }
 
-/// `limit` bookings after the first `offset`, oldest first, and how many there are in all: of `customer`, or of
-/// everyone.
+/// The bookings of `slice`, of `customer` or of everyone, oldest first.
 ///
 /// # Errors
 ///
@@ -24,11 +23,10 @@ pub async fn find_mypage(conn: &mut Conn, id: BookingId) -> Result<Option<Story>
 pub async fn list_mypages(
     conn: &mut Conn,
     customer: Option<CustomerId>,
-    offset: i64,
-    limit: i64,
-) -> Result<(Vec<Story>, i64), Error> {
+    slice: Slice,
+) -> Result<Page<Story>, Error> {
     match customer {
-        Some(customer) => stories::page_of(conn, customer, offset, limit).await,
-        None => stories::page(conn, offset, limit).await,
+        Some(customer) => stories::page_of(conn, customer, slice).await,
+        None => stories::page(conn, slice).await,
     }
 }

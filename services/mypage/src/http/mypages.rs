@@ -20,7 +20,7 @@ use crate::app::{find_mypage, list_mypages};
     params(PageQuery, CustomerQuery),
     responses(
         (status = 200, description = "One page of them", body = Collection<Mypage>, content_type = "application/hal+json"),
-        (status = 422, description = "A wrong page, size or customerId", body = problem::Body, content_type = "application/problem+json"),
+        (status = 422, description = "A wrong page, after, size or customerId; or sort or projection", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(
@@ -30,13 +30,12 @@ pub async fn list(
     Query(query): Query<CustomerQuery>,
 ) -> Result<impl IntoResponse, Problem> {
     let mut conn = state.db.read().await?;
-    let (found, total) = list_mypages(&mut conn, query.customer_id, page.offset(), page.size).await?;
-    let mypages = found.iter().map(|story| Mypage::resource(&base, story)).collect();
+    let found = list_mypages(&mut conn, query.customer_id, page.slice()).await?;
     let path = match query.customer_id {
         Some(customer) => format!("/mypages?customerId={customer}"),
         None => "/mypages".to_owned(),
     };
-    Ok(Hal(base.collection(MYPAGES, &path, page, total, mypages)))
+    Ok(Hal(base.collection(MYPAGES, &path, page, &found, |story| Mypage::resource(&base, story))))
 }
 
 /// One booking.

@@ -4,7 +4,7 @@
 use events::{BookingId, CustomerId};
 use jiff::Timestamp;
 use sqlx::FromRow;
-use storage::{Conn, Error, query_as};
+use storage::{COUNT_LIMIT, Conn, Error, Page, Slice, query_as};
 
 use super::mypages::{MypageRow, restore};
 use crate::domain::{Entry, Story};
@@ -35,26 +35,30 @@ pub async fn find(conn: &mut Conn, id: BookingId) -> Result<Option<Story>, Error
     Ok(gather(conn.fetch_all(find).await?)?.pop())
 }
 
-/// `limit` bookings after the first `offset`, oldest first, and how many there are.
+/// The bookings of `slice`, oldest first.
 ///
 /// # Errors
 ///
 /// When the database fails.
-pub async fn page(conn: &mut Conn, offset: i64, limit: i64) -> Result<(Vec<Story>, i64), Error> {
+pub async fn page(conn: &mut Conn, slice: Slice) -> Result<Page<Story>, Error> {
     let find = query_as(
         "SELECT page.booking_id, booked, held, held_until, given_up, ending, refunded, customer_id, movie_name, seat, qty,
              price, screening_id, theatre, hall, starts_at, ends_at, status, score, ticket_id, updated_at, event,
              happened_at
-         FROM (SELECT * FROM mypages WHERE shown = 1 ORDER BY booking_id LIMIT $1 OFFSET $2) AS page
+         FROM (SELECT * FROM mypages WHERE shown = 1 AND booking_id > $1
+               ORDER BY booking_id LIMIT $2 OFFSET $3) AS page
          JOIN timeline ON timeline.booking_id = page.booking_id
          ORDER BY page.booking_id",
     )
-    .bind(limit)
-    .bind(offset);
+    .bind(slice.after)
+    .bind(slice.limit())
+    .bind(slice.offset);
     let stories = gather(conn.fetch_all(find).await?)?;
-    let count = query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM mypages WHERE shown = 1");
-    let (total,) = conn.fetch_one::<(i64,)>(count).await?;
-    Ok((stories, total))
+    let count = query_as(
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM mypages WHERE shown = 1 LIMIT $1) AS counted",
+    );
+    let (counted,) = conn.fetch_one::<(i64,)>(count.bind(COUNT_LIMIT)).await?;
+    Ok(Page::new(stories, slice, counted, |story| story.mypage.booking_id.get()))
 }
 
 /// As [`page`], of the bookings of one customer.
@@ -62,29 +66,29 @@ pub async fn page(conn: &mut Conn, offset: i64, limit: i64) -> Result<(Vec<Story
 /// # Errors
 ///
 /// When the database fails.
-pub async fn page_of(
-    conn: &mut Conn,
-    customer: CustomerId,
-    offset: i64,
-    limit: i64,
-) -> Result<(Vec<Story>, i64), Error> {
+pub async fn page_of(conn: &mut Conn, customer: CustomerId, slice: Slice) -> Result<Page<Story>, Error> {
     let find = query_as(
         "SELECT page.booking_id, booked, held, held_until, given_up, ending, refunded, customer_id, movie_name, seat, qty,
              price, screening_id, theatre, hall, starts_at, ends_at, status, score, ticket_id, updated_at, event,
              happened_at
-         FROM (SELECT * FROM mypages WHERE customer_id = $1 AND shown = 1
-               ORDER BY booking_id LIMIT $2 OFFSET $3) AS page
+         FROM (SELECT * FROM mypages WHERE customer_id = $1 AND shown = 1 AND booking_id > $2
+               ORDER BY booking_id LIMIT $3 OFFSET $4) AS page
          JOIN timeline ON timeline.booking_id = page.booking_id
          ORDER BY page.booking_id",
     )
     .bind(customer.get())
-    .bind(limit)
-    .bind(offset);
+    .bind(slice.after)
+    .bind(slice.limit())
+    .bind(slice.offset);
     let stories = gather(conn.fetch_all(find).await?)?;
-    let count = query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM mypages WHERE customer_id = $1 AND shown = 1")
-        .bind(customer.get());
-    let (total,) = conn.fetch_one::<(i64,)>(count).await?;
-    Ok((stories, total))
+    let count = query_as(
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM
+             (SELECT 1 FROM mypages WHERE customer_id = $1 AND shown = 1 LIMIT $2) AS counted",
+    )
+    .bind(customer.get())
+    .bind(COUNT_LIMIT);
+    let (counted,) = conn.fetch_one::<(i64,)>(count).await?;
+    Ok(Page::new(stories, slice, counted, |story| story.mypage.booking_id.get()))
 }
 
 /// Rows of one booking stand together.

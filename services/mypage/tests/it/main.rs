@@ -5,6 +5,7 @@ mod app;
 mod catch_up;
 mod gate;
 mod held;
+mod pages;
 mod rebuild;
 mod story;
 mod wire;

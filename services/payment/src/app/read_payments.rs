@@ -1,7 +1,7 @@
 //! Payments as they are now.
 
 use events::{BookingId, PaymentId};
-use storage::{Conn, Error};
+use storage::{Conn, Error, Page, Slice};
 
 use crate::domain::Payment;
 use crate::store::payments;
@@ -24,11 +24,11 @@ pub async fn find_payment_of(conn: &mut Conn, booking_id: BookingId) -> Result<O
     payments::find_of(conn, booking_id).await
 }
 
-/// `limit` payments after the first `offset`, oldest first, and how many there are in all.
+/// The payments of `slice`, oldest first.
 ///
 /// # Errors
 ///
 /// When the database fails.
-pub async fn list_payments(conn: &mut Conn, offset: i64, limit: i64) -> Result<(Vec<Payment>, i64), Error> {
-    payments::page(conn, offset, limit).await
+pub async fn list_payments(conn: &mut Conn, slice: Slice) -> Result<Page<Payment>, Error> {
+    payments::page(conn, slice).await
 }

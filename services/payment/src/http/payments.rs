@@ -90,7 +90,7 @@ fn list_of(base: &BaseUrl, booking_id: BookingId, found: Option<&Payment>) -> Li
     params(PageQuery),
     responses(
         (status = 200, description = "A page of them", body = Collection<PaymentBody>, content_type = "application/hal+json"),
-        (status = 422, description = "A wrong page or size", body = problem::Body, content_type = "application/problem+json"),
+        (status = 422, description = "A wrong page, after or size; or sort or projection", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(
@@ -99,9 +99,10 @@ pub async fn list(
     page: PageRequest,
 ) -> Result<impl IntoResponse, Problem> {
     let mut conn = state.db.read().await?;
-    let (found, total) = list_payments(&mut conn, page.offset(), page.size).await?;
-    let payments = found.iter().map(|payment| PaymentBody::resource(&base, payment)).collect();
-    Ok(Hal(base.collection(PAYMENTS, "/payments", page, total, payments)))
+    let found = list_payments(&mut conn, page.slice()).await?;
+    Ok(Hal(
+        base.collection(PAYMENTS, "/payments", page, &found, |payment| PaymentBody::resource(&base, payment))
+    ))
 }
 
 /// One payment.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use events::{BookingId, PaymentId};
 use jiff::Timestamp;
 use sqlx::FromRow;
-use storage::{Conn, Error, Tx, query, query_as};
+use storage::{COUNT_LIMIT, Conn, Error, Page, Slice, Tx, query, query_as};
 
 use crate::domain::{Charge, Payment, Price, Reference, Row, Status};
 
@@ -193,23 +193,23 @@ pub async fn find_of(conn: &mut Conn, booking_id: BookingId) -> Result<Option<Pa
     conn.fetch_optional(find).await?.map(restore).transpose()
 }
 
-/// `limit` payments after the first `offset`, oldest first, and how many there are.
+/// The payments of `slice`, oldest first.
 ///
 /// # Errors
 ///
 /// When the database fails.
-pub async fn page(conn: &mut Conn, offset: i64, limit: i64) -> Result<(Vec<Payment>, i64), Error> {
+pub async fn page(conn: &mut Conn, slice: Slice) -> Result<Page<Payment>, Error> {
     let find = query_as(
         "SELECT id, booking_id, total_price, status, reference, taken, ask_at
-         FROM payments ORDER BY id LIMIT $1 OFFSET $2",
+         FROM payments WHERE id > $1 ORDER BY id LIMIT $2 OFFSET $3",
     )
-    .bind(limit)
-    .bind(offset);
+    .bind(slice.after)
+    .bind(slice.limit())
+    .bind(slice.offset);
     let rows = conn.fetch_all(find).await?;
-    let count = query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM payments");
-    let (total,) = conn.fetch_one::<(i64,)>(count).await?;
-    let payments = rows.into_iter().map(restore).collect::<Result<_, _>>()?;
-    Ok((payments, total))
+    let count = query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM payments LIMIT $1) AS counted");
+    let (counted,) = conn.fetch_one::<(i64,)>(count.bind(COUNT_LIMIT)).await?;
+    Page::new(rows, slice, counted, |row: &PaymentRow| row.id).try_map(restore)
 }
 
 fn restore(row: PaymentRow) -> Result<Payment, Error> {

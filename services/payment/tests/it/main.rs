@@ -6,6 +6,7 @@ mod canceling;
 mod inquiring;
 mod keys;
 mod model;
+mod pages;
 mod paying;
 mod process;
 mod provider;

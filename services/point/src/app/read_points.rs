@@ -1,7 +1,7 @@
 //! The ledger as it is now.
 
 use events::{BookingId, CustomerId, PointId};
-use storage::{Conn, Error};
+use storage::{Conn, Error, Page, Slice};
 
 use crate::domain::Entry;
 use crate::store::points;
@@ -24,13 +24,13 @@ pub async fn list_entries_of(conn: &mut Conn, booking_id: BookingId) -> Result<V
     points::list_of(conn, booking_id).await
 }
 
-/// `limit` rows after the first `offset`, oldest first, and how many there are in all.
+/// The rows of `slice`, oldest first.
 ///
 /// # Errors
 ///
 /// When the database fails.
-pub async fn list_entries(conn: &mut Conn, offset: i64, limit: i64) -> Result<(Vec<Entry>, i64), Error> {
-    points::page(conn, offset, limit).await
+pub async fn list_entries(conn: &mut Conn, slice: Slice) -> Result<Page<Entry>, Error> {
+    points::page(conn, slice).await
 }
 
 /// The points a customer has: 0 for one who is not in the ledger.

@@ -53,7 +53,7 @@ pub async fn grant(
     params(PageQuery),
     responses(
         (status = 200, description = "A page of it", body = Collection<Point>, content_type = "application/hal+json"),
-        (status = 422, description = "A wrong page or size", body = problem::Body, content_type = "application/problem+json"),
+        (status = 422, description = "A wrong page, after or size; or sort or projection", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(
@@ -62,9 +62,8 @@ pub async fn list(
     page: PageRequest,
 ) -> Result<impl IntoResponse, Problem> {
     let mut conn = state.db.read().await?;
-    let (found, total) = list_entries(&mut conn, page.offset(), page.size).await?;
-    let points = found.iter().map(|entry| Point::resource(&base, entry)).collect();
-    Ok(Hal(base.collection(POINTS, "/points", page, total, points)))
+    let found = list_entries(&mut conn, page.slice()).await?;
+    Ok(Hal(base.collection(POINTS, "/points", page, &found, |entry| Point::resource(&base, entry))))
 }
 
 /// One row of the ledger.

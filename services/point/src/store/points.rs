@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use events::{BookingId, CustomerId, PointId};
 use sqlx::FromRow;
-use storage::{Conn, Error, QueryAs, Tx, query_as};
+use storage::{COUNT_LIMIT, Conn, Error, Page, QueryAs, Slice, Tx, query_as};
 
 use crate::domain::{Entry, Posting, Status};
 
@@ -96,23 +96,23 @@ pub async fn list_of(conn: &mut Conn, booking_id: BookingId) -> Result<Vec<Entry
     rows.into_iter().map(restore).collect()
 }
 
-/// `limit` rows after the first `offset`, oldest first, and how many there are.
+/// The rows of `slice`, oldest first.
 ///
 /// # Errors
 ///
 /// When the database fails.
-pub async fn page(conn: &mut Conn, offset: i64, limit: i64) -> Result<(Vec<Entry>, i64), Error> {
+pub async fn page(conn: &mut Conn, slice: Slice) -> Result<Page<Entry>, Error> {
     let find = query_as(
         "SELECT id, booking_id, customer_id, score, contents, status
-         FROM points ORDER BY id LIMIT $1 OFFSET $2",
+         FROM points WHERE id > $1 ORDER BY id LIMIT $2 OFFSET $3",
     )
-    .bind(limit)
-    .bind(offset);
+    .bind(slice.after)
+    .bind(slice.limit())
+    .bind(slice.offset);
     let rows = conn.fetch_all(find).await?;
-    let count = query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM points");
-    let (total,) = conn.fetch_one::<(i64,)>(count).await?;
-    let entries = rows.into_iter().map(restore).collect::<Result<_, _>>()?;
-    Ok((entries, total))
+    let count = query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM points LIMIT $1) AS counted");
+    let (counted,) = conn.fetch_one::<(i64,)>(count.bind(COUNT_LIMIT)).await?;
+    Page::new(rows, slice, counted, |row: &PointRow| row.id).try_map(restore)
 }
 
 /// The sum of a customer's rows.

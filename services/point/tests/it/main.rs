@@ -3,5 +3,6 @@
 
 mod app;
 mod granting;
+mod pages;
 mod waiting;
 mod wire;

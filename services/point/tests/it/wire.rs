@@ -110,7 +110,7 @@ async fn the_ledger_comes_in_pages() {
         .collect();
     assert_eq!(bookings, [13, 14]);
     assert_eq!(page.body["page"], json!({"size": 2, "totalElements": 5, "totalPages": 3, "number": 1}));
-    assert_eq!(page.body["_links"]["next"]["href"], "http://cinema/points?page=2&size=2");
+    assert_eq!(page.body["_links"]["next"]["href"], "http://cinema/points?after=4&size=2");
     for (query, pointer) in
         [("size=0", "/size"), ("size=101", "/size"), ("page=-1", "/page"), ("page=x", "/page")]
     {

@@ -2,7 +2,7 @@
 
 use events::TicketId;
 use jiff::Timestamp;
-use storage::{Conn, Error};
+use storage::{Conn, Error, Page, Slice};
 
 use crate::domain::Ticket;
 use crate::store::tickets;
@@ -16,13 +16,13 @@ pub async fn find_ticket(conn: &mut Conn, id: TicketId) -> Result<Option<Ticket>
     tickets::find(conn, id).await
 }
 
-/// `limit` tickets after the first `offset`, in the order of their bookings, and how many there are in all.
+/// The tickets of `slice`, in the order of their bookings.
 ///
 /// # Errors
 ///
 /// When the database fails.
-pub async fn list_tickets(conn: &mut Conn, offset: i64, limit: i64) -> Result<(Vec<Ticket>, i64), Error> {
-    tickets::page(conn, offset, limit).await
+pub async fn list_tickets(conn: &mut Conn, slice: Slice) -> Result<Page<Ticket>, Error> {
+    tickets::page(conn, slice).await
 }
 
 /// At most `limit` tickets that are `Printing` and of which nothing was heard since `before`; longest first.

@@ -20,7 +20,7 @@ use crate::app::{find_ticket, list_tickets};
     params(PageQuery),
     responses(
         (status = 200, description = "One page of them", body = Collection<Ticket>, content_type = "application/hal+json"),
-        (status = 422, description = "A wrong page or size", body = problem::Body, content_type = "application/problem+json"),
+        (status = 422, description = "A wrong page, after or size; or sort or projection", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(
@@ -29,9 +29,8 @@ pub async fn list(
     page: PageRequest,
 ) -> Result<impl IntoResponse, Problem> {
     let mut conn = state.db.read().await?;
-    let (found, total) = list_tickets(&mut conn, page.offset(), page.size).await?;
-    let tickets = found.iter().map(|ticket| Ticket::resource(&base, ticket)).collect();
-    Ok(Hal(base.collection(TICKETS, "/tickets", page, total, tickets)))
+    let found = list_tickets(&mut conn, page.slice()).await?;
+    Ok(Hal(base.collection(TICKETS, "/tickets", page, &found, |ticket| Ticket::resource(&base, ticket))))
 }
 
 /// One ticket.

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use events::{BookingId, CustomerId, Screening, ScreeningId, TicketId};
 use jiff::Timestamp;
 use sqlx::FromRow;
-use storage::{Conn, Error, Tx, query, query_as};
+use storage::{COUNT_LIMIT, Conn, Error, Page, Slice, Tx, query, query_as};
 
 use crate::domain::{Row, Status, Ticket};
 
@@ -136,23 +136,25 @@ pub async fn find(conn: &mut Conn, id: TicketId) -> Result<Option<Ticket>, Error
     conn.fetch_optional(find).await?.map(restore).transpose()
 }
 
-/// `limit` tickets after the first `offset`, in the order of their bookings, and how many there are.
+/// The tickets of `slice`, in the order of their bookings.
 ///
 /// # Errors
 ///
 /// When the database fails.
-pub async fn page(conn: &mut Conn, offset: i64, limit: i64) -> Result<(Vec<Ticket>, i64), Error> {
+pub async fn page(conn: &mut Conn, slice: Slice) -> Result<Page<Ticket>, Error> {
     let find = query_as(
         "SELECT booking_id, movie_name, qty, seat, customer_id, screening_id, theatre, hall, starts_at, ends_at, status, asks
-         FROM tickets WHERE issued = 1 ORDER BY booking_id LIMIT $1 OFFSET $2",
+         FROM tickets WHERE issued = 1 AND booking_id > $1 ORDER BY booking_id LIMIT $2 OFFSET $3",
     )
-    .bind(limit)
-    .bind(offset);
+    .bind(slice.after)
+    .bind(slice.limit())
+    .bind(slice.offset);
     let rows = conn.fetch_all(find).await?;
-    let count = query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM tickets WHERE issued = 1");
-    let (total,) = conn.fetch_one::<(i64,)>(count).await?;
-    let tickets = rows.into_iter().map(restore).collect::<Result<_, _>>()?;
-    Ok((tickets, total))
+    let count = query_as(
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM tickets WHERE issued = 1 LIMIT $1) AS counted",
+    );
+    let (counted,) = conn.fetch_one::<(i64,)>(count.bind(COUNT_LIMIT)).await?;
+    Page::new(rows, slice, counted, |row: &TicketRow| row.booking_id).try_map(restore)
 }
 
 /// At most `limit` tickets that are `Printing` and unchanged since `before`, longest first.

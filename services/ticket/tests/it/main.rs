@@ -7,6 +7,7 @@ mod cancel;
 mod cancel_elsewhere;
 mod collect;
 mod issue;
+mod pages;
 mod reconcile;
 mod refusing;
 mod wire;

@@ -40,7 +40,7 @@ async fn tickets_come_in_pages() {
         page.body["_embedded"]["tickets"].as_array().unwrap().iter().map(|ticket| &ticket["id"]).collect();
     assert_eq!(ids, [3, 4]);
     assert_eq!(page.body["page"], json!({"size": 2, "totalElements": 5, "totalPages": 3, "number": 1}));
-    assert_eq!(page.body["_links"]["next"]["href"], "http://cinema/tickets?page=2&size=2");
+    assert_eq!(page.body["_links"]["next"]["href"], "http://cinema/tickets?after=4&size=2");
     for (query, pointer) in
         [("size=0", "/size"), ("size=101", "/size"), ("page=-1", "/page"), ("page=x", "/page")]
     {
