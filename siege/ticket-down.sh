@@ -4,7 +4,16 @@
 . "$(dirname "$0")/lib.sh"
 seconds=${SECONDS_OF_LOAD:-60}
 
-tickets() { curl -s -m 5 "$gateway/tickets?size=1" | sed -n 's/.*"totalElements":\([0-9]*\).*/\1/p'; }
+# A list counts its first 10,000 rows only, so this reads them all.
+tickets() {
+    local after=0 total=0 ids
+    while ids=$(curl -s -m 5 "$gateway/tickets?after=$after&size=100" | grep -o '"bookingId":[0-9]*' | cut -d: -f2); do
+        [ -n "$ids" ] || break
+        total=$((total + $(wc -l <<<"$ids")))
+        after=$(tail -n 1 <<<"$ids")
+    done
+    echo "$total"
+}
 all_have_tickets() { [ "$(tickets)" -ge "$booked" ]; }
 
 fleet_up

@@ -164,11 +164,15 @@ impl Rest {
     /// The first `limit` rows of a collection.
     async fn collection(&self, of: Of, limit: u64) -> Result<Vec<Value>, RestError> {
         let mut rows = Vec::new();
-        for page in 0..limit.div_ceil(PAGE) {
-            let size = PAGE.min(limit);
-            let path = format!("/{}?page={page}&size={size}", of.plural());
+        let (mut after, size) = (0, PAGE.min(limit));
+        while (rows.len() as u64) < limit {
+            let path = format!("/{}?after={after}&size={size}", of.plural());
             let mut body = self.get(of, &path).await?.unwrap_or_default();
             let Value::Array(more) = body["_embedded"][of.plural()].take() else {
+                break;
+            };
+            // A service that does not know `after` answers the same page again.
+            let Some(last) = more.last().map(|row| id(row, "id")).filter(|last| *last > after) else {
                 break;
             };
             let is_last = (more.len() as u64) < size;
@@ -176,6 +180,7 @@ impl Rest {
             if is_last {
                 break;
             }
+            after = last;
         }
         rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(rows)

@@ -92,18 +92,15 @@ impl Rest {
     /// When a page was not answered 200.
     pub async fn collection(&self, plural: &str) -> Result<Vec<Value>, RestError> {
         let mut entities = Vec::new();
-        for page in 0.. {
-            let path = format!("/{plural}?page={page}&size={PAGE_SIZE}");
-            let mut answer = self.get_ok(&path).await?;
-            match answer.body["_embedded"][plural].take() {
-                Value::Array(rows) if !rows.is_empty() => entities.extend(rows),
-                _ => break,
-            }
+        let mut after = 0;
+        while let Some((rows, last)) = self.page_after(&format!("/{plural}"), after).await? {
+            entities.extend(rows);
+            after = last;
         }
         Ok(entities)
     }
 
-    /// How many entities the collection at `path` has.
+    /// How many entities the collection at `path` has. If it has more than its pages count, this reads all of it.
     ///
     /// # Errors
     ///
@@ -111,7 +108,31 @@ impl Rest {
     pub async fn count(&self, path: &str) -> Result<u64, RestError> {
         let mark = if path.contains('?') { '&' } else { '?' };
         let answer = self.get_ok(&format!("{path}{mark}size=1")).await?;
-        Ok(answer.body["page"]["totalElements"].as_u64().unwrap_or_default())
+        let page = &answer.body["page"];
+        if page["atLeast"] != true {
+            return Ok(page["totalElements"].as_u64().unwrap_or_default());
+        }
+        let (mut count, mut after) = (0, 0);
+        while let Some((rows, last)) = self.page_after(path, after).await? {
+            count += rows.len() as u64;
+            after = last;
+        }
+        Ok(count)
+    }
+
+    /// The page of the collection at `path` that follows the entity `after`, and the id of its last entity. `None`: the
+    /// collection ends there.
+    async fn page_after(&self, path: &str, after: i64) -> Result<Option<(Vec<Value>, i64)>, RestError> {
+        let mark = if path.contains('?') { '&' } else { '?' };
+        let mut answer = self.get_ok(&format!("{path}{mark}after={after}&size={PAGE_SIZE}")).await?;
+        let embedded = answer.body["_embedded"].as_object_mut();
+        let Some(Value::Array(rows)) = embedded.and_then(|all| all.values_mut().next()).map(Value::take)
+        else {
+            return Ok(None);
+        };
+        // A service that does not know `after` answers the same page again.
+        let last = rows.last().and_then(|row| row["id"].as_i64()).filter(|last| *last > after);
+        Ok(last.map(|last| (rows, last)))
     }
 
     async fn get_ok(&self, path: &str) -> Result<Answer, RestError> {
