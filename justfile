@@ -32,7 +32,7 @@ test *filter:
 verify *parts:
     k8s/verify {{ parts }}
 
-# measure the fleet beside its servers: `just bench events`, `bookings`, `backends`, `on-sale`, `memory`, `catch-up`, `gateway`, `doors`, `pool`
+# measure the fleet beside its servers: `just bench events`, `bookings`, `backends`, `on-sale`, `memory`, `catch-up`, `gateway`, `doors`, `pool`, `pages`
 bench *command:
     cargo build --profile dist -p marquee -p bench
     target/dist/bench {{ command }}

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use clap::{Parser, Subcommand};
 
-use crate::{backends, bookings, catch_up, doors, events, gateway, memory, on_sale, pool};
+use crate::{backends, bookings, catch_up, doors, events, gateway, memory, on_sale, pages, pool};
 
 /// What stops a benchmark is told to a person and handled by nobody.
 pub type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -37,6 +37,8 @@ pub enum Command {
     Doors(doors::Plan),
     /// The gateway's connection pool beside hyper-util's client: requests a second, CPU.
     Pool(pool::Plan),
+    /// Pages of lists in a table of two million bookings: the first, deep ones, and those of a customer.
+    Pages(pages::Plan),
     /// The bare consumer of catch-up, in a process of its own.
     #[command(hide = true)]
     BareConsumer(catch_up::BareConsumer),
@@ -54,6 +56,7 @@ impl Command {
             Self::Gateway(plan) => gateway::run(&plan).await,
             Self::Doors(plan) => doors::run(&plan).await,
             Self::Pool(plan) => pool::run(&plan).await,
+            Self::Pages(plan) => pages::run(&plan).await,
             Self::BareConsumer(task) => task.run().await,
         }
     }

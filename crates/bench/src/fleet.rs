@@ -122,6 +122,13 @@ impl Fleet {
         url.map(|(_, topic)| topic.to_owned()).unwrap_or_default()
     }
 
+    /// The name of the service's database on the server.
+    pub fn database(&self, service: Process) -> Outcome<String> {
+        let prefix = self.place.database_url_prefix.as_deref().and_then(|url| url.rsplit_once('/'));
+        let (_, prefix) = prefix.ok_or("the fleet is not on a server")?;
+        Ok(format!("{prefix}{service}"))
+    }
+
     /// Of its memory in KiB, by the names of `/proc/<pid>/status`.
     pub fn memory(&self, process: Process, field: &str) -> Outcome<u64> {
         memory(&PathBuf::from("/proc").join(self.pid(process)?.to_string()), field)

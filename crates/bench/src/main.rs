@@ -6,7 +6,8 @@
 //! # Layout
 //!
 //! - `cli`: the commands.
-//! - `events`, `bookings`, `backends`, `on_sale`, `memory`, `catch_up`, `gateway`, `doors`, `pool`: the benchmarks.
+//! - `events`, `bookings`, `backends`, `on_sale`, `memory`, `catch_up`, `gateway`, `doors`, `pool`,
+//!   `pages`: the benchmarks.
 //! - `servers`, `fleet`: what they start. `kafka`, `pgbench`: what they compare with. `processes`: what each costs. `stats`:
 //!   medians and tables.
 
@@ -21,6 +22,7 @@ mod gateway;
 mod kafka;
 mod memory;
 mod on_sale;
+mod pages;
 mod pgbench;
 mod pool;
 mod processes;
