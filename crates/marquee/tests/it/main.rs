@@ -21,6 +21,7 @@ mod launcher;
 mod manifests;
 mod model;
 mod output;
+mod pages;
 mod pipeline;
 mod rebuild;
 mod replicas;

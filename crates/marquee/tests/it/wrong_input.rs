@@ -136,10 +136,20 @@ async fn wrong_queries(fleet: &Fleet) {
             ("page=abc", "/page"),
             ("page=1.5", "/page"),
             ("page=1000000000000000000000000000000", "/page"),
+            ("page=500", "/page"),
+            ("page=100&size=100", "/page"),
+            ("after=-1", "/after"),
+            ("after=abc", "/after"),
+            ("after=1000000000000000000000000000000", "/after"),
+            ("after=1&page=1", "/after"),
         ] {
             let path = format!("/{plural}?{query}");
             let answer = send(fleet, Method::GET, &path, None, "").await;
             is_invalid(&answer, &path, &[pointer]);
+        }
+        for query in ["sort=id", "projection=short"] {
+            let path = format!("/{plural}?{query}");
+            is_problem(&send(fleet, Method::GET, &path, None, "").await, &path, 422, "not-supported");
         }
     }
     for id in ["0", "-1", "abc", HUGE, ""] {
