@@ -21,9 +21,10 @@ use tracing::{Instrument, Span};
 
 use crate::dead_letter::{self, DeadLetter};
 use crate::inbox;
+use crate::incarnation;
 use crate::outage::Outage;
 use crate::seed_time::SeedTimeZone;
-use crate::transport::{Received, Subscription, Transport, TransportError, last_positions};
+use crate::transport::{Received, Transport, TransportError, last_positions};
 
 /// Records applied in one transaction at most.
 const BATCH: usize = 200;
@@ -36,7 +37,8 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
 /// An event as a handler gets it.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// The event's own id; where its writer gave none, as the original Java services do, its place in the topic.
+    /// The event's own id; where its writer gave none, as the original Java services do, its place in the topic, and when
+    /// it came there.
     pub id: String,
     pub event: Event,
     /// When it happened, as its writer says; where that says nothing, when the log took it.
@@ -135,35 +137,54 @@ impl<H: Handler> Consumer<H> {
 
     /// Consumes until `stop`, and ends between two batches.
     pub async fn run(self, stop: CancellationToken) {
+        let (found, incarnation) = watch::channel(incarnation::FIRST);
+        let transport = self.transport.as_ref();
+        tokio::select! {
+            () = self.keep_consuming(&stop, incarnation) => {}
+            never = incarnation::keep_looking(&self.db, transport, self.name, found) => match never {},
+        }
+    }
+
+    async fn keep_consuming(&self, stop: &CancellationToken, mut incarnation: watch::Receiver<i64>) {
         let mut outage = Outage::new("no events can be received; trying again", "events are received again");
         while !stop.is_cancelled() {
-            let outcome = self.consume(&stop, &mut outage).await;
+            let outcome = self.consume(stop, &mut incarnation, &mut outage).await;
             joined(self.name, false);
-            let Err(error) = outcome else {
-                break;
-            };
+            let Err(error) = outcome else { continue };
             outage.goes_on(chain(&error));
             tokio::select! { () = sleep(RECONNECT_AFTER) => {}, () = stop.cancelled() => {} }
         }
     }
 
-    async fn consume(&self, stop: &CancellationToken, outage: &mut Outage) -> Result<(), TransportError> {
+    /// Until `stop`, or until the log is another one: the group is joined again then.
+    async fn consume(
+        &self,
+        stop: &CancellationToken,
+        found: &mut watch::Receiver<i64>,
+        outage: &mut Outage,
+    ) -> Result<(), TransportError> {
+        let known = incarnation::current(&self.db, self.transport.as_ref()).await;
+        let incarnation = known.map_err(TransportError::new)?;
         let mut subscription = tokio::select! {
-            subscription = self.transport.subscribe(TOPIC, self.name) => subscription?,
+            subscription = self.transport.subscribe_in(TOPIC, self.name, incarnation) => subscription?,
             () = stop.cancelled() => return Ok(()),
         };
         joined(self.name, true);
         outage.is_over();
-        while let Some(batch) = next(subscription.as_mut(), stop).await? {
+        loop {
+            let batch = tokio::select! {
+                batch = subscription.receive(BATCH) => batch?,
+                () = stop.cancelled() => return Ok(()),
+                _ = found.wait_for(|found| *found > incarnation) => return Ok(()),
+            };
             if self.apply(&batch, stop).await?.is_break() {
-                break;
+                return Ok(());
             }
             crash::point("consumer.applied");
             for last in last_positions(&batch) {
                 subscription.commit(last).await?;
             }
         }
-        Ok(())
     }
 
     /// Applies a batch in one transaction or, when that fails, record by record. Breaks off when asked to stop.
@@ -298,7 +319,7 @@ pub fn read<H: Handler>(
     let at = header("ce_time").and_then(|time| time.parse().ok());
     let at = at.or_else(|| decoded.local_time.and_then(|local| zone.moment(local)));
     Ok(decoded.event.map(|event| Delivery {
-        id: inbox::event_id(&record.headers, *position),
+        id: inbox::event_id(&record.headers, *position, Some(*appended_at)),
         event,
         at: at.unwrap_or(*appended_at),
         trace: TraceContext::continue_from(header(headers::TRACEPARENT)),
@@ -306,14 +327,3 @@ pub fn read<H: Handler>(
 }
 
 type Flow = std::ops::ControlFlow<()>;
-
-/// The next batch; `None` when asked to stop.
-async fn next(
-    subscription: &mut dyn Subscription,
-    stop: &CancellationToken,
-) -> Result<Option<Vec<Received>>, TransportError> {
-    tokio::select! {
-        batch = subscription.receive(BATCH) => batch.map(Some),
-        () = stop.cancelled() => Ok(None),
-    }
-}

@@ -21,6 +21,8 @@ const CONSUMER: &str = "dlq-consumer";
 const ORIGINAL_TOPIC: &str = "dlq-topic";
 const PARTITION: &str = "dlq-partition";
 const OFFSET: &str = "dlq-offset";
+/// When the log took the record, in milliseconds since the epoch.
+const APPENDED_AT: &str = "dlq-timestamp";
 const ATTEMPTS: &str = "dlq-attempts";
 /// On a record that was replayed: the consumer it is for. The others have applied it long ago.
 const REPLAY_FOR: &str = "dlq-replay-for";
@@ -41,7 +43,7 @@ impl DeadLetter<'_> {
     ///
     /// When the transport fails; the record must not be committed then.
     pub async fn send(&self, transport: &dyn Transport, received: &Received) -> Result<(), TransportError> {
-        let Received { record, position, .. } = received;
+        let Received { record, position, appended_at } = received;
         let mut record = Record { headers: without_ours(&record.headers), ..record.clone() };
         for (name, value) in [
             (REASON, self.reason.to_owned()),
@@ -49,6 +51,7 @@ impl DeadLetter<'_> {
             (ORIGINAL_TOPIC, TOPIC.to_owned()),
             (PARTITION, position.partition.to_string()),
             (OFFSET, position.offset.to_string()),
+            (APPENDED_AT, appended_at.as_millisecond().to_string()),
             (ATTEMPTS, self.attempts.to_string()),
         ] {
             record.headers.push((name.to_owned(), value));

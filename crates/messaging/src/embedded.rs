@@ -2,7 +2,14 @@
 //!
 //! Durable, ordered as a whole, and nothing to install: the transport of a laptop and of the tests. One process at a
 //! time may consume for a group. Records are kept for good.
+//!
+//! The positions are in the same file, so a new file is read from its beginning. A process that has the file open when it is
+//! removed would go on in a file that nobody else sees: it refuses to, until it is started again.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -11,6 +18,7 @@ use sqlx::FromRow;
 use storage::{DatabaseUrl, Db, Migrations, Settings, query, query_as, query_built};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use crate::incarnation::{FirstRecord, PartitionState, Partitions};
 use crate::seed_time::SeedTimeZone;
 use crate::transport::{
     History, Position, Received, Record, Subscription, Transport, TransportError, headers_from_json,
@@ -30,6 +38,8 @@ const INSERT_ROWS: usize = 500;
 #[derive(Debug)]
 pub struct EmbeddedLog {
     db: Db,
+    name: String,
+    file: Arc<LogFile>,
     seed_time_zone: SeedTimeZone,
 }
 
@@ -48,7 +58,8 @@ impl EmbeddedLog {
         }])
         .await
         .map_err(TransportError::new)?;
-        Ok(Self { db, seed_time_zone })
+        let file = Arc::new(LogFile::of(url));
+        Ok(Self { db, name: url.to_string(), file, seed_time_zone })
     }
 
     async fn append(&self, topic: &str, records: &[Record]) -> Result<(), storage::Error> {
@@ -83,7 +94,10 @@ impl Transport for EmbeddedLog {
         topic: &'a str,
         records: &'a [Record],
     ) -> BoxFuture<'a, Result<(), TransportError>> {
-        Box::pin(async move { self.append(topic, records).await.map_err(TransportError::new) })
+        Box::pin(async move {
+            self.file.check().map_err(TransportError::new)?;
+            self.append(topic, records).await.map_err(TransportError::new)
+        })
     }
 
     fn subscribe<'a>(
@@ -92,7 +106,9 @@ impl Transport for EmbeddedLog {
         group: &'a str,
     ) -> BoxFuture<'a, Result<Box<dyn Subscription>, TransportError>> {
         Box::pin(async move {
-            let cursor = Cursor::load(self.db.clone(), topic, group).await.map_err(TransportError::new)?;
+            self.file.check().map_err(TransportError::new)?;
+            let cursor = Cursor::load(self.db.clone(), self.file.clone(), topic, group).await;
+            let cursor = cursor.map_err(TransportError::new)?;
             Ok(Box::new(cursor) as Box<dyn Subscription>)
         })
     }
@@ -103,11 +119,73 @@ impl Transport for EmbeddedLog {
             Ok(Box::new(snapshot) as Box<dyn History>)
         })
     }
+
+    fn name(&self) -> Option<&str> {
+        Some(&self.name)
+    }
+
+    fn survey<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Partitions, TransportError>> {
+        Box::pin(async move {
+            self.file.check().map_err(TransportError::new)?;
+            survey(&self.db, topic).await.map_err(TransportError::new)
+        })
+    }
+
+    fn check(&self) -> Result<(), String> {
+        self.file.check().map_err(|error| error.to_string())
+    }
+}
+
+/// The file, as it was when it was opened.
+#[derive(Debug)]
+struct LogFile {
+    path: PathBuf,
+    /// Its device and number there; `None` where it is no file.
+    identity: Option<(u64, u64)>,
+}
+
+/// The file was removed or replaced while it was in use.
+#[derive(Debug, thiserror::Error)]
+#[error("the file {} was removed or replaced while it was in use: start the processes again", .0.display())]
+struct LogFileGone(PathBuf);
+
+impl LogFile {
+    fn of(url: &DatabaseUrl) -> Self {
+        let path = url.file().unwrap_or_default();
+        let identity = identity(&path);
+        Self { path, identity }
+    }
+
+    fn check(&self) -> Result<(), LogFileGone> {
+        let is_there = self.identity.is_none() || identity(&self.path) == self.identity;
+        if is_there { Ok(()) } else { Err(LogFileGone(self.path.clone())) }
+    }
+}
+
+fn identity(path: &std::path::Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+}
+
+/// The topic as one partition, from its first record to its last.
+async fn survey(db: &Db, topic: &str) -> Result<Partitions, storage::Error> {
+    let mut conn = db.read().await?;
+    let first = query_as::<(i64, i64)>(
+        "SELECT position, appended_at FROM records WHERE topic = $1 ORDER BY position LIMIT 1",
+    );
+    let first = conn.fetch_optional(first.bind(topic.to_owned())).await?;
+    let last = query_as::<(i64,)>("SELECT COALESCE(MAX(position), 0) FROM records WHERE topic = $1");
+    let (last,) = conn.fetch_one(last.bind(topic.to_owned())).await?;
+    let first = first.map(|(offset, at)| FirstRecord {
+        offset,
+        appended_at: Timestamp::from_microsecond(at).unwrap_or_default(),
+    });
+    Ok(Partitions::from([(0, PartitionState { end: last + 1, first })]))
 }
 
 /// One group's place in one topic.
 struct Cursor {
     db: Db,
+    file: Arc<LogFile>,
     topic: String,
     group: String,
     /// The first position that was not received yet.
@@ -126,13 +204,14 @@ struct RecordRow {
 }
 
 impl Cursor {
-    async fn load(db: Db, topic: &str, group: &str) -> Result<Self, storage::Error> {
+    async fn load(db: Db, file: Arc<LogFile>, topic: &str, group: &str) -> Result<Self, storage::Error> {
         let find = query_as("SELECT next_position FROM cursors WHERE consumer_group = $1 AND topic = $2")
             .bind(group.to_owned())
             .bind(topic.to_owned());
         let committed: Option<(i64,)> = db.read().await?.fetch_optional(find).await?;
         Ok(Self {
             db,
+            file,
             topic: topic.to_owned(),
             group: group.to_owned(),
             next: committed.map_or(0, |(next,)| next),
@@ -153,6 +232,7 @@ impl Cursor {
                 }
                 return rows.into_iter().map(received).collect();
             }
+            self.file.check().map_err(TransportError::new)?;
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_POLL);
         }

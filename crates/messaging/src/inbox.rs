@@ -1,9 +1,10 @@
 //! The memory that makes a redelivered event harmless.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use events::TOPIC;
 use events::headers::{self, Headers};
+use jiff::Timestamp;
 use storage::{Error, MAX_VALUES, Tx, query_as_built};
 
 use crate::transport::Position;
@@ -11,11 +12,27 @@ use crate::transport::Position;
 /// What a row binds.
 const COLUMNS: usize = 3;
 
+/// Between the place and the time in the id of an event whose writer gave none.
+const AT: char = '@';
+
 /// What an event is remembered by: its own id; where its writer gave none, as the original Java services do, its place in
-/// the topic.
-pub fn event_id(headers: &Headers, position: Position) -> String {
+/// the topic and when the log took it, in milliseconds: `movie/3/41@1614087148000`. The place alone is not enough: a topic
+/// that is made anew has other events at the same places.
+///
+/// A dead letter of an earlier version does not say when.
+pub fn event_id(headers: &Headers, position: Position, appended_at: Option<Timestamp>) -> String {
+    if let Some(id) = headers::find(headers, headers::ID) {
+        return id.to_owned();
+    }
     let Position { partition, offset } = position;
-    headers::find(headers, headers::ID).map_or_else(|| format!("{TOPIC}/{partition}/{offset}"), str::to_owned)
+    let place = format!("{TOPIC}/{partition}/{offset}");
+    appended_at.map_or(place.clone(), |at| format!("{place}{AT}{}", at.as_millisecond()))
+}
+
+/// The place in such an id, and the time in milliseconds.
+fn place_and_time(event_id: &str) -> Option<(&str, i64)> {
+    let (place, at) = event_id.strip_prefix(TOPIC)?.starts_with('/').then(|| event_id.split_once(AT))??;
+    Some((place, at.parse().ok()?))
 }
 
 /// Remembers that `consumer` applies the events `event_ids` in this transaction, and gives those of them that were not
@@ -33,6 +50,8 @@ pub async fn first_times(
     let mut event_ids = event_ids.to_vec();
     event_ids.sort_unstable();
     event_ids.dedup();
+    let by_place = seen_by_place(tx, consumer, &event_ids).await?;
+    event_ids.retain(|event_id| !by_place.contains(*event_id));
     let seen_at = tx.now().as_microsecond();
     let mut new = HashSet::new();
     for rows in event_ids.chunks(MAX_VALUES / COLUMNS) {
@@ -46,4 +65,55 @@ pub async fn first_times(
         new.extend(tx.fetch_all::<(String,)>(insert).await?.into_iter().map(|(event_id,)| event_id));
     }
     Ok(new)
+}
+
+/// Those of `event_ids` that an earlier version has applied, and remembers by their places alone. What was applied before
+/// the log took this one was another event, at the same place in an earlier topic.
+async fn seen_by_place(
+    tx: &mut Tx,
+    consumer: &'static str,
+    event_ids: &[&str],
+) -> Result<HashSet<String>, Error> {
+    let placed: Vec<_> =
+        event_ids.iter().filter_map(|id| place_and_time(id).map(|(place, ms)| (*id, place, ms))).collect();
+    let mut seen = HashSet::new();
+    for placed in placed.chunks(MAX_VALUES - 1) {
+        let places: Vec<_> = (2..placed.len() + 2).map(|value| format!("${value}")).collect();
+        let mut find = query_as_built::<(String, i64)>(format!(
+            "SELECT event_id, seen_at FROM inbox WHERE consumer = $1 AND event_id IN ({})",
+            places.join(", ")
+        ));
+        find = find.bind(consumer);
+        for (_, place, _) in placed {
+            find = find.bind((*place).to_owned());
+        }
+        let known: HashMap<String, i64> = tx.fetch_all(find).await?.into_iter().collect();
+        let is_known = |place: &str, ms: i64| known.get(place).is_some_and(|seen_at| seen_at / 1_000 >= ms);
+        seen.extend(
+            placed.iter().filter(|(_, place, ms)| is_known(place, *ms)).map(|(id, ..)| (*id).to_owned()),
+        );
+    }
+    Ok(seen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn event_without_an_id_is_known_by_place_and_time() {
+        let position = Position { partition: 3, offset: 41 };
+        let at = Timestamp::from_millisecond(1_614_087_148_000).unwrap();
+        let id = event_id(&Vec::new(), position, Some(at));
+        assert_eq!(id, "movie/3/41@1614087148000");
+        assert_eq!(place_and_time(&id), Some(("movie/3/41", 1_614_087_148_000)));
+        assert_eq!(event_id(&Vec::new(), position, None), "movie/3/41");
+    }
+
+    #[test]
+    fn ids_of_writers_have_no_place() {
+        for id in ["movie/3/41", "0195-7", "a@1", "movies/1/2@3", "movie/1/2@x", "movie"] {
+            assert_eq!(place_and_time(id), None, "{id}");
+        }
+    }
 }

@@ -6,7 +6,10 @@
 //! - `security`: TLS and SASL, by the settings that users of Kafka know.
 //! - `producer`: acknowledged by all in-sync replicas, in order, or reported as failed.
 //! - `group`: a member of a consumer group, which hands out what has come to all of its partitions.
+//! - `queues`: what it has received and not handed out yet.
 //! - `pulse`: whether that member gets anywhere.
+//! - `resume`: where a member begins, once the topic was made anew.
+//! - `survey`: how a topic begins and where it ends.
 //! - `history`: a topic from its first record to its last, apart from every group.
 //! - `topics`: made when they are missing.
 //! - `condition`: whether records can flow, told once when it changes.
@@ -17,7 +20,10 @@ mod group;
 mod history;
 mod producer;
 mod pulse;
+mod queues;
+mod resume;
 mod security;
+mod survey;
 mod telemetry;
 mod topics;
 
@@ -36,12 +42,14 @@ use rdkafka::config::RDKafkaLogLevel;
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
+use crate::incarnation::{self, Partitions};
 use crate::seed_time::SeedTimeZone;
-use crate::transport::{History, KafkaUrl, Record, Subscription, Transport, TransportError};
+use crate::transport::{EventsUrl, History, KafkaUrl, Record, Subscription, Transport, TransportError};
 use condition::{Aspect, Condition, Fault};
 use group::Membership;
 use history::Snapshot;
 use producer::Producer;
+use survey::Surveyor;
 
 pub use security::{InvalidSetting, KafkaSecurity, SaslMechanism, Secret, SecurityProtocol};
 
@@ -60,10 +68,13 @@ pub struct KafkaConnection {
 /// The topics of one cluster.
 pub struct KafkaLog {
     connection: KafkaConnection,
+    /// Its URL.
+    url: String,
     partitions: u16,
     seed_time_zone: SeedTimeZone,
     condition: Arc<Condition>,
     producer: Producer,
+    surveyor: Surveyor,
     /// Those known to be there. Held while topics are made, so that it is done once.
     topics: Mutex<BTreeSet<String>>,
 }
@@ -90,7 +101,10 @@ impl KafkaLog {
         let condition = Arc::<Condition>::default();
         condition.fails(producer::CLIENT, Aspect::Connection, Fault::pending("no broker has answered yet"));
         let producer = Producer::new(&connection, condition.clone())?;
-        Ok(Self { connection, partitions, seed_time_zone, condition, producer, topics: Mutex::default() })
+        let url = EventsUrl::Kafka(connection.url.clone()).to_string();
+        let surveyor = Surveyor::new(&connection);
+        let topics = Mutex::default();
+        Ok(Self { connection, url, partitions, seed_time_zone, condition, producer, surveyor, topics })
     }
 
     /// What `topic` is called in the cluster: the URL names the topic of the events, and all others are beside it, so
@@ -144,11 +158,22 @@ impl Transport for KafkaLog {
         topic: &'a str,
         group: &'a str,
     ) -> BoxFuture<'a, Result<Box<dyn Subscription>, TransportError>> {
+        self.subscribe_in(topic, group, incarnation::FIRST)
+    }
+
+    fn subscribe_in<'a>(
+        &'a self,
+        topic: &'a str,
+        group: &'a str,
+        incarnation: i64,
+    ) -> BoxFuture<'a, Result<Box<dyn Subscription>, TransportError>> {
         Box::pin(async move {
             let pending = format!("consumer group {group} has not been joined yet");
             self.condition.fails(group, Aspect::Membership, Fault::pending(pending));
             let topic = self.ensure(topic).await?;
-            let membership = Membership::join(&self.connection, self.condition.clone(), topic, group).await?;
+            let condition = self.condition.clone();
+            let joining = Membership::join(&self.connection, condition, topic, group, incarnation);
+            let membership = joining.await?;
             Ok(Box::new(membership) as Box<dyn Subscription>)
         })
     }
@@ -158,6 +183,23 @@ impl Transport for KafkaLog {
         Box::pin(async move {
             let snapshot = Snapshot::take(&self.connection, self.name(topic)).await?;
             Ok(Box::new(snapshot) as Box<dyn History>)
+        })
+    }
+
+    fn name(&self) -> Option<&str> {
+        Some(&self.url)
+    }
+
+    fn survey<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Partitions, TransportError>> {
+        Box::pin(async move {
+            let name = self.name(topic);
+            let partitions = self.surveyor.survey(&name).await?;
+            if !partitions.is_empty() {
+                self.condition.works(survey::CLIENT, Aspect::Topic);
+            } else if self.topics.lock().await.contains(&name) {
+                self.condition.fails(survey::CLIENT, Aspect::Topic, Fault::missing(&name));
+            }
+            Ok(partitions)
         })
     }
 

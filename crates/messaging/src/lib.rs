@@ -10,6 +10,7 @@
 //!   [`kafka`] the one for everything else.
 //! - [`consumer`]: transport → decode → inbox → use case, in one transaction; retries and dead letters around it.
 //! - [`inbox`]: the memory that makes a redelivered event harmless.
+//! - [`incarnation`]: a topic that is deleted and made again, noticed and made up for.
 //! - [`dead_letter`]: where a record goes that no retry will help, and the way back.
 //! - `outage`: logging what is away, once a minute.
 //! - [`seed_time`]: the time zone of the original services, which their events do not name.
@@ -21,6 +22,7 @@ pub mod consumer;
 pub mod dead_letter;
 pub mod embedded;
 pub mod inbox;
+pub mod incarnation;
 pub mod kafka;
 mod outage;
 pub mod outbox;

@@ -19,9 +19,12 @@ use storage::{Db, Lead, Task, query_as, query_built};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::incarnation;
 use crate::outage::Outage;
 use crate::transport::{Record, Transport, TransportError, headers_from_json};
 
+/// Looks this often whether rows have to be sent again, as the log was made anew.
+const RESEND_TIMER: Duration = Duration::from_secs(1);
 /// Rows of one batch.
 const BATCH: i64 = 500;
 /// Looks for rows even when nobody woke it: what a crashed process left.
@@ -82,9 +85,10 @@ impl Relay {
         let mut outage =
             Outage::new("events wait in the outbox; trying again", "events leave the outbox again");
         let mut lead = None;
+        let mut resend_at = Instant::now();
         while !stop.is_cancelled() {
             let next = Instant::now() + SHORTEST_CYCLE;
-            match self.round(&mut lead).await {
+            match self.round(&mut lead, &mut resend_at).await {
                 Ok(()) => {
                     outage.is_over();
                     backoff = FIRST_BACKOFF;
@@ -102,13 +106,13 @@ impl Relay {
                 () = stop.cancelled() => {}
             }
         }
-        if let Err(error) = self.round(&mut lead).await {
+        if let Err(error) = self.round(&mut lead, &mut resend_at).await {
             tracing::warn!(cause = chain(&error), "events stay in the outbox until the next start");
         }
     }
 
     /// Sends what is unsent, if this process is the one that relays, or can become it.
-    async fn round(&self, lead: &mut Option<Lead>) -> Result<(), RelayError> {
+    async fn round(&self, lead: &mut Option<Lead>, resend_at: &mut Instant) -> Result<(), RelayError> {
         if let Some(held) = lead
             && !held.is_held().await
         {
@@ -118,9 +122,27 @@ impl Relay {
             *lead = self.db.try_lead(Task::Relay).await?;
         }
         if lead.is_some() {
+            if *resend_at <= Instant::now() {
+                self.resend().await?;
+                *resend_at = Instant::now() + RESEND_TIMER;
+            }
             self.drain().await?;
         }
         Ok(())
+    }
+
+    /// Takes the rows that the log has lost, as it was made anew, for unsent again, and returns how many those were. See
+    /// [`incarnation`].
+    ///
+    /// # Errors
+    ///
+    /// When the database fails; the next call goes on where this one ended.
+    pub async fn resend(&self) -> Result<u64, RelayError> {
+        let marked = incarnation::mark_unsent(&self.db, self.transport.as_ref()).await?;
+        if marked > 0 {
+            tracing::warn!(events = marked, "events of the outbox are sent again, as the log has lost them");
+        }
+        Ok(marked)
     }
 
     /// Sends all that is unsent now, and returns how many events that were.

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 /// Sent events are kept this long, for looking at.
 const SENT_FOR: Duration = Duration::from_secs(24 * 3600);
 /// Applied events are remembered this long: longer than any transport redelivers.
-const SEEN_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(crate) const SEEN_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 const BATCH: i64 = 1_000;
 /// Batches of one run at most; the next run takes the rest.

@@ -14,6 +14,7 @@ use storage::DatabaseUrl;
 
 use crate::backends::EventLog;
 use crate::embedded::EmbeddedLog;
+use crate::incarnation::Partitions;
 use crate::kafka::{KafkaConnection, KafkaLog};
 use crate::seed_time::SeedTimeZone;
 
@@ -70,6 +71,29 @@ pub trait Transport: Send + Sync + fmt::Debug {
         topic: &'a str,
         group: &'a str,
     ) -> BoxFuture<'a, Result<Box<dyn Subscription>, TransportError>>;
+
+    /// [`subscribe`](Self::subscribe), where the service counts the logs that had this name: where the group's position is one
+    /// in another `incarnation`, it starts over. As far back, that is, as inboxes remember.
+    fn subscribe_in<'a>(
+        &'a self,
+        topic: &'a str,
+        group: &'a str,
+        incarnation: i64,
+    ) -> BoxFuture<'a, Result<Box<dyn Subscription>, TransportError>> {
+        let _ = incarnation;
+        self.subscribe(topic, group)
+    }
+
+    /// Where the log is; `None` where it cannot be made anew.
+    fn name(&self) -> Option<&str> {
+        None
+    }
+
+    /// How `topic` is now, by what tells it from another one of its name. A topic that is not there has no partitions.
+    fn survey<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Partitions, TransportError>> {
+        let _ = topic;
+        Box::pin(async { Ok(Partitions::new()) })
+    }
 
     /// Opens `topic` to be read from its first record to the one that is its last now, apart from every consumer group.
     /// A topic that is not there has no records.

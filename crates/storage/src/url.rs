@@ -49,7 +49,7 @@ impl DatabaseUrl {
     }
 
     /// Where it is, if it is a file.
-    pub(crate) fn file(&self) -> Option<PathBuf> {
+    pub fn file(&self) -> Option<PathBuf> {
         match self.backend {
             Backend::Sqlite => {
                 let options: SqliteConnectOptions = self.url.parse().ok()?;

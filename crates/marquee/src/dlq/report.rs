@@ -146,6 +146,7 @@ mod tests {
             reason: "row bookings 1 is corrupt\nvery".to_owned(),
             topic: "movie".to_owned(),
             origin: Position { partition: 3, offset: 42 },
+            appended_at: None,
             attempts: 1,
             record: Record { key: None, payload: Some(payload.to_vec()), headers: Vec::new() },
             replayed: false,

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use events::headers::{self, Headers};
 use events::{DEAD_LETTER_TOPIC, TOPIC};
+use jiff::Timestamp;
 
 use super::{
-    ATTEMPTS, CONSUMER, OFFSET, ORIGINAL_TOPIC, PARTITION, REASON, REPLAY_FOR, REPLAYED, without_ours,
+    APPENDED_AT, ATTEMPTS, CONSUMER, OFFSET, ORIGINAL_TOPIC, PARTITION, REASON, REPLAY_FOR, REPLAYED,
+    without_ours,
 };
 use crate::inbox;
 use crate::transport::{Position, Received, Record, Transport, TransportError};
@@ -27,6 +29,8 @@ pub struct Letter {
     /// Where it was read.
     pub topic: String,
     pub origin: Position,
+    /// When the log took it there; letters of an earlier version do not say.
+    pub appended_at: Option<Timestamp>,
     /// How often it was tried.
     pub attempts: u32,
     /// As it was.
@@ -93,6 +97,9 @@ impl Letter {
                 partition: text(PARTITION)?.parse().ok()?,
                 offset: text(OFFSET)?.parse().ok()?,
             },
+            appended_at: text(APPENDED_AT)
+                .and_then(|ms| ms.parse().ok())
+                .and_then(|ms| Timestamp::from_millisecond(ms).ok()),
             attempts: text(ATTEMPTS)?.parse().ok()?,
             replayed: false,
             record: Record { headers: without_ours(&record.headers), ..record },
@@ -104,7 +111,7 @@ impl Letter {
     fn again(&self) -> Record {
         let mut record = self.record.clone();
         if headers::find(&record.headers, headers::ID).is_none() {
-            let id = inbox::event_id(&record.headers, self.origin);
+            let id = inbox::event_id(&record.headers, self.origin, self.appended_at);
             record.headers.push((headers::ID.to_owned(), id));
         }
         record.headers.push((REPLAY_FOR.to_owned(), self.consumer.clone()));

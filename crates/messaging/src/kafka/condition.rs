@@ -10,6 +10,8 @@ pub enum Aspect {
     Connection,
     /// It allows what is asked of it.
     Permission,
+    /// The topic is there.
+    Topic,
     /// The consumer group has taken this process in.
     Membership,
 }
@@ -28,6 +30,7 @@ pub enum Kind {
     Tls,
     Login,
     Forbidden,
+    Missing,
     /// Nobody has refused or failed yet: no reason to worry.
     Pending,
 }
@@ -100,6 +103,12 @@ impl Fault {
 
     pub fn forbidden(detail: impl Into<String>) -> Self {
         Self { kind: Kind::Forbidden, detail: detail.into() }
+    }
+
+    pub fn missing(topic: &str) -> Self {
+        let detail =
+            format!("the topic {topic} was deleted: make it again, or restart a process, which makes it");
+        Self { kind: Kind::Missing, detail }
     }
 
     fn is_reason_to_worry(&self) -> bool {

@@ -13,12 +13,15 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Reb
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::statistics::Statistics;
+use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::condition::{Aspect, Condition, Fault};
 use super::pulse::Pulse;
+use super::queues::{Queues, enqueue, take};
+use super::resume::{self, Mark};
 use super::telemetry::{self, Telemetry};
 use super::{Client, KafkaConnection, config};
 use crate::transport::{Position, Received, Record, Subscription, TransportError};
@@ -29,8 +32,6 @@ const COMMIT_INTERVAL: Duration = Duration::from_millis(100);
 const SHORTEST_CYCLE: Duration = Duration::from_millis(20);
 /// Who waits for a record looks again this often: whether the member stands still, and in case a wake-up was lost.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
-
-type Queues = VecDeque<(i32, VecDeque<Received>)>;
 
 /// A member, and what it has received and not handed out yet.
 pub struct Membership {
@@ -50,6 +51,7 @@ impl Membership {
         condition: Arc<Condition>,
         topic: String,
         group: &str,
+        incarnation: i64,
     ) -> Result<Self, TransportError> {
         let mut config = config(connection);
         config
@@ -79,6 +81,7 @@ impl Membership {
         let share = Share {
             group: group.to_owned(),
             topic: topic.clone(),
+            mark: Mark::of(incarnation),
             telemetry: Telemetry::new(group, connection, condition),
             owned: Mutex::default(),
             pulse: Mutex::default(),
@@ -112,6 +115,7 @@ impl Membership {
     async fn next_batch(&mut self, max: usize) -> Result<Vec<Received>, TransportError> {
         sleep_until(self.not_before).await;
         loop {
+            self.consumer.context().is_moving()?;
             let batch = take(&mut self.queues, max);
             if batch.is_empty() {
                 self.fill(max).await?;
@@ -200,6 +204,7 @@ fn group_id(topic: &str, group: &str) -> String {
 struct Share {
     group: String,
     topic: String,
+    mark: Mark,
     telemetry: Telemetry,
     owned: Mutex<BTreeMap<i32, Option<i64>>>,
     pulse: Mutex<Pulse>,
@@ -259,13 +264,42 @@ impl Share {
         if consumer.assignment_lost() {
             let pending = format!("consumer group {} has given this process up; it joins again", self.group);
             self.telemetry.fails(Aspect::Membership, Fault::pending(pending));
-        } else if let Err(error) = commit(consumer, &self.topic, positions) {
+        } else if let Err(error) = commit(consumer, self, positions) {
             tracing::warn!(target: "kafka", %error, "positions were not committed; records will come again");
         }
     }
 }
 
 impl ConsumerContext for Share {
+    /// As librdkafka would, but that what is taken over may begin where no position says.
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, event: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let changed = match event {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                self.pre_rebalance(consumer, &Rebalance::Assign(list));
+                let start = resume::start_over(consumer, &self.mark, list);
+                let assigned = consumer.incremental_assign(list);
+                if let Err(error) = start {
+                    // To begin where an earlier topic was left would pass records over: nothing of it is handed out.
+                    self.standstill.get_or_init(|| format!("the group does not tell its positions: {error}"));
+                }
+                self.post_rebalance(consumer, &Rebalance::Assign(list));
+                assigned
+            }
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => {
+                self.pre_rebalance(consumer, &Rebalance::Revoke(list));
+                consumer.incremental_unassign(list)
+            }
+            other => {
+                let error = KafkaError::Rebalance(other.into());
+                self.pre_rebalance(consumer, &Rebalance::Error(error));
+                consumer.incremental_unassign(list)
+            }
+        };
+        if let Err(error) = changed {
+            self.standstill.get_or_init(|| format!("the share of the partitions was not taken: {error}"));
+        }
+    }
+
     fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         match rebalance {
             Rebalance::Assign(list) => {
@@ -314,40 +348,20 @@ fn send_positions(consumer: &StreamConsumer<Share>) -> Result<(), TransportError
     let share = consumer.context();
     let owned = share.owned().clone();
     let positions = owned.into_iter().filter_map(|(partition, next)| Some((partition, next?))).collect();
-    commit(consumer, &share.topic, positions).map_err(TransportError::new)
+    commit(consumer, share, positions).map_err(TransportError::new)
 }
 
-fn commit<C: Consumer<Share>>(consumer: &C, topic: &str, positions: Vec<(i32, i64)>) -> KafkaResult<()> {
+fn commit<C: Consumer<Share>>(consumer: &C, share: &Share, positions: Vec<(i32, i64)>) -> KafkaResult<()> {
     if positions.is_empty() {
         return Ok(());
     }
     let mut list = TopicPartitionList::new();
     for (partition, next) in positions {
-        list.add_partition_offset(topic, partition, Offset::Offset(next))?;
+        let mut position = list.add_partition(&share.topic, partition);
+        position.set_offset(Offset::Offset(next))?;
+        share.mark.put_on(&mut position);
     }
     consumer.commit(&list, CommitMode::Async)
-}
-
-fn enqueue(queues: &mut Queues, received: Received) {
-    let partition = received.position.partition;
-    match queues.iter_mut().find(|(of, _)| *of == partition) {
-        Some((_, queue)) => queue.push_back(received),
-        None => queues.push_back((partition, VecDeque::from([received]))),
-    }
-}
-
-/// From the queues in their line; what is left of one goes to the line's end.
-fn take(queues: &mut Queues, max: usize) -> Vec<Received> {
-    let mut batch = Vec::new();
-    while batch.len() < max
-        && let Some((partition, mut queue)) = queues.pop_front()
-    {
-        batch.extend(queue.drain(..queue.len().min(max - batch.len())));
-        if !queue.is_empty() {
-            queues.push_back((partition, queue));
-        }
-    }
-    batch
 }
 
 /// What is not UTF-8, as only other producers write, is made readable: keys and headers are text here.
@@ -369,39 +383,5 @@ pub fn received(message: &BorrowedMessage<'_>) -> Received {
             .to_millis()
             .and_then(|ms| Timestamp::from_millisecond(ms).ok())
             .unwrap_or_default(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn queues(records: impl IntoIterator<Item = (i32, i64)>) -> Queues {
-        let mut queues = Queues::new();
-        for (partition, offset) in records {
-            let record = Record { key: None, payload: None, headers: Vec::new() };
-            let position = Position { partition, offset };
-            enqueue(&mut queues, Received { record, position, appended_at: Timestamp::default() });
-        }
-        queues
-    }
-
-    fn positions(batch: &[Received]) -> Vec<(i32, i64)> {
-        batch.iter().map(|received| (received.position.partition, received.position.offset)).collect()
-    }
-
-    #[test]
-    fn a_batch_has_what_is_there_of_all_partitions_each_in_order() {
-        let mut queues = queues([(2, 7), (0, 3), (2, 8), (1, 5), (0, 4)]);
-        assert_eq!(positions(&take(&mut queues, 10)), [(2, 7), (2, 8), (0, 3), (0, 4), (1, 5)]);
-        assert!(queues.is_empty());
-    }
-
-    #[test]
-    fn a_partition_with_a_backlog_lets_the_others_go_first_the_next_time() {
-        let mut queues = queues((0..5).map(|offset| (0, offset)).chain([(1, 9), (2, 9)]));
-        assert_eq!(positions(&take(&mut queues, 3)), [(0, 0), (0, 1), (0, 2)]);
-        assert_eq!(positions(&take(&mut queues, 3)), [(1, 9), (2, 9), (0, 3)]);
-        assert_eq!(positions(&take(&mut queues, 3)), [(0, 4)]);
     }
 }

@@ -60,7 +60,7 @@ impl Snapshot {
         let reader = Arc::new(Client::new(reader));
         let mut bounds = {
             let (reader, topic) = (reader.clone(), topic.clone());
-            let measuring = tokio::task::spawn_blocking(move || bounds(&reader, &topic));
+            let measuring = tokio::task::spawn_blocking(move || bounds(&**reader, &topic, DEADLINE));
             let measured = measuring.await.map_err(TransportError::new)?;
             measured.map_err(|error| TransportError::new(HistoryError::NoAnswer(error)))?
         };
@@ -137,9 +137,14 @@ impl History for Snapshot {
     }
 }
 
-/// Each partition, its first offset, and the one after its last. None, if there is no such topic.
-fn bounds(reader: &Reader, topic: &str) -> KafkaResult<Vec<(i32, i64, i64)>> {
-    let metadata = reader.fetch_metadata(Some(topic), DEADLINE)?;
+/// Each partition, its first offset, and the one after its last. None, if there is no such topic. Waits no longer than
+/// `deadline` for each answer.
+pub fn bounds<C: Consumer<Telemetry>>(
+    reader: &C,
+    topic: &str,
+    deadline: Duration,
+) -> KafkaResult<Vec<(i32, i64, i64)>> {
+    let metadata = reader.fetch_metadata(Some(topic), deadline)?;
     let Some(topic_now) = metadata.topics().iter().find(|known| known.name() == topic) else {
         return Ok(Vec::new());
     };
@@ -152,7 +157,7 @@ fn bounds(reader: &Reader, topic: &str) -> KafkaResult<Vec<(i32, i64, i64)>> {
     }
     let mut bounds = Vec::new();
     for partition in topic_now.partitions() {
-        let (first, end) = reader.fetch_watermarks(topic, partition.id(), DEADLINE)?;
+        let (first, end) = reader.fetch_watermarks(topic, partition.id(), deadline)?;
         bounds.push((partition.id(), first, end));
     }
     Ok(bounds)

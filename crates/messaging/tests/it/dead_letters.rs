@@ -154,9 +154,9 @@ async fn an_event_without_an_id_keeps_the_one_it_is_known_by(files: Files) {
     else {
         panic!("{records:?}")
     };
-    let place = original.position;
+    let (place, at) = (original.position, original.appended_at.as_millisecond());
     let id = headers::find(&replayed.record.headers, headers::ID).unwrap();
-    assert_eq!(id, format!("{TOPIC}/{}/{}", place.partition, place.offset));
+    assert_eq!(id, format!("{TOPIC}/{}/{}@{at}", place.partition, place.offset));
 }
 
 async fn what_fails_again_is_a_new_letter(files: Files) {

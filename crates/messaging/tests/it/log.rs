@@ -46,6 +46,10 @@ impl Files {
         url.strip_prefix("kafka://").unwrap().split_once('/').unwrap()
     }
 
+    pub fn path(&self) -> &std::path::Path {
+        self.directory.path()
+    }
+
     fn file_url(&self, name: &str) -> String {
         format!("sqlite://{}/{name}.db", self.directory.path().display())
     }

@@ -1,6 +1,7 @@
 //! The promises of transport, outbox, inbox and consumer.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod anew;
 mod consumer;
 mod dead_letters;
 mod fenced;

@@ -1,0 +1,284 @@
+//! A log that is deleted and made again under its name is another log. Kafka gives it no name of its own that a client can
+//! ask for here, so each service remembers in its database how the log begins, and looks at it again and again.
+//!
+//! When it is another one:
+//!
+//! - The number of the incarnation goes up. Consumers join their group again, and start over where the group's position is
+//!   one in an earlier incarnation: the position says in which.
+//! - The rows that the outbox still holds are sent again, before anything else is. Consumers know those that they have
+//!   applied by their ids.
+//!
+//! Layout: `judge` compares what was seen; this remembers it.
+
+mod judge;
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use events::TOPIC;
+use jiff::Timestamp;
+use service_kit::request_log::chain;
+use sqlx::FromRow;
+use storage::{Db, Error, Tx, query, query_as};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use crate::transport::{Transport, TransportError};
+
+pub use judge::{FirstRecord, PartitionState, Partitions, Verdict, judge};
+
+/// The incarnation of a log that nothing has happened to.
+pub const FIRST: i64 = 1;
+/// How often a consumer looks whether the log is still the one that it knows.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Rows of the outbox that are marked in one transaction.
+const RESEND_BATCH: i64 = 1_000;
+
+/// Why nobody knows whether the log is another one.
+#[derive(Debug, thiserror::Error)]
+pub enum LookError {
+    #[error(transparent)]
+    Storage(#[from] Error),
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+}
+
+/// What a service knows of a log.
+struct Known {
+    incarnation: i64,
+    partitions: Partitions,
+}
+
+/// The incarnation that the service's database knows of the log of `transport`.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn current(db: &Db, transport: &dyn Transport) -> Result<i64, Error> {
+    let Some(log) = transport.name() else { return Ok(FIRST) };
+    let find =
+        query_as::<(i64,)>("SELECT incarnation FROM log_incarnations WHERE log = $1").bind(log.to_owned());
+    Ok(db.read().await?.fetch_optional(find).await?.map_or(FIRST, |(incarnation,)| incarnation))
+}
+
+/// Looks at the log for as long as this runs, and gives each incarnation to `found`.
+pub(crate) async fn keep_looking(
+    db: &Db,
+    transport: &dyn Transport,
+    consumer: &'static str,
+    found: watch::Sender<i64>,
+) -> Infallible {
+    metrics::counter!("event_log_made_anew_total", "consumer" => consumer).absolute(0);
+    loop {
+        match look(db, transport, consumer).await {
+            Ok(incarnation) => {
+                found.send_if_modified(|known| std::mem::replace(known, incarnation) != incarnation);
+            }
+            // Others need the same, and tell what keeps them from it.
+            Err(error) => tracing::debug!(cause = chain(&error), "the event log was not looked at"),
+        }
+        sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Looks once whether the log of `transport` is still the one that the service knows, and takes note of what it finds.
+/// Returns the incarnation.
+///
+/// # Errors
+///
+/// When the database or the transport fail; the next look finds the same.
+pub async fn look(db: &Db, transport: &dyn Transport, consumer: &'static str) -> Result<i64, LookError> {
+    let Some(log) = transport.name() else { return Ok(FIRST) };
+    // Known first and seen then: what another process finds meanwhile counts, and this look does not.
+    let known = known(db, log).await?;
+    let seen = transport.survey(TOPIC).await?;
+    match judge(&known.partitions, &seen) {
+        Verdict::Same if seen.is_empty() || seen == known.partitions => Ok(known.incarnation),
+        Verdict::Same => Ok(note(db, log, &known, &seen, None).await?.unwrap_or(known.incarnation)),
+        Verdict::Cut(reason) => {
+            let noted = note(db, log, &known, &seen, Some(Resend { is_anew: false })).await?;
+            if noted.is_some() {
+                tracing::error!(
+                    reason,
+                    "the event log has lost its last records; what the outbox still holds is sent again"
+                );
+            }
+            Ok(noted.unwrap_or(known.incarnation))
+        }
+        Verdict::MadeAnew(reason) => {
+            let noted = note(db, log, &known, &seen, Some(Resend { is_anew: true })).await?;
+            if let Some(incarnation) = noted {
+                metrics::counter!("event_log_made_anew_total", "consumer" => consumer).increment(1);
+                tell(db, &known, incarnation, &reason).await;
+                return Ok(incarnation);
+            }
+            Ok(current(db, transport).await?)
+        }
+    }
+}
+
+/// Names what is lost: what the old log held, and no outbox does any more.
+async fn tell(db: &Db, known: &Known, incarnation: i64, reason: &str) {
+    let oldest = oldest_held(db).await.ok().flatten();
+    let of_partition = |state: &PartitionState| state.first.map_or(0, |first| state.end - first.offset);
+    let records: i64 = known.partitions.values().map(of_partition).sum();
+    tracing::error!(
+        reason,
+        incarnation,
+        records_of_the_old_log = records,
+        sent_again_since = oldest.map(tracing::field::display),
+        "the topic of the events was deleted and made again: consumers start at its beginning, and the outbox sends \
+         again what it still holds. Older events, and those that other programs wrote, are lost to whoever had not \
+         read them: run `marquee audit --repair`"
+    );
+}
+
+/// When the oldest event that the outbox still holds happened.
+async fn oldest_held(db: &Db) -> Result<Option<Timestamp>, Error> {
+    let find = query_as::<(i64,)>("SELECT occurred_at FROM outbox ORDER BY seq LIMIT 1");
+    let oldest = db.read().await?.fetch_optional(find).await?;
+    Ok(oldest.and_then(|(at,)| Timestamp::from_microsecond(at).ok()))
+}
+
+#[derive(FromRow)]
+struct PartitionRow {
+    partition_id: i64,
+    end_offset: i64,
+    first_offset: Option<i64>,
+    first_at: Option<i64>,
+}
+
+async fn known(db: &Db, log: &str) -> Result<Known, Error> {
+    let mut conn = db.read().await?;
+    // The number before the rest: what changes in between makes this look void, and not the next one wrong.
+    let find =
+        query_as::<(i64,)>("SELECT incarnation FROM log_incarnations WHERE log = $1").bind(log.to_owned());
+    let incarnation = conn.fetch_optional(find).await?.map_or(FIRST, |(incarnation,)| incarnation);
+    let find = query_as::<PartitionRow>(
+        "SELECT partition_id, end_offset, first_offset, first_at FROM log_partitions WHERE log = $1",
+    )
+    .bind(log.to_owned());
+    let mut partitions = Partitions::new();
+    for row in conn.fetch_all(find).await? {
+        let corrupt = || Error::corrupt("log_partitions", row.partition_id, "no partition");
+        let first = row.first_offset.zip(row.first_at).map(|(offset, at)| {
+            Timestamp::from_microsecond(at).map(|appended_at| FirstRecord { offset, appended_at })
+        });
+        let first = first.transpose().map_err(|_| corrupt())?;
+        let partition = i32::try_from(row.partition_id).map_err(|_| corrupt())?;
+        partitions.insert(partition, PartitionState { end: row.end_offset, first });
+    }
+    Ok(Known { incarnation, partitions })
+}
+
+/// What the outbox still holds goes out again.
+struct Resend {
+    /// And the log is another one.
+    is_anew: bool,
+}
+
+/// Remembers what was `seen`, and what follows from it, in one transaction. Returns the incarnation from then on; `None` if
+/// another process was faster.
+async fn note(
+    db: &Db,
+    log: &str,
+    known: &Known,
+    seen: &Partitions,
+    resend: Option<Resend>,
+) -> Result<Option<i64>, Error> {
+    let mut tx = db.begin().await?;
+    let first_sight = query(
+        "INSERT INTO log_incarnations (log, incarnation, since, resend_after, resend_through)
+         VALUES ($1, $2, $3, 0, 0) ON CONFLICT DO NOTHING",
+    )
+    .bind(log.to_owned())
+    .bind(FIRST)
+    .bind(tx.now().as_microsecond());
+    tx.execute(first_sight).await?;
+    let is_anew = resend.as_ref().is_some_and(|resend| resend.is_anew);
+    let incarnation = known.incarnation + i64::from(is_anew);
+    // Also where nothing changes: it keeps other processes out until this one has written all of it.
+    let claim = query("UPDATE log_incarnations SET incarnation = $1 WHERE log = $2 AND incarnation = $3")
+        .bind(incarnation)
+        .bind(log.to_owned())
+        .bind(known.incarnation);
+    if tx.execute(claim).await? == 0 {
+        return Ok(None);
+    }
+    if resend.is_some() {
+        let all = query(
+            "UPDATE log_incarnations SET since = $1, resend_after = 0,
+                 resend_through = (SELECT COALESCE(MAX(seq), 0) FROM outbox) WHERE log = $2",
+        );
+        let all = all.bind(tx.now().as_microsecond()).bind(log.to_owned());
+        tx.execute(all).await?;
+        tx.announce_commit();
+    }
+    replace(&mut tx, log, seen).await?;
+    tx.commit().await?;
+    Ok(Some(incarnation))
+}
+
+async fn replace(tx: &mut Tx, log: &str, seen: &Partitions) -> Result<(), Error> {
+    tx.execute(query("DELETE FROM log_partitions WHERE log = $1").bind(log.to_owned())).await?;
+    for (partition, state) in seen {
+        let insert = query(
+            "INSERT INTO log_partitions (log, partition_id, end_offset, first_offset, first_at)
+             VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(log.to_owned())
+        .bind(i64::from(*partition))
+        .bind(state.end)
+        .bind(state.first.map(|first| first.offset))
+        .bind(state.first.map(|first| first.appended_at.as_microsecond()));
+        tx.execute(insert).await?;
+    }
+    Ok(())
+}
+
+/// Marks the sent rows of the outbox that have to go out again as unsent, oldest first, and returns how many those were.
+/// The relay does this before it sends anything: what it sends after them keeps its place behind them.
+///
+/// # Errors
+///
+/// When the database fails. What was marked stays so, and the next call goes on after it.
+pub(crate) async fn mark_unsent(db: &Db, transport: &dyn Transport) -> Result<u64, Error> {
+    let Some(log) = transport.name() else { return Ok(0) };
+    let mut marked = 0;
+    while let Some(batch) = mark_batch(db, log).await? {
+        marked += batch;
+    }
+    Ok(marked)
+}
+
+/// Marks the next batch of them, and returns how many rows that were. `None`: there is nothing to mark.
+///
+/// # Errors
+///
+/// When the database fails; nothing of the batch is marked then.
+pub async fn mark_batch(db: &Db, log: &str) -> Result<Option<u64>, Error> {
+    let find = query_as::<(i64, i64)>(
+        "SELECT resend_after, resend_through FROM log_incarnations WHERE log = $1 AND resend_after < resend_through",
+    );
+    let find = find.bind(log.to_owned());
+    let Some((after, through)) = db.read().await?.fetch_optional(find).await? else { return Ok(None) };
+    let mut tx = db.begin().await?;
+    let last = query_as::<(i64,)>(
+        "SELECT COALESCE(MAX(seq), $1) FROM (SELECT seq FROM outbox WHERE seq > $2 AND seq <= $3
+             ORDER BY seq LIMIT $4) AS batch",
+    );
+    let last = last.bind(through).bind(after).bind(through).bind(RESEND_BATCH);
+    let (last,) = tx.fetch_one(last).await?;
+    // Where the log was made anew once more meanwhile, the marking starts over.
+    let claim = query(
+        "UPDATE log_incarnations SET resend_after = $1 WHERE log = $2 AND resend_after = $3 AND resend_through = $4",
+    );
+    let claim = claim.bind(last).bind(log.to_owned()).bind(after).bind(through);
+    if tx.execute(claim).await? == 0 {
+        return Ok(Some(0));
+    }
+    let mark = query("UPDATE outbox SET sent_at = NULL WHERE seq > $1 AND seq <= $2 AND sent_at IS NOT NULL");
+    let marked = tx.execute(mark.bind(after).bind(last)).await?;
+    tx.commit().await?;
+    Ok(Some(marked))
+}

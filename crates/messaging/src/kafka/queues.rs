@@ -1,0 +1,67 @@
+//! What a member has received and not handed out yet.
+
+use std::collections::VecDeque;
+
+use crate::transport::Received;
+
+/// Each partition's records in order; the first in the line is handed out next.
+pub type Queues = VecDeque<(i32, VecDeque<Received>)>;
+
+pub fn enqueue(queues: &mut Queues, received: Received) {
+    let partition = received.position.partition;
+    match queues.iter_mut().find(|(of, _)| *of == partition) {
+        Some((_, queue)) => queue.push_back(received),
+        None => queues.push_back((partition, VecDeque::from([received]))),
+    }
+}
+
+/// From the queues in their line; what is left of one goes to the line's end.
+pub fn take(queues: &mut Queues, max: usize) -> Vec<Received> {
+    let mut batch = Vec::new();
+    while batch.len() < max
+        && let Some((partition, mut queue)) = queues.pop_front()
+    {
+        batch.extend(queue.drain(..queue.len().min(max - batch.len())));
+        if !queue.is_empty() {
+            queues.push_back((partition, queue));
+        }
+    }
+    batch
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::transport::{Position, Record};
+
+    fn queues(records: impl IntoIterator<Item = (i32, i64)>) -> Queues {
+        let mut queues = Queues::new();
+        for (partition, offset) in records {
+            let record = Record { key: None, payload: None, headers: Vec::new() };
+            let position = Position { partition, offset };
+            enqueue(&mut queues, Received { record, position, appended_at: Timestamp::default() });
+        }
+        queues
+    }
+
+    fn positions(batch: &[Received]) -> Vec<(i32, i64)> {
+        batch.iter().map(|received| (received.position.partition, received.position.offset)).collect()
+    }
+
+    #[test]
+    fn a_batch_has_what_is_there_of_all_partitions_each_in_order() {
+        let mut queues = queues([(2, 7), (0, 3), (2, 8), (1, 5), (0, 4)]);
+        assert_eq!(positions(&take(&mut queues, 10)), [(2, 7), (2, 8), (0, 3), (0, 4), (1, 5)]);
+        assert!(queues.is_empty());
+    }
+
+    #[test]
+    fn a_partition_with_a_backlog_lets_the_others_go_first_the_next_time() {
+        let mut queues = queues((0..5).map(|offset| (0, offset)).chain([(1, 9), (2, 9)]));
+        assert_eq!(positions(&take(&mut queues, 3)), [(0, 0), (0, 1), (0, 2)]);
+        assert_eq!(positions(&take(&mut queues, 3)), [(1, 9), (2, 9), (0, 3)]);
+        assert_eq!(positions(&take(&mut queues, 3)), [(0, 4)]);
+    }
+}
