@@ -386,6 +386,25 @@ async fn a_database_made_anew_gets_all_its_rows_and_goes_on_where_the_group_was(
 }
 
 #[tokio::test]
+async fn log_that_was_made_anew_replaces_no_view_of_the_one_before() {
+    let (app, right) = ten_bookings().await;
+    let (db, transport) = (&app.scratch.db, app.scratch.transport.as_ref());
+    let noticed = query(
+        "INSERT INTO log_incarnations (log, incarnation, since, resend_after, resend_through)
+         VALUES ($1, 2, 0, 0, 0)
+         ON CONFLICT (log) DO UPDATE SET incarnation = 2",
+    );
+    let mut tx = db.begin().await.unwrap();
+    tx.execute(noticed.bind(transport.name().unwrap().to_owned())).await.unwrap();
+    tx.commit().await.unwrap();
+    let refused = rebuild(db, transport).await.unwrap_err();
+    assert!(matches!(refused, RebuildError::EventsAreLost), "{refused}");
+    assert_eq!(Rows::of(db).await, right);
+    nothing_is_left(db).await;
+    app.settled().await;
+}
+
+#[tokio::test]
 async fn a_log_that_is_empty_or_has_lost_its_beginning_replaces_nothing() {
     let (app, right) = ten_bookings().await;
     let other = Scratch::new(SERVICE, &MIGRATIONS).await;
