@@ -70,6 +70,8 @@ fn reader(connection: &KafkaConnection) -> KafkaResult<Reader> {
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("auto.offset.reset", "earliest")
+        // Where all that a partition has are no records, as the markers of transactions, no record ever comes.
+        .set("enable.partition.eof", "true")
         .set("statistics.interval.ms", "0")
         // Of each partition only the first record is of interest, so a little of each will do.
         .set("max.partition.fetch.bytes", "65536")
@@ -124,6 +126,9 @@ fn first_records(
                     found.push((received.position.partition, first));
                     close(reader, topic, received.position.partition)?;
                 }
+            }
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                wanted.remove(&partition);
             }
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
                 return Err(SurveyError::NoAnswer(error));

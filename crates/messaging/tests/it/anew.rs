@@ -257,12 +257,12 @@ fn java(id: i64) -> messaging::Record {
     }
 }
 
-/// The first record of one key, as it is in the log.
+/// The first record of the log.
 async fn first(files: &Files, id: i64) -> messaging::Received {
     let transport = files.transport().await;
     transport.publish(TOPIC, &[java(id)]).await.unwrap();
-    let mut history = transport.history(TOPIC).await.unwrap();
-    history.next(1).await.unwrap().remove(0)
+    let mut subscription = transport.subscribe(TOPIC, "reader").await.unwrap();
+    subscription.receive(1).await.unwrap().remove(0)
 }
 
 async fn event_without_an_id_is_another_one_in_another_topic(files: Files) {
