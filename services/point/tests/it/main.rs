@@ -1,6 +1,7 @@
 //! The service as its neighbours see it: requests in, answers and events out. The event log is real.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod anew;
 mod app;
 mod granting;
 mod pages;
