@@ -124,7 +124,6 @@ fn first_records(
                     let first =
                         FirstRecord { offset: received.position.offset, appended_at: received.appended_at };
                     found.push((received.position.partition, first));
-                    close(reader, topic, received.position.partition)?;
                 }
             }
             Some(Err(KafkaError::PartitionEOF(partition))) => {
@@ -139,11 +138,4 @@ fn first_records(
     }
     reader.unassign().map_err(SurveyError::NoAnswer)?;
     Ok(found)
-}
-
-/// Of a partition whose first record is known, nothing more is fetched.
-fn close(reader: &Reader, topic: &str, partition: i32) -> Result<(), SurveyError> {
-    let mut list = TopicPartitionList::new();
-    list.add_partition(topic, partition);
-    reader.pause(&list).map_err(SurveyError::NoAnswer)
 }

@@ -238,11 +238,15 @@ on_both_transports!(
 async fn log_that_is_looked_at_again_is_the_same(files: Files) {
     let db = files.db(&seen_table()).await;
     let transport = files.transport().await;
+    // A broker that has made the topic a moment ago may not know its leaders yet.
+    until(async || look(&db, transport.as_ref(), "test").await.is_ok()).await;
     for id in 1..=5 {
-        until(async || look(&db, transport.as_ref(), "test").await.is_ok_and(|incarnation| incarnation == 1))
-            .await;
         append(&db, id).await;
         Relay::new(db.clone(), transport.clone()).drain().await.unwrap();
+        until(async || look(&db, transport.as_ref(), "test").await.is_ok()).await;
+        for _ in 0..3 {
+            assert_eq!(look(&db, transport.as_ref(), "test").await.unwrap(), 1);
+        }
     }
     assert_eq!(look(&db, files.transport().await.as_ref(), "test").await.unwrap(), 1);
     assert_eq!(unsent(&db).await, 0);
