@@ -76,7 +76,7 @@ impl StartError {
 
 /// Runs a process: reads its configuration from `args`, starts telemetry, runs `body` until it ends.
 ///
-/// The token given to `body` is cancelled on SIGTERM or SIGINT.
+/// The token given to `body` is canceled on SIGTERM or SIGINT.
 pub fn run<C, F>(
     args: impl IntoIterator<Item = OsString>,
     server: impl FnOnce(&C) -> &Server,
@@ -140,7 +140,7 @@ async fn hang_after(delay: Duration) {
     }
 }
 
-/// A token that is cancelled when the process is asked to stop.
+/// A token that is canceled when the process is asked to stop.
 pub fn stop_signal(also_on_stdin_eof: bool) -> CancellationToken {
     let token = CancellationToken::new();
     let stop = token.clone();
@@ -280,7 +280,7 @@ pub struct Background {
 }
 
 impl Background {
-    /// Starts `task`, which must end soon after its token is cancelled. Should it panic, the process exits:
+    /// Starts `task`, which must end soon after its token is canceled. Should it panic, the process exits:
     /// a fleet member that looks alive and does half its work is worse than one that is gone.
     pub fn spawn<F>(name: &'static str, task: impl FnOnce(CancellationToken) -> F) -> Self
     where

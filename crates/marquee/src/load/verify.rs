@@ -29,7 +29,7 @@ struct Tables {
     mypages: Rows,
 }
 
-/// What is not as it should be, a sentence each, of bookings that nobody has collected or cancelled.
+/// What is not as it should be, a sentence each, of bookings that nobody has collected or canceled.
 ///
 /// # Errors
 ///

@@ -84,7 +84,7 @@ pub fn block(fleet: &Fleet, took: Duration) -> String {
     curl {gateway}/books/1
     curl {gateway}/mypages/1
 
-  A booking whose ticket is not collected can be cancelled: curl -X DELETE {gateway}/books/2
+  A booking whose ticket is not collected can be canceled: curl -X DELETE {gateway}/books/2
 
   Load:  siege -c50 -t60S -r10 --content-type "application/json" '{gateway}/books POST {{"qty":"3"}}'
   All of it, explained:  {demo}
