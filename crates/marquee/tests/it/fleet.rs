@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+use marquee::data_dir::DataDir;
 use marquee::fleet::Process;
 use marquee::load::verify::metric;
 use marquee::rest::Rest;
@@ -55,7 +56,11 @@ impl Fleet {
     /// Only the data directory and the ports of a second process for each service, on the same databases and the same event
     /// log, which must be on servers.
     pub fn replica(&self) -> Self {
-        Self::on(self.backends.clone(), None)
+        let replica = Self::on(self.backends.clone(), None);
+        // To the payment provider, both are one installation.
+        DataDir::open(&replica.data_dir).unwrap();
+        std::fs::copy(self.data_dir.join("fleet-id"), replica.data_dir.join("fleet-id")).unwrap();
+        replica
     }
 
     fn on(backends: Vec<String>, turn: Option<MutexGuard<'static, ()>>) -> Self {

@@ -16,8 +16,8 @@ use crate::topic::{assert_in_order, assert_no_dead_letters};
 use crate::wait::until;
 
 /// Each after those it calls; and the other way round, each before them, to be killed: whoever answers can be answered.
-const START_ORDER: [Process; 5] =
-    [Process::Point, Process::Payment, Process::Mypage, Process::Ticket, Process::Book];
+const START_ORDER: [Process; 6] =
+    [Process::Processor, Process::Point, Process::Payment, Process::Mypage, Process::Ticket, Process::Book];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_of_every_service_are_killed_in_turn_under_load() {
