@@ -53,6 +53,12 @@ pub enum RefundError {
     NotRecorded(#[from] storage::Error),
 }
 
+impl RefundError {
+    fn was_never_sent(&self) -> bool {
+        matches!(self, Self::Provider(failure) if failure.was_never_sent())
+    }
+}
+
 impl Refunder {
     pub fn new(state: AppState) -> Self {
         Self { state }
@@ -111,11 +117,14 @@ impl Refunder {
         };
         tracing::warn!(failed = failed.len(), cause = chain(last), "cancels stay in progress");
         let mut tx = self.state.db.begin().await?;
-        for (claimed, _) in &failed {
-            put_off_cancel(&mut tx, claimed.booking_id, pause_after(claimed.asks)).await?;
+        for (claimed, outcome) in &failed {
+            // While our own breaker refuses, or nobody listens, no pause grows: the refund is due when the provider is back.
+            let was_asked = !outcome.as_ref().is_err_and(RefundError::was_never_sent);
+            let pause = if was_asked { pause_after(claimed.asks) } else { FIRST_PAUSE };
+            put_off_cancel(&mut tx, claimed.booking_id, pause, was_asked).await?;
         }
         tx.commit().await?;
-        Ok(matches!(last, RefundError::Provider(failure) if failure.was_never_sent()))
+        Ok(last.was_never_sent())
     }
 
     async fn cancel(&self, claimed: &Claimed) -> Result<(), RefundError> {

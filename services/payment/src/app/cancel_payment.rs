@@ -91,14 +91,19 @@ pub async fn claim_cancels(tx: &mut Tx, length: Duration, limit: i64) -> Result<
     payments::claim_due(tx, length, limit).await
 }
 
-/// Lets the provider be asked again after `pause`.
+/// Lets the provider be asked again after `pause`. A question that was not asked does not count.
 ///
 /// # Errors
 ///
 /// When the database fails.
-pub async fn put_off_cancel(tx: &mut Tx, booking_id: i64, pause: Duration) -> Result<(), Error> {
+pub async fn put_off_cancel(
+    tx: &mut Tx,
+    booking_id: i64,
+    pause: Duration,
+    was_asked: bool,
+) -> Result<(), Error> {
     let ask_at = tx.now() + pause;
-    payments::put_off(tx, booking_id, ask_at).await
+    payments::put_off(tx, booking_id, ask_at, was_asked).await
 }
 
 /// The number of cancels that the provider has not confirmed.

@@ -143,15 +143,18 @@ pub async fn claim_due(tx: &mut Tx, length: Duration, limit: i64) -> Result<Vec<
     tx.fetch_all(claim).await
 }
 
-/// Asks the provider about a cancel in progress again at `ask_at`.
+/// Asks the provider about a cancel in progress again at `ask_at`. A question that was not asked does not count.
 ///
 /// # Errors
 ///
 /// When the database fails.
-pub async fn put_off(tx: &mut Tx, booking_id: i64, ask_at: Timestamp) -> Result<(), Error> {
-    let put_off = query("UPDATE payments SET ask_at = $1 WHERE booking_id = $2 AND ask_at IS NOT NULL")
-        .bind(ask_at.as_microsecond())
-        .bind(booking_id);
+pub async fn put_off(tx: &mut Tx, booking_id: i64, ask_at: Timestamp, was_asked: bool) -> Result<(), Error> {
+    let put_off = query(
+        "UPDATE payments SET ask_at = $1, asks = asks - $2 WHERE booking_id = $3 AND ask_at IS NOT NULL",
+    )
+    .bind(ask_at.as_microsecond())
+    .bind(i64::from(!was_asked))
+    .bind(booking_id);
     tx.execute(put_off).await?;
     Ok(())
 }
