@@ -4,6 +4,7 @@ use http::header::{
     ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, ORIGIN,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
+use http_pool::is_hop_by_hop;
 use service_kit::deadline::REQUEST_TIMEOUT_MS;
 use service_kit::extract::IDEMPOTENCY_KEY;
 use service_kit::proxies::{FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PREFIX, FORWARDED_PROTO};
@@ -37,15 +38,6 @@ static END_TO_END: [HeaderName; 12] = [
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     strip_nominated(headers);
     strip(headers, is_hop_by_hop);
-}
-
-/// Whether a header concerns one connection (RFC 9110, section 7.6.1). Comparing text is faster than comparing with one
-/// name after the other.
-fn is_hop_by_hop(name: &HeaderName) -> bool {
-    matches!(
-        name.as_str(),
-        "connection" | "keep-alive" | "proxy-connection" | "te" | "trailer" | "transfer-encoding" | "upgrade"
-    )
 }
 
 /// Reads bytes and not text: one option that is no text must not hide the others.

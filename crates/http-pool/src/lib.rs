@@ -76,4 +76,4 @@ mod wire;
 pub use answer::AnswerBody;
 pub use error::ExchangeError;
 pub use pool::{ATTEMPTS_MAX, CONNECT_TIMEOUT, IDLE_MAX, IDLE_TIMEOUT, Pool};
-pub use request::Outgoing;
+pub use request::{Outgoing, is_hop_by_hop};

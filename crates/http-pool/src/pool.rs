@@ -143,12 +143,8 @@ impl Pool {
         loop {
             let mut connection = self.idle().pop_back()?;
             let rested = connection.idle_since.elapsed();
-            let is_usable = match rested {
-                _ if rested > IDLE_TIMEOUT => false,
-                _ if is_safe && rested < LOOK_AFTER => connection.is_ready() || connection.is_untouched(),
-                _ => connection.is_untouched(),
-            };
-            if is_usable {
+            let needs_no_look = is_safe && rested < LOOK_AFTER && connection.is_ready();
+            if rested <= IDLE_TIMEOUT && (needs_no_look || connection.is_untouched()) {
                 return Some(connection);
             }
         }
