@@ -46,16 +46,14 @@ pub async fn insert(tx: &mut Tx, order: Order, name: &str, hold: Hold) -> Result
     let (movie_name, movie_key) =
         order.movie_name.map(|name| (name.spelling().to_owned(), name.key().to_owned())).unzip();
     let insert = query_as(
-        "INSERT INTO bookings
+        concat!(
+            "INSERT INTO bookings
              (movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
               held_until, paying_until, look_at, looks, attempts, pay_later, created_at, updated_at, movie_key)
          VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16)
-         RETURNING id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
-             (SELECT starts_at FROM screenings WHERE screenings.id = screening_id) AS starts_at,
-             (SELECT COALESCE(ends_at, starts_at + 7200000000) FROM screenings WHERE screenings.id = screening_id)
-                 AS ends_at,
-             (SELECT theatre FROM screenings WHERE screenings.id = screening_id) AS theatre, held_until, paying_until,
-             look_at, looks, attempts, pay_later, in_doubt, held_published, created_at, updated_at",
+         RETURNING ",
+            booking_columns!("")
+        ),
     )
     .bind(movie_name)
     .bind(order.seats.map(|seats| seats.to_string()))
@@ -82,15 +80,11 @@ pub async fn insert(tx: &mut Tx, order: Order, name: &str, hold: Hold) -> Result
 ///
 /// When the database fails.
 pub async fn find_for_update(tx: &mut Tx, id: BookingId) -> Result<Option<Booking>, Error> {
-    let lock = query_as(
+    let lock = query_as(concat!(
         "UPDATE bookings SET status = status WHERE id = $1
-         RETURNING id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
-             (SELECT starts_at FROM screenings WHERE screenings.id = screening_id) AS starts_at,
-             (SELECT COALESCE(ends_at, starts_at + 7200000000) FROM screenings WHERE screenings.id = screening_id)
-                 AS ends_at,
-             (SELECT theatre FROM screenings WHERE screenings.id = screening_id) AS theatre, held_until, paying_until,
-             look_at, looks, attempts, pay_later, in_doubt, held_published, created_at, updated_at",
-    )
+         RETURNING ",
+        booking_columns!("")
+    ))
     .bind(id.get());
     tx.fetch_optional(lock).await?.map(restore).transpose()
 }
@@ -153,15 +147,12 @@ pub async fn delete(tx: &mut Tx, id: BookingId) -> Result<(), Error> {
 ///
 /// When the database fails.
 pub async fn find(conn: &mut Conn, id: BookingId) -> Result<Option<Booking>, Error> {
-    let find = query_as(
-        "SELECT id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
-             (SELECT starts_at FROM screenings WHERE screenings.id = screening_id) AS starts_at,
-             (SELECT COALESCE(ends_at, starts_at + 7200000000) FROM screenings WHERE screenings.id = screening_id)
-                 AS ends_at,
-             (SELECT theatre FROM screenings WHERE screenings.id = screening_id) AS theatre, held_until, paying_until,
-             look_at, looks, attempts, pay_later, in_doubt, held_published, created_at, updated_at
-         FROM bookings WHERE id = $1",
-    )
+    let find = query_as(concat!(
+        "SELECT ",
+        booking_columns!(""),
+        "
+         FROM bookings WHERE id = $1"
+    ))
     .bind(id.get());
     conn.fetch_optional(find).await?.map(restore).transpose()
 }
@@ -172,16 +163,13 @@ pub async fn find(conn: &mut Conn, id: BookingId) -> Result<Option<Booking>, Err
 ///
 /// When the database fails.
 pub async fn page(conn: &mut Conn, slice: Slice) -> Result<Page<Booking>, Error> {
-    let find = query_as(
-        "SELECT page.id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
-             (SELECT starts_at FROM screenings WHERE screenings.id = page.screening_id) AS starts_at,
-             (SELECT COALESCE(ends_at, starts_at + 7200000000) FROM screenings WHERE screenings.id = page.screening_id)
-                 AS ends_at,
-             (SELECT theatre FROM screenings WHERE screenings.id = page.screening_id) AS theatre, held_until,
-             paying_until, look_at, looks, attempts, pay_later, in_doubt, held_published, created_at, updated_at
+    let find = query_as(concat!(
+        "SELECT ",
+        booking_columns!("page."),
+        "
          FROM (SELECT * FROM bookings WHERE id > $1 ORDER BY id LIMIT $2 OFFSET $3) AS page
-         ORDER BY page.id",
-    )
+         ORDER BY page.id"
+    ))
     .bind(slice.after)
     .bind(slice.limit())
     .bind(slice.offset);
@@ -198,14 +186,13 @@ pub async fn page(conn: &mut Conn, slice: Slice) -> Result<Page<Booking>, Error>
 /// When the database fails.
 pub async fn page_of(conn: &mut Conn, customer: CustomerId, slice: Slice) -> Result<Page<Booking>, Error> {
     let find = query_as(
-        "SELECT page.id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
-             (SELECT starts_at FROM screenings WHERE screenings.id = page.screening_id) AS starts_at,
-             (SELECT COALESCE(ends_at, starts_at + 7200000000) FROM screenings WHERE screenings.id = page.screening_id)
-                 AS ends_at,
-             (SELECT theatre FROM screenings WHERE screenings.id = page.screening_id) AS theatre, held_until,
-             paying_until, look_at, looks, attempts, pay_later, in_doubt, held_published, created_at, updated_at
+        concat!(
+            "SELECT ",
+            booking_columns!("page."),
+            "
          FROM (SELECT * FROM bookings WHERE customer_id = $1 AND id > $2 ORDER BY id LIMIT $3 OFFSET $4) AS page
-         ORDER BY page.id",
+         ORDER BY page.id"
+        ),
     )
     .bind(customer.get())
     .bind(slice.after)

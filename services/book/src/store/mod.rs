@@ -1,5 +1,8 @@
 //! Bookings in SQL.
 
+#[macro_use]
+mod columns;
+
 pub mod bookings;
 pub mod halls;
 pub mod idempotency_keys;

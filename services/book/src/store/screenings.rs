@@ -177,17 +177,8 @@ struct ListedRow {
 ///
 /// When the database fails.
 pub async fn find_listed(conn: &mut Conn, id: ScreeningId) -> Result<Option<Listed>, Error> {
-    let find = query_as(
-        "SELECT id, movie_name, theatre, starts_at, COALESCE(ends_at, starts_at + 7200000000) AS ends_at, hall, price,
-             COALESCE(capacity, (SELECT CAST(COUNT(*) AS BIGINT) FROM screening_seats WHERE screening_id = screenings.id))
-                 AS capacity,
-             COALESCE(places_left,
-                 (SELECT CAST(COUNT(*) AS BIGINT) FROM screening_seats WHERE screening_id = screenings.id)
-                 - (SELECT CAST(COUNT(*) AS BIGINT) FROM seat_claims
-                    WHERE place = 'screening:' || CAST(screenings.id AS TEXT))) AS places_left
-         FROM screenings WHERE id = $1",
-    )
-    .bind(id.get());
+    let find = query_as(concat!("SELECT ", listed_columns!("screenings"), " FROM screenings WHERE id = $1"))
+        .bind(id.get());
     conn.fetch_optional(find).await?.map(listed).transpose()
 }
 
@@ -196,13 +187,9 @@ pub async fn find_listed(conn: &mut Conn, id: ScreeningId) -> Result<Option<List
 macro_rules! page_where {
     ($conditions:literal) => {
         concat!(
-            "SELECT id, movie_name, theatre, starts_at, COALESCE(ends_at, starts_at + 7200000000) AS ends_at, hall, price,
-             COALESCE(capacity, (SELECT CAST(COUNT(*) AS BIGINT) FROM screening_seats WHERE screening_id = page.id))
-                 AS capacity,
-             COALESCE(places_left,
-                 (SELECT CAST(COUNT(*) AS BIGINT) FROM screening_seats WHERE screening_id = page.id)
-                 - (SELECT CAST(COUNT(*) AS BIGINT) FROM seat_claims
-                    WHERE place = 'screening:' || CAST(page.id AS TEXT))) AS places_left
+            "SELECT ",
+            listed_columns!("page"),
+            "
              FROM (SELECT * FROM screenings
                    WHERE starts_at >= $1 AND starts_at < $2 AND (starts_at, id) > ($3, $4)",
             $conditions,

@@ -18,20 +18,29 @@ struct StoryRow {
     happened_at: i64,
 }
 
+/// Reads the shown bookings that `$conditions` let through, oldest first, with their timelines.
+macro_rules! stories_where {
+    ($conditions:literal) => {
+        concat!(
+            "SELECT page.booking_id, booked, held, held_until, given_up, ending, refunded, customer_id, movie_name, seat,
+                 qty, price, screening_id, theatre, hall, starts_at, ends_at, status, score, ticket_id, updated_at, event,
+                 happened_at
+             FROM (SELECT * FROM mypages WHERE shown = 1 AND ",
+            $conditions,
+            ") AS page
+             JOIN timeline ON timeline.booking_id = page.booking_id
+             ORDER BY page.booking_id"
+        )
+    };
+}
+
 /// The booking as it is now.
 ///
 /// # Errors
 ///
 /// When the database fails.
 pub async fn find(conn: &mut Conn, id: BookingId) -> Result<Option<Story>, Error> {
-    let find = query_as(
-        "SELECT mypages.booking_id, booked, held, held_until, given_up, ending, refunded, customer_id, movie_name, seat, qty,
-             price, screening_id, theatre, hall, starts_at, ends_at, status, score, ticket_id, updated_at, event,
-             happened_at
-         FROM mypages JOIN timeline ON timeline.booking_id = mypages.booking_id
-         WHERE mypages.booking_id = $1 AND shown = 1",
-    )
-    .bind(id.get());
+    let find = query_as(stories_where!("booking_id = $1")).bind(id.get());
     Ok(gather(conn.fetch_all(find).await?)?.pop())
 }
 
@@ -41,18 +50,10 @@ pub async fn find(conn: &mut Conn, id: BookingId) -> Result<Option<Story>, Error
 ///
 /// When the database fails.
 pub async fn page(conn: &mut Conn, slice: Slice) -> Result<Page<Story>, Error> {
-    let find = query_as(
-        "SELECT page.booking_id, booked, held, held_until, given_up, ending, refunded, customer_id, movie_name, seat, qty,
-             price, screening_id, theatre, hall, starts_at, ends_at, status, score, ticket_id, updated_at, event,
-             happened_at
-         FROM (SELECT * FROM mypages WHERE shown = 1 AND booking_id > $1
-               ORDER BY booking_id LIMIT $2 OFFSET $3) AS page
-         JOIN timeline ON timeline.booking_id = page.booking_id
-         ORDER BY page.booking_id",
-    )
-    .bind(slice.after)
-    .bind(slice.limit())
-    .bind(slice.offset);
+    let find = query_as(stories_where!("booking_id > $1 ORDER BY booking_id LIMIT $2 OFFSET $3"))
+        .bind(slice.after)
+        .bind(slice.limit())
+        .bind(slice.offset);
     let stories = gather(conn.fetch_all(find).await?)?;
     let count = query_as(
         "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM mypages WHERE shown = 1 LIMIT $1) AS counted",
@@ -67,15 +68,9 @@ pub async fn page(conn: &mut Conn, slice: Slice) -> Result<Page<Story>, Error> {
 ///
 /// When the database fails.
 pub async fn page_of(conn: &mut Conn, customer: CustomerId, slice: Slice) -> Result<Page<Story>, Error> {
-    let find = query_as(
-        "SELECT page.booking_id, booked, held, held_until, given_up, ending, refunded, customer_id, movie_name, seat, qty,
-             price, screening_id, theatre, hall, starts_at, ends_at, status, score, ticket_id, updated_at, event,
-             happened_at
-         FROM (SELECT * FROM mypages WHERE customer_id = $1 AND shown = 1 AND booking_id > $2
-               ORDER BY booking_id LIMIT $3 OFFSET $4) AS page
-         JOIN timeline ON timeline.booking_id = page.booking_id
-         ORDER BY page.booking_id",
-    )
+    let find = query_as(stories_where!(
+        "customer_id = $1 AND booking_id > $2 ORDER BY booking_id LIMIT $3 OFFSET $4"
+    ))
     .bind(customer.get())
     .bind(slice.after)
     .bind(slice.limit())
