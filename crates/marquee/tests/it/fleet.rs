@@ -59,7 +59,7 @@ impl Fleet {
         let replica = Self::on(self.backends.clone(), None);
         // To the payment provider, both are one installation.
         DataDir::open(&replica.data_dir).unwrap();
-        std::fs::copy(self.data_dir.join("fleet-id"), replica.data_dir.join("fleet-id")).unwrap();
+        fs::copy(self.data_dir.join("fleet-id"), replica.data_dir.join("fleet-id")).unwrap();
         replica
     }
 
