@@ -56,6 +56,19 @@ pub async fn assert_reads_on(client: &Client, path: &str) {
     assert!(deep.body["errors"][0]["detail"].as_str().unwrap().contains("after="), "{}", deep.body);
 }
 
+/// Asserts that the list at `path`, whose ids are 1 to 5, is read on by `after` where it stopped, although `meanwhile` deletes
+/// the first row and adds a sixth.
+pub async fn assert_never_shifts(client: &Client, path: &str, meanwhile: impl AsyncFnOnce()) {
+    let first = client.get(&with(path, "size=2")).await;
+    let next = first.body["_links"]["next"]["href"].as_str().unwrap();
+    assert_eq!((ids(&first), next), (vec![1, 2], &*format!("http://cinema{path}?after=2&size=2")));
+    meanwhile().await;
+    let second = follow(client, &first, "next").await;
+    let third = follow(client, &second, "next").await;
+    assert_eq!((ids(&second), ids(&third)), (vec![3, 4], vec![5, 6]));
+    assert_eq!(third.body["_links"].get("next"), None);
+}
+
 /// Asserts which parameters the list at `path` refuses, and that it ignores others.
 pub async fn assert_refusals(client: &Client, path: &str) {
     for (query, problem, pointer) in [
