@@ -269,8 +269,8 @@ enum Expected {
     Anything,
 }
 
-/// Of a booking; of one that is or was held, if its customer is known; and of what never came to be one if money went to and
-/// fro for it.
+/// The row that mypage should have. It has one for every booking that was made, for every held one whose customer is known, and
+/// for every unpaid one that was charged and refunded.
 fn expected(story: &Story) -> Expected {
     let money_went_back = story.payment_is("Canceled");
     match story.status() {

@@ -21,7 +21,7 @@ impl Slice {
     }
 }
 
-/// Rows to count: one more than [`COUNTED_MAX`] tells that there are more.
+/// Rows to count: one more than [`COUNTED_MAX`] means that there are more.
 pub const COUNT_LIMIT: i64 = COUNTED_MAX + 1;
 
 /// How many rows a list has.

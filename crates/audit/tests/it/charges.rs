@@ -71,7 +71,7 @@ async fn orphaned_charge_of_a_booking_that_has_ended_is_canceled_once_it_is_old(
     assert_eq!(balance(&fleet, "k3x9-booking-1").await, 0);
     assert_eq!(balance(&fleet, "k3x9-booking-2").await, 10_000);
     assert_eq!(fleet.kinds().await, []);
-    // No service was told anything.
+    // No service has a row or an event about it.
     assert_eq!(fleet.told().await, [""; 0]);
 }
 

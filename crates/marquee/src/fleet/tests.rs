@@ -22,7 +22,7 @@ fn a_service_may_have_its_database_elsewhere_than_the_others() {
     assert_eq!(mixed.database_url(Process::Ticket, &data_dir), "sqlite:///t.db");
     assert_eq!(mixed.database_url(Process::Point, &data_dir), "postgres://p/points");
     assert_eq!(mixed.database_url(Process::Book, &data_dir), "postgres://db/book");
-    // Its processes are told the same, and whoever starts one alone.
+    // Its processes get the same settings, and so does a process that is started alone.
     let told: Vec<_> = mixed.environment().collect();
     let own = "ticket=sqlite:///t.db point=postgres://p/points".to_owned();
     assert_eq!(told, [(DATABASE_URL_PREFIX, "postgres://db/".to_owned()), (DATABASE_URLS, own)]);

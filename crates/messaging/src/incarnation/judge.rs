@@ -37,9 +37,9 @@ pub enum Verdict {
 /// Compares what was `known` of a log with what is seen `now`. All partitions of a log are made together, so one that is
 /// another one speaks for all of them.
 ///
-/// Only the beginning of a partition tells that it was made anew. A first record at the same offset with another time is
-/// another record. A first record at a lower offset cannot be: retention only ever moves the beginning up. A beginning
-/// further up tells nothing, as retention may have moved it.
+/// Only the beginning of a partition shows that the topic was made anew. If the first record has the same offset and another
+/// time, it is another record. If its offset is lower, the topic is another one, because retention only moves the beginning
+/// up. A higher beginning proves nothing, because retention may have moved it.
 pub fn judge(known: &Partitions, now: &Partitions) -> Verdict {
     if now.is_empty() {
         return Verdict::Same; // It is not there, so it is not another one either.

@@ -1,8 +1,8 @@
 //! Where a member begins to read a partition that it takes over, once the topic was made anew.
 //!
-//! A position that is committed says in which incarnation of the topic it is one (see [`crate::incarnation`]); one that says
-//! nothing is one in the first. It has to be the position itself that says so: a member that has not noticed the new topic
-//! yet commits where it was in the old one, and the next owner of the partition must not begin there.
+//! A committed position carries the incarnation of the topic that it belongs to (see [`crate::incarnation`]). A position
+//! without one belongs to the first incarnation. The number has to be in the position itself: a member that has not noticed
+//! the new topic yet commits its position in the old one, and the next owner of the partition must not begin there.
 
 use std::time::Duration;
 

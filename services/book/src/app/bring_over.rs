@@ -54,7 +54,7 @@ pub async fn bring_over(tx: &mut Tx, limit: i64) -> Result<u64, Error> {
     Ok(bookings.len() as u64)
 }
 
-/// Gives each seat of a screening its name in one form. Of two seats with one name, one is left.
+/// Gives each seat of a screening its name in one form. If two seats end up with one name, only one of them is kept.
 async fn rename_seats(tx: &mut Tx, screening: &Screening) -> Result<(), Error> {
     let seats = without_keys::seats(tx, screening.id).await?;
     let mut names: HashSet<String> = seats.iter().cloned().collect();

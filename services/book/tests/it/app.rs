@@ -152,7 +152,7 @@ pub async fn recovering_payment() -> (FakeUpstream, Arc<AtomicBool>) {
     (payment.await, works)
 }
 
-/// RFC 3339 for a time of UTC, such as `19:30`, in so many days.
+/// The RFC 3339 text for a time of UTC, such as `19:30`, `days` days from today.
 pub fn in_days(days: i64, time: &str) -> String {
     let date = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     format!("{}T{time}:00Z", date.saturating_add(days.days()))

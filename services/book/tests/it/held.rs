@@ -1,4 +1,4 @@
-//! What the others are told of a booking that stays unpaid after its first attempt, and of its screening.
+//! The events of a booking that stays unpaid after its first attempt, and the screening in them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -128,7 +128,7 @@ async fn rows_of_before_get_keys_and_the_older_of_two_claims_stays() {
 
 #[tokio::test]
 async fn upgrade_that_is_killed_in_the_middle_goes_on_where_it_stopped() {
-    // Killed after so many transactions, in the middle of the next one.
+    // The process is killed in the transaction after these.
     for killed_after in 0..9 {
         let app = App::new().await;
         database_of_before(&app).await;

@@ -44,7 +44,7 @@ events::statuses! {
 }
 
 events::statuses! {
-    /// How a booking ended that was not paid. Of two that differ, the higher one counts.
+    /// How an unpaid booking ended. If two events disagree, the higher value counts.
     pub enum Ending {
         Declined = "Declined",
         Expired = "Expired",

@@ -1,4 +1,4 @@
-//! What the others are told of a booking that is held, and of its screening.
+//! The event that a booking is held, and the screening as events carry it.
 
 use events::{Held, Screening};
 

@@ -247,9 +247,9 @@ fn a_refund_nobody_asked_for_cancels_the_booking_too() {
 }
 
 proptest! {
-    /// Whatever comes, in whatever order and however often: the final states stay, `Held`, `Booked`, `Canceled` and
-    /// `HoldExpired` are told of at most once each, `Held` before all others, `Canceled` never without a request, money is
-    /// called back or a booking made of it but not both, and the places are freed once, when it ends.
+    /// Whatever comes, in whatever order and however often: final states stay. `Held`, `Booked`, `Canceled` and `HoldExpired`
+    /// are published at most once each, `Held` before all others, and `Canceled` never without a request. Money is refunded
+    /// or pays for the booking, but not both. The places are released once, when the booking ends.
     #[test]
     fn no_order_of_words_breaks_a_booking(words in proptest::collection::vec(0..11_u8, 0..40)) {
         let mut booking = booking(Status::PaymentPending);
