@@ -25,6 +25,7 @@ use crate::incarnation;
 use crate::outage::Outage;
 use crate::seed_time::SeedTimeZone;
 use crate::transport::{Received, Transport, TransportError, last_positions};
+use crate::waiters::Waiters;
 
 /// Records applied in one transaction at most.
 const BATCH: usize = 200;
@@ -120,6 +121,7 @@ pub struct Consumer<H> {
     transport: Arc<dyn Transport>,
     handler: H,
     applied: watch::Sender<()>,
+    waiters: Waiters,
 }
 
 impl<H: Handler> Consumer<H> {
@@ -127,12 +129,17 @@ impl<H: Handler> Consumer<H> {
     pub fn new(name: &'static str, db: Db, transport: Arc<dyn Transport>, handler: H) -> Self {
         metrics::counter!("dead_letters_total", "consumer" => name).absolute(0);
         joined(name, false);
-        Self { name, db, transport, handler, applied: watch::Sender::new(()) }
+        Self { name, db, transport, handler, applied: watch::Sender::new(()), waiters: Waiters::default() }
     }
 
-    /// Changes after every commit: for who waits until an event has had its effect.
+    /// Changes after every batch that was applied here, whatever its bookings.
     pub fn applied(&self) -> watch::Receiver<()> {
         self.applied.subscribe()
+    }
+
+    /// Wakes the waiters for a booking after each of its events that was applied here.
+    pub fn waiters(&self) -> Waiters {
+        self.waiters.clone()
     }
 
     /// Consumes until `stop`, and ends between two batches.
@@ -271,6 +278,7 @@ impl<H: Handler> Consumer<H> {
             delivery.span().in_scope(|| tracing::info!("applied"));
         }
         metrics::counter!("events_applied_total", "consumer" => self.name).increment(new.len() as u64);
+        self.waiters.wake(new.iter().map(|delivery| delivery.event.booking_id()));
         self.applied.send_replace(());
         Ok(())
     }

@@ -9,6 +9,7 @@
 //! - [`transport`]: what a transport must do; [`embedded`] is the one for a laptop, a log in one SQLite file, and
 //!   [`kafka`] the one for everything else.
 //! - [`consumer`]: transport → decode → inbox → use case, in one transaction; retries and dead letters around it.
+//! - [`waiters`]: requests that wait for the events of one booking.
 //! - [`inbox`]: the memory that makes a redelivered event harmless.
 //! - [`incarnation`]: a topic that is deleted and made again, noticed and made up for.
 //! - [`dead_letter`]: where a record goes that no retry will help, and the way back.
@@ -30,6 +31,7 @@ pub mod relay;
 pub mod retention;
 pub mod seed_time;
 pub mod transport;
+pub mod waiters;
 
 pub use backends::{Backends, EventLog, health};
 pub use consumer::{Consumer, Delivery, Failure, Handler};
@@ -39,6 +41,7 @@ pub use transport::{
     EventsUrl, History, KafkaUrl, Position, Received, Record, Subscription, Transport, TransportError,
     connect, last_positions,
 };
+pub use waiters::{Waiter, Waiters};
 
 /// The tables of outbox and inbox, which every service has.
 pub static MIGRATIONS: storage::Migrations = storage::migrations!();

@@ -1,0 +1,109 @@
+//! Requests of this process that wait until something happens to one booking.
+
+use std::collections::HashMap;
+use std::future::pending;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use events::BookingId;
+use tokio::sync::watch;
+
+/// Wakes waiters by booking. Clones share the waiters; a booking for which nobody waits takes no memory.
+#[derive(Clone, Debug, Default)]
+pub struct Waiters {
+    bookings: Arc<Mutex<HashMap<BookingId, watch::Sender<()>>>>,
+}
+
+/// A place among the waiters for one booking, until it is dropped.
+#[derive(Debug)]
+pub struct Waiter {
+    waiters: Waiters,
+    booking: BookingId,
+    wakes: watch::Receiver<()>,
+}
+
+impl Waiters {
+    /// Begins to wait for `booking`. Take the place before reading the booking, so that no change is missed in between.
+    pub fn wait_for(&self, booking: BookingId) -> Waiter {
+        let mut bookings = self.lock();
+        let wakes = bookings.entry(booking).or_insert_with(|| watch::Sender::new(())).subscribe();
+        Waiter { waiters: self.clone(), booking, wakes }
+    }
+
+    /// Wakes the waiters for `changed`, and no others. Call it after the commit.
+    pub fn wake(&self, changed: impl IntoIterator<Item = BookingId>) {
+        let bookings = self.lock();
+        if bookings.is_empty() {
+            return;
+        }
+        for booking in changed {
+            if let Some(waiters) = bookings.get(&booking) {
+                waiters.send_replace(());
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<BookingId, watch::Sender<()>>> {
+        self.bookings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiter {
+    /// Returns once the booking was woken after this place was taken, or after the last return.
+    pub async fn woken(&mut self) {
+        if self.wakes.changed().await.is_err() {
+            // The sender stays while there are waiters.
+            pending().await
+        }
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        let mut bookings = self.waiters.lock();
+        // This one is counted still.
+        if bookings.get(&self.booking).is_some_and(|waiters| waiters.receiver_count() == 1) {
+            bookings.remove(&self.booking);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    fn booking(id: i64) -> BookingId {
+        BookingId::new(id).unwrap()
+    }
+
+    #[tokio::test]
+    async fn waiters_are_woken_by_their_own_booking_only() {
+        let waiters = Waiters::default();
+        let mut places: Vec<_> = (0..200).map(|_| waiters.wait_for(booking(1))).collect();
+        waiters.wake([booking(2), booking(3)]);
+        assert!(places.iter_mut().all(|waiter| waiter.woken().now_or_never().is_none()));
+        waiters.wake([booking(2), booking(1)]);
+        assert!(places.iter_mut().all(|waiter| waiter.woken().now_or_never().is_some()));
+        assert!(places.iter_mut().all(|waiter| waiter.woken().now_or_never().is_none()));
+    }
+
+    #[tokio::test]
+    async fn wake_before_the_wait_is_not_lost() {
+        let waiters = Waiters::default();
+        let mut waiter = waiters.wait_for(booking(1));
+        // Here the booking is read, and changes right afterwards.
+        waiters.wake([booking(1)]);
+        assert!(waiter.woken().now_or_never().is_some());
+    }
+
+    #[test]
+    fn bookings_without_waiters_take_no_memory() {
+        let waiters = Waiters::default();
+        let places: Vec<_> = (1..=3).flat_map(|id| [1, 2].map(|_| waiters.wait_for(booking(id)))).collect();
+        waiters.wake((1..=1_000).map(booking));
+        assert_eq!(waiters.lock().len(), 3);
+        drop(places);
+        assert!(waiters.lock().is_empty());
+    }
+}
