@@ -13,6 +13,10 @@ use crate::consumers::BookingEvents;
 use crate::reconciler::Reconciler;
 use crate::{AppState, MIGRATIONS, SERVICE, demo_data, router, upgrade};
 
+/// How often a request that waits for a change of a booking reads it, as another replica may have made that change. With 512
+/// requests that wait, these are 2,000 reads a second at most.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
 /// Runs until `stop`.
 ///
 /// # Errors
@@ -39,7 +43,8 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
         staff: config.staff,
         left_pending: Arc::default(),
         cancel_wait: Duration::from_millis(config.cancel_wait_ms),
-        applied: consumer.applied(),
+        waiters: consumer.waiters(),
+        look_every: LOOK_EVERY,
     };
     // The way out and door 2: our events to the log, and the others' events from it.
     let relay = Relay::new(db.clone(), transport.clone());

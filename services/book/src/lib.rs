@@ -8,10 +8,11 @@
 //! - [`boot`]: from there to a process that serves, and back to nothing.
 //! - [`upgrade`]: rows of the version before get the keys by which names are compared.
 //! - [`demo_data`]: a programme to try the fleet with.
-//! - [`http`]: door 1, customers and staff. `POST /books` reads as a whole in [`http::books`].
-//! - [`paying`]: the payment between its two transactions.
+//! - [`http`]: door 1, customers and staff.
+//! - [`booking_protocol`]: one booking from its request to its outcome.
+//! - [`waiting`]: requests that wait for a change of one booking.
 //! - [`consumers`]: door 2, events of the other services.
-//! - [`reconciler`]: ends the holds whose time is over, and sees to payments of which nothing was heard.
+//! - [`reconciler`]: ends the holds whose time is over, and asks about payments without an answer.
 //! - [`app`]: one file a use case; both doors and the reconciler lead here.
 //! - [`domain`]: what a booking is and which way it may go. No clock, no database, no network.
 //! - [`store`]: bookings, places and the programme in SQL.
@@ -23,17 +24,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use messaging::Waiters;
 use service_kit::health::Health;
 use service_kit::staff::Staff;
 use service_kit::{api, process};
 use storage::Db;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 use crate::app::Rules;
 use crate::clients::Payments;
 use crate::config::Config;
 
 pub mod app;
+pub mod booking_protocol;
 pub mod boot;
 pub mod clients;
 pub mod config;
@@ -41,10 +44,10 @@ pub mod consumers;
 pub mod demo_data;
 pub mod domain;
 pub mod http;
-pub mod paying;
 pub mod reconciler;
 pub mod store;
 pub mod upgrade;
+pub mod waiting;
 
 /// The service's name: its consumer group, and the source of its events.
 pub const SERVICE: &str = "book";
@@ -70,8 +73,10 @@ pub struct AppState {
     pub left_pending: Arc<Notify>,
     /// How long a cancel waits for its end.
     pub cancel_wait: Duration,
-    /// Changes after every event that was applied here.
-    pub applied: watch::Receiver<()>,
+    /// Requests that wait for a change of one booking.
+    pub waiters: Waiters,
+    /// How often they read it all the same: another replica may have changed it.
+    pub look_every: Duration,
 }
 
 /// All routes of the service.

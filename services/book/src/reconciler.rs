@@ -21,12 +21,12 @@ use tracing::Instrument;
 
 use crate::AppState;
 use crate::app::{
-    Begun, PaymentOutcome, begin_payment, expire_booking, list_overdue, list_unsettled, prune_keys, put_off,
+    Begun, Outcome, begin_payment, expire_booking, list_overdue, list_unsettled, prune_keys, put_off,
     take_unsettled,
 };
+use crate::booking_protocol::{attempt, settle};
 use crate::clients::{FoundPayment, PaymentStatus};
-use crate::domain::Booking;
-use crate::paying::{pay_and_settle, settle};
+use crate::domain::{Booking, PaymentAnswer};
 
 /// Pause between two looks, unless a booking was just left pending.
 const EVERY: Duration = Duration::from_secs(1);
@@ -138,9 +138,9 @@ impl Reconciler {
         let Some(booking) = taken else {
             return Ok(());
         };
-        let outcome = match self.state.payments.inquire(id).await {
+        let answer = match self.state.payments.inquire(id).await {
             Ok(Some(payment)) => match weigh(&booking, &payment) {
-                Some(outcome) => outcome,
+                Some(answer) => answer,
                 None => return Ok(()),
             },
             Ok(None) if booking.row().hold.pay_later => return self.pay(id).await,
@@ -152,8 +152,11 @@ impl Reconciler {
             }
         };
         crash::point("book.reconciler.asked");
-        if let Ok(booking) = settle(&self.state, id, outcome).await? {
-            tracing::info!("a booking that was left pending is {}", booking.status());
+        match settle(&self.state, id, answer).await? {
+            Outcome::Booked(_) => tracing::info!("a booking that was left pending is paid"),
+            Outcome::Declined => tracing::info!("a booking that was left pending is declined"),
+            // It was ended meanwhile.
+            _ => {}
         }
         Ok(())
     }
@@ -163,8 +166,8 @@ impl Reconciler {
         let mut tx = self.state.db.begin().await?;
         let begun = begin_payment(&mut tx, id, &self.state.rules).await?;
         tx.commit().await?;
-        if let Some(Begun::Attempt(booking)) = begun {
-            pay_and_settle(&self.state, booking).await?;
+        if let Begun::Attempt(booking) = begun {
+            attempt(&self.state, booking).await?;
         }
         Ok(())
     }
@@ -184,11 +187,9 @@ impl Reconciler {
 
 /// What a found payment means for the booking. `None`: another price was charged, which settles nothing; the hold's end
 /// refunds it.
-fn weigh(booking: &Booking, payment: &FoundPayment) -> Option<PaymentOutcome> {
+fn weigh(booking: &Booking, payment: &FoundPayment) -> Option<PaymentAnswer> {
     match payment.status {
-        PaymentStatus::Paid if payment.total_price == booking.amount_due().get() => {
-            Some(PaymentOutcome::Paid)
-        }
+        PaymentStatus::Paid if payment.total_price == booking.amount_due().get() => Some(PaymentAnswer::Paid),
         PaymentStatus::Paid => {
             let charged = payment.total_price;
             tracing::warn!(
@@ -198,7 +199,7 @@ fn weigh(booking: &Booking, payment: &FoundPayment) -> Option<PaymentOutcome> {
             None
         }
         PaymentStatus::Canceling | PaymentStatus::Canceled | PaymentStatus::Voided => {
-            Some(PaymentOutcome::Declined)
+            Some(PaymentAnswer::Declined)
         }
     }
 }

@@ -9,6 +9,7 @@ mod confirm_payment;
 mod create_screening;
 mod follow_ticket;
 mod open_booking;
+mod outcome;
 mod read_bookings;
 mod read_screenings;
 mod reconcile_bookings;
@@ -21,14 +22,15 @@ pub use bring_over::bring_over;
 pub use confirm_payment::confirm_payment;
 pub use create_screening::{CreateScreeningError, Showing, create_screening};
 pub use follow_ticket::{collect, refund, reject_cancel};
-pub use open_booking::{OpenError, Opening, open_booking};
+pub use open_booking::{Admitted, admit, claim_key, hold_places};
+pub use outcome::{Outcome, Stop};
 pub use read_bookings::{find_booking, list_bookings};
 pub use read_screenings::{Filter, Listed, SeatState, find_screening, list_screenings, list_seats};
 pub use reconcile_bookings::{
     expire_booking, list_overdue, list_unsettled, prune_keys, put_off, take_unsettled,
 };
 pub use request_cancel::{RequestCancelError, request_cancel};
-pub use settle_booking::{NotKept, PaymentOutcome, Settled, settle_booking};
+pub use settle_booking::settle_booking;
 pub use withdraw_screenings::withdraw_unsold;
 
 use std::time::Duration;

@@ -1,85 +1,82 @@
-//! Step 1 of booking: the request's key, then the rules, then the places. All of it happens before payment is asked.
+//! The steps of the first transaction of a booking: its key, its screening, its places.
 
 use std::collections::BTreeMap;
 
-use events::{BookingId, CustomerId, ScreeningId};
+use events::{CustomerId, ScreeningId};
 use jiff::Timestamp;
 use storage::{Error, Tx};
 
 use super::Rules;
+use super::outcome::{Outcome, Stop};
 use crate::domain::{Booking, Hold, Invalid, Order, RequestKey};
-use crate::store::{bookings, halls, idempotency_keys, places, screenings};
+use crate::store::{bookings, halls, places, request_keys, screenings};
 
-/// A request for a booking.
+/// An order that can be booked now.
 #[derive(Clone, Debug)]
-pub struct Opening {
-    /// The order, or the fields that make no sense. A key that is known is answered before either counts.
-    pub order: Result<Order, Vec<Invalid>>,
-    pub key: Option<RequestKey>,
+pub struct Admitted {
+    order: Order,
+    /// When its screening begins.
+    starts_at: Option<Timestamp>,
 }
 
-/// Why nothing was opened. The transaction must be dropped.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The key is that of this booking, which was asked for before by the same request.
-    #[error("booking {0} was asked for with this key")]
-    Known(BookingId),
-    #[error("the key was sent before with another body")]
-    KeyReused,
-    #[error("fields do not fit the screening")]
-    Invalid(Vec<Invalid>),
-    #[error("the movie has screenings, and the request names none")]
-    ScreeningRequired,
-    #[error("the screening has begun")]
-    Started,
-    #[error("taken: {}", .0.join(", "))]
-    SeatTaken(Vec<String>),
-    #[error("there are not enough places left")]
-    SoldOut,
-    #[error("a customer can have at most {0} places of a screening")]
-    TooManyPlaces(i64),
-    #[error(transparent)]
-    Storage(#[from] Error),
-}
-
-/// Keeps `opening` as a pending booking at the cinema `name`, all of its places or nothing. No event is published, as it
-/// is no booking until it is paid. Its first attempt to pay begins with it.
-///
-/// The key comes first: a repeated request gets its booking, even if a rule would refuse the same request now, such as the
-/// number of places that its own first time has used up.
+/// Claims `key` for this request, which is its first one.
 ///
 /// # Errors
 ///
-/// When the key is known, a rule refuses the order, its places are taken, or the database fails.
-pub async fn open_booking(
+/// [`Stop::Known`] if the request was sent before, and [`Outcome::KeyReused`] if another one was.
+pub async fn claim_key(tx: &mut Tx, key: &RequestKey) -> Result<(), Stop> {
+    match request_keys::claim(tx, key).await? {
+        None => Ok(()),
+        // The fingerprint of a key from before there was a scope is empty.
+        Some((known, fingerprint)) if fingerprint == key.fingerprint || fingerprint.is_empty() => {
+            Err(Stop::Known(known))
+        }
+        Some(_) => Err(Outcome::KeyReused.into()),
+    }
+}
+
+/// Admits `order` to its screening, with the screening's movie and price.
+///
+/// # Errors
+///
+/// When there is no such screening, it has begun, the order does not fit it, or the customer has too many of its places; and
+/// when the order names a movie that has screenings, and none of them.
+pub async fn admit(tx: &mut Tx, order: Order, rules: &Rules) -> Result<Admitted, Stop> {
+    match order.screening_id {
+        Some(screening) => admit_to(tx, screening, order, rules).await,
+        None if is_shown(tx, &order).await? => Err(Outcome::ScreeningRequired.into()),
+        None => Ok(Admitted { order, starts_at: None }),
+    }
+}
+
+/// Holds all places of the order by a pending booking at the cinema `name`, and binds the key to it. Its first attempt to pay
+/// begins with it. No event is published, as it is no booking until it is paid.
+///
+/// # Errors
+///
+/// When one of its places is taken.
+pub async fn hold_places(
     tx: &mut Tx,
-    opening: Opening,
+    admitted: Admitted,
+    key: Option<&RequestKey>,
     name: &str,
     rules: &Rules,
-) -> Result<Booking, OpenError> {
-    if let Some(key) = &opening.key {
-        claim(tx, key).await?;
-    }
-    let order = opening.order.map_err(OpenError::Invalid)?;
-    let (order, starts_at) = match order.screening_id {
-        Some(screening) => admit(tx, screening, order, rules).await?,
-        None if is_shown(tx, &order).await? => return Err(OpenError::ScreeningRequired),
-        None => (order, None),
-    };
+) -> Result<Booking, Stop> {
+    let Admitted { order, starts_at } = admitted;
     let seats = order.seats.clone();
     let hold = Hold::begin(tx.now(), rules.hold, rules.attempt, order.pay_later).until_the_start(starts_at);
     let booking = bookings::insert(tx, order, name, hold).await?;
-    if let Some(key) = &opening.key {
-        idempotency_keys::bind(tx, key, booking.id()).await?;
+    if let Some(key) = key {
+        request_keys::bind(tx, key, booking.id()).await?;
     }
     match (seats, booking.row().screening_id) {
         (Some(seats), _) => {
             let taken = places::claim(tx, &booking, &seats).await?;
-            if taken.is_empty() { Ok(booking) } else { Err(OpenError::SeatTaken(taken)) }
+            if taken.is_empty() { Ok(booking) } else { Err(Outcome::SeatTaken(taken).into()) }
         }
         (None, Some(screening)) => {
             let had = places::take(tx, screening, booking.row().qty).await?;
-            if had { Ok(booking) } else { Err(OpenError::SoldOut) }
+            if had { Ok(booking) } else { Err(Outcome::SoldOut.into()) }
         }
         (None, None) => Ok(booking),
     }
@@ -93,41 +90,23 @@ async fn is_shown(tx: &mut Tx, order: &Order) -> Result<bool, Error> {
     }
 }
 
-/// Claims the key for this request, which is its first one.
-async fn claim(tx: &mut Tx, key: &RequestKey) -> Result<(), OpenError> {
-    match idempotency_keys::claim(tx, key).await? {
-        None => Ok(()),
-        // The fingerprint of a key from before there was a scope is empty.
-        Some((known, fingerprint)) if fingerprint == key.fingerprint || fingerprint.is_empty() => {
-            Err(OpenError::Known(known))
-        }
-        Some(_) => Err(OpenError::KeyReused),
-    }
-}
-
-/// `order` as the screening has it, with its movie and its price; and when it begins.
-async fn admit(
-    tx: &mut Tx,
-    id: ScreeningId,
-    order: Order,
-    rules: &Rules,
-) -> Result<(Order, Option<Timestamp>), OpenError> {
+async fn admit_to(tx: &mut Tx, id: ScreeningId, order: Order, rules: &Rules) -> Result<Admitted, Stop> {
     let Some(screening) = screenings::find(tx, id).await? else {
         let unknown = Invalid::new("screeningId", format!("there is no screening {id}"));
-        return Err(OpenError::Invalid(vec![unknown]));
+        return Err(Outcome::Invalid(vec![unknown]).into());
     };
     if screening.starts_at <= tx.now() {
-        return Err(OpenError::Started);
+        return Err(Outcome::Started.into());
     }
     let prices = match &order.seats {
         Some(seats) => screenings::prices(tx, id, seats).await?,
         None => BTreeMap::new(),
     };
-    let order = screening.admit(order, &prices).map_err(OpenError::Invalid)?;
+    let order = screening.admit(order, &prices).map_err(Outcome::Invalid)?;
     if let Some(customer) = order.customer_id {
         check_share(tx, customer, id, order.qty.get(), rules.max_places_per_customer).await?;
     }
-    Ok((order, Some(screening.starts_at)))
+    Ok(Admitted { order, starts_at: Some(screening.starts_at) })
 }
 
 /// One customer's bookings are opened one after the other, so that two cannot pass this check together.
@@ -137,8 +116,8 @@ async fn check_share(
     screening: ScreeningId,
     qty: i64,
     max: i64,
-) -> Result<(), OpenError> {
+) -> Result<(), Stop> {
     tx.lock(customer.get()).await?;
     let has = bookings::count_places(tx, customer, screening).await?;
-    if has + qty > max { Err(OpenError::TooManyPlaces(max)) } else { Ok(()) }
+    if has + qty > max { Err(Outcome::TooManyPlaces(max).into()) } else { Ok(()) }
 }

@@ -8,7 +8,7 @@ use storage::{Conn, Error, Tx};
 
 use super::apply_change::apply_change;
 use crate::domain::Booking;
-use crate::store::{bookings, idempotency_keys};
+use crate::store::{bookings, request_keys};
 
 /// At most `limit` bookings whose hold is over; the longest over first.
 ///
@@ -75,5 +75,5 @@ pub async fn put_off(tx: &mut Tx, id: BookingId, pause: Duration) -> Result<(), 
 ///
 /// When the database fails.
 pub async fn prune_keys(tx: &mut Tx, before: Timestamp, limit: i64) -> Result<u64, Error> {
-    idempotency_keys::prune(tx, before, limit).await
+    request_keys::prune(tx, before, limit).await
 }

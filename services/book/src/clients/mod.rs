@@ -2,4 +2,4 @@
 
 mod payments;
 
-pub use payments::{FoundPayment, PaymentAnswer, PaymentStatus, Payments};
+pub use payments::{FoundPayment, PaymentStatus, Payments};

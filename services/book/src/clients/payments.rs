@@ -3,9 +3,10 @@
 use events::BookingId;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
+use service_kit::request_log::chain;
 use service_kit::upstream::{Answer, CallError, Settings, Upstream};
 
-use crate::domain::Booking;
+use crate::domain::{Booking, PaymentAnswer};
 
 /// Asks for payments.
 #[derive(Clone, Debug)]
@@ -25,18 +26,6 @@ struct PaymentRequest {
 #[serde(rename_all = "camelCase")]
 struct Inquiry {
     booking_id: BookingId,
-}
-
-/// How the payment service answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PaymentAnswer {
-    Paid,
-    /// Declined, or refused because the booking was canceled there: nothing is charged.
-    Declined,
-    /// The booking was charged another price. An inquiry, or the end of the hold, settles it.
-    Conflict,
-    /// The payment service could not reach its provider: this request charged nothing.
-    ProviderAway,
 }
 
 /// The part of a problem that names its kind.
@@ -88,12 +77,20 @@ impl Payments {
         &self.upstream
     }
 
-    /// Asks for the payment of `booking`. Asking twice charges once: payments are one per booking.
-    ///
-    /// # Errors
-    ///
-    /// When there was no answer, or one that decides nothing.
-    pub async fn pay(&self, booking: &Booking) -> Result<PaymentAnswer, CallError> {
+    /// Asks for the payment of `booking`. Asking twice charges once: payments are one per booking. The error says why the
+    /// answer does not decide, if a call failed.
+    pub async fn pay(&self, booking: &Booking) -> (PaymentAnswer, Option<CallError>) {
+        match self.ask_for_payment(booking).await {
+            Ok(answer) => (answer, None),
+            Err(failure) if failure.was_never_sent() => (PaymentAnswer::NotReached, Some(failure)),
+            Err(failure) => {
+                tracing::warn!(cause = chain(&failure), "whether it was paid is not known yet");
+                (PaymentAnswer::Unknown, Some(failure))
+            }
+        }
+    }
+
+    async fn ask_for_payment(&self, booking: &Booking) -> Result<PaymentAnswer, CallError> {
         let key = format!("booking-{}", booking.id());
         let request = PaymentRequest {
             booking_id: booking.id(),
@@ -104,13 +101,18 @@ impl Payments {
         match answer.status {
             StatusCode::OK | StatusCode::CREATED => Ok(PaymentAnswer::Paid),
             StatusCode::PAYMENT_REQUIRED => Ok(PaymentAnswer::Declined),
+            // The booking was canceled there: nothing is charged.
             StatusCode::CONFLICT if self.is(&answer, "booking-voided") => Ok(PaymentAnswer::Declined),
-            StatusCode::CONFLICT => Ok(PaymentAnswer::Conflict),
-            // An earlier attempt of this call may have been charged.
+            // An inquiry, or the end of the hold, settles it.
+            StatusCode::CONFLICT => {
+                tracing::warn!("the payment provider has charged another price; the booking stays pending");
+                Ok(PaymentAnswer::Unknown)
+            }
+            // The payment service could not reach its provider. An earlier attempt of this call may have been charged.
             StatusCode::SERVICE_UNAVAILABLE
                 if answer.is_of_only_attempt() && self.is(&answer, "payment-unavailable") =>
             {
-                Ok(PaymentAnswer::ProviderAway)
+                Ok(PaymentAnswer::NotReached)
             }
             _ => Err(self.upstream.unexpected(&answer)),
         }

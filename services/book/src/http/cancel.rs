@@ -12,10 +12,10 @@ use service_kit::request_log::concerns_booking;
 
 use super::error::already_collected;
 use super::messages::{Book, BookPatch};
-use super::wait::wait_until;
 use crate::AppState;
 use crate::app::request_cancel;
 use crate::domain::{Booking, Status};
+use crate::waiting::wait_until;
 
 /// Cancels a booking whose ticket was not collected yet.
 #[utoipa::path(
@@ -83,10 +83,10 @@ async fn cancel(state: &AppState, id: BookingId) -> Result<Booking, Problem> {
     let booking = request_cancel(&mut tx, id).await?;
     tx.commit().await?;
     crash::point("book.cancel.requested");
+    state.waiters.wake([id]);
     if booking.status() != Status::Canceling {
         return Ok(booking);
     }
-    let canceling = booking.clone();
     let is_over = |booking: &Booking| booking.status() != Status::Canceling;
-    Ok(wait_until(state, canceling, state.cancel_wait, is_over).await?.unwrap_or(booking))
+    Ok(wait_until(state, id, state.cancel_wait, is_over).await?.unwrap_or(booking))
 }

@@ -5,35 +5,11 @@ use service_kit::problem::{FieldError, Problem};
 use service_kit::upstream::CallError;
 
 use super::messages::invalid_fields;
-use crate::app::{CreateScreeningError, NotKept, OpenError, RequestCancelError, Showing};
+use crate::app::{CreateScreeningError, RequestCancelError, Showing};
 use crate::domain::CancelRefused;
 
 /// How long a client should wait before it asks for a payment again, in seconds, where payment itself does not tell.
 const PAYMENT_RETRY_AFTER: u64 = 5;
-
-impl From<OpenError> for Problem {
-    fn from(error: OpenError) -> Self {
-        match error {
-            // The door answers with the booking itself.
-            OpenError::Known(_) => request_in_progress(),
-            OpenError::KeyReused => Self::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "idempotency-key-reused",
-                "This Idempotency-Key was sent before, with another body.",
-            ),
-            OpenError::Invalid(invalid) => invalid_fields(invalid),
-            OpenError::ScreeningRequired => screening_required(),
-            OpenError::Started => screening_started(),
-            OpenError::SeatTaken(seats) => seat_taken(seats),
-            OpenError::SoldOut => conflict("sold-out", "There are not enough places left."),
-            OpenError::TooManyPlaces(max) => conflict(
-                "too-many-places",
-                format!("A customer can have at most {max} places of a screening."),
-            ),
-            OpenError::Storage(error) => error.into(),
-        }
-    }
-}
 
 /// 409: from the start of a screening on, its bookings are neither made, paid nor canceled.
 pub fn screening_started() -> Problem {
@@ -41,7 +17,7 @@ pub fn screening_started() -> Problem {
 }
 
 /// 422: seats of a movie that has screenings are booked at one of them.
-fn screening_required() -> Problem {
+pub fn screening_required() -> Problem {
     let detail = "is required: this movie has screenings";
     Problem::new(
         StatusCode::UNPROCESSABLE_ENTITY,
@@ -63,7 +39,7 @@ fn theatre_taken(showing: Option<Showing>) -> Problem {
 }
 
 /// 409: all or nothing, and these are the ones that others have.
-fn seat_taken(seats: Vec<String>) -> Problem {
+pub fn seat_taken(seats: Vec<String>) -> Problem {
     let errors = seats.iter().map(|seat| FieldError::new("seat", format!("{seat} is taken"))).collect();
     conflict("seat-taken", format!("Taken: {}. Nothing was booked.", seats.join(", ")))
         .with_errors(errors)
@@ -112,7 +88,7 @@ pub fn payment_declined() -> Problem {
 }
 
 /// 503: nothing was kept, the same request may be sent again.
-fn payment_unavailable(cause: Option<CallError>) -> Problem {
+pub fn payment_unavailable(cause: Option<CallError>) -> Problem {
     let problem = Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "payment-unavailable",
@@ -125,16 +101,32 @@ fn payment_unavailable(cause: Option<CallError>) -> Problem {
     }
 }
 
-/// The booking could not be paid, and could not be held either.
-pub fn not_kept(reason: NotKept, cause: Option<CallError>) -> Problem {
-    match reason {
-        NotKept::TooManyHeld | NotKept::Gone => payment_unavailable(cause),
-        NotKept::TooManyOfCustomer => conflict(
-            "too-many-held",
-            "Payments cannot be taken at the moment, and you hold as many unpaid bookings as one may. Nothing was booked.",
-        )
-        .retry_after(retry_after(cause.as_ref())),
-    }
+/// 409: the booking could not be paid, and its customer holds too many to hold this one.
+pub fn too_many_held(cause: Option<&CallError>) -> Problem {
+    conflict(
+        "too-many-held",
+        "Payments cannot be taken at the moment, and you hold as many unpaid bookings as one may. Nothing was booked.",
+    )
+    .retry_after(retry_after(cause))
+}
+
+/// 409: a customer has a share of a screening and no more.
+pub fn too_many_places(max: i64) -> Problem {
+    conflict("too-many-places", format!("A customer can have at most {max} places of a screening."))
+}
+
+/// 409: general admission.
+pub fn sold_out() -> Problem {
+    conflict("sold-out", "There are not enough places left.")
+}
+
+/// 422: the key names another request.
+pub fn key_reused() -> Problem {
+    Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "idempotency-key-reused",
+        "This Idempotency-Key was sent before, with another body.",
+    )
 }
 
 /// When to ask for the payment again, in seconds.

@@ -9,13 +9,13 @@ use utoipa_axum::routes;
 
 use crate::AppState;
 
+mod answer;
 pub mod books;
 pub mod cancel;
 mod error;
 pub mod messages;
 pub mod screening_messages;
 pub mod screenings;
-mod wait;
 
 #[derive(OpenApi)]
 #[openapi(

@@ -5,7 +5,7 @@ mod columns;
 
 pub mod bookings;
 pub mod halls;
-pub mod idempotency_keys;
 pub mod places;
+pub mod request_keys;
 pub mod screenings;
 pub mod without_keys;

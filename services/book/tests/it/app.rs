@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use book::app::Rules;
+use book::booking_protocol::{self, Request};
 use book::clients::Payments;
 use book::consumers::BookingEvents;
+use book::domain::{Order, Wish};
 use book::reconciler::Reconciler;
 use book::{AppState, MIGRATIONS, SERVICE, router};
 use events::{BookingId, CancelRejected, Event, Paid, PaymentCanceled, PaymentId, Printed, TicketId};
@@ -74,7 +76,9 @@ impl App {
             staff: Staff::with_token(STAFF_TOKEN),
             left_pending: Arc::default(),
             cancel_wait,
-            applied: consumer.applied(),
+            waiters: consumer.waiters(),
+            // Tests wait for wakes alone.
+            look_every: Duration::from_secs(3600),
         };
         let reconciler = Reconciler::new(state.clone());
         let client = Client(router(state.clone(), Health::of(&scratch.db)));
@@ -92,6 +96,13 @@ impl App {
     pub async fn book(&self) -> i64 {
         let answer = self.client.post("/books", soul()).await;
         answer.body["id"].as_i64().unwrap()
+    }
+
+    /// What a crash after the first transaction leaves: a pending booking whose first attempt to pay never goes out.
+    pub async fn open_and_crash(&self) {
+        let wish = Wish { total_price: Some(10_000), ..Wish::default() };
+        let request = Request { order: Order::parse(wish), key: None };
+        booking_protocol::open(&self.state, request).await.unwrap();
     }
 
     /// Announces a screening of two seats and returns its id.

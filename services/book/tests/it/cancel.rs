@@ -58,6 +58,30 @@ async fn a_cancel_that_is_rejected_while_its_caller_waits_is_409() {
 }
 
 #[tokio::test]
+async fn all_who_wait_for_one_cancel_get_its_end() {
+    let payment = FakeUpstream::answers(201, json!({})).await;
+    let app = App::with_cancel_wait(payment, Duration::from_secs(60)).await;
+    let (id, other) =
+        (app.book().await, app.client.post("/books", json!({"qty": 1})).await.body["id"].clone());
+    let path = format!("/books/{id}");
+    let waiting: Vec<_> = (0..20)
+        .map(|_| {
+            let (client, path) = (app.client.clone(), path.clone());
+            tokio::spawn(async move { client.delete(&path).await })
+        })
+        .collect();
+    while app.status(id).await != "Canceling" {
+        tokio::task::yield_now().await;
+    }
+    app.deliver(printed(other.as_i64().unwrap())).await;
+    app.deliver(payment_canceled(id)).await;
+    for waiter in waiting {
+        assert_eq!(waiter.await.unwrap().status, 204);
+    }
+    app.settled().await;
+}
+
+#[tokio::test]
 async fn a_collected_ticket_is_not_canceled() {
     let app = App::new().await;
     let id = app.book().await;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use book::app::{PaymentOutcome, Rules, open_booking, settle_booking};
+use book::app::{Outcome, Rules, settle_booking};
+use book::domain::PaymentAnswer;
 use events::{BookingId, Event, Held};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -142,20 +143,12 @@ async fn every_end_of_a_hold_is_published_with_its_status() {
     }
 }
 
-async fn open(app: &App) {
-    let wish = book::domain::Wish { total_price: Some(10_000), ..book::domain::Wish::default() };
-    let order = book::domain::Order::parse(wish).map_err(|_| Vec::new());
-    let mut tx = app.scratch.db.begin().await.unwrap();
-    open_booking(&mut tx, book::app::Opening { order, key: None }, "CGV", &RULES).await.unwrap();
-    tx.commit().await.unwrap();
-}
-
 /// A crash between opening and settling: the look finds that the attempt is over, or the next attempt does.
 #[tokio::test]
 async fn attempt_that_broke_off_leaves_a_held_booking() {
     for by_a_look in [true, false] {
         let app = App::beside(broken_payment().await).await;
-        open(&app).await;
+        app.open_and_crash().await;
         assert_eq!(app.told().await, [""; 0], "the attempt may still succeed");
         app.let_looks_be_due().await;
         match by_a_look {
@@ -171,13 +164,14 @@ async fn attempt_that_broke_off_leaves_a_held_booking() {
 #[tokio::test]
 async fn booking_that_was_published_as_held_is_kept_whatever_the_cap() {
     let app = App::beside(broken_payment().await).await;
-    open(&app).await;
+    app.open_and_crash().await;
     app.let_looks_be_due().await;
     app.reconciler.look().await.unwrap();
     let full = Rules { max_held: 0, ..RULES };
     let mut tx = app.scratch.db.begin().await.unwrap();
     let id = BookingId::new(1).unwrap();
-    settle_booking(&mut tx, id, PaymentOutcome::NotReached, &full).await.unwrap().unwrap();
+    let outcome = settle_booking(&mut tx, id, PaymentAnswer::NotReached, &full).await.unwrap();
+    assert!(matches!(outcome, Outcome::Held(..)), "{outcome:?}");
     tx.commit().await.unwrap();
     assert_eq!(app.status(1).await, "PaymentPending");
     assert_eq!(app.told().await, ["Held"]);

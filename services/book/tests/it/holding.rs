@@ -288,17 +288,7 @@ async fn one_who_pays_is_not_cut_off_and_nobody_else_pays_meanwhile() {
 #[tokio::test]
 async fn a_crash_between_opening_and_paying_leaves_a_hold_that_others_look_after() {
     let app = App::beside(payment_that_has(json!([{"totalPrice": 10000, "status": "Paid"}])).await).await;
-    let mut tx = app.scratch.db.begin().await.unwrap();
-    let opening = book::app::Opening {
-        order: book::domain::Order::parse(book::domain::Wish {
-            total_price: Some(10_000),
-            ..book::domain::Wish::default()
-        })
-        .map_err(|_| Vec::new()),
-        key: None,
-    };
-    book::app::open_booking(&mut tx, opening, "CGV", &RULES).await.unwrap();
-    tx.commit().await.unwrap();
+    app.open_and_crash().await;
     app.let_looks_be_due().await;
     app.reconciler.look().await.unwrap();
     assert_eq!((app.status(1).await.as_str(), app.told().await), ("Registered", vec!["Held", "Booked"]));

@@ -8,7 +8,7 @@ use serde_json::json;
 use storage::{query, query_as};
 use test_kit::FakeUpstream;
 
-use crate::app::{App, in_days, recovering_payment, soul};
+use crate::app::{App, in_days, payment_canceled, recovering_payment, soul};
 
 const KEY: [(&str, &str); 1] = [("idempotency-key", "k-1")];
 
@@ -158,6 +158,50 @@ async fn a_held_booking_is_tried_again_by_the_same_request() {
     works.store(true, Ordering::SeqCst);
     assert_eq!(app.client.post_with("/books", soul(), &KEY).await.status, 201);
     assert_eq!(app.client.get("/books").await.body["page"]["totalElements"], 1);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn repeated_request_gets_its_booking_though_that_has_ended() {
+    for (status, how) in [("Canceled", "paid"), ("Canceled", "held"), ("Expired", "held")] {
+        let payment = match how {
+            "paid" => FakeUpstream::answers(201, json!({})).await,
+            _ => FakeUpstream::refuses(),
+        };
+        let app = App::beside(payment).await;
+        let first = app.client.post_with("/books", soul(), &KEY).await;
+        let id = first.body["id"].as_i64().unwrap();
+        match status {
+            "Expired" => {
+                app.let_holds_run_out().await;
+                app.reconciler.look().await.unwrap();
+            }
+            _ => {
+                app.client.delete(&format!("/books/{id}")).await;
+                app.deliver(payment_canceled(id)).await;
+            }
+        }
+        let again = app.client.post_with("/books", soul(), &KEY).await;
+        assert_eq!((again.status.as_u16(), &again.body["status"]), (200, &json!(status)), "{how}");
+        let booking = app.client.get(&format!("/books/{id}")).await;
+        assert_eq!(again.body, booking.body);
+        // A payment of it is still refused, and another key books again.
+        assert_eq!(app.client.post(&format!("/books/{id}/payment"), json!({})).await.status, 409);
+        let anew = app.client.post_with("/books", soul(), &[("idempotency-key", "k-2")]).await;
+        assert_eq!((anew.status, &anew.body["id"]), (first.status, &json!(id + 1)));
+        app.settled().await;
+    }
+}
+
+#[tokio::test]
+async fn repeated_request_whose_payment_was_declined_is_declined() {
+    let app = App::beside(FakeUpstream::answers(402, json!({})).await).await;
+    for _ in 0..2 {
+        let answer = app.client.post_with("/books", soul(), &KEY).await;
+        assert_eq!((answer.status.as_u16(), answer.problem()), (402, "payment-declined"));
+    }
+    assert_eq!(app.payment.requests().len(), 1);
+    assert_eq!(app.told().await, ["HoldExpired"]);
     app.settled().await;
 }
 
