@@ -7,6 +7,8 @@
 //! - [`db`]: opening, migrating, beginning.
 //! - [`conn`]: statements with a deadline ([`Conn`]) and transactions ([`Tx`]).
 //! - [`page`]: lists in pages.
+//! - [`prune`]: rows that are old enough are deleted.
+//! - [`request_keys`]: idempotency keys.
 //! - [`lead`]: being the one process of several that does a task.
 //! - [`error`]: what a caller can do about a failure: wait, or not.
 //! - `explain`: what a person can do about it.
@@ -26,6 +28,8 @@ pub mod error;
 mod explain;
 pub mod lead;
 pub mod page;
+pub mod prune;
+pub mod request_keys;
 pub mod url;
 
 pub use backend::Backend;
@@ -34,6 +38,7 @@ pub use db::{Db, Migrations, Settings};
 pub use error::Error;
 pub use lead::{Lead, Task};
 pub use page::{COUNT_LIMIT, Page, Slice};
+pub use prune::Prune;
 pub use url::{DatabaseUrl, InvalidUrl};
 
 use sqlx::Any;
