@@ -15,7 +15,7 @@
 //! - [`dead_letter`]: where a record goes that no retry will help, and the way back.
 //! - `outage`: logging what is away, once a minute.
 //! - [`seed_time`]: the time zone of the original services, which their events do not name.
-//! - [`retention`]: old rows of both tables go.
+//! - [`retention`]: old rows are deleted.
 //! - [`backends`]: which database and which event log a service is on.
 
 pub mod backends;

@@ -1,55 +1,73 @@
-//! Old rows of outbox and inbox go, in batches small enough that nobody waits for them.
+//! Old rows are deleted: of outbox and inbox, and of the service's own tables that have a retention time.
+//!
+//! A pass deletes batch after batch until no row is due, so it keeps up with any rate at which rows come. After each batch it
+//! pauses for as long as the batch took: at least half of the database's time is left to others.
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use service_kit::request_log::chain;
-use storage::{Db, Error, query};
-use tokio::time::{MissedTickBehavior, interval};
+use storage::{Db, Error, Prune, prune};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
-/// Sent events are kept this long, for looking at.
+/// Sent events are kept this long, for looking at, and to be sent again to a topic that is made anew.
 const SENT_FOR: Duration = Duration::from_secs(24 * 3600);
 /// Applied events are remembered this long: longer than any transport redelivers.
 pub(crate) const SEEN_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
-const PRUNE_EVERY: Duration = Duration::from_secs(60);
-const BATCH: i64 = 1_000;
-/// Batches of one run at most; the next run takes the rest.
-const BATCHES: usize = 50;
+/// From the end of a pass, in which all due rows are deleted, to the next one.
+const PASS_EVERY: Duration = Duration::from_secs(10);
+/// Longest pause between two batches, which is after one that took that long.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Prunes once a minute until `stop`.
-pub async fn run(db: Db, stop: CancellationToken) {
-    let mut timer = interval(PRUNE_EVERY);
+/// The tables that every service has. Unsent events have no time, and stay.
+pub const EVENTS: [Prune; 2] = [
+    prune!("outbox", place: "seq", since: "sent_at", kept_for: SENT_FOR),
+    prune!("inbox", place: "seen_at", since: "seen_at", kept_for: SEEN_FOR),
+];
+
+/// Prunes outbox, inbox and the service's `own` tables every ten seconds until `stop`.
+pub async fn run(db: Db, own: &'static [Prune], stop: CancellationToken) {
+    let mut timer = interval(PASS_EVERY);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! { _ = timer.tick() => {}, () = stop.cancelled() => return }
-        if let Err(error) = prune(&db).await {
-            tracing::warn!(cause = chain(&error), "old events were not pruned");
+        for table in EVENTS.iter().chain(own) {
+            if let Err(error) = pass(&db, table, &stop).await {
+                tracing::warn!(table = table.table(), cause = chain(&error), "old rows were not deleted");
+            }
         }
     }
 }
 
-/// Deletes what is older than its retention time.
+/// One pass over outbox, inbox and the `own` tables.
 ///
 /// # Errors
 ///
 /// When the database fails; what was deleted by then stays deleted.
-pub async fn prune(db: &Db) -> Result<(), Error> {
-    // The oldest rows come first in `seq`, so looking at one batch of them is enough, and needs no further index.
-    let sent =
-        "DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox ORDER BY seq LIMIT $1) AND sent_at < $2";
-    let seen = "DELETE FROM inbox WHERE seen_at <= (SELECT MAX(seen_at) FROM
-                    (SELECT seen_at FROM inbox ORDER BY seen_at LIMIT $1) AS oldest) AND seen_at < $2";
-    for (sql, kept_for) in [(sent, SENT_FOR), (seen, SEEN_FOR)] {
-        for _ in 0..BATCHES {
-            let mut tx = db.begin_relaxed().await?;
-            let before = tx.now() - kept_for;
-            let delete = query(sql).bind(BATCH).bind(before.as_microsecond());
-            let deleted = tx.execute(delete).await?;
-            tx.commit().await?;
-            if deleted == 0 {
-                break;
-            }
-        }
+pub async fn prune(db: &Db, own: &[Prune]) -> Result<(), Error> {
+    for table in EVENTS.iter().chain(own) {
+        pass(db, table, &CancellationToken::new()).await?;
     }
     Ok(())
+}
+
+/// Deletes all rows of `table` that are due at its beginning, or those until `stop`. Returns how many.
+///
+/// # Errors
+///
+/// As [`prune`].
+pub async fn pass(db: &Db, table: &Prune, stop: &CancellationToken) -> Result<u64, Error> {
+    let due_before = table.due_before(Timestamp::now());
+    let (mut after, mut deleted) = (i64::MIN, 0);
+    // Each batch begins where the one before ended, and not at the beginning: PostgreSQL would read through what was deleted.
+    while !stop.is_cancelled() {
+        let began = Instant::now();
+        let Some(batch) = table.batch(db, after, due_before).await? else { break };
+        after = batch.end;
+        deleted += batch.deleted;
+        let pause = began.elapsed().min(LONGEST_PAUSE);
+        tokio::select! { () = sleep(pause) => {}, () = stop.cancelled() => {} }
+    }
+    Ok(deleted)
 }

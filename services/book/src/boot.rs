@@ -11,6 +11,7 @@ use crate::clients::Payments;
 use crate::config::Config;
 use crate::consumers::BookingEvents;
 use crate::reconciler::Reconciler;
+use crate::store::request_keys::PRUNED;
 use crate::{AppState, MIGRATIONS, SERVICE, demo_data, router, upgrade};
 
 /// How often a request that waits for a change of a booking reads it, as another replica may have made that change. With 512
@@ -50,7 +51,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let relay = Relay::new(db.clone(), transport.clone());
     let relay = Background::spawn("relay", |stop| relay.run(stop));
     let consumer = Background::spawn("consumer", |stop| consumer.run(stop));
-    let retention = Background::spawn("retention", |stop| retention::run(db.clone(), stop));
+    let retention = Background::spawn("retention", |stop| retention::run(db.clone(), &PRUNED, stop));
     // What was left pending, by an earlier process or by this one.
     let reconciler = Reconciler::new(state.clone());
     let reconciler = Background::spawn("reconciler", |stop| reconciler.run(stop));

@@ -21,8 +21,7 @@ use tracing::Instrument;
 
 use crate::AppState;
 use crate::app::{
-    Begun, Outcome, begin_payment, expire_booking, list_overdue, list_unsettled, prune_keys, put_off,
-    take_unsettled,
+    Begun, Outcome, begin_payment, expire_booking, list_overdue, list_unsettled, put_off, take_unsettled,
 };
 use crate::booking_protocol::{attempt, settle};
 use crate::clients::{FoundPayment, PaymentStatus};
@@ -36,11 +35,6 @@ const BATCH: i64 = 100;
 const PUT_OFF_FOR: Duration = Duration::from_secs(60);
 /// Payments asked for, or about, at the same time.
 const AT_ONCE: usize = 8;
-/// Idempotency keys are remembered this long …
-const KEYS_KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
-/// … and forgotten so often, so many at a time: more than come meanwhile.
-const FORGET_EVERY: Duration = Duration::from_secs(1);
-const KEYS: i64 = 1_000;
 
 /// The reconciler of one process.
 #[derive(Clone, Debug)]
@@ -57,15 +51,11 @@ impl Reconciler {
     pub async fn run(self, stop: CancellationToken) {
         let mut timer = interval(EVERY);
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut forgetting = interval(FORGET_EVERY);
-        forgetting.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let looks = async {
             loop {
                 let outcome = tokio::select! {
                     _ = timer.tick() => self.look().await,
                     () = self.state.left_pending.notified() => self.look().await,
-                    // Not at each look: it writes, and looks are many while payment is away.
-                    _ = forgetting.tick() => self.forget_keys().await,
                 };
                 if let Err(error) = outcome {
                     tracing::warn!(cause = chain(&error), "bookings stay pending for now");
@@ -170,18 +160,6 @@ impl Reconciler {
             attempt(&self.state, booking).await?;
         }
         Ok(())
-    }
-
-    /// Forgets idempotency keys that are old enough.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
-    pub async fn forget_keys(&self) -> Result<(), storage::Error> {
-        let mut tx = self.state.db.begin_relaxed().await?;
-        let before = tx.now() - KEYS_KEPT_FOR;
-        prune_keys(&mut tx, before, KEYS).await?;
-        tx.commit().await
     }
 }
 

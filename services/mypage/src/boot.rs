@@ -28,7 +28,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     // outbox stays empty.
     let consumer = Consumer::new(SERVICE, db.clone(), transport.clone(), BookingStory);
     let consumer = Background::spawn("consumer", |stop| consumer.run(stop));
-    let retention = Background::spawn("retention", |stop| retention::run(db.clone(), stop));
+    let retention = Background::spawn("retention", |stop| retention::run(db.clone(), &[], stop));
     // Door 1, until asked to stop; running requests finish.
     let health = messaging::health(&db, transport);
     process::serve(listener, router(state, health.clone()), health, &config.server, stop).await;

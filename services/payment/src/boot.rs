@@ -10,7 +10,8 @@ use crate::clients::{Processor, settings};
 use crate::config::Config;
 use crate::consumers::PaymentEvents;
 use crate::refunder::Refunder;
-use crate::{AppState, MIGRATIONS, SERVICE, pruner, router};
+use crate::store::request_keys::PRUNED;
+use crate::{AppState, MIGRATIONS, SERVICE, router};
 
 /// Runs until `stop`.
 ///
@@ -33,8 +34,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let refunder = Background::spawn("refunder", |stop| refunder.run(applied, stop));
     let relay = Background::spawn("relay", |stop| relay.run(stop));
     let consumer = Background::spawn("consumer", |stop| consumer.run(stop));
-    let retention = Background::spawn("retention", |stop| retention::run(db.clone(), stop));
-    let pruner = Background::spawn("pruner", |stop| pruner::run(db.clone(), stop));
+    let retention = Background::spawn("retention", |stop| retention::run(db.clone(), &PRUNED, stop));
     // Door 1, until asked to stop; running requests finish.
     let health = messaging::health(&db, transport).calling(state.processor.upstream());
     process::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
@@ -42,7 +42,6 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     consumer.stop().await;
     refunder.stop().await;
     retention.stop().await;
-    pruner.stop().await;
     relay.stop().await;
     Ok(())
 }

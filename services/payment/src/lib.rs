@@ -14,7 +14,6 @@
 //! - [`domain`]: what a payment is and which way it may go. No clock, no database, no network.
 //! - [`store`]: payments in SQL.
 //! - [`clients`]: the payment provider.
-//! - [`pruner`]: keys that are old enough to be forgotten.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -35,7 +34,6 @@ pub mod consumers;
 pub mod domain;
 pub mod http;
 pub mod paying;
-pub mod pruner;
 pub mod refunder;
 pub mod store;
 

@@ -23,7 +23,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let relay = Relay::new(db.clone(), transport.clone());
     let relay = Background::spawn("relay", |stop| relay.run(stop));
     let consumer = Background::spawn("consumer", |stop| consumer.run(stop));
-    let retention = Background::spawn("retention", |stop| retention::run(db.clone(), stop));
+    let retention = Background::spawn("retention", |stop| retention::run(db.clone(), &[], stop));
     // Door 1, until asked to stop; running requests finish.
     let health = messaging::health(&db, transport);
     process::serve(listener, router(AppState { db }, health.clone()), health, &config.server, stop).await;

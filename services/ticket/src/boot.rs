@@ -28,7 +28,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let relay = Relay::new(db.clone(), transport.clone());
     let relay = Background::spawn("relay", |stop| relay.run(stop));
     let consumer = Background::spawn("consumer", |stop| consumer.run(stop));
-    let retention = Background::spawn("retention", |stop| retention::run(db.clone(), stop));
+    let retention = Background::spawn("retention", |stop| retention::run(db.clone(), &[], stop));
     // What an earlier process left half collected, and what this one will.
     let reconciler = Background::spawn("reconciler", |stop| reconciler.run(stop));
     // Door 1, until asked to stop; running requests finish.

@@ -124,7 +124,7 @@ async fn old_rows_are_pruned_and_unsent_ones_never(files: Files) {
     tx.execute(recent).await.unwrap();
     tx.commit().await.unwrap();
 
-    messaging::retention::prune(&db).await.unwrap();
+    messaging::retention::prune(&db, &[]).await.unwrap();
 
     let mut conn = db.read().await.unwrap();
     let left: Vec<(String,)> = conn

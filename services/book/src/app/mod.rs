@@ -26,9 +26,7 @@ pub use open_booking::{Admitted, admit, claim_key, hold_places};
 pub use outcome::{Outcome, Stop};
 pub use read_bookings::{find_booking, list_bookings};
 pub use read_screenings::{Filter, Listed, SeatState, find_screening, list_screenings, list_seats};
-pub use reconcile_bookings::{
-    expire_booking, list_overdue, list_unsettled, prune_keys, put_off, take_unsettled,
-};
+pub use reconcile_bookings::{expire_booking, list_overdue, list_unsettled, put_off, take_unsettled};
 pub use request_cancel::{RequestCancelError, request_cancel};
 pub use settle_booking::settle_booking;
 pub use withdraw_screenings::withdraw_unsold;

@@ -8,7 +8,7 @@ use storage::{Conn, Error, Tx};
 
 use super::apply_change::apply_change;
 use crate::domain::Booking;
-use crate::store::{bookings, request_keys};
+use crate::store::bookings;
 
 /// At most `limit` bookings whose hold is over; the longest over first.
 ///
@@ -67,13 +67,4 @@ pub async fn take_unsettled(tx: &mut Tx, id: BookingId) -> Result<Option<Booking
 pub async fn put_off(tx: &mut Tx, id: BookingId, pause: Duration) -> Result<(), Error> {
     let until = tx.now() + pause;
     bookings::put_off(tx, id, until).await
-}
-
-/// Forgets at most `limit` keys from before `before`, and tells how many.
-///
-/// # Errors
-///
-/// When the database fails.
-pub async fn prune_keys(tx: &mut Tx, before: Timestamp, limit: i64) -> Result<u64, Error> {
-    request_keys::prune(tx, before, limit).await
 }

@@ -1,13 +1,16 @@
-//! The table `request_keys`, and the older `idempotency_keys`, which processes of the version before still write.
+//! Idempotency keys: the table `request_keys`, and the older `idempotency_keys`, which processes of the version before still
+//! write.
 
 use events::BookingId;
-use jiff::Timestamp;
-use storage::{Error, Tx, query, query_as};
+use storage::{Error, Prune, Tx, prune, query_as, request_keys};
 
 use crate::domain::RequestKey;
 
-/// Stands for the booking of a key whose booking is yet to be inserted. It is never committed.
-const NO_BOOKING: i64 = 0;
+/// Both tables forget a key after a day.
+pub const PRUNED: [Prune; 2] = [
+    request_keys::PRUNE,
+    prune!("idempotency_keys", place: "created_at", since: "created_at", kept_for: request_keys::KEPT_FOR),
+];
 
 /// Claims a key for its request, and returns `None`. If the key was claimed before, returns its booking and the
 /// fingerprint of the request that claimed it. Waits for a transaction that is claiming the same key.
@@ -16,22 +19,13 @@ const NO_BOOKING: i64 = 0;
 ///
 /// When the database fails.
 pub async fn claim(tx: &mut Tx, request: &RequestKey) -> Result<Option<(BookingId, String)>, Error> {
-    // An update that changes nothing returns a row that is there. A second statement might not find it any more.
-    let claim = query_as(
-        "INSERT INTO request_keys (scope, key, fingerprint, booking_id, created_at) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (scope, key) DO UPDATE SET key = excluded.key RETURNING booking_id, fingerprint",
-    )
-    .bind(request.scope.clone())
-    .bind(request.key.clone())
-    .bind(request.fingerprint.clone())
-    .bind(NO_BOOKING)
-    .bind(tx.now().as_microsecond());
-    let (id, fingerprint): (i64, String) = tx.fetch_one(claim).await?;
-    if id == NO_BOOKING {
+    let RequestKey { scope, key, fingerprint } = request;
+    let Some(claimed) = request_keys::claim(tx, scope, key, fingerprint).await? else {
         return claimed_before(tx, request).await;
-    }
-    let known = BookingId::new(id).map_err(|error| Error::corrupt("request_keys", &request.key, error))?;
-    Ok(Some((known, fingerprint)))
+    };
+    let known = BookingId::new(claimed.subject);
+    let known = known.map_err(|error| Error::corrupt("request_keys", key, error))?;
+    Ok(Some((known, claimed.fingerprint)))
 }
 
 /// Returns the booking of a key that a process of the version before has claimed since the migration. Its fingerprint is
@@ -55,12 +49,7 @@ async fn claimed_before(tx: &mut Tx, request: &RequestKey) -> Result<Option<(Boo
 ///
 /// When the database fails.
 pub async fn bind(tx: &mut Tx, request: &RequestKey, booking: BookingId) -> Result<(), Error> {
-    let bind = query("UPDATE request_keys SET booking_id = $1 WHERE scope = $2 AND key = $3")
-        .bind(booking.get())
-        .bind(request.scope.clone())
-        .bind(request.key.clone());
-    tx.execute(bind).await?;
-    Ok(())
+    request_keys::bind(tx, &request.scope, &request.key, booking.get()).await
 }
 
 /// Deletes the key of a booking that was not kept.
@@ -69,28 +58,5 @@ pub async fn bind(tx: &mut Tx, request: &RequestKey, booking: BookingId) -> Resu
 ///
 /// When the database fails.
 pub async fn delete_of(tx: &mut Tx, booking: BookingId) -> Result<(), Error> {
-    tx.execute(query("DELETE FROM request_keys WHERE booking_id = $1").bind(booking.get())).await?;
-    Ok(())
-}
-
-/// Deletes up to `limit` of the oldest keys of each table, or as many as came together with the last of them, that are from
-/// before `before`, and returns how many those were.
-///
-/// # Errors
-///
-/// When the database fails.
-pub async fn prune(tx: &mut Tx, before: Timestamp, limit: i64) -> Result<u64, Error> {
-    let keys = query(
-        "DELETE FROM request_keys WHERE created_at <= (SELECT MAX(created_at) FROM
-             (SELECT created_at FROM request_keys ORDER BY created_at LIMIT $1) AS oldest) AND created_at < $2",
-    );
-    let older = query(
-        "DELETE FROM idempotency_keys WHERE created_at <= (SELECT MAX(created_at) FROM
-             (SELECT created_at FROM idempotency_keys ORDER BY created_at LIMIT $1) AS oldest) AND created_at < $2",
-    );
-    let mut deleted = 0;
-    for delete in [keys, older] {
-        deleted += tx.execute(delete.bind(limit).bind(before.as_microsecond())).await?;
-    }
-    Ok(deleted)
+    request_keys::forget_subject(tx, booking.get()).await
 }

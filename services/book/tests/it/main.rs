@@ -10,6 +10,7 @@ mod names;
 mod pages;
 mod payments;
 mod repeating;
+mod retention;
 mod running;
 mod screenings;
 mod seats;

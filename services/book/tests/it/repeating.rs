@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
+use book::store::request_keys::PRUNED;
 use futures_util::future::join_all;
+use messaging::retention;
 use serde_json::json;
 use storage::{query, query_as};
 use test_kit::FakeUpstream;
@@ -219,13 +221,13 @@ async fn a_request_that_was_refused_keeps_no_key() {
 async fn a_key_is_forgotten_after_a_day() {
     let app = App::new().await;
     app.client.post_with("/books", json!({"qty": 1}), &KEY).await;
-    app.reconciler.forget_keys().await.unwrap();
+    retention::prune(&app.scratch.db, &PRUNED).await.unwrap();
     assert_eq!(app.client.post_with("/books", json!({"qty": 2}), &KEY).await.status, 422);
     let mut tx = app.scratch.db.begin().await.unwrap();
     let day: i64 = 24 * 3600 * 1_000_000;
     tx.execute(query("UPDATE request_keys SET created_at = created_at - $1").bind(day)).await.unwrap();
     tx.commit().await.unwrap();
-    app.reconciler.forget_keys().await.unwrap();
+    retention::prune(&app.scratch.db, &PRUNED).await.unwrap();
     assert_eq!(app.client.post_with("/books", json!({"qty": 2}), &KEY).await.status, 201);
     app.settled().await;
 }

@@ -6,7 +6,7 @@ use storage::{Conn, Error, Tx};
 use super::Outcome;
 use crate::SERVICE;
 use crate::domain::{Charge, PayRefused, Payment, Reference};
-use crate::store::{idempotency_keys, payments};
+use crate::store::{payments, request_keys};
 
 /// Why the provider is not asked for a payment.
 #[derive(Debug, thiserror::Error)]
@@ -36,10 +36,9 @@ pub async fn find_taken(conn: &mut Conn, charge: Charge) -> Result<Option<Paymen
 /// When the key stands for another charge.
 pub async fn bind_key(tx: &mut Tx, charge: Charge, key: &str) -> Result<(), TakePaymentError> {
     let fingerprint = charge.fingerprint();
-    if idempotency_keys::bind(tx, key, &fingerprint).await? == fingerprint {
-        Ok(())
-    } else {
-        Err(TakePaymentError::KeyReused)
+    match request_keys::bind(tx, key, &fingerprint, charge.booking_id).await? {
+        Some(known) if known != fingerprint => Err(TakePaymentError::KeyReused),
+        _ => Ok(()),
     }
 }
 

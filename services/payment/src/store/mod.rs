@@ -1,4 +1,4 @@
 //! Payments in SQL, and the names that clients give to their requests.
 
-pub mod idempotency_keys;
 pub mod payments;
+pub mod request_keys;

@@ -1,6 +1,7 @@
 //! `Idempotency-Key`: what a client calls its request stands for that request, for a day.
 
-use payment::pruner;
+use messaging::retention;
+use payment::store::request_keys::PRUNED;
 use serde_json::json;
 use storage::{query, query_as};
 
@@ -11,7 +12,7 @@ const DAY_US: i64 = 24 * 3600 * 1_000_000;
 
 impl App {
     async fn keys(&self) -> Vec<String> {
-        let all = query_as("SELECT idempotency_key FROM idempotency_keys ORDER BY idempotency_key");
+        let all = query_as("SELECT key FROM request_keys ORDER BY key");
         let rows: Vec<(String,)> = self.scratch.db.read().await.unwrap().fetch_all(all).await.unwrap();
         rows.into_iter().map(|(key,)| key).collect()
     }
@@ -119,13 +120,57 @@ async fn keys_are_forgotten_after_a_day() {
         app.pay_as(&format!("order-{booking}"), &demand(booking, 10_000)).await;
     }
     let mut tx = app.scratch.db.begin().await.unwrap();
-    let older = query("UPDATE idempotency_keys SET created_at = created_at - $1 WHERE idempotency_key <> $2")
+    let older = query("UPDATE request_keys SET created_at = created_at - $1 WHERE key <> $2")
         .bind(DAY_US)
         .bind("order-2");
     tx.execute(older).await.unwrap();
     tx.commit().await.unwrap();
 
-    pruner::prune(&app.scratch.db).await.unwrap();
+    retention::prune(&app.scratch.db, &PRUNED).await.unwrap();
     assert_eq!(app.keys().await, ["order-2"]);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn key_that_the_version_before_has_bound_stands_for_its_request_for_a_day() {
+    let app = App::new().await;
+    let mut tx = app.scratch.db.begin().await.unwrap();
+    let bind = query(
+        "INSERT INTO idempotency_keys (idempotency_key, fingerprint, created_at)
+         VALUES ('order-1', 'bookingId=1&totalPrice=10000', $1)",
+    );
+    let now = tx.now().as_microsecond();
+    tx.execute(bind.bind(now)).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let other = app.pay_as("order-1", &demand(2, 10_000)).await;
+    assert_eq!((other.status.as_u16(), other.problem()), (422, "idempotency-key-reused"));
+    assert_eq!(app.pay_as("order-1", &demand(1, 10_000)).await.status, 201);
+    let mut tx = app.scratch.db.begin().await.unwrap();
+    tx.execute(query("UPDATE idempotency_keys SET created_at = created_at - $1").bind(DAY_US)).await.unwrap();
+    tx.execute(query("UPDATE request_keys SET created_at = created_at - $1").bind(DAY_US)).await.unwrap();
+    tx.commit().await.unwrap();
+    retention::prune(&app.scratch.db, &PRUNED).await.unwrap();
+    assert_eq!(app.pay_as("order-1", &demand(2, 10_000)).await.status, 201);
+    app.settled().await;
+}
+
+/// On SQLite there is one writer at a time, so that nothing comes between two statements.
+#[tokio::test(flavor = "multi_thread")]
+async fn key_that_is_forgotten_while_its_request_is_repeated_is_a_new_one() {
+    let app = App::new().await;
+    let db = app.scratch.db.clone();
+    let forgetting = tokio::spawn(async move {
+        for _ in 0..200 {
+            let mut tx = db.begin().await.unwrap();
+            tx.execute(query("DELETE FROM request_keys")).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+    });
+    while !forgetting.is_finished() {
+        let answer = app.pay_as("order-1", &demand(1, 10_000)).await;
+        assert!([200, 201].contains(&answer.status.as_u16()), "{}", answer.body);
+    }
+    forgetting.await.unwrap();
     app.settled().await;
 }
