@@ -16,6 +16,9 @@ pub const ON_POSTGRES: &str = "book";
 /// As many as two replicas can share, and no more: each is a directory that the broker has to make.
 pub const KAFKA_PARTITIONS: u16 = 3;
 
+/// Files in memory, on Linux.
+const MEMORY: &str = "/dev/shm";
+
 /// Keeps the files until it is dropped.
 #[derive(Debug)]
 pub struct Scratch {
@@ -28,7 +31,17 @@ pub struct Scratch {
 impl Scratch {
     /// Of the service `name`, with the schema of `migrations`, outbox and inbox included.
     pub async fn new(name: &str, migrations: &Migrations) -> Self {
-        let directory = TempDir::new().unwrap();
+        Self::in_directory(name, migrations, TempDir::new().unwrap()).await
+    }
+
+    /// The same for a test of very many commits: its files are in memory where the system has a directory for that, so that
+    /// no commit waits for a disk.
+    pub async fn in_memory(name: &str, migrations: &Migrations) -> Self {
+        let directory = TempDir::new_in(MEMORY).or_else(|_| TempDir::new()).unwrap();
+        Self::in_directory(name, migrations, directory).await
+    }
+
+    async fn in_directory(name: &str, migrations: &Migrations, directory: TempDir) -> Self {
         let mut events: EventLog = events_url(&directory).parse().unwrap();
         events.kafka_partitions = KAFKA_PARTITIONS;
         let database_url = database_url(name, &directory).await;

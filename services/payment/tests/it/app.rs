@@ -36,8 +36,18 @@ impl App {
         Self::calling(provider, settings).await
     }
 
+    /// [`new`](Self::new) on files that wait for no disk.
+    pub async fn in_memory() -> Self {
+        let provider = Provider::new().await;
+        let settings = provider.settings();
+        Self::on(Scratch::in_memory(SERVICE, &MIGRATIONS).await, provider, settings)
+    }
+
     pub async fn calling(provider: Provider, settings: Settings) -> Self {
-        let scratch = Scratch::new(SERVICE, &MIGRATIONS).await;
+        Self::on(Scratch::new(SERVICE, &MIGRATIONS).await, provider, settings)
+    }
+
+    fn on(scratch: Scratch, provider: Provider, settings: Settings) -> Self {
         let consumer = Consumer::new(SERVICE, scratch.db.clone(), scratch.transport.clone(), PaymentEvents);
         let processor = Processor::new(settings, "test".parse().unwrap());
         let state = AppState { db: scratch.db.clone(), processor };

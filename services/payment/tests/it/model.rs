@@ -1,20 +1,30 @@
 //! Random walks: payments, cancels and inquiries in any order, with a provider whose answers are lost, late, doubled or 5xx, and
 //! crashes at the provider's door.
 //!
-//! The service, its SQL and its HTTP are real. A walk depends on its seed alone: `MODEL_SEED=<n> MODEL_STEPS=<n>` repeats it.
+//! The service, its SQL and its HTTP are real. Several walks run at once, each with a database, a provider and a seed of its own,
+//! on which alone it depends: `MODEL_WALKS=1 MODEL_SEED=<n> MODEL_STEPS=<n>` repeats the one that failed.
 
 use std::collections::VecDeque;
+use std::thread;
 
 use events::BookingId;
 use fastrand::Rng;
 use payment::domain::{Charge, Price};
 use payment::paying::{self, Demand, PayError};
+use test_kit::scratch::{Databases, databases};
+use tokio::runtime;
 use tokio::task::JoinHandle;
 
 use crate::app::{App, hold_expired, ticket_canceled};
 use crate::provider::Fate;
 
-const STEPS: usize = 3_000;
+/// Steps of all walks together.
+const STEPS: u64 = 100_000;
+/// The same on a server, whose every commit waits for a disk.
+const STEPS_ON_SERVER: u64 = 3_000;
+/// Walks at once: one waits for its database or its provider while another one computes.
+const WALKS: u64 = 4;
+/// Of the first walk; the next one has the next number.
 const SEED: u64 = 20_261_129;
 /// Steps until everything comes to rest and is checked.
 const EPISODE: usize = 20;
@@ -57,33 +67,51 @@ fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).map_or(default, |text| text.parse().unwrap())
 }
 
-#[tokio::test]
-async fn charged_and_paid_are_the_same_whatever_is_lost_doubled_or_late() {
-    let steps = usize::try_from(number("MODEL_STEPS", STEPS as u64)).unwrap();
-    let seed = number("MODEL_SEED", SEED);
-    println!("MODEL_SEED={seed} MODEL_STEPS={steps}");
-    let mut walk = Walk {
-        app: App::new().await,
-        rng: Rng::with_seed(seed),
-        bookings: Vec::new(),
-        parked: VecDeque::new(),
-        steps: 0,
-    };
-    let mut ends = [0; 4];
-    while walk.steps < steps {
-        walk.begin_episode();
-        for _ in 0..EPISODE {
-            walk.steps += 1;
-            walk.step().await;
+#[test]
+fn charged_and_paid_are_the_same_whatever_is_lost_doubled_or_late() {
+    let default = if matches!(databases(), Databases::Files) { STEPS } else { STEPS_ON_SERVER };
+    let walks = number("MODEL_WALKS", WALKS).max(1);
+    let steps = usize::try_from(number("MODEL_STEPS", default).div_ceil(walks)).unwrap();
+    let first = number("MODEL_SEED", SEED);
+    let ends = thread::scope(|scope| {
+        let walks: Vec<_> =
+            (first..first + walks).map(|seed| scope.spawn(move || walk(seed, steps))).collect();
+        let ends: Vec<_> = walks.into_iter().map(thread::ScopedJoinHandle::join).collect();
+        ends.into_iter()
+            .map(Result::unwrap)
+            .fold([0; 4], |sum, ends| std::array::from_fn(|end| sum[end] + ends[end]))
+    });
+    assert!(ends.iter().all(|count| *count > 0), "the walks did not reach every end: {ends:?}");
+}
+
+/// One walk from its beginning to its end. Returns how often each of the four ends was reached.
+fn walk(seed: u64, steps: usize) -> [usize; 4] {
+    println!("MODEL_WALKS=1 MODEL_SEED={seed} MODEL_STEPS={steps}");
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut walk = Walk {
+            app: App::in_memory().await,
+            rng: Rng::with_seed(seed),
+            bookings: Vec::new(),
+            parked: VecDeque::new(),
+            steps: 0,
+        };
+        let mut ends = [0; 4];
+        while walk.steps < steps {
+            walk.begin_episode();
+            for _ in 0..EPISODE {
+                walk.steps += 1;
+                walk.step().await;
+            }
+            walk.come_to_rest().await;
+            for booking in walk.bookings.clone() {
+                ends[walk.check(booking).await] += 1;
+            }
         }
-        walk.come_to_rest().await;
-        for booking in walk.bookings.clone() {
-            ends[walk.check(booking).await] += 1;
-        }
-    }
-    assert!(ends.iter().all(|count| *count > 0), "the walk did not reach every end: {ends:?}");
-    walk.check_events().await;
-    walk.app.settled().await;
+        walk.check_events().await;
+        walk.app.settled().await;
+        ends
+    })
 }
 
 impl Walk {
