@@ -7,6 +7,7 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -31,11 +32,25 @@ pub struct Conn {
     in_transaction: bool,
     /// In a relaxed transaction; the connection must not be used for another one before it is told so.
     is_relaxed: bool,
+    /// Counts the statements of the database.
+    statements: Arc<AtomicU64>,
 }
 
 impl Conn {
-    pub(crate) fn new(connection: PoolConnection<Any>, backend: Backend, patience: Duration) -> Self {
-        Self { connection: Some(connection), backend, patience, in_transaction: false, is_relaxed: false }
+    pub(crate) fn new(
+        connection: PoolConnection<Any>,
+        backend: Backend,
+        patience: Duration,
+        statements: Arc<AtomicU64>,
+    ) -> Self {
+        Self {
+            connection: Some(connection),
+            backend,
+            patience,
+            in_transaction: false,
+            is_relaxed: false,
+            statements,
+        }
     }
 
     /// Runs a statement and returns the number of rows it changed.
@@ -112,7 +127,9 @@ impl Conn {
         self.judge(outcome).map(|_| ())
     }
 
+    /// The connection, for one statement.
     fn connection(&mut self) -> Result<&mut AnyConnection, Error> {
+        self.statements.fetch_add(1, Ordering::Relaxed);
         self.connection.as_deref_mut().ok_or(Error::Deadline)
     }
 
@@ -150,6 +167,7 @@ impl Drop for Conn {
         }
         let limit = self.patience;
         if let Ok(runtime) = Handle::try_current() {
+            self.statements.fetch_add(1, Ordering::Relaxed);
             runtime.spawn(async move {
                 let rolled_back = timeout(limit, connection.execute("ROLLBACK")).await;
                 if !matches!(rolled_back, Ok(Ok(_))) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Once, OnceLock};
 use std::time::Duration;
 
@@ -70,6 +71,7 @@ pub struct Db {
     announced: Arc<Notify>,
     /// The tables that the migrations have made. Others in the schema are not this program's.
     tables: Arc<OnceLock<BTreeSet<String>>>,
+    statements: Arc<AtomicU64>,
 }
 
 impl Db {
@@ -91,6 +93,7 @@ impl Db {
             patience: settings.statement_timeout + GRACE,
             announced: Arc::default(),
             tables: Arc::default(),
+            statements: Arc::default(),
         })
     }
 
@@ -283,9 +286,16 @@ impl Db {
         self.announced.clone()
     }
 
+    /// The number of statements that this database and its clones have sent so far, `BEGIN`, `COMMIT` and `ROLLBACK` included.
+    /// On a server each is a round trip. What the pool sends by itself is not counted: the settings of a new connection, and a
+    /// sign of life whenever a connection goes back.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
     async fn acquire(&self, pool: &AnyPool) -> Result<Conn, Error> {
         let connection = pool.acquire().await.map_err(|error| Error::classify(self.backend, error))?;
-        Ok(Conn::new(connection, self.backend, self.patience))
+        Ok(Conn::new(connection, self.backend, self.patience, self.statements.clone()))
     }
 }
 

@@ -51,6 +51,13 @@ impl Scratch {
     }
 }
 
+/// Does `work`, and returns what it returned and how many statements `db` sent for it.
+pub async fn statements_of<T>(db: &Db, work: impl Future<Output = T>) -> (T, u64) {
+    let before = db.statements();
+    let done = work.await;
+    (done, db.statements() - before)
+}
+
 /// A database for the service `name` that nobody else uses.
 pub async fn database_url(name: &str, directory: &TempDir) -> DatabaseUrl {
     let prefix = match databases() {

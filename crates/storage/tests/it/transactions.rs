@@ -282,3 +282,20 @@ async fn of_several_processes_one_leads_and_another_takes_over() {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test]
+async fn each_statement_of_a_database_is_counted_with_begin_commit_and_rollback() {
+    let place = Place::new().await;
+    let db = place.seats().await;
+    let clone = db.clone();
+    let before = db.statements();
+    // BEGIN, INSERT, COMMIT.
+    assert_eq!(try_take(&clone, "1A").await.unwrap(), 1);
+    assert_eq!(db.statements() - before, 3);
+    let find = query_as::<(String,)>("SELECT name FROM seats LIMIT 1");
+    db.read().await.unwrap().fetch_optional(find).await.unwrap();
+    assert_eq!(db.statements() - before, 4);
+    // BEGIN, ROLLBACK.
+    drop(db.begin().await.unwrap());
+    assert_eq!(db.statements() - before, 6);
+}

@@ -11,6 +11,7 @@ mod pages;
 mod payments;
 mod repeating;
 mod retention;
+mod round_trips;
 mod running;
 mod screenings;
 mod seats;

@@ -7,5 +7,6 @@ mod gate;
 mod held;
 mod pages;
 mod rebuild;
+mod round_trips;
 mod story;
 mod wire;

@@ -11,5 +11,6 @@ mod paying;
 mod process;
 mod provider;
 mod refunding;
+mod round_trips;
 mod unheard;
 mod wire;

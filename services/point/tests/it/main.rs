@@ -5,5 +5,6 @@ mod anew;
 mod app;
 mod granting;
 mod pages;
+mod round_trips;
 mod waiting;
 mod wire;

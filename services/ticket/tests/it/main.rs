@@ -10,4 +10,5 @@ mod issue;
 mod pages;
 mod reconcile;
 mod refusing;
+mod round_trips;
 mod wire;
