@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use crate::Outcome;
 use crate::fleet::{Between, Fleet};
 use crate::proxy::Line;
+use crate::refusals::{self, Refusal};
 use crate::servers::{Server, Servers};
 
 /// Pauses between two faults, in milliseconds.
@@ -21,6 +22,8 @@ const LENGTH_MS: std::ops::Range<u64> = 50..2_500;
 const DELAY_MS: std::ops::Range<u64> = 20..900;
 /// Around the two seconds after which a controller takes the brokers of `.ci/backends` for dead.
 const KAFKA_FROZEN_MS: std::ops::Range<u64> = 1_000..5_000;
+/// On both sides of the five seconds for which a service waits for a statement.
+const REFUSES_MS: std::ops::Range<u64> = 500..8_000;
 /// Records that are published once more at a time.
 const AGAIN: usize = 50;
 
@@ -32,6 +35,8 @@ enum Fault {
     Slow(Between, Duration),
     KillServer(Server),
     FreezeKafka(Duration),
+    /// The database of a process refuses.
+    Refuse(Process, Refusal, Duration),
     Redeliver,
 }
 
@@ -67,14 +72,20 @@ fn draw(rng: &mut Rng, on_servers: bool) -> Fault {
         Between::ServicesAndDatabases,
     ];
     let between = lines[rng.usize(..if on_servers { lines.len() } else { lines.len() - 1 })];
-    match rng.u8(..if on_servers { 13 } else { 10 }) {
+    match rng.u8(..if on_servers { 15 } else { 12 }) {
         0..=3 => Fault::Kill(process),
         4..=5 => Fault::Freeze(process),
         6..=7 => Fault::Cut(between),
         8 => Fault::Slow(between, Duration::from_millis(rng.u64(DELAY_MS))),
         9 => Fault::Redeliver,
-        10 => Fault::KillServer(Server::Postgres),
-        11 => Fault::KillServer(Server::Kafka),
+        10..=11 => {
+            let process = Process::WITH_DATABASE[rng.usize(..Process::WITH_DATABASE.len())];
+            let refusals = Refusal::all(on_servers);
+            let length = Duration::from_millis(rng.u64(REFUSES_MS));
+            Fault::Refuse(process, refusals[rng.usize(..refusals.len())], length)
+        }
+        12 => Fault::KillServer(Server::Postgres),
+        13 => Fault::KillServer(Server::Kafka),
         _ => Fault::FreezeKafka(Duration::from_millis(rng.u64(KAFKA_FROZEN_MS))),
     }
 }
@@ -87,6 +98,7 @@ fn name(fault: Fault) -> String {
         Fault::Slow(between, _) => format!("slow: {between:?}"),
         Fault::KillServer(server) => format!("{server:?} killed"),
         Fault::FreezeKafka(_) => "Kafka frozen".to_owned(),
+        Fault::Refuse(process, refusal, _) => format!("database of {process} {}", refusal.name()),
         Fault::Redeliver => "events redelivered".to_owned(),
     }
 }
@@ -124,6 +136,11 @@ async fn happen(
                 sleep(length).await;
                 servers.thaw_kafka().await?;
             }
+        }
+        Fault::Refuse(process, refusal, length) => {
+            let refusing = refusals::refuse(process, fleet.database_url(process)?, refusal).await?;
+            sleep(length).await;
+            refusing.mend().await?;
         }
         Fault::Redeliver => redeliver(fleet, rng).await,
     }

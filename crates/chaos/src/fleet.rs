@@ -26,11 +26,14 @@ use tokio::time::sleep;
 
 use crate::Outcome;
 use crate::proxy::{Line, Proxy};
+use crate::refusals::{ROLE, create_role};
 use crate::servers::Servers;
 
 const READY_TIMEOUT: Duration = Duration::from_secs(90);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 const STAFF_TOKEN: &str = "chaos";
+/// Who made the server of `.ci/backends`.
+const SUPERUSER: &str = "marquee";
 /// Seconds for which what is not paid is held: short, so that holds end while everything fails.
 const HOLD_SECONDS: &str = "10";
 /// The processor declines what costs more: the four best seats.
@@ -68,13 +71,13 @@ impl Fleet {
         let directory = TempDir::new()?;
         let [base, base_behind] = free_port_bases()?;
         let prefix = format!("chaos_{}_", uuid::Uuid::now_v7().simple());
-        let url = |address: SocketAddr| format!("postgres://marquee@{address}/{prefix}");
+        let url = |user: &str, address: SocketAddr| format!("postgres://{user}@{address}/{prefix}");
         let database_port = SocketAddr::from((Ipv4Addr::LOCALHOST, base + 9));
         let place = Place {
             data_dir: directory.path().join("data"),
             port_base: base,
             host: Ipv4Addr::LOCALHOST.into(),
-            database_url_prefix: servers.map(|_| url(database_port)),
+            database_url_prefix: servers.map(|_| url(ROLE, database_port)),
             database_urls: Vec::new(),
             events_url: servers.map(|servers| format!("kafka://{}/{prefix}", servers.kafka)),
         };
@@ -91,15 +94,16 @@ impl Fleet {
         if let Some(servers) = servers {
             let proxy = Proxy::start(database_port, servers.postgres).await?;
             proxies.insert(Between::ServicesAndDatabases, proxy);
+            create_role(&format!("postgres://{SUPERUSER}@{}/postgres", servers.postgres)).await?;
+            for process in Process::WITH_DATABASE {
+                let url = format!("{}{process}", url(ROLE, servers.postgres));
+                Db::create_if_missing(&url.parse()?).await?;
+            }
         }
-        let direct = servers.map(|servers| url(servers.postgres));
+        let direct = servers.map(|servers| url(SUPERUSER, servers.postgres));
         let mut fleet =
             Self { place, behind, running: BTreeMap::new(), proxies, direct, directory: Some(directory) };
         for process in Process::ALL {
-            if process != Process::Gateway {
-                let url = fleet.database_url(process)?.parse()?;
-                Db::create_if_missing(&url).await?;
-            }
             fleet.start(process)?;
         }
         fleet.ready().await?;
@@ -241,7 +245,8 @@ impl Fleet {
         Ok(Db::open(&self.database_url(process)?.parse()?, Settings::default()).await?)
     }
 
-    fn database_url(&self, process: Process) -> Outcome<String> {
+    /// The database of `process`, by a way that nobody cuts, for a user who may do everything.
+    pub fn database_url(&self, process: Process) -> Outcome<String> {
         Ok(match &self.direct {
             Some(prefix) => format!("{prefix}{process}"),
             None => DataDir::open(&self.place.data_dir)?.database_url(process.name()),

@@ -1,5 +1,5 @@
 //! Sells one hall of 200 seats to 64 customers while everything fails around them: processes are killed and frozen,
-//! connections are cut and delayed, servers die, events come twice. Then every answer that a customer got is held against the
+//! connections are cut and delayed, servers die, databases refuse, events come twice. Then every answer that a customer got is held against the
 //! databases, and the fleet is audited. `chaos --help`.
 //!
 //! What goes wrong and when is decided by a seed; it ends by itself, and stops what it started.
@@ -10,6 +10,7 @@
 //! - `fleet`: the processes, each started and killed by itself, with proxies where they call each other.
 //! - `proxy`: a connection that can be cut and delayed.
 //! - `servers`: a PostgreSQL and a Kafka that can be killed.
+//! - `refusals`: databases that answer and refuse.
 //! - `faults`: what goes wrong, and when.
 //! - `customers`: who books, cancels and collects; every answer is remembered.
 //! - `verdict`: whether the answers were true.
@@ -19,6 +20,7 @@ mod faults;
 mod fleet;
 mod plan;
 mod proxy;
+mod refusals;
 mod servers;
 mod verdict;
 
