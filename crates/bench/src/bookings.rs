@@ -1,11 +1,13 @@
 //! Bookings a second on PostgreSQL and Kafka, beside pgbench with the same three commits on the same server; and what a
-//! booking costs each process.
+//! booking costs each process. With a second `marquee`, its fleet books in turn on the same servers.
+
+use std::path::PathBuf;
 
 use marquee::fleet::Process;
 use marquee::load::Plan as Load;
 
 use crate::Outcome;
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, own_marquee};
 use crate::pgbench::Pgbench;
 use crate::processes::cpu_seconds;
 use crate::servers::Servers;
@@ -19,6 +21,10 @@ pub struct Plan {
     /// Runs of each side, in turn; one more before them to get warm.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=100))]
     runs: u64,
+
+    /// Another `marquee` to compare with, such as that of an earlier commit. Its fleet books in turn with this one.
+    #[arg(long, value_name = "FILE")]
+    base: Option<PathBuf>,
 }
 
 /// A process, and the microseconds of CPU that a booking costs there, with all that follows from it.
@@ -28,58 +34,117 @@ struct Cost {
     cpu_us: Runs,
 }
 
+/// A fleet and its figures.
+struct Side {
+    name: &'static str,
+    fleet: Fleet,
+    costs: Vec<Cost>,
+    answered: Runs,
+    shown: Runs,
+    latency: Runs,
+    per_cpu_second: Runs,
+}
+
 pub async fn run(plan: &Plan) -> Outcome {
     let servers = Servers::start()?;
     let pgbench = Pgbench::prepare(&servers)?;
-    let fleet = Fleet::up(Some(&servers)).await?;
-    let Load { bookings, clients } = plan.load;
-    let (mut answered, mut shown, mut latency) = (Runs::default(), Runs::default(), Runs::default());
-    let (mut bare, mut bare_latency) = (Runs::default(), Runs::default());
-    let mut costs = costs(&fleet, &servers)?;
-    for run in 0..=plan.runs {
-        let before = cpu_of(&costs)?;
-        let (answers, in_mypage) = fleet.book(&plan.load).await?;
-        let after = cpu_of(&costs)?;
-        let alone = pgbench.run(bookings, clients)?;
-        let rate = bookings as f64 / answers.took.as_secs_f64();
-        eprintln!("run {run} of {}: fleet {rate:.0}/s, pgbench {:.0}/s", plan.runs, alone.rate);
-        if run == 0 {
-            continue;
-        }
-        for (at, cost) in costs.iter_mut().enumerate() {
-            cost.cpu_us.add((after[at] - before[at]) * 1e6 / bookings as f64);
-        }
-        answered.add(rate);
-        shown.add(bookings as f64 / in_mypage.as_secs_f64());
-        let total: f64 = answers.latencies.iter().copied().map(millis).sum();
-        latency.add(total / answers.latencies.len() as f64);
-        bare.add(alone.rate);
-        bare_latency.add(alone.mean_latency_ms);
+    let mut sides = vec![Side::up("fleet", own_marquee()?, &servers).await?];
+    if let Some(base) = &plan.base {
+        sides.push(Side::up("base", base.clone(), &servers).await?);
     }
-    fleet.stop().await?;
-    let row = |name: &str, rate: &Runs, latency: String| {
-        let share = format!("{:.2}", rate.median() / bare.median());
-        vec![name.to_owned(), rate.shown(0), share, latency]
-    };
+    let Load { bookings, clients } = plan.load;
+    let (mut bare, mut bare_latency) = (Runs::default(), Runs::default());
+    for run in 0..=plan.runs {
+        eprintln!("run {run} of {}", plan.runs);
+        // What comes second finds the servers as the first one left them, so they take turns at that.
+        sides.reverse();
+        for side in &mut sides {
+            side.book(&plan.load, run > 0).await?;
+        }
+        let alone = pgbench.run(bookings, clients)?;
+        eprintln!("  pgbench {:.0}/s", alone.rate);
+        if run > 0 {
+            bare.add(alone.rate);
+            bare_latency.add(alone.mean_latency_ms);
+        }
+    }
+    sides.sort_by_key(|side| side.name != "fleet");
     println!("{} runs of {bookings} bookings from {clients} clients: median (min – max)", plan.runs);
-    print_table(
-        &["", "bookings/s", "of pgbench", "mean latency, ms"],
-        &[
-            row("pgbench, the three commits", &bare, bare_latency.shown(1)),
-            row("fleet, answered 201", &answered, latency.shown(1)),
-            row("fleet, until the last is in mypage", &shown, String::new()),
-        ],
-    );
-    show(&costs);
+    let row = |name: String, rate: &Runs, latency: String| {
+        vec![name, rate.shown(0), format!("{:.2}", rate.median() / bare.median()), latency]
+    };
+    let mut rows = vec![row("pgbench, the three commits".to_owned(), &bare, bare_latency.shown(1))];
+    for side in &sides {
+        rows.push(row(format!("{}, answered 201", side.name), &side.answered, side.latency.shown(1)));
+        rows.push(row(format!("{}, until the last is in mypage", side.name), &side.shown, String::new()));
+    }
+    print_table(&["", "bookings/s", "of pgbench", "mean latency, ms"], &rows);
+    for side in &sides {
+        side.show();
+    }
+    if let [fleet, base] = &sides[..] {
+        let share = fleet.per_cpu_second.median() / base.per_cpu_second.median();
+        println!("{share:.2} times as many bookings a CPU second as the base");
+    }
+    for side in sides {
+        side.fleet.stop().await?;
+    }
     Ok(())
 }
 
-/// Everything on this machine that takes part, but the payment provider.
+impl Side {
+    async fn up(name: &'static str, marquee: PathBuf, servers: &Servers) -> Outcome<Self> {
+        let fleet = Fleet::of(marquee, Some(servers)).await?;
+        let costs = costs(&fleet, servers)?;
+        Ok(Self {
+            name,
+            fleet,
+            costs,
+            answered: Runs::default(),
+            shown: Runs::default(),
+            latency: Runs::default(),
+            per_cpu_second: Runs::default(),
+        })
+    }
+
+    /// One run, which counts unless it is there to get warm.
+    async fn book(&mut self, load: &Load, counts: bool) -> Outcome {
+        let before = cpu_of(&self.costs)?;
+        let (answers, in_mypage) = self.fleet.book(load).await?;
+        let after = cpu_of(&self.costs)?;
+        let bookings = load.bookings as f64;
+        let rate = bookings / answers.took.as_secs_f64();
+        let seconds = after.iter().sum::<f64>() - before.iter().sum::<f64>();
+        eprintln!("  {} {rate:.0}/s, {:.0} a CPU second", self.name, bookings / seconds);
+        if !counts {
+            return Ok(());
+        }
+        for (at, cost) in self.costs.iter_mut().enumerate() {
+            cost.cpu_us.add((after[at] - before[at]) * 1e6 / bookings);
+        }
+        self.per_cpu_second.add(bookings / seconds);
+        self.answered.add(rate);
+        self.shown.add(bookings / in_mypage.as_secs_f64());
+        let total: f64 = answers.latencies.iter().copied().map(millis).sum();
+        self.latency.add(total / answers.latencies.len() as f64);
+        Ok(())
+    }
+
+    fn show(&self) {
+        println!("{}: {} bookings a CPU second", self.name, self.per_cpu_second.shown(0));
+        let all: f64 = self.costs.iter().map(|cost| cost.cpu_us.median()).sum();
+        let rows = self.costs.iter().map(|Cost { name, cpu_us, .. }| {
+            vec![name.clone(), cpu_us.shown(0), format!("{:.0} %", cpu_us.median() / all * 100.0)]
+        });
+        print_table(&["", "CPU a booking, µs", "share"], &rows.collect::<Vec<_>>());
+    }
+}
+
+/// Everything on this machine that takes part, but the payment provider, which stands in for somebody else's.
 fn costs(fleet: &Fleet, servers: &Servers) -> Outcome<Vec<Cost>> {
     let mut costs = Vec::new();
-    // The payment provider stands in for somebody else's.
-    for process in Process::ALL.into_iter().filter(|process| *process != Process::Processor) {
-        costs.push((process.to_string(), fleet.pid(process)?));
+    for process in fleet.processes().iter().filter(|process| **process != Process::Processor) {
+        costs.push((process.to_string(), fleet.pid(*process)?));
     }
     for server in ["postgres", "kafka"] {
         costs.push((server.to_owned(), servers.pid(server)?));
@@ -90,13 +155,4 @@ fn costs(fleet: &Fleet, servers: &Servers) -> Outcome<Vec<Cost>> {
 
 fn cpu_of(costs: &[Cost]) -> Outcome<Vec<f64>> {
     costs.iter().map(|cost| cpu_seconds(cost.pid)).collect()
-}
-
-fn show(costs: &[Cost]) {
-    let all: f64 = costs.iter().map(|cost| cost.cpu_us.median()).sum();
-    println!("{:.0} bookings a CPU second:", 1e6 / all);
-    let rows = costs.iter().map(|Cost { name, cpu_us, .. }| {
-        vec![name.clone(), cpu_us.shown(0), format!("{:.0} %", cpu_us.median() / all * 100.0)]
-    });
-    print_table(&["", "CPU a booking, µs", "share"], &rows.collect::<Vec<_>>());
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -30,27 +30,44 @@ const POLL_INTERVAL: Duration = Duration::from_millis(10);
 pub struct Fleet {
     place: Place,
     launcher: Child,
+    processes: Vec<Process>,
     _directory: TempDir,
 }
 
 impl Fleet {
     /// All of it, on the servers or on files.
     pub async fn up(servers: Option<&Servers>) -> Outcome<Self> {
+        Self::of(own_marquee()?, servers).await
+    }
+
+    /// The same by another `marquee`, which may be from before a process was there.
+    pub async fn of(marquee: PathBuf, servers: Option<&Servers>) -> Outcome<Self> {
         let topic = format!("fleet-{}", uuid::Uuid::now_v7().simple());
         let urls = servers.map(|servers| {
             (format!("{}{}_", servers.postgres, topic.replace('-', "_")), servers.events_url(&topic))
         });
-        Self::start(&["up"], urls, &Process::ALL).await
+        let mut processes = Vec::new();
+        for process in Process::ALL {
+            if knows(&marquee, process).await? {
+                processes.push(process);
+            }
+        }
+        Self::start(&marquee, &["up"], urls, processes).await
     }
 
     /// Mypage alone, with a new database, on the topic of `events_url`.
     pub async fn mypage(servers: &Servers, database: &str, events_url: String) -> Outcome<Self> {
         servers.create_database(&format!("{database}_mypage"))?;
         let urls = (format!("{}{database}_", servers.postgres), events_url);
-        Self::start(&["service", "mypage"], Some(urls), &[Process::Mypage]).await
+        Self::start(&own_marquee()?, &["service", "mypage"], Some(urls), vec![Process::Mypage]).await
     }
 
-    async fn start(command: &[&str], urls: Option<(String, String)>, processes: &[Process]) -> Outcome<Self> {
+    async fn start(
+        marquee: &Path,
+        command: &[&str],
+        urls: Option<(String, String)>,
+        processes: Vec<Process>,
+    ) -> Outcome<Self> {
         let directory = TempDir::new()?;
         let (database_url_prefix, events_url) = urls.unzip();
         let place = Place {
@@ -61,7 +78,7 @@ impl Fleet {
             database_urls: Vec::new(),
             events_url,
         };
-        let launcher = Command::new(std::env::current_exe()?.with_file_name("marquee"))
+        let launcher = Command::new(marquee)
             .args(command)
             .args(place.flags())
             .envs(place.environment())
@@ -70,9 +87,9 @@ impl Fleet {
             .stdout(Stdio::null())
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| format!("cannot start the marquee beside this program: {error}"))?;
-        let mut fleet = Self { place, launcher, _directory: directory };
-        fleet.ready(processes).await?;
+            .map_err(|error| format!("cannot start {}: {error}", marquee.display()))?;
+        let mut fleet = Self { place, launcher, processes, _directory: directory };
+        fleet.ready().await?;
         // What would be measured otherwise is something else.
         if fleet.place.database_url_prefix.is_some() && fleet.has_files() {
             return Err("the fleet is to use the servers, and uses files".into());
@@ -80,10 +97,10 @@ impl Fleet {
         Ok(fleet)
     }
 
-    async fn ready(&mut self, processes: &[Process]) -> Outcome {
+    async fn ready(&mut self) -> Outcome {
         let began = Instant::now();
-        for process in processes {
-            let probe = self.service(*process);
+        for process in self.processes.clone() {
+            let probe = self.service(process);
             while !probe.get("/readyz").await.is_ok_and(|answer| answer.status == 200) {
                 if let Some(status) = self.launcher.try_wait()? {
                     return Err(format!("marquee ended with {status}").into());
@@ -100,6 +117,11 @@ impl Fleet {
     fn has_files(&self) -> bool {
         let mut entries = fs::read_dir(&self.place.data_dir).into_iter().flatten().flatten();
         entries.any(|entry| entry.path().extension().is_some_and(|kind| kind == "db"))
+    }
+
+    /// Its processes.
+    pub fn processes(&self) -> &[Process] {
+        &self.processes
     }
 
     /// The service itself, not through the gateway.
@@ -167,8 +189,20 @@ impl Fleet {
     }
 }
 
+/// The `marquee` that was built beside this program.
+pub fn own_marquee() -> Outcome<PathBuf> {
+    Ok(std::env::current_exe()?.with_file_name("marquee"))
+}
+
+/// Whether `process` is one of the program's.
+async fn knows(marquee: &Path, process: Process) -> Outcome<bool> {
+    let asked = Command::new(marquee).args(["service", process.name(), "--help"]).output().await;
+    let asked = asked.map_err(|error| format!("cannot start {}: {error}", marquee.display()))?;
+    Ok(asked.status.success())
+}
+
 /// A line of a process's `status`, in KiB.
-pub fn memory(process: &std::path::Path, field: &str) -> Outcome<u64> {
+pub fn memory(process: &Path, field: &str) -> Outcome<u64> {
     let status = fs::read_to_string(process.join("status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     let number = line.and_then(|line| line.split_whitespace().next()).ok_or("no such line")?;
