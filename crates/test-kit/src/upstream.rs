@@ -67,6 +67,22 @@ impl FakeUpstream {
         Self { url, requests: Arc::default(), server: Server::Running(server) }
     }
 
+    /// Does something for each request, and answers what it says, with a `Retry-After`.
+    pub async fn does_and_asks_to_wait<F, W>(work: F) -> Self
+    where
+        F: Fn() -> W + Clone + Send + Sync + 'static,
+        W: Future<Output = (u16, Value)> + Send + 'static,
+    {
+        let (listener, url) = listen().await;
+        let app = Router::new().fallback(move || async move {
+            let (status, body) = work().await;
+            let retry_after = [(http::header::RETRY_AFTER, "1")];
+            (StatusCode::from_u16(status).unwrap(), retry_after, axum::Json(body))
+        });
+        let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Self { url, requests: Arc::default(), server: Server::Running(server) }
+    }
+
     /// Does something for each request, and answers what it says.
     pub async fn does<F, W>(work: F) -> Self
     where

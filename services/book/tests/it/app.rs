@@ -132,6 +132,17 @@ impl App {
         tx.commit().await.unwrap();
     }
 
+    pub async fn execute(&self, sql: &'static str) {
+        let mut tx = self.scratch.db.begin().await.unwrap();
+        tx.execute(query(sql)).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Whether the reconciler was told to look at once, since the last call.
+    pub async fn has_woken_the_reconciler(&self) -> bool {
+        tokio::time::timeout(Duration::ZERO, self.state.left_pending.notified()).await.is_ok()
+    }
+
     pub async fn status(&self, id: i64) -> String {
         let answer = self.client.get(&format!("/books/{id}")).await;
         answer.body["status"].as_str().unwrap().to_owned()
