@@ -7,6 +7,8 @@ use payment::refunder::Refunder;
 use service_kit::upstream::Settings;
 use storage::query_as;
 use test_kit::FakeUpstream;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, hold_expired, ticket_canceled};
 use crate::provider::{Fate, Provider};
@@ -166,4 +168,27 @@ async fn references(app: &App) -> Vec<Option<String>> {
     let all = query_as("SELECT reference FROM payments ORDER BY booking_id");
     let rows: Vec<(Option<String>,)> = app.scratch.db.read().await.unwrap().fetch_all(all).await.unwrap();
     rows.into_iter().map(|(reference,)| reference).collect()
+}
+
+#[tokio::test]
+async fn running_refunder_ends_what_is_due_and_stops_when_it_is_asked_to() {
+    let app = App::new().await;
+    app.pay(1).await;
+    app.provider.set_away(true);
+    assert_eq!(app.cancel(1).await.status, 202);
+    app.provider.set_away(false);
+    app.execute("UPDATE payments SET ask_at = 0").await;
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(app.refunder.clone().run(app.consumer.applied(), stop.clone()));
+    let ended = async {
+        while app.status(1).await != "Canceled" {
+            assert!(!running.is_finished());
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(60), ended).await.unwrap();
+    stop.cancel();
+    running.await.unwrap();
+    assert_eq!(app.provider.moved(1), (1, 1));
+    app.settled().await;
 }
