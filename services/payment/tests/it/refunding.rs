@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use payment::refunder::Refunder;
+use service_kit::telemetry::render_metrics;
 use service_kit::upstream::Settings;
 use storage::query_as;
 use test_kit::FakeUpstream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, hold_expired, ticket_canceled};
@@ -171,24 +172,32 @@ async fn references(app: &App) -> Vec<Option<String>> {
 }
 
 #[tokio::test]
-async fn running_refunder_ends_what_is_due_and_stops_when_it_is_asked_to() {
+async fn running_refunder_counts_cancels_ends_what_is_due_and_stops_when_it_is_asked_to() {
+    render_metrics();
     let app = App::new().await;
     app.pay(1).await;
     app.provider.set_away(true);
     assert_eq!(app.cancel(1).await.status, 202);
     app.provider.set_away(false);
-    app.execute("UPDATE payments SET ask_at = 0").await;
+    app.execute("UPDATE payments SET ask_at = 9000000000000000").await;
     let stop = CancellationToken::new();
     let running = tokio::spawn(app.refunder.clone().run(app.consumer.applied(), stop.clone()));
-    let ended = async {
-        while app.status(1).await != "Canceled" {
-            assert!(!running.is_finished());
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(Duration::from_secs(60), ended).await.unwrap();
+    until(async || render_metrics().contains("payment_cancels_in_progress 1")).await;
+    assert_eq!(app.status(1).await, "Canceling", "it is not due");
+    app.execute("UPDATE payments SET ask_at = 0").await;
+    until(async || app.status(1).await == "Canceled").await;
     stop.cancel();
     running.await.unwrap();
     assert_eq!(app.provider.moved(1), (1, 1));
     app.settled().await;
+}
+
+/// Until it is so; far longer than it takes is a failure.
+async fn until(is_so: impl AsyncFn() -> bool) {
+    let wait = async {
+        while !is_so().await {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), wait).await.unwrap();
 }
