@@ -266,6 +266,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn payment_of_before_gets_the_reference_of_its_own_charge_alone() {
+        let paid = payment(Status::Paid);
+        let known = paid.clone().charged(charge(10_000), &reference(), NOW);
+        assert_eq!((known.status(), known.row().reference.as_ref()), (Status::Paid, Some(&reference())));
+        assert_eq!(paid.clone().charged(charge(9_999), &reference(), NOW), paid);
+        let canceling = payment(Status::Canceling);
+        assert_eq!(canceling.clone().charged(charge(10_000), &reference(), NOW), canceling);
+    }
+
     proptest! {
         /// However often a payment is canceled, by whom, with repeats in between: it ends once, and without a cancel that
         /// waits, its end is published once.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use payment::refunder::Refunder;
+use serde_json::json;
 use service_kit::telemetry::render_metrics;
 use service_kit::upstream::Settings;
 use storage::query_as;
@@ -127,6 +128,22 @@ async fn claimed_cancel_is_asked_for_by_one_replica() {
 }
 
 #[tokio::test]
+async fn cancel_whose_request_still_waits_for_the_provider_is_left_to_it() {
+    let app = App::new().await;
+    app.pay(1).await;
+    app.provider.next([Fate::ParkedBefore]);
+    let client = app.client.clone();
+    let canceling = tokio::spawn(async move { client.post("/cancellations", json!({"bookingId": 1})).await });
+    app.provider.holds_one().await;
+    app.refunder.look().await.unwrap();
+    assert_eq!((app.provider.requests(), app.status(1).await), (2, "Canceling".into()));
+    app.provider.unpark(true);
+    assert_eq!(canceling.await.unwrap().status, 200);
+    assert_eq!((app.status(1).await, app.provider.moved(1)), ("Canceled".into(), (1, 1)));
+    app.settled().await;
+}
+
+#[tokio::test]
 async fn provider_that_cannot_be_reached_is_asked_for_few_cancels_and_the_others_wait() {
     let nobody = FakeUpstream::refuses();
     let settings = Settings::new(nobody.url.parse().unwrap(), Duration::from_secs(5));
@@ -177,12 +194,14 @@ async fn running_refunder_counts_cancels_ends_what_is_due_and_stops_when_it_is_a
     let app = App::new().await;
     app.pay(1).await;
     app.provider.set_away(true);
-    assert_eq!(app.cancel(1).await.status, 202);
+    for booking in [1, 2] {
+        assert_eq!(app.cancel(booking).await.status, 202);
+    }
     app.provider.set_away(false);
     app.execute("UPDATE payments SET ask_at = 9000000000000000").await;
     let stop = CancellationToken::new();
     let running = tokio::spawn(app.refunder.clone().run(app.consumer.applied(), stop.clone()));
-    until(async || render_metrics().contains("payment_cancels_in_progress 1")).await;
+    until(async || render_metrics().contains("payment_cancels_in_progress 2")).await;
     assert_eq!(app.status(1).await, "Canceling", "it is not due");
     app.execute("UPDATE payments SET ask_at = 0").await;
     until(async || app.status(1).await == "Canceled").await;

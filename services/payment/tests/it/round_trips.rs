@@ -51,3 +51,13 @@ async fn hold_that_expired_takes_four_statements() {
     assert_eq!(giving_up, GIVING_UP);
     app.settled().await;
 }
+
+#[tokio::test]
+async fn look_of_the_refunder_at_nothing_takes_one_statement() {
+    let app = App::new().await;
+    app.pay(1).await;
+    let (looked, looking) = statements_of(&app.scratch.db, app.refunder.look()).await;
+    looked.unwrap();
+    assert_eq!(looking, 1);
+    app.settled().await;
+}
