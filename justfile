@@ -46,6 +46,10 @@ chaos *flags:
 fuzz target *flags:
     cargo fuzz run --fuzz-dir crates/fuzz -s none {{ target }} -- -dict=crates/fuzz/dictionaries/{{ target }}.txt {{ flags }}
 
+# change one line at a time, and show the changes that no test notices: `just mutants payment -f 'services/payment/src/app/**'`
+mutants package *flags:
+    MODEL_STEPS=3000 CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=0 cargo mutants -p {{ package }} --timeout 60 --no-shuffle -o target/mutants {{ flags }} -- --lib --test it
+
 # compare what all services keep of every booking: `just audit`, `just audit --repair`
 audit *flags:
     cargo run --release -- audit {{ flags }}
