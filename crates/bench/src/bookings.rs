@@ -14,6 +14,7 @@ use crate::servers::Servers;
 use crate::stats::{Runs, millis, print_table};
 
 #[derive(clap::Args, Debug)]
+#[group(skip)]
 pub struct Plan {
     #[command(flatten)]
     load: Load,

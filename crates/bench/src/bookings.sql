@@ -11,8 +11,8 @@ RETURNING id \gset
 COMMIT;
 
 BEGIN;
-INSERT INTO payments (booking_id, total_price, status, created_at, updated_at)
-VALUES (:id, :price, 'Paid', 0, 0)
+INSERT INTO payments (booking_id, total_price, status, reference, created_at, updated_at)
+VALUES (:id, :price, 'Paid', 'fleet-booking-' || CAST(:id AS BIGINT), 0, 0)
 ON CONFLICT (booking_id) DO NOTHING
 RETURNING id AS payment \gset
 INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload, headers, occurred_at)

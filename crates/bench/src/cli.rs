@@ -61,3 +61,15 @@ impl Command {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn commands_and_their_flags_do_not_clash() {
+        Cli::command().debug_assert();
+    }
+}

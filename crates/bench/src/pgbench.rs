@@ -1,6 +1,7 @@
 //! pgbench with the commits of a booking, on a database of its own with the fleet's tables.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use crate::Outcome;
 use crate::servers::Servers;
@@ -8,11 +9,14 @@ use crate::servers::Servers;
 const DATABASE: &str = "pgbench";
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/bookings.sql");
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-const TABLES: [&str; 3] = [
-    "crates/messaging/migrations/postgres/0001_outbox_and_inbox.sql",
-    "services/book/migrations/postgres/0101_bookings.sql",
-    "services/payment/migrations/postgres/0101_payments.sql",
+/// Where the migrations are that make the tables.
+const MIGRATIONS: [&str; 3] = [
+    "crates/messaging/migrations/postgres",
+    "services/book/migrations/postgres",
+    "services/payment/migrations/postgres",
 ];
+/// Not part of a payment that book asks for, and book has a table of that name.
+const LEFT_OUT: &str = "services/payment/migrations/postgres/0102_idempotency_keys.sql";
 
 pub struct Pgbench<'s>(&'s Servers);
 
@@ -24,8 +28,7 @@ pub struct Result {
 impl<'s> Pgbench<'s> {
     pub fn prepare(servers: &'s Servers) -> Outcome<Self> {
         servers.create_database(DATABASE)?;
-        for file in TABLES {
-            let file = Path::new(ROOT).join(file);
+        for file in migrations()? {
             servers.psql(DATABASE, &["-f", file.to_str().ok_or("a path that is not text")?])?;
         }
         Ok(Self(servers))
@@ -40,6 +43,19 @@ impl<'s> Pgbench<'s> {
         let told = self.0.run("pgbench", &flags)?;
         Ok(Result { rate: figure(&told, "tps = ")?, mean_latency_ms: figure(&told, "latency average = ")? })
     }
+}
+
+/// The files of all migrations, in the order of their numbers.
+fn migrations() -> Outcome<Vec<PathBuf>> {
+    let root = Path::new(ROOT);
+    let mut files = Vec::new();
+    for directory in MIGRATIONS {
+        let entries = fs::read_dir(root.join(directory))?.collect::<io::Result<Vec<_>>>()?;
+        files.extend(entries.into_iter().map(|entry| entry.path()));
+    }
+    files.retain(|file| *file != root.join(LEFT_OUT));
+    files.sort_by_key(|file| file.file_name().map(ToOwned::to_owned));
+    Ok(files)
 }
 
 /// The number behind `label`.
