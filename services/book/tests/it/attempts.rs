@@ -57,6 +57,22 @@ async fn booking_that_its_customer_has_given_up_meanwhile_is_not_forgotten() {
     app.settled().await;
 }
 
+/// Such a replica counts its attempt, and publishes no `Held`.
+#[tokio::test]
+async fn booking_that_a_replica_of_the_version_before_pays_meanwhile_is_kept_whatever_the_cap() {
+    let (arrived, goes_on) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let payment = waiting_and_away(arrived.clone(), goes_on.clone()).await;
+    let app = App::with_rules(payment, FULL).await;
+    let client = app.client.clone();
+    let booking = tokio::spawn(async move { client.post("/books", soul()).await });
+    arrived.acquire().await.unwrap().forget();
+    app.execute("UPDATE bookings SET attempts = 2").await;
+    goes_on.add_permits(1);
+    assert_eq!(booking.await.unwrap().status, 202);
+    assert_eq!((app.status(1).await.as_str(), app.told().await), ("PaymentPending", vec!["Held"]));
+    app.settled().await;
+}
+
 #[tokio::test]
 async fn cap_counts_what_is_held_and_a_second_attempt_is_not_measured_by_it() {
     let rules = Rules { max_held: 2, max_held_per_customer: 1, ..RULES };
