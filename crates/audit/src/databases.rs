@@ -47,6 +47,15 @@ pub struct Provider {
 }
 
 impl Databases {
+    /// Closes all of them, so that the files of a stopped fleet are left as they were.
+    pub async fn close(&self) {
+        let Self { book, payment, ticket, point, mypage, provider } = self;
+        let provider = provider.as_ref().map(|provider| &provider.db);
+        for db in [book, payment, ticket, point, mypage].into_iter().chain(provider) {
+            db.close().await;
+        }
+    }
+
     /// Those that have an outbox, by the names of their services.
     fn writers(&self) -> [(&'static str, &Db); 4] {
         [("book", &self.book), ("payment", &self.payment), ("ticket", &self.ticket), ("point", &self.point)]

@@ -134,6 +134,10 @@ impl Transport for EmbeddedLog {
     fn check(&self) -> Result<(), String> {
         self.file.check().map_err(|error| error.to_string())
     }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.db.close())
+    }
 }
 
 /// The file, as it was when it was opened.

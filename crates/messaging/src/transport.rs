@@ -112,6 +112,11 @@ pub trait Transport: Send + Sync + fmt::Debug {
     fn check(&self) -> Result<(), String> {
         Ok(())
     }
+
+    /// Lets go of the log, once nothing is sent or received any more.
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
 }
 
 /// A place in a consumer group.

@@ -28,6 +28,9 @@ const TRUSTED_FOR: Duration = Duration::from_secs(1);
 /// Pause before the next try to reach a database at the start.
 const OPEN_RETRY: Duration = Duration::from_millis(500);
 
+/// Longest that closing waits for connections that are in use.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Longest that readiness waits for SQLite's one writer.
 const WRITER_WAIT: Duration = Duration::from_millis(250);
 
@@ -291,6 +294,18 @@ impl Db {
     /// sign of life whenever a connection goes back.
     pub fn statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
+    }
+
+    /// Closes the connections, for all clones of this, and waits for those in use for 5 s at most. The last process that closes
+    /// an SQLite file moves the content of its `-wal` file into it and removes that, so a stopped fleet is its `.db` files alone.
+    pub async fn close(&self) {
+        let closing = async {
+            self.readers.close().await;
+            self.writers.close().await;
+        };
+        if timeout(CLOSE_TIMEOUT, closing).await.is_err() {
+            tracing::warn!("connections to the database were still in use after {CLOSE_TIMEOUT:?}");
+        }
     }
 
     async fn acquire(&self, pool: &AnyPool) -> Result<Conn, Error> {

@@ -56,12 +56,15 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let reconciler = Reconciler::new(state.clone());
     let reconciler = Background::spawn("reconciler", |stop| reconciler.run(stop));
     // Door 1, until asked to stop; running requests finish.
-    let health = messaging::health(&db, transport).calling(state.payments.upstream());
+    let health = messaging::health(&db, transport.clone()).calling(state.payments.upstream());
     process::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
     // Nothing new begins, between two batches; then the last events go out.
     reconciler.stop().await;
     consumer.stop().await;
     retention.stop().await;
     relay.stop().await;
+    // Everything is in the files themselves.
+    transport.close().await;
+    db.close().await;
     Ok(())
 }

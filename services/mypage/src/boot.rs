@@ -18,6 +18,8 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let (db, transport) = config.backends.open(&MIGRATIONS).await?;
     if config.rebuild {
         let rebuilt = rebuild::run(&db, transport.as_ref(), &stop).await;
+        transport.close().await;
+        db.close().await;
         return rebuilt.map(drop).map_err(|error| StartError::not_done("the view was not rebuilt", error));
     }
     // The ports: when one is taken, nothing has been consumed yet.
@@ -30,10 +32,13 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let consumer = Background::spawn("consumer", |stop| consumer.run(stop));
     let retention = Background::spawn("retention", |stop| retention::run(db.clone(), &[], stop));
     // Door 1, until asked to stop; running requests finish.
-    let health = messaging::health(&db, transport);
+    let health = messaging::health(&db, transport.clone());
     process::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
     // No more events in, between two batches.
     consumer.stop().await;
     retention.stop().await;
+    // Everything is in the files themselves.
+    transport.close().await;
+    db.close().await;
     Ok(())
 }

@@ -25,11 +25,15 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let consumer = Background::spawn("consumer", |stop| consumer.run(stop));
     let retention = Background::spawn("retention", |stop| retention::run(db.clone(), &[], stop));
     // Door 1, until asked to stop; running requests finish.
-    let health = messaging::health(&db, transport);
-    process::serve(listener, router(AppState { db }, health.clone()), health, &config.server, stop).await;
+    let health = messaging::health(&db, transport.clone());
+    let router = router(AppState { db: db.clone() }, health.clone());
+    process::serve(listener, router, health, &config.server, stop).await;
     // No more events in, between two batches; then the last ones out.
     consumer.stop().await;
     retention.stop().await;
     relay.stop().await;
+    // Everything is in the files themselves.
+    transport.close().await;
+    db.close().await;
     Ok(())
 }

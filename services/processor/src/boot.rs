@@ -22,8 +22,10 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let listener = process::bind(&config.server, config.port).await?;
     // The door, until asked to stop; running charges finish.
     let health = Health::of(&db);
-    let state = AppState::new(db, config.sandbox());
+    let state = AppState::new(db.clone(), config.sandbox());
     process::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
+    // Everything is in the file itself.
+    db.close().await;
     Ok(())
 }
 

@@ -32,12 +32,15 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     // What an earlier process left half collected, and what this one will.
     let reconciler = Background::spawn("reconciler", |stop| reconciler.run(stop));
     // Door 1, until asked to stop; running requests finish.
-    let health = messaging::health(&db, transport).calling(state.points.upstream());
+    let health = messaging::health(&db, transport.clone()).calling(state.points.upstream());
     process::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
     // Nothing new begins; then the last events go out.
     reconciler.stop().await;
     consumer.stop().await;
     retention.stop().await;
     relay.stop().await;
+    // Everything is in the files themselves.
+    transport.close().await;
+    db.close().await;
     Ok(())
 }

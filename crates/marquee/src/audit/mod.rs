@@ -132,6 +132,7 @@ async fn by_databases(plan: &Plan) -> Result<(Report, Outcome), AuditError> {
     let report = databases::audit(&databases, plan.terms()).await?;
     let repaired =
         if plan.repair { repair(&databases, &report, plan.max_refunds).await? } else { Outcome::default() };
+    databases.close().await;
     Ok((report, repaired))
 }
 

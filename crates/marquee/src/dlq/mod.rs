@@ -119,12 +119,16 @@ pub fn run(command: &Command) -> ExitCode {
 async fn obey(command: &Command) -> Result<(), DlqError> {
     match command {
         Command::List { log, of, all, json } => {
-            let mut letters = log.open().await?.letters().await?;
+            let log = log.open().await?;
+            let mut letters = log.letters().await?;
+            log.transport.close().await;
             letters.retain(|letter| of.includes(letter) && (*all || !letter.replayed));
             if *json { report::json(&letters)? } else { report::table(&letters, *all)? }
         }
         Command::Show { log, letter } => {
-            let letters = log.open().await?.letters().await?;
+            let log = log.open().await?;
+            let letters = log.letters().await?;
+            log.transport.close().await;
             report::letter(find(&letters, *letter)?)?;
         }
         Command::Replay { log, of, letters: named, dry_run } => {
@@ -135,6 +139,7 @@ async fn obey(command: &Command) -> Result<(), DlqError> {
             if !dry_run {
                 log.replay(&open).await?;
             }
+            log.transport.close().await;
             report::replayed(&open, &done, *dry_run)?;
         }
     }

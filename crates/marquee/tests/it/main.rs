@@ -9,6 +9,7 @@
 
 mod audit;
 mod backends_wrong;
+mod backup;
 mod cancel;
 mod clients;
 mod compose;
