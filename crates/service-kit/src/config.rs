@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -44,6 +45,10 @@ pub struct Server {
     /// main port; `/metrics` is then there alone. None: all of them are on the main port.
     #[arg(long, env = "ADMIN_PORT")]
     pub admin_port: Option<u16>,
+
+    /// Unix socket by which a backup holds back requests that change something. None by default; the launcher sets it.
+    #[arg(long, env = "CONTROL_SOCKET", value_name = "FILE", hide = true)]
+    pub control_socket: Option<PathBuf>,
 
     #[command(flatten)]
     pub limits: Limits,

@@ -34,6 +34,7 @@ use tower_service::Service as _;
 use crate::config::Limits;
 use crate::connections::registry::{Admission, End, Place, Registry};
 use crate::health::Health;
+use crate::hold::Gate;
 use crate::overload::Door;
 use crate::pace::{Answer, Pace, Paced};
 use crate::peers::Exempt;
@@ -93,6 +94,15 @@ pub trait Answers: Send + Sync + 'static {
         HeadLimits::BEHIND_A_PROXY
     }
 
+    /// Returns this with `gate` before all that changes something. Without effect where nothing is held back.
+    #[must_use]
+    fn behind(self, _gate: &Gate) -> Self
+    where
+        Self: Sized,
+    {
+        self
+    }
+
     /// Returns this with `proxies` as those whose reports about clients are believed.
     #[must_use]
     fn trusting(self, _proxies: &TrustedProxies) -> Self
@@ -113,6 +123,10 @@ impl Answers for Router {
 
     fn trusting(self, proxies: &TrustedProxies) -> Self {
         self.layer(Extension(proxies.clone()))
+    }
+
+    fn behind(self, gate: &Gate) -> Self {
+        self.layer(Extension(gate.clone()))
     }
 }
 

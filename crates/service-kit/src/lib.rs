@@ -15,6 +15,7 @@
 //! - [`request_log`]: request id, trace, one log line and two metrics per request.
 //! - [`trace_context`]: the W3C `traceparent` a request or an event carries.
 //! - [`overload`]: how many requests run and wait, and which are rejected.
+//! - [`hold`]: requests that change something wait while a backup is taken.
 //! - [`deadline`]: how long the caller of a request waits.
 //! - [`body`]: reads a request's body, within the limits of its route, its peer and the process.
 //! - [`extract`]: bodies, path ids, queries and idempotency keys, each failure a problem naming the field.
@@ -38,6 +39,7 @@ pub mod deadline;
 pub mod extract;
 pub mod hal;
 pub mod health;
+pub mod hold;
 mod log_lines;
 pub mod overload;
 mod pace;

@@ -28,6 +28,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use crate::body::{Bodies, BodyLimit, BodyLimits, Memory};
 use crate::config::Limits;
 use crate::health::is_probe;
+use crate::hold::{Gate, Passage};
 use crate::peers::Exempt;
 use crate::problem::Problem;
 use crate::telemetry;
@@ -76,6 +77,7 @@ pub struct Held {
     _portion: Option<Portion>,
     _place: Place,
     _running: TaskTrackerToken,
+    passage: Option<Passage>,
 }
 
 tokio::task_local! {
@@ -129,7 +131,9 @@ impl Door {
         let (body, memory) = self.bodies.read(&head.headers, body, peer, limit).await?;
         let portion = bulkhead.portion(body.len()).map_err(overloaded)?;
         let place = bulkhead.places.take().await.map_err(overloaded)?;
-        let held = Held { _memory: memory, _portion: portion, _place: place, _running: self.running.token() };
+        let running = self.running.token();
+        let held =
+            Held { _memory: memory, _portion: portion, _place: place, _running: running, passage: None };
         Ok((http::Request::from_parts(head, body), held))
     }
 }
@@ -177,10 +181,27 @@ pub async fn layer(Shared(limits): Shared<BodyLimits>, mut request: Request, nex
     let Some(door) = door.filter(|_| !is_probe(request.uri().path())) else { return next.run(request).await };
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip());
-    match door.let_in(request, peer, limit).await {
+    match let_in(&door, request, peer, limit).await {
         Ok((request, held)) => holding(Some(Arc::new(held)), next.run(request.map(Body::from))).await,
         Err(problem) => problem.into_response(),
     }
+}
+
+/// Lets `request` in through `door`, and through the gate of the process if it has one.
+async fn let_in(
+    door: &Door,
+    mut request: Request,
+    peer: IpAddr,
+    limit: usize,
+) -> Result<(http::Request<Bytes>, Held), Problem> {
+    let Some(gate) = request.extensions_mut().remove::<Gate>() else {
+        return door.let_in(request, peer, limit).await;
+    };
+    // Here, where it takes no place, a request waits. Its body may come slowly, so it passes when that is here.
+    drop(gate.pass(request.method()).await?);
+    let (request, mut held) = door.let_in(request, peer, limit).await?;
+    held.passage = gate.pass(request.method()).await?;
+    Ok((request, held))
 }
 
 /// 503: the process is overloaded, and this request was not begun.

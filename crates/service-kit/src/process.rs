@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::future::Future;
 use std::io::Read;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{self, EXIT_CONFIG, Limits, Server};
 use crate::connections::{self, Answers};
 use crate::health::{self, Health};
+use crate::hold::{ControlSocket, Gate};
 use crate::request_log::chain;
 use crate::telemetry;
 
@@ -197,6 +199,17 @@ pub async fn bind(server: &Server, port: u16) -> Result<Listeners, StartError> {
     Ok(Listeners { main, admin })
 }
 
+/// Without its control socket a process does everything but wait for a backup.
+fn bind_control(path: &Path) -> Option<ControlSocket> {
+    match ControlSocket::bind(path) {
+        Ok(control) => Some(control),
+        Err(error) => {
+            tracing::warn!("no backup while this process runs: no control socket {}: {error}", path.display());
+            None
+        }
+    }
+}
+
 async fn bind_one(address: SocketAddr) -> Result<TcpListener, StartError> {
     let listener = TcpListener::bind(address)
         .await
@@ -219,7 +232,14 @@ pub async fn serve(
     let drain_timeout = Duration::from_millis(server.drain_timeout_ms);
     let drain_delay = Duration::from_millis(server.drain_delay_ms);
     let closing = CancellationToken::new();
-    let answers = answers.trusting(&server.trusted_proxies);
+    let mut answers = answers.trusting(&server.trusted_proxies);
+    let control = server.control_socket.as_deref().and_then(bind_control).map(|control| {
+        let gate = Gate::default();
+        (Background::spawn("control socket", |stop| control.serve(gate.clone(), stop)), gate)
+    });
+    if let Some((_, gate)) = &control {
+        answers = answers.behind(gate);
+    }
     let serving =
         connections::serve(main, answers, health.clone(), &server.limits, server.exempt(), closing.clone());
     let overdue = async {
@@ -233,6 +253,9 @@ pub async fn serve(
     tokio::select! {
         () = serving => {}
         () = overdue => tracing::warn!("requests still running after {drain_timeout:?} are cut off"),
+    }
+    if let Some((control, _)) = control {
+        control.stop().await;
     }
     if let Some(admin) = admin {
         admin.stop().await;

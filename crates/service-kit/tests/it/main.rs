@@ -4,6 +4,7 @@ mod admin;
 mod bodies;
 mod connections;
 mod deadline;
+mod holding;
 mod outliving;
 mod process;
 mod unread;
