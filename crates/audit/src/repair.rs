@@ -25,6 +25,8 @@ use crate::story::{PaymentRow, PointRow, Story};
 
 mod refunds;
 
+pub use refunds::{Returned, return_charges};
+
 /// One thing that was mended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

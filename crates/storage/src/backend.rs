@@ -95,6 +95,19 @@ impl Backend {
         self == Self::Sqlite
     }
 
+    /// The highest id that the table `$1` has ever given out.
+    pub(crate) fn last_id(self) -> &'static str {
+        match self {
+            Self::Sqlite => {
+                "SELECT CAST(COALESCE(MAX(seq), 0) AS BIGINT) FROM sqlite_sequence WHERE name = $1"
+            }
+            Self::Postgres => {
+                "SELECT CAST(COALESCE(MAX(last_value), 0) AS BIGINT) FROM pg_sequences
+                 WHERE schemaname = current_schema() AND sequencename = CAST($1 AS TEXT) || '_id_seq'"
+            }
+        }
+    }
+
     /// Lists the names of the tables.
     pub(crate) fn tables(self) -> &'static str {
         match self {

@@ -116,6 +116,10 @@ impl Conn {
         (0..rows).map(row).collect::<Vec<_>>().join(", ")
     }
 
+    pub(crate) fn backend(&self) -> Backend {
+        self.backend
+    }
+
     /// Ends the connection instead of giving it back to the pool.
     pub(crate) fn close(mut self) {
         drop(self.connection.take().map(PoolConnection::detach));

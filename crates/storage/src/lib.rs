@@ -10,6 +10,7 @@
 //! - [`prune`]: rows that are old enough are deleted.
 //! - [`request_keys`]: idempotency keys.
 //! - [`lead`]: being the one process of several that does a task.
+//! - `snapshot`: copies of a database, and the ids that it has given out.
 //! - [`error`]: what a caller can do about a failure: wait, or not.
 //! - `explain`: what a person can do about it.
 //!
@@ -30,6 +31,7 @@ pub mod lead;
 pub mod page;
 pub mod prune;
 pub mod request_keys;
+mod snapshot;
 pub mod url;
 
 pub use backend::Backend;

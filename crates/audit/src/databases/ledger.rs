@@ -136,14 +136,17 @@ pub async fn unknown(databases: &Databases, ids: &[i64]) -> Result<Vec<i64>, Err
     Ok(ids.iter().copied().filter(|id| !known.contains(id)).collect())
 }
 
-/// The last booking that book has made; 0 when there is none.
+/// The highest booking id that book has ever given out; 0 when it has no booking. A database that was restored has given out
+/// more ids than it has rows, because `marquee restore` raises its ids above those of the ledger.
 ///
 /// # Errors
 ///
 /// When the database fails.
 pub async fn highest_booking(book: &Db) -> Result<i64, Error> {
     let find = query_as::<(i64,)>("SELECT CAST(COALESCE(MAX(id), 0) AS BIGINT) FROM bookings");
-    Ok(book.read().await?.fetch_one(find).await?.0)
+    let mut conn = book.read().await?;
+    let (highest,) = conn.fetch_one(find).await?;
+    Ok(if highest == 0 { 0 } else { highest.max(conn.last_id("bookings").await?) })
 }
 
 fn prefix(provider: &Provider) -> String {

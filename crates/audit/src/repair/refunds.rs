@@ -1,9 +1,9 @@
 //! Cancels charges that the provider keeps and nothing stands for.
 //!
 //! A refund cannot be taken back, and what looks orphaned may be a charge whose rows were lost: a database that was restored
-//! from a backup, or emptied, makes every charge since then look so. So there are four conditions: the charge is older than an
-//! hour, the booking does not live and its ticket was not collected, book has made at least as many bookings as the ledger
-//! knows, and a run cancels a few charges only.
+//! from a backup by hand, or emptied, makes every charge since then look so. So there are four conditions: the charge is older
+//! than an hour, the booking does not live and its ticket was not collected, book has given out at least as many ids as the
+//! ledger knows, and a run cancels a few charges only. `marquee restore` knows what was lost, and has [`return_charges`].
 
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ pub async fn refund(
         let reason = if highest_booking < ledger.highest_booking {
             let highest = ledger.highest_booking;
             Some(format!(
-                "book knows bookings up to {highest_booking}, and the ledger up to {highest}: was book restored?"
+                "book knows bookings up to {highest_booking}, and the ledger up to {highest}: was book restored by hand?"
             ))
         } else if left == 0 {
             Some(format!("{max} charges were canceled in this run (--max-refunds)"))
@@ -83,17 +83,72 @@ pub async fn refund(
     Ok(())
 }
 
+/// A charge that the provider gave back after a restore.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Returned {
+    pub booking_id: i64,
+    pub reference: String,
+    /// In the smallest unit of the currency.
+    pub amount: i64,
+    pub currency: String,
+}
+
+/// Cancels the charges that nothing stands for in databases that were restored a moment ago, at most `max`. Their age does not
+/// matter, because no booking is under way; and the restore has raised the ids of book above those of the ledger. Returns what
+/// was canceled, and how many more would have been.
+///
+/// # Errors
+///
+/// When a database or the provider fails; the next call goes on.
+pub async fn return_charges(
+    databases: &Databases,
+    report: &Report,
+    max: usize,
+) -> Result<(Vec<Returned>, usize), RepairError> {
+    let Some(provider) = &databases.provider else { return Ok((Vec::new(), 0)) };
+    let (mut returned, mut left) = (Vec::new(), 0);
+    for finding in &report.findings {
+        if !finding.violations.iter().any(|violation| KINDS.contains(&violation.kind)) {
+            continue;
+        }
+        let story = story(databases, finding.story.booking_id).await?;
+        if stands_for_charge(&story).is_some() {
+            continue;
+        }
+        for reference in standing(&story) {
+            if returned.len() >= max {
+                left += 1;
+                continue;
+            }
+            cancel(provider, &reference).await?;
+            let charge = story.movements.iter().flatten().find(|row| row.reference == reference);
+            let (amount, currency) = charge.map(|row| (row.amount, row.currency.clone())).unwrap_or_default();
+            returned.push(Returned { booking_id: story.booking_id, reference, amount, currency });
+        }
+    }
+    Ok((returned, left))
+}
+
 /// Why the charges of `story` must stay, if they must.
 fn reason_against(story: &Story) -> Option<String> {
+    let is_young = || {
+        let before = Timestamp::now().checked_sub(AGE).unwrap_or(Timestamp::MIN).as_microsecond();
+        let is_young =
+            story.movements.iter().flatten().any(|row| row.created_at.is_none_or(|at| at > before));
+        is_young.then(|| "money moved for it less than an hour ago".to_owned())
+    };
+    stands_for_charge(story).or_else(is_young)
+}
+
+/// What the charges of `story` stand for, if they stand for anything.
+fn stands_for_charge(story: &Story) -> Option<String> {
     if story.is_live() || story.payment_is("Paid") {
         return Some(format!("the booking is {}", story.status()));
     }
     if story.ticket_is(&["Printing", "Printed"]) {
         return Some("its ticket was collected".to_owned());
     }
-    let before = Timestamp::now().checked_sub(AGE).unwrap_or(Timestamp::MIN).as_microsecond();
-    let is_young = story.movements.iter().flatten().any(|row| row.created_at.is_none_or(|at| at > before));
-    is_young.then(|| "money moved for it less than an hour ago".to_owned())
+    None
 }
 
 /// The references with more charges than refunds.

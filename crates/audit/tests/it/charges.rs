@@ -1,7 +1,7 @@
 //! The provider's ledger against what the services keep.
 
 use audit::Kind;
-use storage::query;
+use storage::{Backend, query};
 
 use crate::databases::{Fleet, Of, hour_ago};
 
@@ -97,6 +97,40 @@ async fn nothing_is_refunded_while_book_is_behind_the_ledger() {
     assert_eq!((outcome.repaired.len(), outcome.left_alone.len()), (0, 2), "{outcome:?}");
     assert_eq!(balance(&fleet, "k3x9-booking-1").await, 10_000);
     assert_eq!(balance(&fleet, "k3x9-booking-77").await, 700);
+}
+
+/// As a restore does, so that no id is given out twice.
+async fn raise_ids(fleet: &Fleet) {
+    let raise = match fleet.db(Of::Book).backend() {
+        Backend::Sqlite => "UPDATE sqlite_sequence SET seq = 77 WHERE name = 'bookings'",
+        Backend::Postgres => "SELECT CAST(setval('bookings_id_seq', 77) AS BIGINT)",
+    };
+    fleet.execute(Of::Book, raise).await;
+}
+
+#[tokio::test]
+async fn book_that_has_given_out_every_id_of_the_ledger_is_not_behind_it() {
+    let fleet = Fleet::new().await;
+    forget_booking(&fleet).await;
+    fleet.execute(Of::Processor, "UPDATE ledger SET created_at = created_at - 60000000").await;
+    charge(&fleet, "k3x9-booking-77", long_ago()).await;
+    raise_ids(&fleet).await;
+    let outcome = fleet.repair_at_most(20).await;
+    assert_eq!((outcome.repaired.len(), outcome.left_alone.len()), (2, 0), "{outcome:?}");
+    assert_eq!(balance(&fleet, "k3x9-booking-77").await, 0);
+    assert_eq!(balance(&fleet, "k3x9-booking-2").await, 10_000);
+}
+
+#[tokio::test]
+async fn nothing_is_refunded_while_book_has_no_booking_at_all() {
+    let fleet = Fleet::new().await;
+    forget_booking(&fleet).await;
+    fleet.execute(Of::Processor, "UPDATE ledger SET created_at = created_at - 60000000").await;
+    raise_ids(&fleet).await;
+    fleet.execute(Of::Book, "DELETE FROM bookings").await;
+    let outcome = fleet.repair_at_most(20).await;
+    assert!(outcome.left_alone.iter().any(|left| left.booking_id == 1), "{outcome:?}");
+    assert_eq!(balance(&fleet, "k3x9-booking-1").await, 10_000);
 }
 
 #[tokio::test]

@@ -299,3 +299,27 @@ async fn each_statement_of_a_database_is_counted_with_begin_commit_and_rollback(
     drop(db.begin().await.unwrap());
     assert_eq!(db.statements() - before, 6);
 }
+
+#[tokio::test]
+async fn last_id_of_a_table_counts_rows_that_are_gone() {
+    let place = Place::new().await;
+    let db = place.open().await;
+    let id = match db.backend() {
+        Backend::Sqlite => "CREATE TABLE halls (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL)",
+        Backend::Postgres => {
+            "CREATE TABLE halls (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name TEXT NOT NULL)"
+        }
+    };
+    db.migrate(&[&migrations(&[(1, id)])]).await.unwrap();
+    let last_id = async || db.read().await.unwrap().last_id("halls").await.unwrap();
+    assert_eq!(last_id().await, 0);
+    for _ in 0..3 {
+        let mut tx = db.begin().await.unwrap();
+        tx.execute(query("INSERT INTO halls (name) VALUES ('1')")).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    let mut tx = db.begin().await.unwrap();
+    tx.execute(query("DELETE FROM halls WHERE id > 1")).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(last_id().await, 3);
+}
