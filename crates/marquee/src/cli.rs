@@ -6,9 +6,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use clap::{Args, Parser, Subcommand};
 
 use crate::audit;
+use crate::backup;
 use crate::dlq;
 use crate::fleet::{DEFAULT_PORT_BASE, Fleet, PORT_BASES, Process};
 use crate::load::Plan;
+use crate::restore;
 
 /// A movie-booking fleet on this machine: seven processes, all but the gateway with a database of their own, and an event log between them.
 ///
@@ -80,6 +82,23 @@ pub enum Command {
     Audit {
         #[command(flatten)]
         plan: audit::Plan,
+    },
+    /// Copies one state of all databases and of the event log into a directory, while the fleet runs or not.
+    ///
+    /// New bookings, cancels and collections wait meanwhile, usually for less than a second; after 2 s they get 503 and may be
+    /// sent again. Everything that only reads goes on. The ledger of the payment provider is not part of a backup.
+    Backup {
+        #[command(flatten)]
+        plan: backup::Plan,
+    },
+    /// Brings the state of a backup back into the data directory of a stopped fleet.
+    ///
+    /// What is there is moved aside, not deleted. No id is given out again. The payment provider's ledger stays as it is: charges
+    /// of bookings that the backup does not have are returned, and bookings whose money has gone back since are canceled. If a
+    /// restore breaks off, run it again; the fleet does not start before it has come to its end.
+    Restore {
+        #[command(flatten)]
+        plan: restore::Plan,
     },
     /// The events that a service could not apply: lists them, shows them, sends them again.
     Dlq {

@@ -7,6 +7,8 @@
 //! <data-dir>/logs/<name>.log  the output of each process
 //! <data-dir>/run/<name>.pid   its process id while it runs
 //! <data-dir>/run/<name>.lock  locked by the process; run/fleet.lock by the launcher
+//! <data-dir>/control/…        the sockets by which a backup holds back requests
+//! <data-dir>/restore.json     a restore that has not come to its end
 //! ```
 //!
 //! Bookings are personal data, so the directory is readable and writable for its owner alone: directories have mode 0700
@@ -23,7 +25,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::process::{geteuid, umask};
 use uuid::Uuid;
 
-const DIRECTORY_MODE: u32 = 0o700;
+pub const DIRECTORY_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 /// The permissions that no file of the fleet gives to its group and to others.
 const OTHERS: u32 = 0o077;
@@ -80,6 +82,12 @@ pub enum DataDirError {
         path.display()
     )]
     NoFleetId { path: PathBuf },
+    #[error(
+        "a restore of {} was not finished, and the fleet does not start before it is; run it again: \
+         marquee restore --from {}",
+        from.display(), from.display()
+    )]
+    RestoreUnfinished { from: PathBuf },
     #[error("the data directory {} is in use: {what} runs on it{}", path.display(), process(pid))]
     InUse { what: String, path: PathBuf, pid: Option<u32> },
 }
@@ -119,7 +127,7 @@ impl DataDir {
         let shown: PathBuf = path.components().collect();
         let root = std::path::absolute(&shown).map_err(not_writable)?;
         let directory = Self { shown, root };
-        for part in ["", "run", "logs"] {
+        for part in ["", "run", "logs", "control"] {
             directory.secure(part)?;
         }
         directory.probe().map_err(not_writable)?;
@@ -261,7 +269,12 @@ impl DataDir {
 
     /// `sqlite://` and the absolute path, escaped as in any URL.
     pub fn database_url(&self, name: &str) -> String {
-        let file = self.root.join(format!("{name}.db"));
+        self.database_url_in(&self.root, name)
+    }
+
+    /// The same in another directory, which is absolute.
+    pub fn database_url_in(&self, directory: &Path, name: &str) -> String {
+        let file = directory.join(format!("{name}.db"));
         let url = Url::from_file_path(file).expect("the root is absolute");
         format!("sqlite://{}", url.path())
     }
@@ -269,6 +282,16 @@ impl DataDir {
     /// The file that keeps the output of the process `name`.
     pub fn log_file(&self, name: &str) -> PathBuf {
         self.root.join("logs").join(format!("{name}.log"))
+    }
+
+    /// The socket by which the process `name` is asked to hold back requests.
+    pub fn control_socket(&self, name: &str) -> PathBuf {
+        self.root.join("control").join(format!("{name}.sock"))
+    }
+
+    /// The directory itself, as an absolute path.
+    pub fn root(&self) -> &Path {
+        &self.root
     }
 
     pub fn pid_file(&self, name: &str) -> PathBuf {

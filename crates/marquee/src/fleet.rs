@@ -233,6 +233,11 @@ impl Fleet {
         std::env::var(PROCESSOR_URL).unwrap_or_else(|_| self.url(Process::Processor))
     }
 
+    /// Whether the payment provider is the sandbox of this fleet.
+    pub fn has_own_provider(&self) -> bool {
+        std::env::var_os(PROCESSOR_URL).is_none()
+    }
+
     /// The name that this installation has at the payment provider, if it has one. The environment goes before.
     ///
     /// # Errors
@@ -309,6 +314,9 @@ impl Fleet {
         if process != Process::Gateway {
             args.extend(["--trusted-proxies".into(), self.trusted_proxies().into()]);
             args.extend(["--database-url".into(), self.database_url(process, data_dir).into()]);
+        }
+        if matches!(process, Process::Book | Process::Ticket) {
+            args.extend(["--control-socket".into(), data_dir.control_socket(process.name()).into()]);
         }
         if Process::SERVICES.contains(&process) {
             args.extend(["--events-url".into(), self.events_url(data_dir).into()]);

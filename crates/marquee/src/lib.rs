@@ -11,11 +11,14 @@
 //! - [`demo`]: `marquee demo` walks the whole scenario and checks every answer.
 //! - [`load`]: `marquee load` books from many clients at once and checks what came of it.
 //! - [`audit`]: `marquee audit` compares what all services keep of every booking.
+//! - [`backup`]: `marquee backup` copies one state of all databases, while the fleet runs.
+//! - [`restore`]: `marquee restore` brings such a state back, and reconciles it with the payment provider.
 //! - [`dlq`]: `marquee dlq` looks at the events that could not be applied, and sends them again.
 //! - [`output`]: printing, with text from data made safe for a terminal.
 //! - [`paint`]: color on a terminal.
 
 pub mod audit;
+pub mod backup;
 pub mod cli;
 pub mod data_dir;
 pub mod demo;
@@ -25,6 +28,7 @@ pub mod load;
 pub mod output;
 pub mod paint;
 pub mod rest;
+pub mod restore;
 pub mod service;
 pub mod up;
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use marquee::cli::{Cli, Command};
-use marquee::{audit, data_dir, demo, dlq, load, output, service, up};
+use marquee::{audit, backup, data_dir, demo, dlq, load, output, restore, service, up};
 use service_kit::config::EXIT_CONFIG;
 
 /// Not async: a service brings a runtime of its own, and two cannot be nested.
@@ -21,6 +21,8 @@ fn main() -> ExitCode {
         Some(Command::Demo { target }) => demo::run(&target),
         Some(Command::Load { target, plan }) => load::run(&target, &plan),
         Some(Command::Audit { plan }) => audit::run(&plan),
+        Some(Command::Backup { plan }) => backup::run(&plan),
+        Some(Command::Restore { plan }) => restore::run(&plan),
         Some(Command::Dlq { command }) => dlq::run(&command),
     }
 }

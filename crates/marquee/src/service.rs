@@ -9,6 +9,7 @@ use std::process::{Command, ExitCode};
 
 use crate::data_dir::{DataDir, DataDirError, Lock, open_private};
 use crate::fleet::{Fleet, Process};
+use crate::restore::mark;
 
 /// The process's id, in its file for as long as it runs. After a crash the file stays; the lock tells.
 struct PidFile(PathBuf);
@@ -33,6 +34,9 @@ pub fn run(process: Process, fleet: &Fleet, flags: Vec<OsString>) -> ExitCode {
         Ok(claim) => claim,
         Err(error) => return crate::fail(&error),
     };
+    if let Err(error) = mark::files_are_whole(&data_dir) {
+        return crate::fail(&error);
+    }
     let mut args = fleet.args_of(process, &data_dir);
     args.extend(flags);
     process.main(args)

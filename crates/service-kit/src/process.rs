@@ -204,7 +204,10 @@ fn bind_control(path: &Path) -> Option<ControlSocket> {
     match ControlSocket::bind(path) {
         Ok(control) => Some(control),
         Err(error) => {
-            tracing::warn!("no backup while this process runs: no control socket {}: {error}", path.display());
+            tracing::warn!(
+                "no backup while this process runs: no control socket {}: {error}",
+                path.display()
+            );
             None
         }
     }

@@ -21,6 +21,7 @@ use storage::{DatabaseUrl, Db, Settings};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::fleet::{Fleet, Process};
 use crate::output::OutputError;
+use crate::restore::mark;
 
 /// A page of a large audit is read within this, also on a machine that has other things to do.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -67,7 +68,7 @@ pub struct Plan {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum AuditError {
+pub enum AuditError {
     #[error("cannot start")]
     Runtime(#[source] std::io::Error),
     #[error(transparent)]
@@ -128,7 +129,7 @@ async fn by_rest(plan: &Plan, url: &str) -> Result<Report, AuditError> {
 }
 
 async fn by_databases(plan: &Plan) -> Result<(Report, Outcome), AuditError> {
-    let databases = open(plan).await?;
+    let databases = open(&plan.fleet, plan.without_ledger).await?;
     let report = databases::audit(&databases, plan.terms()).await?;
     let repaired =
         if plan.repair { repair(&databases, &report, plan.max_refunds).await? } else { Outcome::default() };
@@ -147,15 +148,22 @@ impl Plan {
     }
 }
 
-async fn open(plan: &Plan) -> Result<Databases, AuditError> {
-    let fleet = &plan.fleet;
+/// The databases of `fleet`, and the ledger of the provider if there is one and it is not left out.
+///
+/// # Errors
+///
+/// When one of them is not there or cannot be opened.
+pub async fn open(fleet: &Fleet, without_ledger: bool) -> Result<Databases, AuditError> {
+    if fleet.data_dir.exists() {
+        mark::files_are_whole(&DataDir::open(&fleet.data_dir)?)?;
+    }
     Ok(Databases {
         book: open_one(fleet, Process::Book).await?,
         payment: open_one(fleet, Process::Payment).await?,
         ticket: open_one(fleet, Process::Ticket).await?,
         point: open_one(fleet, Process::Point).await?,
         mypage: open_one(fleet, Process::Mypage).await?,
-        provider: if plan.without_ledger { None } else { provider(fleet).await? },
+        provider: if without_ledger { None } else { provider(fleet).await? },
     })
 }
 

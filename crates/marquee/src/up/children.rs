@@ -62,10 +62,15 @@ impl fmt::Display for Ended {
 }
 
 impl Children {
-    pub fn start(up: &Up, data_dir: &DataDir, screen: &Screen) -> Result<Self, StartError> {
+    pub fn start(
+        processes: &[Process],
+        up: &Up,
+        data_dir: &DataDir,
+        screen: &Screen,
+    ) -> Result<Self, StartError> {
         let (report, ended) = mpsc::channel(Process::ALL.len());
         let mut running = BTreeMap::new();
-        for process in Process::ALL {
+        for process in processes.iter().copied() {
             let spawned = spawn(process, up, data_dir, screen);
             let (child, output) = spawned.map_err(|source| StartError::Spawn { process, source })?;
             running.insert(process, attend(process, child, output, report.clone()));

@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //!
+//! - [`backstage`]: the services without the gateway, for a command that needs them for a while.
 //! - `checks`: what must be so before anything is started.
 //! - `children`: starting, losing and stopping processes.
 //! - `logs`: what they print, into their files and onto the screen.
@@ -12,6 +13,7 @@
 //! A child holds the reading end of a pipe whose writing end is the launcher's alone. Its end is the request to stop:
 //! it comes when the launcher closes it, and by itself when the launcher is gone, however that happened.
 
+pub mod backstage;
 mod checks;
 mod children;
 mod logs;
@@ -27,6 +29,7 @@ use tokio::time::sleep;
 use crate::cli::Up;
 use crate::data_dir::{DataDir, DataDirError};
 use crate::fleet::{Fleet, Process};
+use crate::restore::mark;
 use children::{Children, Ended};
 use screen::Screen;
 use signals::StopSignals;
@@ -40,7 +43,7 @@ const EXIT_INTERRUPTED: u8 = 130;
 
 /// Why the fleet did not start.
 #[derive(Debug, thiserror::Error)]
-enum StartError {
+pub enum StartError {
     #[error(transparent)]
     DataDir(#[from] DataDirError),
     #[error(transparent)]
@@ -97,12 +100,13 @@ async fn launch(up: &Up) -> Result<ExitCode, StartError> {
     let data_dir = DataDir::open(&fleet.data_dir)?;
     let _lock = data_dir.lock("fleet")?;
     checks::nothing_of_it_runs(&data_dir)?;
+    mark::none(&data_dir)?;
     checks::ports_are_free(fleet)?;
     checks::databases_exist(fleet, &data_dir).await?;
 
     let mut signals = StopSignals::listen().map_err(StartError::Runtime)?;
     let screen = Screen::start();
-    let mut children = Children::start(up, &data_dir, &screen)?;
+    let mut children = Children::start(&Process::ALL, up, &data_dir, &screen)?;
     let ready = tokio::select! {
         ready = all_ready(fleet, &mut children) => ready.map(Some),
         () = signals.next() => Ok(None),
@@ -123,13 +127,13 @@ async fn launch(up: &Up) -> Result<ExitCode, StartError> {
 /// Whether they hear each other's events too. A process that ends now ends the start.
 async fn all_ready(fleet: &Fleet, children: &mut Children) -> Result<bool, StartError> {
     let ready = async {
-        ready::all(fleet).await;
+        ready::all(fleet, &Process::ALL).await;
         ready::all_joined(fleet).await
     };
     tokio::select! {
         joined = ready => Ok(joined),
         ended = children.next_ended() => Err(StartError::Ended(ended)),
-        () = sleep(READY_TIMEOUT) => Err(StartError::NotReady(ready::missing(fleet).await)),
+        () = sleep(READY_TIMEOUT) => Err(StartError::NotReady(ready::missing(fleet, &Process::ALL).await)),
     }
 }
 

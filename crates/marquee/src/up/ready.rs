@@ -14,10 +14,10 @@ const POLL_INTERVAL: Duration = Duration::from_millis(5);
 /// Longest to wait for events to be heard: a consumer group that was killed gives its places away after six seconds.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Returns when every process says it is ready.
-pub async fn all(fleet: &Fleet) {
-    for process in Process::ALL {
-        let probe = Rest::new(&fleet.url(process));
+/// Returns when each of `processes` says it is ready.
+pub async fn all(fleet: &Fleet, processes: &[Process]) {
+    for process in processes {
+        let probe = Rest::new(&fleet.url(*process));
         while !is_ready(&probe).await {
             sleep(POLL_INTERVAL).await;
         }
@@ -39,10 +39,10 @@ pub async fn all_joined(fleet: &Fleet) -> bool {
 }
 
 /// The names of those that are not ready now.
-pub async fn missing(fleet: &Fleet) -> String {
+pub async fn missing(fleet: &Fleet, processes: &[Process]) -> String {
     let mut names = Vec::new();
-    for process in Process::ALL {
-        if !is_ready(&Rest::new(&fleet.url(process))).await {
+    for process in processes {
+        if !is_ready(&Rest::new(&fleet.url(*process))).await {
             names.push(process.name());
         }
     }

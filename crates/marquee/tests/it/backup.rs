@@ -1,12 +1,16 @@
 //! What is in the files of a fleet: after a clean stop, and in a backup of a running one.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
+use marquee::fleet::Process;
+use reqwest::Method;
 use rustix::process::Signal;
+use serde_json::json;
 use storage::{Db, Settings, query_as};
 
 use crate::clients::Load;
-use crate::fleet::{Fleet, send};
+use crate::fleet::{Fleet, Started, marquee, run, send};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stopped_fleet_is_its_database_files_alone() {
@@ -48,10 +52,110 @@ pub async fn stop(fleet: &mut Fleet) {
 }
 
 /// The names of the files in `directory`, in order.
-pub fn names(directory: &std::path::Path) -> Vec<String> {
+pub fn names(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).unwrap();
     let mut names: Vec<String> =
         entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn backup_of_a_stopped_fleet_copies_its_files() {
+    let mut fleet = Fleet::nothing_but_files().await;
+    fleet.up_again().await;
+    book(&fleet).await;
+    stop(&mut fleet).await;
+    let to = target(&fleet);
+    let (code, output) = backup(&fleet, &to).await;
+    assert_eq!(code, 0, "{output}");
+    assert!(output.contains("1 bookings in"), "{output}");
+    let expected = [
+        "book.db",
+        "events.db",
+        "fleet-id",
+        "manifest.json",
+        "mypage.db",
+        "payment.db",
+        "point.db",
+        "ticket.db",
+    ];
+    assert_eq!(names(&to), expected);
+    assert!(!names(&fleet.data_dir).iter().any(|name| name.ends_with("-wal")));
+    // A second one does not go into the same place.
+    let (code, output) = backup(&fleet, &to).await;
+    assert_eq!(code, 1);
+    assert!(output.contains("is not empty"), "{output}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn backup_that_cannot_wait_for_a_service_names_it_and_lets_requests_in_again() {
+    let mut fleet = Fleet::nothing_but_files().await;
+    fleet.up_again().await;
+    fleet.kill(Process::Ticket).await;
+    book(&fleet).await;
+    let to = target(&fleet);
+    let (code, output) = run(backup_command(&fleet, &to, &["--wait-seconds", "1"])).await;
+    assert_eq!(code, 1, "{output}");
+    assert!(output.contains("no backup: ticket has ") && output.contains("to read"), "{output}");
+    assert!(!to.exists());
+    assert_eq!(names(to.parent().unwrap()), ["data"]);
+    book(&fleet).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn backup_that_is_killed_leaves_no_directory_and_holds_nobody_up() {
+    let mut fleet = Fleet::nothing_but_files().await;
+    fleet.up_again().await;
+    let to = target(&fleet);
+    for point in ["backup.held", "backup.locked", "backup.copied", "backup.sealed"] {
+        let mut command = backup_command(&fleet, &to, &[]);
+        command.env("MARQUEE_CRASH_AT", point);
+        let mut killed = Started::spawn(command);
+        assert_eq!(killed.exit_code().await, -1, "{}", killed.output());
+        assert!(!to.exists(), "{point}");
+        book(&fleet).await;
+    }
+    // What the killed ones left is in the way of nothing.
+    let (code, output) = backup(&fleet, &to).await;
+    assert_eq!(code, 0, "{output}");
+    assert_eq!(names(to.parent().unwrap()), ["backup", "data"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn backup_of_a_fleet_on_servers_is_refused_with_the_page_that_helps() {
+    let directory = tempfile::tempdir().unwrap();
+    for flags in [["--database-url-prefix", "postgres://db/"], ["--events-url", "kafka://broker:9092/movie"]]
+    {
+        for (command, place) in [("backup", "--to"), ("restore", "--from")] {
+            let mut command = marquee([command, place, "there"]);
+            command.args(flags).arg("--data-dir").arg(directory.path());
+            let (code, output) = run(command).await;
+            assert_eq!(code, 1);
+            assert!(output.contains("docs/OPERATIONS.md"), "{output}");
+        }
+    }
+}
+
+/// A booking that is answered 201; its id.
+pub async fn book(fleet: &Fleet) -> i64 {
+    let order = json!({ "movieName": "soul", "totalPrice": 10000, "customerId": 7 });
+    let answer = fleet.rest.send(Method::POST, "/books", Some(&order)).await.unwrap();
+    assert_eq!(answer.status, 201, "{answer:?}");
+    answer.body["id"].as_i64().unwrap()
+}
+
+/// Beside the data directory.
+pub fn target(fleet: &Fleet) -> PathBuf {
+    fleet.data_dir.parent().unwrap().join("backup")
+}
+
+pub fn backup_command(fleet: &Fleet, to: &Path, flags: &[&str]) -> std::process::Command {
+    let mut command = marquee(["backup", "--to"]);
+    command.arg(to).args(fleet.flags()).args(flags);
+    command
+}
+
+pub async fn backup(fleet: &Fleet, to: &Path) -> (i32, String) {
+    run(backup_command(fleet, to, &[])).await
 }

@@ -26,6 +26,7 @@ mod pages;
 mod pipeline;
 mod rebuild;
 mod replicas;
+mod restore;
 mod scenario;
 mod seed_commands;
 mod servers;

@@ -1,0 +1,161 @@
+//! `marquee backup`: one state of all databases and of the event log, in a directory, while the fleet runs or not.
+//!
+//! 1. The doors close: new requests that change something wait (`doors`). Those that run finish.
+//! 2. The events that are on their way arrive: all outboxes are empty, and every service has read the whole log (`stores`).
+//! 3. The write locks of all databases are taken, in one order, and 2 is checked again. From here to the end of 4 nothing
+//!    changes. It is the locks that make it one state: if a door should open too early, requests meet a locked database.
+//! 4. Each database is copied. Then locks and doors are let go of.
+//! 5. The copies are synced, and the manifest with their sums is written last (`manifest`). All of this happens in a directory
+//!    with a temporary name, which is renamed at the end: a backup that is not whole is not there.
+//!
+//! The ledger of the payment provider is not copied. It is the provider's, and a restore never sets it back.
+
+mod doors;
+pub mod manifest;
+pub mod stores;
+mod target;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use service_kit::crash;
+use tokio::time::{Instant, timeout_at};
+
+use crate::data_dir::{DataDir, DataDirError};
+use crate::fleet::{Fleet, Process};
+use crate::output::{OutputError, print, printable};
+use crate::restore::mark;
+use doors::{DoorError, Doors};
+use manifest::{Manifest, ManifestError};
+use stores::{StoreError, Stores};
+use target::{Target, TargetError};
+
+#[derive(clap::Args, Debug)]
+pub struct Plan {
+    #[command(flatten)]
+    fleet: Fleet,
+
+    /// Directory for the backup. It is created; one that exists must be empty.
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+
+    /// Longest wait until no request and no event is under way, in seconds. Requests that change something are held back
+    /// meanwhile; if it takes longer, there is no backup.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=50))]
+    wait_seconds: u64,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum BackupError {
+    #[error("cannot start")]
+    Runtime(#[source] std::io::Error),
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    #[error(transparent)]
+    Elsewhere(#[from] Elsewhere),
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error(transparent)]
+    Door(#[from] DoorError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("no backup: after {0} s there are still requests under way")]
+    StillRunning(u64),
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error(transparent)]
+    Output(#[from] OutputError),
+}
+
+/// A database or the event log is not in the data directory.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "this command is for a fleet whose databases and event log are files in its data directory; for those on servers, see \
+     the chapter Backup of docs/OPERATIONS.md"
+)]
+pub struct Elsewhere;
+
+/// # Errors
+///
+/// When the fleet is not in its data directory alone.
+pub fn is_in_files(fleet: &Fleet) -> Result<(), Elsewhere> {
+    let is_elsewhere =
+        fleet.database_url_prefix.is_some() || !fleet.database_urls.is_empty() || fleet.events_url.is_some();
+    if is_elsewhere { Err(Elsewhere) } else { Ok(()) }
+}
+
+pub fn run(plan: &Plan) -> ExitCode {
+    let outcome = tokio::runtime::Runtime::new()
+        .map_err(BackupError::Runtime)
+        .and_then(|runtime| runtime.block_on(take(plan)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => crate::fail(&error),
+    }
+}
+
+async fn take(plan: &Plan) -> Result<(), BackupError> {
+    is_in_files(&plan.fleet)?;
+    if !plan.fleet.data_dir.exists() {
+        return Err(StoreError::NoDatabase(plan.fleet.data_dir.join("book.db")).into());
+    }
+    let data_dir = DataDir::open(&plan.fleet.data_dir)?;
+    let _lock = data_dir.lock("backup")?;
+    mark::none(&data_dir)?;
+    Stores::are_there(&plan.fleet.data_dir)?;
+    let target = Target::prepare(&plan.to)?;
+    let stores = Stores::open(&data_dir).await?;
+    let copied = copy(plan, &data_dir, &stores, &target).await;
+    stores.close().await;
+    let (mut manifest, waited) = copied?;
+    manifest.seal(target.unfinished())?;
+    crash::point("backup.sealed");
+    target.finish()?;
+    let (to, bookings) = (plan.to.display().to_string(), manifest.bookings);
+    print(&format!("backup        {bookings} bookings in {}", printable(&to)))?;
+    print(&format!("held back     requests that change something waited for {:.2} s", waited.as_secs_f64()))?;
+    Ok(())
+}
+
+/// Copies one state into `target`. Returns what it is, and how long the doors were closed.
+async fn copy(
+    plan: &Plan,
+    data_dir: &DataDir,
+    stores: &Stores,
+    target: &Target,
+) -> Result<(Manifest, Duration), BackupError> {
+    let began = Instant::now();
+    let deadline = began + Duration::from_secs(plan.wait_seconds);
+    let running = running(data_dir)?;
+    let closing = timeout_at(deadline, Doors::close(data_dir, &running)).await;
+    let doors = closing.map_err(|_| BackupError::StillRunning(plan.wait_seconds))??;
+    crash::point("backup.held");
+    // Where nothing runs, what is on its way waits in the files, and goes on after a restore.
+    let mut locks = stores.lock(deadline, !running.is_empty()).await?;
+    crash::point("backup.locked");
+    stores.copy_into(target.unfinished()).await?;
+    let mut manifest = locks.describe().await?;
+    drop(locks);
+    drop(doors);
+    let waited = if running.is_empty() { Duration::ZERO } else { began.elapsed() };
+    crash::point("backup.copied");
+    if let Some(id) = plan.fleet.known_fleet_id(data_dir)? {
+        target.write_fleet_id(&id)?;
+        manifest.fleet_id = Some(id);
+    }
+    Ok((manifest, waited))
+}
+
+/// The services of the fleet that run.
+fn running(data_dir: &DataDir) -> Result<Vec<Process>, DataDirError> {
+    let mut running = Vec::new();
+    for process in Process::SERVICES {
+        match data_dir.lock(process.name()) {
+            Ok(_) => {}
+            Err(DataDirError::InUse { .. }) => running.push(process),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(running)
+}

@@ -1,0 +1,134 @@
+//! The files of a backup: staged beside those that are there, and put in their place one after the other.
+//!
+//! A file that is still in the stage has not been put in its place, and one that is not there any more has. So it can go on
+//! after a crash between any two steps: what stands in the way of a staged file is from before the restore.
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use service_kit::crash;
+
+use super::mark::{Mark, sync};
+use crate::backup::manifest::{FLEET_ID, Manifest, ManifestError};
+use crate::data_dir::{DIRECTORY_MODE, DataDir};
+
+/// The stage, in the data directory: a rename from there is one step.
+const STAGE: &str = "restoring";
+/// What SQLite keeps beside a database. These go before it: an old one must never meet a new database.
+const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+#[derive(Debug, thiserror::Error)]
+pub enum FilesError {
+    #[error("cannot use {}", path.display())]
+    File {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> FilesError {
+    move |source| FilesError::File { path: path.to_owned(), source }
+}
+
+/// Where the files of a backup wait for their place.
+pub fn stage(data_dir: &DataDir) -> PathBuf {
+    data_dir.root().join(STAGE)
+}
+
+/// Copies the backup in `from` into an empty stage, and compares the copies with its manifest.
+///
+/// # Errors
+///
+/// When a file cannot be copied, or is not the one that was saved.
+pub fn copy_to_stage(data_dir: &DataDir, from: &Path, manifest: &Manifest) -> Result<(), FilesError> {
+    let stage = stage(data_dir);
+    match fs::remove_dir_all(&stage) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&stage)(error)),
+        _ => {}
+    }
+    DirBuilder::new().mode(DIRECTORY_MODE).create(&stage).map_err(at(&stage))?;
+    for name in manifest.expected() {
+        // The name that is there is this fleet's.
+        if name == FLEET_ID && data_dir.root().join(FLEET_ID).exists() {
+            continue;
+        }
+        let (source, copy) = (from.join(&name), stage.join(&name));
+        fs::copy(&source, &copy).map_err(at(&source))?;
+        manifest.files[&name].compare(&copy)?;
+    }
+    Ok(())
+}
+
+/// Puts what is in the stage on the disk.
+///
+/// # Errors
+///
+/// When the system refuses.
+pub fn sync_stage(data_dir: &DataDir) -> Result<(), FilesError> {
+    let stage = stage(data_dir);
+    for entry in fs::read_dir(&stage).map_err(at(&stage))? {
+        let path = entry.map_err(at(&stage))?.path();
+        File::open(&path).and_then(|file| file.sync_all()).map_err(at(&path))?;
+    }
+    sync(&stage).map_err(at(&stage))
+}
+
+/// Moves aside what is in the way of each staged file, and the file into its place. May be called again after a crash.
+///
+/// # Errors
+///
+/// When a file cannot be moved.
+pub fn put_in_place(data_dir: &DataDir, mark: &Mark) -> Result<(), FilesError> {
+    let (root, stage) = (data_dir.root(), stage(data_dir));
+    let aside = root.join(&mark.aside);
+    DirBuilder::new().mode(DIRECTORY_MODE).recursive(true).create(&aside).map_err(at(&aside))?;
+    for name in staged(&stage)? {
+        for end in COMPANIONS.into_iter().chain([""]) {
+            let old = format!("{name}{end}");
+            move_aside(&root.join(&old), &aside.join(&old))?;
+        }
+        // Durable before the new file can be.
+        sync(&aside).and_then(|()| sync(root)).map_err(at(&aside))?;
+        crash::point("restore.aside");
+        let place = root.join(&name);
+        fs::rename(stage.join(&name), &place).map_err(at(&place))?;
+        sync(&stage).and_then(|()| sync(root)).map_err(at(root))?;
+        crash::point("restore.placed");
+    }
+    Ok(())
+}
+
+fn move_aside(path: &Path, aside: &Path) -> Result<(), FilesError> {
+    match fs::rename(path, aside) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        moved => moved.map_err(at(path)),
+    }
+}
+
+/// The names in the stage, in order.
+fn staged(stage: &Path) -> Result<Vec<String>, FilesError> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(stage).map_err(at(stage))? {
+        names.push(entry.map_err(at(stage))?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Removes the empty stage.
+///
+/// # Errors
+///
+/// When that fails.
+pub fn remove_stage(data_dir: &DataDir) -> Result<(), FilesError> {
+    let stage = stage(data_dir);
+    match fs::remove_dir(&stage) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(&stage)(error)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,80 @@
+//! The services and the payment provider without the gateway, on free ports of this machine: nobody comes to them but the
+//! command that started them.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+
+use tokio::time::sleep;
+
+use super::children::Children;
+use super::screen::Screen;
+use super::{READY_TIMEOUT, StartError, checks, ready};
+use crate::cli::Up;
+use crate::data_dir::DataDir;
+use crate::fleet::{Fleet, Process};
+use crate::paint::Paint;
+
+/// Ports that most systems give to nobody.
+const PORT_BASES: std::ops::Range<u16> = 20_000..30_000;
+/// Port bases that are tried at most.
+const ATTEMPTS: usize = 100;
+/// Ports of one fleet.
+const SPAN: u16 = 16;
+
+/// Running services. Dropped, they are killed.
+pub struct Backstage {
+    /// Where they are.
+    pub fleet: Fleet,
+    children: Children,
+    screen: Screen,
+}
+
+impl Backstage {
+    /// Starts them on the data directory of `fleet`, and waits until each is ready and receives the others' events. What they
+    /// print is in their log files.
+    ///
+    /// # Errors
+    ///
+    /// When one of them ends, or is not ready in time.
+    pub async fn start(fleet: &Fleet, data_dir: &DataDir) -> Result<Self, StartError> {
+        let fleet = on_free_ports(fleet)?;
+        let screen = Screen::onto(io::sink(), Paint::none());
+        let up = Up { fleet: fleet.clone(), no_demo_data: true };
+        let mut children = Children::start(&Process::WITH_DATABASE, &up, data_dir, &screen)?;
+        let all_ready = async {
+            ready::all(&fleet, &Process::WITH_DATABASE).await;
+            ready::all_joined(&fleet).await
+        };
+        tokio::select! {
+            _ = all_ready => {}
+            ended = children.next_ended() => return Err(StartError::Ended(ended)),
+            () = sleep(READY_TIMEOUT) => {
+                return Err(StartError::NotReady(ready::missing(&fleet, &Process::WITH_DATABASE).await));
+            }
+        }
+        Ok(Self { fleet, children, screen })
+    }
+
+    /// Stops them in order.
+    pub async fn stop(mut self) {
+        self.children.stop_in_order(&self.screen).await;
+    }
+}
+
+/// `fleet` on this machine alone, at ports that are free now.
+fn on_free_ports(fleet: &Fleet) -> Result<Fleet, StartError> {
+    let mut fleet = Fleet { host: IpAddr::V4(Ipv4Addr::LOCALHOST), ..fleet.clone() };
+    let bases = usize::from((PORT_BASES.end - PORT_BASES.start) / SPAN);
+    // Another one for each process, so that two restores at once do not try the same ones.
+    let first = std::process::id() as usize % bases;
+    let mut outcome = Ok(());
+    for attempt in 0..ATTEMPTS {
+        let index = u16::try_from((first + attempt) % bases).unwrap_or_default();
+        fleet.port_base = PORT_BASES.start + index * SPAN;
+        outcome = checks::ports_are_free(&fleet);
+        if outcome.is_ok() {
+            return Ok(fleet);
+        }
+    }
+    outcome.map(|()| fleet).map_err(StartError::from)
+}

@@ -1,0 +1,224 @@
+//! A backup that is brought back: what it had is there, what came after it is undone, and no id is given out again.
+
+use std::fs;
+use std::path::Path;
+
+use marquee::fleet::Process;
+use storage::query_as;
+
+use crate::audit::right;
+use crate::backup::{backup, book, stop, target};
+use crate::cancel::cancel;
+use crate::clients::{Load, settled};
+use crate::fleet::{Fleet, marquee, run};
+use crate::wait::until;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn backup_under_load_is_one_state_and_what_came_after_it_gets_its_money_back() {
+    let mut fleet = Fleet::nothing_but_files().await;
+    fleet.up_again().await;
+    let load = Load::start(&fleet.rest);
+    load.goes_on(60).await;
+    let to = target(&fleet);
+    let (code, output) = backup(&fleet, &to).await;
+    assert_eq!(code, 0, "{output}");
+    // A restore returns no more than it may in one run.
+    load.goes_on(30).await;
+    let answers = load.stop().await;
+    assert!(answers.by_status.keys().all(|status| [201, 503].contains(status)), "{:?}", answers.by_status);
+    settled(&fleet, &answers.booked).await;
+    let highest = answers.booked.iter().map(|booked| booked.id).max().unwrap();
+    stop(&mut fleet).await;
+
+    let (code, output) = restore(&fleet, &to, &[]).await;
+    assert_eq!(code, 1, "{output}");
+    assert!(output.contains("unfinished") && output.contains("--max-refunds"), "{output}");
+    let refused = marquee(["up"].iter().map(ToString::to_string).chain(fleet.flags()));
+    let (code, output) = run(refused).await;
+    assert_eq!(code, 1);
+    assert!(output.contains("was not finished") && output.contains("marquee restore --from"), "{output}");
+    let (code, output) = restore(&fleet, &to, &["--max-refunds", "1000"]).await;
+    assert_eq!(code, 0, "{output}");
+    assert!(output.contains("tell one story"), "{output}");
+
+    fleet.up_again().await;
+    right(&fleet).await;
+    let kept = fleet.rest.count("/books").await.unwrap();
+    assert!((60..answers.booked.len() as u64).contains(&kept), "{kept} of {}", answers.booked.len());
+    // What a customer has to pay for is there, and what is not there was paid back.
+    for booked in &answers.booked {
+        let answer = fleet.rest.get(&format!("/books/{}", booked.id)).await.unwrap();
+        let balance = if answer.status == 200 { booked.total_price } else { 0 };
+        assert_eq!(ledger(&fleet, booked.id).await, balance, "booking {}", booked.id);
+    }
+    for _ in 0..6 {
+        let id = book(&fleet).await;
+        assert!(id > highest, "{id} was given out before");
+    }
+    right(&fleet).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn booking_that_was_canceled_after_the_backup_is_canceled_again() {
+    let mut fleet = Fleet::nothing_but_files().await;
+    fleet.up_again().await;
+    let (kept, canceled) = (book(&fleet).await, book(&fleet).await);
+    right(&fleet).await;
+    let to = target(&fleet);
+    assert_eq!(backup(&fleet, &to).await.0, 0);
+    assert_eq!(cancel(&fleet, canceled).await.status, 204);
+    let lost = book(&fleet).await;
+    stop(&mut fleet).await;
+
+    let (code, output) = restore(&fleet, &to, &[]).await;
+    assert_eq!(code, 0, "{output}");
+    assert!(output.contains("restored      2 bookings"), "{output}");
+    assert!(output.contains(&format!("returned      booking {lost}: 10000 KRW")), "{output}");
+    assert!(output.contains(&format!("canceled      booking {canceled}:")), "{output}");
+    fleet.up_again().await;
+    let status = async |id: i64| {
+        let answer = fleet.rest.get(&format!("/books/{id}")).await.unwrap();
+        (answer.status, answer.body["status"].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(status(canceled).await, (200, "Canceled".to_owned()));
+    assert_eq!(status(kept).await, (200, "PaidComplete".to_owned()));
+    assert_eq!(status(lost).await.0, 404);
+    assert!(book(&fleet).await > lost);
+    right(&fleet).await;
+    // What was there is still there.
+    let aside = fs::read_dir(&fleet.data_dir).unwrap().flatten().map(|entry| entry.path());
+    let aside =
+        aside.into_iter().find(|path| path.display().to_string().contains("before-restore-")).unwrap();
+    assert!(aside.join("book.db").exists() && !aside.join("processor.db").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn restore_that_is_killed_anywhere_is_completed_by_the_next_one() {
+    let mut fleet = Fleet::nothing_but_files().await;
+    fleet.up_again().await;
+    let kept = book(&fleet).await;
+    right(&fleet).await;
+    let to = target(&fleet);
+    assert_eq!(backup(&fleet, &to).await.0, 0);
+    let lost = book(&fleet).await;
+    right(&fleet).await;
+    stop(&mut fleet).await;
+
+    // Nothing has happened to the fleet.
+    killed(&fleet, &to, "restore.staged").await;
+    fleet.up_again().await;
+    assert_eq!(fleet.rest.get(&format!("/books/{lost}")).await.unwrap().status, 200);
+    stop(&mut fleet).await;
+
+    for point in
+        ["restore.marked", "restore.aside:1", "restore.placed:1", "restore.aside:3", "restore.placed:1"]
+    {
+        killed(&fleet, &to, point).await;
+        // Files of two states serve nobody.
+        for command in
+            [&["up"][..], &["service", "book"], &["backup", "--to", "elsewhere"], &["audit", "--repair"]]
+        {
+            let words = command.iter().map(ToString::to_string).chain(fleet.flags());
+            let (code, output) = run(marquee(words)).await;
+            assert_eq!(code, 1, "{output}");
+            assert!(output.contains("a restore of"), "{output}");
+        }
+    }
+    for point in ["restore.in-place", "restore.returned", "restore.reconciled"] {
+        killed(&fleet, &to, point).await;
+    }
+    let (code, output) = restore(&fleet, &to, &[]).await;
+    assert_eq!(code, 0, "{output}");
+    fleet.up_again().await;
+    assert_eq!(fleet.rest.get(&format!("/books/{kept}")).await.unwrap().status, 200);
+    assert_eq!(ledger(&fleet, lost).await, 0);
+    assert!(book(&fleet).await > lost);
+    right(&fleet).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_backup_and_one_of_another_fleet_are_refused_and_nothing_is_moved() {
+    let mut fleet = Fleet::nothing_but_files().await;
+    fleet.up_again().await;
+    let id = book(&fleet).await;
+    let to = target(&fleet);
+    assert_eq!(backup(&fleet, &to).await.0, 0);
+    // While the fleet runs, nothing is restored.
+    let (code, output) = restore(&fleet, &to, &[]).await;
+    assert_eq!(code, 1);
+    assert!(output.contains("is in use: fleet runs on it"), "{output}");
+    stop(&mut fleet).await;
+
+    let own = fs::read(fleet.data_dir.join("fleet-id")).unwrap();
+    fs::write(fleet.data_dir.join("fleet-id"), "another\n").unwrap();
+    let (code, output) = restore(&fleet, &to, &[]).await;
+    assert_eq!(code, 1);
+    assert!(output.contains("belongs to the fleet another"), "{output}");
+    fs::write(fleet.data_dir.join("fleet-id"), own).unwrap();
+
+    let mut bytes = fs::read(to.join("payment.db")).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(to.join("payment.db"), bytes).unwrap();
+    let (code, output) = restore(&fleet, &to, &[]).await;
+    assert_eq!(code, 1);
+    assert!(output.contains("the backup is damaged: ") && output.contains("payment.db"), "{output}");
+    fleet.up_again().await;
+    assert_eq!(fleet.rest.get(&format!("/books/{id}")).await.unwrap().status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_database_is_replaced_and_its_ids_are_not_given_out_again() {
+    let mut fleet = Fleet::nothing_but_files().await;
+    fleet.up_again().await;
+    book(&fleet).await;
+    right(&fleet).await;
+    let to = target(&fleet);
+    assert_eq!(backup(&fleet, &to).await.0, 0);
+    let lost = book(&fleet).await;
+    right(&fleet).await;
+    stop(&mut fleet).await;
+    fs::write(fleet.data_dir.join("book.db"), "no database at all").unwrap();
+    let (code, output) = restore(&fleet, &to, &[]).await;
+    assert_eq!(code, 0, "{output}");
+    assert!(output.contains("not read      book.db"), "{output}");
+    fleet.up_again().await;
+    assert!(book(&fleet).await > lost + 1_000, "unpaid bookings have left no trace");
+    right(&fleet).await;
+}
+
+async fn restore(fleet: &Fleet, from: &Path, flags: &[&str]) -> (i32, String) {
+    run(restore_command(fleet, from, flags)).await
+}
+
+fn restore_command(fleet: &Fleet, from: &Path, flags: &[&str]) -> std::process::Command {
+    let mut command = marquee(["restore", "--from"]);
+    command.arg(from).args(fleet.flags()).args(flags);
+    command
+}
+
+/// Restores until it dies at `point`.
+async fn killed(fleet: &Fleet, from: &Path, point: &str) {
+    let output = until(&format!("a restore that dies at {point}"), async || {
+        let mut command = restore_command(fleet, from, &[]);
+        command.env("MARQUEE_CRASH_AT", point);
+        let (code, output) = run(command).await;
+        // The services that a killed one had started stop by themselves, and hold their files until then.
+        if output.contains("is in use") { Err(output) } else { Ok((code, output)) }
+    })
+    .await;
+    assert_eq!(output.0, -1, "{point}: {}", output.1);
+    assert!(output.1.contains(", as MARQUEE_CRASH_AT says"), "{point}: {}", output.1);
+}
+
+/// What the provider keeps of a booking.
+async fn ledger(fleet: &Fleet, booking: i64) -> i64 {
+    let fleet_id = fs::read_to_string(fleet.data_dir.join("fleet-id")).unwrap();
+    let sum = query_as::<(i64,)>(
+        "SELECT CAST(COALESCE(SUM(CASE WHEN kind = 'charge' THEN amount ELSE -amount END), 0) AS BIGINT)
+         FROM ledger WHERE reference = $1",
+    )
+    .bind(format!("{}-booking-{booking}", fleet_id.trim()));
+    let db = fleet.db(Process::Processor).await;
+    db.read().await.unwrap().fetch_one(sum).await.unwrap().0
+}
