@@ -4,7 +4,7 @@ use std::error::Error;
 
 use clap::{Parser, Subcommand};
 
-use crate::{backends, bookings, catch_up, doors, events, gateway, memory, on_sale, pages, pool};
+use crate::{backends, bookings, catch_up, doors, events, gateway, memory, on_sale, pages, pool, retention};
 
 /// What stops a benchmark is told to a person and handled by nobody.
 pub type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -39,6 +39,8 @@ pub enum Command {
     Pool(pool::Plan),
     /// Pages of lists in a table of two million bookings: the first, deep ones, and those of a customer.
     Pages(pages::Plan),
+    /// Old rows deleted a second while a consumer goes on writing, on SQLite and PostgreSQL.
+    Retention(retention::Plan),
     /// The bare consumer of catch-up, in a process of its own.
     #[command(hide = true)]
     BareConsumer(catch_up::BareConsumer),
@@ -57,6 +59,7 @@ impl Command {
             Self::Doors(plan) => doors::run(&plan).await,
             Self::Pool(plan) => pool::run(&plan).await,
             Self::Pages(plan) => pages::run(&plan).await,
+            Self::Retention(plan) => retention::run(&plan).await,
             Self::BareConsumer(task) => task.run().await,
         }
     }

@@ -7,7 +7,7 @@
 //!
 //! - `cli`: the commands.
 //! - `events`, `bookings`, `backends`, `on_sale`, `memory`, `catch_up`, `gateway`, `doors`, `pool`,
-//!   `pages`: the benchmarks.
+//!   `pages`, `retention`: the benchmarks.
 //! - `servers`, `fleet`: what they start. `kafka`, `pgbench`: what they compare with. `processes`: what each costs. `stats`:
 //!   medians and tables.
 
@@ -26,6 +26,7 @@ mod pages;
 mod pgbench;
 mod pool;
 mod processes;
+mod retention;
 mod servers;
 mod stats;
 
