@@ -52,7 +52,7 @@ impl Waiter {
     pub async fn woken(&mut self) {
         if self.wakes.changed().await.is_err() {
             // The sender stays while there are waiters.
-            pending().await
+            pending::<()>().await;
         }
     }
 }

@@ -23,14 +23,30 @@ pub struct Claimed {
     pub fingerprint: String,
 }
 
-/// Claims `key` of `scope` for the request with this `fingerprint`, and returns `None`; the same transaction has to
-/// [`bind`] it. If the key was claimed before, returns the request for which it stands. Waits for a transaction that is claiming
-/// the same key.
+/// Claims `key` of `scope` for the request with this `fingerprint`, and returns `None`; the same transaction has to [`bind`] it. If
+/// the key was claimed before, returns the request for which it stands. Waits for a transaction that is claiming the same key.
 ///
 /// # Errors
 ///
 /// When the database fails.
 pub async fn claim(tx: &mut Tx, scope: &str, key: &str, fingerprint: &str) -> Result<Option<Claimed>, Error> {
+    let claimed = claim_for(tx, scope, key, fingerprint, NO_SUBJECT).await?;
+    Ok((claimed.subject != NO_SUBJECT).then_some(claimed))
+}
+
+/// As [`claim`], for a request whose subject is known. Returns the request for which the key stands: this one, or the one that
+/// claimed it before.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn claim_for(
+    tx: &mut Tx,
+    scope: &str,
+    key: &str,
+    fingerprint: &str,
+    subject: i64,
+) -> Result<Claimed, Error> {
     // An update that changes nothing returns a row that is there. A second statement might not find it any more.
     let claim = query_as(
         "INSERT INTO request_keys (scope, key, fingerprint, booking_id, created_at) VALUES ($1, $2, $3, $4, $5)
@@ -39,10 +55,10 @@ pub async fn claim(tx: &mut Tx, scope: &str, key: &str, fingerprint: &str) -> Re
     .bind(scope.to_owned())
     .bind(key.to_owned())
     .bind(fingerprint.to_owned())
-    .bind(NO_SUBJECT)
+    .bind(subject)
     .bind(tx.now().as_microsecond());
     let (subject, fingerprint): (i64, String) = tx.fetch_one(claim).await?;
-    Ok((subject != NO_SUBJECT).then_some(Claimed { subject, fingerprint }))
+    Ok(Claimed { subject, fingerprint })
 }
 
 /// Binds a key that this transaction has claimed to its subject, which is not 0.

@@ -36,9 +36,10 @@ pub async fn find_taken(conn: &mut Conn, charge: Charge) -> Result<Option<Paymen
 /// When the key stands for another charge.
 pub async fn bind_key(tx: &mut Tx, charge: Charge, key: &str) -> Result<(), TakePaymentError> {
     let fingerprint = charge.fingerprint();
-    match request_keys::bind(tx, key, &fingerprint, charge.booking_id).await? {
-        Some(known) if known != fingerprint => Err(TakePaymentError::KeyReused),
-        _ => Ok(()),
+    if request_keys::bind(tx, key, &fingerprint, charge.booking_id).await? == fingerprint {
+        Ok(())
+    } else {
+        Err(TakePaymentError::KeyReused)
     }
 }
 

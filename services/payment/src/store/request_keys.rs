@@ -13,24 +13,19 @@ pub const PRUNED: [Prune; 2] = [
     prune!("idempotency_keys", place: "created_at", since: "created_at", kept_for: request_keys::KEPT_FOR),
 ];
 
-/// Lets `key` stand for the request with this `fingerprint`, which is about `booking`, and returns `None`. If the key stood for
-/// a request before, returns that one's fingerprint.
+/// Lets `key` stand for the request with this `fingerprint`, which is about `booking`. Returns the fingerprint of the request for
+/// which it stands: another one, if the key was taken.
 ///
 /// # Errors
 ///
 /// When the database fails.
-pub async fn bind(
-    tx: &mut Tx,
-    key: &str,
-    fingerprint: &str,
-    booking: BookingId,
-) -> Result<Option<String>, Error> {
-    if let Some(claimed) = request_keys::claim(tx, SCOPE, key, fingerprint).await? {
-        return Ok(Some(claimed.fingerprint));
+pub async fn bind(tx: &mut Tx, key: &str, fingerprint: &str, booking: BookingId) -> Result<String, Error> {
+    let claimed = request_keys::claim_for(tx, SCOPE, key, fingerprint, booking.get()).await?;
+    if claimed.fingerprint != fingerprint {
+        return Ok(claimed.fingerprint);
     }
     let before =
         query_as("SELECT fingerprint FROM idempotency_keys WHERE idempotency_key = $1").bind(key.to_owned());
     let before: Option<(String,)> = tx.fetch_optional(before).await?;
-    request_keys::bind(tx, SCOPE, key, booking.get()).await?;
-    Ok(before.map(|(fingerprint,)| fingerprint))
+    Ok(before.map_or(claimed.fingerprint, |(fingerprint,)| fingerprint))
 }
