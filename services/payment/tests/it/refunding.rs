@@ -204,7 +204,7 @@ async fn running_refunder_counts_cancels_ends_what_is_due_and_stops_when_it_is_a
     until(async || render_metrics().contains("payment_cancels_in_progress 2")).await;
     assert_eq!(app.status(1).await, "Canceling", "it is not due");
     app.execute("UPDATE payments SET ask_at = 0").await;
-    until(async || app.status(1).await == "Canceled").await;
+    until(async || app.status(1).await == "Canceled" && app.status(2).await == "Voided").await;
     stop.cancel();
     running.await.unwrap();
     assert_eq!(app.provider.moved(1), (1, 1));
