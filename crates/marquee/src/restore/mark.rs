@@ -24,6 +24,8 @@ pub struct Mark {
     pub stage: Stage,
     /// The highest booking id that was ever given out.
     pub last_booking: i64,
+    /// There was a ledger of the payment provider to reconcile with.
+    pub has_ledger: bool,
 }
 
 /// How far it has come.

@@ -120,7 +120,7 @@ async fn restore(plan: &Plan) -> Result<bool, RestoreError> {
     crash::point("restore.in-place");
     drop(claims);
     let max_refunds = usize::try_from(plan.max_refunds).unwrap_or(usize::MAX);
-    let outcome = reconcile::reconcile(&plan.fleet, &data_dir, max_refunds).await?;
+    let outcome = reconcile::reconcile(&plan.fleet, &data_dir, &mark, max_refunds).await?;
     crash::point("restore.reconciled");
     if outcome.left == 0 {
         Mark::remove(&data_dir).map_err(failed)?;
@@ -162,6 +162,7 @@ async fn stage(plan: &Plan, data_dir: &DataDir, from: &Path) -> Result<Mark, Res
         aside: format!("before-restore-{}", Timestamp::now().strftime("%Y%m%dT%H%M%S.%3fZ")),
         stage: Stage::Moving,
         last_booking,
+        has_ledger: plan.fleet.has_own_provider() && data_dir.root().join("processor.db").exists(),
     })
 }
 
@@ -184,17 +185,15 @@ fn is_not_newer(manifest: &Manifest) -> Result<(), RestoreError> {
 }
 
 fn report(plan: &Plan, mark: &Mark, outcome: &Outcome) -> Result<(), OutputError> {
-    let Mark { bookings, taken_at, last_booking, aside, .. } = mark;
+    let Mark { bookings, taken_at, last_booking, aside, has_ledger, .. } = mark;
     print(&format!(
         "restored      {bookings} bookings of {taken_at}; new ones have ids from {}",
         last_booking + 1
     ))?;
     let aside = plan.fleet.data_dir.join(aside).display().to_string();
     print(&format!("moved aside   what was there is in {}", printable(&aside)))?;
-    if !plan.fleet.has_own_provider() {
-        print(
-            "not seen      what the payment provider of PROCESSOR_URL charged and refunded after the backup",
-        )?;
+    if !has_ledger {
+        print("not seen      what the payment provider did after the backup: its ledger is not here")?;
     }
     for returned in &outcome.returned {
         let (id, amount, currency) = (returned.booking_id, returned.amount, printable(&returned.currency));

@@ -16,6 +16,7 @@ use crate::backup::stores::{StoreError, Stores};
 use crate::data_dir::DataDir;
 use crate::fleet::{Fleet, Process};
 use crate::rest::{Rest, RestError};
+use crate::restore::mark::Mark;
 use crate::up::StartError;
 use crate::up::backstage::Backstage;
 
@@ -65,10 +66,11 @@ pub struct Outcome {
 pub async fn reconcile(
     fleet: &Fleet,
     data_dir: &DataDir,
+    mark: &Mark,
     max_refunds: usize,
 ) -> Result<Outcome, ReconcileError> {
     let backstage = Backstage::start(fleet, data_dir).await?;
-    let outcome = backstage_work(&backstage.fleet, data_dir, max_refunds).await;
+    let outcome = backstage_work(&backstage.fleet, data_dir, mark, max_refunds).await;
     backstage.stop().await;
     outcome
 }
@@ -76,10 +78,11 @@ pub async fn reconcile(
 async fn backstage_work(
     fleet: &Fleet,
     data_dir: &DataDir,
+    mark: &Mark,
     max_refunds: usize,
 ) -> Result<Outcome, ReconcileError> {
-    // The ledger of a provider that is not ours cannot be read here.
-    let databases = audit::open(fleet, !fleet.has_own_provider()).await?;
+    // A ledger that was not there before the restore knows nothing of the charges of the backup.
+    let databases = audit::open(fleet, !mark.has_ledger).await?;
     let stores = Stores::open(data_dir).await?;
     let outcome = settle(fleet, &databases, &stores, max_refunds).await;
     stores.close().await;

@@ -1,7 +1,7 @@
 //! A backup that is brought back: what it had is there, what came after it is undone, and no id is given out again.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use marquee::fleet::Process;
 use storage::query_as;
@@ -94,12 +94,7 @@ async fn booking_that_was_canceled_after_the_backup_is_canceled_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn restore_that_is_killed_anywhere_is_completed_by_the_next_one() {
-    let mut fleet = Fleet::nothing_but_files().await;
-    fleet.up_again().await;
-    let kept = book(&fleet).await;
-    right(&fleet).await;
-    let to = target(&fleet);
-    assert_eq!(backup(&fleet, &to).await.0, 0);
+    let (mut fleet, to, kept) = backed_up().await;
     let lost = book(&fleet).await;
     right(&fleet).await;
     stop(&mut fleet).await;
@@ -138,11 +133,7 @@ async fn restore_that_is_killed_anywhere_is_completed_by_the_next_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn damaged_backup_and_one_of_another_fleet_are_refused_and_nothing_is_moved() {
-    let mut fleet = Fleet::nothing_but_files().await;
-    fleet.up_again().await;
-    let id = book(&fleet).await;
-    let to = target(&fleet);
-    assert_eq!(backup(&fleet, &to).await.0, 0);
+    let (mut fleet, to, id) = backed_up().await;
     // While the fleet runs, nothing is restored.
     let (code, output) = restore(&fleet, &to, &[]).await;
     assert_eq!(code, 1);
@@ -169,12 +160,7 @@ async fn damaged_backup_and_one_of_another_fleet_are_refused_and_nothing_is_move
 
 #[tokio::test(flavor = "multi_thread")]
 async fn damaged_database_is_replaced_and_its_ids_are_not_given_out_again() {
-    let mut fleet = Fleet::nothing_but_files().await;
-    fleet.up_again().await;
-    book(&fleet).await;
-    right(&fleet).await;
-    let to = target(&fleet);
-    assert_eq!(backup(&fleet, &to).await.0, 0);
+    let (mut fleet, to, _) = backed_up().await;
     let lost = book(&fleet).await;
     right(&fleet).await;
     stop(&mut fleet).await;
@@ -185,6 +171,34 @@ async fn damaged_database_is_replaced_and_its_ids_are_not_given_out_again() {
     fleet.up_again().await;
     assert!(book(&fleet).await > lost + 1_000, "unpaid bookings have left no trace");
     right(&fleet).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn backup_is_restored_where_no_fleet_has_run() {
+    let (mut fleet, to, id) = backed_up().await;
+    stop(&mut fleet).await;
+    let fleet_id = fs::read(fleet.data_dir.join("fleet-id")).unwrap();
+
+    fleet.data_dir = fleet.data_dir.parent().unwrap().join("elsewhere");
+    let (code, output) = restore(&fleet, &to, &[]).await;
+    assert_eq!(code, 0, "{output}");
+    assert!(output.contains("not seen") && output.contains("its ledger is not here"), "{output}");
+    assert_eq!(fs::read(fleet.data_dir.join("fleet-id")).unwrap(), fleet_id);
+    fleet.up_again().await;
+    assert_eq!(fleet.rest.get(&format!("/books/{id}")).await.unwrap().status, 200);
+    assert!(book(&fleet).await > id + 1_000, "later bookings have left no trace here");
+}
+
+/// A fleet with one booking, and a backup of it.
+async fn backed_up() -> (Fleet, PathBuf, i64) {
+    let mut fleet = Fleet::nothing_but_files().await;
+    fleet.up_again().await;
+    let booking = book(&fleet).await;
+    right(&fleet).await;
+    let to = target(&fleet);
+    let (code, output) = backup(&fleet, &to).await;
+    assert_eq!(code, 0, "{output}");
+    (fleet, to, booking)
 }
 
 async fn restore(fleet: &Fleet, from: &Path, flags: &[&str]) -> (i32, String) {
