@@ -25,6 +25,12 @@ pub fn print(text: &str) -> Result<(), OutputError> {
     write(io::stdout(), text)
 }
 
+/// `1 booking`, `2 bookings`.
+pub fn counted(count: i64, noun: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{ending}")
+}
+
 fn write(mut out: impl Write, text: &str) -> Result<(), OutputError> {
     // One write: a line break that fails alone would leave a line that looks whole.
     let written = out.write_all(format!("{text}\n").as_bytes()).and_then(|()| out.flush());

@@ -24,7 +24,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::data_dir::{DataDir, DataDirError};
 use crate::fleet::{Fleet, Process};
-use crate::output::{OutputError, print, printable};
+use crate::output::{OutputError, counted, print, printable};
 use crate::restore::mark;
 use doors::{DoorError, Doors};
 use manifest::{Manifest, ManifestError};
@@ -112,8 +112,8 @@ async fn take(plan: &Plan) -> Result<(), BackupError> {
     manifest.seal(target.unfinished())?;
     crash::point("backup.sealed");
     target.finish()?;
-    let (to, bookings) = (plan.to.display().to_string(), manifest.bookings);
-    print(&format!("backup        {bookings} bookings in {}", printable(&to)))?;
+    let (to, bookings) = (plan.to.display().to_string(), counted(manifest.bookings, "booking"));
+    print(&format!("backup        {bookings} in {}", printable(&to)))?;
     print(&format!("held back     requests that change something waited for {:.2} s", waited.as_secs_f64()))?;
     Ok(())
 }

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::manifest::{Manifest, Saved};
 use crate::data_dir::DataDir;
+use crate::output::counted;
 
 /// The event log.
 pub const LOG: &str = "events";
@@ -64,8 +65,7 @@ impl fmt::Display for Pending {
         for (service, OfService { to_send, to_read }) in &self.0 {
             for (count, what) in [(to_send, "to send"), (to_read, "to read")] {
                 if *count > 0 {
-                    let events = if *count == 1 { "event" } else { "events" };
-                    write!(f, "{separator}{service} has {count} {events} {what}")?;
+                    write!(f, "{separator}{service} has {} {what}", counted(*count, "event"))?;
                     separator = ", ";
                 }
             }

@@ -25,7 +25,7 @@ use crate::backup::manifest::{Manifest, ManifestError};
 use crate::backup::{Elsewhere, is_in_files};
 use crate::data_dir::{DataDir, DataDirError, Lock};
 use crate::fleet::{Fleet, Process};
-use crate::output::{OutputError, print, printable};
+use crate::output::{OutputError, counted, print, printable};
 use files::FilesError;
 use ids::{IdsError, LastIds};
 use mark::{Mark, Stage};
@@ -185,11 +185,9 @@ fn is_not_newer(manifest: &Manifest) -> Result<(), RestoreError> {
 }
 
 fn report(plan: &Plan, mark: &Mark, outcome: &Outcome) -> Result<(), OutputError> {
-    let Mark { bookings, taken_at, last_booking, aside, has_ledger, .. } = mark;
-    print(&format!(
-        "restored      {bookings} bookings of {taken_at}; new ones have ids from {}",
-        last_booking + 1
-    ))?;
+    let bookings = counted(mark.bookings, "booking");
+    let Mark { taken_at, last_booking, aside, has_ledger, .. } = mark;
+    print(&format!("restored      {bookings} of {taken_at}; new ones have ids from {}", last_booking + 1))?;
     let aside = plan.fleet.data_dir.join(aside).display().to_string();
     print(&format!("moved aside   what was there is in {}", printable(&aside)))?;
     if !has_ledger {

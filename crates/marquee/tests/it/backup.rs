@@ -69,7 +69,7 @@ async fn backup_of_a_stopped_fleet_copies_its_files() {
     let to = target(&fleet);
     let (code, output) = backup(&fleet, &to).await;
     assert_eq!(code, 0, "{output}");
-    assert!(output.contains("1 bookings in"), "{output}");
+    assert!(output.contains("1 booking in"), "{output}");
     let expected = [
         "book.db",
         "events.db",
