@@ -77,8 +77,8 @@ mod tests {
         BookingId::new(id).unwrap()
     }
 
-    #[tokio::test]
-    async fn waiters_are_woken_by_their_own_booking_only() {
+    #[test]
+    fn waiters_are_woken_by_their_own_booking_only() {
         let waiters = Waiters::default();
         let mut places: Vec<_> = (0..200).map(|_| waiters.wait_for(booking(1))).collect();
         waiters.wake([booking(2), booking(3)]);
@@ -88,8 +88,8 @@ mod tests {
         assert!(places.iter_mut().all(|waiter| waiter.woken().now_or_never().is_none()));
     }
 
-    #[tokio::test]
-    async fn wake_before_the_wait_is_not_lost() {
+    #[test]
+    fn wake_before_the_wait_is_not_lost() {
         let waiters = Waiters::default();
         let mut waiter = waiters.wait_for(booking(1));
         // Here the booking is read, and changes right afterwards.
