@@ -8,15 +8,18 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, StatusCode};
 use serde::de::DeserializeOwned;
+use serde::de::value::MapDeserializer;
 use serde::{Deserialize, Deserializer};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use serde_path_to_error::Segment;
 
 use crate::body::{BodyLimit, LARGE_BODY_LIMIT_BYTES};
 use crate::extract::syntax::Syntax;
 use crate::problem::{FieldError, Problem};
 
+pub mod parameter;
 mod syntax;
+pub mod time;
 
 /// A JSON body, read leniently where `T` says so.
 ///
@@ -83,7 +86,8 @@ fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     }
 }
 
-/// A query string; `T`'s fields are its parameters. The last value of a repeated parameter counts.
+/// A query string; `T`'s fields are its parameters. A parameter that `T` knows may be sent once only: of two values, neither
+/// is known to be the one that is meant. Unknown parameters are ignored.
 pub struct Query<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
@@ -91,11 +95,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let query = parts.uri.query().unwrap_or_default();
-        let parameters: Map<String, Value> = form_urlencoded::parse(query.as_bytes())
+        let parameters: Vec<(String, Value)> = form_urlencoded::parse(query.as_bytes())
             .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
             .collect();
         refuse_nul(&parameters)?;
-        Ok(Self(read(Value::Object(parameters))?))
+        read(MapDeserializer::new(parameters.into_iter())).map(Self)
     }
 }
 
@@ -110,8 +114,7 @@ impl<T: Id, S: Send + Sync> FromRequestParts<S> for PathId<T> {
         let Path(text) = Path::<String>::from_request_parts(parts, state)
             .await
             .map_err(|_| Problem::not_found(T::NOUN, "given"))?;
-        let id = text.parse().ok().filter(|id: &T| id.to_string() == text);
-        id.map(Self).ok_or_else(|| Problem::not_found(T::NOUN, text))
+        parameter::canonical(&text).map(Self).ok_or_else(|| Problem::not_found(T::NOUN, text))
     }
 }
 
@@ -153,8 +156,8 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
 }
 
 /// Refuses parameters with U+0000 in their name or value: PostgreSQL can neither store nor compare such a text.
-fn refuse_nul(parameters: &Map<String, Value>) -> Result<(), Problem> {
-    let has_nul = |(name, value): &(&String, &Value)| {
+fn refuse_nul(parameters: &[(String, Value)]) -> Result<(), Problem> {
+    let has_nul = |(name, value): &&(String, Value)| {
         name.contains('\0') || value.as_str().is_some_and(|value| value.contains('\0'))
     };
     let wrong = parameters.iter().filter(has_nul).take(NAMED_MAX);
@@ -191,7 +194,27 @@ fn wrong_field(error: serde_path_to_error::Error<serde_json::Error>) -> Problem 
         pointer.push('/');
         pointer.push_str(name);
     }
-    Problem::invalid_fields(vec![FieldError { pointer, detail }])
+    Problem::invalid_fields(vec![FieldError { pointer, detail: plain(detail) }])
+}
+
+/// `detail` in the words of a client, where it is serde's.
+fn plain(detail: String) -> String {
+    if detail.starts_with("missing field `") {
+        return "is required".to_owned();
+    }
+    if detail.starts_with("duplicate field `") {
+        return "must be sent once".to_owned();
+    }
+    let is_unexpected = ["invalid type: ", "invalid value: ", "invalid length: "];
+    let is_unexpected = is_unexpected.iter().any(|kind| detail.starts_with(kind));
+    match detail.rsplit_once(", expected ").filter(|_| is_unexpected) {
+        None => detail,
+        Some((_, "a string")) => "must be text".to_owned(),
+        Some((_, "a sequence")) => "must be a list".to_owned(),
+        Some((_, "a map")) => "must be an object".to_owned(),
+        Some((_, expected)) if expected.starts_with("struct ") => "must be an object".to_owned(),
+        Some((_, expected)) => format!("must be {expected}"),
+    }
 }
 
 /// The pointer says better than a line and a column where it is.

@@ -19,11 +19,11 @@ const SETTLE_SECONDS_MAX: u64 = 60;
 #[into_params(parameter_in = Query)]
 pub struct AuditQuery {
     /// How many bookings to look at, from the first on.
-    #[serde(default, deserialize_with = "events::lenient::optional_integer")]
+    #[serde(default, deserialize_with = "service_kit::extract::parameter::optional_number")]
     #[param(example = 1000, minimum = 1, maximum = 100_000)]
     limit: Option<i64>,
     /// How long to wait before what seems wrong is looked at again, in seconds.
-    #[serde(default, deserialize_with = "events::lenient::optional_integer")]
+    #[serde(default, deserialize_with = "service_kit::extract::parameter::optional_number")]
     #[param(example = 5, minimum = 0, maximum = 60)]
     settle_seconds: Option<i64>,
 }

@@ -92,6 +92,52 @@ async fn detail_of_a_wrong_field_has_no_line_number() {
 }
 
 #[tokio::test]
+async fn wrong_field_is_explained_in_the_words_of_a_client() {
+    for (body, detail) in [
+        (r#"{"qty": true, "seats": []}"#, "must be a whole number"),
+        (r#"{"seats": 1}"#, "must be a list"),
+        (r#"{"seats": [", expected x"]}"#, "must be an object"),
+        (r#"{"qty": 1}"#, "is required"),
+        (r#"{"qty": 1, "seats": [], "qty": 2}"#, "must be sent once"),
+    ] {
+        let error = from_json::<Wish>(body.as_bytes()).map(|_| ()).unwrap_err();
+        let answer = error.into_response().into_body().collect().await.unwrap().to_bytes();
+        let answer: Value = serde_json::from_slice(&answer).unwrap();
+        assert_eq!(answer["errors"][0]["detail"], detail, "{body}");
+    }
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Filter {
+    #[serde(default, deserialize_with = "parameter::optional_id")]
+    customer_id: Option<BookingId>,
+    name: Option<String>,
+}
+
+async fn filter(query: &str) -> Result<Filter, Problem> {
+    let request = http::Request::get(format!("/books?{query}")).body(()).unwrap();
+    Query::from_request_parts(&mut request.into_parts().0, &()).await.map(|Query(filter)| filter)
+}
+
+#[tokio::test]
+async fn parameter_that_is_sent_twice_is_refused_and_named() {
+    for (query, pointer) in [
+        ("customerId=1&customerId=2", "/customerId"),
+        ("customerId=1&customerId=1", "/customerId"),
+        ("customerId=1&name=a&%63ustomerId=1", "/customerId"),
+        ("name=a&name=", "/name"),
+        ("customerId=%2B1", "/customerId"),
+        ("customerId=", "/customerId"),
+    ] {
+        assert_eq!(outcome(filter(query).await.unwrap_err()).await, invalid(pointer), "{query}");
+    }
+    let read = filter("color=red&color=blue&customerId=7&name=a%20b").await.unwrap();
+    let expected = Filter { customer_id: "7".parse().ok(), name: Some("a b".to_owned()) };
+    assert_eq!(read, expected);
+}
+
+#[tokio::test]
 async fn malformed_json_anywhere_is_400_even_in_unknown_fields() {
     for body in [
         r#"{"seats": [], "unknown": [1,}"#,

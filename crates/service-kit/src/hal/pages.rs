@@ -79,15 +79,15 @@ impl PageRequest {
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
     /// Number of the page, from 0. A page begins within the first 10,000 entities; `after` reads on from there.
-    #[serde(default, deserialize_with = "events::lenient::optional_integer")]
+    #[serde(default, deserialize_with = "crate::extract::parameter::optional_number")]
     #[param(minimum = 0, default = 0)]
     page: Option<i64>,
     /// Id of the entity before the page, instead of `page`: the `next` link has it. 0 asks for the first page.
-    #[serde(default, deserialize_with = "events::lenient::optional_integer")]
+    #[serde(default, deserialize_with = "crate::extract::parameter::optional_number")]
     #[param(minimum = 0)]
     after: Option<i64>,
     /// Maximum number of entities on the page.
-    #[serde(default, deserialize_with = "events::lenient::optional_integer")]
+    #[serde(default, deserialize_with = "crate::extract::parameter::optional_number")]
     #[param(minimum = 1, maximum = 100, default = 20)]
     size: Option<i64>,
 }
@@ -96,20 +96,25 @@ impl<S: Send + Sync> FromRequestParts<S> for PageRequest {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        refuse_unsupported(parts.uri.query().unwrap_or_default())?;
+        refuse_filters(parts.uri.query(), &NOT_SUPPORTED)?;
         let Query(query) = Query::<PageQuery>::from_request_parts(parts, state).await?;
         query.parse()
     }
 }
 
-fn refuse_unsupported(query: &str) -> Result<(), Problem> {
-    let is_sent = |name: &&str| form_urlencoded::parse(query.as_bytes()).any(|(sent, _)| sent == **name);
-    let sent: Vec<&str> = NOT_SUPPORTED.into_iter().filter(is_sent).collect();
+/// Refuses parameters by which a client may expect a list to be changed, and by which it cannot be.
+///
+/// # Errors
+///
+/// 422 `not-supported` naming those of `names` that the `query` has.
+pub fn refuse_filters(query: Option<&str>, names: &[&'static str]) -> Result<(), Problem> {
+    let query = query.unwrap_or_default().as_bytes();
+    let is_sent = |name: &&&str| form_urlencoded::parse(query).any(|(sent, _)| sent == **name);
+    let sent: Vec<&str> = names.iter().filter(is_sent).copied().collect();
     if sent.is_empty() {
         return Ok(());
     }
-    let detail =
-        format!("This list cannot be changed by: {}. It has one order and one form.", sent.join(", "));
+    let detail = format!("This list can be neither sorted, shaped nor filtered by: {}.", sent.join(", "));
     let errors = sent.iter().map(|name| FieldError::new(name, "is not supported")).collect();
     Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "not-supported", detail).with_errors(errors))
 }
@@ -320,6 +325,15 @@ mod tests {
             ("after=x", vec!["/after"]),
             ("after=-1&size=0", vec!["/after", "/size"]),
             ("page=-1&size=101", vec!["/page", "/size"]),
+            ("after=+1", vec!["/after"]),
+            ("after=%2B1", vec!["/after"]),
+            ("after=01", vec!["/after"]),
+            ("page=+1", vec!["/page"]),
+            ("page=", vec!["/page"]),
+            ("size=010", vec!["/size"]),
+            ("size=5&size=5", vec!["/size"]),
+            ("page=1&page=2", vec!["/page"]),
+            ("after=1&size=2&%61fter=3", vec!["/after"]),
         ] {
             let refusal = refusal(query).await;
             let errors = refusal["errors"].as_array().unwrap();
@@ -340,6 +354,6 @@ mod tests {
             );
             assert_eq!(refusal["errors"][0]["pointer"], pointer, "{query}");
         }
-        assert_eq!(ask("sorted=id&color=red").await.unwrap(), ask("").await.unwrap());
+        assert_eq!(ask("sorted=id&color=red&color=blue").await.unwrap(), ask("").await.unwrap());
     }
 }

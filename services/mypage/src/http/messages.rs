@@ -18,6 +18,7 @@ pub const MYPAGES: Names = Names { relation: "mypage", plural: "mypages" };
 #[into_params(parameter_in = Query)]
 pub struct CustomerQuery {
     /// Only the bookings of this customer.
+    #[serde(default, deserialize_with = "service_kit::extract::parameter::optional_id")]
     #[param(value_type = Option<i64>, minimum = 1, example = 33)]
     pub customer_id: Option<CustomerId>,
 }
@@ -28,6 +29,7 @@ pub struct CustomerQuery {
 #[into_params(parameter_in = Query)]
 pub struct BookingQuery {
     /// The booking's id.
+    #[serde(default, deserialize_with = "service_kit::extract::parameter::optional_id")]
     #[param(required = true, value_type = i64, minimum = 1, example = 1)]
     booking_id: Option<BookingId>,
 }

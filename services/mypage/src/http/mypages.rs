@@ -1,10 +1,10 @@
 //! Look.
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
 use events::BookingId;
 use service_kit::extract::{PathId, Query};
-use service_kit::hal::{BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource};
+use service_kit::hal::{BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource, refuse_filters};
 use service_kit::problem::{self, Problem};
 use service_kit::request_log::concerns_booking;
 
@@ -20,15 +20,18 @@ use crate::app::{find_mypage, list_mypages};
     params(PageQuery, CustomerQuery),
     responses(
         (status = 200, description = "One page of them", body = Collection<Mypage>, content_type = "application/hal+json"),
-        (status = 422, description = "A wrong page, after, size or customerId; or sort or projection", body = problem::Body, content_type = "application/problem+json"),
+        (status = 422, description = "A wrong page, after, size or customerId; or sort, projection or bookingId", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(
     State(state): State<AppState>,
     base: BaseUrl,
     page: PageRequest,
+    RawQuery(sent): RawQuery,
     Query(query): Query<CustomerQuery>,
 ) -> Result<impl IntoResponse, Problem> {
+    // A booking's mypage is found by `search/findByBookingId`.
+    refuse_filters(sent.as_deref(), &["bookingId"])?;
     let mut conn = state.db.read().await?;
     let found = list_mypages(&mut conn, query.customer_id, page.slice()).await?;
     let path = match query.customer_id {

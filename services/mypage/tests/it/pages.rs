@@ -62,3 +62,16 @@ async fn page_after_an_id_never_shifts() {
     assert_eq!((ids(&second), second.body["_links"].get("next")), (vec![5, 7], None));
     app.settled().await;
 }
+
+#[tokio::test]
+async fn list_is_not_filtered_in_silence() {
+    let app = App::new().await;
+    for name in ["bookingId"] {
+        let answer = app.client.get(&format!("/mypages?{name}=7")).await;
+        assert_eq!((answer.status.as_u16(), answer.problem()), (422, "not-supported"), "{name}");
+        assert_eq!(answer.pointers(), [format!("/{name}")]);
+    }
+    let twice = app.client.get("/mypages/search/findByBookingId?bookingId=1&bookingId=2").await;
+    assert_eq!((twice.status.as_u16(), twice.pointers()), (422, vec!["/bookingId"]));
+    app.settled().await;
+}

@@ -94,6 +94,7 @@ impl InquiryRequest {
 #[into_params(parameter_in = Query)]
 pub struct BookingQuery {
     /// The booking's id.
+    #[serde(default, deserialize_with = "service_kit::extract::parameter::optional_id")]
     #[param(value_type = i64, required = true, example = 1, minimum = 1)]
     booking_id: Option<BookingId>,
 }

@@ -1,10 +1,10 @@
 //! Pay and look.
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use events::{BookingId, PaymentId};
 use service_kit::extract::{IdempotencyKey, Json, PathId, Query};
-use service_kit::hal::{BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource};
+use service_kit::hal::{BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource, refuse_filters};
 use service_kit::problem::{self, Problem};
 use service_kit::request_log::{concerns_booking, see_through};
 
@@ -90,14 +90,17 @@ fn list_of(base: &BaseUrl, booking_id: BookingId, found: Option<&Payment>) -> Li
     params(PageQuery),
     responses(
         (status = 200, description = "A page of them", body = Collection<PaymentBody>, content_type = "application/hal+json"),
-        (status = 422, description = "A wrong page, after or size; or sort or projection", body = problem::Body, content_type = "application/problem+json"),
+        (status = 422, description = "A wrong page, after or size; or sort, projection, bookingId or customerId", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(
     State(state): State<AppState>,
     base: BaseUrl,
     page: PageRequest,
+    RawQuery(query): RawQuery,
 ) -> Result<impl IntoResponse, Problem> {
+    // A payment has no customer, and a booking's payment is found by `search/findByBookingId`.
+    refuse_filters(query.as_deref(), &["bookingId", "customerId"])?;
     let mut conn = state.db.read().await?;
     let found = list_payments(&mut conn, page.slice()).await?;
     Ok(Hal(

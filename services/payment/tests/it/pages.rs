@@ -48,3 +48,16 @@ async fn page_after_an_id_never_shifts() {
     assert_never_shifts(&app.client, "/payments", meanwhile).await;
     app.settled().await;
 }
+
+#[tokio::test]
+async fn list_is_not_filtered_in_silence() {
+    let app = App::new().await;
+    for name in ["bookingId", "customerId"] {
+        let answer = app.client.get(&format!("/payments?{name}=7")).await;
+        assert_eq!((answer.status.as_u16(), answer.problem()), (422, "not-supported"), "{name}");
+        assert_eq!(answer.pointers(), [format!("/{name}")]);
+    }
+    let twice = app.client.get("/payments/search/findByBookingId?bookingId=1&bookingId=2").await;
+    assert_eq!((twice.status.as_u16(), twice.pointers()), (422, vec!["/bookingId"]));
+    app.settled().await;
+}

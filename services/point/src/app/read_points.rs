@@ -24,13 +24,20 @@ pub async fn list_entries_of(conn: &mut Conn, booking_id: BookingId) -> Result<V
     points::list_of(conn, booking_id).await
 }
 
-/// The rows of `slice`, oldest first.
+/// The rows of `slice`, of all or of one `customer`, oldest first.
 ///
 /// # Errors
 ///
 /// When the database fails.
-pub async fn list_entries(conn: &mut Conn, slice: Slice) -> Result<Page<Entry>, Error> {
-    points::page(conn, slice).await
+pub async fn list_entries(
+    conn: &mut Conn,
+    customer: Option<CustomerId>,
+    slice: Slice,
+) -> Result<Page<Entry>, Error> {
+    match customer {
+        Some(customer) => points::page_of(conn, customer, slice).await,
+        None => points::page(conn, slice).await,
+    }
 }
 
 /// The points a customer has: 0 for one who is not in the ledger.

@@ -59,6 +59,7 @@ impl PointRequest {
 #[into_params(parameter_in = Query)]
 pub struct BookingQuery {
     /// The booking's id.
+    #[serde(default, deserialize_with = "service_kit::extract::parameter::optional_id")]
     #[param(value_type = i64, required = true, example = 1, minimum = 1)]
     booking_id: Option<BookingId>,
 }
@@ -72,12 +73,24 @@ impl BookingQuery {
     }
 }
 
+/// Whose rows are listed.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub struct LedgerQuery {
+    /// Only the rows of this customer.
+    #[serde(default, deserialize_with = "service_kit::extract::parameter::optional_id")]
+    #[param(value_type = Option<i64>, minimum = 1, example = 33)]
+    pub customer_id: Option<CustomerId>,
+}
+
 /// Whose points are summed up.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 pub struct CustomerQuery {
     /// The customer's id.
+    #[serde(default, deserialize_with = "service_kit::extract::parameter::optional_id")]
     #[param(value_type = i64, required = true, example = 33, minimum = 1)]
     customer_id: Option<CustomerId>,
 }

@@ -1,16 +1,16 @@
 //! Grant, look, sum up.
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use events::PointId;
 use http::StatusCode;
 use service_kit::crash;
 use service_kit::extract::{Json, PathId, Query};
-use service_kit::hal::{BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource};
+use service_kit::hal::{BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource, refuse_filters};
 use service_kit::problem::{self, Problem};
 use service_kit::request_log::concerns_booking;
 
-use super::messages::{Balance, BookingQuery, CustomerQuery, POINTS, Point, PointRequest};
+use super::messages::{Balance, BookingQuery, CustomerQuery, LedgerQuery, POINTS, Point, PointRequest};
 use crate::AppState;
 use crate::app::{self, Outcome, find_entry, grant_points, list_entries, list_entries_of};
 
@@ -45,25 +45,33 @@ pub async fn grant(
     })
 }
 
-/// The whole ledger, oldest first.
+/// The whole ledger, or one customer's rows, oldest first.
 #[utoipa::path(
     get,
     path = "/points",
     tag = "points",
-    params(PageQuery),
+    params(PageQuery, LedgerQuery),
     responses(
         (status = 200, description = "A page of it", body = Collection<Point>, content_type = "application/hal+json"),
-        (status = 422, description = "A wrong page, after or size; or sort or projection", body = problem::Body, content_type = "application/problem+json"),
+        (status = 422, description = "A wrong page, after, size or customerId; or sort, projection or bookingId", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(
     State(state): State<AppState>,
     base: BaseUrl,
     page: PageRequest,
+    RawQuery(sent): RawQuery,
+    Query(query): Query<LedgerQuery>,
 ) -> Result<impl IntoResponse, Problem> {
+    // A booking's rows are found by `search/findByBookingId`.
+    refuse_filters(sent.as_deref(), &["bookingId"])?;
     let mut conn = state.db.read().await?;
-    let found = list_entries(&mut conn, page.slice()).await?;
-    Ok(Hal(base.collection(POINTS, "/points", page, &found, |entry| Point::resource(&base, entry))))
+    let found = list_entries(&mut conn, query.customer_id, page.slice()).await?;
+    let path = match query.customer_id {
+        Some(customer) => format!("/points?customerId={customer}"),
+        None => "/points".to_owned(),
+    };
+    Ok(Hal(base.collection(POINTS, &path, page, &found, |entry| Point::resource(&base, entry))))
 }
 
 /// One row of the ledger.

@@ -115,6 +115,30 @@ pub async fn page(conn: &mut Conn, slice: Slice) -> Result<Page<Entry>, Error> {
     Page::new(rows, slice, counted, |row: &PointRow| row.id).try_map(restore)
 }
 
+/// As [`page`], of the rows of one customer.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn page_of(conn: &mut Conn, customer: CustomerId, slice: Slice) -> Result<Page<Entry>, Error> {
+    let find = query_as(
+        "SELECT id, booking_id, customer_id, score, contents, status
+         FROM points WHERE customer_id = $1 AND id > $2 ORDER BY id LIMIT $3 OFFSET $4",
+    )
+    .bind(customer.get())
+    .bind(slice.after)
+    .bind(slice.limit())
+    .bind(slice.offset);
+    let rows = conn.fetch_all(find).await?;
+    let count = query_as(
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM points WHERE customer_id = $1 LIMIT $2) AS counted",
+    )
+    .bind(customer.get())
+    .bind(COUNT_LIMIT);
+    let (counted,) = conn.fetch_one::<(i64,)>(count).await?;
+    Page::new(rows, slice, counted, |row: &PointRow| row.id).try_map(restore)
+}
+
 /// The sum of a customer's rows.
 ///
 /// # Errors

@@ -107,16 +107,18 @@ impl PaymentBody {
     }
 }
 
-/// Which part of the ledger to list. Query values arrive as text.
+/// Which part of the ledger to list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct LedgerQuery {
     /// List the movements after this number.
-    #[param(value_type = Option<i64>, minimum = 0, default = 0)]
-    after: Option<String>,
+    #[serde(default, deserialize_with = "service_kit::extract::parameter::optional_number")]
+    #[param(minimum = 0, default = 0)]
+    after: Option<i64>,
     /// Movements a page.
-    #[param(value_type = Option<i64>, minimum = 1, maximum = 1000, default = 100)]
-    size: Option<String>,
+    #[serde(default, deserialize_with = "service_kit::extract::parameter::optional_number")]
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    size: Option<i64>,
 }
 
 impl LedgerQuery {
@@ -126,16 +128,13 @@ impl LedgerQuery {
     ///
     /// 422 naming the wrong parameter.
     pub fn range(&self) -> Result<(i64, i64), Problem> {
-        let number = |text: &Option<String>, default| match text {
-            Some(text) => text.trim().parse::<i64>().ok(),
-            None => Some(default),
-        };
-        let after = number(&self.after, 0).filter(|after| *after >= 0);
-        let after =
-            after.ok_or_else(|| wrong("after", format!("must be a whole number from 0 to {}", i64::MAX)))?;
-        let size = number(&self.size, PAGE_DEFAULT).filter(|size| (1..=PAGE_MAX).contains(size));
-        let size =
-            size.ok_or_else(|| wrong("size", format!("must be a whole number from 1 to {PAGE_MAX}")))?;
+        let (after, size) = (self.after.unwrap_or(0), self.size.unwrap_or(PAGE_DEFAULT));
+        if after < 0 {
+            return Err(wrong("after", "must not be negative".to_owned()));
+        }
+        if !(1..=PAGE_MAX).contains(&size) {
+            return Err(wrong("size", format!("must be a whole number from 1 to {PAGE_MAX}")));
+        }
         Ok((after, size))
     }
 }

@@ -1,6 +1,6 @@
 //! Tickets as they are now.
 
-use events::TicketId;
+use events::{CustomerId, TicketId};
 use jiff::Timestamp;
 use storage::{Conn, Error, Page, Slice};
 
@@ -16,13 +16,20 @@ pub async fn find_ticket(conn: &mut Conn, id: TicketId) -> Result<Option<Ticket>
     tickets::find(conn, id).await
 }
 
-/// The tickets of `slice`, in the order of their bookings.
+/// The tickets of `slice`, of all or of one `customer`, in the order of their bookings.
 ///
 /// # Errors
 ///
 /// When the database fails.
-pub async fn list_tickets(conn: &mut Conn, slice: Slice) -> Result<Page<Ticket>, Error> {
-    tickets::page(conn, slice).await
+pub async fn list_tickets(
+    conn: &mut Conn,
+    customer: Option<CustomerId>,
+    slice: Slice,
+) -> Result<Page<Ticket>, Error> {
+    match customer {
+        Some(customer) => tickets::page_of(conn, customer, slice).await,
+        None => tickets::page(conn, slice).await,
+    }
 }
 
 /// At most `limit` tickets that are `Printing` and of which nothing was heard since `before`; longest first.

@@ -34,12 +34,24 @@ impl TicketPatch {
     }
 }
 
+/// Whose tickets are listed.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub struct CustomerQuery {
+    /// Only the tickets of this customer.
+    #[serde(default, deserialize_with = "service_kit::extract::parameter::optional_id")]
+    #[param(value_type = Option<i64>, minimum = 1, example = 33)]
+    pub customer_id: Option<CustomerId>,
+}
+
 /// Whose ticket is looked for.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 pub struct BookingQuery {
     /// The booking's id.
+    #[serde(default, deserialize_with = "service_kit::extract::parameter::optional_id")]
     #[param(required = true, value_type = i64, minimum = 1, example = 1)]
     booking_id: Option<BookingId>,
 }

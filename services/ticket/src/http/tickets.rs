@@ -1,36 +1,44 @@
 //! Look.
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
 use events::TicketId;
 use service_kit::extract::{PathId, Query};
-use service_kit::hal::{BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource};
+use service_kit::hal::{BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource, refuse_filters};
 use service_kit::problem::{self, Problem};
 use service_kit::request_log::concerns_booking;
 
-use super::messages::{BookingQuery, TICKETS, Ticket};
+use super::messages::{BookingQuery, CustomerQuery, TICKETS, Ticket};
 use crate::AppState;
 use crate::app::{find_ticket, list_tickets};
 
-/// All tickets, in the order of their bookings.
+/// All tickets, or one customer's, in the order of their bookings.
 #[utoipa::path(
     get,
     path = "/tickets",
     tag = "tickets",
-    params(PageQuery),
+    params(PageQuery, CustomerQuery),
     responses(
         (status = 200, description = "One page of them", body = Collection<Ticket>, content_type = "application/hal+json"),
-        (status = 422, description = "A wrong page, after or size; or sort or projection", body = problem::Body, content_type = "application/problem+json"),
+        (status = 422, description = "A wrong page, after, size or customerId; or sort, projection or bookingId", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(
     State(state): State<AppState>,
     base: BaseUrl,
     page: PageRequest,
+    RawQuery(sent): RawQuery,
+    Query(query): Query<CustomerQuery>,
 ) -> Result<impl IntoResponse, Problem> {
+    // A booking's ticket is found by `search/findByBookingId`.
+    refuse_filters(sent.as_deref(), &["bookingId"])?;
     let mut conn = state.db.read().await?;
-    let found = list_tickets(&mut conn, page.slice()).await?;
-    Ok(Hal(base.collection(TICKETS, "/tickets", page, &found, |ticket| Ticket::resource(&base, ticket))))
+    let found = list_tickets(&mut conn, query.customer_id, page.slice()).await?;
+    let path = match query.customer_id {
+        Some(customer) => format!("/tickets?customerId={customer}"),
+        None => "/tickets".to_owned(),
+    };
+    Ok(Hal(base.collection(TICKETS, &path, page, &found, |ticket| Ticket::resource(&base, ticket))))
 }
 
 /// One ticket.

@@ -157,6 +157,32 @@ pub async fn page(conn: &mut Conn, slice: Slice) -> Result<Page<Ticket>, Error> 
     Page::new(rows, slice, counted, |row: &TicketRow| row.booking_id).try_map(restore)
 }
 
+/// As [`page`], of the tickets of one customer.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn page_of(conn: &mut Conn, customer: CustomerId, slice: Slice) -> Result<Page<Ticket>, Error> {
+    let find = query_as(
+        "SELECT booking_id, movie_name, qty, seat, customer_id, screening_id, theatre, hall, starts_at, ends_at, status, asks
+         FROM tickets WHERE customer_id = $1 AND issued = 1 AND booking_id > $2
+         ORDER BY booking_id LIMIT $3 OFFSET $4",
+    )
+    .bind(customer.get())
+    .bind(slice.after)
+    .bind(slice.limit())
+    .bind(slice.offset);
+    let rows = conn.fetch_all(find).await?;
+    let count = query_as(
+        "SELECT CAST(COUNT(*) AS BIGINT)
+         FROM (SELECT 1 FROM tickets WHERE customer_id = $1 AND issued = 1 LIMIT $2) AS counted",
+    )
+    .bind(customer.get())
+    .bind(COUNT_LIMIT);
+    let (counted,) = conn.fetch_one::<(i64,)>(count).await?;
+    Page::new(rows, slice, counted, |row: &TicketRow| row.booking_id).try_map(restore)
+}
+
 /// At most `limit` tickets that are `Printing` and unchanged since `before`, longest first.
 ///
 /// # Errors

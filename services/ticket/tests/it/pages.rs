@@ -49,3 +49,28 @@ async fn page_after_an_id_never_shifts() {
     assert_eq!((ids(&second), second.body["_links"].get("next")), (vec![5, 7], None));
     app.settled().await;
 }
+
+#[tokio::test]
+async fn list_of_one_customer_has_no_rows_of_others_and_pages_by_after() {
+    let app = App::new().await;
+    fill(&app, 1, 3).await;
+    let mut tx = app.scratch.db.begin().await.unwrap();
+    tx.execute(query("UPDATE tickets SET customer_id = 7 WHERE booking_id = 2")).await.unwrap();
+    tx.commit().await.unwrap();
+    let first = app.client.get("/tickets?customerId=33&size=1").await;
+    let next = first.body["_links"]["next"]["href"].as_str().unwrap();
+    assert_eq!((ids(&first), next), (vec![1], "http://cinema/tickets?customerId=33&after=1&size=1"));
+    let second = follow(&app.client, &first, "next").await;
+    assert_eq!((ids(&second), second.body["_links"].get("next")), (vec![3], None));
+    assert_eq!(second.body["page"]["totalElements"], 2);
+    assert!(ids(&app.client.get("/tickets?customerId=8").await).is_empty());
+    for query in
+        ["customerId=abc", "customerId=0", "customerId=", "customerId=%2B33", "customerId=1&customerId=2"]
+    {
+        let answer = app.client.get(&format!("/tickets?{query}")).await;
+        assert_eq!((answer.status.as_u16(), answer.pointers()), (422, vec!["/customerId"]), "{query}");
+    }
+    let answer = app.client.get("/tickets?bookingId=2").await;
+    assert_eq!((answer.problem(), answer.pointers()), ("not-supported", vec!["/bookingId"]));
+    app.settled().await;
+}
