@@ -31,11 +31,11 @@ pub fn optional_integer<'de, D: Deserializer<'de>>(d: D) -> Result<Option<i64>, 
     Ok(Option::<Integer>::deserialize(d)?.map(|Integer(value)| value))
 }
 
-/// Text; a number or a boolean is taken as it is written.
+/// Text; a whole number is taken as it is written.
 ///
 /// # Errors
 ///
-/// When it is an array or an object.
+/// When it is anything else: `true` and `1.50` have no one spelling.
 pub fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     deserializer.deserialize_any(TextVisitor)
 }
@@ -61,9 +61,31 @@ pub fn optional_text<'de, D: Deserializer<'de>>(d: D) -> Result<Option<String>, 
 ///
 /// When it is anything else.
 pub fn optional_flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
-    optional_text(deserializer)?
-        .map(|word| word.trim().parse().map_err(|_| D::Error::custom("must be true or false")))
-        .transpose()
+    struct Flag(bool);
+    impl<'de> Deserialize<'de> for Flag {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_any(FlagVisitor).map(Self)
+        }
+    }
+    Ok(Option::<Flag>::deserialize(deserializer)?.map(|Flag(value)| value))
+}
+
+struct FlagVisitor;
+
+impl Visitor<'_> for FlagVisitor {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("true or false")
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<bool, E> {
+        Ok(value)
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<bool, E> {
+        value.trim().parse().map_err(|_| E::custom("must be true or false"))
+    }
 }
 
 struct IntegerVisitor;
@@ -132,14 +154,6 @@ impl Visitor<'_> for TextVisitor {
     fn visit_u64<E: Error>(self, value: u64) -> Result<String, E> {
         Ok(value.to_string())
     }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<String, E> {
-        Ok(value.to_string())
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<String, E> {
-        Ok(value.to_string())
-    }
 }
 
 #[cfg(test)]
@@ -191,7 +205,9 @@ mod tests {
     fn text_takes_numbers_as_jackson_does() {
         assert_eq!(optional_text(json!(12)).unwrap().as_deref(), Some("12"));
         assert_eq!(optional_text(Value::Null).unwrap(), None);
-        assert!(optional_text(json!(["1A"])).is_err());
+        for wrong in [json!(["1A"]), json!({}), json!(true), json!(1.5)] {
+            assert!(optional_text(wrong.clone()).is_err(), "{wrong}");
+        }
         assert!(optional_text(json!("so\0ul")).is_err());
     }
 }

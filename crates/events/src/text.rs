@@ -5,7 +5,9 @@
 //!
 //! 1. White space of every kind, line breaks too, is trimmed and collapsed to one blank.
 //! 2. The text is put into NFKC, and its white space is collapsed again, as some letters become blanks.
-//! 3. Control, format and other default-ignorable characters that are left are refused: nobody can see them.
+//! 3. Characters that are left and that nobody can see or tell apart are refused: control, format and other
+//!    default-ignorable characters, blanks that Unicode does not count as white space (U+2800), private-use and unassigned
+//!    characters, and U+FFFC and U+FFFD, which stand for something else.
 //! 4. Full case folding of Unicode, without the rules of a language; then NFKC again, until nothing changes.
 //!
 //! Emoji with U+FE0F or joiners contain such characters and are refused as well.
@@ -41,7 +43,15 @@ pub enum NotAName {
     TooLong(usize),
     #[error("must not contain the character U+{:04X}, which cannot be seen", u32::from(*.0))]
     Invisible(char),
+    #[error("must not contain the character U+{:04X}, which has no agreed meaning", u32::from(*.0))]
+    Undefined(char),
 }
+
+/// Characters that leave a blank where they stand, although Unicode neither counts them as white space nor lets a reader
+/// ignore them: the empty Braille pattern, the null note head, fillers of Khitan and of Egyptian hieroglyphs.
+const BLANKS: [char; 5] = ['\u{2800}', '\u{1d159}', '\u{16fe4}', '\u{13441}', '\u{13442}'];
+/// Characters that stand for an object or for a letter that was lost.
+const REPLACEMENTS: [char; 2] = ['\u{fffc}', '\u{fffd}'];
 
 impl Name {
     /// Reads a name of at most `max` characters, in its spelling and in its key.
@@ -55,8 +65,8 @@ impl Name {
         }
         // Before and after: the spelling that was sent is the one to name, and composing must not bring in another one.
         let composed = composed(text);
-        if let Some(invisible) = text.chars().chain(composed.chars()).find(|letter| is_invisible(*letter)) {
-            return Err(NotAName::Invisible(invisible));
+        if let Some(refused) = text.chars().chain(composed.chars()).find_map(refusal) {
+            return Err(refused);
         }
         if composed.is_empty() {
             return Err(NotAName::Blank);
@@ -97,7 +107,7 @@ pub fn stored_key(text: &str) -> String {
 }
 
 /// `key` in capitals.
-fn capitals(key: &str) -> String {
+pub fn capitals(key: &str) -> String {
     NFKC.normalize(&key.to_uppercase()).into_owned()
 }
 
@@ -111,9 +121,34 @@ pub fn nfkc(text: &str) -> Cow<'_, str> {
     NFKC.normalize(text)
 }
 
+/// A key of any text, by which two requests are compared: that of its name, or the text itself where it has characters that
+/// cannot be seen.
+pub fn request_key(text: &str) -> String {
+    let composed = composed(text);
+    if text.chars().chain(composed.chars()).any(is_invisible) { text.to_owned() } else { folded(composed) }
+}
+
+/// Why a name cannot have this character, if it cannot.
+fn refusal(letter: char) -> Option<NotAName> {
+    let undefined = [GeneralCategory::PrivateUse, GeneralCategory::Unassigned];
+    if is_invisible(letter) || BLANKS.contains(&letter) {
+        Some(NotAName::Invisible(letter))
+    } else if undefined.contains(&category(letter)) || REPLACEMENTS.contains(&letter) {
+        Some(NotAName::Undefined(letter))
+    } else {
+        None
+    }
+}
+
+fn category(letter: char) -> GeneralCategory {
+    CodePointMapData::<GeneralCategory>::new().get(letter)
+}
+
 /// Whether a character is a control, format or default-ignorable one. Line breaks and tabs are white space instead.
+///
+/// The keys of stored names leave out these characters and no others, so that a stored key stays what it is.
 fn is_invisible(letter: char) -> bool {
-    let category = CodePointMapData::<GeneralCategory>::new().get(letter);
+    let category = category(letter);
     let is_ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(letter);
     let is_control = matches!(category, GeneralCategory::Control | GeneralCategory::Format);
     !letter.is_whitespace() && (is_control || is_ignorable)
@@ -152,7 +187,7 @@ mod tests {
 
     fn refused(text: &str) -> Option<char> {
         match Name::parse(text, NAME_MAX) {
-            Err(NotAName::Invisible(letter)) => Some(letter),
+            Err(NotAName::Invisible(letter) | NotAName::Undefined(letter)) => Some(letter),
             _ => None,
         }
     }
@@ -245,6 +280,44 @@ mod tests {
     }
 
     #[test]
+    fn blanks_and_characters_without_a_meaning_are_refused_and_named() {
+        for (letter, why) in [
+            ('\u{2800}', "cannot be seen"),
+            ('\u{1d159}', "cannot be seen"),
+            ('\u{13441}', "cannot be seen"),
+            ('\u{fffc}', "has no agreed meaning"),
+            ('\u{fffd}', "has no agreed meaning"),
+            ('\u{fdd0}', "has no agreed meaning"),
+            ('\u{ffff}', "has no agreed meaning"),
+            ('\u{10fffe}', "has no agreed meaning"),
+            ('\u{e000}', "has no agreed meaning"),
+            ('\u{f8ff}', "has no agreed meaning"),
+            ('\u{100000}', "has no agreed meaning"),
+            ('\u{378}', "has no agreed meaning"),
+            ('\u{50000}', "has no agreed meaning"),
+        ] {
+            for text in [format!("so{letter}ul"), letter.to_string(), format!(" {letter}")] {
+                let error = Name::parse(&text, NAME_MAX).unwrap_err().to_string();
+                let code = u32::from(letter);
+                assert_eq!(error, format!("must not contain the character U+{code:04X}, which {why}"));
+            }
+        }
+        for visible in ["\u{2801}", "♪", "★ 1", "😀", "\u{303f}"] {
+            assert!(Name::parse(visible, NAME_MAX).is_ok(), "{visible}");
+        }
+    }
+
+    #[test]
+    fn key_of_a_stored_name_stays_what_it_was() {
+        for stored in ["so\u{2800}ul", "so\u{e000}ul", "so\u{fffc}ul", "so\u{378}ul"] {
+            assert_eq!(stored_key(&stored.to_uppercase()), stored);
+            assert_eq!(Name::stored(stored.to_owned()).key(), stored);
+            assert_eq!(request_key(&stored.to_uppercase()), stored);
+        }
+        assert_eq!(request_key("So\u{200b}ul"), "So\u{200b}ul");
+    }
+
+    #[test]
     fn name_is_neither_blank_nor_too_long_in_spelling_and_key() {
         for blank in ["", " ", "\n\t", "\u{3000}\u{2003}"] {
             assert_eq!(Name::parse(blank, NAME_MAX), Err(NotAName::Blank));
@@ -272,8 +345,10 @@ mod tests {
             assert_eq!(stored_key(&key), key, "U+{:04X}", u32::from(letter));
             let large = capitals(&key);
             assert_eq!(capitals(&stored_key(&large)), large, "U+{:04X}", u32::from(letter));
-            assert_eq!(refused(&text).is_some(), is_invisible(letter), "U+{:04X}", u32::from(letter));
+            assert_eq!(refused(&text).is_some(), refusal(letter).is_some(), "U+{:04X}", u32::from(letter));
             // Composing and folding bring in nothing that is refused.
+            let brought_in = key.chars().find(|other| *other != letter && refusal(*other).is_some());
+            assert_eq!(brought_in, None, "U+{:04X}", u32::from(letter));
             assert_eq!(key.chars().find(|letter| is_invisible(*letter)), None, "U+{:04X}", u32::from(letter));
         }
     }

@@ -9,6 +9,8 @@ use events::{CustomerId, Name, ScreeningId};
 const QTY: std::ops::RangeInclusive<i64> = 1..=20;
 /// Longest name of one seat, in characters.
 pub(super) const SEAT_MAX: usize = 10;
+/// What a list of seats looks like.
+const SEAT_LIST: &str = "it must be a comma list of seats, each of letters and digits, such as 1A,2B";
 
 /// What a customer sends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -145,22 +147,27 @@ impl Price {
     }
 }
 
-/// The one form in which the name of a seat is stored, shown and compared.
+/// The one form in which the name of a seat is stored, shown and compared: letters and digits, in capitals.
 ///
 /// # Errors
 ///
-/// When it is blank, too long, or has a character that cannot be seen.
+/// When it is blank, too long, or has any other character.
 pub(super) fn seat_name(name: &str) -> Result<String, String> {
-    match Name::parse(name.trim(), SEAT_MAX).map(|name| name.capitals()) {
-        Ok(seat) if seat.chars().count() <= SEAT_MAX => Ok(seat),
-        Err(NotAName::Blank) => {
-            Err("must be a comma list of seats, such as 1A,2B, without blanks".to_owned())
-        }
-        Err(invisible @ NotAName::Invisible(_)) => Err(invisible.to_string()),
-        Ok(_) | Err(NotAName::TooLong(_)) => {
-            Err(format!("names a seat with more than {SEAT_MAX} characters"))
-        }
+    let seat = match Name::parse(name.trim(), SEAT_MAX) {
+        Ok(name) => name.capitals(),
+        Err(NotAName::Blank) => return Err(format!("has a blank where a seat is expected; {SEAT_LIST}")),
+        Err(NotAName::TooLong(_)) => return Err(too_long()),
+        Err(refused @ (NotAName::Invisible(_) | NotAName::Undefined(_))) => return Err(refused.to_string()),
+    };
+    match seat.chars().find(|letter| !letter.is_alphanumeric()) {
+        Some(other) => Err(format!("has {other:?} in the name of a seat; {SEAT_LIST}")),
+        None if seat.chars().count() > SEAT_MAX => Err(too_long()),
+        None => Ok(seat),
     }
+}
+
+fn too_long() -> String {
+    format!("names a seat with more than {SEAT_MAX} characters")
 }
 
 /// Seats by name: the seed's comma list, `1A,2B`. Each is in one form, trimmed and in capitals, and is there once.
@@ -170,7 +177,7 @@ pub struct Seats(Vec<String>);
 impl Seats {
     /// # Errors
     ///
-    /// When a seat is blank, too long, named twice, or has a character that cannot be seen, or there are too many.
+    /// When a seat is blank, too long, named twice, or has anything but letters and digits, or there are too many.
     pub fn parse(list: &str) -> Result<Self, String> {
         let mut seats: Vec<String> = Vec::new();
         // Commas come in several widths, and must not get into a name.
@@ -185,6 +192,12 @@ impl Seats {
             seats.push(seat);
         }
         Ok(Self(seats))
+    }
+
+    /// The names in `list`, whether or not they name seats: by these, two requests are compared.
+    pub fn as_sent(list: &str) -> Vec<String> {
+        let name = |name: &str| text::capitals(&text::request_key(name.trim()));
+        text::nfkc(list).split(',').map(name).collect()
     }
 
     pub fn count(&self) -> i64 {
@@ -249,6 +262,11 @@ mod tests {
     fn seats_that_make_no_sense_are_refused() {
         for list in ["", " ", "1A,", ",1A", "1A,,2B", "1A,1a", "ABCDEFGHIJK"] {
             assert_eq!(wrong(Some(list), None, None), ["seat"], "{list}");
+        }
+        for list in
+            ["1 A", "1A;2B", "1A\n2B", "1A/2B", "1-A", "1_A", "1A.", "'1A'", "★", "\u{301}1A", "\u{2800}"]
+        {
+            assert_eq!(wrong(Some(list), None, None), ["seat"], "{list:?}");
         }
         let many: Vec<String> = (0..21).map(|seat| seat.to_string()).collect();
         assert_eq!(wrong(Some(&many.join(",")), None, None), ["seat"]);

@@ -164,7 +164,7 @@ fn times(
         return None;
     }
     let Some(starts_at) = starts_at else {
-        invalid.push(Invalid::new("startsAt", "is required, such as 2026-12-01T19:30:00Z"));
+        invalid.push(Invalid::new("startsAt", "is required, such as 2026-12-01T19:30:00+09:00"));
         return None;
     };
     let ends_at = starts_at.checked_add(SignedDuration::from_mins(minutes));
@@ -207,9 +207,10 @@ fn seated(rows: Vec<Row>, prices: &BTreeMap<String, i64>, invalid: &mut Vec<Inva
             }
         };
         for named in [&row.name, &row.price_class] {
-            if let Err(error @ (NotAName::Invisible(_) | NotAName::TooLong(_))) = Name::parse(named, NAME_MAX)
-            {
-                wrong(format!("row {named:?} {error}"));
+            match Name::parse(named, NAME_MAX) {
+                // A row may be without a name, and the class was found above.
+                Ok(_) | Err(NotAName::Blank) => {}
+                Err(error) => wrong(format!("row {named:?} {error}")),
             }
         }
         let letters = one_form(&row.seats);
@@ -265,7 +266,7 @@ impl Row {
         let row = self.name.trim();
         let is_plain = |text: &str| !text.is_empty() && text.chars().all(char::is_alphanumeric);
         let name = match seat_name(&format!("{row}{letter}")) {
-            Ok(name) if is_plain(letter) && is_plain(&name) => name,
+            Ok(name) if is_plain(letter) => name,
             _ => {
                 let name = format!("{row}{letter}");
                 return Err(format!("{name:?} is no name of a seat: letters and digits, at most {SEAT_MAX}"));

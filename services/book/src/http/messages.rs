@@ -1,7 +1,7 @@
 //! Requests and answers as JSON.
 
 use axum::response::Response;
-use events::{CustomerId, Name, ScreeningId};
+use events::{CustomerId, ScreeningId, text};
 use http::StatusCode;
 use http::header::{HeaderValue, RETRY_AFTER};
 use serde::{Deserialize, Serialize};
@@ -73,21 +73,17 @@ impl BookRequest {
     }
 
     /// The SHA-256 of the fields that were sent, in one normal form: the spelling of names and seats, the order of fields or
-    /// of seats, and numbers as text make no difference. A text that is not a name counts as it was sent.
+    /// of seats, and numbers as text make no difference. A text with a character that cannot be seen counts as it was sent.
     fn fingerprint(&self) -> String {
-        let movie = |name: &String| {
-            Name::parse(name, usize::MAX).map_or_else(|_| name.clone(), |name| name.key().to_owned())
-        };
         let seats = |list: &String| {
-            let seats = Seats::parse(list).map(|seats| seats.names().to_vec());
-            let mut seats = seats.unwrap_or_else(|_| vec![list.clone()]);
+            let mut seats = Seats::as_sent(list);
             seats.sort_unstable();
             seats.join(",")
         };
         // By name: the JSON keeps this order.
         let sent = [
             ("customerId", self.customer_id.map(|id| json!(id.get()))),
-            ("movieName", self.movie_name.as_ref().map(|name| json!(movie(name)))),
+            ("movieName", self.movie_name.as_ref().map(|name| json!(text::request_key(name)))),
             ("payLater", self.pay_later.map(|flag| json!(flag))),
             ("qty", self.qty.map(|number| json!(number))),
             ("screeningId", self.screening_id.map(|id| json!(id.get()))),
@@ -113,6 +109,7 @@ pub fn invalid_fields(invalid: Vec<Invalid>) -> Problem {
 #[into_params(parameter_in = Query)]
 pub struct CustomerQuery {
     /// Only the bookings of this customer.
+    #[serde(default, deserialize_with = "service_kit::extract::parameter::optional_id")]
     #[param(value_type = Option<i64>, minimum = 1, example = 33)]
     pub customer_id: Option<CustomerId>,
 }

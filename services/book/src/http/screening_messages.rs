@@ -9,6 +9,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
+use service_kit::extract::time;
 use service_kit::hal::{BaseUrl, Names, Resource};
 use service_kit::problem::{FieldError, Problem};
 use utoipa::{IntoParams, ToSchema};
@@ -30,7 +31,9 @@ pub struct ScreeningRequest {
     #[serde(default, deserialize_with = "events::lenient::optional_text")]
     #[schema(example = "Hall 1", max_length = 200, required = true)]
     theatre: Option<String>,
-    #[schema(value_type = String, example = "2026-12-01T19:30:00Z", required = true)]
+    /// By RFC 3339, with seconds and an offset.
+    #[serde(default, deserialize_with = "service_kit::extract::time::optional_time")]
+    #[schema(value_type = String, example = "2026-12-01T19:30:00+09:00", required = true)]
     starts_at: Option<Timestamp>,
     /// How long it runs, in minutes.
     #[serde(default, deserialize_with = "events::lenient::optional_integer")]
@@ -151,7 +154,7 @@ impl ProgrammeQuery {
             return Ok(Filter { movie_key, ..Filter::default() });
         };
         let bounds = || {
-            let first: Date = day.parse().ok()?;
+            let first = time::day(day)?;
             let midnight = |date: Date| Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp());
             Some((midnight(first)?, midnight(first.checked_add(1.day()).ok()?)?))
         };

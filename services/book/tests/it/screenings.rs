@@ -55,6 +55,10 @@ async fn an_announcement_that_makes_no_sense_names_what_is_wrong() {
     for (screening, pointer) in [
         (with("movieName", json!(" ")), "/movieName"),
         (with("startsAt", json!("tomorrow")), "/startsAt"),
+        (with("startsAt", json!(in_days(7, "19:30").replace(":00Z", ":60Z"))), "/startsAt"),
+        (with("startsAt", json!(in_days(7, "19:30").replace('Z', "+24:00"))), "/startsAt"),
+        (with("startsAt", json!(in_days(7, "19:30").replace('T', " "))), "/startsAt"),
+        (with("startsAt", json!(1_796_153_400)), "/startsAt"),
         (with("startsAt", json!(null)), "/startsAt"),
         (with("hall", json!({"rows": []})), "/hall"),
         (with("hall", json!({"rows": [{"seats": "A"}]})), "/hall/rows/0/name"),

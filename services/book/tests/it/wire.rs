@@ -10,7 +10,7 @@ use crate::app::{App, soul};
 #[tokio::test]
 async fn every_wrong_field_is_named_and_leaves_no_row() {
     let app = App::new().await;
-    let table: [(Value, &[&str]); 17] = [
+    let table: [(Value, &[&str]); 28] = [
         (json!({"qty": 0}), &["/qty"]),
         (json!({"qty": -1}), &["/qty"]),
         (json!({"qty": 21}), &["/qty"]),
@@ -23,6 +23,17 @@ async fn every_wrong_field_is_named_and_leaves_no_row() {
         (json!({"seat": "1A,1a"}), &["/seat"]),
         (json!({"seat": "1A,,2B"}), &["/seat"]),
         (json!({"seat": ""}), &["/seat"]),
+        (json!({"seat": "1 A"}), &["/seat"]),
+        (json!({"seat": "1A;2B"}), &["/seat"]),
+        (json!({"seat": "1A\n2B"}), &["/seat"]),
+        (json!({"seat": "1-A"}), &["/seat"]),
+        (json!({"seat": true}), &["/seat"]),
+        (json!({"seat": 1.5}), &["/seat"]),
+        (json!({"movieName": true}), &["/movieName"]),
+        (json!({"movieName": "so\u{2800}ul"}), &["/movieName"]),
+        (json!({"movieName": "so\u{fffc}ul"}), &["/movieName"]),
+        (json!({"movieName": "so\u{e000}ul"}), &["/movieName"]),
+        (json!({"payLater": 1}), &["/payLater"]),
         (json!({"seat": "1A,2B", "qty": 3}), &["/qty"]),
         (json!({"movieName": "  "}), &["/movieName"]),
         (json!({"movieName": "x".repeat(201)}), &["/movieName"]),
@@ -242,8 +253,14 @@ async fn ids_in_paths_are_written_in_one_way() {
         let answer = app.client.get(&path).await;
         assert_eq!((answer.status.as_u16(), answer.problem()), (404, "not-found"), "{path}");
     }
-    // Bodies and queries stay lenient.
-    assert_eq!(app.client.get("/books?customerId=%2B33").await.status, 200);
+    // A query has one spelling too; bodies stay lenient.
+    for query in ["customerId=%2B33", "customerId=033", "customerId=33&customerId=33", "after=+1", "page=00"]
+    {
+        let answer = app.client.get(&format!("/books?{query}")).await;
+        assert_eq!((answer.status.as_u16(), answer.problem()), (422, "invalid-field"), "{query}");
+    }
+    let order = json!({"customerId": "+33", "qty": " 2"});
+    assert_eq!(app.client.post("/books", order).await.status, 201);
     app.settled().await;
 }
 
