@@ -71,7 +71,7 @@ pub struct Mypage {
     /// Money was taken, and went back.
     pub refunded: bool,
     pub progress: Progress,
-    /// 0 when points wait for the ticket to be collected, and what was granted then.
+    /// 0 when points wait for the ticket to be collected, and what was granted then. `None`: no such event has come.
     pub score: Option<i64>,
     pub ticket_id: Option<TicketId>,
     /// The time of the latest event.
@@ -115,6 +115,11 @@ impl Mypage {
     pub fn is_shown(&self) -> bool {
         let customer = self.order.as_ref().and_then(|order| order.customer_id);
         self.booked || (self.held && customer.is_some()) || (self.given_up && self.refunded)
+    }
+
+    /// The points of this booking: 0 from the start, until its ticket is collected.
+    pub fn points(&self) -> i64 {
+        self.score.unwrap_or_default()
     }
 
     /// Where it stands.

@@ -2,7 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::Mypage;
+use super::{Ending, Mypage};
+
+/// The event that ends a hold, however that came about.
+const HOLD_ENDED: &str = "HoldExpired";
 
 /// The events that tell a customer something, in the order they usually happen.
 const CHAPTERS: [&str; 10] = [
@@ -42,6 +45,12 @@ pub struct Story {
 impl Story {
     pub fn new(mypage: Mypage, mut timeline: Vec<Entry>) -> Self {
         timeline.sort_by_key(|entry| (entry.at, chapter(&entry.event)));
+        if let Some(ending @ (Ending::Canceled | Ending::Declined)) = mypage.ending {
+            // The event is the same for every end of a hold. A customer who canceled one did not let it run out.
+            for entry in timeline.iter_mut().filter(|entry| entry.event == HOLD_ENDED) {
+                entry.event = ending.to_string();
+            }
+        }
         Self { mypage, timeline }
     }
 }

@@ -93,9 +93,9 @@ pub struct Mypage {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime, example = "2026-12-01T18:40:00Z")]
     held_until: Option<Timestamp>,
-    /// 0 while points wait for the ticket to be collected, then what was granted; null before either.
+    /// 0 from the start; once the ticket is collected, what was granted for it.
     #[schema(example = 0)]
-    score: Option<i64>,
+    score: i64,
     /// Null until the ticket is made.
     #[schema(example = 1)]
     ticket_id: Option<i64>,
@@ -109,6 +109,8 @@ pub struct Mypage {
 /// Something that happened.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Entry {
+    /// The event's type. The end of a hold is `HoldExpired` if it ran out, `Canceled` if its customer canceled it, and
+    /// `Declined` if its payment was declined.
     #[schema(example = "Booked")]
     event: String,
     #[schema(value_type = String, format = DateTime, example = "2021-02-23T13:32:28Z")]
@@ -136,7 +138,7 @@ impl Mypage {
             ends_at: order.screening.ends_at,
             status: status.to_string(),
             held_until: mypage.held_until.filter(|_| status == Status::PaymentPending),
-            score: mypage.score,
+            score: mypage.points(),
             ticket_id: mypage.ticket_id.map(TicketId::get),
             updated_at: mypage.updated_at,
             timeline: timeline.collect(),

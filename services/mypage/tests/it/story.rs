@@ -55,7 +55,7 @@ async fn a_booking_is_seen_as_it_was_booked() {
         json!({
             "id": 1, "bookingId": 1, "customerId": 33, "movieName": "soul", "seat": "1A,2B", "qty": 2,
             "price": 10000, "screeningId": 5, "theatre": "Hall 1", "hall": "Hall 1",
-            "startsAt": "2026-12-01T19:30:00Z", "endsAt": "2026-12-01T21:30:00Z", "status": "Booked", "score": null, "ticketId": null, "updatedAt": at,
+            "startsAt": "2026-12-01T19:30:00Z", "endsAt": "2026-12-01T21:30:00Z", "status": "Booked", "score": 0, "ticketId": null, "updatedAt": at,
             "timeline": [{"event": "Booked", "at": at}], "_links": {"mypage": link, "self": link},
         })
     );
@@ -66,9 +66,9 @@ async fn a_booking_is_seen_as_it_was_booked() {
 async fn each_event_shows() {
     let app = App::new().await;
     let steps: [(Event, Value); 6] = [
-        (booked(1).into(), json!(["Booked", null, null])),
-        (paid(1).into(), json!(["Booked", null, null])),
-        (created(1).into(), json!(["Booked", null, 1])),
+        (booked(1).into(), json!(["Booked", 0, null])),
+        (paid(1).into(), json!(["Booked", 0, null])),
+        (created(1).into(), json!(["Booked", 0, 1])),
         (waited_point(1).into(), json!(["Booked", 0, 1])),
         (written_point(1).into(), json!(["Booked", 100, 1])),
         (printed(1).into(), json!(["Printed", 100, 1])),
