@@ -114,6 +114,7 @@ impl Payment {
     /// The provider reports a charge for a booking that already has this payment.
     ///
     /// A payment that ended without a charge was ended by a version that did not ask the provider: the charge is canceled now.
+    /// A cancel that began before the charge was known shows from now on what it gives back.
     #[must_use]
     pub fn charged(mut self, charge: Charge, reference: &Reference, now: Timestamp) -> Self {
         let row = &mut self.row;
@@ -128,6 +129,11 @@ impl Payment {
                 row.reference = Some(reference.clone());
                 row.taken = true;
                 row.ask_at = Some(now);
+            }
+            Status::Canceling if !row.taken => {
+                row.total_price = charge.price;
+                row.reference = Some(reference.clone());
+                row.taken = true;
             }
             Status::Paid | Status::Canceling => {}
         }
@@ -252,6 +258,16 @@ mod tests {
         assert_eq!(row.reference, Some(reference()));
         let change = payment(Status::Canceling).end_cancel(&reference(), None);
         assert_eq!((change.payment.status(), &change.payment.row().reference), (Status::Voided, &None));
+    }
+
+    #[test]
+    fn cancel_of_a_charge_that_was_on_its_way_shows_the_price_before_it_ends() {
+        let recalled = payment(Status::Canceling).charged(charge(700), &reference(), NOW);
+        let row = recalled.row();
+        assert_eq!((row.status, row.total_price.get(), row.taken), (Status::Canceling, 700, true));
+        assert_eq!((row.reference.as_ref(), row.ask_at), (Some(&reference()), None));
+        let ended = recalled.end_cancel(&reference(), Price::parse(700).ok()).payment;
+        assert_eq!((ended.status(), ended.row().total_price.get()), (Status::Canceled, 700));
     }
 
     #[test]

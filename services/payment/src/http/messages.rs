@@ -121,7 +121,8 @@ pub struct PaymentBody {
     id: i64,
     #[schema(example = 1)]
     booking_id: i64,
-    /// In the smallest unit of the currency.
+    /// What was charged, in the smallest unit of the currency, whether or not it went back; 0 for a booking that was canceled
+    /// before any charge is known.
     #[schema(example = 10000)]
     total_price: i64,
     /// `Paid`, `Canceling`, `Canceled`, or `Voided`: canceled before it was paid.

@@ -5,7 +5,7 @@ use serde_json::json;
 use test_kit::fleet;
 
 use crate::app::{App, demand, hold_expired, ticket_canceled};
-use crate::provider::{Hold, Provider};
+use crate::provider::{Fate, Hold, Provider};
 
 #[tokio::test]
 async fn a_cancellation_gives_the_money_back_once() {
@@ -108,6 +108,27 @@ async fn an_expired_hold_gives_the_money_back_or_keeps_it_from_coming() {
     assert_eq!(app.status(2).await, "Voided");
     assert_eq!(app.pay(2).await.problem(), "booking-voided");
     assert_eq!(app.told().await, ["Paid", "PaymentCanceled", "PaymentCanceled"]);
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn canceled_hold_shows_the_price_that_was_charged_and_goes_back() {
+    let app = App::new().await;
+    // The hold ends while the charge is on its way; the provider has made it, and its answer comes later.
+    app.provider.next([Fate::ParkedAfter]);
+    let canceled = async {
+        app.provider.holds_one().await;
+        app.deliver(hold_expired(1)).await;
+        app.provider.unpark(true);
+    };
+    let (paid, ()) = tokio::join!(app.pay(1), canceled);
+    assert_eq!(paid.problem(), "booking-voided");
+    for status in ["Canceling", "Canceled"] {
+        let payment = app.client.get("/payments/1").await.body;
+        assert_eq!((&payment["status"], &payment["totalPrice"]), (&json!(status), &json!(10_000)));
+        app.refund().await;
+    }
+    assert_eq!(app.provider.moved(1), (1, 1));
     app.settled().await;
 }
 
