@@ -4,7 +4,7 @@ mod query;
 
 use std::sync::Arc;
 
-use audit::rest::Rest;
+use audit::rest::{Rest, RestError};
 use audit::{Kind, Report, Terms};
 use axum::Json;
 use axum::extract::State;
@@ -15,10 +15,12 @@ use service_kit::problem::Problem;
 use service_kit::proxies::Caller;
 use service_kit::staff::Staff;
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::config::Config;
+use crate::loops;
 use query::AuditQuery;
 
 /// Stories of one answer; the rest is counted.
@@ -28,9 +30,21 @@ const RETRY_AFTER_SECONDS: u64 = 10;
 
 /// Audits, one at a time.
 pub struct Auditor {
-    rest: Rest,
+    /// Where book, payment, ticket, point and mypage answer.
+    urls: [String; 5],
     staff: Staff,
-    running: Mutex<()>,
+    running: Arc<Mutex<()>>,
+}
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+enum AuditError {
+    #[error(transparent)]
+    Rest(#[from] RestError),
+    #[error("no thread for an audit")]
+    NoThread(#[from] std::io::Error),
+    #[error("the client has hung up")]
+    HungUp,
 }
 
 impl Auditor {
@@ -46,8 +60,29 @@ impl Auditor {
             &config.mypage_url,
         ];
         // Replicas share what they keep, so one of each is enough.
-        let rest = Rest::new(urls.map(|replicas| replicas.iter().take(1).map(ToString::to_string).collect()));
-        Arc::new(Self { rest, staff: config.staff.clone(), running: Mutex::new(()) })
+        let urls = urls.map(|replicas| replicas.iter().take(1).map(ToString::to_string).collect());
+        Arc::new(Self { urls, staff: config.staff.clone(), running: Arc::default() })
+    }
+
+    /// Audits on a thread of its own: the loops go on serving clients. Dropping this ends the audit.
+    async fn audit(&self, terms: Terms, limit: u64) -> Result<Report, Problem> {
+        let turn = self.running.clone().try_lock_owned().map_err(|_| in_progress())?;
+        let urls = self.urls.clone();
+        let hung_up = CancellationToken::new();
+        let _hangs_up = hung_up.clone().drop_guard();
+        let audit = loops::apart("audit", async move || {
+            let _turn = turn;
+            let rest = Rest::new(urls);
+            tokio::select! {
+                report = rest.audit(terms, limit) => report.map_err(AuditError::from),
+                () = hung_up.cancelled() => Err(AuditError::HungUp),
+            }
+        });
+        audit.await.map_err(AuditError::from).flatten().map_err(|error| {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "audit-unavailable", "A service does not answer.")
+                .retry_after(RETRY_AFTER_SECONDS)
+                .caused_by(error)
+        })
     }
 }
 
@@ -76,13 +111,7 @@ async fn show(
 ) -> Result<Json<Value>, Problem> {
     auditor.staff.check(&caller, &headers)?;
     let (limit, settle) = (query.limit()?, query.settle()?);
-    let _turn = auditor.running.try_lock().map_err(|_| in_progress())?;
-    let terms = Terms { settle, shown: SHOWN };
-    let report = auditor.rest.audit(terms, limit).await.map_err(|error| {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "audit-unavailable", "A service does not answer.")
-            .retry_after(RETRY_AFTER_SECONDS)
-            .caused_by(error)
-    })?;
+    let report = auditor.audit(Terms { settle, shown: SHOWN }, limit).await?;
     measure(&report);
     Ok(Json(json!(report)))
 }

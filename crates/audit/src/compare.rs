@@ -7,10 +7,13 @@ use serde::Serialize;
 
 use crate::charges;
 use crate::kind::Kind;
+use crate::refunds;
 use crate::story::{BookingRow, ClaimRow, MypageRow, PaymentRow, Rival, Story};
 
 /// The points of a collected ticket.
 const SCORE: i64 = 100;
+/// A refund may take this many settling times: it waits for a payment provider that is away.
+const REFUND_SETTLES: u32 = 10;
 /// Every status there is, by whose row it stands in.
 const BOOKING_STATUSES: [&str; 8] = [
     "PaymentPending",
@@ -22,7 +25,7 @@ const BOOKING_STATUSES: [&str; 8] = [
     "Canceling",
     "Canceled",
 ];
-const PAYMENT_STATUSES: [&str; 4] = ["Paid", "Canceling", "Canceled", "Voided"];
+pub(crate) const PAYMENT_STATUSES: [&str; 4] = ["Paid", "Canceling", "Canceled", "Voided"];
 const TICKET_STATUSES: [&str; 4] = ["Waiting", "Printing", "Printed", "Canceled"];
 
 /// Now, and how long nothing must have happened to a booking before what is wrong with it is wrong.
@@ -47,6 +50,12 @@ impl Clock {
         microsecond < self.before().as_microsecond()
     }
 
+    /// Whether a refund that began at `microsecond` has been under way for too long.
+    pub(crate) fn is_refund_overdue(self, microsecond: i64) -> bool {
+        let limit = self.settle.saturating_mul(REFUND_SETTLES);
+        microsecond < self.now.checked_sub(limit).unwrap_or(Timestamp::MIN).as_microsecond()
+    }
+
     fn before(self) -> Timestamp {
         self.now.checked_sub(self.settle).unwrap_or(Timestamp::MIN)
     }
@@ -66,6 +75,7 @@ pub fn violations_of(story: &Story, clock: Clock) -> Vec<Violation> {
     rows(story, &mut found);
     money(story, &mut found);
     charges::violations(story, &mut found);
+    refunds::violations(story, clock, &mut found);
     seats(story, &mut found);
     ticket(story, &mut found);
     points(story, &mut found);
@@ -216,7 +226,7 @@ fn ticket(story: &Story, found: &mut Found) {
             found.add(Kind::TicketDiffers, format!("its ticket says {}", differences.join(", ")));
         }
     }
-    if status == "Canceling" {
+    if status == "Canceling" && refunds::under_way(story).is_none() {
         found.add(Kind::CancelUnfinished, "its cancel was begun, and nothing happens");
     }
 }
@@ -333,14 +343,15 @@ fn differs(differences: Vec<String>, found: &mut Found) {
 
 fn differences(story: &Story, status: &str, row: &MypageRow, booking: &BookingRow) -> Vec<String> {
     let ticket = story.ticket().map(|_| story.booking_id);
-    let score = story.points.iter().map(|row| row.score).max();
+    // A customer sees 0 until there are points.
+    let score = story.points.iter().map(|row| row.score).max().unwrap_or_default();
     let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
     let number = |value: Option<i64>| value.map_or_else(|| "none".to_owned(), |value| value.to_string());
     let screening = [&row.screening_id.map(|id| id.to_string()), &row.theatre];
     let screening = screening_differences(booking, screening, [row.starts_at, row.ends_at]);
     [
         ("status", row.status.clone(), status.to_owned()),
-        ("score", number(row.score), number(score)),
+        ("score", row.score.unwrap_or_default().to_string(), score.to_string()),
         ("price", number(row.price), number(booking.total_price)),
         ("seat", text(&row.seat), text(&booking.seat)),
         ("qty", number(row.qty), number(Some(booking.qty))),

@@ -71,7 +71,7 @@ pub async fn audit(databases: &Databases, terms: Terms) -> Result<Report, Error>
     let mut report = Report::default();
     let mut pages = pages::Pages::new(databases, unsent(databases).await?);
     while let Some(stories) = pages.next().await? {
-        report.bookings += stories.len() as u64;
+        stories.iter().for_each(|story| report.count(story, terms));
         let clock = Clock::new(terms.settle);
         let suspects: Vec<i64> = stories
             .into_iter()

@@ -27,6 +27,8 @@ events::statuses! {
         ChargeMissing = "charge-missing",
         /// A payment says that its money went back, and the provider keeps the charge.
         RefundMissing = "refund-missing",
+        /// A refund was begun long ago, and the provider has not confirmed it.
+        RefundUnfinished = "refund-unfinished",
         /// The provider gave money back that was not to go back, or that it never had.
         RefundUnfounded = "refund-unfounded",
         /// A seat has two bookings that live.
@@ -74,7 +76,7 @@ events::statuses! {
 
 impl Kind {
     /// All of them, in their order.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::BookingUnpaid,
         Self::PaymentOrphaned,
         Self::PaymentUnsettled,
@@ -86,6 +88,7 @@ impl Kind {
         Self::ChargeDoubled,
         Self::ChargeMissing,
         Self::RefundMissing,
+        Self::RefundUnfinished,
         Self::RefundUnfounded,
         Self::SeatSoldTwice,
         Self::ClaimMissing,

@@ -10,6 +10,7 @@
 //! - [`kind`]: every way in which a story can be wrong.
 //! - [`compare`]: what is wrong with a story. Pure.
 //! - `charges`: what is wrong between a story and the provider's ledger. Pure.
+//! - [`refunds`]: refunds that are under way, and those that are for too long. Pure.
 //! - [`report`]: what an audit found.
 //! - [`rest`]: the stories by the services' REST interface, where there is no access to their databases.
 //! - `databases`: the stories from the databases. Behind the feature of that name.
@@ -23,15 +24,16 @@
 //! # Memory
 //!
 //! From the databases, rows come in pages in the order of their bookings, and a booking is forgotten as soon as it is found
-//! to be right: it takes the same few megabytes for a thousand bookings and for a million. By REST all rows are held, about
-//! 2 KiB a booking, so that is for as many bookings as it is told. Of what is wrong, as many stories are kept as are to be
-//! shown; the rest is counted.
+//! to be right: it takes the same few megabytes for a thousand bookings and for a million. By REST, payments and points come in
+//! an order of their own, so of each one the numbers are held, 50 to 100 bytes a booking, and the rest comes in pages too. Of
+//! what is wrong, as many stories are kept as are to be shown; the rest is counted.
 
 mod charges;
 pub mod compare;
 #[cfg(feature = "databases")]
 pub mod databases;
 pub mod kind;
+pub mod refunds;
 #[cfg(feature = "databases")]
 pub mod repair;
 pub mod report;

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::compare::Violation;
 use crate::kind::Kind;
+use crate::refunds::{self, UnderWay};
 use crate::story::Story;
 
 /// What an audit is to do.
@@ -34,6 +35,10 @@ pub struct Report {
     pub bookings: u64,
     /// Those that look wrong, and to which something happened a moment ago.
     pub in_flight: u64,
+    /// Refunds that the payment provider has not confirmed yet.
+    pub refunds_under_way: u64,
+    /// The first of them.
+    pub under_way: Vec<UnderWay>,
     /// How much is wrong, by its kind.
     pub violations: BTreeMap<Kind, u64>,
     /// The first of it.
@@ -65,12 +70,27 @@ impl Report {
         self.violations.values().sum()
     }
 
-    pub(crate) fn add(&mut self, story: Story, violations: Vec<Violation>, terms: Terms) {
-        for violation in &violations {
-            *self.violations.entry(violation.kind).or_default() += 1;
+    /// Counts `story`, and its refund if one is under way.
+    pub(crate) fn count(&mut self, story: &Story, terms: Terms) {
+        self.bookings += 1;
+        let Some(under_way) = refunds::under_way(story) else { return };
+        self.refunds_under_way += 1;
+        if self.under_way.len() < terms.shown {
+            self.under_way.push(under_way);
         }
+    }
+
+    pub(crate) fn add(&mut self, story: Story, violations: Vec<Violation>, terms: Terms) {
+        self.tally(&violations);
         if self.findings.len() < terms.shown {
             self.findings.push(Finding { violations, story });
+        }
+    }
+
+    /// Counts `violations` of a booking that is not shown.
+    pub(crate) fn tally(&mut self, violations: &[Violation]) {
+        for violation in violations {
+            *self.violations.entry(violation.kind).or_default() += 1;
         }
     }
 

@@ -4,7 +4,8 @@
 //! memory (tickets barred, events before their booking). What is left out is told in the report. As no row says when it was
 //! written, what seems wrong is looked at twice, with a pause between: what is still wrong then is.
 
-use std::collections::{BTreeMap, HashMap};
+mod walk;
+
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
@@ -15,6 +16,7 @@ use tokio::time::sleep;
 
 use crate::compare::{Clock, violations_of};
 use crate::report::{Report, Terms};
+use crate::rest::walk::{Walk, outline};
 use crate::story::{BookingRow, MypageRow, PaymentRow, PointRow, Story, TicketRow};
 
 /// Longest for one call.
@@ -89,59 +91,55 @@ impl Rest {
         Self { client, bases: bases.map(|base| base.trim_end_matches('/').to_owned()) }
     }
 
-    /// Reads the first `limit` bookings and what belongs to them, and tells what is wrong.
+    /// Reads the first `limit` bookings and what belongs to them, a page at a time, and tells what is wrong.
     ///
     /// # Errors
     ///
     /// When a service does not answer.
     pub async fn audit(&self, terms: Terms, limit: u64) -> Result<Report, RestError> {
         let clock = Clock::new(terms.settle);
-        let (stories, is_all) = self.stories(limit).await?;
-        let mut report = Report { bookings: stories.len() as u64, ..Report::default() };
-        report.not_seen = not_seen(limit, is_all);
-        let suspects: Vec<Story> =
-            stories.into_values().filter(|story| !violations_of(story, clock).is_empty()).collect();
-        if suspects.is_empty() {
-            return Ok(report);
-        }
-        sleep(terms.settle).await;
-        let mut again = HashMap::new();
-        for chunk in suspects[..suspects.len().min(SECOND_LOOKS)].chunks(AT_ONCE) {
-            let stories = try_join_all(chunk.iter().map(|story| self.story(story.booking_id))).await?;
-            again.extend(stories.into_iter().map(|story| (story.booking_id, story)));
-        }
-        for suspect in suspects {
-            let story = again.remove(&suspect.booking_id).unwrap_or_else(|| suspect.clone());
-            let violations = violations_of(&story, clock);
-            match () {
-                () if violations.is_empty() => {}
-                () if story != suspect => report.in_flight += 1,
-                () => report.add(story, violations, terms),
+        let mut report = Report::default();
+        let mut suspects = Vec::new();
+        let mut walk = Walk::begin(self, limit).await?;
+        while let Some(stories) = walk.next().await? {
+            for story in stories {
+                report.count(&story, terms);
+                let violations = violations_of(&story, clock);
+                match () {
+                    () if violations.is_empty() => {}
+                    () if suspects.len() < SECOND_LOOKS => suspects.push(outline(story)),
+                    () => report.tally(&violations),
+                }
             }
+        }
+        report.not_seen = not_seen(limit, walk.is_all());
+        if !suspects.is_empty() {
+            sleep(terms.settle).await;
+            self.look_again(suspects, clock, terms, &mut report).await?;
         }
         Ok(report)
     }
 
-    /// The first stories, and whether these are all.
-    async fn stories(&self, limit: u64) -> Result<(BTreeMap<i64, Story>, bool), RestError> {
-        let books = self.collection(Of::Books, limit).await?;
-        let is_all = (books.len() as u64) < limit;
-        let last = if is_all { i64::MAX } else { books.last().map_or(0, |row| id(row, "id")) };
-        let mut stories = BTreeMap::<i64, Story>::new();
-        for row in &books {
-            let booking_id = id(row, "id");
-            stories.entry(booking_id).or_insert_with(|| Story::of(booking_id)).booking = Some(booking(row));
-        }
-        for of in [Of::Payments, Of::Tickets, Of::Points, Of::Mypages] {
-            for row in self.collection(of, limit.saturating_mul(ROWS_A_BOOKING)).await? {
-                let booking_id = id(&row, of.key());
-                if booking_id <= last {
-                    let story = stories.entry(booking_id).or_insert_with(|| Story::of(booking_id));
-                    add(story, of, &row);
+    /// What seemed wrong may only have been read at two moments; so it is read once more, whole.
+    async fn look_again(
+        &self,
+        suspects: Vec<Story>,
+        clock: Clock,
+        terms: Terms,
+        report: &mut Report,
+    ) -> Result<(), RestError> {
+        for suspects in suspects.chunks(AT_ONCE) {
+            let stories = try_join_all(suspects.iter().map(|story| self.story(story.booking_id))).await?;
+            for (story, suspect) in stories.into_iter().zip(suspects) {
+                let violations = violations_of(&story, clock);
+                match () {
+                    () if violations.is_empty() => {}
+                    () if outline(story.clone()) != *suspect => report.in_flight += 1,
+                    () => report.add(story, violations, terms),
                 }
             }
         }
-        Ok((stories, is_all))
+        Ok(())
     }
 
     /// One story, as it is now.
@@ -161,31 +159,6 @@ impl Rest {
         Ok(story)
     }
 
-    /// The first `limit` rows of a collection.
-    async fn collection(&self, of: Of, limit: u64) -> Result<Vec<Value>, RestError> {
-        let mut rows = Vec::new();
-        let (mut after, size) = (0, PAGE.min(limit));
-        while (rows.len() as u64) < limit {
-            let path = format!("/{}?after={after}&size={size}", of.plural());
-            let mut body = self.get(of, &path).await?.unwrap_or_default();
-            let Value::Array(more) = body["_embedded"][of.plural()].take() else {
-                break;
-            };
-            // A service that does not know `after` answers the same page again.
-            let Some(last) = more.last().map(|row| id(row, "id")).filter(|last| *last > after) else {
-                break;
-            };
-            let is_last = (more.len() as u64) < size;
-            rows.extend(more);
-            if is_last {
-                break;
-            }
-            after = last;
-        }
-        rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(rows)
-    }
-
     /// `None`: there is no such thing.
     async fn get(&self, of: Of, path: &str) -> Result<Option<Value>, RestError> {
         let url = format!("{}{path}", self.bases[of as usize]);
@@ -203,7 +176,8 @@ fn not_seen(limit: u64, is_all: bool) -> Vec<String> {
     let mut lines = vec![
         "which seats are kept for whom, and the places left at screenings".to_owned(),
         "events that wait in the outboxes, and holds that have run out".to_owned(),
-        "what the payment provider charged and refunded".to_owned(),
+        "what the payment provider charged and refunded, and for how long refunds have been under way"
+            .to_owned(),
     ];
     if !is_all {
         lines.push(format!("bookings after the first {limit}"));

@@ -7,9 +7,8 @@ use serde::Deserialize;
 use service_kit::problem::{FieldError, Problem};
 use utoipa::IntoParams;
 
-/// Bookings of one audit, where nothing else is asked for, and at most.
-const LIMIT: u64 = 1_000;
-const LIMIT_MAX: u64 = 100_000;
+/// Bookings of one audit at most, which take about 100 MB. Beyond them, `marquee audit` reads the databases.
+const LIMIT_MAX: u64 = 1_000_000;
 /// Pause before what seems wrong is looked at again, where nothing else is asked for, and at most.
 const SETTLE_SECONDS: u64 = 5;
 const SETTLE_SECONDS_MAX: u64 = 60;
@@ -18,9 +17,9 @@ const SETTLE_SECONDS_MAX: u64 = 60;
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 pub struct AuditQuery {
-    /// How many bookings to look at, from the first on.
+    /// How many bookings to look at at most, from the first on.
     #[serde(default, deserialize_with = "service_kit::extract::parameter::optional_number")]
-    #[param(example = 1000, minimum = 1, maximum = 100_000)]
+    #[param(minimum = 1, maximum = 1_000_000, default = 1_000_000)]
     limit: Option<i64>,
     /// How long to wait before what seems wrong is looked at again, in seconds.
     #[serde(default, deserialize_with = "service_kit::extract::parameter::optional_number")]
@@ -33,7 +32,7 @@ impl AuditQuery {
     ///
     /// 422 when it is out of range.
     pub fn limit(&self) -> Result<u64, Problem> {
-        within("limit", self.limit, LIMIT, 1..=LIMIT_MAX)
+        within("limit", self.limit, LIMIT_MAX, 1..=LIMIT_MAX)
     }
 
     /// # Errors

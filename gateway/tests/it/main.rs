@@ -5,6 +5,7 @@
 mod app;
 mod upstreams;
 
+mod audit;
 mod cors;
 mod desync;
 mod docs;

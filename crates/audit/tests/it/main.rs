@@ -6,5 +6,6 @@
 mod charges;
 mod databases;
 mod planted;
+mod rest;
 mod scale;
 mod screenings;

@@ -115,6 +115,7 @@ async fn look(plan: &Plan) -> Result<u64, AuditError> {
     };
     let total = report.total();
     report.findings.truncate(plan.shown());
+    report.under_way.truncate(plan.shown());
     if plan.json {
         report::json(&report, &repaired)?;
     } else {

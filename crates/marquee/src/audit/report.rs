@@ -34,6 +34,15 @@ pub fn text(report: &Report, outcome: &Outcome, took: Duration) -> Result<(), Ou
     if report.in_flight > 0 {
         print(&format!("in flight     {} bookings; look again a little later", report.in_flight))?;
     }
+    if report.refunds_under_way > 0 {
+        print(&format!(
+            "under way     {} refunds that the provider has not confirmed",
+            report.refunds_under_way
+        ))?;
+    }
+    for refund in &report.under_way {
+        print(&format!("              booking {}: {}", refund.booking_id, printable(&refund.detail)))?;
+    }
     for finding in &report.findings {
         show(finding, paint)?;
     }

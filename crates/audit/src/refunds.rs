@@ -1,0 +1,125 @@
+//! Refunds that are under way: payment asks the provider until it confirms, so a refund takes as long as the provider is away.
+//! Pure.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::compare::{Clock, Found};
+use crate::kind::Kind;
+use crate::story::{PaymentRow, Story};
+
+/// The refund of one booking that the provider has not confirmed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnderWay {
+    pub booking_id: i64,
+    /// For a person: since when, and in which state.
+    pub detail: String,
+}
+
+/// The refund of `story` that is under way, if there is one.
+pub fn under_way(story: &Story) -> Option<UnderWay> {
+    let payment = unconfirmed(story)?;
+    let since = payment.updated_at.and_then(|at| Timestamp::from_microsecond(at).ok());
+    let since = since.map(|at| format!(" since {at}")).unwrap_or_default();
+    let booking = if story.status().is_empty() { "not there" } else { story.status() };
+    let (status, price) = (&payment.status, payment.total_price);
+    let detail =
+        format!("refund under way{since}: its payment of {price} is {status}, and the booking is {booking}");
+    Some(UnderWay { booking_id: story.booking_id, detail })
+}
+
+/// Adds a refund that is under way for too long. Where the reader does not see times, it is only reported as under way.
+pub(crate) fn violations(story: &Story, clock: Clock, found: &mut Found) {
+    let is_late = unconfirmed(story)
+        .and_then(|payment| payment.updated_at)
+        .is_some_and(|since| clock.is_refund_overdue(since));
+    if let Some(UnderWay { detail, .. }) = under_way(story).filter(|_| is_late) {
+        found.add(Kind::RefundUnfinished, detail);
+    }
+}
+
+fn unconfirmed(story: &Story) -> Option<&PaymentRow> {
+    story.payment().filter(|payment| payment.status == "Canceling")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::story::BookingRow;
+
+    const SINCE: i64 = 1_000_000_000;
+
+    fn story(status: &str, payment: &str) -> Story {
+        let booking = BookingRow {
+            booking_id: 7,
+            movie_name: None,
+            seat: None,
+            qty: 1,
+            total_price: Some(700),
+            name: "CGV".to_owned(),
+            customer_id: None,
+            screening_id: None,
+            theatre: None,
+            starts_at: None,
+            ends_at: None,
+            status: status.to_owned(),
+            held_published: Some(0),
+            held_until: None,
+            paying_until: None,
+            created_at: Some(0),
+            updated_at: Some(0),
+        };
+        let payment = PaymentRow {
+            booking_id: 7,
+            id: 1,
+            total_price: 700,
+            status: payment.to_owned(),
+            reference: None,
+            created_at: Some(0),
+            updated_at: Some(SINCE),
+        };
+        Story { booking: Some(booking), payments: vec![payment], ..Story::of(7) }
+    }
+
+    /// What is unfinished `seconds` after the refund has begun, with a settling time of a minute.
+    fn kinds_after(story: &Story, seconds: i64) -> Vec<Kind> {
+        let now = Timestamp::from_microsecond(SINCE + seconds * 1_000_000).unwrap();
+        let clock = Clock { now, settle: Duration::from_secs(60) };
+        let kinds = crate::violations_of(story, clock).into_iter().map(|violation| violation.kind);
+        kinds.filter(|kind| [Kind::RefundUnfinished, Kind::CancelUnfinished].contains(kind)).collect()
+    }
+
+    #[test]
+    fn refund_under_way_is_wrong_only_after_ten_times_the_settling_time() {
+        for status in ["Canceling", "Canceled", "Expired", "Declined"] {
+            let story = story(status, "Canceling");
+            for (seconds, kinds) in [(61, vec![]), (599, vec![]), (601, vec![Kind::RefundUnfinished])] {
+                assert_eq!(kinds_after(&story, seconds), kinds, "{status}: {seconds}");
+            }
+        }
+    }
+
+    #[test]
+    fn refund_under_way_says_since_when_and_in_which_state() {
+        let detail = |story: &Story| under_way(story).map(|under_way| under_way.detail);
+        let mut unconfirmed = story("Canceling", "Canceling");
+        assert_eq!(
+            detail(&unconfirmed).unwrap(),
+            "refund under way since 1970-01-01T00:16:40Z: its payment of 700 is Canceling, and the booking is Canceling"
+        );
+        unconfirmed.payments[0].updated_at = None;
+        assert!(detail(&unconfirmed).unwrap().starts_with("refund under way: "));
+        assert_eq!(kinds_after(&unconfirmed, 1_000_000), [], "its age is not seen");
+        for other in ["Paid", "Canceled", "Voided"] {
+            assert_eq!(detail(&story("Canceling", other)), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn cancel_that_stands_still_for_another_reason_is_still_unfinished() {
+        assert_eq!(kinds_after(&story("Canceling", "Paid"), 61), [Kind::CancelUnfinished]);
+    }
+}
