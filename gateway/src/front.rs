@@ -75,7 +75,8 @@ impl Front {
         let mut answer = match self.admit(&request, peer) {
             Err(refused) => pages::made_here(refused),
             Ok(_) if cors::is_preflight(request.method(), request.headers()) => {
-                return pages::made_here(self.cors.preflight(request.headers()));
+                let methods = target.map_or(routes::READING, |target| target.methods);
+                return pages::made_here(self.cors.preflight(request.headers(), methods));
             }
             Ok(client) => self.answer_within_limits(request, target, client, peer, door).await,
         };
@@ -122,7 +123,7 @@ impl Front {
             // Only the fleet itself moves money and points.
             Some(target) if target.is_read_only() && !request.method().is_safe() => {
                 let refused = api::wrong_method(request.map(Body::from)).await;
-                pages::made_here(([(ALLOW, "GET, HEAD")], refused))
+                pages::made_here(([(ALLOW, routes::READING)], refused))
             }
             Some(target) => self.upstreams[target.upstream].forward(request, &client).await,
             None => {

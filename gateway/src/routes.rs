@@ -41,15 +41,20 @@ macro_rules! document {
     };
 }
 
+/// What a client may do where it can only read, which includes everything that the gateway answers itself.
+pub const READING: &str = "GET, HEAD";
+
 /// The paths that begin with one segment, as routes are written.
 pub struct Prefix {
     exact: &'static str,
     below: &'static str,
+    /// The methods that some route there takes.
+    methods: &'static str,
 }
 
 macro_rules! prefix {
-    ($path:literal) => {
-        Prefix { exact: $path, below: concat!($path, "/{*rest}") }
+    ($path:literal, $methods:expr) => {
+        Prefix { exact: $path, below: concat!($path, "/{*rest}"), methods: $methods }
     };
 }
 
@@ -57,35 +62,38 @@ macro_rules! prefix {
 pub const TABLE: [Entry; 5] = [
     Entry {
         name: "book",
-        prefixes: &[prefix!("/books"), prefix!("/screenings")],
+        prefixes: &[
+            prefix!("/books", "GET, HEAD, POST, PATCH, DELETE"),
+            prefix!("/screenings", "GET, HEAD, POST"),
+        ],
         is_read_only: false,
         document: document!("book"),
         urls: |config| &config.book_url,
     },
     Entry {
         name: "payment",
-        prefixes: &[prefix!("/payments")],
+        prefixes: &[prefix!("/payments", READING)],
         is_read_only: true,
         document: document!("payment"),
         urls: |config| &config.payment_url,
     },
     Entry {
         name: "mypage",
-        prefixes: &[prefix!("/mypages")],
+        prefixes: &[prefix!("/mypages", READING)],
         is_read_only: false,
         document: document!("mypage"),
         urls: |config| &config.mypage_url,
     },
     Entry {
         name: "ticket",
-        prefixes: &[prefix!("/tickets")],
+        prefixes: &[prefix!("/tickets", "GET, HEAD, PATCH")],
         is_read_only: false,
         document: document!("ticket"),
         urls: |config| &config.ticket_url,
     },
     Entry {
         name: "point",
-        prefixes: &[prefix!("/points")],
+        prefixes: &[prefix!("/points", READING)],
         is_read_only: true,
         document: document!("point"),
         urls: |config| &config.point_url,
@@ -99,6 +107,8 @@ pub struct Target {
     pub upstream: usize,
     /// What it counts as.
     pub route: &'static str,
+    /// The methods that some route of its prefix takes.
+    pub methods: &'static str,
 }
 
 impl Target {
@@ -116,8 +126,9 @@ pub fn target(path: &str) -> Option<Target> {
         Some(_) => None,
     };
     TABLE.iter().enumerate().find_map(|(upstream, entry)| {
-        let route = entry.prefixes.iter().find_map(route)?;
-        Some(Target { upstream, route })
+        let find = |prefix| Some((route(prefix)?, prefix.methods));
+        let (route, methods) = entry.prefixes.iter().find_map(find)?;
+        Some(Target { upstream, route, methods })
     })
 }
 

@@ -43,7 +43,7 @@ async fn a_preflight_is_answered_here() {
     assert_eq!(response.status(), StatusCode::OK);
     let headers = response.headers();
     assert_eq!(headers["access-control-allow-origin"], "*");
-    assert_eq!(headers["access-control-allow-methods"], "PATCH");
+    assert_eq!(headers["access-control-allow-methods"], "GET, HEAD, POST, PATCH, DELETE");
     assert_eq!(headers["access-control-allow-headers"], "authorization,idempotency-key");
     assert_eq!(headers["access-control-max-age"], "600");
 }
@@ -96,5 +96,53 @@ async fn options_without_a_requested_method_is_for_the_service() {
             status,
             "{path}"
         );
+    }
+}
+
+#[tokio::test]
+async fn preflight_allows_no_method_that_the_route_refuses() {
+    let gateway = Gateway::start([]).await;
+    for path in ["/payments", "/payments/1", "/points", "/mypages/1", "/status", "/audit", "/nothing"] {
+        for method in ["POST", "PUT", "PATCH", "DELETE"] {
+            let asked = gateway.options(path).header("access-control-request-method", method);
+            let answer = headers(asked, PAGE).await;
+            assert_eq!(answer["access-control-allow-methods"], "GET, HEAD", "{method} {path}");
+        }
+    }
+}
+
+/// Each service, its prefixes at the gateway, and its description.
+const SERVICES: [(&[&str], &str); 5] = [
+    (&["/books", "/screenings"], include_str!("../../../services/book/openapi.json")),
+    (&["/payments"], include_str!("../../../services/payment/openapi.json")),
+    (&["/mypages"], include_str!("../../../services/mypage/openapi.json")),
+    (&["/tickets"], include_str!("../../../services/ticket/openapi.json")),
+    (&["/points"], include_str!("../../../services/point/openapi.json")),
+];
+
+#[tokio::test]
+async fn preflight_allows_every_method_that_a_service_describes_and_the_gateway_passes_on() {
+    let gateway = Gateway::start([]).await;
+    for (prefixes, description) in SERVICES {
+        let description: serde_json::Value = serde_json::from_str(description).unwrap();
+        for prefix in prefixes {
+            let paths = description["paths"].as_object().unwrap().iter();
+            let routes = paths.filter(|(path, _)| path.split('/').nth(1) == prefix.split('/').nth(1));
+            let mut described = vec!["HEAD".to_owned()];
+            for (_, route) in routes {
+                described.extend(route.as_object().unwrap().keys().map(|method| method.to_uppercase()));
+            }
+            if ["/payments", "/points"].contains(prefix) {
+                described.retain(|method| ["GET", "HEAD"].contains(&method.as_str()));
+            }
+            described.sort_unstable();
+            described.dedup();
+            let asked = gateway.options(prefix).header("access-control-request-method", "GET");
+            let answer = headers(asked, PAGE).await;
+            let mut allowed: Vec<&str> =
+                answer["access-control-allow-methods"].to_str().unwrap().split(", ").collect();
+            allowed.sort_unstable();
+            assert_eq!(allowed, described, "{prefix}");
+        }
     }
 }
