@@ -17,6 +17,7 @@ use http::Method;
 use http::header::{ALLOW, ORIGIN};
 use service_kit::connections::{Answers, HeadLimits};
 use service_kit::health::is_probe;
+use service_kit::hosts::AllowedHosts;
 use service_kit::overload::Door;
 use service_kit::problem::Problem;
 use service_kit::{api, request_log};
@@ -40,6 +41,8 @@ pub struct Front {
     pub bulkheads: Bulkheads,
     pub cors: Cors,
     pub clients: Clients,
+    /// The hosts that clients may name; `None` for every host.
+    pub hosts: Option<AllowedHosts>,
     pub rate_limit: Option<Arc<RateLimit>>,
     /// Where the connections live.
     pub loops: Loops,
@@ -86,9 +89,13 @@ impl Front {
 
     /// The client of `request`, unless it sends too much or names no host.
     fn admit(&self, request: &Request, peer: SocketAddr) -> Result<Client, Problem> {
+        let is_uncounted = is_uncounted(request.uri().path());
+        if let Some(hosts) = self.hosts.as_ref().filter(|_| !is_uncounted) {
+            hosts.check_host(request.uri(), request.headers())?;
+        }
         let caller = self.clients.caller(peer.ip(), request.headers());
         if let Some(limit) = &self.rate_limit
-            && !is_uncounted(request.uri().path())
+            && !is_uncounted
         {
             limit.check(caller.address)?;
         }
@@ -141,7 +148,8 @@ fn known(mut request: Request, client: Client) -> Request {
     request
 }
 
-/// Whether the rate limit leaves out `path`: an orchestrator must get through, while a scrape costs as much as a request.
+/// Whether the rate limit and the allowed hosts leave out `path`: an orchestrator must get through, while a scrape costs as
+/// much as a request.
 fn is_uncounted(path: &str) -> bool {
     is_probe(path) && path != "/metrics"
 }

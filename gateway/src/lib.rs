@@ -98,6 +98,7 @@ pub async fn serve(listeners: impl Into<Listeners>, loops: Loops, config: &Confi
     let cors = Cors::new(&config.cors_allowed_origins);
     let bulkheads = Bulkheads::new(&config.server.limits);
     let clients = Clients::new(config.server.trusted_proxies.clone(), config.public_url.clone());
-    let front = Front { upstreams, own, bulkheads, cors, clients, rate_limit, loops };
+    let hosts = config.server.allowed_hosts.configured();
+    let front = Front { upstreams, own, bulkheads, cors, clients, hosts, rate_limit, loops };
     process::serve(listeners, front, health, &config.server, stop).await;
 }

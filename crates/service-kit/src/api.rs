@@ -16,7 +16,7 @@ use utoipa::openapi::OpenApi;
 use crate::body::{self, BodyLimits, LARGE_BODY_LIMIT_BYTES};
 use crate::health::{self, Health};
 use crate::problem::Problem;
-use crate::{deadline, hal, overload, request_log};
+use crate::{deadline, hal, hosts, overload, request_log};
 
 /// Puts problems for unknown paths, the OpenAPI description, probes, the limits and the request log around `routes`.
 pub fn wrap(routes: Router, description: OpenApi, health: Health) -> Router {
@@ -41,6 +41,7 @@ pub fn wrap_with_limits(
             from_fn(request_log::layer),
             CatchPanicLayer::custom(panicked),
             from_fn(hal::negotiate),
+            from_fn(hosts::layer),
             // Outside the queue: a request whose caller has given up leaves it.
             from_fn(deadline::layer),
             from_fn_with_state(body_limits, overload::layer),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgMatches, Command, CommandFactory, Parser};
 
+use crate::hosts::AllowedHosts;
 use crate::peers::Exempt;
 use crate::proxies::TrustedProxies;
 use crate::{VERSION, health};
@@ -57,6 +58,11 @@ pub struct Server {
     /// as 10.0.0.0/8; none by default.
     #[arg(long, env = "TRUSTED_PROXIES", default_value = "", hide_default_value = true)]
     pub trusted_proxies: TrustedProxies,
+
+    /// Hosts that requests may name in `Host`, besides the names and addresses of this machine: a comma list without ports, or
+    /// `*` for every host. By default every host is allowed, except at a service that listens on a loopback address.
+    #[arg(long, env = "ALLOWED_HOSTS", default_value = "", hide_default_value = true)]
+    pub allowed_hosts: AllowedHosts,
 
     /// Stop when standard input ends: how the launcher's children notice that the launcher is gone.
     #[arg(long, hide = true)]

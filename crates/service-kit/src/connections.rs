@@ -35,6 +35,7 @@ use crate::config::Limits;
 use crate::connections::registry::{Admission, End, Place, Registry};
 use crate::health::Health;
 use crate::hold::Gate;
+use crate::hosts::AllowedHosts;
 use crate::overload::Door;
 use crate::pace::{Answer, Pace, Paced};
 use crate::peers::Exempt;
@@ -111,6 +112,15 @@ pub trait Answers: Send + Sync + 'static {
     {
         self
     }
+
+    /// Returns this with `hosts` as those that requests may name.
+    #[must_use]
+    fn answering_for(self, _hosts: AllowedHosts) -> Self
+    where
+        Self: Sized,
+    {
+        self
+    }
 }
 
 impl Answers for Router {
@@ -127,6 +137,10 @@ impl Answers for Router {
 
     fn behind(self, gate: &Gate) -> Self {
         self.layer(Extension(gate.clone()))
+    }
+
+    fn answering_for(self, hosts: AllowedHosts) -> Self {
+        self.layer(Extension(hosts))
     }
 }
 

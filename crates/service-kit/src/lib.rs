@@ -40,6 +40,7 @@ pub mod extract;
 pub mod hal;
 pub mod health;
 pub mod hold;
+pub mod hosts;
 mod log_lines;
 pub mod overload;
 mod pace;

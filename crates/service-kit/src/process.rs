@@ -243,6 +243,9 @@ pub async fn serve(
     if let Some((_, gate)) = &control {
         answers = answers.behind(gate);
     }
+    if let Some(hosts) = server.allowed_hosts.of(server.host) {
+        answers = answers.answering_for(hosts);
+    }
     let serving =
         connections::serve(main, answers, health.clone(), &server.limits, server.exempt(), closing.clone());
     let overdue = async {

@@ -97,3 +97,16 @@ async fn an_http_1_0_client_may_name_no_host() {
     let answer = gateway.exchange("GET /books HTTP/1.0\r\nhost: a b/evil\r\n\r\n").await;
     assert!(answer.contains("/problems/invalid-host"), "{answer}");
 }
+
+#[tokio::test]
+async fn hosts_that_are_configured_are_the_only_ones() {
+    let book = Echo::start("book").await;
+    let gateway = Gateway::start([("--book-url", &book.url), ("--allowed-hosts", "cinema.example")]).await;
+    for (host, status) in [("cinema.example:8088", 200), ("localhost", 200), ("evil.example", 421)] {
+        let answer = gateway.get("/books").header("host", host).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{host}");
+    }
+    assert_eq!(book.requests(), 2);
+    let probe = gateway.get("/readyz").header("host", "10.0.0.7:8088").send().await.unwrap();
+    assert_eq!(probe.status(), 200);
+}

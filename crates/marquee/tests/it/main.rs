@@ -17,6 +17,7 @@ mod crash_points;
 mod crashes;
 mod dlq;
 mod fleet;
+mod hosts;
 mod interop;
 mod launcher;
 mod manifests;

@@ -30,6 +30,15 @@ impl Host {
         })
     }
 
+    /// Without the port.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn has_port(&self) -> bool {
+        self.port.is_some()
+    }
+
     pub(super) fn at(self, port: u16) -> Self {
         Self { port: Some(port), ..self }
     }

@@ -5,6 +5,7 @@ mod bodies;
 mod connections;
 mod deadline;
 mod holding;
+mod hosts;
 mod outliving;
 mod process;
 mod unread;

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::RETRY_AFTER;
 use service_kit::crash;
-use service_kit::extract::Json;
+use service_kit::extract::{Anything, Json, OptionalJson};
 use service_kit::problem::{self, Problem};
 use service_kit::request_log::see_through;
 use tokio::time::sleep;
@@ -92,12 +92,15 @@ async fn undecided(state: &AppState, charge: &Charge) -> Result<Response, Proble
     params(("reference" = String, Path, description = "The caller's name for the payment", max_length = 128, pattern = "^[A-Za-z0-9._-]+$")),
     responses(
         (status = 200, description = "`canceled`; `refundedAt` says whether money was given back", body = PaymentBody),
+        (status = 415, description = "A body, or a type of one, that is not JSON", body = problem::Body, content_type = "application/problem+json"),
         (status = 422, description = "Not a reference", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn cancel(
     State(state): State<AppState>,
     PathReference(reference): PathReference,
+    // Read, so that no form of another site can cancel; what is in it is ignored.
+    _: OptionalJson<Anything>,
 ) -> Result<axum::Json<PaymentBody>, Problem> {
     let mut tx = state.db.begin().await?;
     let payment = cancel_payment(&mut tx, reference).await?;

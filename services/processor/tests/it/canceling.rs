@@ -1,5 +1,7 @@
 //! Canceling: final, in any order, as often as the caller likes.
 
+use axum::body::Body;
+use http::Request;
 use serde_json::json;
 
 use crate::app::{App, charged, refunded};
@@ -47,4 +49,16 @@ async fn tombstone_names_no_amount() {
         })
     );
     assert_eq!(app.show("a").await.body, body);
+}
+
+#[tokio::test]
+async fn no_form_of_another_site_can_cancel() {
+    let app = App::new().await;
+    app.charge("a", 700).await;
+    for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"] {
+        let request = Request::post("/v1/payments/a/cancel").header("content-type", kind);
+        let answer = app.client.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!((answer.status.as_u16(), answer.problem()), (415, "unsupported-media-type"), "{kind}");
+    }
+    assert_eq!(app.movements("a").await, [charged(700)]);
 }
