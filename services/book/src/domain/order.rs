@@ -237,6 +237,13 @@ mod tests {
         }
 
         #[test]
+        fn lists_of_equal_seats_are_equal_as_they_were_sent(list in "[0-9a-zA-Z ,Ａａßıǰ，가\u{301}\u{345}]{0,30}") {
+            if let Ok(seats) = Seats::parse(&list) {
+                prop_assert_eq!(Seats::as_sent(&list), seats.names());
+            }
+        }
+
+        #[test]
         fn any_quantity_is_either_in_range_or_refused(qty: i64) {
             prop_assert_eq!(Quantity::parse(qty).is_ok(), (1..=20).contains(&qty));
         }
@@ -270,6 +277,13 @@ mod tests {
         }
         let many: Vec<String> = (0..21).map(|seat| seat.to_string()).collect();
         assert_eq!(wrong(Some(&many.join(",")), None, None), ["seat"]);
+    }
+
+    /// Keys of requests from before stand for such lists.
+    #[test]
+    fn list_that_was_once_taken_is_compared_as_it_was() {
+        assert_eq!(Seats::as_sent(" 1  a;2b ,＃3"), ["1 A;2B", "#3"]);
+        assert_ne!(Seats::as_sent("1\u{ad}A"), Seats::as_sent("1A"));
     }
 
     #[test]
