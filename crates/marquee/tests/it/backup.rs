@@ -97,7 +97,8 @@ async fn backup_that_cannot_wait_for_a_service_names_it_and_lets_requests_in_aga
     let to = target(&fleet);
     let (code, output) = run(backup_command(&fleet, &to, &["--wait-seconds", "1"])).await;
     assert_eq!(code, 1, "{output}");
-    assert!(output.contains("no backup: ticket has ") && output.contains("to read"), "{output}");
+    assert!(output.contains("no backup: ") && output.contains("ticket has "), "{output}");
+    assert!(output.contains(" to read"), "{output}");
     assert!(!to.exists());
     assert_eq!(names(to.parent().unwrap()), ["data"]);
     book(&fleet).await;
