@@ -288,8 +288,9 @@ mod tests {
         let known = paid.clone().charged(charge(10_000), &reference(), NOW);
         assert_eq!((known.status(), known.row().reference.as_ref()), (Status::Paid, Some(&reference())));
         assert_eq!(paid.clone().charged(charge(9_999), &reference(), NOW), paid);
-        let canceling = payment(Status::Canceling);
-        assert_eq!(canceling.clone().charged(charge(10_000), &reference(), NOW), canceling);
+        let canceling = known.cancel(NOW).payment;
+        assert_eq!((canceling.status(), canceling.row().taken), (Status::Canceling, true));
+        assert_eq!(canceling.clone().charged(charge(9_999), &reference(), NOW), canceling);
     }
 
     proptest! {
