@@ -56,7 +56,7 @@ pub async fn prune(db: &Db, own: &[Prune]) -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// As [`prune`].
+/// As [`prune()`].
 pub async fn pass(db: &Db, table: &Prune, stop: &CancellationToken) -> Result<u64, Error> {
     let due_before = table.due_before(Timestamp::now());
     let (mut after, mut deleted) = (i64::MIN, 0);

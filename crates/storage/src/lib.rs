@@ -7,7 +7,7 @@
 //! - [`db`]: opening, migrating, beginning.
 //! - [`conn`]: statements with a deadline ([`Conn`]) and transactions ([`Tx`]).
 //! - [`page`]: lists in pages.
-//! - [`prune`]: rows that are old enough are deleted.
+//! - [`mod@prune`]: rows that are old enough are deleted.
 //! - [`request_keys`]: idempotency keys.
 //! - [`lead`]: being the one process of several that does a task.
 //! - `snapshot`: copies of a database, and the ids that it has given out.

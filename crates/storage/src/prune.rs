@@ -9,7 +9,7 @@ use crate::{Db, Error, query, query_as};
 /// Rows of one batch: the database's one writer on SQLite has it done in milliseconds.
 pub const BATCH: i64 = 1_000;
 
-/// Which rows of a table are deleted, and after how long. Made by [`prune!`](crate::prune).
+/// Which rows of a table are deleted, and after how long. Made by [`prune!`](crate::prune!).
 #[derive(Clone, Copy, Debug)]
 pub struct Prune {
     table: &'static str,
