@@ -29,6 +29,8 @@ pub const HOLD_MAX: Duration = Duration::from_secs(60);
 /// What a connection says to close the door, and the answer once it is closed and nothing runs behind it.
 pub const HOLD: &str = "hold\n";
 pub const HELD: &str = "held\n";
+/// Longest wait for what a connection says. Connections are served one after the other, so a silent one must not stay.
+pub const SAY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bytes that are read of a connection at most.
 const REQUEST_MAX: u64 = 64;
 /// When a request that waited in vain may come again.
@@ -122,7 +124,8 @@ async fn hold(stream: UnixStream, gate: &Gate) {
     let holding = async {
         let mut reader = BufReader::new(reader.take(REQUEST_MAX));
         let mut line = String::new();
-        if reader.read_line(&mut line).await.is_err() || line != HOLD {
+        let said = timeout(SAY_TIMEOUT, reader.read_line(&mut line)).await;
+        if !matches!(said, Ok(Ok(_))) || line != HOLD {
             return;
         }
         let mut reader = reader.into_inner().into_inner();

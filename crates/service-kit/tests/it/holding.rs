@@ -96,6 +96,16 @@ async fn hold_that_is_given_up_before_it_begins_opens_the_door() {
 }
 
 #[tokio::test]
+async fn silent_connections_to_the_socket_stop_no_hold() {
+    let directory = TempDir::new().unwrap();
+    let _process = start(&directory).await;
+    let _silent = UnixStream::connect(directory.path().join("book.sock")).await.unwrap();
+    let _other = UnixStream::connect(directory.path().join("book.sock")).await.unwrap();
+    let mut control = hold(&directory).await;
+    is_held(&mut control).await;
+}
+
+#[tokio::test]
 async fn only_its_owner_may_use_the_socket_and_a_stop_removes_it() {
     let directory = TempDir::new().unwrap();
     let process = start(&directory).await;
