@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::envelope::Envelope;
 use crate::ids::{BookingId, CustomerId, PaymentId, PointId, TicketId};
-use crate::lenient::{optional_integer, optional_text};
+use crate::lenient::{optional_integer, optional_scalar};
 use crate::screening::Screening;
 
 /// Declares the events: a struct each, and the enum of all of them.
@@ -82,17 +82,17 @@ catalog! {
         #[serde(default, deserialize_with = "optional_integer")]
         qty: Option<i64>,
         /// Comma list, such as `1A,2B`.
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_scalar")]
         seat: Option<String>,
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_scalar")]
         movie_name: Option<String>,
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_scalar")]
         status: Option<String>,
         /// In the smallest unit of the currency.
         #[serde(default, deserialize_with = "optional_integer")]
         total_price: Option<i64>,
         /// The cinema.
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_scalar")]
         name: Option<String>,
         customer_id: Option<CustomerId>,
         /// Where and when the movie is shown; empty for a booking of the movie alone.
@@ -106,9 +106,9 @@ catalog! {
     Held by id {
         id: BookingId,
         customer_id: Option<CustomerId>,
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_scalar")]
         movie_name: Option<String>,
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_scalar")]
         seat: Option<String>,
         #[serde(default, deserialize_with = "optional_integer")]
         qty: Option<i64>,
@@ -125,7 +125,7 @@ catalog! {
     Paid by booking_id {
         id: PaymentId,
         booking_id: BookingId,
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_scalar")]
         status: Option<String>,
         /// In the smallest unit of the currency.
         #[serde(default, deserialize_with = "optional_integer")]
@@ -136,14 +136,14 @@ catalog! {
     PaymentCanceled by booking_id {
         id: PaymentId,
         booking_id: BookingId,
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_scalar")]
         status: Option<String>,
     }
 
     /// A customer asked to cancel. From book.
     CancelRequested by id {
         id: BookingId,
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_scalar")]
         status: Option<String>,
     }
 
@@ -151,7 +151,7 @@ catalog! {
     TicketCanceled by booking_id {
         id: TicketId,
         booking_id: BookingId,
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_scalar")]
         status: Option<String>,
     }
 
@@ -159,14 +159,14 @@ catalog! {
     CancelRejected by booking_id {
         id: TicketId,
         booking_id: BookingId,
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_scalar")]
         status: Option<String>,
     }
 
     /// A cancel ended: ticket void, money back. From book.
     Canceled by id {
         id: BookingId,
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_scalar")]
         status: Option<String>,
     }
 
@@ -176,13 +176,13 @@ catalog! {
     HoldExpired by id {
         id: BookingId,
         /// How it ended: `Expired`, `Declined` or `Canceled`.
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_scalar")]
         status: Option<String>,
         #[serde(default, deserialize_with = "optional_integer")]
         qty: Option<i64>,
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_scalar")]
         seat: Option<String>,
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_scalar")]
         movie_name: Option<String>,
         /// In the smallest unit of the currency.
         #[serde(default, deserialize_with = "optional_integer")]
@@ -196,13 +196,13 @@ catalog! {
     Created by booking_id {
         id: TicketId,
         booking_id: BookingId,
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_scalar")]
         status: Option<String>,
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_scalar")]
         movie_name: Option<String>,
         #[serde(default, deserialize_with = "optional_integer")]
         qty: Option<i64>,
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_scalar")]
         seat: Option<String>,
         customer_id: Option<CustomerId>,
         #[serde(flatten)]
@@ -213,7 +213,7 @@ catalog! {
     Printed by booking_id {
         id: TicketId,
         booking_id: BookingId,
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_scalar")]
         status: Option<String>,
     }
 
@@ -223,9 +223,9 @@ catalog! {
         booking_id: BookingId,
         #[serde(default, deserialize_with = "optional_integer")]
         score: Option<i64>,
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_scalar")]
         contents: Option<String>,
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_scalar")]
         status: Option<String>,
     }
 
@@ -236,9 +236,9 @@ catalog! {
         customer_id: Option<CustomerId>,
         #[serde(default, deserialize_with = "optional_integer")]
         score: Option<i64>,
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_scalar")]
         contents: Option<String>,
-        #[serde(default, deserialize_with = "optional_text")]
+        #[serde(default, deserialize_with = "optional_scalar")]
         status: Option<String>,
     }
 }

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use serde::de::{Error, Visitor};
+use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
 /// A whole number: `3`, `"3"` or `3.0`.
@@ -37,7 +37,7 @@ pub fn optional_integer<'de, D: Deserializer<'de>>(d: D) -> Result<Option<i64>, 
 ///
 /// When it is anything else: `true` and `1.50` have no one spelling.
 pub fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    deserializer.deserialize_any(TextVisitor)
+    deserializer.deserialize_any(TextVisitor { takes_any_scalar: false })
 }
 
 /// Like [`text`]; `null` and (with `#[serde(default)]`) absence are `None`.
@@ -53,6 +53,22 @@ pub fn optional_text<'de, D: Deserializer<'de>>(d: D) -> Result<Option<String>, 
         }
     }
     Ok(Option::<Text>::deserialize(d)?.map(|Text(value)| value))
+}
+
+/// Text in an event: any number or boolean is taken as it is written, as Jackson does in the original services. `null` and
+/// (with `#[serde(default)]`) absence are `None`.
+///
+/// # Errors
+///
+/// When it is an array or an object.
+pub fn optional_scalar<'de, D: Deserializer<'de>>(d: D) -> Result<Option<String>, D::Error> {
+    struct Scalar(String);
+    impl<'de> Deserialize<'de> for Scalar {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_any(TextVisitor { takes_any_scalar: true }).map(Self)
+        }
+    }
+    Ok(Option::<Scalar>::deserialize(d)?.map(|Scalar(value)| value))
 }
 
 /// Yes or no: `true`, `"true"`, `false` or `"false"`; `null` and (with `#[serde(default)]`) absence are `None`.
@@ -130,7 +146,15 @@ fn too_large<E: Error>() -> E {
     E::custom("is too large: it must fit in 64 bits")
 }
 
-struct TextVisitor;
+struct TextVisitor {
+    takes_any_scalar: bool,
+}
+
+impl TextVisitor {
+    fn scalar<E: Error>(self, value: impl ToString, what: Unexpected<'_>) -> Result<String, E> {
+        if self.takes_any_scalar { Ok(value.to_string()) } else { Err(E::invalid_type(what, &self)) }
+    }
+}
 
 impl Visitor<'_> for TextVisitor {
     type Value = String;
@@ -153,6 +177,14 @@ impl Visitor<'_> for TextVisitor {
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<String, E> {
         Ok(value.to_string())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<String, E> {
+        self.scalar(value, Unexpected::Float(value))
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<String, E> {
+        self.scalar(value, Unexpected::Bool(value))
     }
 }
 
@@ -209,5 +241,18 @@ mod tests {
             assert!(optional_text(wrong.clone()).is_err(), "{wrong}");
         }
         assert!(optional_text(json!("so\0ul")).is_err());
+    }
+
+    #[test]
+    fn text_of_an_event_may_be_any_scalar() {
+        for (value, text) in
+            [(json!("soul"), "soul"), (json!(12), "12"), (json!(true), "true"), (json!(1.5), "1.5")]
+        {
+            assert_eq!(optional_scalar(value).unwrap().as_deref(), Some(text));
+        }
+        assert_eq!(optional_scalar(Value::Null).unwrap(), None);
+        for wrong in [json!(["1A"]), json!({}), json!("so\0ul")] {
+            assert!(optional_scalar(wrong.clone()).is_err(), "{wrong}");
+        }
     }
 }
