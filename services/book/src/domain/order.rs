@@ -279,6 +279,18 @@ mod tests {
         assert_eq!(wrong(Some(&many.join(",")), None, None), ["seat"]);
     }
 
+    #[test]
+    fn name_of_a_seat_has_at_most_ten_characters_in_capitals_too() {
+        // ß in capitals is two letters.
+        for (right, capitals) in [("abcdefghij", "ABCDEFGHIJ"), ("ßßßßß", "SSSSSSSSSS")] {
+            assert_eq!(Seats::parse(right).unwrap().names(), [capitals]);
+        }
+        for wrong in ["abcdefghijk", "ßßßßßa", "ßßßßßßßßßß"] {
+            let detail = Seats::parse(wrong).unwrap_err();
+            assert_eq!(detail, "names a seat with more than 10 characters", "{wrong}");
+        }
+    }
+
     /// Keys of requests from before stand for such lists.
     #[test]
     fn list_that_was_once_taken_is_compared_as_it_was() {

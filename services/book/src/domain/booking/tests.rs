@@ -182,6 +182,43 @@ fn attempt_that_may_be_paid_is_asked_about_whatever_later_attempts_meet() {
     }
 }
 
+/// Where the customer pays later, a look that is due stands for another attempt. Else it stands for a doubt, which the
+/// version before has kept nowhere else.
+#[test]
+fn next_attempt_doubts_the_one_before_only_where_that_may_have_been_paid() {
+    let begun_after = |paying_until: Option<i64>, look_at: Option<i64>, pay_later| {
+        let mut booking = booking(Status::PaymentPending);
+        let hold = &mut booking.row.hold;
+        (hold.paying_until, hold.look_at) = (paying_until.map(at), look_at.map(at));
+        hold.pay_later = pay_later;
+        booking.begin_payment(at(10), ATTEMPT).unwrap().booking.row.hold.in_doubt
+    };
+    // The one before broke off.
+    assert!(begun_after(Some(5), Some(5), false) && begun_after(Some(5), Some(5), true));
+    // It ended, and was to be asked about.
+    assert!(begun_after(None, Some(5), false));
+    // It ended, and was only to be made again.
+    assert!(!begun_after(None, Some(5), true));
+    assert!(!begun_after(None, None, false) && !begun_after(None, None, true));
+}
+
+#[test]
+fn every_attempt_to_pay_is_counted() {
+    let mut paying = booking(Status::PaymentPending);
+    for attempts in 1..4 {
+        assert_eq!(paying.row.hold.attempts, attempts);
+        let held = paying.keep_held(at(attempts), true).booking;
+        paying = held.begin_payment(at(attempts), ATTEMPT).unwrap().booking;
+    }
+}
+
+#[test]
+fn look_at_the_end_of_a_hold_is_followed_by_a_pause() {
+    let in_doubt = booking(Status::PaymentPending).keep_held(at(1), true).booking;
+    let asked = in_doubt.look(at(600)).expect("a look is due").booking;
+    assert_eq!(asked.row.hold.look_at, Some(at(602)));
+}
+
 #[test]
 fn payment_is_asked_once_more_when_the_hold_ends() {
     let mut held = booking(Status::PaymentPending).keep_held(at(0), true).booking;

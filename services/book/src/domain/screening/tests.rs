@@ -53,6 +53,25 @@ fn a_hall_that_makes_no_sense_is_refused() {
 }
 
 #[test]
+fn hall_has_at_most_a_hundred_rows_and_two_thousand_seats() {
+    let rows = |rows: usize, seats: &str| -> Vec<Row> {
+        (0..rows).map(|name| row(&name.to_string(), seats)).collect()
+    };
+    let refusal =
+        |rows: Vec<Row>| Announcement::parse(draft(rows)).map(|_| ()).map_err(|all| all[0].detail.clone());
+    let twenty = "ABCDEFGHIJKLMNOPQRST";
+    assert_eq!(refusal(rows(100, twenty)), Ok(()));
+    for none_or_many in [rows(0, "A"), rows(101, "A")] {
+        assert_eq!(refusal(none_or_many), Err("must have from 1 to 100 rows".to_owned()));
+    }
+    let mut one_more = rows(100, twenty);
+    one_more[0].seats.push('U');
+    for none_or_many in [rows(1, "_"), one_more] {
+        assert_eq!(refusal(none_or_many), Err("must have from 1 to 2000 seats".to_owned()));
+    }
+}
+
+#[test]
 fn seats_of_a_hall_are_in_one_form() {
     let rows = vec![Row {
         accessible: "a".to_owned(),
