@@ -121,6 +121,20 @@ async fn cancel_that_stands_still_is_asked_for_again_by_a_repeated_delete() {
     app.settled().await;
 }
 
+/// The pause counts from the last question, not from the last request.
+#[tokio::test]
+async fn delete_that_asks_nothing_does_not_put_off_the_next_question() {
+    let app = App::new().await;
+    let path = format!("/books/{}", app.book().await);
+    assert_eq!(app.client.delete(&path).await.status, 202);
+    for _ in 0..2 {
+        app.execute("UPDATE bookings SET updated_at = updated_at - 2000000").await;
+        assert_eq!(app.client.delete(&path).await.status, 202);
+    }
+    assert_eq!(app.told().await, ["Booked", "CancelRequested", "CancelRequested"]);
+    app.settled().await;
+}
+
 #[tokio::test]
 async fn a_pending_booking_is_given_up_at_once_and_its_money_called_back() {
     let app = App::beside(FakeUpstream::breaks_off().await).await;
