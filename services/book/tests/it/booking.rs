@@ -9,6 +9,7 @@ use test_kit::{FakeUpstream, fleet};
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::app::{App, paid, soul};
+use crate::logs::Log;
 
 #[tokio::test]
 async fn a_paid_booking_is_registered_and_told_of() {
@@ -115,9 +116,14 @@ async fn a_paid_booking_that_cannot_be_settled_now_is_202_and_settled_by_paid() 
 async fn money_of_another_amount_settles_nothing() {
     let app = App::beside(FakeUpstream::breaks_off().await).await;
     let id = app.book().await;
+    let (log, _guard) = Log::keep();
+    let warnings = || log.lines_with("a payment of another amount");
     app.deliver(paid(id, 1)).await;
     assert_eq!(app.status(id).await, "PaymentPending");
     assert_eq!(app.told().await, ["Held"]);
+    assert!(warnings().len() == 1 && warnings()[0].contains("due=10000"), "{:?}", warnings());
+    app.deliver(paid(id, 10_000)).await;
+    assert_eq!((app.status(id).await.as_str(), warnings().len()), ("PaidComplete", 1));
     app.settled().await;
 }
 

@@ -18,7 +18,7 @@ fn found(payments: &Value) -> Value {
 }
 
 /// A payment service that has `payments` and takes none.
-async fn payment_that_has(payments: Value) -> FakeUpstream {
+pub async fn payment_that_has(payments: Value) -> FakeUpstream {
     FakeUpstream::routes(move |_, path| match path {
         "/payments/inquiries" => (StatusCode::OK, found(&payments)),
         _ => (StatusCode::INTERNAL_SERVER_ERROR, json!({})),

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use storage::{query, query_as};
 
 use crate::app::{App, RULES, STAFF_TOKEN, in_days, small_hall};
+use crate::logs::Log;
 
 /// A live booking as the version before has written it, with its claims.
 async fn booking(app: &App, movie: Option<&str>, seats: &[&str], screening: Option<i64>) {
@@ -155,6 +156,22 @@ async fn older_booking_takes_its_seat_back_from_one_that_had_the_normal_form_fir
     assert_eq!(app.client.post("/books", json!({"movieName": "soul", "seat": "1A"})).await.status, 201);
     upgrade::run(&app.scratch.db).await.unwrap();
     assert_eq!(claims(&app).await, [claim("movie:soul", "1A", 1)]);
+    app.settled().await;
+}
+
+/// Somebody has to tell the customer of the younger one.
+#[tokio::test]
+async fn log_names_both_bookings_of_one_seat_and_none_that_had_it_twice_itself() {
+    let app = App::new().await;
+    booking(&app, Some("Soul"), &["1A", "１Ａ"], None).await;
+    booking(&app, Some("SOUL"), &["1A", "2B"], None).await;
+    let (log, _guard) = Log::keep();
+    upgrade::run(&app.scratch.db).await.unwrap();
+    let lines = log.lines_with("two bookings have one seat");
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    for field in ["place=\"movie:soul\"", "seat=\"1A\"", "kept=1", "lost=2"] {
+        assert!(lines[0].contains(field), "{lines:?}");
+    }
     app.settled().await;
 }
 
