@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
+use tokio::time::sleep;
 
 use super::{Outcome, RepairError, Repaired};
 use crate::databases::{Databases, Provider, highest_booking, story};
@@ -21,6 +22,10 @@ use crate::story::Story;
 const AGE: SignedDuration = SignedDuration::from_hours(1);
 /// Longest wait for the provider's answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Requests for one cancel at most. It is done once, however often it is asked for.
+const ATTEMPTS: u32 = 10;
+/// Between two of them.
+const RETRY_PAUSE: Duration = Duration::from_millis(300);
 /// What a repair of these kinds does, for a person.
 const KINDS: [Kind; 2] = [Kind::ChargeOrphaned, Kind::RefundMissing];
 
@@ -164,7 +169,31 @@ fn standing(story: &Story) -> Vec<String> {
     references.into_iter().filter(stands).cloned().collect()
 }
 
+impl RefundError {
+    /// Whether the same request may succeed a moment later.
+    fn is_transient(&self) -> bool {
+        match self {
+            Self::NoAnswer { .. } => true,
+            Self::Refused { status, .. } => {
+                status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
+            }
+        }
+    }
+}
+
 async fn cancel(provider: &Provider, reference: &str) -> Result<(), RefundError> {
+    let mut outcome = try_cancel(provider, reference).await;
+    for _ in 1..ATTEMPTS {
+        if !outcome.as_ref().is_err_and(RefundError::is_transient) {
+            break;
+        }
+        sleep(RETRY_PAUSE).await;
+        outcome = try_cancel(provider, reference).await;
+    }
+    outcome
+}
+
+async fn try_cancel(provider: &Provider, reference: &str) -> Result<(), RefundError> {
     let failed = |source| RefundError::NoAnswer { reference: reference.to_owned(), source };
     let client = Client::builder().no_proxy().timeout(ANSWER_TIMEOUT).build().map_err(failed)?;
     let url = format!("{}/v1/payments/{reference}/cancel", provider.url.trim_end_matches('/'));
