@@ -27,6 +27,12 @@ const CANCEL_TIMEOUT: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// A round mends what the one before has left; more of them mend nothing more.
 const ROUNDS: usize = 5;
+/// Longest wait for what is still wrong when nothing is left to mend: a refund on its way takes as long as the provider does.
+const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(10);
+const ARRIVAL_LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How often book is asked to cancel a booking, while it answers that it cannot now.
+const CANCEL_ATTEMPTS: u32 = 10;
+const CANCEL_RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// Nobody else changes anything, so nothing has to settle.
 const TERMS: Terms = Terms { settle: Duration::ZERO, shown: 100_000 };
 
@@ -98,7 +104,8 @@ async fn settle(
 ) -> Result<Outcome, ReconcileError> {
     let book = Rest::new(&fleet.url(Process::Book));
     let mut outcome = Outcome::default();
-    for _ in 0..ROUNDS {
+    let (mut rounds, mut arrival) = (0, None);
+    loop {
         stores.wait_until_quiet(Instant::now() + SETTLE_TIMEOUT).await?;
         let report = databases::audit(databases, TERMS).await?;
         outcome.wrong = report.total();
@@ -109,7 +116,7 @@ async fn settle(
         let mut has_done = !returned.is_empty();
         outcome.returned.extend(returned);
         for id in without_money(&report) {
-            if outcome.not_canceled.iter().any(|(refused, _)| *refused == id) {
+            if outcome.refuses(id) {
                 continue;
             }
             has_done = true;
@@ -118,11 +125,31 @@ async fn settle(
                 Err(reason) => outcome.not_canceled.push((id, reason)),
             }
         }
-        if !has_done {
-            break;
+        if has_done {
+            rounds += 1;
+            if rounds < ROUNDS {
+                continue;
+            }
         }
+        let deadline = *arrival.get_or_insert_with(|| Instant::now() + ARRIVAL_TIMEOUT);
+        if left > 0 || outcome.wrong <= outcome.known_wrong(&report) || Instant::now() >= deadline {
+            return Ok(outcome);
+        }
+        sleep(ARRIVAL_LOOK_EVERY).await;
     }
-    Ok(outcome)
+}
+
+impl Outcome {
+    /// Whether the booking could not be canceled.
+    fn refuses(&self, id: i64) -> bool {
+        self.not_canceled.iter().any(|(refused, _)| *refused == id)
+    }
+
+    /// What is wrong with bookings that could not be canceled, and stays so.
+    fn known_wrong(&self, report: &Report) -> u64 {
+        let refused = report.findings.iter().filter(|finding| self.refuses(finding.story.booking_id));
+        refused.map(|finding| finding.violations.len() as u64).sum()
+    }
 }
 
 /// Bookings that live, and whose money the provider has given back.
@@ -139,7 +166,15 @@ fn without_money(report: &Report) -> Vec<i64> {
 /// Cancels a booking the way its customer does. `Err` is why it stays.
 async fn cancel(book: &Rest, id: i64) -> Result<Result<(), String>, RestError> {
     let path = format!("/books/{id}");
-    let answer = book.send(Method::DELETE, &path, None).await?;
+    let mut answer = book.send(Method::DELETE, &path, None).await;
+    for _ in 1..CANCEL_ATTEMPTS {
+        if answer.as_ref().is_ok_and(|answer| !is_transient(answer.status)) {
+            break;
+        }
+        sleep(CANCEL_RETRY_PAUSE).await;
+        answer = book.send(Method::DELETE, &path, None).await;
+    }
+    let answer = answer?;
     match answer.status {
         204 => return Ok(Ok(())),
         202 => {}
@@ -151,10 +186,16 @@ async fn cancel(book: &Rest, id: i64) -> Result<Result<(), String>, RestError> {
     let deadline = Instant::now() + CANCEL_TIMEOUT;
     loop {
         let answer = book.get(&path).await?;
-        match answer.body["status"].as_str() {
+        let status = answer.body["status"].as_str();
+        let is_under_way = status == Some("Canceling") || is_transient(answer.status);
+        match status {
             Some("Canceled") => return Ok(Ok(())),
-            Some("Canceling") if Instant::now() < deadline => sleep(LOOK_EVERY).await,
+            _ if is_under_way && Instant::now() < deadline => sleep(LOOK_EVERY).await,
             status => return Ok(Err(format!("it is {}", status.unwrap_or("not there")))),
         }
     }
+}
+
+fn is_transient(status: u16) -> bool {
+    status == 429 || status >= 500
 }
