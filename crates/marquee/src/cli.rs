@@ -95,7 +95,7 @@ pub enum Command {
     ///
     /// What is there is moved aside, not deleted. No id is given out again. The payment provider's ledger stays as it is: charges
     /// of bookings that the backup does not have are returned, and bookings whose money has gone back since are canceled. If a
-    /// restore breaks off, run it again; the fleet does not start before it has come to its end.
+    /// restore breaks off, run it again, restore another backup, or undo it with --undo; the fleet does not start before.
     Restore {
         #[command(flatten)]
         plan: restore::Plan,

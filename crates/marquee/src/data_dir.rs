@@ -82,18 +82,29 @@ pub enum DataDirError {
         path.display()
     )]
     NoFleetId { path: PathBuf },
-    #[error(
-        "a restore of {} was not finished, and the fleet does not start before it is; run it again: \
-         marquee restore --from {}",
-        from.display(), from.display()
-    )]
-    RestoreUnfinished { from: PathBuf },
+    #[error("{}", unfinished(from, *is_undone))]
+    RestoreUnfinished { from: PathBuf, is_undone: bool },
     #[error("the data directory {} is in use: {what} runs on it{}", path.display(), process(pid))]
     InUse { what: String, path: PathBuf, pid: Option<u32> },
 }
 
 fn process(pid: &Option<u32>) -> String {
     pid.map(|pid| format!(" as process {pid}")).unwrap_or_default()
+}
+
+fn unfinished(from: &Path, is_undone: bool) -> String {
+    let from = from.display();
+    if is_undone {
+        format!(
+            "the undoing of a restore of {from} was not finished, and the fleet does not start before it is; run it again: \
+             marquee restore --undo"
+        )
+    } else {
+        format!(
+            "a restore of {from} was not finished, and the fleet does not start before it is; run it again: \
+             marquee restore --from {from}; or undo it: marquee restore --undo"
+        )
+    }
 }
 
 /// Makes every file that this process and its children create private to this user, whichever library creates it:

@@ -244,7 +244,12 @@ impl Fleet {
     ///
     /// When it cannot be read.
     pub fn known_fleet_id(&self, data_dir: &DataDir) -> Result<Option<String>, DataDirError> {
-        std::env::var(FLEET_ID).map_or_else(|_| data_dir.known_fleet_id(), |id| Ok(Some(id)))
+        self.given_fleet_id().map_or_else(|| data_dir.known_fleet_id(), |id| Ok(Some(id)))
+    }
+
+    /// The same, if the environment gives it.
+    pub fn given_fleet_id(&self) -> Option<String> {
+        std::env::var(FLEET_ID).ok()
     }
 
     /// Where `process` keeps its data.

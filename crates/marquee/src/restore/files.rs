@@ -1,4 +1,5 @@
-//! The files of a backup: staged beside those that are there, and put in their place one after the other.
+//! The files of a backup: staged beside those that are there, and put in their place one after the other. To undo a restore,
+//! the directory with the files from before it is the stage.
 //!
 //! A file that is still in the stage has not been put in its place, and one that is not there any more has. So it can go on
 //! after a crash between any two steps: what stands in the way of a staged file is from before the restore.
@@ -12,6 +13,7 @@ use service_kit::crash;
 
 use super::mark::{Mark, sync};
 use crate::backup::manifest::{FLEET_ID, Manifest, ManifestError};
+use crate::backup::stores::NAMES;
 use crate::data_dir::{DIRECTORY_MODE, DataDir};
 
 /// The stage, in the data directory: a rename from there is one step.
@@ -27,6 +29,8 @@ pub enum FilesError {
         #[source]
         source: io::Error,
     },
+    #[error("{} is in use, or its write-ahead log could not be merged into it", .0.display())]
+    InUse(PathBuf),
     #[error(transparent)]
     Manifest(#[from] ManifestError),
 }
@@ -47,10 +51,7 @@ pub fn stage(data_dir: &DataDir) -> PathBuf {
 /// When a file cannot be copied, or is not the one that was saved.
 pub fn copy_to_stage(data_dir: &DataDir, from: &Path, manifest: &Manifest) -> Result<(), FilesError> {
     let stage = stage(data_dir);
-    match fs::remove_dir_all(&stage) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&stage)(error)),
-        _ => {}
-    }
+    remove_all(&stage)?;
     DirBuilder::new().mode(DIRECTORY_MODE).create(&stage).map_err(at(&stage))?;
     for name in manifest.expected() {
         // The name that is there is this fleet's.
@@ -64,18 +65,21 @@ pub fn copy_to_stage(data_dir: &DataDir, from: &Path, manifest: &Manifest) -> Re
     Ok(())
 }
 
-/// Puts what is in the stage on the disk.
+/// Syncs the files of a stage to the disk. The last connection to a database that was closed has merged its write-ahead log
+/// into it, so that the file can be moved alone.
 ///
 /// # Errors
 ///
-/// When the system refuses.
-pub fn sync_stage(data_dir: &DataDir) -> Result<(), FilesError> {
-    let stage = stage(data_dir);
-    for entry in fs::read_dir(&stage).map_err(at(&stage))? {
-        let path = entry.map_err(at(&stage))?.path();
+/// When the system refuses, or a database has a write-ahead log.
+pub fn sync_stage(stage: &Path) -> Result<(), FilesError> {
+    for name in staged(stage)? {
+        let path = stage.join(&name);
+        if COMPANIONS.iter().any(|end| stage.join(format!("{name}{end}")).exists()) {
+            return Err(FilesError::InUse(path));
+        }
         File::open(&path).and_then(|file| file.sync_all()).map_err(at(&path))?;
     }
-    sync(&stage).map_err(at(&stage))
+    sync(stage).map_err(at(stage))
 }
 
 /// Moves aside what is in the way of each staged file, and the file into its place. May be called again after a crash.
@@ -84,7 +88,8 @@ pub fn sync_stage(data_dir: &DataDir) -> Result<(), FilesError> {
 ///
 /// When a file cannot be moved.
 pub fn put_in_place(data_dir: &DataDir, mark: &Mark) -> Result<(), FilesError> {
-    let (root, stage) = (data_dir.root(), stage(data_dir));
+    let root = data_dir.root();
+    let stage = mark.back.as_ref().map_or_else(|| stage(data_dir), |back| root.join(back));
     let aside = root.join(&mark.aside);
     DirBuilder::new().mode(DIRECTORY_MODE).recursive(true).create(&aside).map_err(at(&aside))?;
     for name in staged(&stage)? {
@@ -110,25 +115,40 @@ fn move_aside(path: &Path, aside: &Path) -> Result<(), FilesError> {
     }
 }
 
-/// The names in the stage, in order.
+/// The names of the files in a stage, in order. What somebody else has put there stays there.
 fn staged(stage: &Path) -> Result<Vec<String>, FilesError> {
     let mut names = Vec::new();
     for entry in fs::read_dir(stage).map_err(at(stage))? {
-        names.push(entry.map_err(at(stage))?.file_name().to_string_lossy().into_owned());
+        let name = entry.map_err(at(stage))?.file_name().to_string_lossy().into_owned();
+        if name == FLEET_ID || NAMES.iter().any(|database| name == format!("{database}.db")) {
+            names.push(name);
+        }
     }
     names.sort();
     Ok(names)
 }
 
-/// Removes the empty stage.
+/// Removes the stage of `mark` once all of its files are in their place, and one that another restore has left half-filled.
 ///
 /// # Errors
 ///
 /// When that fails.
-pub fn remove_stage(data_dir: &DataDir) -> Result<(), FilesError> {
-    let stage = stage(data_dir);
-    match fs::remove_dir(&stage) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(&stage)(error)),
+pub fn remove_stage(data_dir: &DataDir, mark: &Mark) -> Result<(), FilesError> {
+    remove_all(&stage(data_dir))?;
+    let Some(back) = mark.back.as_ref().map(|back| data_dir.root().join(back)) else { return Ok(()) };
+    match fs::remove_dir(&back) {
+        Err(error)
+            if ![io::ErrorKind::NotFound, io::ErrorKind::DirectoryNotEmpty].contains(&error.kind()) =>
+        {
+            Err(at(&back)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn remove_all(directory: &Path) -> Result<(), FilesError> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(directory)(error)),
         _ => Ok(()),
     }
 }

@@ -2,66 +2,117 @@
 //! charges by them.
 //!
 //! What the backup does not know is found where it has left a trace: in the databases that are replaced and their event log,
-//! and in the names of the provider's charges.
+//! and in the names of the provider's charges. Only the service that gives out an id is trusted with any number. A booking id
+//! in another service may come from a request that made it up, so such traces count only near the ids of the owner.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use events::TOPIC;
-use storage::{Conn, Db, Error, query, query_as};
+use storage::{Conn, Db, Error, query, query_as, query_as_built};
 
 use crate::backup::stores::{LOG, NAMES, last_ids, open_file};
 use crate::data_dir::DataDir;
 use crate::fleet::Process;
 
-/// Added to the booking ids that are known if book's own database is not there or cannot be read: bookings that were never paid
-/// have left no trace elsewhere.
+/// Added to the known ids of a service whose own database is not there or cannot be read: bookings that were never paid, for
+/// example, have left no trace elsewhere.
 const MARGIN: i64 = 10_000;
+/// How far a trace in another service may lie beyond what the owner of the id is known to have given out.
+const FARTHEST_TRACE: i64 = 1_000_000;
 const BOOK: &str = "book";
 const BOOKINGS: &str = "bookings";
 const SCREENINGS: &str = "screenings";
 
-/// Where a database has ids of another one: their service and table, and how to find the highest.
-const TRACES: [(&str, &str, &str, &str); 7] = [
-    ("payment", BOOK, BOOKINGS, "SELECT CAST(COALESCE(MAX(booking_id), 0) AS BIGINT) FROM payments"),
-    ("ticket", BOOK, BOOKINGS, "SELECT CAST(COALESCE(MAX(booking_id), 0) AS BIGINT) FROM tickets"),
-    ("ticket", BOOK, SCREENINGS, "SELECT CAST(COALESCE(MAX(screening_id), 0) AS BIGINT) FROM tickets"),
-    ("point", BOOK, BOOKINGS, "SELECT CAST(COALESCE(MAX(booking_id), 0) AS BIGINT) FROM points"),
-    ("mypage", BOOK, BOOKINGS, "SELECT CAST(COALESCE(MAX(booking_id), 0) AS BIGINT) FROM mypages"),
-    ("mypage", BOOK, SCREENINGS, "SELECT CAST(COALESCE(MAX(screening_id), 0) AS BIGINT) FROM mypages"),
-    (LOG, BOOK, BOOKINGS, "SELECT CAST(COALESCE(MAX(CAST(key AS BIGINT)), 0) AS BIGINT) FROM records"),
+/// Where a database has ids of book: the table, and a subquery for the ids.
+const TRACES: [(&str, &str, &str); 7] = [
+    ("payment", BOOKINGS, "SELECT booking_id AS id FROM payments"),
+    ("ticket", BOOKINGS, "SELECT booking_id AS id FROM tickets"),
+    ("ticket", SCREENINGS, "SELECT screening_id AS id FROM tickets"),
+    ("point", BOOKINGS, "SELECT booking_id AS id FROM points"),
+    ("mypage", BOOKINGS, "SELECT booking_id AS id FROM mypages"),
+    ("mypage", SCREENINGS, "SELECT screening_id AS id FROM mypages"),
+    (LOG, BOOKINGS, "SELECT CAST(key AS BIGINT) AS id FROM records"),
 ];
-/// Events that carry an id of their service: the service, its table, the types, and the field.
-const CARRIERS: [(&str, &str, [&str; 2], &str); 3] = [
-    ("payment", "payments", ["Paid", "PaymentCanceled"], "$.id"),
-    ("point", "points", ["WaitedPoint", "WrittenPoint"], "$.id"),
-    (BOOK, SCREENINGS, ["Booked", "Held"], "$.screeningId"),
+/// Events that carry an id of the service that publishes them: the service, its table, the types, and the field.
+const CARRIERS: [(&str, &str, &[&str], &str); 4] = [
+    (BOOK, BOOKINGS, &["Booked", "Held", "HoldExpired", "CancelRequested", "Canceled"], "$.id"),
+    (BOOK, SCREENINGS, &["Booked", "Held"], "$.screeningId"),
+    ("payment", "payments", &["Paid", "PaymentCanceled"], "$.id"),
+    ("point", "points", &["WaitedPoint", "WrittenPoint"], "$.id"),
 ];
 
 /// The highest ids that are known to have been given out.
 #[derive(Debug, Default)]
 pub struct LastIds {
-    by_table: BTreeMap<(&'static str, String), i64>,
+    /// What the services themselves have given out.
+    own: BTreeMap<(&'static str, String), i64>,
+    /// What other services and the provider know.
+    traced: BTreeMap<(&'static str, String), i64>,
+    /// Services whose own database is not there or cannot be read.
+    lost: Vec<&'static str>,
     /// Databases that are replaced and could not be read.
     pub unreadable: Vec<&'static str>,
+    /// Ids that do not count.
+    pub strays: Vec<Stray>,
+    /// The provider was asked about a booking of this fleet.
+    pub is_known_to_provider: bool,
+}
+
+/// Ids of book that book never gave out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stray {
+    /// Where they are: the name of a database.
+    pub place: &'static str,
+    /// What they would be the ids of.
+    pub noun: &'static str,
+    pub highest: i64,
+    pub count: i64,
+}
+
+/// What databases hold whose ids were raised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Raised {
+    pub bookings: i64,
+    /// The highest booking id that was ever given out.
+    pub last_booking: i64,
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("cannot raise the ids of {0}.db")]
-pub struct IdsError(&'static str, #[source] Error);
+#[error("cannot read and raise the ids of {0}.db")]
+pub struct IdsError(pub &'static str, #[source] Error);
 
 impl LastIds {
-    /// Of what is in `data_dir`, and of the charges of the fleet `fleet_id` in the provider's ledger.
-    pub async fn known(data_dir: &DataDir, fleet_id: Option<&str>) -> Self {
+    /// Of the databases in `next`, of those in `data_dir` that they replace, and of the charges of the fleet `fleet_id` in the
+    /// provider's ledger.
+    ///
+    /// # Errors
+    ///
+    /// When one of the databases in `next` cannot be read. Another that is damaged is a reason for a restore, and none against
+    /// it.
+    pub async fn known(data_dir: &DataDir, next: &Path, fleet_id: Option<&str>) -> Result<Self, IdsError> {
         let mut known = Self::default();
         for name in NAMES {
+            let url = data_dir.database_url_in(next, name);
+            known.open(name, &url).await.map_err(|error| IdsError(name, error))?.close().await;
+        }
+        let mut replaced = Vec::new();
+        for name in NAMES {
             if !data_dir.root().join(format!("{name}.db")).exists() {
+                known.lost.push(name);
                 continue;
             }
-            // A damaged database is a reason for a restore, and none against it.
-            if known.look(name, &data_dir.database_url(name)).await.is_err() {
-                known.unreadable.push(name);
+            match known.open(name, &data_dir.database_url(name)).await {
+                Ok(db) => replaced.push((name, db)),
+                Err(_) => known.cannot_read(name),
             }
+        }
+        // Traces are compared with what the services themselves have given out, so that comes first.
+        for (name, db) in replaced {
+            if known.follow_traces(name, &db).await.is_err() {
+                known.cannot_read(name);
+            }
+            db.close().await;
         }
         let provider = Process::Processor.name();
         if let Some(fleet_id) = fleet_id
@@ -70,30 +121,42 @@ impl LastIds {
         {
             known.unreadable.push(provider);
         }
-        known
+        Ok(known)
     }
 
-    async fn look(&mut self, name: &'static str, url: &str) -> Result<(), Error> {
+    fn cannot_read(&mut self, name: &'static str) {
+        self.unreadable.push(name);
+        self.lost.push(name);
+    }
+
+    /// Opens a database, and notes what its service has given out.
+    async fn open(&mut self, name: &'static str, url: &str) -> Result<Db, Error> {
         let db = open_file(url).await?;
         let looked = self.look_into(name, &db).await;
-        db.close().await;
-        looked
+        if looked.is_err() {
+            db.close().await;
+        }
+        looked.map(|()| db)
     }
 
     async fn look_into(&mut self, name: &'static str, db: &Db) -> Result<(), Error> {
         let mut conn = db.read().await?;
         for (table, id) in last_ids(&mut conn).await? {
-            self.note(name, &table, id);
-        }
-        for (_, service, table, sql) in TRACES.into_iter().filter(|(of, ..)| *of == name) {
-            let (id,) = conn.fetch_one(query_as::<(i64,)>(sql)).await?;
-            self.note(service, table, id);
+            note(&mut self.own, name, &table, id);
         }
         if name == LOG {
             for (service, table, types, field) in CARRIERS {
                 let id = carried(&mut conn, types, field).await?;
-                self.note(service, table, id);
+                note(&mut self.own, service, table, id);
             }
+        }
+        Ok(())
+    }
+
+    async fn follow_traces(&mut self, name: &'static str, db: &Db) -> Result<(), Error> {
+        let mut conn = db.read().await?;
+        for (_, table, ids) in TRACES.into_iter().filter(|(place, ..)| *place == name) {
+            self.follow(name, table, ids, None, &mut conn).await?;
         }
         Ok(())
     }
@@ -101,46 +164,72 @@ impl LastIds {
     /// Every reference that the provider was asked about counts, charged or not.
     async fn look_at_provider(&mut self, url: &str, fleet_id: &str) -> Result<(), Error> {
         let db = open_file(url).await?;
-        let prefix = format!("{fleet_id}-booking-");
-        let find = query_as::<(i64,)>(
-            "SELECT CAST(COALESCE(MAX(CAST(SUBSTR(reference, LENGTH($1) + 1) AS BIGINT)), 0) AS BIGINT)
-             FROM payments WHERE SUBSTR(reference, 1, LENGTH($1)) = $1",
-        );
-        let found = async { db.read().await?.fetch_one(find.bind(prefix)).await }.await;
+        let followed = async {
+            let ids = "SELECT CAST(SUBSTR(reference, LENGTH($2) + 1) AS BIGINT) AS id FROM payments
+                       WHERE SUBSTR(reference, 1, LENGTH($2)) = $2";
+            let prefix = format!("{fleet_id}-booking-");
+            let mut conn = db.read().await?;
+            self.follow(Process::Processor.name(), BOOKINGS, ids, Some(prefix), &mut conn).await
+        };
+        let found = followed.await;
         db.close().await;
-        self.note(BOOK, BOOKINGS, found?.0);
+        self.is_known_to_provider = found?;
         Ok(())
     }
 
-    fn note(&mut self, service: &'static str, table: &str, id: i64) {
-        let highest = self.by_table.entry((service, table.to_owned())).or_default();
-        *highest = id.max(*highest);
+    /// Notes the highest of `ids` that book can have given out, and those beyond as strays. Returns whether there are any.
+    async fn follow(
+        &mut self,
+        place: &'static str,
+        table: &'static str,
+        ids: &'static str,
+        argument: Option<String>,
+        conn: &mut Conn,
+    ) -> Result<bool, Error> {
+        let own = self.own.get(&(BOOK, table.to_owned())).copied().unwrap_or_default();
+        let mut find = query_as_built::<(i64, i64, i64)>(format!(
+            "SELECT CAST(COALESCE(MAX(CASE WHEN id <= $1 THEN id END), 0) AS BIGINT),
+                 CAST(COALESCE(MAX(CASE WHEN id > $1 THEN id END), 0) AS BIGINT),
+                 CAST(COUNT(DISTINCT CASE WHEN id > $1 THEN id END) AS BIGINT) FROM ({ids}) AS ids"
+        ))
+        .bind(own.saturating_add(FARTHEST_TRACE));
+        if let Some(argument) = argument {
+            find = find.bind(argument);
+        }
+        let (id, highest, count) = conn.fetch_one(find).await?;
+        note(&mut self.traced, BOOK, table, id);
+        if count > 0 {
+            let noun = if table == BOOKINGS { "booking" } else { "screening" };
+            self.strays.push(Stray { place, noun, highest, count });
+        }
+        Ok(id > 0 || count > 0)
     }
 
-    /// Raises the ids of the databases in `stage`, so that none is given out again. Returns the highest id of a booking that was.
+    /// The highest id of `table` that must not be given out again.
+    fn last(&self, service: &'static str, table: &str) -> i64 {
+        let key = (service, table.to_owned());
+        let known = [&self.own, &self.traced].map(|ids| ids.get(&key).copied().unwrap_or_default());
+        let margin = if service != LOG && self.lost.contains(&service) { MARGIN } else { 0 };
+        known[0].max(known[1]).saturating_add(margin)
+    }
+
+    /// Raises the ids of the databases in `next`, so that none is given out again.
     ///
     /// # Errors
     ///
     /// When a database cannot be written.
-    pub async fn raise(mut self, data_dir: &DataDir, stage: &Path) -> Result<i64, IdsError> {
-        let book_is_known = data_dir.root().join("book.db").exists() && !self.unreadable.contains(&BOOK);
-        let mut last_booking = 0;
+    pub async fn raise(&self, data_dir: &DataDir, next: &Path) -> Result<Raised, IdsError> {
+        let mut in_book = Raised { bookings: 0, last_booking: 0 };
         for name in NAMES {
             let fail = |error| IdsError(name, error);
-            let url = data_dir.database_url_in(stage, name);
-            let db = open_file(&url).await.map_err(fail)?;
+            let db = open_file(&data_dir.database_url_in(next, name)).await.map_err(fail)?;
             let raised = async {
-                if name == BOOK {
-                    let saved = db.read().await?.last_id(BOOKINGS).await?;
-                    self.note(BOOK, BOOKINGS, saved);
-                    if !book_is_known {
-                        let known = self.by_table[&(BOOK, BOOKINGS.to_owned())];
-                        self.note(BOOK, BOOKINGS, known + MARGIN);
-                    }
-                }
                 self.raise_in(name, &db).await?;
                 if name == BOOK {
-                    last_booking = db.read().await?.last_id(BOOKINGS).await?;
+                    let mut conn = db.read().await?;
+                    let count = query_as::<(i64,)>("SELECT CAST(COUNT(*) AS BIGINT) FROM bookings");
+                    let (bookings,) = conn.fetch_one(count).await?;
+                    in_book = Raised { bookings, last_booking: conn.last_id(BOOKINGS).await? };
                 }
                 Ok(())
             };
@@ -148,34 +237,45 @@ impl LastIds {
             db.close().await;
             raised.map_err(fail)?;
         }
-        Ok(last_booking)
+        Ok(in_book)
     }
 
     async fn raise_in(&self, name: &'static str, db: &Db) -> Result<(), Error> {
         let mut tx = db.begin().await?;
-        for ((_, table), id) in self.by_table.iter().filter(|((of, _), _)| *of == name) {
+        let tables = query_as::<(String,)>(
+            "SELECT CAST(name AS TEXT) FROM sqlite_master WHERE type = 'table' AND sql LIKE '%AUTOINCREMENT%'",
+        );
+        for (table,) in tx.fetch_all(tables).await? {
+            let id = self.last(name, &table);
+            if id == 0 {
+                continue;
+            }
             let raise = query("UPDATE sqlite_sequence SET seq = $1 WHERE name = $2 AND seq < $1");
-            tx.execute(raise.bind(*id).bind(table.clone())).await?;
+            tx.execute(raise.bind(id).bind(table.clone())).await?;
             // A table that never had a row has no line there.
             let begin = query(
                 "INSERT INTO sqlite_sequence (name, seq) SELECT $2, $1
-                 WHERE EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $2)
-                   AND NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = $2)",
+                 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = $2)",
             );
-            tx.execute(begin.bind(*id).bind(table.clone())).await?;
+            tx.execute(begin.bind(id).bind(table)).await?;
         }
         tx.commit().await
     }
 }
 
-/// The highest number in `field` of the events of two types. What is no JSON counts for nothing.
-async fn carried(conn: &mut Conn, types: [&'static str; 2], field: &'static str) -> Result<i64, Error> {
-    let find = query_as::<(i64,)>(
+fn note(ids: &mut BTreeMap<(&'static str, String), i64>, service: &'static str, table: &str, id: i64) {
+    let highest = ids.entry((service, table.to_owned())).or_default();
+    *highest = id.max(*highest);
+}
+
+/// The highest number in `field` of the events of these types. What is no JSON counts for nothing.
+async fn carried(conn: &mut Conn, types: &[&str], field: &'static str) -> Result<i64, Error> {
+    let types = types.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
+    let find = query_as_built::<(i64,)>(format!(
         "SELECT CAST(COALESCE(MAX(CASE WHEN json_valid(event) = 0 THEN 0
-             WHEN json_extract(event, '$.eventType') IN ($2, $3)
-             THEN CAST(json_extract(event, $4) AS BIGINT) ELSE 0 END), 0) AS BIGINT)
-         FROM (SELECT CAST(payload AS TEXT) AS event FROM records WHERE topic = $1 AND payload IS NOT NULL) AS events",
-    );
-    let [one, other] = types;
-    Ok(conn.fetch_one(find.bind(TOPIC).bind(one).bind(other).bind(field)).await?.0)
+             WHEN json_extract(event, '$.eventType') IN ({types})
+             THEN CAST(json_extract(event, $2) AS BIGINT) ELSE 0 END), 0) AS BIGINT)
+         FROM (SELECT CAST(payload AS TEXT) AS event FROM records WHERE topic = $1 AND payload IS NOT NULL) AS events"
+    ));
+    Ok(conn.fetch_one(find.bind(TOPIC).bind(field)).await?.0)
 }

@@ -18,9 +18,16 @@ pub struct Mark {
     /// The backup.
     pub from: PathBuf,
     pub taken_at: Timestamp,
+    /// Bookings in the files that are put in place.
     pub bookings: i64,
-    /// Name of the directory for what was there before.
+    /// Name of the directory for what is moved out of the way.
     pub aside: String,
+    /// Name of the directory with the files from before the first restore, if this one follows others that were not finished.
+    #[serde(default)]
+    pub original: Option<String>,
+    /// Name of the directory whose files are put back, if this undoes a restore.
+    #[serde(default)]
+    pub back: Option<String>,
     pub stage: Stage,
     /// The highest booking id that was ever given out.
     pub last_booking: i64,
@@ -32,9 +39,9 @@ pub struct Mark {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
-    /// Some files may be those of before, and others those of the backup.
+    /// Some files may be those of before, and others the new ones.
     Moving,
-    /// All files are those of the backup. What the provider did after it is not reconciled yet.
+    /// All files are of one state. What the provider did after it is not reconciled yet.
     Reconciling,
 }
 
@@ -43,7 +50,7 @@ pub enum Stage {
 /// [`DataDirError::RestoreUnfinished`] while a restore has not come to its end.
 pub fn none(data_dir: &DataDir) -> Result<(), DataDirError> {
     match unfinished(data_dir)? {
-        Some(mark) => Err(DataDirError::RestoreUnfinished { from: mark.from }),
+        Some(mark) => Err(mark.refusal()),
         None => Ok(()),
     }
 }
@@ -53,7 +60,7 @@ pub fn none(data_dir: &DataDir) -> Result<(), DataDirError> {
 /// [`DataDirError::RestoreUnfinished`] while the files may be of two states.
 pub fn files_are_whole(data_dir: &DataDir) -> Result<(), DataDirError> {
     match unfinished(data_dir)? {
-        Some(mark) if mark.stage == Stage::Moving => Err(DataDirError::RestoreUnfinished { from: mark.from }),
+        Some(mark) if mark.stage == Stage::Moving => Err(mark.refusal()),
         _ => Ok(()),
     }
 }
@@ -64,6 +71,15 @@ fn unfinished(data_dir: &DataDir) -> Result<Option<Mark>, DataDirError> {
 }
 
 impl Mark {
+    fn refusal(self) -> DataDirError {
+        DataDirError::RestoreUnfinished { from: self.from, is_undone: self.back.is_some() }
+    }
+
+    /// Name of the directory with the files from before the first restore that was not finished.
+    pub fn before(&self) -> &str {
+        self.original.as_deref().unwrap_or(&self.aside)
+    }
+
     /// # Errors
     ///
     /// When there is a mark that cannot be read.
@@ -107,4 +123,20 @@ impl Mark {
 /// When the system refuses.
 pub fn sync(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mark_of_a_version_without_undo_is_read() {
+        let text = r#"{ "from": "/backups/monday", "takenAt": "2026-11-30T02:00:00Z", "bookings": 3,
+            "aside": "before-restore-1", "stage": "moving", "lastBooking": 9, "hasLedger": true }"#;
+        let mark: Mark = serde_json::from_str(text).unwrap();
+        assert_eq!(
+            (mark.before(), mark.back.as_deref(), mark.stage),
+            ("before-restore-1", None, Stage::Moving)
+        );
+    }
 }

@@ -7,12 +7,18 @@
 //! 4. The services start without their door to customers, and do away with what the provider knows and they do not
 //!    ([`reconcile`]). Then the mark is removed.
 //!
+//! Once the files are of one state, another backup may be restored instead, or the restore undone ([`undo`]): both are 1 to 4
+//! with other files.
+//!
 //! The ledger of the provider and the fleet's name there stay as they are.
 
 pub mod files;
 pub mod ids;
 pub mod mark;
 pub mod reconcile;
+mod report;
+mod source;
+mod undo;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,15 +27,17 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 use service_kit::crash;
 
-use crate::backup::manifest::{Manifest, ManifestError};
+use crate::backup::manifest::Manifest;
 use crate::backup::{Elsewhere, is_in_files};
 use crate::data_dir::{DataDir, DataDirError, Lock};
 use crate::fleet::{Fleet, Process};
-use crate::output::{OutputError, counted, print, printable};
+use crate::output::OutputError;
 use files::FilesError;
-use ids::{IdsError, LastIds};
+use ids::{IdsError, LastIds, Raised};
 use mark::{Mark, Stage};
-use reconcile::{Outcome, ReconcileError};
+use reconcile::ReconcileError;
+use source::SourceError;
+use undo::UndoError;
 
 #[derive(clap::Args, Debug)]
 pub struct Plan {
@@ -37,8 +45,13 @@ pub struct Plan {
     fleet: Fleet,
 
     /// Directory of the backup.
-    #[arg(long, value_name = "DIR")]
-    from: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "undo")]
+    from: Option<PathBuf>,
+
+    /// Puts back what was there before a restore that is not finished. Charges that it has returned stay returned, so their
+    /// bookings are canceled.
+    #[arg(long, conflicts_with = "from")]
+    undo: bool,
 
     /// Maximum number of charges that the payment provider is asked to return. If there are more, the restore ends with exit
     /// code 1, and goes on when it is run again.
@@ -55,13 +68,17 @@ enum RestoreError {
     #[error(transparent)]
     Elsewhere(#[from] Elsewhere),
     #[error(transparent)]
-    Manifest(#[from] ManifestError),
+    Source(#[from] SourceError),
+    #[error("cannot use {}", path.display())]
+    Path {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("the backup is of the fleet {backup}, and {} belongs to the fleet {here}", path.display())]
     AnotherFleet { backup: String, here: String, path: PathBuf },
-    #[error("the backup is of a newer version: {0} has migration {1}, and this version ends at {2}")]
-    Newer(String, i64, i64),
-    #[error("a restore of {} has begun and must come to its end first: marquee restore --from {}", .0.display(), .0.display())]
-    Another(PathBuf),
+    #[error("the files of another state are not all in their place yet")]
+    Moving(#[source] DataDirError),
     #[error("cannot use the mark of the restore in {}", path.display())]
     Mark {
         path: PathBuf,
@@ -72,8 +89,11 @@ enum RestoreError {
     Files(#[from] FilesError),
     #[error(transparent)]
     Ids(#[from] IdsError),
+    #[error(transparent)]
+    Undo(#[from] UndoError),
     #[error(
-        "the files are restored, and not yet reconciled with the payment provider; run the same command again"
+        "the files are in their place, and not yet reconciled with the payment provider; run the same command again, restore \
+         another backup with --from, or undo the restore with --undo"
     )]
     Reconcile(#[from] ReconcileError),
     #[error(transparent)]
@@ -94,39 +114,42 @@ pub fn run(plan: &Plan) -> ExitCode {
 /// Whether all is well in the end.
 async fn restore(plan: &Plan) -> Result<bool, RestoreError> {
     is_in_files(&plan.fleet)?;
+    // A restore that is refused makes no data directory.
+    let checked = check(plan)?;
     let data_dir = DataDir::open(&plan.fleet.data_dir)?;
     let _lock = data_dir.lock("fleet")?;
     let claims = claim_all(&data_dir)?;
-    let from = std::path::absolute(&plan.from)
-        .map_err(|source| ManifestError::File { path: plan.from.clone(), source })?;
-    let failed = |source| RestoreError::Mark { path: data_dir.root().to_owned(), source };
-    let mut mark = match Mark::read(&data_dir).map_err(failed)? {
-        Some(mark) if mark.from != from => return Err(RestoreError::Another(mark.from)),
-        Some(mark) => mark,
-        None => {
-            let mark = stage(plan, &data_dir, &from).await?;
-            crash::point("restore.staged");
-            mark.write(&data_dir).map_err(failed)?;
-            crash::point("restore.marked");
-            mark
-        }
+    let mut mark = match &plan.from {
+        Some(from) => from_backup(plan, &data_dir, from, checked).await?,
+        None => undoing(plan, &data_dir).await?,
     };
-    if mark.stage == Stage::Moving {
-        files::put_in_place(&data_dir, &mark)?;
-        mark.stage = Stage::Reconciling;
-        mark.write(&data_dir).map_err(failed)?;
-    }
-    files::remove_stage(&data_dir)?;
+    put_in_place(&data_dir, &mut mark)?;
     crash::point("restore.in-place");
     drop(claims);
     let max_refunds = usize::try_from(plan.max_refunds).unwrap_or(usize::MAX);
     let outcome = reconcile::reconcile(&plan.fleet, &data_dir, &mark, max_refunds).await?;
     crash::point("restore.reconciled");
     if outcome.left == 0 {
-        Mark::remove(&data_dir).map_err(failed)?;
+        Mark::remove(&data_dir).map_err(bad_mark(&data_dir))?;
     }
-    report(plan, &mark, &outcome)?;
+    report::outcome(plan, &mark, &outcome)?;
     Ok(outcome.left == 0 && outcome.wrong == 0 && outcome.not_canceled.is_empty())
+}
+
+/// What can be checked without a data directory; if there is none, the whole backup.
+fn check(plan: &Plan) -> Result<Option<Manifest>, RestoreError> {
+    let is_there = plan.fleet.data_dir.exists();
+    let Some(from) = &plan.from else {
+        let nothing = UndoError::Nothing(plan.fleet.data_dir.clone());
+        return if is_there { Ok(None) } else { Err(nothing.into()) };
+    };
+    source::is_outside(from, &plan.fleet.data_dir)?;
+    if is_there {
+        return Ok(None);
+    }
+    let manifest = source::verified(from)?;
+    is_of_this_fleet(plan, plan.fleet.given_fleet_id().as_deref(), &manifest)?;
+    Ok(Some(manifest))
 }
 
 /// No process of the fleet runs, or starts, while the files are exchanged; and no backup is taken.
@@ -135,87 +158,104 @@ fn claim_all(data_dir: &DataDir) -> Result<Vec<Lock>, DataDirError> {
     names.map(|name| data_dir.lock(name)).collect()
 }
 
-/// Everything that can be done before the first file is touched.
-async fn stage(plan: &Plan, data_dir: &DataDir, from: &Path) -> Result<Mark, RestoreError> {
-    let manifest = Manifest::verified(from)?;
-    is_not_newer(&manifest)?;
+fn bad_mark(data_dir: &DataDir) -> impl Fn(io::Error) -> RestoreError {
+    |source| RestoreError::Mark { path: data_dir.root().to_owned(), source }
+}
+
+/// The mark of a restore from the backup in `from`: the one that has begun, or a new one.
+async fn from_backup(
+    plan: &Plan,
+    data_dir: &DataDir,
+    from: &Path,
+    checked: Option<Manifest>,
+) -> Result<Mark, RestoreError> {
+    let from =
+        std::path::absolute(from).map_err(|source| RestoreError::Path { path: from.to_owned(), source })?;
+    let before = match Mark::read(data_dir).map_err(bad_mark(data_dir))? {
+        Some(mark) if mark.back.is_none() && source::is_same(&mark.from, &from) => return Ok(mark),
+        before => before,
+    };
+    mark::files_are_whole(data_dir).map_err(RestoreError::Moving)?;
+    let mark = stage(plan, data_dir, &from, checked, before.as_ref()).await?;
+    crash::point("restore.staged");
+    mark.write(data_dir).map_err(bad_mark(data_dir))?;
+    crash::point("restore.marked");
+    Ok(mark)
+}
+
+/// Everything that can be done before the first file is touched. The restore `before` was not finished.
+async fn stage(
+    plan: &Plan,
+    data_dir: &DataDir,
+    from: &Path,
+    checked: Option<Manifest>,
+    before: Option<&Mark>,
+) -> Result<Mark, RestoreError> {
+    let manifest = checked.map_or_else(|| source::verified(from), Ok)?;
     let here = plan.fleet.known_fleet_id(data_dir)?;
-    if let (Some(here), Some(backup)) = (&here, &manifest.fleet_id)
-        && here != backup
-    {
-        let (backup, here) = (backup.clone(), here.clone());
-        return Err(RestoreError::AnotherFleet { backup, here, path: plan.fleet.data_dir.clone() });
-    }
-    let known = LastIds::known(data_dir, here.as_deref()).await;
-    for name in &known.unreadable {
-        print(&format!(
-            "not read      {name}.db, which is replaced; its ids are taken from what the others know"
-        ))?;
-    }
+    is_of_this_fleet(plan, here.as_deref(), &manifest)?;
     files::copy_to_stage(data_dir, from, &manifest)?;
-    let last_booking = known.raise(data_dir, &files::stage(data_dir)).await?;
-    files::sync_stage(data_dir)?;
+    let stage = files::stage(data_dir);
+    let fleet_id = here.as_deref().or(manifest.fleet_id.as_deref());
+    let known = LastIds::known(data_dir, &stage, fleet_id).await?;
+    report::ids(&known)?;
+    let Raised { bookings, last_booking } = known.raise(data_dir, &stage).await?;
+    files::sync_stage(&stage)?;
+    // A restore without a ledger has started a provider, whose ledger is empty.
+    let is_ledger = before.is_none_or(|before| before.has_ledger) || known.is_known_to_provider;
     Ok(Mark {
         from: from.to_owned(),
         taken_at: manifest.taken_at,
-        bookings: manifest.bookings,
-        aside: format!("before-restore-{}", Timestamp::now().strftime("%Y%m%dT%H%M%S.%3fZ")),
+        bookings,
+        aside: aside("before-restore"),
+        original: before.filter(|before| before.back.is_none()).map(|before| before.before().to_owned()),
+        back: None,
         stage: Stage::Moving,
         last_booking,
-        has_ledger: plan.fleet.has_own_provider() && data_dir.root().join("processor.db").exists(),
+        has_ledger: is_ledger
+            && plan.fleet.has_own_provider()
+            && data_dir.root().join("processor.db").exists(),
     })
 }
 
-/// A service refuses a schema that is newer than it is; here that is found before anything is moved.
-fn is_not_newer(manifest: &Manifest) -> Result<(), RestoreError> {
-    for (name, migrations) in [
-        ("book", &book::MIGRATIONS),
-        ("payment", &payment::MIGRATIONS),
-        ("ticket", &ticket::MIGRATIONS),
-        ("point", &point::MIGRATIONS),
-        ("mypage", &mypage::MIGRATIONS),
-    ] {
-        let last = migrations.sqlite.iter().map(|migration| migration.version).max().unwrap_or_default();
-        let saved = manifest.files.get(&format!("{name}.db")).map_or(0, |saved| saved.migration);
-        if saved > last {
-            return Err(RestoreError::Newer(name.to_owned(), saved, last));
+fn is_of_this_fleet(plan: &Plan, here: Option<&str>, manifest: &Manifest) -> Result<(), RestoreError> {
+    match (here, &manifest.fleet_id) {
+        (Some(here), Some(backup)) if here != backup => {
+            let (backup, here) = (backup.clone(), here.to_owned());
+            Err(RestoreError::AnotherFleet { backup, here, path: plan.fleet.data_dir.clone() })
         }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
-fn report(plan: &Plan, mark: &Mark, outcome: &Outcome) -> Result<(), OutputError> {
-    let bookings = counted(mark.bookings, "booking");
-    let Mark { taken_at, last_booking, aside, has_ledger, .. } = mark;
-    print(&format!("restored      {bookings} of {taken_at}; new ones have ids from {}", last_booking + 1))?;
-    let aside = plan.fleet.data_dir.join(aside).display().to_string();
-    print(&format!("moved aside   what was there is in {}", printable(&aside)))?;
-    if !has_ledger {
-        print("not seen      what the payment provider did after the backup: its ledger is not here")?;
+/// The name of a new directory for files that are moved out of the way.
+fn aside(name: &str) -> String {
+    format!("{name}-{}", Timestamp::now().strftime("%Y%m%dT%H%M%S.%3fZ"))
+}
+
+/// The mark of undoing the restore that has begun. All its files come to their place first: what was moved aside is whole then.
+async fn undoing(plan: &Plan, data_dir: &DataDir) -> Result<Mark, RestoreError> {
+    let mark = Mark::read(data_dir).map_err(bad_mark(data_dir))?;
+    let mut mark = mark.ok_or_else(|| UndoError::Nothing(plan.fleet.data_dir.clone()))?;
+    if mark.back.is_some() {
+        return Ok(mark);
     }
-    for returned in &outcome.returned {
-        let (id, amount, currency) = (returned.booking_id, returned.amount, printable(&returned.currency));
-        print(&format!("returned      booking {id}: {amount} {currency}, charged after the backup"))?;
+    put_in_place(data_dir, &mut mark)?;
+    let fleet_id = plan.fleet.known_fleet_id(data_dir)?;
+    let mark = undo::prepare(data_dir, fleet_id.as_deref(), &mark).await?;
+    crash::point("restore.undo-prepared");
+    mark.write(data_dir).map_err(bad_mark(data_dir))?;
+    crash::point("restore.undo-marked");
+    Ok(mark)
+}
+
+/// Goes on with moving files, if that has not ended.
+fn put_in_place(data_dir: &DataDir, mark: &mut Mark) -> Result<(), RestoreError> {
+    if mark.stage == Stage::Moving {
+        files::put_in_place(data_dir, mark)?;
+        mark.stage = Stage::Reconciling;
+        mark.write(data_dir).map_err(bad_mark(data_dir))?;
     }
-    for id in &outcome.canceled {
-        print(&format!("canceled      booking {id}: its money had gone back after the backup"))?;
-    }
-    for (id, reason) in &outcome.not_canceled {
-        let reason = printable(reason);
-        print(&format!("not canceled  booking {id}, whose money had gone back after the backup: {reason}"))?;
-    }
-    if outcome.left > 0 {
-        let from = plan.from.display().to_string();
-        let all = outcome.left;
-        print(&format!(
-            "unfinished    {all} more charges are to be returned, and the fleet does not start before: \
-             marquee restore --from {} --max-refunds {all}",
-            printable(&from)
-        ))?;
-    } else if outcome.wrong > 0 {
-        print(&format!("wrong         {} things; `marquee audit` shows them", outcome.wrong))?;
-    } else {
-        print("right         all services and the provider's ledger tell one story")?;
-    }
+    files::remove_stage(data_dir, mark)?;
     Ok(())
 }

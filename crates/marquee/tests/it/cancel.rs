@@ -170,7 +170,7 @@ pub async fn cancel_at(rest: &Rest, booking: i64) -> Answer {
     rest.send(Method::DELETE, &format!("/books/{booking}"), None).await.unwrap()
 }
 
-async fn collect(fleet: &Fleet, booking: i64) -> Answer {
+pub async fn collect(fleet: &Fleet, booking: i64) -> Answer {
     let order = json!({ "status": "Printed" });
     fleet.rest.send(Method::PATCH, &format!("/tickets/{booking}"), Some(&order)).await.unwrap()
 }

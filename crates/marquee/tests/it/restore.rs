@@ -1,5 +1,10 @@
 //! A backup that is brought back: what it had is there, what came after it is undone, and no id is given out again.
 
+mod faults;
+mod ids;
+mod refused;
+mod undo;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -76,13 +81,9 @@ async fn booking_that_was_canceled_after_the_backup_is_canceled_again() {
     assert!(output.contains(&format!("returned      booking {lost}: 10000 KRW")), "{output}");
     assert!(output.contains(&format!("canceled      booking {canceled}:")), "{output}");
     fleet.up_again().await;
-    let status = async |id: i64| {
-        let answer = fleet.rest.get(&format!("/books/{id}")).await.unwrap();
-        (answer.status, answer.body["status"].as_str().unwrap_or_default().to_owned())
-    };
-    assert_eq!(status(canceled).await, (200, "Canceled".to_owned()));
-    assert_eq!(status(kept).await, (200, "PaidComplete".to_owned()));
-    assert_eq!(status(lost).await.0, 404);
+    assert_eq!(status(&fleet, canceled).await, (200, "Canceled".to_owned()));
+    assert_eq!(status(&fleet, kept).await, (200, "PaidComplete".to_owned()));
+    assert_eq!(status(&fleet, lost).await.0, 404);
     assert!(book(&fleet).await > lost);
     right(&fleet).await;
     // What was there is still there.
@@ -132,48 +133,6 @@ async fn restore_that_is_killed_anywhere_is_completed_by_the_next_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn damaged_backup_and_one_of_another_fleet_are_refused_and_nothing_is_moved() {
-    let (mut fleet, to, id) = backed_up().await;
-    // While the fleet runs, nothing is restored.
-    let (code, output) = restore(&fleet, &to, &[]).await;
-    assert_eq!(code, 1);
-    assert!(output.contains("is in use: fleet runs on it"), "{output}");
-    stop(&mut fleet).await;
-
-    let own = fs::read(fleet.data_dir.join("fleet-id")).unwrap();
-    fs::write(fleet.data_dir.join("fleet-id"), "another\n").unwrap();
-    let (code, output) = restore(&fleet, &to, &[]).await;
-    assert_eq!(code, 1);
-    assert!(output.contains("belongs to the fleet another"), "{output}");
-    fs::write(fleet.data_dir.join("fleet-id"), own).unwrap();
-
-    let mut bytes = fs::read(to.join("payment.db")).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    fs::write(to.join("payment.db"), bytes).unwrap();
-    let (code, output) = restore(&fleet, &to, &[]).await;
-    assert_eq!(code, 1);
-    assert!(output.contains("the backup is damaged: ") && output.contains("payment.db"), "{output}");
-    fleet.up_again().await;
-    assert_eq!(fleet.rest.get(&format!("/books/{id}")).await.unwrap().status, 200);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn damaged_database_is_replaced_and_its_ids_are_not_given_out_again() {
-    let (mut fleet, to, _) = backed_up().await;
-    let lost = book(&fleet).await;
-    right(&fleet).await;
-    stop(&mut fleet).await;
-    fs::write(fleet.data_dir.join("book.db"), "no database at all").unwrap();
-    let (code, output) = restore(&fleet, &to, &[]).await;
-    assert_eq!(code, 0, "{output}");
-    assert!(output.contains("not read      book.db"), "{output}");
-    fleet.up_again().await;
-    assert!(book(&fleet).await > lost + 1_000, "unpaid bookings have left no trace");
-    right(&fleet).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn backup_is_restored_where_no_fleet_has_run() {
     let (mut fleet, to, id) = backed_up().await;
     stop(&mut fleet).await;
@@ -183,6 +142,9 @@ async fn backup_is_restored_where_no_fleet_has_run() {
     let (code, output) = restore(&fleet, &to, &[]).await;
     assert_eq!(code, 0, "{output}");
     assert!(output.contains("not seen") && output.contains("its ledger is not here"), "{output}");
+    // The ledger cannot have been compared.
+    assert!(output.contains("right         all services tell one story"), "{output}");
+    assert!(output.contains("copy processor.db of the other machine before the fleet starts"), "{output}");
     assert_eq!(fs::read(fleet.data_dir.join("fleet-id")).unwrap(), fleet_id);
     fleet.up_again().await;
     assert_eq!(fleet.rest.get(&format!("/books/{id}")).await.unwrap().status, 200);
@@ -201,8 +163,33 @@ async fn backed_up() -> (Fleet, PathBuf, i64) {
     (fleet, to, booking)
 }
 
+/// Bookings that the backup before does not have; their ids.
+async fn later(fleet: &Fleet, count: usize) -> Vec<i64> {
+    let mut ids = Vec::new();
+    for _ in 0..count {
+        ids.push(book(fleet).await);
+    }
+    right(fleet).await;
+    ids
+}
+
+async fn status(fleet: &Fleet, booking: i64) -> (u16, String) {
+    let answer = fleet.rest.get(&format!("/books/{booking}")).await.unwrap();
+    (answer.status, answer.body["status"].as_str().unwrap_or_default().to_owned())
+}
+
 async fn restore(fleet: &Fleet, from: &Path, flags: &[&str]) -> (i32, String) {
     run(restore_command(fleet, from, flags)).await
+}
+
+async fn undo(fleet: &Fleet, flags: &[&str]) -> (i32, String) {
+    run(undo_command(fleet, flags)).await
+}
+
+fn undo_command(fleet: &Fleet, flags: &[&str]) -> std::process::Command {
+    let mut command = marquee(["restore", "--undo"]);
+    command.args(fleet.flags()).args(flags);
+    command
 }
 
 fn restore_command(fleet: &Fleet, from: &Path, flags: &[&str]) -> std::process::Command {
@@ -213,8 +200,12 @@ fn restore_command(fleet: &Fleet, from: &Path, flags: &[&str]) -> std::process::
 
 /// Restores until it dies at `point`.
 async fn killed(fleet: &Fleet, from: &Path, point: &str) {
+    dies(|| restore_command(fleet, from, &[]), point).await;
+}
+
+async fn dies(command: impl Fn() -> std::process::Command, point: &str) {
     let output = until(&format!("a restore that dies at {point}"), async || {
-        let mut command = restore_command(fleet, from, &[]);
+        let mut command = command();
         command.env("MARQUEE_CRASH_AT", point);
         let (code, output) = run(command).await;
         // The services that a killed one had started stop by themselves, and hold their files until then.
