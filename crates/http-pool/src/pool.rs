@@ -9,7 +9,7 @@ use http::{HeaderValue, Method, Response, Version};
 use hyper::body::Incoming;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::answer::{AnswerBody, judge};
@@ -83,34 +83,34 @@ impl Pool {
         self.idle().retain(|connection| !is_old(connection));
     }
 
-    /// Returns an idle connection; if there is none, one that another request returns or a new one, whichever comes
-    /// first. A new one that comes too late becomes idle.
+    /// Returns an idle connection; if there is none, one that another request returns or a new one, whichever comes first. A new
+    /// one belongs to the request that opened it; if it comes too late for that, it becomes idle.
     async fn connection(self: &Arc<Self>, is_safe: bool) -> Result<Box<Connection>, ExchangeError> {
         let mut attempts = 0;
-        let mut connecting = None;
+        let mut opening = None;
         loop {
             if let Some(connection) = self.take(is_safe) {
                 return Ok(connection);
             }
-            let new = match &mut connecting {
+            let new = match &mut opening {
                 Some(new) => new,
-                // Each one was taken by another request, or was closed at once.
+                // Each one was closed at once.
                 None if attempts == ATTEMPTS_MAX => {
                     return Err(ExchangeError::Unreachable(io::ErrorKind::ConnectionAborted.into()));
                 }
                 None => {
                     attempts += 1;
-                    let pool = self.clone();
-                    connecting.insert(tokio::spawn(async move {
-                        pool.connect().await.map(|connection| pool.put(connection))
-                    }))
+                    opening.insert(Opening::begin(self))
                 }
             };
             tokio::select! {
                 () = self.returned.notified() => {}
-                connected = new => {
-                    connecting = None;
-                    connected.map_err(ExchangeError::unreachable)??;
+                opened = &mut new.connection => {
+                    let mut connection = opened.map_err(ExchangeError::unreachable)??;
+                    if connection.is_untouched() {
+                        return Ok(connection);
+                    }
+                    opening = None;
                 }
             }
         }
@@ -171,6 +171,35 @@ impl Pool {
     /// Nothing can panic while the lock is held.
     fn idle(&self) -> MutexGuard<'_, VecDeque<Box<Connection>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection that is being opened for one request. If the request does not wait for it any more, it becomes idle.
+struct Opening {
+    pool: Arc<Pool>,
+    connection: oneshot::Receiver<Result<Box<Connection>, ExchangeError>>,
+}
+
+impl Opening {
+    fn begin(pool: &Arc<Pool>) -> Self {
+        let (sender, connection) = oneshot::channel();
+        let opener = pool.clone();
+        tokio::spawn(async move {
+            let opened = opener.connect().await;
+            if let Err(Ok(unused)) = sender.send(opened) {
+                opener.put(unused);
+            }
+        });
+        Self { pool: pool.clone(), connection }
+    }
+}
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        self.connection.close();
+        if let Ok(Ok(unused)) = self.connection.try_recv() {
+            self.pool.put(unused);
+        }
     }
 }
 

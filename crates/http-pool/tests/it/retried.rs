@@ -2,6 +2,7 @@
 
 use http_pool::{ATTEMPTS_MAX, ExchangeError};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::upstream::{ANSWER, HANG, Upstream, get, post, send};
@@ -65,6 +66,34 @@ async fn upstream_that_closes_every_connection_is_given_up_after_some_attempts()
     };
     assert!(error == "not reached" || error == "no valid answer", "{error}");
     assert!(count <= ATTEMPTS_MAX * ATTEMPTS_MAX);
+}
+
+/// On a loaded machine some of these were not sent, when every connection they had opened went to another request.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn new_connection_is_not_taken_from_the_request_that_opened_it() {
+    const REQUESTS: usize = 256;
+    let upstream = Upstream::start().await;
+    let mut answering = JoinSet::new();
+    for _ in 0..16 {
+        let sending: Vec<_> = (0..REQUESTS).map(|_| upstream.send(get("/books"))).collect();
+        let sent = async {
+            for sending in sending {
+                assert_eq!(sending.await.unwrap().as_deref(), Ok("ok"));
+            }
+        };
+        let accepting = async {
+            loop {
+                let mut connection = upstream.accept().await;
+                answering.spawn(async move {
+                    loop {
+                        connection.head().await;
+                        connection.write(ANSWER).await;
+                    }
+                });
+            }
+        };
+        tokio::select! { () = sent => {}, () = accepting => {} }
+    }
 }
 
 #[tokio::test]
