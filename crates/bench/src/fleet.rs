@@ -70,12 +70,15 @@ impl Fleet {
     ) -> Outcome<Self> {
         let directory = TempDir::new()?;
         let (database_url_prefix, events_url) = urls.unzip();
+        // The payment provider is no part of the fleet, and neither is its database: on a file, its cost is that of its process.
+        let provider = format!("sqlite://{}", directory.path().join("processor.db").display());
+        let has_provider = database_url_prefix.is_some() && processes.contains(&Process::Processor);
         let place = Place {
             data_dir: directory.path().join("data"),
             port_base: free_port_base()?,
             host: "127.0.0.1".parse()?,
             database_url_prefix,
-            database_urls: Vec::new(),
+            database_urls: if has_provider { vec![(Process::Processor, provider)] } else { Vec::new() },
             events_url,
         };
         let launcher = Command::new(marquee)
