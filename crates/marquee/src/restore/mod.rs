@@ -7,7 +7,7 @@
 //! 4. The services start without their door to customers, and do away with what the provider knows and they do not
 //!    ([`reconcile`]). Then the mark is removed.
 //!
-//! Once the files are of one state, another backup may be restored instead, or the restore undone ([`undo`]): both are 1 to 4
+//! Once the files are of one state, another backup may be restored instead, or the restore undone (`undo`): both are 1 to 4
 //! with other files.
 //!
 //! The ledger of the provider and the fleet's name there stay as they are.
