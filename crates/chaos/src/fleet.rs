@@ -32,7 +32,7 @@ use crate::servers::Servers;
 const READY_TIMEOUT: Duration = Duration::from_secs(90);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 const STAFF_TOKEN: &str = "chaos";
-/// Who made the server of `.ci/backends`.
+/// The user that owns the PostgreSQL server of `.ci/backends`.
 const SUPERUSER: &str = "marquee";
 /// Seconds for which what is not paid is held: short, so that holds end while everything fails.
 const HOLD_SECONDS: &str = "10";

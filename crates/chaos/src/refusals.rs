@@ -21,7 +21,7 @@ const RETRY: Duration = Duration::from_millis(100);
 /// How a database refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Of all sessions that begin from now on; the others are ended.
+    /// New sessions cannot write; existing sessions are closed.
     ReadOnly,
     /// No row can be inserted or updated.
     Revoked,

@@ -83,8 +83,8 @@ pub struct Raised {
 pub struct IdsError(pub &'static str, #[source] Error);
 
 impl LastIds {
-    /// Of the databases in `next`, of those in `data_dir` that they replace, and of the charges of the fleet `fleet_id` in the
-    /// provider's ledger.
+    /// Reads the ids from the databases in `next`, from the databases in `data_dir` that they replace, and from the charges of
+    /// the fleet `fleet_id` in the provider's ledger.
     ///
     /// # Errors
     ///

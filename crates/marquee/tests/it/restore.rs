@@ -27,7 +27,7 @@ async fn backup_under_load_is_one_state_and_what_came_after_it_gets_its_money_ba
     let to = target(&fleet);
     let (code, output) = backup(&fleet, &to).await;
     assert_eq!(code, 0, "{output}");
-    // A restore returns no more than it may in one run.
+    // The restore must be able to refund all of these in one run.
     load.goes_on(30).await;
     let answers = load.stop().await;
     assert!(answers.by_status.keys().all(|status| [201, 503].contains(status)), "{:?}", answers.by_status);

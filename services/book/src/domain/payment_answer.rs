@@ -9,6 +9,6 @@ pub enum PaymentAnswer {
     Declined,
     /// This attempt has charged nothing: it did not reach the payment service, or that did not reach its provider.
     NotReached,
-    /// The money may have been taken. `Paid` says so, or payment when it is asked.
+    /// The customer may have been charged. The event `Paid` or an inquiry at payment decides it.
     Unknown,
 }

@@ -1,4 +1,4 @@
-//! What a customer is told about each outcome of a booking.
+//! Maps each outcome of a booking to an HTTP response.
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;

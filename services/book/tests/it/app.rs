@@ -138,7 +138,7 @@ impl App {
         tx.commit().await.unwrap();
     }
 
-    /// Whether the reconciler was told to look at once, since the last call.
+    /// Whether the reconciler was woken since the last call of this function.
     pub async fn has_woken_the_reconciler(&self) -> bool {
         tokio::time::timeout(Duration::ZERO, self.state.left_pending.notified()).await.is_ok()
     }

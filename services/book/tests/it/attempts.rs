@@ -1,4 +1,5 @@
-//! An attempt to pay and what it meets when it comes back: rules, a database that refuses, and who is told.
+//! What happens when an attempt to pay returns: limits on held bookings, a database that refuses, and whether the reconciler is
+//! woken.
 
 use std::sync::Arc;
 

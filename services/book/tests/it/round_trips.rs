@@ -5,7 +5,7 @@ use test_kit::scratch::statements_of;
 
 use crate::app::{App, paid, small_hall};
 
-/// Of a booking with everything that it can have: a screening, seats, a customer and a key. BEGIN, two for the key, the
+/// A booking with a screening, seats, a customer and a key takes these statements. BEGIN, two for the key, the
 /// screening, its prices, the customer's share, the booking, the key's booking, the seats, COMMIT; after the payment BEGIN, the
 /// booking before and after, its event, COMMIT.
 const BOOKING: u64 = 15;

@@ -24,7 +24,7 @@ const STEPS: u64 = 100_000;
 const STEPS_ON_SERVER: u64 = 3_000;
 /// Walks at once: one waits for its database or its provider while another one computes.
 const WALKS: u64 = 4;
-/// Of the first walk; the next one has the next number.
+/// The seed of the first walk. Each further walk uses the next number.
 const SEED: u64 = 20_261_129;
 /// Steps until everything comes to rest and is checked.
 const EPISODE: usize = 20;

@@ -73,7 +73,7 @@ impl BookingQuery {
     }
 }
 
-/// Whose rows are listed.
+/// Filters the ledger.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]

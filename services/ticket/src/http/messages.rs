@@ -34,7 +34,7 @@ impl TicketPatch {
     }
 }
 
-/// Whose tickets are listed.
+/// Filters the list of tickets.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
