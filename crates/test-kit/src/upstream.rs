@@ -1,12 +1,14 @@
 //! Another service that answers, hangs, breaks off, or is not there.
 
+use std::future::ready;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::Request;
-use axum::response::IntoResponse;
-use http::StatusCode;
+use axum::response::{AppendHeaders, IntoResponse};
+use http::header::RETRY_AFTER;
+use http::{HeaderName, StatusCode};
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpSocket};
@@ -29,7 +31,6 @@ enum Server {
 impl FakeUpstream {
     /// Answers every request with `status` and `body`.
     pub async fn answers(status: u16, body: Value) -> Self {
-        let (listener, url) = listen().await;
         let requests: Arc<Mutex<Vec<Value>>> = Arc::default();
         let seen = requests.clone();
         let app = Router::new().fallback(move |request: Request| async move {
@@ -37,19 +38,12 @@ impl FakeUpstream {
             seen.lock().unwrap().push(serde_json::from_slice(&bytes).unwrap_or(Value::Null));
             (StatusCode::from_u16(status).unwrap(), axum::Json(body)).into_response()
         });
-        let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self { url, requests, server: Server::Running(server) }
+        Self::serving(app, requests).await
     }
 
     /// The same, with a `Retry-After`.
     pub async fn answers_and_asks_to_wait(status: u16, body: Value) -> Self {
-        let (listener, url) = listen().await;
-        let status = StatusCode::from_u16(status).unwrap();
-        let app = Router::new().fallback(move || async move {
-            (status, [(http::header::RETRY_AFTER, "1")], axum::Json(body)).into_response()
-        });
-        let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self { url, requests: Arc::default(), server: Server::Running(server) }
+        Self::does_and_asks_to_wait(move || ready((status, body.clone()))).await
     }
 
     /// Answers by method and path.
@@ -57,14 +51,12 @@ impl FakeUpstream {
     where
         F: Fn(&str, &str) -> (StatusCode, Value) + Send + Sync + 'static,
     {
-        let (listener, url) = listen().await;
         let answer = Arc::new(answer);
         let app = Router::new().fallback(move |request: Request| async move {
             let (status, body) = answer(request.method().as_str(), request.uri().path());
             (status, axum::Json(body))
         });
-        let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self { url, requests: Arc::default(), server: Server::Running(server) }
+        Self::serving(app, Arc::default()).await
     }
 
     /// Does something for each request, and answers what it says, with a `Retry-After`.
@@ -73,14 +65,7 @@ impl FakeUpstream {
         F: Fn() -> W + Clone + Send + Sync + 'static,
         W: Future<Output = (u16, Value)> + Send + 'static,
     {
-        let (listener, url) = listen().await;
-        let app = Router::new().fallback(move || async move {
-            let (status, body) = work().await;
-            let retry_after = [(http::header::RETRY_AFTER, "1")];
-            (StatusCode::from_u16(status).unwrap(), retry_after, axum::Json(body))
-        });
-        let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self { url, requests: Arc::default(), server: Server::Running(server) }
+        Self::working(work, AppendHeaders(Some((RETRY_AFTER, "1")))).await
     }
 
     /// Does something for each request, and answers what it says.
@@ -89,13 +74,7 @@ impl FakeUpstream {
         F: Fn() -> W + Clone + Send + Sync + 'static,
         W: Future<Output = (u16, Value)> + Send + 'static,
     {
-        let (listener, url) = listen().await;
-        let app = Router::new().fallback(move || async move {
-            let (status, body) = work().await;
-            (StatusCode::from_u16(status).unwrap(), axum::Json(body))
-        });
-        let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self { url, requests: Arc::default(), server: Server::Running(server) }
+        Self::working(work, AppendHeaders(None)).await
     }
 
     /// Takes a request and never answers.
@@ -117,6 +96,24 @@ impl FakeUpstream {
             requests: Arc::default(),
             server: Server::Silent { _port: socket },
         }
+    }
+
+    async fn working<F, W>(work: F, headers: AppendHeaders<Option<(HeaderName, &'static str)>>) -> Self
+    where
+        F: Fn() -> W + Clone + Send + Sync + 'static,
+        W: Future<Output = (u16, Value)> + Send + 'static,
+    {
+        let app = Router::new().fallback(move || async move {
+            let (status, body) = work().await;
+            (StatusCode::from_u16(status).unwrap(), headers, axum::Json(body))
+        });
+        Self::serving(app, Arc::default()).await
+    }
+
+    async fn serving(app: Router, requests: Arc<Mutex<Vec<Value>>>) -> Self {
+        let (listener, url) = listen().await;
+        let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Self { url, requests, server: Server::Running(server) }
     }
 
     async fn raw(keep_open: bool) -> Self {

@@ -5,38 +5,52 @@ use std::sync::Arc;
 
 use book::app::Rules;
 use serde_json::json;
-use test_kit::FakeUpstream;
+use test_kit::{Answer, FakeUpstream};
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 use crate::app::{App, RULES, paid, soul};
 
 /// Nothing that is not paid at once is kept.
 const FULL: Rules = Rules { max_held: 0, ..RULES };
 
-/// A payment service that waits for `goes_on`, and does not reach its provider then.
-async fn waiting_and_away(arrived: Arc<Semaphore>, goes_on: Arc<Semaphore>) -> FakeUpstream {
-    FakeUpstream::does_and_asks_to_wait(move || {
-        let (arrived, goes_on) = (arrived.clone(), goes_on.clone());
-        async move {
-            arrived.add_permits(1);
-            goes_on.acquire().await.unwrap().forget();
-            (503, json!({"type": "/problems/payment-unavailable"}))
-        }
-    })
-    .await
+/// A request to book whose attempt to pay is running. Its payment service does not reach the provider in the end.
+struct Attempt {
+    answer: JoinHandle<Answer>,
+    goes_on: Arc<Semaphore>,
+}
+
+impl Attempt {
+    async fn begin() -> (App, Self) {
+        let (arrived, goes_on) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let (arrives, waits) = (arrived.clone(), goes_on.clone());
+        let payment = FakeUpstream::does_and_asks_to_wait(move || {
+            let (arrives, waits) = (arrives.clone(), waits.clone());
+            async move {
+                arrives.add_permits(1);
+                waits.acquire().await.unwrap().forget();
+                (503, json!({"type": "/problems/payment-unavailable"}))
+            }
+        });
+        let app = App::with_rules(payment.await, FULL).await;
+        let client = app.client.clone();
+        let answer = tokio::spawn(async move { client.post("/books", soul()).await });
+        arrived.acquire().await.unwrap().forget();
+        (app, Self { answer, goes_on })
+    }
+
+    /// Lets the attempt return, and the request with it.
+    async fn returns(self) -> Answer {
+        self.goes_on.add_permits(1);
+        self.answer.await.unwrap()
+    }
 }
 
 #[tokio::test]
 async fn booking_that_paid_has_settled_meanwhile_is_kept_whatever_the_cap() {
-    let (arrived, goes_on) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
-    let payment = waiting_and_away(arrived.clone(), goes_on.clone()).await;
-    let app = App::with_rules(payment, FULL).await;
-    let client = app.client.clone();
-    let booking = tokio::spawn(async move { client.post("/books", soul()).await });
-    arrived.acquire().await.unwrap().forget();
+    let (app, attempt) = Attempt::begin().await;
     app.deliver(paid(1, 10_000)).await;
-    goes_on.add_permits(1);
-    let answer = booking.await.unwrap();
+    let answer = attempt.returns().await;
     assert_eq!((answer.status.as_u16(), &answer.body["id"]), (201, &json!(1)), "{}", answer.body);
     assert_eq!((app.status(1).await.as_str(), app.told().await), ("PaidComplete", vec!["Booked"]));
     app.settled().await;
@@ -44,15 +58,9 @@ async fn booking_that_paid_has_settled_meanwhile_is_kept_whatever_the_cap() {
 
 #[tokio::test]
 async fn booking_that_its_customer_has_given_up_meanwhile_is_not_forgotten() {
-    let (arrived, goes_on) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
-    let payment = waiting_and_away(arrived.clone(), goes_on.clone()).await;
-    let app = App::with_rules(payment, FULL).await;
-    let client = app.client.clone();
-    let booking = tokio::spawn(async move { client.post("/books", soul()).await });
-    arrived.acquire().await.unwrap().forget();
+    let (app, attempt) = Attempt::begin().await;
     assert_eq!(app.client.delete("/books/1").await.status, 204);
-    goes_on.add_permits(1);
-    let answer = booking.await.unwrap();
+    let answer = attempt.returns().await;
     assert_eq!((answer.status.as_u16(), answer.problem()), (409, "booking-canceled"));
     assert_eq!((app.status(1).await.as_str(), app.told().await), ("Canceled", vec!["HoldExpired"]));
     app.settled().await;
@@ -61,15 +69,9 @@ async fn booking_that_its_customer_has_given_up_meanwhile_is_not_forgotten() {
 /// Such a replica counts its attempt, and publishes no `Held`.
 #[tokio::test]
 async fn booking_that_a_replica_of_the_version_before_pays_meanwhile_is_kept_whatever_the_cap() {
-    let (arrived, goes_on) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
-    let payment = waiting_and_away(arrived.clone(), goes_on.clone()).await;
-    let app = App::with_rules(payment, FULL).await;
-    let client = app.client.clone();
-    let booking = tokio::spawn(async move { client.post("/books", soul()).await });
-    arrived.acquire().await.unwrap().forget();
+    let (app, attempt) = Attempt::begin().await;
     app.execute("UPDATE bookings SET attempts = 2").await;
-    goes_on.add_permits(1);
-    assert_eq!(booking.await.unwrap().status, 202);
+    assert_eq!(attempt.returns().await.status, 202);
     assert_eq!((app.status(1).await.as_str(), app.told().await), ("PaymentPending", vec!["Held"]));
     app.settled().await;
 }
