@@ -20,22 +20,22 @@ pub struct UnderWay {
 /// The refund of `story` that is under way, if there is one.
 pub fn under_way(story: &Story) -> Option<UnderWay> {
     let payment = unconfirmed(story)?;
+    Some(UnderWay { booking_id: story.booking_id, detail: detail(story, payment) })
+}
+
+fn detail(story: &Story, payment: &PaymentRow) -> String {
     let since = payment.updated_at.and_then(|at| Timestamp::from_microsecond(at).ok());
     let since = since.map(|at| format!(" since {at}")).unwrap_or_default();
     let booking = if story.status().is_empty() { "not there" } else { story.status() };
     let (status, price) = (&payment.status, payment.total_price);
-    let detail =
-        format!("refund under way{since}: its payment of {price} is {status}, and the booking is {booking}");
-    Some(UnderWay { booking_id: story.booking_id, detail })
+    format!("refund under way{since}: its payment of {price} is {status}, and the booking is {booking}")
 }
 
 /// Adds a refund that is under way for too long. Where the reader does not see times, it is only reported as under way.
 pub(crate) fn violations(story: &Story, clock: Clock, found: &mut Found) {
-    let is_late = unconfirmed(story)
-        .and_then(|payment| payment.updated_at)
-        .is_some_and(|since| clock.is_refund_overdue(since));
-    if let Some(UnderWay { detail, .. }) = under_way(story).filter(|_| is_late) {
-        found.add(Kind::RefundUnfinished, detail);
+    let is_late = |payment: &&PaymentRow| payment.updated_at.is_some_and(|at| clock.is_refund_overdue(at));
+    if let Some(payment) = unconfirmed(story).filter(is_late) {
+        found.add(Kind::RefundUnfinished, detail(story, payment));
     }
 }
 
@@ -53,25 +53,7 @@ mod tests {
     const SINCE: i64 = 1_000_000_000;
 
     fn story(status: &str, payment: &str) -> Story {
-        let booking = BookingRow {
-            booking_id: 7,
-            movie_name: None,
-            seat: None,
-            qty: 1,
-            total_price: Some(700),
-            name: "CGV".to_owned(),
-            customer_id: None,
-            screening_id: None,
-            theatre: None,
-            starts_at: None,
-            ends_at: None,
-            status: status.to_owned(),
-            held_published: Some(0),
-            held_until: None,
-            paying_until: None,
-            created_at: Some(0),
-            updated_at: Some(0),
-        };
+        let booking = BookingRow { held_published: Some(0), ..BookingRow::of_nobody(status) };
         let payment = PaymentRow {
             booking_id: 7,
             id: 1,

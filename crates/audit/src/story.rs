@@ -278,3 +278,29 @@ pub fn seats_of(list: &str) -> Vec<String> {
 fn time<S: Serializer>(microsecond: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
     microsecond.and_then(|microsecond| Timestamp::from_microsecond(microsecond).ok()).serialize(serializer)
 }
+
+#[cfg(test)]
+impl BookingRow {
+    /// Booking 7, of 700, without a screening and a known customer.
+    pub fn of_nobody(status: &str) -> Self {
+        Self {
+            booking_id: 7,
+            movie_name: None,
+            seat: None,
+            qty: 1,
+            total_price: Some(700),
+            name: "CGV".to_owned(),
+            customer_id: None,
+            screening_id: None,
+            theatre: None,
+            starts_at: None,
+            ends_at: None,
+            status: status.to_owned(),
+            held_published: None,
+            held_until: None,
+            paying_until: None,
+            created_at: Some(0),
+            updated_at: Some(0),
+        }
+    }
+}

@@ -31,27 +31,8 @@ fn payment(status: &str, reference: Option<&str>) -> PaymentRow {
 
 /// A story of this booking (no booking when the status is empty), this payment, and these movements.
 fn story(status: &str, payment: Option<PaymentRow>, movements: Vec<MovementRow>) -> Story {
-    let booking = BookingRow {
-        booking_id: 7,
-        movie_name: None,
-        seat: None,
-        qty: 1,
-        total_price: Some(700),
-        name: "CGV".to_owned(),
-        customer_id: None,
-        screening_id: None,
-        theatre: None,
-        starts_at: None,
-        ends_at: None,
-        status: status.to_owned(),
-        held_published: None,
-        held_until: None,
-        paying_until: None,
-        created_at: Some(0),
-        updated_at: Some(0),
-    };
     Story {
-        booking: (!status.is_empty()).then_some(booking),
+        booking: (!status.is_empty()).then(|| BookingRow::of_nobody(status)),
         payments: payment.into_iter().collect(),
         movements: Some(movements),
         ..Story::of(7)

@@ -182,20 +182,22 @@ impl RefundError {
 }
 
 async fn cancel(provider: &Provider, reference: &str) -> Result<(), RefundError> {
-    let mut outcome = try_cancel(provider, reference).await;
+    let client = Client::builder().no_proxy().timeout(ANSWER_TIMEOUT).build();
+    let client =
+        client.map_err(|source| RefundError::NoAnswer { reference: reference.to_owned(), source })?;
+    let mut outcome = try_cancel(&client, provider, reference).await;
     for _ in 1..ATTEMPTS {
         if !outcome.as_ref().is_err_and(RefundError::is_transient) {
             break;
         }
         sleep(RETRY_PAUSE).await;
-        outcome = try_cancel(provider, reference).await;
+        outcome = try_cancel(&client, provider, reference).await;
     }
     outcome
 }
 
-async fn try_cancel(provider: &Provider, reference: &str) -> Result<(), RefundError> {
+async fn try_cancel(client: &Client, provider: &Provider, reference: &str) -> Result<(), RefundError> {
     let failed = |source| RefundError::NoAnswer { reference: reference.to_owned(), source };
-    let client = Client::builder().no_proxy().timeout(ANSWER_TIMEOUT).build().map_err(failed)?;
     let url = format!("{}/v1/payments/{reference}/cancel", provider.url.trim_end_matches('/'));
     let answer = client.post(url).send().await.map_err(failed)?;
     let status = answer.status();
