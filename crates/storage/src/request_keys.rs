@@ -1,19 +1,22 @@
 //! Idempotency keys: a client's name for a request stands for that request, for a day.
 //!
-//! The table `request_keys` is made by the migrations of the service that uses it.
+//! The migrations of the service that uses them create the tables `request_keys` and `idempotency_keys`.
 
 use std::time::Duration;
 
 use crate::{Error, Prune, Tx, prune, query, query_as};
 
 /// How long a key stands for its request.
-pub const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
+const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// Stands for the subject of a key between [`claim`] and [`bind`]. It is never committed.
 const NO_SUBJECT: i64 = 0;
 
-/// Forgets keys after a day.
-pub const PRUNE: Prune = prune!("request_keys", place: "created_at", since: "created_at", kept_for: KEPT_FOR);
+/// Deletes keys after a day, and those in the older `idempotency_keys`, which processes of the previous version still write.
+pub const PRUNED: [Prune; 2] = [
+    prune!("request_keys", place: "created_at", since: "created_at", kept_for: KEPT_FOR),
+    prune!("idempotency_keys", place: "created_at", since: "created_at", kept_for: KEPT_FOR),
+];
 
 /// The request for which a key stands.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,15 +2,10 @@
 //! write.
 
 use events::BookingId;
-use storage::{Error, Prune, Tx, prune, query_as, request_keys};
+pub use storage::request_keys::PRUNED;
+use storage::{Error, Tx, query_as, request_keys};
 
 use crate::domain::RequestKey;
-
-/// Both tables forget a key after a day.
-pub const PRUNED: [Prune; 2] = [
-    request_keys::PRUNE,
-    prune!("idempotency_keys", place: "created_at", since: "created_at", kept_for: request_keys::KEPT_FOR),
-];
 
 /// Claims a key for its request, and returns `None`. If the key was claimed before, returns its booking and the
 /// fingerprint of the request that claimed it. Waits for a transaction that is claiming the same key.

@@ -2,16 +2,11 @@
 //! write.
 
 use events::BookingId;
-use storage::{Error, Prune, Tx, prune, query_as, request_keys};
+pub use storage::request_keys::PRUNED;
+use storage::{Error, Tx, query_as, request_keys};
 
 /// All keys share one scope: payment has one caller.
 const SCOPE: &str = "shared";
-
-/// Both tables forget a key after a day.
-pub const PRUNED: [Prune; 2] = [
-    request_keys::PRUNE,
-    prune!("idempotency_keys", place: "created_at", since: "created_at", kept_for: request_keys::KEPT_FOR),
-];
 
 /// Lets `key` stand for the request with this `fingerprint`, which is about `booking`. Returns the fingerprint of the request for
 /// which it stands: another one, if the key was taken.
