@@ -17,7 +17,7 @@ use crate::proxies::{Caller, Host, Prefix};
 
 mod pages;
 
-pub use pages::{Collection, PageInfo, PageQuery, PageRequest, refuse_filters};
+pub use pages::{Collection, PageInfo, PageQuery, PageRequest, filtered, refuse_filters};
 
 /// `application/hal+json`.
 pub const MEDIA_TYPE: &str = "application/hal+json";

@@ -2,6 +2,7 @@
 //! before it, without a limit. New entities never shift a page that is read by id, and its cost does not grow with its place.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use axum::extract::FromRequestParts;
 use http::StatusCode;
@@ -154,6 +155,11 @@ fn parse_number(number: i64, size: i64) -> Result<i64, FieldError> {
             Err(FieldError::new("page", detail))
         }
     }
+}
+
+/// The `path` of a collection with its filter: `name=value`, if there is a value.
+pub fn filtered(path: &str, name: &str, value: Option<impl Display>) -> String {
+    value.map_or_else(|| path.to_owned(), |value| format!("{path}?{name}={value}"))
 }
 
 impl BaseUrl {

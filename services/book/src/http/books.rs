@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use events::BookingId;
 use service_kit::extract::{Anything, IdempotencyKey, Json, OptionalJson, PathId, Query};
-use service_kit::hal::{BaseUrl, Collection, Hal, PageQuery, PageRequest, Resource};
+use service_kit::hal::{BaseUrl, Collection, Hal, PageQuery, PageRequest, Resource, filtered};
 use service_kit::problem::{self, Problem};
 use service_kit::request_log::{concerns_booking, see_through};
 
@@ -89,10 +89,7 @@ pub async fn list(
 ) -> Result<impl IntoResponse, Problem> {
     let mut conn = state.db.read().await?;
     let found = list_bookings(&mut conn, query.customer_id, page.slice()).await?;
-    let path = match query.customer_id {
-        Some(customer) => format!("/books?customerId={customer}"),
-        None => "/books".to_owned(),
-    };
+    let path = filtered("/books", "customerId", query.customer_id);
     Ok(Hal(base.collection(BOOKS, &path, page, &found, |booking| Book::resource(&base, booking))))
 }
 

@@ -4,7 +4,9 @@ use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
 use events::BookingId;
 use service_kit::extract::{PathId, Query};
-use service_kit::hal::{BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource, refuse_filters};
+use service_kit::hal::{
+    BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource, filtered, refuse_filters,
+};
 use service_kit::problem::{self, Problem};
 use service_kit::request_log::concerns_booking;
 
@@ -34,10 +36,7 @@ pub async fn list(
     refuse_filters(sent.as_deref(), &["bookingId"])?;
     let mut conn = state.db.read().await?;
     let found = list_mypages(&mut conn, query.customer_id, page.slice()).await?;
-    let path = match query.customer_id {
-        Some(customer) => format!("/mypages?customerId={customer}"),
-        None => "/mypages".to_owned(),
-    };
+    let path = filtered("/mypages", "customerId", query.customer_id);
     Ok(Hal(base.collection(MYPAGES, &path, page, &found, |story| Mypage::resource(&base, story))))
 }
 

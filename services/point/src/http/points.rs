@@ -6,7 +6,9 @@ use events::PointId;
 use http::StatusCode;
 use service_kit::crash;
 use service_kit::extract::{Json, PathId, Query};
-use service_kit::hal::{BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource, refuse_filters};
+use service_kit::hal::{
+    BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource, filtered, refuse_filters,
+};
 use service_kit::problem::{self, Problem};
 use service_kit::request_log::concerns_booking;
 
@@ -67,10 +69,7 @@ pub async fn list(
     refuse_filters(sent.as_deref(), &["bookingId"])?;
     let mut conn = state.db.read().await?;
     let found = list_entries(&mut conn, query.customer_id, page.slice()).await?;
-    let path = match query.customer_id {
-        Some(customer) => format!("/points?customerId={customer}"),
-        None => "/points".to_owned(),
-    };
+    let path = filtered("/points", "customerId", query.customer_id);
     Ok(Hal(base.collection(POINTS, &path, page, &found, |entry| Point::resource(&base, entry))))
 }
 
