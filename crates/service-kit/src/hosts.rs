@@ -5,6 +5,7 @@
 //! that, a page can still send some requests whose answers it cannot read. The first kind names the page's site in `Host`, the
 //! second in `Origin`. So such a process refuses both, unless the host is this machine or is allowed by `ALLOWED_HOSTS`.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -39,7 +40,7 @@ impl FromStr for AllowedHosts {
     fn from_str(list: &str) -> Result<Self, NotAHost> {
         let items: Vec<&str> = list.split(',').map(str::trim).filter(|item| !item.is_empty()).collect();
         let name = |item: &&str| match Host::parse(item) {
-            Some(host) if !host.has_port() && !item.ends_with(':') => Ok(normal(host.name())),
+            Some(host) if !host.has_port() && !item.ends_with(':') => Ok(without_root(host.name()).into()),
             _ => Err(NotAHost((*item).to_owned())),
         };
         let is_any = items.contains(&ANY);
@@ -65,8 +66,8 @@ impl AllowedHosts {
 
     fn allows(&self, text: &str) -> bool {
         Host::parse(text).is_some_and(|host| {
-            let name = normal(host.name());
-            is_of_this_machine(&name) || self.names.contains(&name)
+            let name = without_root(host.name());
+            is_of_this_machine(name) || self.names.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
         })
     }
 
@@ -77,7 +78,7 @@ impl AllowedHosts {
     /// 421 naming the host.
     pub fn check_host(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
         let named = headers.get_all(HOST).iter().map(text);
-        let mut named = named.chain(uri.authority().map(|authority| authority.as_str().to_owned()));
+        let mut named = named.chain(uri.authority().map(|authority| authority.as_str().into()));
         named.find(|host| !self.allows(host)).map_or(Ok(()), |host| Err(misdirected(&host)))
     }
 
@@ -92,7 +93,7 @@ impl AllowedHosts {
             return Ok(());
         }
         let is_allowed =
-            |origin: &String| origin.split_once("://").is_some_and(|(_, host)| self.allows(host));
+            |origin: &Cow<'_, str>| origin.split_once("://").is_some_and(|(_, host)| self.allows(host));
         let mut origins = headers.get_all(ORIGIN).iter().map(text);
         origins.find(|origin| !is_allowed(origin)).map_or(Ok(()), |origin| Err(foreign(&origin)))
     }
@@ -113,18 +114,19 @@ pub async fn layer(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-fn text(value: &HeaderValue) -> String {
-    String::from_utf8_lossy(value.as_bytes()).into_owned()
+fn text(value: &HeaderValue) -> Cow<'_, str> {
+    String::from_utf8_lossy(value.as_bytes())
 }
 
-/// Names are compared without case, and without the dot of the root.
-fn normal(name: &str) -> Box<str> {
-    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase().into()
+/// Names are compared without the dot of the root, and without case.
+fn without_root(name: &str) -> &str {
+    name.strip_suffix('.').unwrap_or(name)
 }
 
 fn is_of_this_machine(name: &str) -> bool {
     let address = name.strip_prefix('[').and_then(|address| address.strip_suffix(']')).unwrap_or(name);
-    name == "localhost" || address.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())
+    name.eq_ignore_ascii_case("localhost")
+        || address.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())
 }
 
 fn misdirected(host: &str) -> Problem {
