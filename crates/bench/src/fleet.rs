@@ -24,6 +24,8 @@ const START_TIMEOUT: Duration = Duration::from_secs(60);
 const STOP_TIMEOUT: Duration = Duration::from_secs(60);
 /// Longest until what follows from the last booking shows.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(300);
+/// Files here are in memory, where the system has it.
+const MEMORY: &str = "/dev/shm";
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// It ends with this.
@@ -31,7 +33,8 @@ pub struct Fleet {
     place: Place,
     launcher: Child,
     processes: Vec<Process>,
-    _directory: TempDir,
+    /// Its data directory's, and the payment provider's.
+    _directories: [TempDir; 2],
 }
 
 impl Fleet {
@@ -70,8 +73,11 @@ impl Fleet {
     ) -> Outcome<Self> {
         let directory = TempDir::new()?;
         let (database_url_prefix, events_url) = urls.unzip();
-        // The payment provider is no part of the fleet, and neither is its database: on a file, its cost is that of its process.
-        let provider = format!("sqlite://{}", directory.path().join("processor.db").display());
+        // The payment provider is no part of the fleet, and neither is its database: on a file, its cost is that of its
+        // process; in memory, its commits do not wait for the disk of the fleet's servers.
+        let memory = Path::new(MEMORY);
+        let provider_directory = if memory.is_dir() { TempDir::new_in(memory)? } else { TempDir::new()? };
+        let provider = format!("sqlite://{}", provider_directory.path().join("processor.db").display());
         let has_provider = database_url_prefix.is_some() && processes.contains(&Process::Processor);
         let place = Place {
             data_dir: directory.path().join("data"),
@@ -91,7 +97,7 @@ impl Fleet {
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| format!("cannot start {}: {error}", marquee.display()))?;
-        let mut fleet = Self { place, launcher, processes, _directory: directory };
+        let mut fleet = Self { place, launcher, processes, _directories: [directory, provider_directory] };
         fleet.ready().await?;
         // What would be measured otherwise is something else.
         if fleet.place.database_url_prefix.is_some() && fleet.has_files() {

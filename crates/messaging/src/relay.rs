@@ -32,7 +32,7 @@ const TIMER: Duration = Duration::from_secs(1);
 /// The same where other processes write to the outbox too, and cannot wake this one.
 const SHARED_TIMER: Duration = Duration::from_millis(100);
 /// Under load, rounds begin this far apart: each costs two commits, however few rows it has.
-const SHORTEST_CYCLE: Duration = Duration::from_millis(20);
+const SHORTEST_CYCLE: Duration = Duration::from_millis(50);
 /// How often it is told how much waits.
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
 /// Pause after a failure, doubled up to the longest one.

@@ -29,7 +29,7 @@ use crate::transport::{Position, Received, Record, Subscription, TransportError}
 /// Positions go to the broker this often.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(100);
 /// Under load, batches are handed out this far apart: each costs a commit, however few records it has.
-const SHORTEST_CYCLE: Duration = Duration::from_millis(20);
+const SHORTEST_CYCLE: Duration = Duration::from_millis(50);
 /// Who waits for a record looks again this often: whether the member stands still, and in case a wake-up was lost.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
