@@ -5,10 +5,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::envelope::Envelope;
 use crate::ids::{BookingId, CustomerId, PaymentId, PointId, TicketId};
 use crate::lenient::{optional_integer, optional_scalar};
 use crate::screening::Screening;
+use crate::wire::Envelope;
 
 /// Declares the events: a struct each, and the enum of all of them.
 macro_rules! catalog {

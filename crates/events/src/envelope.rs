@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 use serde_json::error::Category;
 
@@ -15,17 +15,6 @@ use crate::catalog::Event;
 
 /// The Java services' `SimpleDateFormat("yyyyMMddHHmmss")`: their local time, and UTC where this fleet writes it.
 const TIMESTAMP_FORMAT: &str = "%Y%m%d%H%M%S";
-
-/// The object itself, in the field order of the original services.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Envelope<'e, F> {
-    pub event_type: &'e str,
-    pub timestamp: String,
-    #[serde(flatten)]
-    pub fields: &'e F,
-    pub me: bool,
-}
 
 /// What a record on the topic turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]

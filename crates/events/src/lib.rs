@@ -6,6 +6,7 @@
 //! - [`catalog`]: every event, as a struct and in the closed enum [`Event`].
 //! - [`screening`]: where and when a booking's movie is shown, as several events carry it.
 //! - [`envelope`]: the JSON that carries an event, written as the original Java services read it and read leniently.
+//! - `wire`: that JSON, as it is written.
 //! - [`headers`]: CloudEvents 1.0 in binary mode, beside the JSON.
 //! - [`status`]: words for where a thing stands, the same in answers, events and databases.
 //! - [`lenient`]: numbers that arrive as text, for events and for requests alike.
@@ -19,6 +20,7 @@ pub mod lenient;
 pub mod screening;
 pub mod status;
 pub mod text;
+mod wire;
 
 pub use catalog::{
     Booked, CancelRejected, CancelRequested, Canceled, Created, Event, Held, HoldExpired, Paid,
