@@ -11,7 +11,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use crate::connection::Connection;
 use crate::error::ExchangeError;
-use crate::pool::Pool;
+use crate::idle::Idle;
 
 /// Whether the connection may carry another request after an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ pub struct AnswerBody {
     /// Nothing, once the connection is back in the pool or closed.
     connection: Option<Box<Connection>>,
     afterwards: Afterwards,
-    pool: Arc<Pool>,
+    idle: Arc<Idle>,
 }
 
 impl AnswerBody {
@@ -93,9 +93,9 @@ impl AnswerBody {
         body: Incoming,
         connection: Box<Connection>,
         afterwards: Afterwards,
-        pool: Arc<Pool>,
+        idle: Arc<Idle>,
     ) -> Self {
-        let mut this = Self { body, connection: Some(connection), afterwards, pool };
+        let mut this = Self { body, connection: Some(connection), afterwards, idle };
         if this.body.is_end_stream() {
             this.finish();
         }
@@ -107,7 +107,7 @@ impl AnswerBody {
         if let Some(connection) = self.connection.take()
             && self.afterwards == Afterwards::Keep
         {
-            self.pool.keep(connection);
+            self.idle.keep(connection);
         }
     }
 }

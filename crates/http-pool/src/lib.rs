@@ -59,7 +59,8 @@
 //!
 //! # Layout
 //!
-//! - [`pool`]: the idle connections, and the way of a request to one of them.
+//! - [`pool`]: the way of a request to a connection.
+//! - `idle`: the connections without a request.
 //! - [`request`]: the head that a request goes out with.
 //! - `connection`: one connection, and the exchange on it.
 //! - `wire`: the socket below it, which knows how much of a request is written.
@@ -69,11 +70,13 @@
 pub mod answer;
 mod connection;
 pub mod error;
+mod idle;
 pub mod pool;
 pub mod request;
 mod wire;
 
 pub use answer::AnswerBody;
 pub use error::ExchangeError;
-pub use pool::{ATTEMPTS_MAX, CONNECT_TIMEOUT, IDLE_MAX, IDLE_TIMEOUT, Pool};
+pub use idle::{IDLE_MAX, IDLE_TIMEOUT};
+pub use pool::{ATTEMPTS_MAX, CONNECT_TIMEOUT, Pool};
 pub use request::{Outgoing, is_hop_by_hop};

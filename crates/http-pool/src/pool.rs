@@ -1,33 +1,26 @@
-//! The idle connections, and the way of a request to one of them.
+//! The way of a request to a connection: an idle one, or a new one.
 
-use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderValue, Method, Response, Version};
 use hyper::body::Incoming;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::answer::{AnswerBody, judge};
 use crate::connection::{Connection, Unanswered};
 use crate::error::ExchangeError;
+use crate::idle::Idle;
 use crate::request::{Outgoing, prepare};
 
 /// Longest wait for a TCP connection: the upstream is near.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// Most idle connections, and how long each is kept. The upstream must keep them longer.
-pub const IDLE_MAX: usize = 256;
-pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How many connections one request tries, and how many new ones it opens, before it counts as not sent.
 pub const ATTEMPTS_MAX: usize = 8;
-
-/// A connection that has rested for less carries a safe request without a look into its socket. The look is a system call,
-/// and under load a connection rests for microseconds. A safe request that gets lost can be repeated.
-const LOOK_AFTER: Duration = Duration::from_millis(1);
 
 /// Interval of TCP's own probes, which find a peer that vanished silently.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
@@ -38,16 +31,13 @@ const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 pub struct Pool {
     address: String,
     host: HeaderValue,
-    /// The connections without a request, the one used last at the end. Boxed, because they are large and often moved.
-    idle: Mutex<VecDeque<Box<Connection>>>,
-    /// Notified when a connection becomes idle.
-    returned: Notify,
+    idle: Arc<Idle>,
 }
 
 impl Pool {
     /// A pool for the upstream at `address` (`host:port`), whose requests carry `host` as their `Host`.
     pub fn new(address: String, host: HeaderValue) -> Self {
-        Self { address, host, idle: Mutex::default(), returned: Notify::new() }
+        Self { address, host, idle: Arc::default() }
     }
 
     /// Sends `request` and waits until `deadline` for the head of the answer.
@@ -80,7 +70,7 @@ impl Pool {
 
     /// Closes the connections that have been idle for [`IDLE_TIMEOUT`].
     pub fn prune(&self) {
-        self.idle().retain(|connection| !is_old(connection));
+        self.idle.prune();
     }
 
     /// Returns an idle connection; if there is none, one that another request returns or a new one, whichever comes first. A new
@@ -89,7 +79,7 @@ impl Pool {
         let mut attempts = 0;
         let mut opening = None;
         loop {
-            if let Some(connection) = self.take(is_safe) {
+            if let Some(connection) = self.idle.take(is_safe) {
                 return Ok(connection);
             }
             let new = match &mut opening {
@@ -104,7 +94,7 @@ impl Pool {
                 }
             };
             tokio::select! {
-                () = self.returned.notified() => {}
+                () = self.idle.returned() => {}
                 opened = &mut new.connection => {
                     let mut connection = opened.map_err(ExchangeError::unreachable)??;
                     if connection.is_untouched() {
@@ -128,49 +118,14 @@ impl Pool {
     }
 
     fn answer(
-        self: &Arc<Self>,
+        &self,
         method: &Method,
         mut response: Response<Incoming>,
         connection: Box<Connection>,
     ) -> Result<Response<AnswerBody>, ExchangeError> {
         let afterwards = judge(method, &mut response)?;
         *response.version_mut() = Version::HTTP_11;
-        Ok(response.map(|body| AnswerBody::new(body, connection, afterwards, self.clone())))
-    }
-
-    /// Takes an idle connection that may carry a request.
-    fn take(&self, is_safe: bool) -> Option<Box<Connection>> {
-        loop {
-            let mut connection = self.idle().pop_back()?;
-            let rested = connection.idle_since.elapsed();
-            let needs_no_look = is_safe && rested < LOOK_AFTER && connection.is_ready();
-            if rested <= IDLE_TIMEOUT && (needs_no_look || connection.is_untouched()) {
-                return Some(connection);
-            }
-        }
-    }
-
-    /// Returns a connection after an exchange, if it may carry another.
-    pub(crate) fn keep(&self, mut connection: Box<Connection>) {
-        if connection.is_reusable() {
-            self.put(connection);
-        }
-    }
-
-    fn put(&self, mut connection: Box<Connection>) {
-        connection.idle_since = Instant::now();
-        let mut idle = self.idle();
-        if idle.len() == IDLE_MAX {
-            idle.pop_front();
-        }
-        idle.push_back(connection);
-        drop(idle);
-        self.returned.notify_one();
-    }
-
-    /// Nothing can panic while the lock is held.
-    fn idle(&self) -> MutexGuard<'_, VecDeque<Box<Connection>>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok(response.map(|body| AnswerBody::new(body, connection, afterwards, self.idle.clone())))
     }
 }
 
@@ -187,7 +142,7 @@ impl Opening {
         tokio::spawn(async move {
             let opened = opener.connect().await;
             if let Err(Ok(unused)) = sender.send(opened) {
-                opener.put(unused);
+                opener.idle.put(unused);
             }
         });
         Self { pool: pool.clone(), connection }
@@ -198,11 +153,7 @@ impl Drop for Opening {
     fn drop(&mut self) {
         self.connection.close();
         if let Ok(Ok(unused)) = self.connection.try_recv() {
-            self.pool.put(unused);
+            self.pool.idle.put(unused);
         }
     }
-}
-
-fn is_old(connection: &Connection) -> bool {
-    connection.idle_since.elapsed() > IDLE_TIMEOUT
 }
