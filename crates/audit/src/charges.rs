@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::compare::Found;
+use crate::found::Found;
 use crate::kind::Kind;
 use crate::story::{MovementRow, PaymentRow, Story};
 

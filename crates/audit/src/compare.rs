@@ -1,19 +1,16 @@
 //! What is wrong with a story. The same story and the same time give the same answer.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
-use serde::Serialize;
 
 use crate::charges;
+use crate::clock::Clock;
+use crate::found::{Found, Violation};
 use crate::kind::Kind;
 use crate::refunds;
 use crate::story::{BookingRow, ClaimRow, MypageRow, PaymentRow, Rival, Story};
 
 /// The points of a collected ticket.
 const SCORE: i64 = 100;
-/// A refund may take this many settling times: it waits for a payment provider that is away.
-const REFUND_SETTLES: u32 = 10;
 /// Every status there is, by whose row it stands in.
 const BOOKING_STATUSES: [&str; 8] = [
     "PaymentPending",
@@ -28,47 +25,6 @@ const BOOKING_STATUSES: [&str; 8] = [
 pub(crate) const PAYMENT_STATUSES: [&str; 4] = ["Paid", "Canceling", "Canceled", "Voided"];
 const TICKET_STATUSES: [&str; 4] = ["Waiting", "Printing", "Printed", "Canceled"];
 
-/// Now, and how long nothing must have happened to a booking before what is wrong with it is wrong.
-#[derive(Clone, Copy, Debug)]
-pub struct Clock {
-    pub now: Timestamp,
-    pub settle: Duration,
-}
-
-impl Clock {
-    pub fn new(settle: Duration) -> Self {
-        Self { now: Timestamp::now(), settle }
-    }
-
-    /// Whether the story may still be under way to where it should be.
-    pub fn is_in_flight(self, story: &Story) -> bool {
-        story.last_change().is_some_and(|latest| latest > self.before())
-    }
-
-    /// Whether what was to happen at `microsecond` has been due for too long.
-    fn is_overdue(self, microsecond: i64) -> bool {
-        microsecond < self.before().as_microsecond()
-    }
-
-    /// Whether a refund that began at `microsecond` has been under way for too long.
-    pub(crate) fn is_refund_overdue(self, microsecond: i64) -> bool {
-        let limit = self.settle.saturating_mul(REFUND_SETTLES);
-        microsecond < self.now.checked_sub(limit).unwrap_or(Timestamp::MIN).as_microsecond()
-    }
-
-    fn before(self) -> Timestamp {
-        self.now.checked_sub(self.settle).unwrap_or(Timestamp::MIN)
-    }
-}
-
-/// One thing that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Violation {
-    pub kind: Kind,
-    /// In which way, for a person.
-    pub detail: String,
-}
-
 /// All that is wrong with `story`, were it settled: see [`Clock::is_in_flight`].
 pub fn violations_of(story: &Story, clock: Clock) -> Vec<Violation> {
     let mut found = Found::default();
@@ -82,16 +38,6 @@ pub fn violations_of(story: &Story, clock: Clock) -> Vec<Violation> {
     mypage(story, &mut found);
     overdue(story, clock, &mut found);
     found.0
-}
-
-/// What was found.
-#[derive(Default)]
-pub(crate) struct Found(pub(crate) Vec<Violation>);
-
-impl Found {
-    pub(crate) fn add(&mut self, kind: Kind, detail: impl Into<String>) {
-        self.0.push(Violation { kind, detail: detail.into() });
-    }
 }
 
 /// Each row says something, and none is there twice.

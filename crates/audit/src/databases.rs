@@ -16,7 +16,8 @@ mod places;
 pub use ledger::highest_booking;
 use storage::{Db, Error, query_as};
 
-use crate::compare::{Clock, violations_of};
+use crate::clock::Clock;
+use crate::compare::violations_of;
 use crate::report::{Report, Terms};
 use crate::story::{Story, UnsentRow};
 

@@ -29,10 +29,12 @@
 //! what is wrong, as many stories are kept as are to be shown; the rest is counted.
 
 mod charges;
+mod clock;
 pub mod compare;
 #[cfg(feature = "databases")]
 pub mod databases;
-pub mod kind;
+pub mod found;
+mod kind;
 pub mod refunds;
 #[cfg(feature = "databases")]
 pub mod repair;
@@ -40,7 +42,8 @@ pub mod report;
 pub mod rest;
 pub mod story;
 
-pub use compare::{Clock, violations_of};
+pub use clock::Clock;
+pub use compare::violations_of;
 pub use kind::Kind;
 pub use report::{Finding, Report, Terms};
 pub use story::Story;

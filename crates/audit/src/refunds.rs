@@ -4,7 +4,8 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::compare::{Clock, Found};
+use crate::clock::Clock;
+use crate::found::Found;
 use crate::kind::Kind;
 use crate::story::{PaymentRow, Story};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::compare::Violation;
+use crate::found::Violation;
 use crate::kind::Kind;
 use crate::refunds::{self, UnderWay};
 use crate::story::Story;

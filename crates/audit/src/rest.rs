@@ -14,7 +14,8 @@ use reqwest::Client;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::compare::{Clock, violations_of};
+use crate::clock::Clock;
+use crate::compare::violations_of;
 use crate::report::{Report, Terms};
 use crate::rest::walk::{Walk, outline};
 use crate::story::{BookingRow, MypageRow, PaymentRow, PointRow, Story, TicketRow};

@@ -1,6 +1,9 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::kind::Kind;
 use crate::story::{PointRow, TicketRow, UnsentRow};
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;

@@ -3,7 +3,7 @@
 use sqlx::FromRow;
 use storage::{Db, Error, query_as};
 
-use crate::compare::Violation;
+use crate::found::Violation;
 use crate::kind::Kind;
 
 /// Screenings read at a time.
