@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use events::{Booked, BookingId, Created, Event, Paid, PaymentId, PointId, TicketId, WaitedPoint};
 use futures_util::{FutureExt, StreamExt};
 use marquee::fleet::Process;
-use marquee::load::verify::metric;
+use marquee::metrics_text::metric;
 use rdkafka::consumer::{CommitMode, Consumer};
 use tokio::process::Command;
 use tokio::time::{sleep, timeout};

@@ -1,16 +1,17 @@
 //! The commands and their flags.
 
 use std::ffi::OsString;
-use std::net::{IpAddr, Ipv4Addr};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::audit;
 use crate::backup;
 use crate::dlq;
-use crate::fleet::{DEFAULT_PORT_BASE, Fleet, PORT_BASES, Process};
-use crate::load::Plan;
+use crate::fleet::{Fleet, Process};
+use crate::load;
 use crate::restore;
+use crate::target::Target;
+use crate::up::plan::Up;
 
 /// A movie-booking fleet on this machine: seven processes, all but the gateway with a database of their own, and an event log between them.
 ///
@@ -23,18 +24,6 @@ pub struct Cli {
 
     #[command(flatten)]
     pub up: Up,
-}
-
-/// What is started, and with what in it.
-#[derive(Args, Clone, Debug)]
-#[group(skip)]
-pub struct Up {
-    #[command(flatten)]
-    pub fleet: Fleet,
-
-    /// Leaves out the demo program: three movies in two halls, for a week. It is created only if no future screening exists.
-    #[arg(long)]
-    pub no_demo_data: bool,
 }
 
 #[derive(Subcommand, Debug)]
@@ -73,7 +62,7 @@ pub enum Command {
         #[command(flatten)]
         target: Target,
         #[command(flatten)]
-        plan: Plan,
+        plan: load::plan::Plan,
     },
     /// Compares what all services keep of every booking, and shows what does not fit together.
     ///
@@ -98,50 +87,13 @@ pub enum Command {
     /// restore breaks off, run it again, restore another backup, or undo it with --undo; the fleet does not start before.
     Restore {
         #[command(flatten)]
-        plan: restore::Plan,
+        plan: restore::plan::Plan,
     },
     /// The events that a service could not apply: lists them, shows them, sends them again.
     Dlq {
         #[command(subcommand)]
         command: dlq::Command,
     },
-}
-
-/// A running fleet.
-#[derive(Args, Clone, Debug)]
-pub struct Target {
-    /// Address of the gateway, for a fleet that is not on this machine.
-    #[arg(long, conflicts_with = "port_base")]
-    url: Option<String>,
-
-    /// The fleet on this machine that was started with this --port-base.
-    #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT_BASE, value_parser = clap::value_parser!(u16).range(PORT_BASES))]
-    port_base: u16,
-}
-
-impl Target {
-    /// A fleet on this machine.
-    pub fn local(port_base: u16) -> Self {
-        Self { url: None, port_base }
-    }
-
-    pub fn gateway(&self) -> String {
-        self.url.clone().unwrap_or_else(|| self.local_url(Process::Gateway))
-    }
-
-    /// The processes' own addresses; none when only the gateway of the fleet is known.
-    pub fn processes(&self) -> Vec<(Process, String)> {
-        if self.url.is_some() {
-            return Vec::new();
-        }
-        let address = |process| (process, self.local_url(process));
-        Process::ALL.into_iter().map(address).collect()
-    }
-
-    fn local_url(&self, process: Process) -> String {
-        let port = process.port(self.port_base);
-        format!("http://{}:{port}", IpAddr::from(Ipv4Addr::LOCALHOST))
-    }
 }
 
 #[cfg(test)]

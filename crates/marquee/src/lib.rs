@@ -7,6 +7,9 @@
 //! - [`data_dir`]: the data directory: locks, process ids, databases, logs.
 //! - [`service`]: `marquee service <name>` becomes one of the processes.
 //! - [`up`]: `marquee up` starts them all as children of itself and stays with them.
+//! - [`mark`]: the mark of a restore that is not complete.
+//! - [`target`]: a fleet that runs already.
+//! - [`metrics_text`]: reads the text of `/metrics`.
 //! - [`rest`]: a client of the fleet's REST interface, for the two below.
 //! - [`demo`]: `marquee demo` walks the whole scenario and checks every answer.
 //! - [`load`]: `marquee load` books from many clients at once and checks what came of it.
@@ -25,22 +28,12 @@ pub mod demo;
 pub mod dlq;
 pub mod fleet;
 pub mod load;
+pub mod mark;
+pub mod metrics_text;
 pub mod output;
 pub mod paint;
 pub mod rest;
 pub mod restore;
 pub mod service;
+pub mod target;
 pub mod up;
-
-use std::error::Error;
-use std::io::Write;
-use std::process::ExitCode;
-
-use service_kit::request_log::chain;
-
-/// Prints why a command failed.
-fn fail(error: &(dyn Error + 'static)) -> ExitCode {
-    // A closed terminal is no reason to panic.
-    let _ = writeln!(std::io::stderr(), "marquee: {}", output::printable_lines(&chain(error)));
-    ExitCode::FAILURE
-}

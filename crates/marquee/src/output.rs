@@ -4,10 +4,12 @@
 //! read, and an invisible or bidirectional one can make a text look like another. Such characters are shown as escapes.
 
 use std::borrow::Cow;
+use std::error::Error;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use service_kit::request_log::chain;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 /// Standard output rejected text, and not because its reader is gone: the disk is full, for example.
@@ -23,6 +25,13 @@ pub struct OutputError(#[from] io::Error);
 /// [`OutputError`]; not when the reader has closed the pipe, as `head` does after its last line.
 pub fn print(text: &str) -> Result<(), OutputError> {
     write(io::stdout(), text)
+}
+
+/// Prints why a command failed, and returns its exit code.
+pub fn fail(error: &(dyn Error + 'static)) -> ExitCode {
+    // A closed terminal is no reason to panic.
+    let _ = writeln!(io::stderr(), "marquee: {}", printable_lines(&chain(error)));
+    ExitCode::FAILURE
 }
 
 /// `1 booking`, `2 bookings`.
@@ -53,7 +62,7 @@ pub fn answer(error: &clap::Error, wrong: u8) -> ExitCode {
     match printed {
         // Without standard error, the exit code has to do.
         _ if error.use_stderr() => ExitCode::from(wrong),
-        Err(error) if !is_closed(&error) => crate::fail(&OutputError(error)),
+        Err(error) if !is_closed(&error) => fail(&OutputError(error)),
         _ => ExitCode::SUCCESS,
     }
 }

@@ -9,7 +9,7 @@ use std::process::{Command, ExitCode};
 
 use crate::data_dir::{DataDir, DataDirError, Lock, open_private};
 use crate::fleet::{Fleet, Process};
-use crate::restore::mark;
+use crate::mark;
 
 /// The process's id, in its file for as long as it runs. After a crash the file stays; the lock tells.
 struct PidFile(PathBuf);
@@ -21,21 +21,21 @@ pub fn run(process: Process, fleet: &Fleet, flags: Vec<OsString>) -> ExitCode {
     }
     let data_dir = match DataDir::open(&fleet.data_dir) {
         Ok(data_dir) => data_dir,
-        Err(error) => return crate::fail(&error),
+        Err(error) => return crate::output::fail(&error),
     };
     match fleet.environment_of(process, &data_dir) {
         Ok(missing) if missing.is_empty() => {}
         Ok(missing) => return start_over(missing),
-        Err(error) => return crate::fail(&error),
+        Err(error) => return crate::output::fail(&error),
     }
     // A rebuild goes on beside the process that serves, and has a claim of its own.
     let is_rebuild = flags.iter().any(|flag| flag == "--rebuild");
     let _claim = match (!is_rebuild).then(|| claim(process, &data_dir)).transpose() {
         Ok(claim) => claim,
-        Err(error) => return crate::fail(&error),
+        Err(error) => return crate::output::fail(&error),
     };
     if let Err(error) = mark::files_are_whole(&data_dir) {
-        return crate::fail(&error);
+        return crate::output::fail(&error);
     }
     let mut args = fleet.args_of(process, &data_dir);
     args.extend(flags);
@@ -50,7 +50,7 @@ fn start_over(variables: Vec<(&'static str, String)>) -> ExitCode {
         command.arg0(words.next().unwrap_or_default()).args(words).envs(variables);
         command.exec()
     });
-    crate::fail(&StartOver(failure.unwrap_or_else(|error| error)))
+    crate::output::fail(&StartOver(failure.unwrap_or_else(|error| error)))
 }
 
 /// This program could not be run once more.

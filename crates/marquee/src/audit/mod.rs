@@ -20,8 +20,8 @@ use storage::{DatabaseUrl, Db, Settings};
 
 use crate::data_dir::{DataDir, DataDirError};
 use crate::fleet::{Fleet, Process};
+use crate::mark;
 use crate::output::OutputError;
-use crate::restore::mark;
 
 /// A page of a large audit is read within this, also on a machine that has other things to do.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -102,7 +102,7 @@ pub fn run(plan: &Plan) -> ExitCode {
     match outcome {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
-        Err(error) => crate::fail(&error),
+        Err(error) => crate::output::fail(&error),
     }
 }
 

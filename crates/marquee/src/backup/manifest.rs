@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::stores::NAMES;
+use super::names::NAMES;
 use crate::data_dir::open_private;
 
 /// The name of the file.

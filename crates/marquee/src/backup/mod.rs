@@ -12,6 +12,7 @@
 
 mod doors;
 pub mod manifest;
+pub mod names;
 pub mod stores;
 mod target;
 
@@ -24,8 +25,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::data_dir::{DataDir, DataDirError};
 use crate::fleet::{Fleet, Process};
+use crate::mark;
 use crate::output::{OutputError, counted, print, printable};
-use crate::restore::mark;
 use doors::{DoorError, Doors};
 use manifest::{Manifest, ManifestError};
 use stores::{StoreError, Stores};
@@ -91,7 +92,7 @@ pub fn run(plan: &Plan) -> ExitCode {
         .and_then(|runtime| runtime.block_on(take(plan)));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => crate::fail(&error),
+        Err(error) => crate::output::fail(&error),
     }
 }
 

@@ -11,13 +11,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::manifest::{Manifest, Saved};
+use super::names::{LOG, NAMES};
 use crate::data_dir::DataDir;
 use crate::output::counted;
 
-/// The event log.
-pub const LOG: &str = "events";
-/// The files of a backup, in the order in which they are locked. No service waits for one of them while it has locked another.
-pub const NAMES: [&str; 6] = ["book", "payment", "ticket", "point", "mypage", LOG];
 /// Longest that one database may take to be copied.
 const COPY_TIMEOUT: Duration = Duration::from_secs(600);
 /// Between two looks at what is on its way.

@@ -10,21 +10,21 @@ mod walk;
 
 use std::process::ExitCode;
 
-use crate::cli::Target;
+use crate::target::Target;
 use walk::{Unexpected, Walk};
 
 pub fn run(target: &Target) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return crate::fail(&error),
+        Err(error) => return crate::output::fail(&error),
     };
     let mut walk = Walk::new(&target.gateway());
     let outcome = runtime.block_on(scenario::tell(&mut walk));
     if let Err(Unexpected::Output(error)) = &outcome {
-        return crate::fail(error);
+        return crate::output::fail(error);
     }
     match (walk.end(&outcome), outcome) {
-        (Err(error), _) => crate::fail(&error),
+        (Err(error), _) => crate::output::fail(&error),
         (Ok(()), Ok(())) => ExitCode::SUCCESS,
         (Ok(()), Err(_)) => ExitCode::FAILURE,
     }

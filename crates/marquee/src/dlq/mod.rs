@@ -5,6 +5,7 @@
 //!
 //! - `report`: letters as a table, one by one, and as JSON.
 
+mod name;
 mod report;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use messaging::{EventLog, Position, Transport, TransportError, connect};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::fleet::{DEFAULT_DATA_DIR, Process};
 use crate::output::OutputError;
+use name::{name, parse_name};
 
 #[derive(clap::Subcommand, Debug)]
 pub enum Command {
@@ -112,7 +114,7 @@ pub fn run(command: &Command) -> ExitCode {
         .and_then(|runtime| runtime.block_on(obey(command)));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => crate::fail(&error),
+        Err(error) => crate::output::fail(&error),
     }
 }
 
@@ -206,32 +208,5 @@ impl OpenLog {
         let failed =
             |error| DlqError::Log(format!("not all were replayed to {}; try again", self.url), error);
         replay(self.transport.as_ref(), letters).await.map_err(failed)
-    }
-}
-
-/// What a letter is called.
-fn name(Position { partition, offset }: Position) -> String {
-    format!("{partition}-{offset}")
-}
-
-fn parse_name(name: &str) -> Result<Position, &'static str> {
-    let number = |text: &str| text.parse::<i64>().ok().filter(|number| *number >= 0);
-    let position = name.split_once('-').and_then(|(partition, offset)| {
-        Some(Position { partition: number(partition)?.try_into().ok()?, offset: number(offset)? })
-    });
-    position.ok_or("must be two numbers with a dash between them, as the list shows them")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_letter_is_found_by_the_name_it_is_listed_under() {
-        let position = Position { partition: 3, offset: 9_876_543_210 };
-        assert_eq!(parse_name(&name(position)), Ok(position));
-        for wrong in ["", "3", "-1-2", "1--2", "a-b", "1-2-3", "1/2"] {
-            assert!(parse_name(wrong).is_err(), "{wrong}");
-        }
     }
 }

@@ -6,7 +6,7 @@ use messaging::dead_letter::Letter;
 use messaging::{Position, Record};
 use serde_json::{Value, json};
 
-use super::name;
+use super::name::name;
 use crate::output::{OutputError, print, printable, printable_json};
 use crate::paint::{BAD, GOOD, HEADING, Paint, QUIET};
 

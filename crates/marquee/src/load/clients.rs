@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::Plan;
+use super::plan::Plan;
 use super::verify::Booked;
 use crate::rest::{Answer, Rest, RestError};
 

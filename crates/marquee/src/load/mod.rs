@@ -2,11 +2,13 @@
 //!
 //! # Layout
 //!
+//! - `plan`: how many bookings, from how many clients.
 //! - `clients`: the clients and what they were answered.
 //! - `verify`: whether every service knows every booking, once.
 //! - `report`: the figures.
 
 pub mod clients;
+pub mod plan;
 mod report;
 pub mod verify;
 
@@ -15,25 +17,16 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-use crate::cli::Target;
 use crate::output::{OutputError, print, printable};
 use crate::rest::{Rest, RestError};
+use crate::target::Target;
 use clients::Answers;
+
+pub use plan::Plan;
 
 /// Longest to wait until what follows from the last booking has happened everywhere.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(120);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
-
-#[derive(clap::Args, Clone, Debug)]
-pub struct Plan {
-    /// How many bookings to make.
-    #[arg(long, value_name = "NUMBER", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
-    pub bookings: u64,
-
-    /// How many clients book at the same time.
-    #[arg(long, value_name = "NUMBER", default_value_t = 32, value_parser = clap::value_parser!(u64).range(1..=4096))]
-    pub clients: u64,
-}
 
 pub fn run(target: &Target, plan: &Plan) -> ExitCode {
     let outcome = tokio::runtime::Runtime::new()
@@ -42,7 +35,7 @@ pub fn run(target: &Target, plan: &Plan) -> ExitCode {
     match outcome {
         Ok(differences) if differences.is_empty() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
-        Err(error) => crate::fail(&error),
+        Err(error) => crate::output::fail(&error),
     }
 }
 

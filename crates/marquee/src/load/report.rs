@@ -3,8 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-use super::Plan;
 use super::clients::Answers;
+use super::plan::Plan;
 use super::verify::Processes;
 use crate::output::{OutputError, print, printable};
 use crate::paint::{BAD, GOOD, Paint};

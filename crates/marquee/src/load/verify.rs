@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use crate::cli::Target;
 use crate::fleet::Process;
+use crate::metrics_text::metric;
 use crate::rest::{Rest, RestError, difference};
+use crate::target::Target;
 
 /// A booking that was answered 201, and what was ordered.
 #[derive(Clone, Copy, Debug)]
@@ -141,27 +142,6 @@ impl Processes {
     }
 }
 
-/// The sum of a metric over its labels; 0 when there is none of that name yet.
-///
-/// # Errors
-///
-/// When the process does not answer.
-pub async fn metric(rest: &Rest, name: &str) -> Result<f64, RestError> {
-    let answer = rest.get("/metrics").await?;
-    let text = answer.body.as_str().unwrap_or_default();
-    Ok(sum_of(text, name))
-}
-
-/// Format: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
-fn sum_of(text: &str, name: &str) -> f64 {
-    let samples = text.lines().filter_map(|line| {
-        let rest = line.strip_prefix(name)?;
-        let value = rest.strip_prefix('{').map_or(Some(rest), |rest| Some(rest.rsplit_once('}')?.1))?;
-        value.strip_prefix(' ')?.trim().parse::<f64>().ok()
-    });
-    samples.sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,14 +188,5 @@ mod tests {
                 "booking 7: its mypage row: expected /ticketId to be 7, and it is 8",
             ]
         );
-    }
-
-    #[test]
-    fn a_metric_is_summed_over_its_labels_and_not_mixed_up_with_its_neighbours() {
-        let text = "# TYPE dead_letters counter\ndead_letters{a=\"x } y\"} 2\ndead_letters{a=\"z\"} 3\n\
-                    dead_letters_total 7\n";
-        assert!((sum_of(text, "dead_letters") - 5.0).abs() < f64::EPSILON);
-        assert!((sum_of(text, "dead_letters_total") - 7.0).abs() < f64::EPSILON);
-        assert!(sum_of(text, "outbox_unsent_events").abs() < f64::EPSILON);
     }
 }

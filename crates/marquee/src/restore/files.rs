@@ -9,12 +9,13 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use service_kit::crash;
 
-use super::mark::{Mark, sync};
 use crate::backup::manifest::{FLEET_ID, Manifest, ManifestError};
-use crate::backup::stores::NAMES;
+use crate::backup::names::NAMES;
 use crate::data_dir::{DIRECTORY_MODE, DataDir};
+use crate::mark::{Mark, sync};
 
 /// The stage, in the data directory: a rename from there is one step.
 const STAGE: &str = "restoring";
@@ -151,4 +152,9 @@ fn remove_all(directory: &Path) -> Result<(), FilesError> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(directory)(error)),
         _ => Ok(()),
     }
+}
+
+/// Names a new directory for files that are moved aside.
+pub fn aside(name: &str) -> String {
+    format!("{name}-{}", Timestamp::now().strftime("%Y%m%dT%H%M%S.%3fZ"))
 }

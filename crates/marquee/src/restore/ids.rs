@@ -11,7 +11,8 @@ use std::path::Path;
 use events::TOPIC;
 use storage::{Conn, Db, Error, query, query_as, query_as_built};
 
-use crate::backup::stores::{LOG, NAMES, last_ids, open_file};
+use crate::backup::names::{LOG, NAMES};
+use crate::backup::stores::{last_ids, open_file};
 use crate::data_dir::DataDir;
 use crate::fleet::Process;
 

@@ -14,7 +14,7 @@
 
 pub mod files;
 pub mod ids;
-pub mod mark;
+pub mod plan;
 pub mod reconcile;
 mod report;
 mod source;
@@ -24,40 +24,20 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use jiff::Timestamp;
 use service_kit::crash;
 
 use crate::backup::manifest::Manifest;
 use crate::backup::{Elsewhere, is_in_files};
 use crate::data_dir::{DataDir, DataDirError, Lock};
-use crate::fleet::{Fleet, Process};
+use crate::fleet::Process;
+use crate::mark::{self, Mark, Stage};
 use crate::output::OutputError;
 use files::FilesError;
 use ids::{IdsError, LastIds, Raised};
-use mark::{Mark, Stage};
+use plan::Plan;
 use reconcile::ReconcileError;
 use source::SourceError;
 use undo::UndoError;
-
-#[derive(clap::Args, Debug)]
-pub struct Plan {
-    #[command(flatten)]
-    fleet: Fleet,
-
-    /// Directory of the backup.
-    #[arg(long, value_name = "DIR", required_unless_present = "undo")]
-    from: Option<PathBuf>,
-
-    /// Puts back what was there before a restore that is not finished. Charges that it has returned stay returned, so their
-    /// bookings are canceled.
-    #[arg(long, conflicts_with = "from")]
-    undo: bool,
-
-    /// Maximum number of charges that the payment provider is asked to return. If there are more, the restore ends with exit
-    /// code 1, and goes on when it is run again.
-    #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
-    max_refunds: u32,
-}
 
 #[derive(Debug, thiserror::Error)]
 enum RestoreError {
@@ -107,7 +87,7 @@ pub fn run(plan: &Plan) -> ExitCode {
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(error) => crate::fail(&error),
+        Err(error) => crate::output::fail(&error),
     }
 }
 
@@ -207,7 +187,7 @@ async fn stage(
         from: from.to_owned(),
         taken_at: manifest.taken_at,
         bookings,
-        aside: aside("before-restore"),
+        aside: files::aside("before-restore"),
         original: before.filter(|before| before.back.is_none()).map(|before| before.before().to_owned()),
         back: None,
         stage: Stage::Moving,
@@ -226,11 +206,6 @@ fn is_of_this_fleet(plan: &Plan, here: Option<&str>, manifest: &Manifest) -> Res
         }
         _ => Ok(()),
     }
-}
-
-/// The name of a new directory for files that are moved out of the way.
-fn aside(name: &str) -> String {
-    format!("{name}-{}", Timestamp::now().strftime("%Y%m%dT%H%M%S.%3fZ"))
 }
 
 /// The mark of undoing the restore that has begun. All its files come to their place first: what was moved aside is whole then.

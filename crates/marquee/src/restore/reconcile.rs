@@ -15,8 +15,8 @@ use crate::audit::{self, AuditError};
 use crate::backup::stores::{StoreError, Stores};
 use crate::data_dir::DataDir;
 use crate::fleet::{Fleet, Process};
+use crate::mark::Mark;
 use crate::rest::{Rest, RestError};
-use crate::restore::mark::Mark;
 use crate::up::StartError;
 use crate::up::backstage::Backstage;
 

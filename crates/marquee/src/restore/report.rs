@@ -1,9 +1,9 @@
 //! What a restore prints.
 
-use super::Plan;
 use super::ids::{LastIds, Stray};
-use super::mark::Mark;
+use super::plan::Plan;
 use super::reconcile::Outcome;
+use crate::mark::Mark;
 use crate::output::{OutputError, counted, print, printable};
 
 /// What was left out of account when ids were raised.

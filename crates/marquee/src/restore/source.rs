@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::backup::manifest::{FLEET_ID, MANIFEST, Manifest, ManifestError};
-use crate::backup::stores::NAMES;
+use crate::backup::names::NAMES;
 
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use super::files::{self, FilesError};
 use super::ids::{IdsError, LastIds, Raised};
-use super::mark::{Mark, Stage};
-use crate::backup::stores::NAMES;
+use crate::backup::names::NAMES;
 use crate::data_dir::DataDir;
+use crate::mark::{Mark, Stage};
 use crate::output::OutputError;
 
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +43,7 @@ pub async fn prepare(data_dir: &DataDir, fleet_id: Option<&str>, mark: &Mark) ->
     files::sync_stage(&directory)?;
     Ok(Mark {
         bookings,
-        aside: super::aside("undone-restore"),
+        aside: files::aside("undone-restore"),
         original: None,
         back: Some(back.to_owned()),
         stage: Stage::Moving,

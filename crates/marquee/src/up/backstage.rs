@@ -7,9 +7,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use tokio::time::sleep;
 
 use super::children::Children;
+use super::error::{READY_TIMEOUT, StartError};
+use super::plan::Up;
 use super::screen::Screen;
-use super::{READY_TIMEOUT, StartError, checks, ready};
-use crate::cli::Up;
+use super::{checks, ready};
 use crate::data_dir::DataDir;
 use crate::fleet::{Fleet, Process};
 use crate::paint::Paint;

@@ -1,23 +1,20 @@
 //! Starting, losing and stopping processes.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io;
-use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use service_kit::config::EXIT_CONFIG;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::error::{Ended, STOP_TIMEOUT, StartError};
 use super::logs::{self, Output};
+use super::plan::Up;
 use super::screen::Screen;
-use super::{STOP_TIMEOUT, StartError};
-use crate::cli::Up;
 use crate::data_dir::DataDir;
 use crate::fleet::Process;
 
@@ -33,32 +30,6 @@ struct Running {
     /// Its end asks the process to stop.
     stdin: Option<ChildStdin>,
     kill: Arc<Notify>,
-}
-
-/// A process that is no more.
-#[derive(Debug)]
-pub struct Ended {
-    pub process: Process,
-    pid: u32,
-    status: ExitStatus,
-    last_lines: String,
-}
-
-impl Ended {
-    pub fn refused_its_configuration(&self) -> bool {
-        self.status.code() == Some(i32::from(EXIT_CONFIG))
-    }
-}
-
-impl fmt::Display for Ended {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { process, pid, .. } = self;
-        write!(f, "{process} (process {pid}) ended with {}", self.status)?;
-        if self.last_lines.is_empty() || self.status.signal().is_some() {
-            return Ok(());
-        }
-        write!(f, "; its last lines:\n{}", self.last_lines)
-    }
 }
 
 impl Children {

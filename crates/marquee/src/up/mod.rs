@@ -4,6 +4,8 @@
 //!
 //! - [`backstage`]: the services without the gateway, for a command that needs them for a while.
 //! - `checks`: what must be so before anything is started.
+//! - `plan`: what to start.
+//! - `error`: why a fleet does not start.
 //! - `children`: starting, losing and stopping processes.
 //! - `logs`: what they print, into their files and onto the screen.
 //! - `screen`: what the launcher prints; a stuck or closed terminal never holds the fleet up.
@@ -16,68 +18,31 @@
 pub mod backstage;
 mod checks;
 mod children;
+mod error;
 mod logs;
+pub mod plan;
 mod ready;
 mod screen;
 mod signals;
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::time::sleep;
 
-use crate::cli::Up;
 use crate::data_dir::{DataDir, DataDirError};
 use crate::fleet::{Fleet, Process};
-use crate::restore::mark;
-use children::{Children, Ended};
+use crate::mark;
+use crate::up::plan::Up;
+use children::Children;
+use error::READY_TIMEOUT;
 use screen::Screen;
 use signals::StopSignals;
 
-/// Longest the fleet may take until it is ready; it takes less than a second.
-const READY_TIMEOUT: Duration = Duration::from_secs(60);
-/// Longest one process may take to stop: its own drain timeout of 10 s, and a little.
-const STOP_TIMEOUT: Duration = Duration::from_secs(12);
+pub use error::StartError;
+
 /// What a shell reports for a program ended by Ctrl-C.
 const EXIT_INTERRUPTED: u8 = 130;
-
-/// Why the fleet did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    #[error(transparent)]
-    DataDir(#[from] DataDirError),
-    #[error(transparent)]
-    Port(#[from] checks::PortError),
-    #[error(transparent)]
-    Database(#[from] checks::DatabaseError),
-    #[error("cannot start a process for {process}")]
-    Spawn {
-        process: Process,
-        #[source]
-        source: std::io::Error,
-    },
-    #[error("{0}")]
-    Ended(Ended),
-    #[error("not everything was ready within {wait} s; no answer from {0}", wait = READY_TIMEOUT.as_secs())]
-    NotReady(String),
-    #[error("cannot start")]
-    Runtime(#[source] std::io::Error),
-}
-
-impl StartError {
-    /// A configuration that a process refused is refused here in the same way.
-    fn exit_code(&self) -> ExitCode {
-        match self {
-            Self::Ended(ended) if ended.refused_its_configuration() => {
-                ExitCode::from(service_kit::config::EXIT_CONFIG)
-            }
-            Self::Database(checks::DatabaseError::Configuration(_)) => {
-                ExitCode::from(service_kit::config::EXIT_CONFIG)
-            }
-            _ => ExitCode::FAILURE,
-        }
-    }
-}
 
 pub fn run(up: &Up) -> ExitCode {
     let outcome = tokio::runtime::Builder::new_current_thread()
@@ -88,7 +53,7 @@ pub fn run(up: &Up) -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(error) => {
-            crate::fail(&error);
+            crate::output::fail(&error);
             error.exit_code()
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use crate::fleet::{Fleet, Process};
-use crate::load::verify::metric;
+use crate::metrics_text::metric;
 use crate::output::printable;
 use crate::rest::Rest;
 

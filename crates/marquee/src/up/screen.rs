@@ -130,7 +130,7 @@ fn write_all(mut queue: mpsc::UnboundedReceiver<Text>, mut terminal: impl Write,
                     ended = true;
                     if !is_closed(&error) {
                         backlog.failed.store(true, Ordering::Relaxed);
-                        crate::fail(&OutputError::from(error));
+                        crate::output::fail(&OutputError::from(error));
                     }
                 }
                 backlog.bytes.fetch_sub(text.len(), Ordering::Relaxed);

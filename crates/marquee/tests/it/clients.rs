@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use marquee::fleet::Process;
 use marquee::load::verify::{self, Booked};
+use marquee::metrics_text::metric;
 use marquee::rest::Rest;
 use reqwest::Method;
 use serde_json::json;
@@ -164,14 +165,14 @@ pub async fn nothing_under_way(fleet: &Fleet) {
     for process in Process::SERVICES {
         let service = fleet.service(process);
         until(&format!("{process}'s outbox to be empty"), async || {
-            let unsent = verify::metric(&service, "outbox_unsent_events").await;
+            let unsent = metric(&service, "outbox_unsent_events").await;
             match unsent.map_err(|error| error.to_string())? {
                 0.0 => Ok(()),
                 unsent => Err(format!("{unsent} events")),
             }
         })
         .await;
-        let dead = verify::metric(&service, "dead_letters_total").await.unwrap();
+        let dead = metric(&service, "dead_letters_total").await.unwrap();
         assert!(dead.abs() < f64::EPSILON, "{process} has {dead} dead letters");
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use events::{DEAD_LETTER_TOPIC, TOPIC};
 use marquee::fleet::Process;
-use marquee::load::verify::metric;
+use marquee::metrics_text::metric;
 use marquee::rest::difference;
 use messaging::Record;
 use messaging::dead_letter::{Letter, letters, replay};

@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 
 use marquee::data_dir::DataDir;
 use marquee::fleet::Process;
-use marquee::load::verify::metric;
+use marquee::metrics_text::metric;
 use marquee::rest::Rest;
 use messaging::{EventLog, Transport, connect};
 use rustix::process::{Pid, Signal, kill_process};

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use marquee::fleet::Process;
-use marquee::load::verify::metric;
+use marquee::metrics_text::metric;
 use test_kit::scratch::is_left_out;
 use tokio::process::Command;
 

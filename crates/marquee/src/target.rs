@@ -1,0 +1,42 @@
+//! A fleet that runs already, for the commands that send it requests.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::fleet::{DEFAULT_PORT_BASE, PORT_BASES, Process};
+
+/// A running fleet.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Target {
+    /// Address of the gateway, for a fleet that is not on this machine.
+    #[arg(long, conflicts_with = "port_base")]
+    url: Option<String>,
+
+    /// The fleet on this machine that was started with this --port-base.
+    #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT_BASE, value_parser = clap::value_parser!(u16).range(PORT_BASES))]
+    port_base: u16,
+}
+
+impl Target {
+    /// A fleet on this machine.
+    pub fn local(port_base: u16) -> Self {
+        Self { url: None, port_base }
+    }
+
+    pub fn gateway(&self) -> String {
+        self.url.clone().unwrap_or_else(|| self.local_url(Process::Gateway))
+    }
+
+    /// The processes' own addresses; none when only the gateway of the fleet is known.
+    pub fn processes(&self) -> Vec<(Process, String)> {
+        if self.url.is_some() {
+            return Vec::new();
+        }
+        let address = |process| (process, self.local_url(process));
+        Process::ALL.into_iter().map(address).collect()
+    }
+
+    fn local_url(&self, process: Process) -> String {
+        let port = process.port(self.port_base);
+        format!("http://{}:{port}", IpAddr::from(Ipv4Addr::LOCALHOST))
+    }
+}

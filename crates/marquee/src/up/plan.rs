@@ -1,0 +1,15 @@
+//! What `marquee up` starts.
+
+use crate::fleet::Fleet;
+
+/// The fleet to start.
+#[derive(clap::Args, Clone, Debug)]
+#[group(skip)]
+pub struct Up {
+    #[command(flatten)]
+    pub fleet: Fleet,
+
+    /// Leaves out the demo program: three movies in two halls, for a week. It is created only if no future screening exists.
+    #[arg(long)]
+    pub no_demo_data: bool,
+}
