@@ -40,7 +40,6 @@ use crate::overload::Door;
 use crate::pace::{Answer, Pace, Paced};
 use crate::peers::Exempt;
 use crate::proxies::TrustedProxies;
-use crate::telemetry;
 use crate::unread::{self, Rest};
 
 mod registry;

@@ -6,9 +6,6 @@
 //! events wait in the outbox), and to take every replica out of the load balancer would turn a delay into an outage.
 
 use std::fmt;
-use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -23,15 +20,14 @@ use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use storage::Db;
 
-use crate::request_log::{self, chain};
+use telemetry::chain;
+
+use crate::api;
+use crate::request_log;
 use crate::upstream::Upstream;
-use crate::{api, telemetry};
 
 /// Longest a readiness check may take before it counts as failed.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
-/// Longest a health check waits for what that has come to.
-const ASK_TIMEOUT: Duration = Duration::from_secs(3);
-
 /// How a component is at the moment, without waiting for anything.
 type Look = Arc<dyn Fn() -> Value + Send + Sync>;
 
@@ -182,35 +178,9 @@ async fn metrics(State(health): State<Health>, request: Request) -> Response {
     telemetry::render_metrics().into_response()
 }
 
-/// Asks the process on `port` of this machine whether it is ready, says why not, and gives the code to end with.
-pub fn ask(port: u16) -> ExitCode {
-    match ready_line(port) {
-        Ok(line) if line.ends_with(" 200") => ExitCode::SUCCESS,
-        Ok(line) => {
-            eprintln!("not ready: {line}");
-            ExitCode::FAILURE
-        }
-        Err(error) => {
-            eprintln!("no answer on port {port}: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// The beginning of the answer, such as `HTTP/1.0 200`.
-fn ready_line(port: u16) -> io::Result<String> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let mut connection = TcpStream::connect_timeout(&address, ASK_TIMEOUT)?;
-    connection.set_read_timeout(Some(ASK_TIMEOUT))?;
-    connection.write_all(b"GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
-    let mut line = [0; "HTTP/1.0 200".len()];
-    connection.read_exact(&mut line)?;
-    Ok(String::from_utf8_lossy(&line).into_owned())
-}
-
 async fn readyz(State(health): State<Health>) -> Response {
     let Readiness { reason, components } = health.readiness().await;
-    let mut body = json!({"status": "UP", "version": crate::VERSION});
+    let mut body = json!({"status": "UP", "version": process::VERSION});
     if !components.is_empty() {
         body["components"] = components.into();
     }

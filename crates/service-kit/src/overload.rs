@@ -31,7 +31,6 @@ use crate::health::is_probe;
 use crate::hold::{Gate, Passage};
 use crate::peers::Exempt;
 use crate::problem::Problem;
-use crate::telemetry;
 
 /// When a rejected client may come again.
 const RETRY_AFTER_SECONDS: u64 = 1;

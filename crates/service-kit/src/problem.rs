@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::request_log;
-use crate::trace_context::TraceContext;
+use telemetry::trace_context::TraceContext;
 
 /// `application/problem+json`.
 pub const MEDIA_TYPE: &str = "application/problem+json";

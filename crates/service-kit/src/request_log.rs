@@ -12,13 +12,14 @@ use axum::response::Response;
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use metrics::{Counter, Histogram};
+pub use telemetry::chain;
+use telemetry::trace_context::{TRACEPARENT, TraceContext};
 use tracing::{Instrument, Level, Span, field};
 use uuid::Uuid;
 
 use crate::health::is_probe;
+use crate::overload;
 use crate::problem::Cause;
-use crate::trace_context::{TRACEPARENT, TraceContext};
-use crate::{overload, telemetry};
 
 /// Names a request across processes; the client may choose it.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -177,18 +178,6 @@ fn known(method: &Method) -> &'static str {
     ];
     const NAMES: [&str; 7] = ["GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS"];
     KNOWN.iter().position(|known| known == method).map_or("other", |at| NAMES[at])
-}
-
-/// An error and everything under it, on one line.
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut line = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        line.push_str(": ");
-        line.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    line
 }
 
 /// The client's, if it has a sensible one, or a new one.

@@ -8,9 +8,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use subtle::ConstantTimeEq;
 
 use crate::problem::Problem;
-use crate::process::StartError;
 use crate::proxies::Caller;
 use guesses::Guesses;
+use process::StartError;
 
 /// Carries the token of a request.
 pub const STAFF_TOKEN: HeaderName = HeaderName::from_static("x-staff-token");

@@ -37,11 +37,11 @@ use tower::util::BoxCloneSyncService;
 use crate::deadline;
 use crate::extract::IDEMPOTENCY_KEY;
 use crate::request_log::{self, REQUEST_ID};
-use crate::trace_context::{TRACEPARENT, TraceContext};
 use attempt::Attempt;
 pub use error::CallError;
 pub use reqwest::Url;
 pub use settings::{Settings, parse};
+use telemetry::trace_context::{TRACEPARENT, TraceContext};
 
 /// One other service. Its clones share one breaker, one bulkhead, one budget and one pool of connections.
 #[derive(Clone)]

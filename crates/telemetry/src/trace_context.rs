@@ -1,4 +1,4 @@
-//! The W3C trace context a request or an event carries: who caused this, across processes and through the log.
+//! The W3C trace context of a request or an event: it connects the log lines of all processes that one request passes.
 //!
 //! Format: <https://www.w3.org/TR/trace-context/#traceparent-header>.
 
@@ -30,14 +30,14 @@ impl TraceContext {
         Self { trace_id: Uuid::new_v4().as_u128(), span_id: new_span_id(), flags: 1 }
     }
 
-    /// Continues the trace of `header`, or starts one when there is none, or none that is well formed.
+    /// Continues the trace of `header`, or starts one when the header is absent or malformed.
     pub fn continue_from(header: Option<&str>) -> Self {
         header
             .and_then(Self::parse)
             .map_or_else(Self::root, |parent| Self { span_id: new_span_id(), ..parent })
     }
 
-    /// The context of the request or event being worked on, if any.
+    /// Returns the context of the request or event that this task handles, if there is one.
     pub fn current() -> Option<Self> {
         CURRENT.try_with(|context| *context).ok()
     }
@@ -47,12 +47,12 @@ impl TraceContext {
         CURRENT.scope(self, work)
     }
 
-    /// 32 hexadecimal digits: what logs and problems call `traceId`.
+    /// Returns 32 hexadecimal digits: the `traceId` of logs and problems.
     pub fn trace_id(&self) -> String {
         format!("{:032x}", self.trace_id)
     }
 
-    /// What the header of a request is.
+    /// Returns the value of the header.
     pub fn to_header(self) -> HeaderValue {
         HeaderValue::from_bytes(&self.encode()).expect("a trace context is visible ASCII")
     }
@@ -95,7 +95,7 @@ impl fmt::Display for TraceContext {
     }
 }
 
-/// Any number but zero, which the format reserves for "invalid".
+/// Returns a random number other than zero, which the format reserves for "invalid".
 fn new_span_id() -> u64 {
     Uuid::new_v4().as_u64_pair().1 | 1
 }
@@ -107,7 +107,7 @@ mod tests {
     const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
     #[test]
-    fn a_child_keeps_the_trace_and_has_a_span_of_its_own() {
+    fn child_keeps_the_trace_and_has_its_own_span() {
         let child = TraceContext::continue_from(Some(PARENT));
         assert_eq!(child.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
         assert!(child.to_string().starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"));
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_written_as_it_is_read() {
+    fn encoding_reverses_parsing() {
         let context = TraceContext::parse(PARENT).unwrap();
         assert_eq!(context.to_string(), PARENT);
         assert_eq!(context.to_header(), PARENT);
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_header_starts_a_new_trace() {
+    fn malformed_header_starts_a_new_trace() {
         for header in [
             "",
             "00-0-0-0",

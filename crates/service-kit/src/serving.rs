@@ -1,84 +1,29 @@
-//! From `main` to exit: configuration, signals, background tasks, serving, draining.
+//! Serves a process from its first connection to its last: the ports, the drain, the admin port.
 
 use std::ffi::OsString;
 use std::future::Future;
-use std::io::Read;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use process::{Background, StartError};
 use tokio::net::TcpListener;
-use tokio::runtime::Handle;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{self, EXIT_CONFIG, Limits, Server};
+use crate::config::{Limits, Server};
 use crate::connections::{self, Answers};
 use crate::health::{self, Health};
 use crate::hold::{ControlSocket, Gate};
-use crate::request_log::chain;
-use crate::telemetry;
 
-/// Longest a background task may take to stop.
-const TASK_STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections to the admin port at the same time.
 const ADMIN_CONNECTIONS: usize = 64;
 /// Longest an answer on the admin port may take once the process stops.
 const ADMIN_STOP_TIMEOUT: Duration = Duration::from_secs(1);
-/// `EX_SOFTWARE` of sysexits.h: a background task panicked; the process must not go on without it.
-const EXIT_BUG: i32 = 70;
 
-/// Why a process could not start, or not do what it was started for: one line, the way an operator reads it.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// Something is not there, or refuses; a restart may help.
-    #[error("{what}")]
-    Refused {
-        what: String,
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// Settings that make no sense together, told with the variable's name; a restart will not help.
-    #[error("{0}")]
-    Configuration(String),
-}
-
-impl StartError {
-    /// It cannot start: `what` could not be done, because of `source`.
-    pub fn new(what: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::Refused { what: format!("cannot start: {}", what.into()), source: source.into() }
-    }
-
-    /// It has started, and `what` it was to do was not done, because of `source`.
-    pub fn not_done(
-        what: impl Into<String>,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
-        Self::Refused { what: what.into(), source: source.into() }
-    }
-
-    /// Prints it, and gives the code to end with.
-    fn report(&self) -> ExitCode {
-        match self {
-            Self::Refused { .. } => {
-                eprintln!("{}", chain(self));
-                ExitCode::FAILURE
-            }
-            Self::Configuration(problem) => {
-                eprintln!("configuration error: {problem}");
-                ExitCode::from(EXIT_CONFIG)
-            }
-        }
-    }
-}
-
-/// Runs a process: reads its configuration from `args`, starts telemetry, runs `body` until it ends.
-///
-/// The token given to `body` is canceled on SIGTERM or SIGINT.
+/// Runs a process with an HTTP server: like [`process::run`], with the `server` settings in its configuration.
 pub fn run<C, F>(
     args: impl IntoIterator<Item = OsString>,
     server: impl FnOnce(&C) -> &Server,
@@ -88,82 +33,14 @@ where
     C: Parser,
     F: Future<Output = Result<(), StartError>>,
 {
-    let config: C = match config::parse(args) {
-        Ok(config) => config,
-        Err(code) => return code,
-    };
-    let server = server(&config).clone();
-    if let Err(problem) = telemetry::init(&server) {
-        eprintln!("configuration error: {problem}");
-        return ExitCode::from(EXIT_CONFIG);
-    }
-    raise_open_files();
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("cannot start: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let outcome = runtime.block_on(async {
-        tokio::spawn(telemetry::upkeep());
-        if let Some(delay_ms) = server.hang_after_ms {
-            tokio::spawn(hang_after(Duration::from_millis(delay_ms)));
-        }
-        let stop = stop_signal(server.stop_on_stdin_eof);
-        body(config, stop).await
-    });
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    telemetry::flush();
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => error.report(),
-    }
-}
-
-/// Many systems let a process have 1,024 connections unless it asks for more, which it may.
-fn raise_open_files() {
-    let limit = getrlimit(Resource::Nofile);
-    // Where it is refused, there are fewer connections, and the log tells of it when they are needed.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
-}
-
-/// Blocks every thread of the runtime, as a loop without an `await` would in one after the other.
-async fn hang_after(delay: Duration) {
-    tokio::time::sleep(delay).await;
-    tracing::error!("hangs from here on, as TRIAL_HANG_AFTER_MS says");
-    // A thread may be handed two before it has blocked on the first.
-    for _ in 0..2 * Handle::current().metrics().num_workers() {
-        tokio::spawn(async {
-            loop {
-                std::thread::park();
-            }
-        });
-    }
-}
-
-/// A token that is canceled when the process is asked to stop.
-pub fn stop_signal(also_on_stdin_eof: bool) -> CancellationToken {
-    let token = CancellationToken::new();
-    let stop = token.clone();
-    let mut terminate = signal(SignalKind::terminate()).expect("SIGTERM can be handled");
-    let mut interrupt = signal(SignalKind::interrupt()).expect("SIGINT can be handled");
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        stop.cancel();
-    });
-    if also_on_stdin_eof {
-        let stop = token.clone();
-        std::thread::spawn(move || {
-            let mut byte = [0];
-            while matches!(std::io::stdin().read(&mut byte), Ok(read) if read > 0) {}
-            stop.cancel();
-        });
-    }
-    token
+    process::run(
+        args,
+        |config| {
+            let server = server(config);
+            (&server.log, &server.process)
+        },
+        body,
+    )
 }
 
 /// The ports of a process.
@@ -296,44 +173,6 @@ impl Admin {
         let mut serving = self.serving;
         if tokio::time::timeout(ADMIN_STOP_TIMEOUT, &mut serving).await.is_err() {
             serving.abort();
-        }
-    }
-}
-
-/// A task that runs beside the server until it is stopped.
-#[derive(Debug)]
-pub struct Background {
-    name: &'static str,
-    stop: CancellationToken,
-    handle: JoinHandle<()>,
-}
-
-impl Background {
-    /// Starts `task`, which must end soon after its token is canceled. Should it panic, the process exits:
-    /// a fleet member that looks alive and does half its work is worse than one that is gone.
-    pub fn spawn<F>(name: &'static str, task: impl FnOnce(CancellationToken) -> F) -> Self
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let stop = CancellationToken::new();
-        let inner = tokio::spawn(task(stop.clone()));
-        let handle = tokio::spawn(async move {
-            if let Err(failure) = inner.await
-                && failure.is_panic()
-            {
-                tracing::error!("{name} panicked; the process ends");
-                telemetry::flush();
-                std::process::exit(EXIT_BUG);
-            }
-        });
-        Self { name, stop, handle }
-    }
-
-    /// Asks the task to stop and waits for it, for a bounded time.
-    pub async fn stop(self) {
-        self.stop.cancel();
-        if tokio::time::timeout(TASK_STOP_TIMEOUT, self.handle).await.is_err() {
-            tracing::warn!("{} did not stop within {TASK_STOP_TIMEOUT:?}", self.name);
         }
     }
 }

@@ -1,15 +1,14 @@
-//! Dying on purpose, between two durable steps, so that tests can see that nothing is lost there.
+//! Aborts at a named gap between two durable steps, so that tests can show that a crash there loses nothing.
 //!
-//! Each gap has a name. A process that is built with the feature `crash-points` and started with `MARQUEE_CRASH_AT=<name>` (or
-//! `<name>:<n>`) aborts when it comes to that gap (for the n-th time). Without the feature there is nothing of this in the
-//! binary.
+//! A process that is built with the feature `crash-points` and started with `MARQUEE_CRASH_AT=<name>` (or `<name>:<n>`) aborts
+//! when it reaches that gap (for the n-th time). Without the feature, the binary contains none of this.
 
-/// The gap `name`.
+/// Marks the gap `name`.
 #[cfg(not(feature = "crash-points"))]
 #[inline(always)]
 pub fn point(_name: &'static str) {}
 
-/// The gap `name`: here the process aborts, if it was told to.
+/// Marks the gap `name`: the process aborts here if `MARQUEE_CRASH_AT` names it.
 #[cfg(feature = "crash-points")]
 pub fn point(name: &'static str) {
     use std::sync::LazyLock;

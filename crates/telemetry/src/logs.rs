@@ -1,0 +1,63 @@
+//! The log: its settings, and the subscriber that writes it.
+
+use std::io::IsTerminal;
+use std::sync::{Arc, OnceLock};
+
+use tracing_subscriber::EnvFilter;
+
+use crate::log_lines::LogLines;
+use crate::recorder::record;
+
+/// The log lines of this process.
+static LINES: OnceLock<Arc<LogLines>> = OnceLock::new();
+
+/// What a process logs, and how.
+#[derive(clap::Args, Clone, Debug)]
+pub struct LogSettings {
+    /// `pretty` for people, `json` for machines, `auto`: pretty on a terminal and JSON elsewhere.
+    #[arg(long, env = "LOG_FORMAT", value_enum, default_value = "auto")]
+    pub log_format: LogFormat,
+
+    /// Which log lines to write, in the syntax of `RUST_LOG`.
+    #[arg(long, env = "RUST_LOG", default_value = "info")]
+    pub log_filter: String,
+}
+
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Auto,
+    Pretty,
+    Json,
+}
+
+/// Starts logging, and installs the recorder of metrics. Call [`flush`] before the process ends.
+///
+/// # Errors
+///
+/// What is wrong with the log filter.
+pub fn init(settings: &LogSettings) -> Result<(), String> {
+    let filter = EnvFilter::try_new(&settings.log_filter)
+        .map_err(|error| format!("RUST_LOG (--log-filter): {error}"))?;
+    let pretty = match settings.log_format {
+        LogFormat::Pretty => true,
+        LogFormat::Json => false,
+        LogFormat::Auto => std::io::stdout().is_terminal(),
+    };
+    let lines = LogLines::to(std::io::stdout()).map_err(|error| error.to_string())?;
+    let lines = LINES.get_or_init(|| lines).clone();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines);
+    if pretty {
+        lines.compact().with_ansi(std::io::stdout().is_terminal()).init();
+    } else {
+        lines.json().flatten_event(true).with_current_span(true).with_span_list(false).init();
+    }
+    record();
+    Ok(())
+}
+
+/// Writes the lines that are still buffered.
+pub fn flush() {
+    if let Some(lines) = LINES.get() {
+        lines.flush();
+    }
+}
