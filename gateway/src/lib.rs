@@ -63,7 +63,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
-    config.staff.check_length(config.server.host)?;
+    config
+        .staff
+        .check_length(config.server.host)
+        .map_err(|short| StartError::Configuration(short.to_string()))?;
 
     // Take the port: another gateway on it is the one thing that can fail here.
     let listeners = process::bind(&config.server, config.port).await?;

@@ -13,23 +13,19 @@ use std::time::Duration;
 use axum::body::{Body, BodyDataStream, Bytes, HttpBody};
 use futures_util::StreamExt;
 use http::header::{CONTENT_ENCODING, TRANSFER_ENCODING};
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, StatusCode};
+pub use http_api::body_limit::{BODY_LIMIT_BYTES, BodyLimits, LARGE_BODY_LIMIT_BYTES, default_limits};
+use http_api::body_limit::{too_large, unsupported_media_type};
+use http_api::peers::Exempt;
+use http_api::problem::Problem;
 use tokio::time::{Instant, timeout_at};
 
 use crate::body::ledger::{Ledger, Refused, Shares};
-use crate::extract::{too_large, unsupported_media_type};
-use crate::overload::{Shed, overloaded};
-use crate::peers::Exempt;
-use crate::problem::Problem;
+use crate::shed::{Shed, overloaded};
 
 mod ledger;
 
 pub use ledger::Memory;
-
-/// Largest body where a route does not say otherwise.
-pub const BODY_LIMIT_BYTES: usize = 16 * 1024;
-/// Largest body of the routes by which staff send halls and lists.
-pub const LARGE_BODY_LIMIT_BYTES: usize = 256 * 1024;
 
 /// Memory for the bodies of all requests at once, and how it is divided.
 const SHARES: Shares = Shares { total: 64 * 1024 * 1024, reserve: 8 * 1024 * 1024, peer: 8 * 1024 * 1024 };
@@ -38,18 +34,6 @@ const MIN_BYTES_A_SECOND: u64 = 1024;
 const GRACE: Duration = Duration::from_secs(5);
 /// The first buffer of a body that comes in pieces.
 const FIRST_BUFFER_BYTES: usize = 1024;
-
-/// The largest body for a method and a path, in bytes.
-pub type BodyLimits = fn(&Method, &str) -> usize;
-
-/// [`BODY_LIMIT_BYTES`] for every route.
-pub fn default_limits(_: &Method, _: &str) -> usize {
-    BODY_LIMIT_BYTES
-}
-
-/// Tells an extractor the largest body of the request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct BodyLimit(pub usize);
 
 /// Reads the bodies of one process.
 #[derive(Debug)]

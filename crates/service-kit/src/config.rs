@@ -8,8 +8,8 @@ pub use process::{EXIT_CONFIG, ProcessSettings, parse};
 use telemetry::LogSettings;
 
 use crate::hosts::AllowedHosts;
-use crate::peers::Exempt;
-use crate::proxies::TrustedProxies;
+use http_api::peers::Exempt;
+use http_api::proxies::TrustedProxies;
 
 /// Where and how a process listens and logs.
 #[derive(clap::Args, Clone, Debug)]

@@ -38,9 +38,9 @@ use crate::hold::Gate;
 use crate::hosts::AllowedHosts;
 use crate::overload::Door;
 use crate::pace::{Answer, Pace, Paced};
-use crate::peers::Exempt;
-use crate::proxies::TrustedProxies;
 use crate::unread::{self, Rest};
+use http_api::peers::Exempt;
+use http_api::proxies::TrustedProxies;
 
 mod registry;
 

@@ -11,20 +11,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use http::header::CONNECTION;
 use http::{HeaderValue, StatusCode};
+use http_api::fallback::unknown_path;
 use serde_json::{Value, json};
 use storage::Db;
 
 use telemetry::chain;
 
-use crate::api;
-use crate::request_log;
-use crate::upstream::Upstream;
+pub use crate::probes::is_probe;
 
 /// Longest a readiness check may take before it counts as failed.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -68,10 +66,13 @@ impl Health {
         self
     }
 
-    /// With another service that this one calls: its breaker is shown, and does not decide.
-    pub fn calling(mut self, upstream: &Upstream) -> Self {
-        let shown = upstream.clone();
-        self.shown.push((upstream.name(), Arc::new(move || shown.component())));
+    /// With a component whose `state` is shown as it is, and does not decide: the breaker of another service.
+    pub fn showing_state(
+        mut self,
+        component: &'static str,
+        state: impl Fn() -> Value + Send + Sync + 'static,
+    ) -> Self {
+        self.shown.push((component, Arc::new(state)));
         self
     }
 
@@ -144,27 +145,13 @@ fn component(state: &Result<(), String>) -> Value {
     }
 }
 
-/// Whether `path` is one of the probe routes: too many to be news, and let in whatever else is going on.
-pub fn is_probe(path: &str) -> bool {
-    matches!(path, "/livez" | "/readyz" | "/actuator/health" | "/metrics")
-}
-
 /// The probe routes of the main port.
 pub fn router(health: Health) -> Router {
     probes().route("/metrics", get(metrics)).with_state(health)
 }
 
-/// Everything on the admin port.
-pub fn admin_router(health: Health) -> Router {
-    probes()
-        .route("/metrics", get(|| async { telemetry::render_metrics() }))
-        .fallback(api::unknown_path)
-        .method_not_allowed_fallback(api::wrong_method)
-        .with_state(health)
-        .layer(from_fn(request_log::layer))
-}
-
-fn probes() -> Router<Health> {
+/// The probe routes of every port.
+pub(crate) fn probes() -> Router<Health> {
     Router::new()
         .route("/livez", get(|| async { Json(json!({"status": "UP"})) }))
         .route("/readyz", get(readyz))
@@ -173,7 +160,7 @@ fn probes() -> Router<Health> {
 
 async fn metrics(State(health): State<Health>, request: Request) -> Response {
     if health.has_admin_port.load(Ordering::Relaxed) {
-        return api::unknown_path(request).await.into_response();
+        return unknown_path(request).await.into_response();
     }
     telemetry::render_metrics().into_response()
 }

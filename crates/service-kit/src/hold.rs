@@ -20,7 +20,7 @@ use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::problem::Problem;
+use http_api::problem::Problem;
 
 /// Longest a request waits at a closed door.
 pub const WAIT: Duration = Duration::from_secs(2);

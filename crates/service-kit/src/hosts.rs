@@ -16,9 +16,9 @@ use axum::response::{IntoResponse, Response};
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
-use crate::health::is_probe;
-use crate::problem::Problem;
-use crate::proxies::{FORWARDED_FOR, Host};
+use crate::probes::is_probe;
+use http_api::problem::Problem;
+use http_api::proxies::{FORWARDED_FOR, Host};
 
 /// Stands for every host in `ALLOWED_HOSTS`.
 const ANY: &str = "*";

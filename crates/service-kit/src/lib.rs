@@ -25,31 +25,28 @@
 //!   "outcome unknown" told apart.
 //! - [`api`]: puts the above around a service's own routes.
 
-pub mod accept;
+mod admin;
 pub mod api;
 pub mod body;
 pub mod config;
 pub mod connections;
-pub mod deadline;
-pub mod extract;
-pub mod hal;
 pub mod health;
 pub mod hold;
 pub mod hosts;
+mod outliving;
 pub mod overload;
 mod pace;
-pub mod peers;
-pub mod problem;
-pub mod proxies;
+mod probes;
 pub mod request_log;
 mod serving;
-pub mod staff;
+mod shed;
 mod unread;
-pub mod upstream;
 
 pub use ::process::{VERSION, crash};
 pub use circuit_breaker;
+pub use http_api::{accept, deadline, extract, hal, peers, problem, proxies, staff};
 pub use telemetry::{self, trace_context};
+pub use upstream::{self, upstream_args};
 
 /// From `main` to exit.
 pub mod process {

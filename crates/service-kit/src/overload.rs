@@ -18,22 +18,21 @@ use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request, State as Shared};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http_api::body_limit::{BodyLimit, BodyLimits};
+use http_api::peers::Exempt;
+use http_api::problem::Problem;
 use metrics::{Counter, Gauge};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::body::{Bodies, BodyLimit, BodyLimits, Memory};
+use crate::body::{Bodies, Memory};
 use crate::config::Limits;
-use crate::health::is_probe;
 use crate::hold::{Gate, Passage};
-use crate::peers::Exempt;
-use crate::problem::Problem;
+use crate::probes::is_probe;
+use crate::shed::{Shed, overloaded};
 
-/// When a rejected client may come again.
-const RETRY_AFTER_SECONDS: u64 = 1;
 /// Most that the whole bodies of the requests to one upstream may hold. All six shares of the gateway together leave some
 /// of the [memory for bodies](crate::body) free.
 const UPSTREAM_BODIES_BYTES: usize = 8 * 1024 * 1024;
@@ -81,17 +80,6 @@ pub struct Held {
 
 tokio::task_local! {
     static HELD: Arc<Held>;
-}
-
-/// Why a request was rejected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Shed {
-    #[error("newer requests filled the queue")]
-    QueueFull,
-    #[error("it waited too long")]
-    QueueTimeout,
-    #[error("other bodies hold the memory for bodies")]
-    NoMemory,
 }
 
 impl Door {
@@ -201,17 +189,6 @@ async fn let_in(
     let (request, mut held) = door.let_in(request, peer, limit).await?;
     held.passage = gate.pass(request.method()).await?;
     Ok((request, held))
-}
-
-/// 503: the process is overloaded, and this request was not begun.
-pub fn overloaded(shed: Shed) -> Problem {
-    Problem::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "overloaded",
-        "More is asked for than can be done in time. Nothing was done; the same request may be sent again.",
-    )
-    .retry_after(RETRY_AFTER_SECONDS)
-    .caused_by(shed)
 }
 
 /// Requests that run, and the queue of those that wait.

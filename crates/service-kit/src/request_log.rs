@@ -3,59 +3,28 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt::Display;
-use std::panic::resume_unwind;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::FutureExt as _;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderMap, Method, StatusCode};
+use http_api::problem::Cause;
+use http_api::request::{self, CurrentRequest, request_id};
+pub use http_api::request::{REQUEST_ID, current};
 use metrics::{Counter, Histogram};
 pub use telemetry::chain;
 use telemetry::trace_context::{TRACEPARENT, TraceContext};
 use tracing::{Instrument, Level, Span, field};
-use uuid::Uuid;
 
-use crate::health::is_probe;
-use crate::overload;
-use crate::problem::Cause;
+use crate::probes::is_probe;
 
-/// Names a request across processes; the client may choose it.
-pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// Longest request id taken from a client.
-const REQUEST_ID_MAX: usize = 128;
-
-/// What a problem and an upstream call need to know of the request being served.
-#[derive(Clone, Debug)]
-pub struct CurrentRequest {
-    pub uri: Uri,
-    pub id: HeaderValue,
-}
-
-tokio::task_local! {
-    static CURRENT: Option<CurrentRequest>;
-}
-
-/// The request being served, if there is one.
-pub fn current() -> Option<CurrentRequest> {
-    CURRENT.try_with(Clone::clone).ok().flatten()
-}
+pub use crate::outliving::see_through;
 
 /// Puts the booking's id on every log line of this request.
 pub fn concerns_booking(id: impl Display) {
     Span::current().record("booking_id", field::display(id));
-}
-
-/// Runs `work` to its end even if the client hangs up or its deadline passes meanwhile, which drops a handler where it
-/// stands: money that has begun to move must be accounted for. The work keeps the request's place and memory until it
-/// ends, and a stopping process waits for it.
-pub async fn see_through<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
-    let trace = TraceContext::current().unwrap_or_else(TraceContext::root);
-    let work = CURRENT.scope(current(), trace.scope(work)).in_current_span();
-    let done = tokio::spawn(overload::holding(overload::held(), work)).await;
-    done.unwrap_or_else(|failure| resume_unwind(failure.into_panic()))
 }
 
 /// The middleware: wrap it around every route of a process.
@@ -96,7 +65,7 @@ where
     request.headers_mut().insert(REQUEST_ID, id.clone());
     request.headers_mut().insert(TRACEPARENT, trace.to_header());
 
-    let answering = CURRENT.scope(Some(current), trace.scope(answer(request))).instrument(span.clone());
+    let answering = request::scope(Some(current), trace.scope(answer(request))).instrument(span.clone());
     answering.map(move |mut response| {
         response.headers_mut().insert(REQUEST_ID, id);
         let took = started.elapsed();
@@ -178,16 +147,6 @@ fn known(method: &Method) -> &'static str {
     ];
     const NAMES: [&str; 7] = ["GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS"];
     KNOWN.iter().position(|known| known == method).map_or("other", |at| NAMES[at])
-}
-
-/// The client's, if it has a sensible one, or a new one.
-fn request_id(headers: &HeaderMap) -> HeaderValue {
-    let own = headers.get(REQUEST_ID).filter(|id| !id.is_empty() && id.len() <= REQUEST_ID_MAX);
-    own.filter(|id| id.as_bytes().iter().all(u8::is_ascii_graphic)).cloned().unwrap_or_else(|| {
-        let mut digits = Uuid::encode_buffer();
-        let id = Uuid::now_v7().hyphenated().encode_lower(&mut digits);
-        HeaderValue::from_str(id).expect("a UUID is visible ASCII")
-    })
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {

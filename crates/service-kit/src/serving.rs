@@ -10,18 +10,13 @@ use std::time::Duration;
 use clap::Parser;
 use process::{Background, StartError};
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Limits, Server};
+use crate::admin::Admin;
+use crate::config::Server;
 use crate::connections::{self, Answers};
-use crate::health::{self, Health};
+use crate::health::Health;
 use crate::hold::{ControlSocket, Gate};
-
-/// Connections to the admin port at the same time.
-const ADMIN_CONNECTIONS: usize = 64;
-/// Longest an answer on the admin port may take once the process stops.
-const ADMIN_STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Runs a process with an HTTP server: like [`process::run`], with the `server` settings in its configuration.
 pub fn run<C, F>(
@@ -142,38 +137,6 @@ pub async fn serve(
     }
     if let Some(admin) = admin {
         admin.stop().await;
-    }
-}
-
-/// Serves the admin port.
-struct Admin {
-    stop: CancellationToken,
-    serving: JoinHandle<()>,
-}
-
-impl Admin {
-    fn start(listener: TcpListener, health: &Health, server: &Server) -> Self {
-        health.move_metrics();
-        let stop = CancellationToken::new();
-        let (health, exempt, stopped) = (health.clone(), server.exempt(), stop.clone());
-        let limits = Limits {
-            max_connections: ADMIN_CONNECTIONS,
-            max_connections_per_peer: 0,
-            ..server.limits.clone()
-        };
-        let router = health::admin_router(health.clone());
-        let serving = tokio::spawn(async move {
-            connections::serve(listener, router, health, &limits, exempt, stopped).await;
-        });
-        Self { stop, serving }
-    }
-
-    async fn stop(self) {
-        self.stop.cancel();
-        let mut serving = self.serving;
-        if tokio::time::timeout(ADMIN_STOP_TIMEOUT, &mut serving).await.is_err() {
-            serving.abort();
-        }
     }
 }
 

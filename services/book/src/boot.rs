@@ -24,7 +24,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 ///
 /// When a backend is not there or the port is taken.
 pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
-    config.staff.check_length(config.server.host)?;
+    config
+        .staff
+        .check_length(config.server.host)
+        .map_err(|short| StartError::Configuration(short.to_string()))?;
     // The database, at this version's schema, and the event log.
     let (db, transport) = config.backends.open(&MIGRATIONS).await?;
     upgrade::run(&db).await?;
@@ -56,7 +59,9 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let reconciler = Reconciler::new(state.clone());
     let reconciler = Background::spawn("reconciler", |stop| reconciler.run(stop));
     // Door 1, until asked to stop; running requests finish.
-    let health = messaging::health(&db, transport.clone()).calling(state.payments.upstream());
+    let health = messaging::health(&db, transport.clone());
+    let payments = state.payments.upstream().clone();
+    let health = health.showing_state(payments.name(), move || payments.component());
     process::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
     // Nothing new begins, between two batches; then the last events go out.
     reconciler.stop().await;

@@ -36,7 +36,9 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let consumer = Background::spawn("consumer", |stop| consumer.run(stop));
     let retention = Background::spawn("retention", |stop| retention::run(db.clone(), &PRUNED, stop));
     // Door 1, until asked to stop; running requests finish.
-    let health = messaging::health(&db, transport.clone()).calling(state.processor.upstream());
+    let health = messaging::health(&db, transport.clone());
+    let processor = state.processor.upstream().clone();
+    let health = health.showing_state(processor.name(), move || processor.component());
     process::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
     // No more events in, between two batches; then the last ones out.
     consumer.stop().await;

@@ -12,7 +12,7 @@ use metrics::{Counter, Gauge};
 use tokio::sync::Notify;
 
 use crate::pace::{Doing, Pace};
-use crate::peers::Exempt;
+use http_api::peers::Exempt;
 
 /// Where all connections are taken, one makes room only after it has been unused, or in the head of a request, for this
 /// long.

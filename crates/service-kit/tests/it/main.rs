@@ -8,5 +8,5 @@ mod holding;
 mod hosts;
 mod outliving;
 mod process;
+mod readiness;
 mod unread;
-mod upstream;

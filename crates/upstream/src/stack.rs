@@ -5,12 +5,14 @@ use tower::load_shed::error::Overloaded;
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, ServiceBuilder};
 
-use super::attempt::{self, Attempt};
-use super::retries::Retries;
-use super::{Answer, CallError, Settings};
+use crate::answer::Answer;
+use crate::attempt::{self, Attempt};
+use crate::error::CallError;
+use crate::retries::Retries;
+use crate::settings::Settings;
 
 /// The breaker of `upstream`, whose transitions are lines of the log.
-pub(super) fn breaker(upstream: &'static str, settings: &Settings) -> CircuitBreaker {
+pub(crate) fn breaker(upstream: &'static str, settings: &Settings) -> CircuitBreaker {
     let open_for = settings.breaker.wait_duration_in_open_state;
     let probes = settings.breaker.permitted_number_of_calls_in_half_open_state;
     let tell = move |transition: &Transition| {
@@ -41,7 +43,7 @@ pub(super) fn breaker(upstream: &'static str, settings: &Settings) -> CircuitBre
 }
 
 /// A call's way out, outermost layer first.
-pub(super) fn stack(
+pub(crate) fn stack(
     upstream: &'static str,
     settings: &Settings,
     breaker: &CircuitBreaker,

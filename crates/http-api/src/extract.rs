@@ -11,15 +11,16 @@ use serde::de::DeserializeOwned;
 use serde::de::value::MapDeserializer;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use serde_path_to_error::Segment;
 
-use crate::body::{BodyLimit, LARGE_BODY_LIMIT_BYTES};
+use crate::body_limit::{BodyLimit, LARGE_BODY_LIMIT_BYTES, too_large, unsupported_media_type};
 use crate::extract::syntax::Syntax;
+use crate::extract::wrong::{NO_NUL, wrong_field};
 use crate::problem::{FieldError, Problem};
 
 pub mod parameter;
 mod syntax;
 pub mod time;
+mod wrong;
 
 /// A JSON body, read leniently where `T` says so.
 ///
@@ -123,9 +124,6 @@ pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key
 
 /// Wrong parameters that one answer names at most: a query may have a great many.
 const NAMED_MAX: usize = 20;
-/// What is wrong with a text that has U+0000 in it.
-const NO_NUL: &str = "must not contain the character U+0000";
-
 /// Longest key taken from a client.
 const IDEMPOTENCY_KEY_MAX: usize = 128;
 
@@ -173,57 +171,6 @@ fn read<'de, T: Deserialize<'de>>(
     serde_path_to_error::deserialize(source).map_err(wrong_field)
 }
 
-/// 422, with the pointer to where reading failed.
-fn wrong_field(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
-    let mut pointer: String = error
-        .path()
-        .iter()
-        .map(|segment| match segment {
-            // Shown in brackets otherwise.
-            Segment::Seq { index } => format!("/{index}"),
-            other => {
-                let name = other.to_string().replace('~', "~0").replace('/', "~1");
-                format!("/{name}").replace('\0', "\u{fffd}")
-            }
-        })
-        .collect();
-    let detail = without_position(&error.into_inner());
-    // The path of a missing field, or of one that is there twice, ends at its parent.
-    let named = ["missing field `", "duplicate field `"].iter().find_map(|kind| detail.strip_prefix(kind));
-    if let Some(name) = named.and_then(|rest| rest.strip_suffix('`')) {
-        pointer.push('/');
-        pointer.push_str(name);
-    }
-    Problem::invalid_fields(vec![FieldError { pointer, detail: plain(detail) }])
-}
-
-/// `detail` in the words of a client, where it is serde's.
-fn plain(detail: String) -> String {
-    if detail.starts_with("missing field `") {
-        return "is required".to_owned();
-    }
-    if detail.starts_with("duplicate field `") {
-        return "must be sent once".to_owned();
-    }
-    let is_unexpected = ["invalid type: ", "invalid value: ", "invalid length: "];
-    let is_unexpected = is_unexpected.iter().any(|kind| detail.starts_with(kind));
-    match detail.rsplit_once(", expected ").filter(|_| is_unexpected) {
-        None => detail,
-        Some((_, "a string")) => "must be text".to_owned(),
-        Some((_, "a sequence")) => "must be a list".to_owned(),
-        Some((_, "a map")) => "must be an object".to_owned(),
-        Some((_, expected)) if expected.starts_with("struct ") => "must be an object".to_owned(),
-        Some((_, expected)) => format!("must be {expected}"),
-    }
-}
-
-/// The pointer says better than a line and a column where it is.
-fn without_position(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let position = format!(" at line {} column {}", error.line(), error.column());
-    text.strip_suffix(&position).unwrap_or(&text).to_owned()
-}
-
 fn is_json(headers: &HeaderMap) -> bool {
     let media_type = headers
         .get(CONTENT_TYPE)
@@ -231,20 +178,6 @@ fn is_json(headers: &HeaderMap) -> bool {
         .and_then(|value| value.split(';').next())
         .map(|value| value.trim().to_ascii_lowercase());
     media_type.is_some_and(|media_type| media_type == "application/json" || media_type.ends_with("+json"))
-}
-
-/// 413: above the `limit` of the route, in bytes.
-pub fn too_large(limit: usize) -> Problem {
-    Problem::new(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        "body-too-large",
-        format!("The body of this request may have at most {limit} bytes."),
-    )
-}
-
-/// 415: `detail` says what to send instead.
-pub fn unsupported_media_type(detail: &str) -> Problem {
-    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail)
 }
 
 fn not_json() -> Problem {

@@ -36,7 +36,7 @@ pub enum CallError {
 }
 
 impl CallError {
-    pub(super) fn unknown(upstream: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub(crate) fn unknown(upstream: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Unknown { upstream, source: source.into() }
     }
 

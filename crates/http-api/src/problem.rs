@@ -9,10 +9,10 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use telemetry::trace_context::TraceContext;
 use utoipa::ToSchema;
 
-use crate::request_log;
-use telemetry::trace_context::TraceContext;
+use crate::request;
 
 /// `application/problem+json`.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -149,28 +149,9 @@ impl Problem {
     }
 }
 
-/// A database that is away or refuses is 503, one that went away during a commit 504; anything else is a bug.
-impl From<storage::Error> for Problem {
-    fn from(error: storage::Error) -> Self {
-        match error {
-            storage::Error::InDoubt(_) => Self::new(
-                StatusCode::GATEWAY_TIMEOUT,
-                "outcome-unknown",
-                "The database went away while it was told to keep this. Whether it did is unknown.",
-            )
-            .retry_after(1)
-            .caused_by(error),
-            error if error.is_transient() => {
-                Self::unavailable("The database is not available at the moment.", error)
-            }
-            error => Self::internal(error),
-        }
-    }
-}
-
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let request = request_log::current();
+        let request = request::current();
         let body = Body {
             kind: format!("/problems/{}", self.slug),
             title: title(self.slug),

@@ -1,47 +1,28 @@
-//! Calling another service: `Retry(Breaker(Timeout(Bulkhead(reqwest))))`, within one deadline.
-//!
-//! The one thing a caller must know of a failed call is whether the other side may have acted on it. [`CallError`] says
-//! so: a request that was never sent did nothing; of any other failure the outcome is unknown. With retries, a call
-//! counts as never sent only if no attempt of it ever left.
-//!
-//! Of the layers, from the inside out:
-//!
-//! - The **bulkhead** bounds the calls under way, so that an upstream that hangs does not collect all there is in here.
-//! - The **timeout** is one attempt's.
-//! - The **breaker**, one per upstream and process, stops asking an upstream that fails. See [`circuit_breaker`].
-//! - **Retries** have a pause with jitter before them, and a budget: a share of all calls. An upstream in trouble is not
-//!   asked for everything two times more. Every call must be idempotent, and says so with its `Idempotency-Key`: a retry
-//!   joins what the first attempt began.
-//! - The **deadline** bounds it all. What is left of it goes along in a header ([`deadline`]).
-
-mod attempt;
-mod error;
-mod retries;
-mod settings;
-mod stack;
+//! The client of one other service.
 
 use std::fmt;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::body::Bytes;
+use bytes::Bytes;
 use circuit_breaker::{CircuitBreaker, State};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http_api::extract::IDEMPOTENCY_KEY;
+use http_api::request::REQUEST_ID;
+use http_api::{deadline, request};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use telemetry::trace_context::{TRACEPARENT, TraceContext};
 use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
-use crate::deadline;
-use crate::extract::IDEMPOTENCY_KEY;
-use crate::request_log::{self, REQUEST_ID};
-use attempt::Attempt;
-pub use error::CallError;
-pub use reqwest::Url;
-pub use settings::{Settings, parse};
-use telemetry::trace_context::{TRACEPARENT, TraceContext};
+use crate::answer::Answer;
+use crate::attempt::Attempt;
+use crate::error::CallError;
+use crate::settings::Settings;
+use crate::stack;
 
 /// One other service. Its clones share one breaker, one bulkhead, one budget and one pool of connections.
 #[derive(Clone)]
@@ -50,24 +31,6 @@ pub struct Upstream {
     settings: Settings,
     breaker: CircuitBreaker,
     stack: BoxCloneSyncService<Attempt, Answer, CallError>,
-}
-
-/// What the other side said, whatever its status.
-#[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    /// It asked not to be asked again at once.
-    asks_to_wait: bool,
-    /// Attempts that may have reached the other side, with the one that was answered.
-    attempts: usize,
-    body: Vec<u8>,
-}
-
-impl Answer {
-    /// Whether no earlier attempt of the same call may have been acted on without an answer.
-    pub fn is_of_only_attempt(&self) -> bool {
-        self.attempts <= 1
-    }
 }
 
 impl fmt::Debug for Upstream {
@@ -200,7 +163,7 @@ fn context() -> HeaderMap {
     if let Some(trace) = TraceContext::current() {
         headers.insert(HeaderName::from_static(TRACEPARENT), trace.to_header());
     }
-    if let Some(request) = request_log::current() {
+    if let Some(request) = request::current() {
         headers.insert(REQUEST_ID, request.id);
     }
     headers

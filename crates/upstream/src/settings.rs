@@ -109,14 +109,14 @@ macro_rules! upstream_args {
             #[arg(id = concat!($upstream, "-breaker-failure-rate-threshold"),
                 long = concat!($upstream, "-breaker-failure-rate-threshold"),
                 env = concat!($variable, "_BREAKER_FAILURE_RATE_THRESHOLD"), value_name = "PERCENT",
-                default_value_t = 50.0, value_parser = $crate::upstream::parse::rate,
+                default_value_t = 50.0, value_parser = $crate::parse::rate,
                 help = "Share of failed attempts at which the circuit breaker opens, in percent")]
             failure_rate_threshold: f64,
 
             #[arg(id = concat!($upstream, "-breaker-slow-call-rate-threshold"),
                 long = concat!($upstream, "-breaker-slow-call-rate-threshold"),
                 env = concat!($variable, "_BREAKER_SLOW_CALL_RATE_THRESHOLD"), value_name = "PERCENT",
-                default_value_t = 100.0, value_parser = $crate::upstream::parse::rate,
+                default_value_t = 100.0, value_parser = $crate::parse::rate,
                 help = "Share of slow attempts at which the circuit breaker opens, in percent")]
             slow_call_rate_threshold: f64,
 
@@ -130,7 +130,7 @@ macro_rules! upstream_args {
             #[arg(id = concat!($upstream, "-breaker-sliding-window-type"),
                 long = concat!($upstream, "-breaker-sliding-window-type"),
                 env = concat!($variable, "_BREAKER_SLIDING_WINDOW_TYPE"), value_name = "TYPE",
-                default_value = "time_based", value_parser = $crate::upstream::parse::window_type,
+                default_value = "time_based", value_parser = $crate::parse::window_type,
                 help = "What the circuit breaker judges by: time_based, the last seconds; count_based, the last calls")]
             sliding_window_type: $crate::circuit_breaker::SlidingWindowType,
 
@@ -161,7 +161,7 @@ macro_rules! upstream_args {
             permitted_number_of_calls_in_half_open_state: u32,
         }
 
-        impl From<$name> for $crate::upstream::Settings {
+        impl From<$name> for $crate::Settings {
             fn from(args: $name) -> Self {
                 use std::time::Duration;
                 Self {

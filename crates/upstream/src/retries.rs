@@ -11,8 +11,10 @@ use tower::retry::backoff::{Backoff, ExponentialBackoff, ExponentialBackoffMaker
 use tower::retry::budget::{Budget, TpsBudget};
 use tower::util::rng::HasherRng;
 
-use super::attempt::Attempt;
-use super::{Answer, CallError, Settings};
+use crate::answer::Answer;
+use crate::attempt::Attempt;
+use crate::error::CallError;
+use crate::settings::Settings;
 
 /// Retries of one call at most.
 const RETRIES_MAX: u32 = 2;
@@ -26,7 +28,7 @@ const RETRIES_PER_SECOND_MIN: u32 = 1;
 
 /// The retries of one call, out of a budget that all calls fill.
 #[derive(Clone)]
-pub(super) struct Retries {
+pub(crate) struct Retries {
     budget: Arc<TpsBudget>,
     counter: Counter,
     made: u32,
@@ -40,7 +42,7 @@ impl fmt::Debug for Retries {
 }
 
 impl Retries {
-    pub(super) fn new(upstream: &'static str, settings: &Settings) -> Self {
+    pub(crate) fn new(upstream: &'static str, settings: &Settings) -> Self {
         let share = f32::from(settings.retry_budget_percent) / 100.0;
         let at_least = if share > 0.0 { RETRIES_PER_SECOND_MIN } else { 0 };
         let budget = Arc::new(TpsBudget::new(BUDGET_OVER, at_least, share));

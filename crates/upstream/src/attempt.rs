@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use axum::body::Bytes;
+use bytes::Bytes;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Method};
+use http_api::deadline::REQUEST_TIMEOUT_MS;
 use reqwest::{Client, Url};
 use tokio::time::Instant;
 
-use super::{Answer, CallError, Settings};
-use crate::deadline::REQUEST_TIMEOUT_MS;
+use crate::answer::Answer;
+use crate::error::CallError;
+use crate::settings::Settings;
 
 /// Longest wait for a TCP connection; a service of the same fleet is near.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
@@ -20,25 +22,25 @@ const ANSWER_LIMIT_BYTES: usize = 1024 * 1024;
 
 /// A request that may be sent more than once.
 #[derive(Clone, Debug)]
-pub(super) struct Attempt {
+pub(crate) struct Attempt {
     method: Method,
     url: Url,
     headers: HeaderMap,
     body: Bytes,
     /// When the whole call must be over.
-    pub(super) deadline: Instant,
+    pub(crate) deadline: Instant,
     /// How many attempts of the call may have reached the other side.
-    pub(super) left: Arc<AtomicUsize>,
+    pub(crate) left: Arc<AtomicUsize>,
 }
 
 impl Attempt {
-    pub(super) fn new(method: Method, url: Url, headers: HeaderMap, body: Bytes, deadline: Instant) -> Self {
+    pub(crate) fn new(method: Method, url: Url, headers: HeaderMap, body: Bytes, deadline: Instant) -> Self {
         Self { method, url, headers, body, deadline, left: Arc::default() }
     }
 }
 
 /// The connections to one upstream.
-pub(super) fn client(settings: &Settings) -> Client {
+pub(crate) fn client(settings: &Settings) -> Client {
     Client::builder()
         // Shorter than an attempt, so that one that never had a connection is known as never sent.
         .connect_timeout(CONNECT_TIMEOUT.min(settings.attempt_timeout / 2))
@@ -50,7 +52,7 @@ pub(super) fn client(settings: &Settings) -> Client {
 }
 
 /// Sends `attempt` and reads its answer. Whoever calls bounds the time; the other side is told of it.
-pub(super) async fn send(
+pub(crate) async fn send(
     upstream: &'static str,
     client: Client,
     timeout: Duration,

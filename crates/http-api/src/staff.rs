@@ -10,13 +10,22 @@ use subtle::ConstantTimeEq;
 use crate::problem::Problem;
 use crate::proxies::Caller;
 use guesses::Guesses;
-use process::StartError;
 
 /// Carries the token of a request.
 pub const STAFF_TOKEN: HeaderName = HeaderName::from_static("x-staff-token");
 
 /// Shortest token that is safe on a network: it cannot be guessed even when nobody slows the guessing down.
 const TOKEN_MIN_BYTES: usize = 32;
+
+/// The staff token is too short for a process that other machines can reach.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "STAFF_TOKEN (--staff-token): must have at least {TOKEN_MIN_BYTES} bytes where other machines can reach the process; \
+     it has {bytes}"
+)]
+pub struct ShortToken {
+    bytes: usize,
+}
 
 /// What staff send with their requests.
 #[derive(clap::Args, Clone, Default)]
@@ -45,15 +54,11 @@ impl Staff {
     ///
     /// # Errors
     ///
-    /// A wrong configuration, by the name of the variable.
-    pub fn check_length(&self, host: IpAddr) -> Result<(), StartError> {
+    /// Names the variable and the length.
+    pub fn check_length(&self, host: IpAddr) -> Result<(), ShortToken> {
         match self.token() {
             Some(token) if token.len() < TOKEN_MIN_BYTES && !host.to_canonical().is_loopback() => {
-                Err(StartError::Configuration(format!(
-                    "STAFF_TOKEN (--staff-token): must have at least {TOKEN_MIN_BYTES} bytes where other machines can \
-                     reach the process; it has {}",
-                    token.len()
-                )))
+                Err(ShortToken { bytes: token.len() })
             }
             _ => Ok(()),
         }

@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{NO_NUL, wrong_field};
+use crate::extract::wrong::{NO_NUL, wrong_field};
 use crate::problem::Problem;
 
 /// Reads all of `body`.

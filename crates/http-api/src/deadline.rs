@@ -23,13 +23,13 @@ tokio::task_local! {
 }
 
 /// When the caller of the request being served gives up, if it said so. Work that is
-/// [seen through](crate::request_log::see_through) has no deadline.
+/// seen through has no deadline.
 pub fn current() -> Option<Instant> {
     CURRENT.try_with(|deadline| *deadline).ok()
 }
 
 /// The middleware: drops the handler of a request whose caller has given up. Work that must not be dropped is
-/// [seen through](crate::request_log::see_through), and keeps the request's place in the meantime.
+/// seen through, and keeps the request's place in the meantime.
 pub async fn layer(request: Request, next: Next) -> Response {
     let Some(patience) = patience(request.headers()) else { return next.run(request).await };
     let deadline = Instant::now() + patience.min(LONGEST);
