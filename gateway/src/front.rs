@@ -15,7 +15,7 @@ use axum::response::Response;
 use futures_util::FutureExt;
 use http::Method;
 use http::header::{ALLOW, ORIGIN};
-use service_kit::connections::{Answers, HeadLimits};
+use service_kit::connections::{Answers, HeadLimits, Serves};
 use service_kit::health::is_probe;
 use service_kit::hosts::AllowedHosts;
 use service_kit::overload::Door;
@@ -48,7 +48,7 @@ pub struct Front {
     pub loops: Loops,
 }
 
-impl Answers for Front {
+impl Answers<Door> for Front {
     async fn answer(self: Arc<Self>, request: Request, peer: SocketAddr, door: Arc<Door>) -> Response {
         let target = routes::target(request.uri().path());
         // Boxed, because the futures around it are as large as it, and each of them is moved.
@@ -64,6 +64,9 @@ impl Answers for Front {
         HeadLimits::CLIENTS
     }
 }
+
+// It reads its proxies and hosts from its own configuration, and no backup holds it.
+impl Serves for Front {}
 
 impl Front {
     /// The answer, with what a browser must know to show it to the page that asked.

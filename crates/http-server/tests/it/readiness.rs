@@ -1,7 +1,7 @@
 //! What `/readyz` shows.
 
+use http_server::health::{self, Health};
 use serde_json::json;
-use service_kit::health::{self, Health};
 use test_kit::Client;
 
 #[tokio::test]

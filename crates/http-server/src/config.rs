@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use process::{EXIT_CONFIG, ProcessSettings, parse};
+use process::ProcessSettings;
 use telemetry::LogSettings;
 
 use crate::hosts::AllowedHosts;

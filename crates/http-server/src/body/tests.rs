@@ -2,6 +2,7 @@
 
 use axum::response::IntoResponse;
 use futures_util::stream::{self, BoxStream};
+use http_api::body_limit::{BODY_LIMIT_BYTES, LARGE_BODY_LIMIT_BYTES};
 use tokio::task::JoinHandle;
 use tokio::time::{advance, sleep};
 

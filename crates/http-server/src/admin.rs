@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Limits, Server};
 use crate::health::{Health, probes};
-use crate::{connections, request_log};
+use crate::{port, request_log};
 
 /// Connections to the admin port at the same time.
 const CONNECTIONS: usize = 64;
@@ -35,7 +35,7 @@ impl Admin {
             Limits { max_connections: CONNECTIONS, max_connections_per_peer: 0, ..server.limits.clone() };
         let router = router(health.clone());
         let serving = tokio::spawn(async move {
-            connections::serve(listener, router, health, &limits, exempt, stopped).await;
+            port::serve(listener, router, health, &limits, exempt, stopped).await;
         });
         Self { stop, serving }
     }

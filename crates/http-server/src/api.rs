@@ -5,7 +5,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use http_api::body_limit::{BodyLimits, LARGE_BODY_LIMIT_BYTES, default_limits};
-pub use http_api::fallback::{document, panicked, unknown_path, wrong_method};
+use http_api::fallback::{document, panicked, unknown_path, wrong_method};
 use http_api::{deadline, hal};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::middleware::from_fn;
 use axum::routing::get;
 use http::Request;
-use service_kit::deadline;
+use http_api::deadline;
 use test_kit::{Answer, Client};
 use tokio::time::{Instant, sleep};
 

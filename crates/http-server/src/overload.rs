@@ -68,7 +68,7 @@ impl Drop for Portion {
 }
 
 /// What a request that was let in takes up: until its answer begins, and until all work ends that
-/// [outlives the request](crate::request_log::see_through).
+/// [outlives the request](crate::outliving::see_through).
 #[derive(Debug)]
 pub struct Held {
     _memory: Memory,

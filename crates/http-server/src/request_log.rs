@@ -11,16 +11,13 @@ use axum::response::Response;
 use futures_util::FutureExt as _;
 use http::{HeaderMap, Method, StatusCode};
 use http_api::problem::Cause;
-use http_api::request::{self, CurrentRequest, request_id};
-pub use http_api::request::{REQUEST_ID, current};
+use http_api::request::{self, CurrentRequest, REQUEST_ID, request_id};
 use metrics::{Counter, Histogram};
-pub use telemetry::chain;
+use telemetry::chain;
 use telemetry::trace_context::{TRACEPARENT, TraceContext};
 use tracing::{Instrument, Level, Span, field};
 
 use crate::probes::is_probe;
-
-pub use crate::outliving::see_through;
 
 /// Puts the booking's id on every log line of this request.
 pub fn concerns_booking(id: impl Display) {

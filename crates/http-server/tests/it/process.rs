@@ -8,13 +8,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::{get, post};
 use clap::Parser;
+use http_api::body_limit;
+use http_api::extract::{Anything, Json};
+use http_server::Listeners;
+use http_server::Server;
+use http_server::api;
+use http_server::health::Health;
+use http_server::outliving::see_through;
 use serde_json::json;
-use service_kit::config::Server;
-use service_kit::extract::{Anything, Json};
-use service_kit::health::Health;
-use service_kit::process::{self, Listeners};
-use service_kit::request_log::see_through;
-use service_kit::{api, body};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
@@ -85,8 +86,8 @@ impl Process {
             .route("/large", post(|_: Json<Anything>| async {}));
         let health = Health::always();
         let limits = |_: &http::Method, path: &str| match path {
-            "/large" => body::LARGE_BODY_LIMIT_BYTES,
-            _ => body::BODY_LIMIT_BYTES,
+            "/large" => body_limit::LARGE_BODY_LIMIT_BYTES,
+            _ => body_limit::BODY_LIMIT_BYTES,
         };
         let router = api::wrap_with_limits(routes, Default::default(), health.clone(), limits);
         let main = listener().await;
@@ -96,7 +97,7 @@ impl Process {
         let serving = tokio::spawn({
             let stop = stop.clone();
             let listeners = Listeners::new(main, admin);
-            async move { process::serve(listeners, router, health, &config.server, stop).await }
+            async move { http_server::serve(listeners, router, health, &config.server, stop).await }
         });
         Self { address, admin: admin_address, stop, serving, items, begun, left, may_end }
     }

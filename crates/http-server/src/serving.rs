@@ -14,9 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::Admin;
 use crate::config::Server;
-use crate::connections::{self, Answers};
 use crate::health::Health;
 use crate::hold::{ControlSocket, Gate};
+use crate::port;
+use crate::serves::Serves;
 
 /// Runs a process with an HTTP server: like [`process::run`], with the `server` settings in its configuration.
 pub fn run<C, F>(
@@ -97,7 +98,7 @@ async fn bind_one(address: SocketAddr) -> Result<TcpListener, StartError> {
 /// requests finish within the drain timeout. The admin port is served before and after the main one.
 pub async fn serve(
     listeners: impl Into<Listeners>,
-    answers: impl Answers,
+    answers: impl Serves,
     health: Health,
     server: &Server,
     stop: CancellationToken,
@@ -119,7 +120,7 @@ pub async fn serve(
         answers = answers.answering_for(hosts);
     }
     let serving =
-        connections::serve(main, answers, health.clone(), &server.limits, server.exempt(), closing.clone());
+        port::serve(main, answers, health.clone(), &server.limits, server.exempt(), closing.clone());
     let overdue = async {
         stop.cancelled().await;
         health.drain();

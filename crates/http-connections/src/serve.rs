@@ -1,8 +1,4 @@
-//! Serves connections: how many, how patient with slow clients, and how they end.
-//!
-//! `axum::serve` does not expose hyper's settings, and without them a client that sends a byte a minute keeps its
-//! connection for ever. This module is the same loop with limits. Where all connections are taken, an unused or a slow one
-//! is closed to make room.
+//! The loop that accepts connections, and the task of each connection.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -14,12 +10,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::Request;
 use axum::response::Response;
-use axum::{Extension, Router};
 use futures_util::FutureExt as _;
 use http::header::{CONNECTION, CONTENT_LENGTH};
 use http::{HeaderValue, StatusCode};
+use http_api::peers::Exempt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -29,23 +25,12 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower_service::Service as _;
 
-use crate::config::Limits;
-use crate::connections::registry::{Admission, End, Place, Registry};
-use crate::health::Health;
-use crate::hold::Gate;
-use crate::hosts::AllowedHosts;
-use crate::overload::Door;
+use crate::answers::{Answers, BUFFER_LIMIT_BYTES};
 use crate::pace::{Answer, Pace, Paced};
+use crate::registry::{Admission, End, Place, Registry};
 use crate::unread::{self, Rest};
-use http_api::peers::Exempt;
-use http_api::proxies::TrustedProxies;
 
-mod registry;
-
-/// Largest buffer of a connection.
-const BUFFER_LIMIT_BYTES: usize = 64 * 1024;
 /// Longest a connection is kept without a request. It is longer than load balancers and the gateway keep their unused
 /// connections, so that none of them sends a request on a connection that is being closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
@@ -54,111 +39,35 @@ const ROOM_INTERVAL: Duration = Duration::from_millis(100);
 /// The pause after an error that accepting the next connection does not mend, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How large the head of a request may be.
-#[derive(Clone, Copy, Debug)]
-pub struct HeadLimits {
-    pub bytes: usize,
-    /// `None` is hyper's default of 100, which is faster than any number that is set.
-    pub headers: Option<usize>,
+/// How many connections are open at the same time, and how slow they may be.
+#[derive(Clone, Debug)]
+pub struct ConnectionLimits {
+    pub max: usize,
+    /// For one peer; 0 for no limit.
+    pub max_per_peer: usize,
+    /// The peers without a limit of their own.
+    pub exempt: Exempt,
+    /// Longest a client may take to send the head of a request.
+    pub header_read_timeout: Duration,
 }
 
-impl HeadLimits {
-    /// For the process that clients talk to.
-    pub const CLIENTS: Self = Self { bytes: 16 * 1024, headers: None };
-    /// For a process behind that one. A head that was let in there fits here too: a proxy repeats the client's host in
-    /// another header, and adds a few short ones.
-    pub const BEHIND_A_PROXY: Self = Self { bytes: 40 * 1024, headers: Some(128) };
-}
-
-// The largest host repeated, and room for the headers that a proxy adds.
-const _: () = assert!(HeadLimits::BEHIND_A_PROXY.bytes >= 2 * HeadLimits::CLIENTS.bytes + 4 * 1024);
-const _: () = assert!(HeadLimits::BEHIND_A_PROXY.bytes <= BUFFER_LIMIT_BYTES);
-
-/// Answers the requests of a process.
-pub trait Answers: Send + Sync + 'static {
-    /// Answers a `request` of `peer`. What should be limited in number passes the `door` first.
-    fn answer(
-        self: Arc<Self>,
-        request: Request,
-        peer: SocketAddr,
-        door: Arc<Door>,
-    ) -> impl Future<Output = Response> + Send;
-
-    /// The runtime for the next connection.
-    fn home(&self) -> Handle {
-        Handle::current()
-    }
-
-    /// How large a head may be.
-    fn heads(&self) -> HeadLimits {
-        HeadLimits::BEHIND_A_PROXY
-    }
-
-    /// Returns this with `gate` before all that changes something. Without effect where nothing is held back.
-    #[must_use]
-    fn behind(self, _gate: &Gate) -> Self
-    where
-        Self: Sized,
-    {
-        self
-    }
-
-    /// Returns this with `proxies` as those whose reports about clients are believed.
-    #[must_use]
-    fn trusting(self, _proxies: &TrustedProxies) -> Self
-    where
-        Self: Sized,
-    {
-        self
-    }
-
-    /// Returns this with `hosts` as those that requests may name.
-    #[must_use]
-    fn answering_for(self, _hosts: AllowedHosts) -> Self
-    where
-        Self: Sized,
-    {
-        self
-    }
-}
-
-impl Answers for Router {
-    async fn answer(self: Arc<Self>, mut request: Request, peer: SocketAddr, door: Arc<Door>) -> Response {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        request.extensions_mut().insert(door);
-        let Ok(response) = Router::clone(&self).call(request).await;
-        response
-    }
-
-    fn trusting(self, proxies: &TrustedProxies) -> Self {
-        self.layer(Extension(proxies.clone()))
-    }
-
-    fn behind(self, gate: &Gate) -> Self {
-        self.layer(Extension(gate.clone()))
-    }
-
-    fn answering_for(self, hosts: AllowedHosts) -> Self {
-        self.layer(Extension(hosts))
-    }
-}
-
-/// Serves `answers` on `listener` until `stop`. Then it accepts no new connection, closes each when its request has ended,
-/// and returns when the last one has ended, and all work that outlives its request.
-pub async fn serve(
+/// Serves `answers` on `listener` until `stop`. Then it accepts no new connection, closes each connection after its current
+/// request, and returns when the last connection and all other `tasks` have ended.
+///
+/// While the process `is_draining`, each response is the last of its connection.
+pub async fn serve<D: Send + Sync + 'static>(
     listener: TcpListener,
-    answers: impl Answers,
-    health: Health,
-    limits: &Limits,
-    exempt: Exempt,
+    answers: impl Answers<D>,
+    door: Arc<D>,
+    tasks: TaskTracker,
+    limits: ConnectionLimits,
+    is_draining: impl Fn() -> bool + Send + Sync + 'static,
     stop: CancellationToken,
 ) {
     telemetry::record();
-    let tasks = TaskTracker::new();
-    let door = Arc::new(Door::new(limits, exempt.clone(), tasks.clone()));
-    let registry = Registry::new(limits.max_connections, limits.max_connections_per_peer, exempt);
-    let registry = Arc::new(registry);
-    let server = Arc::new(Server::new(answers, health, door, limits));
+    let ConnectionLimits { max, max_per_peer, exempt, header_read_timeout } = limits;
+    let registry = Arc::new(Registry::new(max, max_per_peer, exempt));
+    let server = Arc::new(Server::new(answers, door, is_draining, header_read_timeout));
     let accepting = async {
         loop {
             let (stream, peer) = accept(&listener).await;
@@ -223,16 +132,21 @@ fn at_home(stream: TcpStream, home: &Handle) -> io::Result<TcpStream> {
 }
 
 /// What every connection needs.
-struct Server<A> {
+struct Server<A, D, F> {
     http: http1::Builder,
     answers: Arc<A>,
-    door: Arc<Door>,
-    health: Health,
+    door: Arc<D>,
+    is_draining: F,
     head_timeout: Duration,
 }
 
-impl<A: Answers> Server<A> {
-    fn new(answers: A, health: Health, door: Arc<Door>, limits: &Limits) -> Self {
+impl<A, D, F> Server<A, D, F>
+where
+    A: Answers<D>,
+    D: Send + Sync + 'static,
+    F: Fn() -> bool + Send + Sync + 'static,
+{
+    fn new(answers: A, door: Arc<D>, is_draining: F, head_timeout: Duration) -> Self {
         let heads = answers.heads();
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
@@ -243,7 +157,7 @@ impl<A: Answers> Server<A> {
         if let Some(headers) = heads.headers {
             http.max_headers(headers);
         }
-        Self { http, answers: Arc::new(answers), door, health, head_timeout: limits.header_read_timeout() }
+        Self { http, answers: Arc::new(answers), door, is_draining, head_timeout }
     }
 
     /// Serves one connection, from its first byte to its last.
@@ -293,7 +207,11 @@ impl<A: Answers> Server<A> {
             pace.leave_unread();
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        self.health.mark_last(&mut response);
+        // A load balancer's client would keep a connection, whatever its balancer has learned, until the process closes it
+        // under a request.
+        if (self.is_draining)() {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         // It would be the length of what a 200 would have had (RFC 9110, 8.6), and axum says 0.
         if response.status() == StatusCode::NOT_MODIFIED {
             response.headers_mut().remove(CONTENT_LENGTH);

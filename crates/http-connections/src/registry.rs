@@ -21,7 +21,7 @@ const SPARE_AFTER: Duration = Duration::from_secs(1);
 const SLOW_AFTER: Duration = Duration::from_secs(5);
 
 /// The open connections of one listener.
-pub(super) struct Registry {
+pub(crate) struct Registry {
     max: usize,
     /// For one peer; 0: no limit.
     max_per_peer: usize,
@@ -48,16 +48,16 @@ struct Entry {
 }
 
 /// A connection's place, until it is dropped.
-pub(super) struct Place {
+pub(crate) struct Place {
     registry: Arc<Registry>,
     id: u64,
-    pub(super) pace: Arc<Pace>,
+    pub(crate) pace: Arc<Pace>,
     ending: Arc<Ending>,
 }
 
 /// Why a connection must end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(crate) enum End {
     /// The process stops.
     Stop,
     /// It makes room for another one.
@@ -95,7 +95,7 @@ impl Ending {
 }
 
 /// Whether a connection may be opened.
-pub(super) enum Admission {
+pub(crate) enum Admission {
     Admitted(Place),
     /// All places are taken, and none can be had at the moment.
     Full,
@@ -104,7 +104,7 @@ pub(super) enum Admission {
 }
 
 impl Registry {
-    pub(super) fn new(max: usize, max_per_peer: usize, exempt: Exempt) -> Self {
+    pub(crate) fn new(max: usize, max_per_peer: usize, exempt: Exempt) -> Self {
         Self {
             max,
             max_per_peer,
@@ -120,7 +120,7 @@ impl Registry {
     /// Admits a connection of `peer` that has waited for a place for as long as `waited`. Where there is no place left, the
     /// connection that is of the least use ends. Clients that send a small request just often enough would keep everybody
     /// else out, so after a second any connection that no request is worked on will do.
-    pub(super) fn admit(self: &Arc<Self>, peer: IpAddr, waited: Duration) -> Admission {
+    pub(crate) fn admit(self: &Arc<Self>, peer: IpAddr, waited: Duration) -> Admission {
         let charged = self.exempt.charged(peer).filter(|_| self.max_per_peer > 0);
         let mut state = self.state();
         if let Some(peer) = charged
@@ -154,12 +154,12 @@ impl Registry {
     }
 
     /// Waits until a connection ends.
-    pub(super) async fn left(&self) {
+    pub(crate) async fn left(&self) {
         self.left.notified().await;
     }
 
     /// Tells every connection that the process stops.
-    pub(super) fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.state().open.values().for_each(|entry| entry.ending.set(STOP));
     }
 
@@ -222,7 +222,7 @@ impl State {
 
 impl Place {
     /// Ready when the connection must end, once for each time.
-    pub(super) fn poll_end(&self, cx: &Context<'_>) -> Poll<End> {
+    pub(crate) fn poll_end(&self, cx: &Context<'_>) -> Poll<End> {
         self.ending.poll(cx)
     }
 }

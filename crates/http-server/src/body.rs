@@ -14,7 +14,6 @@ use axum::body::{Body, BodyDataStream, Bytes, HttpBody};
 use futures_util::StreamExt;
 use http::header::{CONTENT_ENCODING, TRANSFER_ENCODING};
 use http::{HeaderMap, StatusCode};
-pub use http_api::body_limit::{BODY_LIMIT_BYTES, BodyLimits, LARGE_BODY_LIMIT_BYTES, default_limits};
 use http_api::body_limit::{too_large, unsupported_media_type};
 use http_api::peers::Exempt;
 use http_api::problem::Problem;

@@ -14,15 +14,12 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use http::header::CONNECTION;
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use http_api::fallback::unknown_path;
 use serde_json::{Value, json};
 use storage::Db;
 
 use telemetry::chain;
-
-pub use crate::probes::is_probe;
 
 /// Longest a readiness check may take before it counts as failed.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -88,14 +85,6 @@ impl Health {
 
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
-    }
-
-    /// While the process drains, each answer is the last of its connection. Kept ones would lead a load balancer's
-    /// clients here, whatever it has been told since, until one is closed under a request.
-    pub(crate) fn mark_last(&self, answer: &mut Response) {
-        if self.is_draining() {
-            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        }
     }
 
     async fn readiness(&self) -> Readiness {
