@@ -9,9 +9,6 @@ use crate::{Error, Prune, Tx, prune, query, query_as};
 /// How long a key stands for its request.
 const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
 
-/// Stands for the subject of a key between [`claim`] and [`bind`]. It is never committed.
-const NO_SUBJECT: i64 = 0;
-
 /// Deletes keys after a day, and those in the older `idempotency_keys`, which processes of the previous version still write.
 pub const PRUNED: [Prune; 2] = [
     prune!("request_keys", place: "created_at", since: "created_at", kept_for: KEPT_FOR),
@@ -26,19 +23,8 @@ pub struct Claimed {
     pub fingerprint: String,
 }
 
-/// Claims `key` of `scope` for the request with this `fingerprint`, and returns `None`; the same transaction has to [`bind`] it. If
-/// the key was claimed before, returns the request for which it stands. Waits for a transaction that is claiming the same key.
-///
-/// # Errors
-///
-/// When the database fails.
-pub async fn claim(tx: &mut Tx, scope: &str, key: &str, fingerprint: &str) -> Result<Option<Claimed>, Error> {
-    let claimed = claim_for(tx, scope, key, fingerprint, NO_SUBJECT).await?;
-    Ok((claimed.subject != NO_SUBJECT).then_some(claimed))
-}
-
-/// As [`claim`], for a request whose subject is known. Returns the request for which the key stands: this one, or the one that
-/// claimed it before.
+/// Claims `key` of `scope` for the request with this `fingerprint` about `subject`. Returns the request for which the key stands:
+/// this one, or the one that claimed it before. Waits for a transaction that is claiming the same key.
 ///
 /// # Errors
 ///
@@ -64,7 +50,7 @@ pub async fn claim_for(
     Ok(Claimed { subject, fingerprint })
 }
 
-/// Binds a key that this transaction has claimed to its subject, which is not 0.
+/// Binds a key that this transaction has claimed to its subject.
 ///
 /// # Errors
 ///

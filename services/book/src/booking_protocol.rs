@@ -55,7 +55,7 @@ pub async fn open(state: &AppState, request: Request) -> Result<Booking, Stop> {
     }
     let order = order.map_err(Outcome::Invalid)?;
     // The screening must not have begun. It says what the places cost.
-    let admitted = admit(&mut tx, order, &state.rules).await?;
+    let admitted = admit(&mut tx, order).await?;
     // All of the places, or none.
     let booking = hold_places(&mut tx, admitted, key.as_ref(), &state.cinema, &state.rules).await?;
     tx.commit().await?;
@@ -86,7 +86,7 @@ pub async fn pay(state: &AppState, id: BookingId) -> Result<Outcome, Error> {
 pub(crate) async fn attempt(state: &AppState, booking: Booking) -> Result<Outcome, Error> {
     let (answer, failure) = state.payments.pay(&booking).await;
     crash::point("book.paid");
-    let outcome = match settle(state, booking.id(), answer).await {
+    let outcome = match settle(state, booking.clone(), answer).await {
         // The booking is kept, and the money may have been taken: any outcome but "pending" would not be true.
         Err(error) if error.is_transient() => {
             tracing::warn!(cause = chain(&error), "the booking stays pending; `Paid` settles it");
@@ -98,9 +98,14 @@ pub(crate) async fn attempt(state: &AppState, booking: Booking) -> Result<Outcom
 }
 
 /// The second transaction: the answer of payment decides.
-pub(crate) async fn settle(state: &AppState, id: BookingId, answer: PaymentAnswer) -> Result<Outcome, Error> {
+pub(crate) async fn settle(
+    state: &AppState,
+    booking: Booking,
+    answer: PaymentAnswer,
+) -> Result<Outcome, Error> {
+    let id = booking.id();
     let mut tx = state.db.begin().await?;
-    let outcome = settle_booking(&mut tx, id, answer, &state.rules).await?;
+    let outcome = settle_booking(&mut tx, booking, answer, &state.rules).await?;
     tx.commit().await?;
     crash::point("book.settled");
     state.waiters.wake([id]);

@@ -142,7 +142,7 @@ impl Reconciler {
             }
         };
         crash::point("book.reconciler.asked");
-        match settle(&self.state, id, answer).await? {
+        match settle(&self.state, booking, answer).await? {
             Outcome::Booked(_) => tracing::info!("a booking that was left pending is paid"),
             Outcome::Declined => tracing::info!("a booking that was left pending is declined"),
             // It was ended meanwhile.

@@ -7,13 +7,14 @@ use crate::SERVICE;
 use crate::domain::{Booking, Change};
 use crate::store::{bookings, places};
 
-/// Keeps `change`, sends its event, if it has one, and frees the places that it gives up.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Stores `change`, appends its event to the outbox, and releases the places that it gives up.
 pub(super) async fn apply_change(tx: &mut Tx, change: Change) -> Result<Booking, Error> {
     bookings::update(tx, &change.booking).await?;
+    publish(tx, change).await
+}
+
+/// Does what follows from `change`, which is stored and keeps the booking's row locked.
+pub(super) async fn publish(tx: &mut Tx, change: Change) -> Result<Booking, Error> {
     if change.releases {
         places::release(tx, &change.booking).await?;
     }

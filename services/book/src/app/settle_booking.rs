@@ -1,10 +1,9 @@
 //! The second transaction of a booking: the answer to the attempt to pay decides.
 
-use events::BookingId;
 use storage::{Error, Tx};
 
 use super::Rules;
-use super::apply_change::apply_change;
+use super::apply_change::{apply_change, publish};
 use super::outcome::Outcome;
 use crate::domain::{Booking, PaymentAnswer, Status};
 use crate::store::{bookings, places, request_keys};
@@ -12,20 +11,31 @@ use crate::store::{bookings, places, request_keys};
 /// Of the rule over all that are held. Customers have the positive keys up to the largest number but one.
 const ALL_HELD: i64 = i64::MAX;
 
-/// Settles the booking `id` by the `answer` to an attempt to pay for it.
+/// Settles the pending `booking` by the `answer` to an attempt to pay for it.
 ///
-/// Meanwhile anything may have happened to the booking: `Paid` may have settled it, or its customer may have canceled it. So it
-/// is read anew, and the domain weighs the answer.
+/// Meanwhile anything may have happened to the booking: `Paid` may have settled it, or its customer may have canceled it. A
+/// decided payment ends it only if it is still pending; otherwise it is read again, and the domain decides.
 ///
 /// # Errors
 ///
 /// When the database fails; the booking stays pending then, and `Paid` settles it.
 pub async fn settle_booking(
     tx: &mut Tx,
-    id: BookingId,
+    booking: Booking,
     answer: PaymentAnswer,
     rules: &Rules,
 ) -> Result<Outcome, Error> {
+    let id = booking.id();
+    let decided = match (booking.status(), answer) {
+        (Status::PaymentPending, PaymentAnswer::Paid) => Some(booking.register()),
+        (Status::PaymentPending, PaymentAnswer::Declined) => Some(booking.decline()),
+        _ => None,
+    };
+    if let Some(change) = decided
+        && bookings::end_pending(tx, &change.booking).await?
+    {
+        return publish(tx, change).await.map(Outcome::from);
+    }
     let Some(booking) = bookings::find_for_update(tx, id).await? else {
         return Ok(Outcome::NotKept(None));
     };

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use sqlx::FromRow;
 use storage::{COUNT_LIMIT, Conn, Error, Page, QueryAs, Slice, Tx, query, query_as};
 
+use super::halls::earliest_start;
 use crate::domain::{Booking, Hold, Order, Price, Row, Status};
 
 #[derive(FromRow)]
@@ -21,9 +22,8 @@ struct BookingRow {
     status: String,
     paid: i64,
     screening_id: Option<i64>,
-    starts_at: Option<i64>,
-    ends_at: Option<i64>,
-    theatre: Option<String>,
+    /// When it starts, when it ends, and its theatre.
+    screening: Option<String>,
     held_until: Option<i64>,
     paying_until: Option<i64>,
     look_at: Option<i64>,
@@ -36,12 +36,17 @@ struct BookingRow {
     updated_at: i64,
 }
 
-/// Adds a pending booking of `order` at the cinema `name`, which waits for its payment as `hold` says.
+/// Adds a pending booking of `order` at the cinema `name`, which waits for its payment as `hold` says. `None`: an order for a
+/// screening would give its customer more than `max_places` there, or an order without one names a movie that has screenings.
 ///
-/// # Errors
-///
-/// When the database fails.
-pub async fn insert(tx: &mut Tx, order: Order, name: &str, hold: Hold) -> Result<Booking, Error> {
+/// To keep to `max_places`, the caller locks the customer first.
+pub async fn insert(
+    tx: &mut Tx,
+    order: Order,
+    name: &str,
+    hold: Hold,
+    max_places: i64,
+) -> Result<Option<Booking>, Error> {
     let now = tx.now().as_microsecond();
     let (movie_name, movie_key) =
         order.movie_name.map(|name| (name.spelling().to_owned(), name.key().to_owned())).unzip();
@@ -50,7 +55,15 @@ pub async fn insert(tx: &mut Tx, order: Order, name: &str, hold: Hold) -> Result
             "INSERT INTO bookings
              (movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
               held_until, paying_until, look_at, looks, attempts, pay_later, created_at, updated_at, movie_key)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16)
+         SELECT $1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16
+         WHERE ($8 IS NULL OR $6 IS NULL
+                OR $3 + (SELECT CAST(COALESCE(SUM(qty), 0) AS BIGINT) FROM bookings
+                         WHERE customer_id = $6 AND screening_id = $8
+                           AND status NOT IN ('Declined', 'Expired', 'Canceled')) <= $17)
+           AND ($8 IS NOT NULL OR $1 IS NULL
+                OR NOT EXISTS (SELECT 1 FROM screenings WHERE movie_key = $16 AND starts_at >= $18 AND ",
+            ends_at!(),
+            " > $15))
          RETURNING ",
             booking_columns!("")
         ),
@@ -70,8 +83,10 @@ pub async fn insert(tx: &mut Tx, order: Order, name: &str, hold: Hold) -> Result
     .bind(hold.attempts)
     .bind(i64::from(hold.pay_later))
     .bind(now)
-    .bind(movie_key.unwrap_or_default());
-    restore(tx.fetch_one(insert).await?)
+    .bind(movie_key.unwrap_or_default())
+    .bind(max_places)
+    .bind(earliest_start(tx.now()));
+    tx.fetch_optional(insert).await?.map(restore).transpose()
 }
 
 /// The booking, locked until `tx` ends. The update that changes nothing is what locks a row on either product.
@@ -113,6 +128,20 @@ pub async fn update(tx: &mut Tx, booking: &Booking) -> Result<(), Error> {
     .bind(row.id.get());
     tx.execute(update).await?;
     Ok(())
+}
+
+/// Ends the pending booking, as its payment was decided. `false`: it is no longer pending, and stays as it is.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn end_pending(tx: &mut Tx, booking: &Booking) -> Result<bool, Error> {
+    let end =
+        query("UPDATE bookings SET status = $1, updated_at = $2 WHERE id = $3 AND status = 'PaymentPending'")
+            .bind(booking.status().to_string())
+            .bind(tx.now().as_microsecond())
+            .bind(booking.id().get());
+    Ok(tx.execute(end).await? == 1)
 }
 
 /// Puts what is due of the pending booking `id` off to `until`, whatever else its row says.
@@ -232,26 +261,6 @@ pub async fn count_held(conn: &mut Tx, customer: Option<CustomerId>) -> Result<i
     Ok(held)
 }
 
-/// How many places `customer` has at `screening`, held or sold.
-///
-/// # Errors
-///
-/// When the database fails.
-pub async fn count_places(
-    conn: &mut Conn,
-    customer: CustomerId,
-    screening: ScreeningId,
-) -> Result<i64, Error> {
-    let count = query_as(
-        "SELECT CAST(COALESCE(SUM(qty), 0) AS BIGINT) FROM bookings
-         WHERE customer_id = $1 AND screening_id = $2 AND status NOT IN ('Declined', 'Expired', 'Canceled')",
-    )
-    .bind(customer.get())
-    .bind(screening.get());
-    let (places,) = conn.fetch_one::<(i64,)>(count).await?;
-    Ok(places)
-}
-
 /// At most `limit` bookings whose hold is over and for which nobody is paying; the longest over first. One whose payment is
 /// in doubt comes after payment has been asked about it.
 ///
@@ -303,6 +312,12 @@ fn restore(row: BookingRow) -> Result<Booking, Error> {
         in_doubt: row.in_doubt != 0,
         is_published: row.held_published != 0,
     };
+    let screening = row.screening.as_deref().map(restore_screening).transpose();
+    let screening = screening.map_err(|error| corrupt(&error))?;
+    let (starts_at, ends_at, theatre) = screening
+        .map_or((None, None, None), |(starts_at, ends_at, theatre)| {
+            (Some(starts_at), Some(ends_at), Some(theatre))
+        });
     Ok(Booking::restore(Row {
         id: BookingId::new(row.id).map_err(|error| corrupt(&error))?,
         movie_name: row.movie_name,
@@ -314,10 +329,21 @@ fn restore(row: BookingRow) -> Result<Booking, Error> {
         status: row.status.parse().map_err(|error| corrupt(&error))?,
         paid: row.paid != 0,
         screening_id: row.screening_id.map(ScreeningId::new).transpose().map_err(|error| corrupt(&error))?,
-        starts_at: row.starts_at.map(time).transpose()?,
-        ends_at: row.ends_at.map(time).transpose()?,
-        theatre: row.theatre,
+        starts_at,
+        ends_at,
+        theatre,
         hold,
         updated_at: time(row.updated_at)?,
     }))
+}
+
+/// The start, the end and the theatre in the text of `booking_columns!`.
+fn restore_screening(text: &str) -> Result<(Timestamp, Timestamp, String), String> {
+    let mut parts = text.splitn(3, ' ');
+    let mut part = || parts.next().ok_or_else(|| format!("{text:?} is not a screening"));
+    let time = |us: &str| match us.parse().map(Timestamp::from_microsecond) {
+        Ok(Ok(time)) => Ok(time),
+        _ => Err(format!("{us:?} is not a time")),
+    };
+    Ok((time(part()?)?, time(part()?)?, part()?.to_owned()))
 }

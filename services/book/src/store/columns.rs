@@ -7,23 +7,18 @@ macro_rules! ends_at {
     };
 }
 
-/// The columns of a `BookingRow`. `$table` is what stands before an ambiguous one: `""`, or a table's name and a dot.
+/// The columns of a `BookingRow`. `$table` qualifies an ambiguous column: `""`, or a table's name and a dot. The screening is
+/// looked up once for its three values, which are parts of one text: `RETURNING` cannot join on SQLite.
 macro_rules! booking_columns {
     ($table:literal) => {
         concat!(
             $table,
             "id, movie_name, seat, qty, total_price, name, customer_id, status, paid, screening_id,
-             (SELECT starts_at FROM screenings WHERE screenings.id = ",
-            $table,
-            "screening_id) AS starts_at,
-             (SELECT ",
+             (SELECT CAST(starts_at AS TEXT) || ' ' || CAST(",
             ends_at!(),
-            " FROM screenings WHERE screenings.id = ",
+            " AS TEXT) || ' ' || theatre FROM screenings WHERE screenings.id = ",
             $table,
-            "screening_id) AS ends_at,
-             (SELECT theatre FROM screenings WHERE screenings.id = ",
-            $table,
-            "screening_id) AS theatre, held_until, paying_until, look_at, looks, attempts, pay_later, in_doubt,
+            "screening_id) AS screening, held_until, paying_until, look_at, looks, attempts, pay_later, in_doubt,
              held_published, created_at, updated_at"
         )
     };

@@ -59,22 +59,6 @@ pub async fn in_the_way(
     row.map(showing).transpose()
 }
 
-/// Whether the movie has a screening that has not ended.
-///
-/// # Errors
-///
-/// When the database fails.
-pub async fn is_shown(tx: &mut Tx, movie: &Name) -> Result<bool, Error> {
-    let find = query_as(
-        "SELECT id FROM screenings
-         WHERE movie_key = $1 AND starts_at >= $2 AND COALESCE(ends_at, starts_at + 7200000000) > $3 LIMIT 1",
-    )
-    .bind(movie.key().to_owned())
-    .bind(earliest_start(tx.now()))
-    .bind(tx.now().as_microsecond());
-    Ok(tx.fetch_optional::<(i64,)>(find).await?.is_some())
-}
-
 /// Deletes the screenings of `movie` in `theatre` with the layout `hall` that have not ended and have no booking,
 /// and returns how many those were.
 ///
@@ -102,8 +86,8 @@ pub async fn delete_unsold(tx: &mut Tx, movie: &str, theatre: &str, hall: &str) 
     Ok(deleted)
 }
 
-/// Before this, no screening has begun that ends after `time`: an index finds those that may.
-fn earliest_start(time: Timestamp) -> i64 {
+/// No screening that started before this ends after `time`. So an index finds those that may.
+pub(super) fn earliest_start(time: Timestamp) -> i64 {
     time.saturating_sub(LONGEST_RUN).unwrap_or(Timestamp::MIN).as_microsecond()
 }
 

@@ -117,45 +117,50 @@ pub async fn insert_seats(tx: &mut Tx, screening: ScreeningId, seats: &[Seat]) -
     Ok(())
 }
 
-/// What must be known of a screening to book it.
-///
-/// # Errors
-///
-/// When the database fails.
-pub async fn find(conn: &mut Conn, id: ScreeningId) -> Result<Option<Screening>, Error> {
-    let find = query_as("SELECT movie_name, starts_at, price FROM screenings WHERE id = $1").bind(id.get());
-    let row: Option<(String, i64, Option<i64>)> = conn.fetch_optional(find).await?;
-    let Some((movie_name, starts_at, price)) = row else {
-        return Ok(None);
-    };
-    let place_price = price.map(Price::parse).transpose().map_err(|error| corrupt(id, error))?;
-    let movie_name = Name::stored(movie_name);
-    Ok(Some(Screening { id, movie_name, starts_at: time(id, starts_at)?, place_price }))
+#[derive(FromRow)]
+struct OfferRow {
+    movie_name: String,
+    starts_at: i64,
+    place_price: Option<i64>,
+    seat: Option<String>,
+    seat_price: Option<i64>,
 }
 
-/// What those of `seats` cost that the screening has.
-///
-/// # Errors
-///
-/// When the database fails.
-pub async fn prices(
+/// What an order must know of a screening, and the prices of those of `seats` that it has.
+pub async fn find_with_prices(
     conn: &mut Conn,
-    screening: ScreeningId,
-    seats: &Seats,
-) -> Result<BTreeMap<String, Price>, Error> {
-    // One value for each seat, and they are told apart from the screening's by standing in rows of one.
+    id: ScreeningId,
+    seats: Option<&Seats>,
+) -> Result<Option<(Screening, BTreeMap<String, Price>)>, Error> {
+    // No seat has a blank name: without seats, the one row that is asked for finds the screening alone.
+    let no_seat = [String::new()];
+    let names = seats.map_or(no_seat.as_slice(), Seats::names);
+    // `VALUES` calls its columns alike on both products. There are as many texts as a booking can have seats, so the server
+    // may remember them.
     let find = format!(
-        "SELECT seat, price FROM screening_seats WHERE (screening_id, seat) IN (VALUES {})",
-        conn.values(seats.names().len(), 2)
+        "SELECT screenings.movie_name, screenings.starts_at, screenings.price AS place_price, screening_seats.seat,
+             screening_seats.price AS seat_price
+         FROM (VALUES {}) AS wanted
+         JOIN screenings ON screenings.id = wanted.column1
+         LEFT JOIN screening_seats
+             ON screening_seats.screening_id = screenings.id AND screening_seats.seat = wanted.column2",
+        conn.values(names.len(), 2)
     );
     let mut find = query_as_built(find).persistent(true);
-    for seat in seats.names() {
-        find = find.bind(screening.get()).bind(seat.clone());
+    for name in names {
+        find = find.bind(id.get()).bind(name.clone());
     }
-    let rows: Vec<(String, i64)> = conn.fetch_all(find).await?;
-    rows.into_iter()
-        .map(|(seat, price)| Ok((seat, Price::parse(price).map_err(|error| corrupt(screening, error))?)))
-        .collect()
+    let rows: Vec<OfferRow> = conn.fetch_all(find).await?;
+    let price = |price: i64| Price::parse(price).map_err(|error| corrupt(id, error));
+    let prices = rows.iter().filter_map(|row| Some((row.seat.clone()?, row.seat_price?)));
+    let prices = prices.map(|(seat, of_seat)| Ok((seat, price(of_seat)?))).collect::<Result<_, Error>>()?;
+    let Some(row) = rows.into_iter().next() else {
+        return Ok(None);
+    };
+    let place_price = row.place_price.map(price).transpose()?;
+    let movie_name = Name::stored(row.movie_name);
+    let screening = Screening { id, movie_name, starts_at: time(id, row.starts_at)?, place_price };
+    Ok(Some((screening, prices)))
 }
 
 #[derive(FromRow)]

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use book::app::{Outcome, Rules, settle_booking};
 use book::domain::PaymentAnswer;
+use book::store::bookings;
 use events::{BookingId, Event, Held};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -169,8 +170,8 @@ async fn booking_that_was_published_as_held_is_kept_whatever_the_cap() {
     app.reconciler.look().await.unwrap();
     let full = Rules { max_held: 0, ..RULES };
     let mut tx = app.scratch.db.begin().await.unwrap();
-    let id = BookingId::new(1).unwrap();
-    let outcome = settle_booking(&mut tx, id, PaymentAnswer::NotReached, &full).await.unwrap();
+    let booking = bookings::find(&mut tx, BookingId::new(1).unwrap()).await.unwrap().unwrap();
+    let outcome = settle_booking(&mut tx, booking, PaymentAnswer::NotReached, &full).await.unwrap();
     assert!(matches!(outcome, Outcome::Held(..)), "{outcome:?}");
     tx.commit().await.unwrap();
     assert_eq!(app.status(1).await, "PaymentPending");
