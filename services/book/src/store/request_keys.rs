@@ -2,7 +2,7 @@
 
 use events::BookingId;
 pub use storage::request_keys::PRUNED;
-use storage::{Error, Tx, query_as, request_keys};
+use storage::{Error, Tx, query, query_as};
 
 use crate::domain::RequestKey;
 
@@ -45,10 +45,16 @@ pub async fn claim(tx: &mut Tx, request: &RequestKey) -> Result<Option<(BookingI
 
 /// Binds a key that this transaction has claimed to its booking.
 pub async fn bind(tx: &mut Tx, request: &RequestKey, booking: BookingId) -> Result<(), Error> {
-    request_keys::bind(tx, &request.scope, &request.key, booking.get()).await
+    let bind = query("UPDATE request_keys SET booking_id = $1 WHERE scope = $2 AND key = $3")
+        .bind(booking.get())
+        .bind(request.scope.clone())
+        .bind(request.key.clone());
+    tx.execute(bind).await?;
+    Ok(())
 }
 
 /// Deletes the key of a booking that was not kept.
 pub async fn delete_of(tx: &mut Tx, booking: BookingId) -> Result<(), Error> {
-    request_keys::forget_subject(tx, booking.get()).await
+    tx.execute(query("DELETE FROM request_keys WHERE booking_id = $1").bind(booking.get())).await?;
+    Ok(())
 }

@@ -9,8 +9,8 @@ use crate::app::{App, demand, hold_expired};
 const PAYING: u64 = 5;
 /// The read that finds the payment.
 const REPEATING: u64 = 1;
-/// BEGIN, the key and its fingerprint, that of a version before, COMMIT.
-const BINDING: u64 = 4;
+/// BEGIN, the key and its fingerprint, COMMIT.
+const BINDING: u64 = 3;
 /// BEGIN, the inbox, the tombstone, COMMIT.
 const GIVING_UP: u64 = 4;
 
