@@ -1,0 +1,60 @@
+"""Rules on the crates: their order, what each may depend on, and which link no database."""
+
+import tomllib
+
+# An arrow goes to an earlier row only. One row may name several crates, which then know nothing of each other.
+ORDER = [
+    ["events"], ["circuit-breaker"], ["storage"],
+    ["telemetry"], ["process"], ["http-api"], ["http-connections"], ["http-server"], ["http-pool"], ["upstream"],
+    ["service-kit"],  # what the crates above are taken from; the row goes with it
+    ["event-log"], ["kafka-log"], ["messaging"],
+    ["service"], ["identity"],
+    ["audit"], ["desync"], ["test-kit"],
+    ["book", "payment", "processor", "ticket", "point", "mypage", "member"],
+    ["audit-databases"],  # behind the services: it compares with the rows that mypage's own domain makes of the events
+    ["gateway"], ["marquee"], ["bench", "chaos", "fuzz"],
+]
+# These and all they depend on link no sqlx: what serves or calls HTTP has no database.
+WITHOUT_SQLX = ["telemetry", "process", "http-api", "http-connections", "http-server", "http-pool", "upstream", "gateway"]
+# Crate → the only dependencies it may have, or those it may not.
+ONLY = {"events": {"serde", "serde_json", "jiff", "thiserror", "icu_casemap", "icu_normalizer", "icu_properties"}}
+NEVER = {"storage": {"axum", "reqwest"}, "event-log": {"axum", "reqwest"}, "kafka-log": {"axum", "reqwest"}, "messaging": {"axum", "reqwest"}}
+
+
+def dependencies(crate):
+    """The packages that a crate links: its tests' own are left out, optional ones are not."""
+    package = tomllib.loads((crate / "Cargo.toml").read_text())
+    found = set()
+    for table in [package, *package.get("target", {}).values()]:
+        for kind in ("dependencies", "build-dependencies"):
+            for name, entry in table.get(kind, {}).items():
+                found.add(entry.get("package", name) if isinstance(entry, dict) else name)
+    return found
+
+
+def check_crates(root, crates):
+    """(breach, its name in the list of the pending ones)"""
+    rank = {name: at for at, row in enumerate(ORDER) for name in row}
+    links = {crate.name: dependencies(crate) for crate in crates}
+    for crate in crates:
+        manifest, name = (crate / "Cargo.toml").relative_to(root), crate.name
+        if name not in rank:
+            yield f"{manifest}: `{name}` has no place in the order of the crates", f"order: {name}"
+            continue
+        for other in sorted(links[name]):
+            if other in NEVER.get(name, ()) or other not in ONLY.get(name, {other}):
+                yield f"{manifest}: the crate {name} never depends on `{other}`", f"order: {name} → {other}"
+            if rank.get(other, -1) >= rank[name]:
+                yield f"{manifest}: `{name}` comes before `{other}` in the order of the crates, so it never depends on it", f"order: {name} → {other}"
+        if name in WITHOUT_SQLX and (way := way_to("sqlx", name, links)):
+            yield f"{manifest}: `{name}` links sqlx: {' → '.join(way)}", f"sqlx: {name}"
+
+
+def way_to(wanted, name, links, seen=()):
+    """The first chain of dependencies from one crate to a package."""
+    for other in sorted(links.get(name, ())):
+        if other == wanted:
+            return [name, wanted]
+        if other not in seen and other in links and (way := way_to(wanted, other, links, (*seen, name))):
+            return [name, *way]
+    return []
