@@ -56,7 +56,7 @@ pub fn router(description: OpenApi) -> Router {
 }
 
 /// A service's description, as the service gives it. The request for it is the gateway's own: of the client's it has no
-/// header but those that [`record`](service_kit::request_log::record) has checked.
+/// header but those that [`log`](service_kit::request_log::log) has checked.
 pub async fn document(State(upstream): State<Arc<Upstream>>, method: Method, headers: HeaderMap) -> Response {
     let mut request = Request::new(Full::default());
     *request.uri_mut() = Uri::from_static(OWN_DOCUMENT);

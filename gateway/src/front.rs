@@ -20,7 +20,7 @@ use service_kit::health::is_probe;
 use service_kit::hosts::AllowedHosts;
 use service_kit::overload::Door;
 use service_kit::problem::Problem;
-use service_kit::{api, request_log};
+use service_kit::{api, request_log, request_span};
 use tokio::runtime::Handle;
 
 use crate::bulkheads::{Bulkheads, body_limit};
@@ -53,7 +53,7 @@ impl Answers<Door> for Front {
         let target = routes::target(request.uri().path());
         // Boxed, because the futures around it are as large as it, and each of them is moved.
         let answer = |request| or_panicked(Box::pin(self.answer_page(request, target, peer, &door)));
-        request_log::record(request, target.map(|target| target.route), answer).await
+        request_log::log(request, target.map(|target| target.route), request_span!(), answer).await
     }
 
     fn home(&self) -> Handle {

@@ -147,7 +147,7 @@ pub fn own(overview: Overview, auditor: Arc<Auditor>, health: Health) -> Router 
         .merge(health::router(health))
         .fallback(api::unknown_path)
         .method_not_allowed_fallback(api::wrong_method)
-        .layer((from_fn(pages::layer), from_fn(request_log::tell_route)))
+        .layer((from_fn(pages::layer), from_fn(request_log::report_route)))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use http_api::fallback::{unknown_path, wrong_method};
 use tokio::net::TcpListener;
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Limits, Server};
 use crate::health::{Health, probes};
-use crate::{port, request_log};
+use crate::{port, request_log, request_span};
 
 /// Connections to the admin port at the same time.
 const CONNECTIONS: usize = 64;
@@ -56,5 +56,5 @@ fn router(health: Health) -> Router {
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .with_state(health)
-        .layer(from_fn(request_log::layer))
+        .layer(from_fn_with_state(request_span!(), request_log::layer))
 }

@@ -11,18 +11,21 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
 
 use crate::health::{self, Health};
+use crate::request_log::NewSpan;
 use crate::{hosts, overload, request_log};
 
-/// Puts problems for unknown paths, the OpenAPI description, probes, the limits and the request log around `routes`.
-pub fn wrap(routes: Router, description: OpenApi, health: Health) -> Router {
-    wrap_with_limits(routes, description, health, default_limits)
+/// Puts problems for unknown paths, the OpenAPI description, probes, the limits and the request log around `routes`. Each
+/// request has a `span`.
+pub fn wrap(routes: Router, description: OpenApi, health: Health, span: NewSpan) -> Router {
+    wrap_with_limits(routes, description, health, span, default_limits)
 }
 
-/// Like [`wrap`], with body limits of its own.
+/// Like [`wrap`], with the limits of a service for its bodies.
 pub fn wrap_with_limits(
     routes: Router,
     description: OpenApi,
     health: Health,
+    span: NewSpan,
     body_limits: BodyLimits,
 ) -> Router {
     let document = document(&description);
@@ -33,7 +36,7 @@ pub fn wrap_with_limits(
         .method_not_allowed_fallback(wrong_method)
         // All at once, outermost first: the router boxes what each call of `layer` adds.
         .layer((
-            from_fn(request_log::layer),
+            from_fn_with_state(span, request_log::layer),
             CatchPanicLayer::custom(panicked),
             from_fn(hal::negotiate),
             from_fn(hosts::layer),

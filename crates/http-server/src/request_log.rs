@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::FutureExt as _;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_api::problem::Cause;
 use http_api::request::{self, CurrentRequest, REQUEST_ID, request_id};
 use metrics::{Counter, Histogram};
@@ -19,19 +19,52 @@ use tracing::{Instrument, Level, Span, field};
 
 use crate::probes::is_probe;
 
-/// Puts the booking's id on every log line of this request.
-pub fn concerns_booking(id: impl Display) {
-    Span::current().record("booking_id", field::display(id));
+/// Opens the span of a request, whose fields are on all its log lines: see [`request_span!`](crate::request_span).
+pub type NewSpan = fn(&HeaderValue, &TraceContext) -> Span;
+
+/// A [`NewSpan`] with the id of the request, the id of its trace, and the named fields, which [`record`] fills in later: a
+/// span has no other fields than those it is declared with.
+#[macro_export]
+macro_rules! request_span {
+    ($($field:ident),*) => {{
+        use $crate::request_log::span_parts::{HeaderValue, Span, TraceContext, info_span};
+
+        fn open(id: &HeaderValue, trace: &TraceContext) -> Span {
+            info_span!(
+                "request",
+                request_id = id.to_str().unwrap_or_default(),
+                trace_id = trace.trace_id(),
+                $($field = $crate::request_log::span_parts::field::Empty,)*
+            )
+        }
+        let open: $crate::request_log::NewSpan = open;
+        open
+    }};
 }
 
-/// The middleware: wrap it around every route of a process.
-pub async fn layer(request: Request, next: Next) -> Response {
+/// The names in [`request_span!`](crate::request_span).
+#[doc(hidden)]
+pub mod span_parts {
+    pub use http::HeaderValue;
+    pub use telemetry::trace_context::TraceContext;
+    pub use tracing::{Span, field, info_span};
+}
+
+/// Puts `value` on every further log line of this request, as a `field` that its span declares.
+pub fn record(field: &'static str, value: impl Display) {
+    let span = Span::current();
+    debug_assert!(span.is_disabled() || span.has_field(field), "the span declares no field {field}");
+    span.record(field, field::display(value));
+}
+
+/// The middleware around every route of a process.
+pub async fn layer(State(span): State<NewSpan>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
-    record(request, route.as_ref().map(MatchedPath::as_str), |request| next.run(request)).await
+    log(request, route.as_ref().map(MatchedPath::as_str), span, |request| next.run(request)).await
 }
 
-/// For routes that [`record`] is outside of: their answer tells which one it is from.
-pub async fn tell_route(request: Request, next: Next) -> Response {
+/// Middleware for the routes of a router inside [`log`]: it adds the matched route to the response.
+pub async fn report_route(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;
     if let Some(route) = route {
@@ -40,10 +73,12 @@ pub async fn tell_route(request: Request, next: Next) -> Response {
     response
 }
 
-/// Gives `request` its id and its place in a trace, and keeps account of its `answer`. Who knows the `route` says so.
-pub fn record<F>(
+/// Gives `request` its id and its place in a trace, and logs and counts its `answer`. Without a `route`, the one that
+/// [`report_route`] added counts.
+pub fn log<F>(
     mut request: Request,
     route: Option<&str>,
+    span: NewSpan,
     answer: impl FnOnce(Request) -> F,
 ) -> impl Future<Output = Response>
 where
@@ -53,12 +88,7 @@ where
     let trace = TraceContext::continue_from(text(request.headers(), TRACEPARENT));
     let current = CurrentRequest { uri: request.uri().clone(), id: request_id(request.headers()) };
     let (uri, id, method) = (current.uri.clone(), current.id.clone(), request.method().clone());
-    let span = tracing::info_span!(
-        "request",
-        request_id = id.to_str().unwrap_or_default(),
-        trace_id = trace.trace_id(),
-        booking_id = field::Empty,
-    );
+    let span = span(&id, &trace);
     request.headers_mut().insert(REQUEST_ID, id.clone());
     request.headers_mut().insert(TRACEPARENT, trace.to_header());
 
@@ -67,8 +97,8 @@ where
         response.headers_mut().insert(REQUEST_ID, id);
         let took = started.elapsed();
         span.in_scope(|| write_line(method.as_str(), uri.path(), &response, took));
-        let told = || response.extensions().get().map(MatchedPath::as_str);
-        count(&method, route.or_else(told).unwrap_or("unmatched"), response.status(), took);
+        let reported = || response.extensions().get().map(MatchedPath::as_str);
+        count(&method, route.or_else(reported).unwrap_or("unmatched"), response.status(), took);
         response
     })
 }

@@ -2,7 +2,7 @@
 
 pub use ::process::{VERSION, crash};
 pub use http_api::{accept, deadline, extract, hal, peers, problem, proxies, staff};
-pub use http_server::{hold, hosts, overload};
+pub use http_server::{hold, hosts, overload, request_span};
 pub use telemetry::{self, trace_context};
 pub use upstream::circuit_breaker;
 pub use upstream::{self, upstream_args};
@@ -40,6 +40,6 @@ pub mod process {
 pub mod request_log {
     pub use http_api::request::{REQUEST_ID, current};
     pub use http_server::outliving::see_through;
-    pub use http_server::request_log::{concerns_booking, layer, record, tell_route};
+    pub use http_server::request_log::{NewSpan, layer, log, record, report_route};
     pub use telemetry::chain;
 }

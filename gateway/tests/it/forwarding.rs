@@ -165,7 +165,7 @@ async fn a_redirect_leads_to_where_the_client_finds_its_target() {
 async fn linking() -> (String, CancellationToken) {
     let routes =
         Router::new().route("/books", get(|base: BaseUrl| async move { base.link("/books/1").href }));
-    let routes = api::wrap(routes, OpenApi::default(), Health::always());
+    let routes = api::wrap(routes, OpenApi::default(), Health::always(), service_kit::request_span!());
     let config = Service::parse_from(["service", "--trusted-proxies", "127.0.0.1"]);
     let (listener, stop) = (upstreams::listener().await, CancellationToken::new());
     let (url, stopped) = (upstreams::url(&listener), stop.clone());

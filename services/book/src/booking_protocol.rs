@@ -7,7 +7,7 @@
 use events::BookingId;
 use jiff::Timestamp;
 use service_kit::crash;
-use service_kit::request_log::{chain, concerns_booking};
+use service_kit::request_log::{chain, record};
 use storage::Error;
 
 use crate::AppState;
@@ -59,7 +59,7 @@ pub async fn open(state: &AppState, request: Request) -> Result<Booking, Stop> {
     // All of the places, or none.
     let booking = hold_places(&mut tx, admitted, key.as_ref(), &state.cinema, &state.rules).await?;
     tx.commit().await?;
-    concerns_booking(booking.id());
+    record("booking_id", booking.id());
     crash::point("book.opened");
     Ok(booking)
 }
@@ -70,7 +70,7 @@ pub async fn open(state: &AppState, request: Request) -> Result<Booking, Stop> {
 ///
 /// As [`book`].
 pub async fn pay(state: &AppState, id: BookingId) -> Result<Outcome, Error> {
-    concerns_booking(id);
+    record("booking_id", id);
     let mut tx = state.db.begin().await?;
     let begun = begin_payment(&mut tx, id, &state.rules).await?;
     tx.commit().await?;

@@ -27,7 +27,7 @@ use axum::Router;
 use messaging::Waiters;
 use service_kit::health::Health;
 use service_kit::staff::Staff;
-use service_kit::{api, process};
+use service_kit::{api, process, request_span};
 use storage::Db;
 use tokio::sync::Notify;
 
@@ -82,5 +82,11 @@ pub struct AppState {
 /// All routes of the service.
 pub fn router(state: AppState, health: Health) -> Router {
     let (routes, description) = http::routes().split_for_parts();
-    api::wrap_with_limits(routes.with_state(state), description, health, http::body_limit)
+    api::wrap_with_limits(
+        routes.with_state(state),
+        description,
+        health,
+        request_span!(booking_id),
+        http::body_limit,
+    )
 }

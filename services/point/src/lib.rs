@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use axum::Router;
 use service_kit::health::Health;
-use service_kit::{api, process};
+use service_kit::{api, process, request_span};
 use storage::Db;
 
 use crate::config::Config;
@@ -50,5 +50,5 @@ pub struct AppState {
 /// All routes of the service.
 pub fn router(state: AppState, health: Health) -> Router {
     let (routes, description) = http::routes().split_for_parts();
-    api::wrap(routes.with_state(state), description, health)
+    api::wrap(routes.with_state(state), description, health, request_span!(booking_id))
 }

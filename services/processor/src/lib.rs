@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use axum::Router;
 use service_kit::health::Health;
-use service_kit::{api, process};
+use service_kit::{api, process, request_span};
 use storage::Db;
 
 use crate::config::Config;
@@ -64,5 +64,5 @@ impl AppState {
 /// All routes of the service.
 pub fn router(state: AppState, health: Health) -> Router {
     let (routes, description) = http::routes(state.sandbox.faults).split_for_parts();
-    api::wrap(routes.with_state(state), description, health)
+    api::wrap(routes.with_state(state), description, health, request_span!())
 }

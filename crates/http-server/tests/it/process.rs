@@ -12,9 +12,9 @@ use http_api::body_limit;
 use http_api::extract::{Anything, Json};
 use http_server::Listeners;
 use http_server::Server;
-use http_server::api;
 use http_server::health::Health;
 use http_server::outliving::see_through;
+use http_server::{api, request_span};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -89,7 +89,8 @@ impl Process {
             "/large" => body_limit::LARGE_BODY_LIMIT_BYTES,
             _ => body_limit::BODY_LIMIT_BYTES,
         };
-        let router = api::wrap_with_limits(routes, Default::default(), health.clone(), limits);
+        let router =
+            api::wrap_with_limits(routes, Default::default(), health.clone(), request_span!(), limits);
         let main = listener().await;
         let address = main.local_addr().unwrap();
         let admin_address = admin.as_ref().map(|admin| admin.local_addr().unwrap());

@@ -6,7 +6,7 @@ use events::BookingId;
 use service_kit::extract::{Anything, IdempotencyKey, Json, OptionalJson, PathId, Query};
 use service_kit::hal::{BaseUrl, Collection, Hal, PageQuery, PageRequest, Resource, filtered};
 use service_kit::problem::{self, Problem};
-use service_kit::request_log::{concerns_booking, see_through};
+use service_kit::request_log::{record, see_through};
 
 use super::answer::answer;
 use super::messages::{BOOKS, Book, BookRequest, CustomerQuery};
@@ -109,7 +109,7 @@ pub async fn show(
     base: BaseUrl,
     PathId(id): PathId<BookingId>,
 ) -> Result<impl IntoResponse, Problem> {
-    concerns_booking(id);
+    record("booking_id", id);
     let mut conn = state.db.read().await?;
     let booking = find_booking(&mut conn, id).await?;
     let booking = booking.ok_or_else(|| Problem::not_found("booking", id))?;

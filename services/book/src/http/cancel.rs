@@ -8,7 +8,7 @@ use service_kit::crash;
 use service_kit::extract::{Anything, Json, OptionalJson, PathId};
 use service_kit::hal::{BaseUrl, Hal, Resource};
 use service_kit::problem::{self, FieldError, Problem};
-use service_kit::request_log::concerns_booking;
+use service_kit::request_log::record;
 
 use super::error::already_collected;
 use super::messages::{Book, BookPatch};
@@ -78,7 +78,7 @@ pub async fn patch(
 }
 
 async fn cancel(state: &AppState, id: BookingId) -> Result<Booking, Problem> {
-    concerns_booking(id);
+    record("booking_id", id);
     let mut tx = state.db.begin().await?;
     let booking = request_cancel(&mut tx, id).await?;
     tx.commit().await?;

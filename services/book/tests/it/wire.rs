@@ -3,6 +3,7 @@
 use axum::body::Body;
 use http::{Method, Request};
 use serde_json::{Value, json};
+use test_kit::log::assert_names_booking;
 use test_kit::snapshot::assert_openapi;
 
 use crate::app::{App, soul};
@@ -280,4 +281,10 @@ async fn answers_are_not_stored_and_vary_by_accept() {
     }
     assert_eq!(app.client.get("/books/999").await.header("cache-control"), "no-store");
     app.settled().await;
+}
+
+#[tokio::test]
+async fn log_line_of_a_request_names_its_booking() {
+    let app = App::new().await;
+    assert_names_booking(app.client.get("/books/7"), "/books/7", 7).await;
 }

@@ -8,7 +8,7 @@ use service_kit::hal::{
     BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource, filtered, refuse_filters,
 };
 use service_kit::problem::{self, Problem};
-use service_kit::request_log::concerns_booking;
+use service_kit::request_log::record;
 
 use super::messages::{BookingQuery, CustomerQuery, MYPAGES, Mypage};
 use crate::AppState;
@@ -56,7 +56,7 @@ pub async fn show(
     base: BaseUrl,
     PathId(id): PathId<BookingId>,
 ) -> Result<impl IntoResponse, Problem> {
-    concerns_booking(id);
+    record("booking_id", id);
     let mut conn = state.db.read().await?;
     let story = find_mypage(&mut conn, id).await?;
     let story = story.ok_or_else(|| Problem::not_found("booking", id))?;
@@ -80,7 +80,7 @@ pub async fn find_by_booking_id(
     Query(query): Query<BookingQuery>,
 ) -> Result<impl IntoResponse, Problem> {
     let booking_id = query.booking_id()?;
-    concerns_booking(booking_id);
+    record("booking_id", booking_id);
     let mut conn = state.db.read().await?;
     let found = find_mypage(&mut conn, booking_id).await?;
     let mypages: Vec<_> = found.iter().map(|story| Mypage::resource(&base, story)).collect();

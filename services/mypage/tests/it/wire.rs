@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use test_kit::Answer;
+use test_kit::log::assert_names_booking;
 use test_kit::snapshot::assert_openapi;
 
 use crate::app::{App, booked, booked_by, created, paid, story};
@@ -156,4 +157,15 @@ async fn the_openapi_description_is_the_reviewed_one() {
     let app = App::new().await;
     let description = app.client.get("/api-docs/openapi.json").await.body;
     assert_openapi(env!("CARGO_MANIFEST_DIR"), &description);
+}
+
+#[tokio::test]
+async fn log_line_of_a_request_names_its_booking() {
+    let app = App::new().await;
+    assert_names_booking(
+        app.client.get("/mypages/search/findByBookingId?bookingId=7"),
+        "/mypages/search/findByBookingId",
+        7,
+    )
+    .await;
 }

@@ -8,7 +8,7 @@ use events::BookingId;
 use service_kit::extract::Json;
 use service_kit::hal::{BaseUrl, Resource};
 use service_kit::problem::{self, Problem};
-use service_kit::request_log::{chain, concerns_booking, see_through};
+use service_kit::request_log::{chain, record, see_through};
 
 use super::messages::{CancellationRequest, PaymentBody};
 use crate::AppState;
@@ -37,7 +37,7 @@ pub async fn cancel(
     Json(request): Json<CancellationRequest>,
 ) -> Result<Response, Problem> {
     let booking_id = request.booking_id()?;
-    concerns_booking(booking_id);
+    record("booking_id", booking_id);
 
     // What is claimed here, the refunder leaves alone for now.
     let begun = begin(&state, booking_id, CLAIM).await?;

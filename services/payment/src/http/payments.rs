@@ -6,7 +6,7 @@ use events::{BookingId, PaymentId};
 use service_kit::extract::{IdempotencyKey, Json, PathId, Query};
 use service_kit::hal::{BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource, refuse_filters};
 use service_kit::problem::{self, Problem};
-use service_kit::request_log::{concerns_booking, see_through};
+use service_kit::request_log::{record, see_through};
 
 use super::error::name_of_another_booking;
 use super::messages::{BookingQuery, InquiryRequest, PAYMENTS, PaymentBody, PaymentRequest};
@@ -41,7 +41,7 @@ pub async fn pay(
     Json(request): Json<PaymentRequest>,
 ) -> Result<Response, Problem> {
     let (charge, token) = request.into_charge()?;
-    concerns_booking(charge.booking_id);
+    record("booking_id", charge.booking_id);
     if key.as_ref().is_some_and(|key| !charge.may_be_named(key)) {
         return Err(name_of_another_booking());
     }
@@ -71,7 +71,7 @@ pub async fn inquire(
     Json(request): Json<InquiryRequest>,
 ) -> Result<impl IntoResponse, Problem> {
     let booking_id = request.booking_id()?;
-    concerns_booking(booking_id);
+    record("booking_id", booking_id);
     let found = see_through(async move { paying::inquire(&state, booking_id).await }).await?;
     Ok(Hal(list_of(&base, booking_id, found.as_ref())))
 }
@@ -127,7 +127,7 @@ pub async fn show(
     let mut conn = state.db.read().await?;
     let payment = find_payment(&mut conn, id).await?;
     let payment = payment.ok_or_else(|| Problem::not_found("payment", id))?;
-    concerns_booking(payment.row().booking_id);
+    record("booking_id", payment.row().booking_id);
     Ok(Hal(PaymentBody::resource(&base, &payment)))
 }
 
@@ -148,7 +148,7 @@ pub async fn find_by_booking_id(
     Query(query): Query<BookingQuery>,
 ) -> Result<impl IntoResponse, Problem> {
     let booking_id = query.booking_id()?;
-    concerns_booking(booking_id);
+    record("booking_id", booking_id);
     let mut conn = state.db.read().await?;
     let found = find_payment_of(&mut conn, booking_id).await?;
     Ok(Hal(list_of(&base, booking_id, found.as_ref())))

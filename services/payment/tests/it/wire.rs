@@ -3,6 +3,7 @@
 use axum::body::Body;
 use http::{Method, Request};
 use serde_json::{Value, json};
+use test_kit::log::assert_names_booking;
 use test_kit::snapshot::assert_openapi;
 
 use crate::app::{App, demand};
@@ -176,4 +177,15 @@ async fn the_openapi_description_is_the_reviewed_one() {
     let app = App::new().await;
     let description = app.client.get("/api-docs/openapi.json").await.body;
     assert_openapi(env!("CARGO_MANIFEST_DIR"), &description);
+}
+
+#[tokio::test]
+async fn log_line_of_a_request_names_its_booking() {
+    let app = App::new().await;
+    assert_names_booking(
+        app.client.get("/payments/search/findByBookingId?bookingId=7"),
+        "/payments/search/findByBookingId",
+        7,
+    )
+    .await;
 }

@@ -10,7 +10,7 @@ use service_kit::hal::{
     BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource, filtered, refuse_filters,
 };
 use service_kit::problem::{self, Problem};
-use service_kit::request_log::concerns_booking;
+use service_kit::request_log::record;
 
 use super::messages::{Balance, BookingQuery, CustomerQuery, LedgerQuery, POINTS, Point, PointRequest};
 use crate::AppState;
@@ -34,7 +34,7 @@ pub async fn grant(
     Json(request): Json<PointRequest>,
 ) -> Result<Response, Problem> {
     let grant = request.into_grant()?;
-    concerns_booking(grant.booking_id);
+    record("booking_id", grant.booking_id);
 
     let mut tx = state.db.begin().await?;
     let outcome = grant_points(&mut tx, grant).await?;
@@ -92,7 +92,7 @@ pub async fn show(
     let mut conn = state.db.read().await?;
     let entry = find_entry(&mut conn, id).await?;
     let entry = entry.ok_or_else(|| Problem::not_found("point entry", id))?;
-    concerns_booking(entry.posting().booking_id);
+    record("booking_id", entry.posting().booking_id);
     Ok(Hal(Point::resource(&base, &entry)))
 }
 
@@ -113,7 +113,7 @@ pub async fn find_by_booking_id(
     Query(query): Query<BookingQuery>,
 ) -> Result<impl IntoResponse, Problem> {
     let booking_id = query.booking_id()?;
-    concerns_booking(booking_id);
+    record("booking_id", booking_id);
     let mut conn = state.db.read().await?;
     let found = list_entries_of(&mut conn, booking_id).await?;
     let points = found.iter().map(|entry| Point::resource(&base, entry)).collect();

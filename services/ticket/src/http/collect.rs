@@ -7,7 +7,7 @@ use service_kit::crash;
 use service_kit::extract::{Json, PathId};
 use service_kit::hal::{BaseUrl, Hal, Resource};
 use service_kit::problem::{self, Problem};
-use service_kit::request_log::concerns_booking;
+use service_kit::request_log::record;
 use service_kit::upstream::CallError;
 
 use super::error::{not_recorded, points_unavailable, ticket_canceled};
@@ -44,7 +44,7 @@ pub async fn collect(
     Json(patch): Json<TicketPatch>,
 ) -> Result<impl IntoResponse, Problem> {
     patch.check()?;
-    concerns_booking(id);
+    record("booking_id", id);
 
     let mut tx = state.db.begin().await?;
     let ticket = begin_collecting(&mut tx, id).await?;

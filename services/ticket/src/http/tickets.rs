@@ -8,7 +8,7 @@ use service_kit::hal::{
     BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource, filtered, refuse_filters,
 };
 use service_kit::problem::{self, Problem};
-use service_kit::request_log::concerns_booking;
+use service_kit::request_log::record;
 
 use super::messages::{BookingQuery, CustomerQuery, TICKETS, Ticket};
 use crate::AppState;
@@ -56,7 +56,7 @@ pub async fn show(
     base: BaseUrl,
     PathId(id): PathId<TicketId>,
 ) -> Result<impl IntoResponse, Problem> {
-    concerns_booking(id);
+    record("booking_id", id);
     let mut conn = state.db.read().await?;
     let ticket = find_ticket(&mut conn, id).await?;
     let ticket = ticket.ok_or_else(|| Problem::not_found("ticket", id))?;
@@ -80,7 +80,7 @@ pub async fn find_by_booking_id(
     Query(query): Query<BookingQuery>,
 ) -> Result<impl IntoResponse, Problem> {
     let booking_id = query.booking_id()?;
-    concerns_booking(booking_id);
+    record("booking_id", booking_id);
     let mut conn = state.db.read().await?;
     let found = find_ticket(&mut conn, booking_id.into()).await?;
     let tickets: Vec<_> = found.iter().map(|ticket| Ticket::resource(&base, ticket)).collect();

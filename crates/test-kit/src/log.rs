@@ -1,0 +1,46 @@
+//! The log lines that a test's work writes.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+use tracing::subscriber::set_default;
+
+/// Everything that was written.
+#[derive(Default)]
+struct Output(Mutex<Vec<u8>>);
+
+impl Write for &Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Runs `work` and returns the log lines of this thread as objects, in the format of a process that logs JSON. For a test
+/// whose runtime has one thread.
+pub async fn lines_of(work: impl Future) -> Vec<Value> {
+    let output = Arc::new(Output::default());
+    let lines = tracing_subscriber::fmt().with_writer(output.clone());
+    let lines = lines.json().flatten_event(true).with_current_span(true).with_span_list(false).finish();
+    let guard = set_default(lines);
+    work.await;
+    drop(guard);
+    let written = output.0.lock().unwrap();
+    serde_json::Deserializer::from_slice(&written).into_iter().map(Result::unwrap).collect()
+}
+
+/// Asserts that the line of the request that `work` sends to `path` has this booking's id.
+pub async fn assert_names_booking(work: impl Future, path: &str, booking: i64) {
+    let lines = lines_of(work).await;
+    let is_of_request = |line: &&Value| {
+        line["message"].as_str().is_some_and(|text| text.starts_with(&format!("GET {path} ")))
+    };
+    let line = lines.iter().find(is_of_request).unwrap_or_else(|| panic!("no line of {path} in {lines:?}"));
+    assert_eq!(line["span"]["booking_id"], booking.to_string(), "{line}");
+    assert!(line["span"]["request_id"].is_string() && line["span"]["trace_id"].is_string(), "{line}");
+}
