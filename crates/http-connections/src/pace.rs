@@ -13,10 +13,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
-/// Longest a client may read nothing of an answer.
+/// Longest a client may read nothing of a response.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// How much is read from a client that still sends after its last answer, and for how long. A connection that is closed
-/// while its client sends is reset, and the client loses the answer.
+/// How much is read from a client that still sends after its last response, and for how long. The kernel resets a connection
+/// that is closed while its client sends, and the client loses the response.
 const LINGER_LIMIT_BYTES: usize = 16 * 1024 * 1024;
 const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -31,11 +31,11 @@ pub(crate) enum Doing {
     Work,
     /// A handler waits for the request's body.
     Body,
-    /// It sends the answer.
+    /// It sends the response.
     Answer,
-    /// It cannot send the answer, which its client does not read.
+    /// It cannot send the response because its client does not read.
     Stuck,
-    /// It is closed, and its client still sends.
+    /// It is closed, but its client still sends.
     Linger,
 }
 
@@ -45,13 +45,13 @@ const ALL: [Doing; 7] =
 /// The bits for the time in [`Pace::state`].
 const MILLIS: u64 = (1 << 56) - 1;
 
-/// What a connection is doing and since when. Its own task writes it; others read it.
+/// What a connection is doing, and since when. Its own task writes this; other tasks read it.
 #[derive(Debug)]
 pub(crate) struct Pace {
     opened: Instant,
-    /// What it does, in the top byte, and since how many milliseconds after it was opened.
+    /// The [`Doing`] in the top byte; below it, when that began, in milliseconds after `opened`.
     state: AtomicU64,
-    /// A part of the next request came before the answer had ended.
+    /// A part of the next request arrived before the response had ended.
     is_ahead: AtomicBool,
     /// A part of a request's body was not read.
     is_unread: AtomicBool,
@@ -67,15 +67,15 @@ impl Pace {
         }
     }
 
-    /// What the connection does, and for how long it has done it. The time of [`Doing::Work`] and [`Doing::Answer`] is that
-    /// of the connection.
+    /// Returns what the connection is doing, and for how long. For [`Doing::Work`] and [`Doing::Answer`], which are not timed,
+    /// it is the age of the connection.
     pub(crate) fn standing(&self) -> (Doing, Duration) {
         let state = self.state.load(Ordering::Relaxed);
         let doing = ALL[usize::try_from(state >> 56).unwrap_or(0)];
         (doing, Duration::from_millis(self.now().saturating_sub(state & MILLIS)))
     }
 
-    /// Whether the connection waits for its client to go on with what it has begun.
+    /// Whether the connection waits for its client to finish what it has begun.
     pub(crate) fn waits_for_client(&self) -> bool {
         matches!(self.doing(), Doing::Head | Doing::Body | Doing::Stuck | Doing::Linger)
     }
@@ -88,32 +88,32 @@ impl Pace {
 
     /// The handler waits for the body.
     pub(crate) fn wait_for_body(&self) {
-        self.turn(Doing::Work, Doing::Body);
+        self.change(Doing::Work, Doing::Body);
     }
 
-    /// The handler does not wait for the body any more.
+    /// The handler no longer waits for the body.
     pub(crate) fn work(&self) {
-        self.turn(Doing::Body, Doing::Work);
+        self.change(Doing::Body, Doing::Work);
     }
 
-    /// The answer begins.
+    /// The response begins.
     pub(crate) fn answer(&self) {
         self.set_untimed(Doing::Answer);
     }
 
-    /// The answer has been handed over to the socket's buffer.
+    /// The whole response is in the socket's buffer.
     fn end(&self) {
         let is_ahead = self.is_ahead.swap(false, Ordering::Relaxed);
         self.set(if is_ahead { Doing::Head } else { Doing::Unused });
     }
 
-    /// The connection ends with this answer, though its client may still send.
+    /// The connection ends with this response, although its client may still send.
     pub(crate) fn leave_unread(&self) {
         self.is_unread.store(true, Ordering::Relaxed);
     }
 
-    /// Bytes came from the client.
-    fn heard(&self) {
+    /// Bytes arrived from the client.
+    pub(crate) fn receive(&self) {
         match self.doing() {
             Doing::Unused => self.set(Doing::Head),
             Doing::Answer | Doing::Stuck => self.is_ahead.store(true, Ordering::Relaxed),
@@ -125,7 +125,7 @@ impl Pace {
         ALL[usize::try_from(self.state.load(Ordering::Relaxed) >> 56).unwrap_or(0)]
     }
 
-    fn turn(&self, from: Doing, to: Doing) {
+    fn change(&self, from: Doing, to: Doing) {
         if self.doing() == from {
             self.set(to);
         }
@@ -135,7 +135,7 @@ impl Pace {
         self.state.store((doing as u64) << 56 | self.now() & MILLIS, Ordering::Relaxed);
     }
 
-    /// For what may take as long as it likes: reading the clock is not free.
+    /// For states without a time limit: reading the clock is not free.
     fn set_untimed(&self, doing: Doing) {
         self.state.store((doing as u64) << 56, Ordering::Relaxed);
     }
@@ -145,7 +145,7 @@ impl Pace {
     }
 }
 
-/// The body of an answer, which tells its connection when it has ended.
+/// The body of a response. When it is dropped, the pace of its connection changes.
 pub(crate) struct Answer<B> {
     body: B,
     pace: Arc<Pace>,
@@ -184,14 +184,14 @@ impl<B> Drop for Answer<B> {
     }
 }
 
-/// A stream that fails when its client takes too long to send a head, or to read an answer.
+/// A stream that fails when its client takes too long to send a head or to read a response.
 pub(crate) struct Paced {
     stream: TcpStream,
     pace: Arc<Pace>,
     head_timeout: Duration,
     head: Option<Pin<Box<Sleep>>>,
     write: Option<Pin<Box<Sleep>>>,
-    /// What the connection did before it got stuck.
+    /// What the connection was doing before it got stuck.
     stuck_in: Option<Doing>,
     linger: Option<Linger>,
 }
@@ -206,16 +206,16 @@ impl Paced {
         Self { stream, pace, head_timeout, head: None, write: None, stuck_in: None, linger: None }
     }
 
-    /// Returns `written`, or a failure when it has been pending for too long.
+    /// Returns `written`, or an error once writes have been pending for too long.
     fn in_time<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.write = None;
             if let Some(before) = self.stuck_in.take() {
-                self.pace.turn(Doing::Stuck, before);
+                self.pace.change(Doing::Stuck, before);
             }
             return written;
         }
-        // The end of an answer may be in hyper's buffer when its body has ended.
+        // hyper's buffer may still hold the end of a response whose body has ended.
         let doing = self.pace.doing();
         if matches!(doing, Doing::Answer | Doing::Unused) {
             self.stuck_in = Some(doing);
@@ -225,7 +225,7 @@ impl Paced {
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// Reads and forgets what the client still sends, within limits.
+    /// Discards what the client still sends, within limits.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Self { stream, pace, linger, .. } = self;
         let linger = linger.get_or_insert_with(|| {
@@ -256,7 +256,7 @@ impl AsyncRead for Paced {
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if read.is_ready() {
             if buffer.filled().len() > before {
-                self.pace.heard();
+                self.pace.receive();
             }
             return read;
         }
@@ -295,7 +295,7 @@ impl AsyncWrite for Paced {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
-        // In a head, it is one that hyper has refused.
+        // While it receives a head, hyper shuts down only because it refused that head.
         if self.pace.is_unread.load(Ordering::Relaxed)
             || self.pace.doing() == Doing::Head
             || self.linger.is_some()
@@ -306,49 +306,5 @@ impl AsyncWrite for Paced {
     }
 }
 
-/// Lets a test say that bytes have come.
 #[cfg(test)]
-pub(crate) fn hear(pace: &Pace) {
-    pace.heard();
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn doing(pace: &Pace) -> Doing {
-        pace.standing().0
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn pace_tells_what_a_connection_waits_for_and_for_how_long() {
-        let pace = Arc::new(Pace::new());
-        tokio::time::advance(Duration::from_secs(3)).await;
-        assert_eq!(pace.standing(), (Doing::Unused, Duration::from_secs(3)));
-        pace.heard();
-        tokio::time::advance(Duration::from_secs(2)).await;
-        pace.heard();
-        assert_eq!(pace.standing(), (Doing::Head, Duration::from_secs(2)));
-        pace.begin();
-        pace.wait_for_body();
-        tokio::time::advance(Duration::from_secs(1)).await;
-        pace.wait_for_body();
-        assert_eq!(pace.standing(), (Doing::Body, Duration::from_secs(1)));
-        pace.work();
-        assert_eq!(doing(&pace), Doing::Work);
-        let answer = Answer::new(axum::body::Body::empty(), pace.clone());
-        assert_eq!(doing(&pace), Doing::Answer);
-        drop(answer);
-        assert_eq!(pace.standing(), (Doing::Unused, Duration::ZERO));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn head_that_begins_during_an_answer_is_timed_from_the_answers_end() {
-        let pace = Arc::new(Pace::new());
-        pace.begin();
-        let answer = Answer::new(axum::body::Body::empty(), pace.clone());
-        pace.heard();
-        drop(answer);
-        assert_eq!(doing(&pace), Doing::Head);
-    }
-}
+mod tests;

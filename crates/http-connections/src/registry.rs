@@ -14,10 +14,9 @@ use tokio::sync::Notify;
 use crate::pace::{Doing, Pace};
 use http_api::peers::Exempt;
 
-/// Where all connections are taken, one makes room only after it has been unused, or in the head of a request, for this
-/// long.
+/// When all connections are taken, one is closed only after it has been unused, or in the head of a request, for this long.
 const SPARE_AFTER: Duration = Duration::from_secs(1);
-/// The same of one whose client is slow to send a body or to read an answer.
+/// The same for a connection whose client is slow to send a body or to read a response.
 const SLOW_AFTER: Duration = Duration::from_secs(5);
 
 /// The open connections of one listener.
@@ -47,7 +46,7 @@ struct Entry {
     ending: Arc<Ending>,
 }
 
-/// A connection's place, until it is dropped.
+/// The place of a connection, until this is dropped.
 pub(crate) struct Place {
     registry: Arc<Registry>,
     id: u64,
@@ -60,46 +59,46 @@ pub(crate) struct Place {
 pub(crate) enum End {
     /// The process stops.
     Stop,
-    /// It makes room for another one.
+    /// The connection makes room for another one.
     Evicted,
 }
 
 const STOP: u8 = 1;
 const EVICTED: u8 = 2;
 
-/// Tells the task of a connection that it must end.
+/// Notifies the task of a connection that it must end.
 ///
-/// The task asks each time it is woken, so asking is one load of a value that nobody writes, and takes no lock.
+/// The task polls this each time it is woken. A poll loads one value that is rarely written, and takes no lock.
 #[derive(Debug, Default)]
 struct Ending {
-    /// What it was not told yet, as bits.
-    news: AtomicU8,
+    /// What the task has not seen yet, as bits.
+    reasons: AtomicU8,
     waker: AtomicWaker,
 }
 
 impl Ending {
-    fn set(&self, news: u8) {
-        self.news.fetch_or(news, Ordering::Relaxed);
+    fn set(&self, reason: u8) {
+        self.reasons.fetch_or(reason, Ordering::Relaxed);
         self.waker.wake();
     }
 
     fn poll(&self, cx: &Context<'_>) -> Poll<End> {
         self.waker.register(cx.waker());
-        let news = self.news.load(Ordering::Relaxed);
-        if news == 0 {
+        let reasons = self.reasons.load(Ordering::Relaxed);
+        if reasons == 0 {
             return Poll::Pending;
         }
-        self.news.fetch_and(!news, Ordering::Relaxed);
-        Poll::Ready(if news & EVICTED == 0 { End::Stop } else { End::Evicted })
+        self.reasons.fetch_and(!reasons, Ordering::Relaxed);
+        Poll::Ready(if reasons & EVICTED == 0 { End::Stop } else { End::Evicted })
     }
 }
 
 /// Whether a connection may be opened.
 pub(crate) enum Admission {
     Admitted(Place),
-    /// All places are taken, and none can be had at the moment.
+    /// All places are taken, and no connection can be closed at the moment.
     Full,
-    /// Its peer has as many as one peer may, and none of them is unused or slow.
+    /// Its peer has the most connections that one peer may have, and none of them is unused or slow.
     PeerFull,
 }
 
@@ -117,9 +116,9 @@ impl Registry {
         }
     }
 
-    /// Admits a connection of `peer` that has waited for a place for as long as `waited`. Where there is no place left, the
-    /// connection that is of the least use ends. Clients that send a small request just often enough would keep everybody
-    /// else out, so after a second any connection that no request is worked on will do.
+    /// Admits a connection of `peer` that has already `waited` for a place. If no place is left, the least useful connection
+    /// is closed. Clients that send a small request often enough would keep all others out, so after a second any connection
+    /// without a running request is closed.
     pub(crate) fn admit(self: &Arc<Self>, peer: IpAddr, waited: Duration) -> Admission {
         let charged = self.exempt.charged(peer).filter(|_| self.max_per_peer > 0);
         let mut state = self.state();
@@ -158,12 +157,12 @@ impl Registry {
         self.left.notified().await;
     }
 
-    /// Tells every connection that the process stops.
+    /// Notifies every connection that the process stops.
     pub(crate) fn stop(&self) {
         self.state().open.values().for_each(|entry| entry.ending.set(STOP));
     }
 
-    /// Its place is free at once; the connection itself ends as soon as its task runs.
+    /// Frees the place at once; the connection itself ends as soon as its task runs.
     fn evict(&self, state: &mut State, victim: u64) {
         if let Some(entry) = state.remove(victim) {
             entry.ending.set(EVICTED);
@@ -191,9 +190,9 @@ impl State {
         Some(entry)
     }
 
-    /// The connection, of `peer` or of all, that makes room first: one that is being closed, then the one that has been
-    /// unused for the longest time, then the longest in a head, then the longest in a body or an answer. One that is
-    /// worked on never does.
+    /// Returns the connection, of `peer` or of all, that makes room first: one that lingers, then the one that has been unused
+    /// for the longest time, then the longest in a head, then the longest in a body or a response. A connection whose request
+    /// is running never does.
     fn least_useful(&self, peer: Option<IpAddr>, spare_after: Duration, slow_after: Duration) -> Option<u64> {
         let rank = |entry: &Entry| {
             let (doing, time) = entry.pace.standing();
@@ -208,11 +207,11 @@ impl State {
         };
         let of_peer = self.open.iter().filter(|(_, entry)| peer.is_none() || entry.peer == peer);
         let candidates = of_peer.filter_map(|(id, entry)| Some((rank(entry)?, *id)));
-        // If two are equal, the older one ends.
+        // Of two equal ones, the older one ends.
         candidates.max_by_key(|(rank, id)| (*rank, u64::MAX - id)).map(|(_, id)| id)
     }
 
-    /// The connection that has waited for its client for the longest time, however short that is.
+    /// Returns the connection that has waited for its client for the longest time, however short that is.
     fn longest_idle(&self) -> Option<u64> {
         let standing = self.open.iter().map(|(id, entry)| (entry.pace.standing(), *id));
         let idle = standing.filter(|((doing, _), _)| !matches!(doing, Doing::Work | Doing::Answer));
@@ -221,7 +220,7 @@ impl State {
 }
 
 impl Place {
-    /// Ready when the connection must end, once for each time.
+    /// Is ready once for each reason why the connection must end.
     pub(crate) fn poll_end(&self, cx: &Context<'_>) -> Poll<End> {
         self.ending.poll(cx)
     }
@@ -256,7 +255,7 @@ mod tests {
         match registry.admit(from, Duration::ZERO) {
             Admission::Admitted(place) => place,
             Admission::Full => panic!("full"),
-            Admission::PeerFull => panic!("the peer has too many"),
+            Admission::PeerFull => panic!("the peer has too many connections"),
         }
     }
 
@@ -271,7 +270,7 @@ mod tests {
             (admitted(&registry, peer(1)), admitted(&registry, peer(1)), admitted(&registry, peer(1)));
         body.pace.begin();
         body.pace.wait_for_body();
-        crate::pace::hear(&head.pace);
+        head.pace.receive();
         advance(SLOW_AFTER).await;
         let busy: Vec<Place> = (0..3)
             .map(|_| {
@@ -284,7 +283,7 @@ mod tests {
         advance(Duration::from_secs(3_600)).await;
         assert!(
             matches!(registry.admit(peer(3), Duration::ZERO), Admission::Full),
-            "requests that are worked on go on"
+            "running requests are not closed"
         );
         assert!(busy.iter().all(|place| !is_evicted(place)));
     }
@@ -293,7 +292,7 @@ mod tests {
     async fn slow_heads_keep_a_new_client_out_for_a_second() {
         let registry = registry(64, 0);
         let slow: Vec<Place> = (0..64).map(|_| admitted(&registry, peer(1))).collect();
-        slow.iter().for_each(|place| crate::pace::hear(&place.pace));
+        slow.iter().for_each(|place| place.pace.receive());
         assert!(matches!(registry.admit(peer(2), Duration::ZERO), Admission::Full));
         advance(SPARE_AFTER).await;
         let _new = admitted(&registry, peer(2));
@@ -302,7 +301,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn clients_that_ask_often_keep_a_new_client_out_for_a_second() {
+    async fn frequent_requests_keep_a_new_client_out_for_a_second() {
         let registry = registry(64, 0);
         let busy: Vec<Place> = (0..64).map(|_| admitted(&registry, peer(1))).collect();
         for place in &busy[1..] {
@@ -342,7 +341,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_open_connection_hears_once_that_the_process_stops() {
+    async fn every_open_connection_is_notified_once_that_the_process_stops() {
         let registry = registry(2, 0);
         let places = [admitted(&registry, peer(1)), admitted(&registry, peer(2))];
         registry.stop();
@@ -353,7 +352,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn place_of_an_evicted_connection_is_given_back_once() {
+    async fn place_of_an_evicted_connection_is_released_once() {
         let registry = registry(1, 1);
         let first = admitted(&registry, peer(1));
         let second = admitted(&registry, peer(1));

@@ -31,12 +31,12 @@ use crate::pace::{Answer, Pace, Paced};
 use crate::registry::{Admission, End, Place, Registry};
 use crate::unread::{self, Rest};
 
-/// Longest a connection is kept without a request. It is longer than load balancers and the gateway keep their unused
-/// connections, so that none of them sends a request on a connection that is being closed.
+/// Longest a connection stays open without a request. Load balancers and the gateway close their unused connections earlier,
+/// so that none of them sends a request on a connection that is being closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
-/// How often the loop looks for room while all connections are taken.
+/// How often the loop tries to make room while all connections are taken.
 const ROOM_INTERVAL: Duration = Duration::from_millis(100);
-/// The pause after an error that accepting the next connection does not mend, such as too many open files.
+/// The pause after an error that would repeat at once, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How many connections are open at the same time, and how slow they may be.
@@ -75,7 +75,7 @@ pub async fn serve<D: Send + Sync + 'static>(
             let home = server.answers.home();
             match at_home(stream, &home) {
                 Ok(stream) => {
-                    tasks.spawn_on(server.clone().converse(stream, peer, place), &home);
+                    tasks.spawn_on(server.clone().serve_one(stream, peer, place), &home);
                 }
                 Err(error) => tracing::error!("cannot serve a connection: {error}"),
             }
@@ -92,7 +92,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
-            // The client has closed it again.
+            // The client has already closed it.
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
                 tracing::error!("cannot accept a connection: {error}");
@@ -107,18 +107,18 @@ fn is_the_clients(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionRefused | ConnectionAborted | ConnectionReset)
 }
 
-/// Waits for a place for a connection of `peer`. `None`: its peer has too many.
+/// Waits for a place for a connection of `peer`. Returns `None` if the peer has too many.
 async fn place(registry: &Arc<Registry>, peer: SocketAddr) -> Option<Place> {
     let since = Instant::now();
     loop {
         match registry.admit(peer.ip(), since.elapsed()) {
             Admission::Admitted(place) => return Some(place),
             Admission::PeerFull => {
-                tracing::debug!("a connection of {peer} is refused: it has too many");
+                tracing::debug!("refused a connection of {peer}: it has too many");
                 return None;
             }
             Admission::Full => {
-                // What ended may not have made room, and what is slow is slower later.
+                // A connection that ends may leave no room, but a slow one becomes evictable with time.
                 let _ = timeout(ROOM_INTERVAL, registry.left()).await;
             }
         }
@@ -150,7 +150,7 @@ where
         let heads = answers.heads();
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
-            // From the end of one request to the end of the next one's head, so it is the limit of the idle ones.
+            // hyper measures from the end of a request to the end of the next head, so this also limits idle connections.
             .header_read_timeout(IDLE_TIMEOUT)
             .max_header_size(heads.bytes)
             .max_buf_size(BUFFER_LIMIT_BYTES);
@@ -161,24 +161,24 @@ where
     }
 
     /// Serves one connection, from its first byte to its last.
-    async fn converse(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, place: Place) {
+    async fn serve_one(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, place: Place) {
         // A lost option costs latency, not correctness.
         let _ = stream.set_nodelay(true);
         let pace = place.pace.clone();
         let io = TokioIo::new(Paced::new(stream, pace.clone(), self.head_timeout));
         let answering = service_fn(|request| self.answer(request, peer, &pace));
-        let mut conversation = pin!(self.http.serve_connection(io, answering));
+        let mut serving = pin!(self.http.serve_connection(io, answering));
         loop {
-            let end = poll_fn(|cx| match conversation.as_mut().poll(cx) {
-                // Its client knows better than this process how it ended.
+            let end = poll_fn(|cx| match serving.as_mut().poll(cx) {
+                // The error, if there is one, is the client's to report.
                 Poll::Ready(_) => Poll::Ready(None),
                 Poll::Pending => place.poll_end(cx).map(Some),
             });
             match end.await {
                 None => return,
                 Some(End::Evicted) if pace.waits_for_client() => return,
-                // A request may have come this very moment: it is served, and is the last one.
-                Some(End::Evicted | End::Stop) => conversation.as_mut().graceful_shutdown(),
+                // A request that has just arrived is still served, as the last one.
+                Some(End::Evicted | End::Stop) => serving.as_mut().graceful_shutdown(),
             }
         }
     }
@@ -189,7 +189,7 @@ where
         peer: SocketAddr,
         pace: &Arc<Pace>,
     ) -> impl Future<Output = Result<Response<Answer<Body>>, Infallible>> {
-        // Not in the future, which hyper polls after it has looked for more from the client.
+        // Not inside the future: hyper polls it only after it has tried to read more from the client.
         pace.begin();
         let (request, rest) = unread::watch(request, pace);
         let answering = self.answers.clone().answer(request, peer, self.door.clone());
@@ -212,7 +212,7 @@ where
         if (self.is_draining)() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        // It would be the length of what a 200 would have had (RFC 9110, 8.6), and axum says 0.
+        // It would have to be the length of the 200 (RFC 9110, 8.6), and axum sets 0.
         if response.status() == StatusCode::NOT_MODIFIED {
             response.headers_mut().remove(CONTENT_LENGTH);
         }

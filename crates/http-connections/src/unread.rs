@@ -1,7 +1,7 @@
 //! What a handler leaves unread of a request's body.
 //!
-//! The next request on a connection begins where the body of the last one ends. An answer that is given before the body
-//! has been read therefore either discards the rest of the body or is the last answer of its connection.
+//! The next request on a connection begins where the body of the last one ends. Therefore a response that is sent before the
+//! body has been read either discards the rest of the body or is the last response of its connection.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,30 +17,30 @@ use tokio::time::timeout;
 
 use crate::pace::Pace;
 
-/// The most that is discarded of a body.
+/// Largest rest of a body that is discarded.
 const DISCARD_LIMIT_BYTES: u64 = 16 * 1024;
-/// How long the next piece of it may take to come: it is on its way, or the client waits.
+/// Longest wait for the next piece of the rest: it is already on its way, or the client waits.
 const PIECE_TIMEOUT: Duration = Duration::from_millis(10);
-/// How long all of it may take.
+/// Longest the whole rest may take.
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A body on its way to a handler. What the handler leaves of it goes to its [`Rest`].
+/// The body that a handler reads. What the handler leaves unread goes to the [`Rest`].
 struct Watched<B: HttpBody + Unpin> {
     body: Option<B>,
     rest: Arc<Mutex<State<B>>>,
     pace: Arc<Pace>,
 }
 
-/// What became of a body that was handed to a handler.
+/// The state of a body after its handler has returned.
 pub(crate) struct Rest<B> {
     /// `None`: there was no body.
     state: Option<Arc<Mutex<State<B>>>>,
-    /// The client waits for a 100 before it sends the body, which nobody shall ask it for now.
+    /// The client waits for a 100 before it sends the body, and must not be asked for it now.
     is_awaited: bool,
 }
 
 enum State<B> {
-    /// It still belongs to the handler.
+    /// The handler still holds it.
     Reading,
     /// It was read to its end.
     Ended,
@@ -49,7 +49,7 @@ enum State<B> {
     Broken,
 }
 
-/// Hands out the body of `request`, and what will be left of it.
+/// Returns `request` with a watched body, and the rest of that body.
 pub(crate) fn watch<B>(request: Request<B>, pace: &Arc<Pace>) -> (Request<Body>, Rest<B>)
 where
     B: HttpBody<Data = Bytes> + Unpin + Send + 'static,
@@ -69,7 +69,7 @@ impl<B> Rest<B>
 where
     B: HttpBody<Data = Bytes> + Unpin,
 {
-    /// Discards what little is left of the body. Returns whether its end was reached, so that another request can follow.
+    /// Discards a small rest of the body. Returns whether the end of the body was reached, so that another request can follow.
     pub(crate) async fn discard(self) -> bool {
         let Some(state) = self.state else { return true };
         let left = std::mem::replace(&mut *lock(&state), State::Broken);
