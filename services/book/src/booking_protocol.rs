@@ -1,8 +1,8 @@
 //! One booking from its request to its outcome, top to bottom.
 //!
-//! A process that holds a connection never awaits the network, so a booking is two transactions with the payment between
-//! them. A crash between them leaves a held booking: `Paid` settles it if the money was taken, or else the reconciler, which
-//! asks about every attempt until payment has said what became of it, or the end of the hold.
+//! No connection to the database is held while another service is called, so a booking takes two transactions, with the payment
+//! between them. A crash between them leaves a pending booking. `Paid` settles it if the customer was charged; the reconciler
+//! settles it by an inquiry at payment, or expires its hold.
 
 use events::BookingId;
 use jiff::Timestamp;
@@ -15,21 +15,18 @@ use crate::app::{Begun, Outcome, Stop, admit, begin_payment, claim_key, hold_pla
 use crate::domain::{Booking, Invalid, Order, PaymentAnswer, RequestKey};
 use crate::waiting::wait_until;
 
-/// A request for a booking.
-#[derive(Clone, Debug)]
-pub struct Request {
-    pub order: Result<Order, Vec<Invalid>>,
-    /// Makes it a request that can be repeated.
-    pub key: Option<RequestKey>,
-}
-
-/// Books: the key, the screening, the places, the payment, and what its answer decides.
+/// Books and pays: the key, the screening, the places, the payment, and the settlement. `order` is invalid where its fields are;
+/// with a key, a repeated request gets its booking all the same.
 ///
 /// # Errors
 ///
-/// When the database fails in a way that no repetition mends.
-pub async fn book(state: &AppState, request: Request) -> Result<Outcome, Error> {
-    match open(state, request).await {
+/// When the database fails and a repeated request would fail again.
+pub async fn book(
+    state: &AppState,
+    order: Result<Order, Vec<Invalid>>,
+    key: Option<RequestKey>,
+) -> Result<Outcome, Error> {
+    match open(state, order, key).await {
         Ok(booking) => attempt(state, booking).await,
         Err(Stop::Known(id)) => Ok(pay(state, id).await?.repeated()),
         Err(Stop::Refused(outcome)) => Ok(*outcome),
@@ -37,38 +34,41 @@ pub async fn book(state: &AppState, request: Request) -> Result<Outcome, Error> 
     }
 }
 
-/// The first transaction. It ends with a pending booking, whose first attempt to pay has begun, or with nothing.
+/// Runs the first transaction. It leaves a pending booking whose first attempt to pay has begun, or nothing.
 ///
 /// # Errors
 ///
-/// When the request is known or refused, or the database fails.
-pub async fn open(state: &AppState, request: Request) -> Result<Booking, Stop> {
-    let Request { order, key } = request;
+/// When the request was sent before or is refused, or the database fails.
+pub async fn open(
+    state: &AppState,
+    order: Result<Order, Vec<Invalid>>,
+    key: Option<RequestKey>,
+) -> Result<Booking, Stop> {
     if let (Err(invalid), None) = (&order, &key) {
         return Err(Outcome::Invalid(invalid.clone()).into());
     }
     let mut tx = state.db.begin().await?;
-    // The key is first: a repeated request gets its booking, whatever a rule would say now about its fields, about the start of
-    // the screening, or about the places, which are its own.
+    // The key comes first: a repeated request gets its booking even if a rule would refuse it now, such as that its places must
+    // be free, which are its own.
     if let Some(key) = &key {
         claim_key(&mut tx, key).await?;
     }
     let order = order.map_err(Outcome::Invalid)?;
-    // The screening must not have begun. It says what the places cost.
-    let admitted = admit(&mut tx, order).await?;
+    // The screening must not have started. It sets the price.
+    let (order, starts_at) = admit(&mut tx, order).await?;
     // All of the places, or none.
-    let booking = hold_places(&mut tx, admitted, key.as_ref(), &state.cinema, &state.rules).await?;
+    let booking = hold_places(&mut tx, order, starts_at, key.as_ref(), &state.cinema, &state.rules).await?;
     tx.commit().await?;
     record("booking_id", booking.id());
     crash::point("book.opened");
     Ok(booking)
 }
 
-/// Pays for a booking that is held: by its customer, or by its request when that is repeated.
+/// Pays for a held booking. Its customer requests that, or repeats the request to book.
 ///
 /// # Errors
 ///
-/// As [`book`].
+/// Like [`book`].
 pub async fn pay(state: &AppState, id: BookingId) -> Result<Outcome, Error> {
     record("booking_id", id);
     let mut tx = state.db.begin().await?;
@@ -76,28 +76,28 @@ pub async fn pay(state: &AppState, id: BookingId) -> Result<Outcome, Error> {
     tx.commit().await?;
     match begun {
         Begun::Attempt(booking) => attempt(state, booking).await,
-        // All requests that come while an attempt runs get its outcome.
+        // All requests that arrive during an attempt get its outcome.
         Begun::InProgress => outcome_of_running(state, id).await,
         Begun::Over(outcome) => Ok(outcome),
     }
 }
 
-/// The attempt to pay for `booking`, which has begun. No connection is held while payment is asked.
+/// Makes the attempt to pay for `booking` that has begun, and settles the booking.
 pub(crate) async fn attempt(state: &AppState, booking: Booking) -> Result<Outcome, Error> {
     let (answer, failure) = state.payments.pay(&booking).await;
     crash::point("book.paid");
     let outcome = match settle(state, booking.clone(), answer).await {
-        // The booking is kept, and the money may have been taken: any outcome but "pending" would not be true.
+        // The booking exists, and its customer may have been charged: any outcome but "pending" would be wrong.
         Err(error) if error.is_transient() => {
-            tracing::warn!(cause = chain(&error), "the booking stays pending; `Paid` settles it");
+            tracing::warn!(cause = chain(&error), "the booking stays pending until `Paid` settles it");
             Outcome::from(booking)
         }
         settled => settled?,
     };
-    Ok(outcome.because_of(failure))
+    Ok(outcome.caused_by(failure))
 }
 
-/// The second transaction: the answer of payment decides.
+/// Runs the second transaction: payment's answer decides.
 pub(crate) async fn settle(
     state: &AppState,
     booking: Booking,

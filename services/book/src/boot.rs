@@ -1,4 +1,4 @@
-//! From a configuration to a process that serves, and back to nothing.
+//! Starts the process, serves, and stops it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,15 +14,15 @@ use crate::reconciler::Reconciler;
 use crate::store::request_keys::PRUNED;
 use crate::{AppState, MIGRATIONS, SERVICE, demo_data, router, upgrade};
 
-/// How often a request that waits for a change of a booking reads it, as another replica may have made that change. With 512
-/// requests that wait, these are 2,000 reads a second at most.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How often a request that waits for a change of a booking polls it, as another replica may make that change. 512 waiting
+/// requests cause at most 2,000 reads a second.
+const POLL_EVERY: Duration = Duration::from_millis(250);
 
 /// Runs until `stop`.
 ///
 /// # Errors
 ///
-/// When a backend is not there or the port is taken.
+/// When a backend is unreachable or the port is taken.
 pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
     config
         .staff
@@ -36,7 +36,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     }
     // The ports: when one is taken, nothing has been consumed yet.
     let listener = process::bind(&config.server, config.port).await?;
-    // What the doors share.
+    // The state that requests and events share.
     let consumer = Consumer::new(SERVICE, db.clone(), transport.clone(), BookingEvents);
     let rules = config.rules();
     let state = AppState {
@@ -48,27 +48,27 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
         left_pending: Arc::default(),
         cancel_wait: Duration::from_millis(config.cancel_wait_ms),
         waiters: consumer.waiters(),
-        look_every: LOOK_EVERY,
+        poll_every: POLL_EVERY,
     };
-    // The way out and door 2: our events to the log, and the others' events from it.
+    // Publishes this service's events, and consumes those of the others.
     let relay = Relay::new(db.clone(), transport.clone());
     let relay = Background::spawn("relay", |stop| relay.run(stop));
     let consumer = Background::spawn("consumer", |stop| consumer.run(stop));
     let retention = Background::spawn("retention", |stop| retention::run(db.clone(), &PRUNED, stop));
-    // What was left pending, by an earlier process or by this one.
+    // Processes bookings that were left pending, by this process or an earlier one.
     let reconciler = Reconciler::new(state.clone());
     let reconciler = Background::spawn("reconciler", |stop| reconciler.run(stop));
-    // Door 1, until asked to stop; running requests finish.
+    // Serves requests until `stop`; running requests finish.
     let health = messaging::health(&db, transport.clone());
     let payments = state.payments.upstream().clone();
     let health = health.showing_state(payments.name(), move || payments.component());
     process::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
-    // Nothing new begins, between two batches; then the last events go out.
+    // No new work begins; then the relay publishes the last events.
     reconciler.stop().await;
     consumer.stop().await;
     retention.stop().await;
     relay.stop().await;
-    // Everything is in the files themselves.
+    // The embedded databases move their write-ahead logs into their files.
     transport.close().await;
     db.close().await;
     Ok(())

@@ -1,17 +1,19 @@
-//! A programme to try the fleet with: three movies in two halls, for a week from now.
+//! A program to try the fleet with: three movies in two halls, for a week from now.
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use service_kit::process::StartError;
 use storage::{Db, Error, Slice, Tx};
 
-use crate::app::{CreateScreeningError, Filter, Rules, create_screening, list_screenings, withdraw_unsold};
+use crate::app::locks::DEMO_PROGRAM;
+use crate::app::{CreateScreeningError, Rules, create_screening, withdraw_unsold};
 use crate::http::screening_messages::ScreeningRequest;
+use crate::store::screenings::{self, Filter};
 
 const DAYS: i64 = 7;
-/// Movie, theatre, and when it begins, in hours and minutes of UTC. None is a movie of the original systems' commands, such as
-/// `soul`: those book without a screening, which a movie with screenings does not allow.
-const PROGRAMME: [(&str, &str, (i8, i8)); 6] = [
+/// Movie, theatre, and start, in hours and minutes of UTC. The original system's commands book movies such as `soul` without a
+/// screening, so the program has none of those: a movie with screenings is booked only with one.
+const PROGRAM: [(&str, &str, (i8, i8)); 6] = [
     ("broker", "Hall 1", (13, 0)),
     ("parasite", "Hall 1", (16, 30)),
     ("broker", "Hall 1", (20, 0)),
@@ -19,7 +21,7 @@ const PROGRAMME: [(&str, &str, (i8, i8)); 6] = [
     ("parasite", "Hall 2", (15, 30)),
     ("minari", "Hall 2", (19, 30)),
 ];
-/// What stands in a screening's announcement beside its movie, theatre and time.
+/// The rest of each hall's announcement.
 const HALLS: [(&str, &str); 2] = [
     (
         "Hall 1",
@@ -40,51 +42,47 @@ const HALLS: [(&str, &str); 2] = [
     ),
 ];
 
-/// What the programme of an earlier version showed of the original systems' movies: movie and theatre.
+/// The movie of the original system that an earlier version's program showed, and its theatre.
 const WITHDRAWN: (&str, &str) = ("soul", "Hall 1");
 
-/// Withdraws what an earlier version announced and nobody has booked, and announces the programme, unless something is
-/// announced that is still to come.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Withdraws unsold screenings that an earlier version announced, and announces the program if no future screening exists.
 pub async fn announce(db: &Db, rules: &Rules) -> Result<(), StartError> {
-    let failed = |error| StartError::new("announce the demo programme", error);
+    let failed = |error| StartError::new("announce the demo program", error);
     let mut tx = db.begin().await.map_err(|error| failed(error.into()))?;
     let withdrawn = withdraw(&mut tx).await.map_err(|error| failed(error.into()))?;
     let is_announced = announce_all(&mut tx, rules).await.map_err(failed)?;
     tx.commit().await.map_err(|error| failed(error.into()))?;
     if withdrawn > 0 {
-        tracing::info!("withdrew {withdrawn} screenings of an earlier demo programme");
+        tracing::info!("withdrew {withdrawn} screenings of an earlier demo program");
     }
     if is_announced {
-        tracing::info!("announced a demo programme for {DAYS} days");
+        tracing::info!("announced a demo program for {DAYS} days");
     }
     Ok(())
 }
 
-/// Only screenings with the very hall of the programme are its own.
+/// Deletes only screenings whose hall has exactly the program's layout: others are not its own.
 async fn withdraw(tx: &mut Tx) -> Result<u64, Error> {
-    tx.lock(i64::MAX - 1).await?;
+    // Replicas that start at the same time take turns.
+    tx.lock(DEMO_PROGRAM).await?;
     let (movie, theatre) = WITHDRAWN;
     let hall = request(movie, theatre, tx.now()).hall_as_text();
     withdraw_unsold(tx, movie, theatre, &hall.unwrap_or_default()).await
 }
 
-/// `false`: nothing was to be done. Replicas that start at once do it one after the other.
+/// Announces the program, and returns whether it had to.
 async fn announce_all(tx: &mut Tx, rules: &Rules) -> Result<bool, CreateScreeningError> {
     let now = tx.now();
     let to_come = Filter { from: Some(now), ..Filter::default() };
     let first = Slice { after: 0, offset: 0, size: 1 };
-    let found = list_screenings(tx, &to_come, first).await?;
+    let found = screenings::page(tx, &to_come, first).await?;
     if found.is_some_and(|page| !page.rows.is_empty()) {
         return Ok(false);
     }
     for (movie, theatre, starts_at) in times(now) {
         let request = request(movie, theatre, starts_at);
         let hall = request.hall_as_text();
-        let announcement = request.into_announcement().expect("halls make sense");
+        let announcement = request.into_announcement().expect("halls are valid");
         create_screening(tx, &announcement, hall, rules).await?;
     }
     Ok(true)
@@ -99,12 +97,12 @@ fn request(movie: &str, theatre: &str, starts_at: Timestamp) -> ScreeningRequest
     serde_json::from_value(request).expect("halls are announcements")
 }
 
-/// Every screening of the week from the first that is still to come.
+/// All future screenings of the week.
 fn times(now: Timestamp) -> impl Iterator<Item = (&'static str, &'static str, Timestamp)> {
     let today = now.to_zoned(TimeZone::UTC).date();
     let days = (0..DAYS).filter_map(move |day| today.checked_add(day.days()).ok());
     let all = days.flat_map(|date| {
-        PROGRAMME.iter().filter_map(move |(movie, theatre, (hour, minute))| {
+        PROGRAM.iter().filter_map(move |(movie, theatre, (hour, minute))| {
             let starts_at = date.at(*hour, *minute, 0, 0).to_zoned(TimeZone::UTC).ok()?.timestamp();
             Some((*movie, *theatre, starts_at))
         })
@@ -119,17 +117,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_week_is_announced_of_what_is_still_to_come() {
+    fn program_of_a_week_has_future_screenings_only() {
         let evening: Timestamp = "2026-12-01T19:45:00Z".parse().unwrap();
         let all: Vec<_> = times(evening).collect();
-        assert_eq!(all.len(), 1 + 6 * PROGRAMME.len());
+        assert_eq!(all.len(), 1 + 6 * PROGRAM.len());
         assert!(all.iter().all(|(.., starts_at)| *starts_at > evening));
         let movies: HashSet<_> = all.iter().map(|(movie, ..)| movie).collect();
         assert_eq!(movies.len(), 3);
     }
 
     #[test]
-    fn every_hall_is_an_announcement_that_makes_sense() {
+    fn every_hall_is_a_valid_announcement() {
         for (theatre, _) in HALLS {
             let request = request("broker", theatre, "2026-12-01T19:30:00Z".parse().unwrap());
             assert!(request.into_announcement().is_ok(), "{theatre}");

@@ -1,22 +1,22 @@
-//! Bookings: from the customer's wish through payment to the ticket, and back when it is canceled.
+//! Bookings: from the customer's order through payment to the ticket, and back when one is canceled.
 //!
 //! # Layout
 //!
-//! In the order a booking meets them:
+//! In the order in which a booking passes them:
 //!
-//! - [`config`]: what the environment may say.
-//! - [`boot`]: from there to a process that serves, and back to nothing.
-//! - [`upgrade`]: rows of the version before get the keys by which names are compared.
-//! - [`demo_data`]: a programme to try the fleet with.
-//! - [`http`]: door 1, customers and staff.
+//! - [`config`]: the settings, from the command line and the environment.
+//! - [`boot`]: starts the process, serves, and stops it.
+//! - [`upgrade`]: adds the keys by which names are compared to rows of earlier versions.
+//! - [`demo_data`]: a program of screenings to try the fleet with.
+//! - [`http`]: requests of customers and staff.
 //! - [`booking_protocol`]: one booking from its request to its outcome.
 //! - [`waiting`]: requests that wait for a change of one booking.
-//! - [`consumers`]: door 2, events of the other services.
-//! - [`reconciler`]: ends the holds whose time is over, and asks about payments without an answer.
-//! - [`app`]: one file a use case; both doors and the reconciler lead here.
-//! - [`domain`]: what a booking is and which way it may go. No clock, no database, no network.
-//! - [`store`]: bookings, places and the programme in SQL.
-//! - [`clients`]: the payment service.
+//! - [`consumers`]: events of the other services.
+//! - [`reconciler`]: expires holds, and inquires about payments without an outcome.
+//! - [`app`]: one file per use case, for requests, events and the reconciler.
+//! - [`domain`]: what a booking is, and its transitions. No clock, no database, no network.
+//! - [`store`]: bookings, places and the program in SQL.
+//! - [`clients`]: calls to the payment service.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -52,31 +52,31 @@ pub mod waiting;
 /// The service's name: its consumer group, and the source of its events.
 pub const SERVICE: &str = "book";
 
-/// The service's own tables.
+/// The migrations of the service's own tables.
 pub static MIGRATIONS: storage::Migrations = storage::migrations!();
 
-/// Runs the service until it is asked to stop.
+/// Runs the service until it is stopped.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     process::run(args, |config: &Config| &config.server, boot::run)
 }
 
-/// What every request may use.
+/// The state that all requests share.
 #[derive(Clone, Debug)]
 pub struct AppState {
     pub db: Db,
     pub payments: Payments,
-    /// The cinema that is stamped into every booking.
+    /// The cinema, recorded in every booking.
     pub cinema: String,
     pub rules: Rules,
     pub staff: Staff,
-    /// Wakes the reconciler: a booking was left pending.
+    /// Wakes the reconciler when a booking is left pending.
     pub left_pending: Arc<Notify>,
-    /// How long a cancel waits for its end.
+    /// How long a request to cancel waits for the cancel to finish.
     pub cancel_wait: Duration,
     /// Requests that wait for a change of one booking.
     pub waiters: Waiters,
-    /// How often they read it all the same: another replica may have changed it.
-    pub look_every: Duration,
+    /// How often they poll it, as another replica may change it.
+    pub poll_every: Duration,
 }
 
 /// All routes of the service.

@@ -1,11 +1,11 @@
-//! Ends the holds whose time is over, and sees to the payments of which nothing was heard.
+//! Expires holds, and settles bookings whose attempt to pay has no outcome.
 //!
-//! A payment that did not answer, or a crash, leaves a booking pending. If the money was taken, `Paid` settles it. If that is
-//! long in coming, payment is asked here; and where the customer wants it so, the payment is tried again. What is not paid in
-//! time is given up, which calls back whatever money may come after all.
+//! A call to payment without a response, or a crash, leaves a pending booking. If the customer was charged, `Paid` settles it. If
+//! `Paid` takes long, the reconciler inquires at payment; for a booking that is to be paid later, it pays again. If a booking is
+//! not paid in time, its hold expires, which has payment refund a charge that may still arrive.
 //!
-//! No input, no memory, no retries inside: what fails is found again the next time. It may be cut off anywhere, as a crash
-//! may, and every replica may run it: each booking is taken by one of them.
+//! The reconciler keeps no state and does not retry: the next round finds what failed. It may be stopped anywhere, like in a
+//! crash, and every replica may run it: only one of them takes a booking.
 
 use std::time::Duration;
 
@@ -21,19 +21,19 @@ use tracing::Instrument;
 
 use crate::AppState;
 use crate::app::{
-    Begun, Outcome, begin_payment, expire_booking, list_overdue, list_unsettled, put_off, take_unsettled,
+    Begun, Outcome, begin_inquiry, begin_payment, expire_booking, list_due_inquiries, list_overdue, postpone,
 };
 use crate::booking_protocol::{attempt, settle};
 use crate::clients::{FoundPayment, PaymentStatus};
 use crate::domain::{Booking, PaymentAnswer};
 
-/// Pause between two looks, unless a booking was just left pending.
+/// Pause between two rounds, unless a booking was left pending.
 const EVERY: Duration = Duration::from_secs(1);
-/// Bookings of one look of each kind; the next one takes the rest.
+/// Maximum number of bookings of each kind per round; the next round takes the rest.
 const BATCH: i64 = 100;
-/// A booking that cannot be read is looked at again after this.
-const PUT_OFF_FOR: Duration = Duration::from_secs(60);
-/// Payments asked for, or about, at the same time.
+/// Pause for a booking that cannot be read.
+const POSTPONED_FOR: Duration = Duration::from_secs(60);
+/// Maximum number of concurrent calls to payment.
 const AT_ONCE: usize = 8;
 
 /// The reconciler of one process.
@@ -47,52 +47,48 @@ impl Reconciler {
         Self { state }
     }
 
-    /// Looks once a second until `stop`, and at once when a booking is left pending.
+    /// Runs a round each second until `stop`, and at once when a booking is left pending.
     pub async fn run(self, stop: CancellationToken) {
         let mut timer = interval(EVERY);
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let looks = async {
+        let rounds = async {
             loop {
                 let outcome = tokio::select! {
-                    _ = timer.tick() => self.look().await,
-                    () = self.state.left_pending.notified() => self.look().await,
+                    _ = timer.tick() => self.run_once().await,
+                    () = self.state.left_pending.notified() => self.run_once().await,
                 };
                 if let Err(error) = outcome {
-                    tracing::warn!(cause = chain(&error), "bookings stay pending for now");
+                    tracing::warn!(cause = chain(&error), "bookings stay pending until the next round");
                 }
             }
         };
-        tokio::select! { () = looks => {}, () = stop.cancelled() => {} }
+        tokio::select! { () = rounds => {}, () = stop.cancelled() => {} }
     }
 
-    /// One look at all that is due now.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
-    pub async fn look(&self) -> Result<(), storage::Error> {
+    /// Processes everything that is due now.
+    pub async fn run_once(&self) -> Result<(), storage::Error> {
         let now = Timestamp::now();
-        // Before the holds end: what turns out to be paid does not expire.
-        let unsettled = list_unsettled(&mut self.state.db.read().await?, now, BATCH).await?;
-        for ids in unsettled.chunks(AT_ONCE) {
-            let settling = ids.iter().map(|id| {
+        // Inquiries come before holds expire: a booking that turns out to be paid does not expire.
+        let due = list_due_inquiries(&mut self.state.db.read().await?, now, BATCH).await?;
+        for ids in due.chunks(AT_ONCE) {
+            let inquiries = ids.iter().map(|id| {
                 let span = tracing::info_span!("reconcile", booking_id = %id);
-                TraceContext::root().scope(self.see_to_payment(*id).instrument(span))
+                TraceContext::root().scope(self.inquire(*id).instrument(span))
             });
-            for (id, outcome) in ids.iter().zip(join_all(settling).await) {
-                self.pass_over(*id, outcome).await?;
+            for (id, outcome) in ids.iter().zip(join_all(inquiries).await) {
+                self.skip_corrupt(*id, outcome).await?;
             }
         }
         let overdue = list_overdue(&mut self.state.db.read().await?, now, BATCH).await?;
         for id in overdue {
-            self.pass_over(id, self.expire(id).await).await?;
+            self.skip_corrupt(id, self.expire(id).await).await?;
         }
         Ok(())
     }
 
-    /// Puts a booking off that cannot be read or written, so that those behind it are looked after. A database that is away
-    /// or refuses ends the look instead.
-    async fn pass_over(
+    /// Postpones a booking that cannot be read or written, so that those behind it are processed. If the database is unreachable
+    /// or refuses, the round ends instead.
+    async fn skip_corrupt(
         &self,
         id: BookingId,
         outcome: Result<(), storage::Error>,
@@ -103,7 +99,7 @@ impl Reconciler {
         };
         tracing::error!(booking_id = %id, cause = chain(&error), "skipping a pending booking for a minute: it cannot be processed");
         let mut tx = self.state.db.begin().await?;
-        put_off(&mut tx, id, PUT_OFF_FOR).await?;
+        postpone(&mut tx, id, POSTPONED_FOR).await?;
         tx.commit().await
     }
 
@@ -114,30 +110,30 @@ impl Reconciler {
         crash::point("book.expired");
         if has_ended {
             metrics::counter!("holds_expired_total").increment(1);
-            tracing::info!(booking_id = %id, "the hold is over, and its places are free");
+            tracing::info!(booking_id = %id, "the hold has expired, and its places are released");
         }
         Ok(())
     }
 
-    /// Settles one pending booking, as far as payment lets that be done.
-    async fn see_to_payment(&self, id: BookingId) -> Result<(), storage::Error> {
+    /// Settles one pending booking by an inquiry at payment, or pays it later.
+    async fn inquire(&self, id: BookingId) -> Result<(), storage::Error> {
         let mut tx = self.state.db.begin().await?;
-        let taken = take_unsettled(&mut tx, id).await?;
+        let begun = begin_inquiry(&mut tx, id).await?;
         tx.commit().await?;
         crash::point("book.reconciler.taken");
-        let Some(booking) = taken else {
+        let Some(booking) = begun else {
             return Ok(());
         };
         let answer = match self.state.payments.inquire(id).await {
-            Ok(Some(payment)) => match weigh(&booking, &payment) {
+            Ok(Some(payment)) => match answer_of(&booking, &payment) {
                 Some(answer) => answer,
                 None => return Ok(()),
             },
             Ok(None) if booking.row().hold.pay_later => return self.pay(id).await,
-            // It may still come.
+            // A payment may still arrive.
             Ok(None) => return Ok(()),
             Err(failure) => {
-                tracing::debug!(cause = chain(&failure), "payment does not tell");
+                tracing::debug!(cause = chain(&failure), "the inquiry at payment failed");
                 return Ok(());
             }
         };
@@ -145,13 +141,13 @@ impl Reconciler {
         match settle(&self.state, booking, answer).await? {
             Outcome::Booked(_) => tracing::info!("a booking that was left pending is paid"),
             Outcome::Declined => tracing::info!("a booking that was left pending is declined"),
-            // It was ended meanwhile.
+            // It ended during the inquiry.
             _ => {}
         }
         Ok(())
     }
 
-    /// Pays without the customer, who wanted it so.
+    /// Pays without the customer, who chose that.
     async fn pay(&self, id: BookingId) -> Result<(), storage::Error> {
         let mut tx = self.state.db.begin().await?;
         let begun = begin_payment(&mut tx, id, &self.state.rules).await?;
@@ -163,16 +159,16 @@ impl Reconciler {
     }
 }
 
-/// What a found payment means for the booking. `None`: another price was charged, which settles nothing; the hold's end
-/// refunds it.
-fn weigh(booking: &Booking, payment: &FoundPayment) -> Option<PaymentAnswer> {
+/// What a found payment means for the booking. `None`: another amount was charged, which decides nothing; when the hold expires,
+/// payment refunds it.
+fn answer_of(booking: &Booking, payment: &FoundPayment) -> Option<PaymentAnswer> {
     match payment.status {
         PaymentStatus::Paid if payment.total_price == booking.amount_due().get() => Some(PaymentAnswer::Paid),
         PaymentStatus::Paid => {
             let charged = payment.total_price;
             tracing::warn!(
                 charged,
-                "another price was charged; the booking stays pending until its hold ends"
+                "another amount was charged; the booking stays pending until its hold expires"
             );
             None
         }

@@ -1,24 +1,20 @@
-//! The work of an upgrade that SQL cannot do, between the migrations and the first request.
+//! The part of an upgrade that SQL cannot do. It runs between the migrations and the first request.
 
 use service_kit::process::StartError;
 use storage::Db;
 
 use crate::app::bring_over;
 
-/// Bookings at a time.
+/// Maximum number of bookings per transaction.
 const BATCH: i64 = 500;
 
-/// Gives every row of the version before its keys. When all rows have theirs, this costs one look into two empty indexes.
+/// Adds keys to all rows of earlier versions. If all rows have keys, this reads two empty indexes.
 ///
-/// Replicas of the version before insert nothing any more: the database refuses their rows, as they compare spellings.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Replicas of an earlier version, which compare spellings, can no longer insert rows: the database refuses rows without keys.
 pub async fn run(db: &Db) -> Result<(), StartError> {
-    let failed = |error| StartError::new("bring names into one form", error);
+    let failed = |error| StartError::new("normalize names", error);
     let mut rows = 0;
-    // Ends with the rows: each round gives keys to some of them.
+    // Each round adds keys to some rows, so the loop ends.
     loop {
         let mut tx = db.begin().await.map_err(failed)?;
         let some = bring_over(&mut tx, BATCH).await.map_err(failed)?;
@@ -29,7 +25,7 @@ pub async fn run(db: &Db) -> Result<(), StartError> {
         rows += some;
     }
     if rows > 0 {
-        tracing::info!(rows, "brought names into one form");
+        tracing::info!(rows, "normalized names");
     }
     Ok(())
 }

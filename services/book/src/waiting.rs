@@ -8,18 +8,14 @@ use storage::Error;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::AppState;
-use crate::app::find_booking;
 use crate::domain::Booking;
+use crate::store::bookings;
 
-/// Returns the booking `id` once `is_over`, or as it is after `wait`. No connection is held meanwhile. `None`: there is no such
-/// booking.
+/// Returns the booking `id` once `is_over`, or in its state after `wait`. No connection is held while it waits. `None`: there is
+/// no such booking.
 ///
-/// Changes that this process makes wake the waiter. Another replica may make them as well, so the booking is also read every
-/// [`AppState::look_every`].
-///
-/// # Errors
-///
-/// When the database fails.
+/// Changes by this process wake the waiter. Another replica may also change the booking, so it is read every
+/// [`AppState::poll_every`], too.
 pub async fn wait_until(
     state: &AppState,
     id: BookingId,
@@ -29,17 +25,17 @@ pub async fn wait_until(
     let waiter = state.waiters.wait_for(id);
     let read = || read(state, id);
     let is_over = |booking: &Option<Booking>| booking.as_ref().is_none_or(&is_over);
-    look_until(waiter, state.look_every, wait, read, is_over).await
+    poll_until(waiter, state.poll_every, wait, read, is_over).await
 }
 
 async fn read(state: &AppState, id: BookingId) -> Result<Option<Booking>, Error> {
-    find_booking(&mut state.db.read().await?, id).await
+    bookings::find(&mut state.db.read().await?, id).await
 }
 
-/// Reads until `is_over`, or as long as `wait`: at first, after each wake, and every `look_every`.
-async fn look_until<T, R: Future<Output = Result<T, Error>>>(
+/// Reads until `is_over`, or until `wait` has passed: at once, after each wake, and every `poll_every`.
+async fn poll_until<T, R: Future<Output = Result<T, Error>>>(
     mut waiter: Waiter,
-    look_every: Duration,
+    poll_every: Duration,
     wait: Duration,
     read: impl Fn() -> R,
     is_over: impl Fn(&T) -> bool,
@@ -52,7 +48,7 @@ async fn look_until<T, R: Future<Output = Result<T, Error>>>(
         }
         tokio::select! {
             () = waiter.woken() => {}
-            () = sleep(look_every) => {}
+            () = sleep(poll_every) => {}
             () = sleep_until(deadline) => {}
         }
     }
@@ -76,7 +72,7 @@ mod tests {
         BookingId::new(id).unwrap()
     }
 
-    /// Until every task that can go on has gone on.
+    /// Lets all tasks run until they wait.
     async fn all_run() {
         for _ in 0..10 {
             yield_now().await;
@@ -84,7 +80,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn events_of_another_booking_cost_a_waiter_no_read() {
+    async fn change_of_another_booking_causes_no_read() {
         let (waiters, reads) = (Waiters::default(), Rc::new(Cell::new(0)));
         let is_over = Rc::new(Cell::new(false));
         let tasks = LocalSet::new();
@@ -95,7 +91,7 @@ mod tests {
                     reads.set(reads.get() + 1);
                     ready(Ok(is_over.get()))
                 };
-                tasks.spawn_local(look_until(waiter, LONG, LONG, read, |over| *over))
+                tasks.spawn_local(poll_until(waiter, LONG, LONG, read, |over| *over))
             })
             .collect();
         let story = async {
@@ -117,23 +113,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn change_by_another_replica_is_seen_at_the_next_look() {
-        let (looks, every) = (Cell::new(0), Duration::from_millis(20));
+    async fn change_by_another_replica_is_found_by_the_next_poll() {
+        let (polls, every) = (Cell::new(0), Duration::from_millis(20));
         let read = || {
-            looks.set(looks.get() + 1);
-            ready(Ok(looks.get()))
+            polls.set(polls.get() + 1);
+            ready(Ok(polls.get()))
         };
         let waiter = Waiters::default().wait_for(booking(1));
         let began = Instant::now();
-        assert_eq!(look_until(waiter, every, LONG, read, |look| *look == 4).await.unwrap(), 4);
-        assert!(began.elapsed() >= 3 * every, "a look is not more often than that");
+        assert_eq!(poll_until(waiter, every, LONG, read, |poll| *poll == 4).await.unwrap(), 4);
+        assert!(began.elapsed() >= 3 * every, "it polls no more often than that");
     }
 
     #[tokio::test]
     async fn wait_is_bounded() {
         let waiter = Waiters::default().wait_for(booking(1));
         let began = Instant::now();
-        look_until(waiter, LONG, Duration::from_millis(20), || ready(Ok(())), |()| false).await.unwrap();
+        poll_until(waiter, LONG, Duration::from_millis(20), || ready(Ok(())), |()| false).await.unwrap();
         assert!(began.elapsed() >= Duration::from_millis(20));
     }
 
@@ -142,12 +138,12 @@ mod tests {
         let (waiters, reads) = (Waiters::default(), Cell::new(0));
         let read = || {
             reads.set(reads.get() + 1);
-            // The booking changes right after it was read.
+            // The booking changes just after it is read.
             waiters.wake([booking(1)]);
             ready(Ok(reads.get()))
         };
         let waiter = waiters.wait_for(booking(1));
-        let waiting = look_until(waiter, LONG, LONG, read, |read| *read == 2);
+        let waiting = poll_until(waiter, LONG, LONG, read, |read| *read == 2);
         assert_eq!(waiting.now_or_never().expect("the waiter is awake").unwrap(), 2);
     }
 }

@@ -1,4 +1,4 @@
-//! How every transition ends: the new state, its event and its places, in one transaction.
+//! Writes a transition: the new state, its event and its places, in one transaction.
 
 use messaging::outbox;
 use storage::{Error, Tx};
@@ -13,7 +13,7 @@ pub(super) async fn apply_change(tx: &mut Tx, change: Change) -> Result<Booking,
     publish(tx, change).await
 }
 
-/// Does what follows from `change`, which is stored and keeps the booking's row locked.
+/// The same for a change that is already stored. Its row is locked.
 pub(super) async fn publish(tx: &mut Tx, change: Change) -> Result<Booking, Error> {
     if change.releases {
         places::release(tx, &change.booking).await?;

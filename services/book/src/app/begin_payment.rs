@@ -1,4 +1,4 @@
-//! Another attempt to pay for a booking that is held.
+//! Begins another attempt to pay for a held booking.
 
 use events::BookingId;
 use storage::{Error, Tx};
@@ -12,7 +12,7 @@ use crate::store::bookings;
 /// Whether an attempt to pay has begun.
 #[derive(Debug)]
 pub enum Begun {
-    /// It has, and is the caller's.
+    /// The caller's attempt has begun.
     Attempt(Booking),
     /// Another attempt is running.
     InProgress,
@@ -21,10 +21,6 @@ pub enum Begun {
 }
 
 /// Begins an attempt to pay for the booking `id`, if it is held.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn begin_payment(tx: &mut Tx, id: BookingId, rules: &Rules) -> Result<Begun, Error> {
     let Some(booking) = bookings::find_for_update(tx, id).await? else {
         return Ok(Begun::Over(Outcome::NotFound(id)));

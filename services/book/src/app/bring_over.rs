@@ -1,4 +1,4 @@
-//! Rows of the version before get the keys by which names are compared.
+//! Adds the keys by which names are compared to rows of earlier versions.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,25 +6,21 @@ use events::ScreeningId;
 use events::text::stored_capitals;
 use storage::{Error, Tx};
 
+use super::locks::UPGRADE;
 use crate::store::places::place;
 use crate::store::without_keys::{self, Claim, Screening};
 
-/// Stands for the task among the keys of rows: two processes that start at once take turns.
-const TURN: i64 = i64::MAX - 2;
-/// Screenings at a time; each may have 2,000 seats.
+/// Maximum number of screenings per transaction; each may have 2,000 seats.
 const SCREENINGS: i64 = 20;
 
-/// Gives keys to some screenings, or to up to `limit` bookings, and returns how many rows that were; 0 when all have theirs.
+/// Adds keys to some screenings, or to at most `limit` bookings, and returns the number of rows; 0 when all have keys.
 ///
-/// Each transaction completes the rows that it takes, so a process that dies between two of them leaves nothing half done,
-/// and the next one goes on where it stopped. Where the seats of two live bookings turn out to be one, the older booking
-/// keeps it. The younger one loses its claim; the audit reports it as sold twice.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Each transaction completes its rows, so after a crash between two transactions the next process continues where the last one
+/// stopped. If two live bookings turn out to have the same seat, the older booking keeps it. The younger one loses its claim,
+/// and the audit reports the seat as sold twice.
 pub async fn bring_over(tx: &mut Tx, limit: i64) -> Result<u64, Error> {
-    tx.lock(TURN).await?;
+    // Processes that start at the same time take turns.
+    tx.lock(UPGRADE).await?;
     let screenings = without_keys::screenings(tx, SCREENINGS).await?;
     for screening in &screenings {
         rename_seats(tx, screening).await?;
@@ -34,7 +30,7 @@ pub async fn bring_over(tx: &mut Tx, limit: i64) -> Result<u64, Error> {
         return Ok(screenings.len() as u64);
     }
     let bookings = without_keys::bookings(tx, limit).await?;
-    // First, as it locks them: a cancel in a process of the version before has freed the seats by now, or waits.
+    // This locks the bookings: a cancel in a process of the previous version has either released the seats, or waits.
     without_keys::key_bookings(tx, &bookings).await?;
     let movies: HashMap<i64, Option<&str>> =
         bookings.iter().map(|booking| (booking.id, booking.movie_name.as_deref())).collect();
@@ -54,7 +50,7 @@ pub async fn bring_over(tx: &mut Tx, limit: i64) -> Result<u64, Error> {
     Ok(bookings.len() as u64)
 }
 
-/// Gives each seat of a screening its name in one form. If two seats end up with one name, only one of them is kept.
+/// Renames the seats of a screening to their normal form. If two seats get the same name, one of them is deleted.
 async fn rename_seats(tx: &mut Tx, screening: &Screening) -> Result<(), Error> {
     let seats = without_keys::seats(tx, screening.id).await?;
     let mut names: HashSet<String> = seats.iter().cloned().collect();
@@ -66,7 +62,12 @@ async fn rename_seats(tx: &mut Tx, screening: &Screening) -> Result<(), Error> {
         if names.insert(name.clone()) {
             without_keys::rename_seat(tx, screening.id, &seat, &name).await?;
         } else {
-            tracing::warn!(screening = screening.id, seat, name, "two seats of a screening have one name");
+            tracing::warn!(
+                screening = screening.id,
+                seat,
+                name,
+                "deleting a seat whose name another seat of the screening already has"
+            );
             without_keys::delete_seat(tx, screening.id, &seat).await?;
         }
     }
@@ -81,7 +82,7 @@ async fn move_claim(tx: &mut Tx, from: Claim, to: Claim) -> Result<(), Error> {
     let holder = without_keys::holder(tx, &to.place, &to.seat).await?;
     if let Some(holder) = holder.filter(|holder| *holder != to.booking_id) {
         let (kept, lost) = (holder.min(to.booking_id), holder.max(to.booking_id));
-        tracing::warn!(place = to.place, seat = to.seat, kept, lost, "two bookings have one seat");
+        tracing::warn!(place = to.place, seat = to.seat, kept, lost, "two bookings have the same seat");
     }
     match holder {
         Some(older) if older <= to.booking_id => Ok(()),

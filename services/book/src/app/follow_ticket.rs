@@ -1,4 +1,4 @@
-//! What became of the ticket and of the money decides what becomes of the booking.
+//! Applies what happened to the booking's ticket, or to its money after a cancel.
 
 use events::BookingId;
 use storage::{Error, Tx};
@@ -8,28 +8,16 @@ use crate::domain::{Booking, Change};
 use crate::store::bookings;
 
 /// The ticket was collected.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn collect(tx: &mut Tx, id: BookingId) -> Result<(), Error> {
     follow(tx, id, Booking::collect).await
 }
 
-/// The ticket was collected before the cancel came.
-///
-/// # Errors
-///
-/// When the database fails.
+/// The ticket service rejected the cancel: the ticket was already collected.
 pub async fn reject_cancel(tx: &mut Tx, id: BookingId) -> Result<(), Error> {
     follow(tx, id, Booking::reject_cancel).await
 }
 
-/// The money went back.
-///
-/// # Errors
-///
-/// When the database fails.
+/// The money was refunded.
 pub async fn refund(tx: &mut Tx, id: BookingId) -> Result<(), Error> {
     follow(tx, id, Booking::refund).await
 }

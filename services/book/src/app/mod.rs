@@ -1,6 +1,6 @@
-//! One file a use case; customers, staff, events and the reconciler alike lead here.
+//! One file per use case. Requests of customers and staff, events and the reconciler all call these functions.
 //!
-//! Each takes the transaction of its door and never awaits the network.
+//! Each works in its caller's transaction and never awaits the network.
 
 mod apply_change;
 mod begin_payment;
@@ -8,10 +8,9 @@ mod bring_over;
 mod confirm_payment;
 mod create_screening;
 mod follow_ticket;
+pub mod locks;
 mod open_booking;
 mod outcome;
-mod read_bookings;
-mod read_screenings;
 mod reconcile_bookings;
 mod request_cancel;
 mod settle_booking;
@@ -22,29 +21,30 @@ pub use bring_over::bring_over;
 pub use confirm_payment::confirm_payment;
 pub use create_screening::{CreateScreeningError, Showing, create_screening};
 pub use follow_ticket::{collect, refund, reject_cancel};
-pub use open_booking::{Admitted, admit, claim_key, hold_places};
+pub use open_booking::{admit, claim_key, hold_places};
 pub use outcome::{Outcome, Stop};
-pub use read_bookings::{find_booking, list_bookings};
-pub use read_screenings::{Filter, Listed, SeatState, find_screening, list_screenings, list_seats};
-pub use reconcile_bookings::{expire_booking, list_overdue, list_unsettled, put_off, take_unsettled};
+pub use reconcile_bookings::{begin_inquiry, expire_booking, list_due_inquiries, list_overdue, postpone};
 pub use request_cancel::{RequestCancelError, request_cancel};
 pub use settle_booking::settle_booking;
 pub use withdraw_screenings::withdraw_unsold;
 
 use std::time::Duration;
 
-/// What a cinema allows.
+/// The limits of a cinema.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
     /// How long a booking is held unpaid.
     pub hold: Duration,
-    /// An attempt to pay is over after this, or its process is gone.
+    /// After this time an attempt to pay counts as interrupted. It is longer than an attempt takes, with its settlement.
+    ///
+    /// An attempt that takes longer all the same does no harm. Another attempt charges nothing more, as a booking is charged
+    /// once; and if the hold expires, the settlement finds the booking ended, while `HoldExpired` has the money refunded.
     pub attempt: Duration,
-    /// How many bookings may be held unpaid.
+    /// Maximum number of unpaid held bookings.
     pub max_held: i64,
-    /// The same of one customer.
+    /// Maximum number of unpaid held bookings per customer.
     pub max_held_per_customer: i64,
-    /// Places of one screening that one customer can have.
+    /// Maximum number of places per customer and screening.
     pub max_places_per_customer: i64,
     /// How long a hall stays empty between two screenings.
     pub turnover: Duration,

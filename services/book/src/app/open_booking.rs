@@ -1,4 +1,4 @@
-//! The steps of the first transaction of a booking: its key, its screening, its places.
+//! The steps of a booking's first transaction: its key, its screening, its places.
 
 use jiff::Timestamp;
 use storage::Tx;
@@ -8,19 +8,11 @@ use super::outcome::{Outcome, Stop};
 use crate::domain::{Booking, Hold, Invalid, Order, RequestKey};
 use crate::store::{bookings, places, request_keys, screenings};
 
-/// An order that can be booked now.
-#[derive(Clone, Debug)]
-pub struct Admitted {
-    order: Order,
-    /// When its screening begins.
-    starts_at: Option<Timestamp>,
-}
-
-/// Claims `key` for this request, which is its first one.
+/// Claims `key` for this request, if it is the first one with that key.
 ///
 /// # Errors
 ///
-/// [`Stop::Known`] if the request was sent before, and [`Outcome::KeyReused`] if another one was.
+/// [`Stop::Known`] if this request was sent before, [`Outcome::KeyReused`] if a different one was.
 pub async fn claim_key(tx: &mut Tx, key: &RequestKey) -> Result<(), Stop> {
     match request_keys::claim(tx, key).await? {
         None => Ok(()),
@@ -32,14 +24,14 @@ pub async fn claim_key(tx: &mut Tx, key: &RequestKey) -> Result<(), Stop> {
     }
 }
 
-/// Admits `order` to its screening, which sets its movie and its price.
+/// Admits `order` to its screening, which sets its movie and its price. Also returns when the screening starts.
 ///
 /// # Errors
 ///
 /// When there is no such screening, it has started, or the order does not fit it.
-pub async fn admit(tx: &mut Tx, order: Order) -> Result<Admitted, Stop> {
+pub async fn admit(tx: &mut Tx, order: Order) -> Result<(Order, Option<Timestamp>), Stop> {
     let Some(id) = order.screening_id else {
-        return Ok(Admitted { order, starts_at: None });
+        return Ok((order, None));
     };
     let Some((screening, prices)) = screenings::find_with_prices(tx, id, order.seats.as_ref()).await? else {
         let unknown = Invalid::new("screeningId", format!("there is no screening {id}"));
@@ -49,27 +41,28 @@ pub async fn admit(tx: &mut Tx, order: Order) -> Result<Admitted, Stop> {
         return Err(Outcome::Started.into());
     }
     let order = screening.admit(order, &prices).map_err(Outcome::Invalid)?;
-    Ok(Admitted { order, starts_at: Some(screening.starts_at) })
+    Ok((order, Some(screening.starts_at)))
 }
 
-/// Holds all places of the order with a pending booking at the cinema `name`, and binds the key to it. The booking's first
-/// attempt to pay begins here. No event is published, as nobody else needs to know a booking that may be paid in a moment.
+/// Holds all places of `order` with a pending booking at the cinema `name`, and binds the key to it. The hold ends when the
+/// screening starts, at the latest. The booking's first attempt to pay begins here. No event is published: until that attempt
+/// ends, no other service needs to know the booking.
 ///
 /// # Errors
 ///
 /// When one of the places is taken, the customer would have too many places of the screening, or the order names a movie that
-/// has screenings, and none of them.
+/// has screenings but none of them.
 pub async fn hold_places(
     tx: &mut Tx,
-    admitted: Admitted,
+    order: Order,
+    starts_at: Option<Timestamp>,
     key: Option<&RequestKey>,
     name: &str,
     rules: &Rules,
 ) -> Result<Booking, Stop> {
-    let Admitted { order, starts_at } = admitted;
     let (seats, screening) = (order.seats.clone(), order.screening_id);
     if let (Some(customer), Some(_)) = (order.customer_id, screening) {
-        // One customer's bookings are added one after the other: two must not share what is left of the customer's places.
+        // One customer's bookings are added one after the other, so that two of them cannot exceed the limit together.
         tx.lock(customer.get()).await?;
     }
     let hold = Hold::begin(tx.now(), rules.hold, rules.attempt, order.pay_later).until_the_start(starts_at);
@@ -90,8 +83,8 @@ pub async fn hold_places(
             if taken.is_empty() { Ok(booking) } else { Err(Outcome::SeatTaken(taken).into()) }
         }
         (None, Some(screening)) => {
-            let had = places::take(tx, screening, booking.row().qty).await?;
-            if had { Ok(booking) } else { Err(Outcome::SoldOut.into()) }
+            let are_left = places::take(tx, screening, booking.row().qty).await?;
+            if are_left { Ok(booking) } else { Err(Outcome::SoldOut.into()) }
         }
         (None, None) => Ok(booking),
     }

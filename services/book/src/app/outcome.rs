@@ -1,4 +1,4 @@
-//! Every outcome of a request to book, or to pay for a booking.
+//! The outcomes of a request to book, or to pay for a booking.
 
 use events::BookingId;
 use service_kit::upstream::CallError;
@@ -6,18 +6,18 @@ use storage::Error;
 
 use crate::domain::{Booking, Invalid, Status};
 
-/// What became of a request to book, or to pay for a booking.
+/// The outcome of a request to book, or to pay for a booking.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The booking is paid, by this request or before it.
+    /// The booking is paid, by this request or an earlier one.
     Booked(Booking),
-    /// The booking is not paid yet, and its places are held. The error says why payment did not decide.
+    /// The booking is not paid yet, and its places are held. The error is the failed call to payment.
     Held(Booking, Option<CallError>),
-    /// The request was sent before, and its booking was canceled or expired since.
+    /// The request was sent before, and its booking has been canceled or has expired.
     Ended(Booking),
     /// The payment was declined.
     Declined,
-    /// The booking was not paid in time.
+    /// The booking was not paid in time, and its hold has expired.
     Expired(Booking),
     /// The booking was canceled.
     Canceled(Booking),
@@ -25,28 +25,28 @@ pub enum Outcome {
     NotFound(BookingId),
     /// Another attempt to pay for the booking is running.
     InProgress,
-    /// The key was sent before, with another request.
+    /// The key was sent before with a different request.
     KeyReused,
-    /// Fields make no sense, or do not fit the screening.
+    /// Fields are invalid, or do not fit the screening.
     Invalid(Vec<Invalid>),
-    /// The movie has screenings, and the request names none.
+    /// The movie has screenings, and the request names none of them.
     ScreeningRequired,
-    /// The screening has begun.
+    /// The screening has started.
     Started,
-    /// Other bookings have these seats.
+    /// These seats are taken.
     SeatTaken(Vec<String>),
-    /// The screening does not have as many places left.
+    /// Too few places are left.
     SoldOut,
-    /// One customer can have at most this many places of a screening.
+    /// The customer would have more than this many places of the screening.
     TooManyPlaces(i64),
-    /// Payment was not reached, and the customer holds as many unpaid bookings as one may. Nothing was kept.
+    /// Payment was not reached, and the customer has the maximum number of held bookings. The booking was deleted.
     TooManyOfCustomer(Option<CallError>),
-    /// Payment was not reached, and as many bookings are held as may be. Nothing was kept.
+    /// Payment was not reached, and the maximum number of bookings is held. The booking was deleted.
     NotKept(Option<CallError>),
 }
 
 impl From<Booking> for Outcome {
-    /// Where the booking stands now.
+    /// The outcome of a request that finds the booking in this state.
     fn from(booking: Booking) -> Self {
         match booking.status() {
             Status::PaymentPending => Self::Held(booking, None),
@@ -61,20 +61,20 @@ impl From<Booking> for Outcome {
 }
 
 impl Outcome {
-    /// The outcome for a request that was sent before: its booking in its present state.
+    /// The outcome for a request that was sent before: its booking in its current state.
     #[must_use]
     pub fn repeated(self) -> Self {
         match self {
             Self::Expired(booking) | Self::Canceled(booking) => Self::Ended(booking),
-            // It was not kept, after its key was looked up.
+            // It was deleted after its key was read.
             Self::NotFound(_) => Self::NotKept(None),
             other => other,
         }
     }
 
-    /// The outcome after a call of payment that failed for this reason, if it did.
+    /// Adds the failed call to payment, if it failed.
     #[must_use]
-    pub fn because_of(self, failure: Option<CallError>) -> Self {
+    pub fn caused_by(self, failure: Option<CallError>) -> Self {
         match self {
             Self::Held(booking, _) => Self::Held(booking, failure),
             Self::TooManyOfCustomer(_) => Self::TooManyOfCustomer(failure),
@@ -84,10 +84,10 @@ impl Outcome {
     }
 }
 
-/// Why a step of the first transaction led to no next one. The transaction must be dropped.
+/// Why the first transaction ends early. It must be rolled back.
 #[derive(Debug)]
 pub enum Stop {
-    /// The request was sent before, and has this booking.
+    /// The request was sent before, and this is its booking.
     Known(BookingId),
     Refused(Box<Outcome>),
     Storage(Error),

@@ -1,4 +1,4 @@
-//! A customer wants out of a booking.
+//! Begins a cancel that a customer requests.
 
 use events::BookingId;
 use storage::{Error, Tx};
@@ -18,7 +18,7 @@ pub enum RequestCancelError {
     Storage(#[from] Error),
 }
 
-/// Begins to cancel the booking `id`. If it is being canceled already, the ticket service is asked again after a while.
+/// Begins to cancel the booking `id`. If a cancel already runs, the ticket service is asked again after a while.
 ///
 /// # Errors
 ///
@@ -27,7 +27,7 @@ pub async fn request_cancel(tx: &mut Tx, id: BookingId) -> Result<Booking, Reque
     let booking = bookings::find_for_update(tx, id).await?.ok_or(RequestCancelError::NotFound(id))?;
     let before = booking.status();
     let change = booking.request_cancel(tx.now())?;
-    // A request that changes nothing must not count as a change: it would put off the next question.
+    // A request that changes nothing must not update the row: that would postpone the next `CancelRequested`.
     if change.event.is_none() && change.booking.status() == before {
         return Ok(change.booking);
     }

@@ -1,24 +1,23 @@
-//! The second transaction of a booking: the answer to the attempt to pay decides.
+//! Settles a booking in its second transaction: the outcome of the attempt to pay decides.
 
 use storage::{Error, Tx};
 
 use super::Rules;
 use super::apply_change::{apply_change, publish};
+use super::locks::ALL_HELD;
 use super::outcome::Outcome;
 use crate::domain::{Booking, PaymentAnswer, Status};
 use crate::store::{bookings, places, request_keys};
 
-/// Of the rule over all that are held. Customers have the positive keys up to the largest number but one.
-const ALL_HELD: i64 = i64::MAX;
-
-/// Settles the pending `booking` by the `answer` to an attempt to pay for it.
+/// Settles the pending `booking` according to the `answer` to an attempt to pay for it.
 ///
-/// Meanwhile anything may have happened to the booking: `Paid` may have settled it, or its customer may have canceled it. A
-/// decided payment ends it only if it is still pending; otherwise it is read again, and the domain decides.
+/// While payment was called, `Paid` may have settled the booking, or its customer may have canceled it. So a decided payment
+/// ends the booking only if it is still pending; otherwise the booking is read again, and the domain decides. Both statements
+/// lock the booking's row before the event is appended, so a booking's events are in the outbox in the order of its changes.
 ///
 /// # Errors
 ///
-/// When the database fails; the booking stays pending then, and `Paid` settles it.
+/// When the database fails; then the booking stays pending, and `Paid` settles it.
 pub async fn settle_booking(
     tx: &mut Tx,
     booking: Booking,
@@ -55,13 +54,13 @@ pub async fn settle_booking(
     apply_change(tx, change).await.map(Outcome::from)
 }
 
-/// Whether one more held booking is one too many. What has been held once is not taken away.
+/// The refusal, if the booking would exceed a limit on held bookings. A booking that was already held stays held.
 async fn too_many_held(tx: &mut Tx, booking: &Booking, rules: &Rules) -> Result<Option<Outcome>, Error> {
     let hold = &booking.row().hold;
     if booking.status() != Status::PaymentPending || hold.attempts > 1 || hold.is_published {
         return Ok(None);
     }
-    // The others that may become held count after this one, or before it.
+    // Bookings are counted one after the other, so that two of them cannot exceed the limit together.
     tx.lock(ALL_HELD).await?;
     if let Some(customer) = booking.row().customer_id
         && bookings::count_held(tx, Some(customer)).await? >= rules.max_held_per_customer
@@ -72,7 +71,7 @@ async fn too_many_held(tx: &mut Tx, booking: &Booking, rules: &Rules) -> Result<
     Ok(is_full.then_some(Outcome::NotKept(None)))
 }
 
-/// As if it had never been asked for: nobody was charged, and nobody was told.
+/// Deletes the booking as if it had never been requested: it was not charged, and no event was published.
 async fn forget(tx: &mut Tx, booking: &Booking) -> Result<(), Error> {
     places::release(tx, booking).await?;
     request_keys::delete_of(tx, booking.id()).await?;

@@ -1,4 +1,4 @@
-//! The payment service: `POST /payments`, and inquiries about what became of one.
+//! Calls to the payment service: `POST /payments`, and inquiries about a payment.
 
 use events::BookingId;
 use http::StatusCode;
@@ -8,7 +8,7 @@ use service_kit::upstream::{Answer, CallError, Settings, Upstream};
 
 use crate::domain::{Booking, PaymentAnswer};
 
-/// Asks for payments.
+/// The client of the payment service.
 #[derive(Clone, Debug)]
 pub struct Payments {
     upstream: Upstream,
@@ -28,14 +28,14 @@ struct Inquiry {
     booking_id: BookingId,
 }
 
-/// The part of a problem that names its kind.
+/// The part of a problem that identifies it.
 #[derive(Deserialize)]
 struct Refusal {
     #[serde(rename = "type")]
     kind: String,
 }
 
-/// A booking's payment, as the payment service has it.
+/// A booking's payment, as the payment service returns it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FoundPayment {
@@ -43,19 +43,19 @@ pub struct FoundPayment {
     pub total_price: i64,
 }
 
-/// Where a payment stands.
+/// The state of a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum PaymentStatus {
     Paid,
-    /// The money is going back, or is kept from being charged.
+    /// The money is being refunded, or a charge is being prevented.
     Canceling,
-    /// The money went back.
+    /// The money was refunded.
     Canceled,
     /// The booking was canceled before it was charged, and is never charged.
     Voided,
 }
 
-/// A search's answer: its one payment, or none.
+/// The result of a search: one payment, or none.
 #[derive(Deserialize)]
 struct Found {
     #[serde(rename = "_embedded")]
@@ -72,25 +72,25 @@ impl Payments {
         Self { upstream: Upstream::new("payment", settings.into()) }
     }
 
-    /// The service behind it, for `/readyz`.
+    /// The upstream, for `/readyz`.
     pub fn upstream(&self) -> &Upstream {
         &self.upstream
     }
 
-    /// Asks for the payment of `booking`. Asking twice charges once: payments are one per booking. The error says why the
-    /// answer does not decide, if a call failed.
+    /// Pays for `booking`. A repeated call charges nothing more, as a booking has one payment. The error is the failed call, if
+    /// one failed.
     pub async fn pay(&self, booking: &Booking) -> (PaymentAnswer, Option<CallError>) {
-        match self.ask_for_payment(booking).await {
+        match self.post_payment(booking).await {
             Ok(answer) => (answer, None),
             Err(failure) if failure.was_never_sent() => (PaymentAnswer::NotReached, Some(failure)),
             Err(failure) => {
-                tracing::warn!(cause = chain(&failure), "whether it was paid is not known yet");
+                tracing::warn!(cause = chain(&failure), "it is unknown whether the booking was paid");
                 (PaymentAnswer::Unknown, Some(failure))
             }
         }
     }
 
-    async fn ask_for_payment(&self, booking: &Booking) -> Result<PaymentAnswer, CallError> {
+    async fn post_payment(&self, booking: &Booking) -> Result<PaymentAnswer, CallError> {
         let key = format!("booking-{}", booking.id());
         let request = PaymentRequest {
             booking_id: booking.id(),
@@ -101,14 +101,14 @@ impl Payments {
         match answer.status {
             StatusCode::OK | StatusCode::CREATED => Ok(PaymentAnswer::Paid),
             StatusCode::PAYMENT_REQUIRED => Ok(PaymentAnswer::Declined),
-            // The booking was canceled there: nothing is charged.
+            // The booking was canceled at payment: nothing is charged.
             StatusCode::CONFLICT if self.is(&answer, "booking-voided") => Ok(PaymentAnswer::Declined),
-            // An inquiry, or the end of the hold, settles it.
+            // An inquiry settles it, or the hold expires.
             StatusCode::CONFLICT => {
-                tracing::warn!("the payment provider has charged another price; the booking stays pending");
+                tracing::warn!("another amount was charged; the booking stays pending");
                 Ok(PaymentAnswer::Unknown)
             }
-            // The payment service could not reach its provider. An earlier attempt of this call may have been charged.
+            // Payment could not reach its provider. If this call made an earlier attempt, that one may have been charged.
             StatusCode::SERVICE_UNAVAILABLE
                 if answer.is_of_only_attempt() && self.is(&answer, "payment-unavailable") =>
             {
@@ -124,18 +124,18 @@ impl Payments {
         refusal.is_ok_and(|refusal| refusal.kind.strip_prefix("/problems/") == Some(slug))
     }
 
-    /// What became of the payment of `booking`. The payment service asks its provider where it has no record itself.
+    /// Inquires about the payment of `booking`. If payment has no record, it asks its provider.
     ///
     /// # Errors
     ///
-    /// When there was no answer, or one that decides nothing.
+    /// When the call fails, or its response is unexpected.
     pub async fn inquire(&self, booking: BookingId) -> Result<Option<FoundPayment>, CallError> {
         let key = format!("booking-{booking}");
         let inquiry = Inquiry { booking_id: booking };
         let answer = self.upstream.post("/payments/inquiries", &key, &inquiry).await?;
         match answer.status {
             StatusCode::OK => self.first_of(&answer),
-            // The original payment service, or one of the version before, which know their own records only.
+            // The original payment service and an earlier version know only their own records.
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => self.find(booking).await,
             _ => Err(self.upstream.unexpected(&answer)),
         }

@@ -1,4 +1,4 @@
-//! A booking and every way it may go.
+//! A booking and its transitions.
 //!
 //! ```text
 //! PaymentPending ─▶ Registered ─▶ PaidComplete ─▶ PrintComplete
@@ -8,38 +8,38 @@
 //!       └─▶ Canceled ◀──────────┘
 //! ```
 //!
-//! A pending booking holds its places, and while an attempt to pay for it runs nobody else begins one. However it ends
-//! unpaid, `HoldExpired` calls back money that may be on its way. So money is kept exactly for the bookings that live.
+//! A pending booking holds its places, and only one attempt to pay for it runs at a time. Whenever a booking ends unpaid,
+//! `HoldExpired` has payment refund a charge that may still arrive. So exactly the live bookings are charged.
 
 use std::time::Duration;
 
 use events::{Booked, BookingId, CancelRequested, Canceled, CustomerId, Event, HoldExpired, ScreeningId};
 use jiff::Timestamp;
 
-use super::hold::{Hold, LOOK_TAKES};
+use super::hold::{Hold, INQUIRY_TIME};
 use super::order::Price;
 
-/// A cancel that is requested again is passed on again at most this often.
+/// Minimum pause before a repeated cancel publishes `CancelRequested` again.
 const CANCEL_AGAIN_AFTER: Duration = Duration::from_secs(3);
 
 events::statuses! {
-    /// Where a booking stands.
+    /// The state of a booking.
     pub enum Status {
-        /// Its places are held until it is paid; it is no booking yet.
+        /// Its places are held until it is paid.
         PaymentPending = "PaymentPending",
-        /// Paid, and told to the others.
+        /// Paid, and `Booked` is published.
         Registered = "Registered",
-        /// Payment's own word has come as well.
+        /// `Paid` has confirmed it as well.
         PaidComplete = "PaidComplete",
         /// The ticket was collected. Final.
         PrintComplete = "PrintComplete",
-        /// The payment was declined; it never was a booking. Final.
+        /// The payment was declined. Final.
         Declined = "Declined",
-        /// It was not paid in time; it never was a booking. Final.
+        /// It was not paid in time. Final.
         Expired = "Expired",
-        /// The customer asked to cancel; the ticket service decides.
+        /// The customer requested a cancel; the ticket service decides.
         Canceling = "Canceling",
-        /// Ticket void, money back. Final.
+        /// The ticket is void, and the money was refunded. Final.
         Canceled = "Canceled",
     }
 }
@@ -50,7 +50,7 @@ pub struct Booking {
     row: Row,
 }
 
-/// All a booking consists of: how the store keeps it and how a client sees it.
+/// The data of a booking, for the store and for clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     pub id: BookingId,
@@ -61,12 +61,12 @@ pub struct Row {
     pub name: String,
     pub customer_id: Option<CustomerId>,
     pub status: Status,
-    /// Payment's own word has come: decides where a rejected cancel goes back to.
+    /// `Paid` was received: a rejected cancel returns to `PaidComplete` instead of `Registered`.
     pub paid: bool,
     pub screening_id: Option<ScreeningId>,
-    /// When its screening begins, which the programme says; `None` for a booking of a movie alone.
+    /// When its screening starts; `None` for a booking without a screening.
     pub starts_at: Option<Timestamp>,
-    /// When it ends, and where it is; as the programme says, too.
+    /// When its screening ends, and where it is.
     pub ends_at: Option<Timestamp>,
     pub theatre: Option<String>,
     pub hold: Hold,
@@ -74,41 +74,41 @@ pub struct Row {
     pub updated_at: Timestamp,
 }
 
-/// A booking after a transition, and the event that tells of it, if it is one that others must know.
+/// A booking after a transition, and the event to publish, if there is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     pub booking: Booking,
     pub event: Option<Event>,
-    /// Its places are free again.
+    /// Its places are released.
     pub releases: bool,
 }
 
-/// Why no attempt to pay for a booking was begun.
+/// Why no attempt to pay for a booking begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PayRefused {
     #[error("another attempt to pay is running")]
     InProgress,
-    #[error("it does not wait for its payment")]
+    #[error("the booking is not held")]
     NotHeld,
-    #[error("the screening has begun")]
+    #[error("the screening has already started")]
     Started,
 }
 
 /// Why a booking cannot be canceled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CancelRefused {
-    #[error("the ticket was collected already")]
+    #[error("the ticket has already been collected")]
     AlreadyCollected,
-    #[error("the payment was declined, so there is no booking")]
+    #[error("the payment was declined, so there is no booking to cancel")]
     Declined,
-    #[error("it was not paid in time, so there is no booking")]
+    #[error("the booking was not paid in time, so there is no booking to cancel")]
     Expired,
-    #[error("the screening has begun")]
+    #[error("the screening has already started")]
     Started,
 }
 
 impl Booking {
-    /// A booking as the store found it.
+    /// A booking from the store.
     pub fn restore(row: Row) -> Self {
         Self { row }
     }
@@ -125,33 +125,32 @@ impl Booking {
         &self.row
     }
 
-    /// What the payment service is asked for. A booking without a price is free.
+    /// The amount to pay. A booking without a price is free.
     pub fn amount_due(&self) -> Price {
         let price = self.row.total_price.unwrap_or_default();
         Price::parse(price).unwrap_or_default()
     }
 
-    /// Whether its places are taken: held or sold.
+    /// Whether its places are held or sold.
     pub fn is_live(&self) -> bool {
         !matches!(self.row.status, Status::Declined | Status::Expired | Status::Canceled)
     }
 
-    /// Whether its screening has begun: from then on it is neither paid nor canceled.
+    /// Whether its screening has started: from then on no attempt to pay begins, and no cancel.
     pub fn has_started(&self, now: Timestamp) -> bool {
         self.row.starts_at.is_some_and(|start| start <= now)
     }
 
-    /// Whether an attempt to pay for it runs.
+    /// Whether an attempt to pay is running.
     pub fn is_paying(&self, now: Timestamp) -> bool {
         self.row.status == Status::PaymentPending && self.row.hold.is_paying(now)
     }
 
-    /// Somebody wants to pay for it, which takes no longer than `attempt`. Who begins in time is not cut off: the hold lasts
-    /// at least as long as the attempt.
+    /// Begins an attempt to pay, which takes no longer than `attempt`. The hold does not expire while it runs.
     ///
     /// # Errors
     ///
-    /// When it is being paid already, the screening has begun, or the hold is over.
+    /// When another attempt is running, the screening has started, or the hold has ended.
     pub fn begin_payment(mut self, now: Timestamp, attempt: Duration) -> Result<Change, PayRefused> {
         if self.is_paying(now) {
             return Err(PayRefused::InProgress);
@@ -166,58 +165,58 @@ impl Booking {
         if hold.until <= now {
             return Err(PayRefused::NotHeld);
         }
-        // A look that is still due is an attempt in doubt, also where a version without that column has left it.
-        hold.end_attempt(hold.paying_until.is_some() || (hold.look_at.is_some() && !hold.pay_later));
-        let over = now + attempt;
-        hold.paying_until = Some(over);
-        hold.look_at = Some(over);
+        // A scheduled inquiry stands for an attempt in doubt, also in a row from a version without the column `in_doubt`.
+        hold.end_attempt(hold.paying_until.is_some() || (hold.inquire_at.is_some() && !hold.pay_later));
+        let attempt_ends = now + attempt;
+        hold.paying_until = Some(attempt_ends);
+        hold.inquire_at = Some(attempt_ends);
         hold.attempts += 1;
         Ok(self.held())
     }
 
-    /// The attempt to pay ended without an answer that decides: the payment service may have been reached or not. If this
-    /// attempt or an earlier one may have been paid, the reconciler asks until that is known.
+    /// The attempt to pay ended without a decision, whether or not payment was reached. While this attempt or an earlier one may
+    /// have been paid, the reconciler inquires.
     #[must_use]
     pub fn keep_held(mut self, now: Timestamp, was_reached: bool) -> Change {
         if self.row.status == Status::PaymentPending {
             let hold = &mut self.row.hold;
             hold.end_attempt(was_reached);
-            hold.look_at = (hold.in_doubt || hold.pay_later).then(|| hold.next_look(now));
+            hold.inquire_at = (hold.in_doubt || hold.pay_later).then(|| hold.next_inquiry(now));
             return self.held();
         }
         self.unchanged()
     }
 
-    /// Payment is asked about it now. `None`: it is not time, or another process asks. A hold that is over does not expire
-    /// in the meantime.
-    pub fn look(mut self, now: Timestamp) -> Option<Change> {
-        let is_due = self.row.hold.look_at.is_some_and(|at| at <= now);
+    /// Begins an inquiry at payment. `None`: no inquiry is due, or another replica has begun one. A hold that has ended does not
+    /// expire during the inquiry.
+    pub fn begin_inquiry(mut self, now: Timestamp) -> Option<Change> {
+        let is_due = self.row.hold.inquire_at.is_some_and(|at| at <= now);
         if self.row.status != Status::PaymentPending || !is_due || self.is_paying(now) {
             return None;
         }
         let hold = &mut self.row.hold;
         hold.end_attempt(hold.paying_until.is_some());
-        hold.look_at = Some(hold.next_look(now));
-        hold.looks += 1;
+        hold.inquire_at = Some(hold.next_inquiry(now));
+        hold.inquiries += 1;
         if hold.in_doubt && hold.until <= now {
-            hold.paying_until = Some(now + LOOK_TAKES);
+            hold.paying_until = Some(now + INQUIRY_TIME);
         }
         Some(self.held())
     }
 
-    /// Its time is over, unless somebody is just paying.
+    /// Expires the hold if it has ended and no attempt to pay is running.
     #[must_use]
     pub fn expire(self, now: Timestamp) -> Change {
         let hold = &self.row.hold;
         match self.row.status {
             Status::PaymentPending if hold.until <= now && !hold.is_paying(now) => {
-                self.given_up(Status::Expired)
+                self.end_unpaid(Status::Expired)
             }
             _ => self.unchanged(),
         }
     }
 
-    /// The payment service said yes.
+    /// The attempt to pay succeeded.
     #[must_use]
     pub fn register(self) -> Change {
         match self.row.status {
@@ -226,17 +225,17 @@ impl Booking {
         }
     }
 
-    /// The payment service said no.
+    /// The payment was declined.
     #[must_use]
     pub fn decline(self) -> Change {
         match self.row.status {
-            Status::PaymentPending => self.given_up(Status::Declined),
+            Status::PaymentPending => self.end_unpaid(Status::Declined),
             _ => self.unchanged(),
         }
     }
 
-    /// `Paid` has come: settles a booking whose payment call had no answer, and confirms one that had.
-    /// Money that is not what the booking costs settles nothing.
+    /// Applies `Paid`, which settles a booking whose payment call got no response, and confirms a registered one. Another amount
+    /// than the booking costs changes nothing.
     #[must_use]
     pub fn confirm_payment(mut self, amount: Option<i64>) -> Change {
         if amount.unwrap_or_default() != self.amount_due().get() {
@@ -249,7 +248,7 @@ impl Booking {
             }
             Status::Registered => {
                 self.row.paid = true;
-                self.to(Status::PaidComplete)
+                self.with_status(Status::PaidComplete)
             }
             Status::Canceling => {
                 self.row.paid = true;
@@ -259,16 +258,15 @@ impl Booking {
         }
     }
 
-    /// The customer wants to cancel. An unpaid booking ends at once; the ticket service decides about a paid one. While
-    /// that decision is outstanding, a repeated request asks the ticket service again, as the first question may be
-    /// lost.
+    /// The customer requests a cancel. An unpaid booking ends at once; for a paid one, the ticket service decides. Until it does,
+    /// a repeated request publishes `CancelRequested` again after a pause, as the first event may be lost.
     ///
     /// # Errors
     ///
     /// When it is too late, or there is nothing to cancel.
     pub fn request_cancel(self, now: Timestamp) -> Result<Change, CancelRefused> {
         match self.row.status {
-            Status::PaymentPending => Ok(self.given_up(Status::Canceled)),
+            Status::PaymentPending => Ok(self.end_unpaid(Status::Canceled)),
             Status::Registered | Status::PaidComplete if self.has_started(now) => Err(CancelRefused::Started),
             Status::Registered | Status::PaidComplete => Ok(self.canceling()),
             Status::Canceling if self.row.updated_at + CANCEL_AGAIN_AFTER <= now => Ok(self.canceling()),
@@ -279,13 +277,13 @@ impl Booking {
         }
     }
 
-    /// The money went back. That ends a cancel; for a booking nobody asked to cancel, it begins one.
+    /// The money was refunded. That ends a cancel; without one, it begins a cancel.
     #[must_use]
     pub fn refund(self) -> Change {
         let id = self.row.id;
         match self.row.status {
             Status::Canceling => {
-                let mut change = self.to(Status::Canceled);
+                let mut change = self.with_status(Status::Canceled);
                 let status = change.booking.status_text();
                 change.event = Some(Canceled { id, status }.into());
                 change.releases = true;
@@ -296,26 +294,28 @@ impl Booking {
         }
     }
 
-    /// The ticket service refused the cancel: the booking stands as it stood.
+    /// The ticket service rejected the cancel: the booking returns to its earlier state.
     #[must_use]
     pub fn reject_cancel(self) -> Change {
         match (self.row.status, self.row.paid) {
-            (Status::Canceling, true) => self.to(Status::PaidComplete),
-            (Status::Canceling, false) => self.to(Status::Registered),
+            (Status::Canceling, true) => self.with_status(Status::PaidComplete),
+            (Status::Canceling, false) => self.with_status(Status::Registered),
             _ => self.unchanged(),
         }
     }
 
-    /// The ticket was collected; a cancel that is still under way has lost.
+    /// The ticket was collected. A running cancel fails.
     #[must_use]
     pub fn collect(self) -> Change {
         match self.row.status {
-            Status::Registered | Status::PaidComplete | Status::Canceling => self.to(Status::PrintComplete),
+            Status::Registered | Status::PaidComplete | Status::Canceling => {
+                self.with_status(Status::PrintComplete)
+            }
             _ => self.unchanged(),
         }
     }
 
-    /// Settled as `status`; `Booked` tells of the registration in either case.
+    /// Registers the booking, and publishes `Booked`, which always carries the status `Registered`.
     fn registered(self, status: Status) -> Change {
         let row = &self.row;
         let booked = Booked {
@@ -329,14 +329,14 @@ impl Booking {
             customer_id: row.customer_id,
             screening: self.screening(),
         };
-        let mut change = self.to(status);
+        let mut change = self.with_status(status);
         change.event = Some(booked.into());
         change
     }
 
-    /// It ends unpaid. A payment may be on its way all the same: whatever comes of it must go back.
-    fn given_up(self, status: Status) -> Change {
-        let mut change = self.to(status);
+    /// Ends the booking unpaid. A charge may still arrive, so `HoldExpired` has payment refund it.
+    fn end_unpaid(self, status: Status) -> Change {
+        let mut change = self.with_status(status);
         let row = &change.booking.row;
         let expired = HoldExpired {
             id: row.id,
@@ -355,7 +355,7 @@ impl Booking {
 
     fn canceling(self) -> Change {
         let id = self.row.id;
-        let mut change = self.to(Status::Canceling);
+        let mut change = self.with_status(Status::Canceling);
         let status = change.booking.status_text();
         change.event = Some(CancelRequested { id, status }.into());
         change
@@ -365,7 +365,7 @@ impl Booking {
         Some(self.row.status.to_string())
     }
 
-    fn to(mut self, status: Status) -> Change {
+    fn with_status(mut self, status: Status) -> Change {
         self.row.status = status;
         self.unchanged()
     }

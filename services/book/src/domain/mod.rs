@@ -1,4 +1,4 @@
-//! What a booking is and which way it may go. No clock, no database, no network.
+//! What a booking is, and its transitions. No clock, no database, no network.
 
 mod booking;
 mod hold;
@@ -8,7 +8,7 @@ mod screening;
 
 pub use booking::{Booking, CancelRefused, Change, PayRefused, Row, Status};
 pub use hold::Hold;
-pub use order::{Invalid, Order, Price, Quantity, RequestKey, Seats, Wish};
+pub use order::{Invalid, Order, Price, Quantity, RequestKey, Seats};
 pub use payment_answer::PaymentAnswer;
 pub use screening::{
     Admission, Announcement, Draft, LONGEST_RUN, Row as HallRow, Screening, Seat, SeatKind, check_start,

@@ -1,30 +1,18 @@
-//! What a customer asks for, once it is known to make sense.
+//! A valid order.
 
 use std::fmt;
 
 use events::text::{self, NAME_MAX, NotAName};
 use events::{CustomerId, Name, ScreeningId};
 
-/// Places one booking may have.
+/// Number of places of one booking.
 const QTY: std::ops::RangeInclusive<i64> = 1..=20;
-/// Longest name of one seat, in characters.
+/// Maximum length of a seat's name, in characters.
 pub(super) const SEAT_MAX: usize = 10;
-/// What a list of seats looks like.
+/// The form of a list of seats.
 const SEAT_LIST: &str = "it must be a comma list of seats, each of letters and digits, such as 1A,2B";
 
-/// What a customer sends.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wish {
-    pub movie_name: Option<String>,
-    pub seat: Option<String>,
-    pub qty: Option<i64>,
-    pub total_price: Option<i64>,
-    pub customer_id: Option<CustomerId>,
-    pub screening_id: Option<ScreeningId>,
-    pub pay_later: bool,
-}
-
-/// A wish that can be booked.
+/// What a customer orders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
     pub movie_name: Option<Name>,
@@ -33,17 +21,17 @@ pub struct Order {
     pub total_price: Option<Price>,
     pub customer_id: Option<CustomerId>,
     pub screening_id: Option<ScreeningId>,
-    /// Should it have to wait for its payment, it is paid without its customer as soon as that is possible.
+    /// If the booking is held, pay for it without the customer as soon as payment works again.
     pub pay_later: bool,
 }
 
-/// Makes a request one that can be repeated.
+/// The idempotency key of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestKey {
-    /// Whose key it is: equal keys of two customers are two keys.
+    /// The owner: equal keys of two customers are two keys.
     pub scope: String,
     pub key: String,
-    /// Of the request's fields: a request with the same key and other fields is a mistake.
+    /// A hash of the request's fields: a request with the same key and a different fingerprint is rejected.
     pub fingerprint: String,
 }
 
@@ -61,13 +49,17 @@ impl Invalid {
 }
 
 impl Order {
-    /// Checks every field; finds all that is wrong at once.
+    /// Checks all fields that can be invalid. The order has no customer and no screening yet, and is not paid later.
     ///
     /// # Errors
     ///
-    /// The wrong fields.
-    pub fn parse(wish: Wish) -> Result<Self, Vec<Invalid>> {
-        let Wish { movie_name, seat, qty, total_price, customer_id, screening_id, pay_later } = wish;
+    /// All invalid fields.
+    pub fn parse(
+        movie_name: Option<String>,
+        seat: Option<String>,
+        qty: Option<i64>,
+        total_price: Option<i64>,
+    ) -> Result<Self, Vec<Invalid>> {
         let mut invalid = Vec::new();
         let mut check = |field, result: Result<(), String>| {
             if let Err(detail) = result {
@@ -90,6 +82,7 @@ impl Order {
         check("totalPrice", price.as_ref().map(|_| ()).map_err(Clone::clone));
         match (movie_name, seats, quantity, price) {
             (Ok(movie_name), Ok(seats), Ok(qty), Ok(total_price)) if invalid.is_empty() => {
+                let (customer_id, screening_id, pay_later) = (None, None, false);
                 Ok(Self { movie_name, seats, qty, total_price, customer_id, screening_id, pay_later })
             }
             _ => Err(invalid),
@@ -97,7 +90,7 @@ impl Order {
     }
 }
 
-/// Places: 1 to 20.
+/// A number of places: 1 to 20.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quantity(i64);
 
@@ -147,7 +140,7 @@ impl Price {
     }
 }
 
-/// The one form in which the name of a seat is stored, shown and compared: letters and digits, in capitals.
+/// The normal form in which the name of a seat is stored, shown and compared: letters and digits, in capitals.
 ///
 /// # Errors
 ///
@@ -170,7 +163,7 @@ fn too_long() -> String {
     format!("names a seat with more than {SEAT_MAX} characters")
 }
 
-/// Seats by name: the seed's comma list, `1A,2B`. Each is in one form, trimmed and in capitals, and is there once.
+/// Seats by name: the seed's comma list, `1A,2B`. Each name is in normal form and occurs once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seats(Vec<String>);
 
@@ -180,7 +173,7 @@ impl Seats {
     /// When a seat is blank, too long, named twice, or has anything but letters and digits, or there are too many.
     pub fn parse(list: &str) -> Result<Self, String> {
         let mut seats: Vec<String> = Vec::new();
-        // Commas come in several widths, and must not get into a name.
+        // NFKC turns commas of other widths into commas, so that none gets into a name.
         for name in text::nfkc(list).split(',') {
             let seat = seat_name(name)?;
             if seats.contains(&seat) {
@@ -194,7 +187,7 @@ impl Seats {
         Ok(Self(seats))
     }
 
-    /// The names in `list`, whether or not they name seats: by these, two requests are compared.
+    /// The names in `list`, valid or not, by which two requests are compared.
     pub fn as_sent(list: &str) -> Vec<String> {
         let name = |name: &str| text::capitals(&text::request_key(name.trim()));
         text::nfkc(list).split(',').map(name).collect()
@@ -223,39 +216,38 @@ mod tests {
     use super::*;
 
     fn wrong(seat: Option<&str>, qty: Option<i64>, price: Option<i64>) -> Vec<&'static str> {
-        let wish = Wish { seat: seat.map(str::to_owned), qty, total_price: price, ..Wish::default() };
-        let order = Order::parse(wish);
+        let order = Order::parse(None, seat.map(str::to_owned), qty, price);
         order.map_or_else(|all| all.iter().map(|one| one.field).collect(), |_| Vec::new())
     }
 
     proptest! {
         #[test]
-        fn reading_seats_that_were_written_changes_nothing(list in "[0-9a-zA-Z ,Ａａßıǰ，가\u{301}\u{345}]{0,30}") {
+        fn written_seats_parse_to_themselves(list in "[0-9a-zA-Z ,Ａａßıǰ，가\u{301}\u{345}]{0,30}") {
             if let Ok(seats) = Seats::parse(&list) {
                 prop_assert_eq!(Seats::parse(&seats.to_string()), Ok(seats));
             }
         }
 
         #[test]
-        fn lists_of_equal_seats_are_equal_as_they_were_sent(list in "[0-9a-zA-Z ,Ａａßıǰ，가\u{301}\u{345}]{0,30}") {
+        fn equal_seats_are_equal_as_sent(list in "[0-9a-zA-Z ,Ａａßıǰ，가\u{301}\u{345}]{0,30}") {
             if let Ok(seats) = Seats::parse(&list) {
                 prop_assert_eq!(Seats::as_sent(&list), seats.names());
             }
         }
 
         #[test]
-        fn any_quantity_is_either_in_range_or_refused(qty: i64) {
+        fn quantity_out_of_range_is_refused(qty: i64) {
             prop_assert_eq!(Quantity::parse(qty).is_ok(), (1..=20).contains(&qty));
         }
     }
 
     #[test]
-    fn seats_are_trimmed_and_in_upper_case() {
+    fn seats_are_trimmed_and_in_capitals() {
         assert_eq!(Seats::parse(" 1a , 2b").unwrap().to_string(), "1A,2B");
     }
 
     #[test]
-    fn seat_has_one_form_in_every_spelling() {
+    fn seat_has_one_normal_form() {
         for list in ["3C,4D", "3c,4d", "３Ｃ，４Ｄ", " 3C\u{3000},\u{a0}4D\n", "③c﹐4d"] {
             assert_eq!(Seats::parse(list).unwrap().to_string(), "3C,4D", "{list}");
         }
@@ -266,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn seats_that_make_no_sense_are_refused() {
+    fn invalid_seats_are_refused() {
         for list in ["", " ", "1A,", ",1A", "1A,,2B", "1A,1a", "ABCDEFGHIJK"] {
             assert_eq!(wrong(Some(list), None, None), ["seat"], "{list}");
         }
@@ -280,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn name_of_a_seat_has_at_most_ten_characters_in_capitals_too() {
+    fn name_of_a_seat_has_at_most_ten_characters_in_capitals() {
         // ß in capitals is two letters.
         for (right, capitals) in [("abcdefghij", "ABCDEFGHIJ"), ("ßßßßß", "SSSSSSSSSS")] {
             assert_eq!(Seats::parse(right).unwrap().names(), [capitals]);
@@ -291,28 +283,27 @@ mod tests {
         }
     }
 
-    /// Keys of requests from before stand for such lists.
+    /// Fingerprints of earlier requests were computed from such lists.
     #[test]
-    fn list_that_was_once_taken_is_compared_as_it_was() {
+    fn list_that_was_once_valid_is_compared_as_before() {
         assert_eq!(Seats::as_sent(" 1  a;2b ,＃3"), ["1 A;2B", "#3"]);
         assert_ne!(Seats::as_sent("1\u{ad}A"), Seats::as_sent("1A"));
     }
 
     #[test]
-    fn the_quantity_is_the_number_of_seats() {
+    fn quantity_is_the_number_of_seats() {
         assert_eq!(wrong(Some("1A,2B"), Some(3), None), ["qty"]);
-        let wish = Wish { seat: Some("1A,2B".to_owned()), ..Wish::default() };
-        let order = Order::parse(wish).unwrap();
+        let order = Order::parse(None, Some("1A,2B".to_owned()), None, None).unwrap();
         assert_eq!(order.qty.get(), 2);
     }
 
     #[test]
-    fn all_that_is_wrong_is_found_at_once() {
+    fn all_invalid_fields_are_reported() {
         assert_eq!(wrong(Some("1A,1A"), Some(0), Some(-1)), ["seat", "qty", "totalPrice"]);
     }
 
     #[test]
-    fn nothing_but_a_quantity_is_enough() {
+    fn order_needs_neither_movie_nor_seats_nor_price() {
         assert_eq!(wrong(None, Some(3), None), [""; 0]);
         assert_eq!(wrong(None, None, None), [""; 0]);
     }

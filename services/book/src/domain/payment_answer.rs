@@ -1,14 +1,14 @@
-//! What an attempt to pay for a booking came to.
+//! What payment's answer means for an attempt to pay.
 
-/// What an attempt to pay for a booking came to.
+/// What payment's answer means for an attempt to pay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PaymentAnswer {
-    /// The money is taken.
+    /// The customer was charged.
     Paid,
-    /// The money will not come.
+    /// The customer was not charged, and never will be.
     Declined,
-    /// This attempt has charged nothing: it did not reach the payment service, or that did not reach its provider.
+    /// This attempt charged nothing: it did not reach payment, or payment did not reach its provider.
     NotReached,
-    /// The customer may have been charged. The event `Paid` or an inquiry at payment decides it.
+    /// The customer may have been charged. `Paid`, or an inquiry at payment, decides.
     Unknown,
 }

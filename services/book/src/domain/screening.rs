@@ -1,4 +1,4 @@
-//! A movie shown at a time and a place: its seats or places, and what they cost.
+//! A screening: its seats or places, and their prices.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -10,64 +10,64 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use super::order::{Invalid, Order, Price, SEAT_MAX, seat_name};
 
-/// Most rows of a hall, and most seats of all of them; most places of general admission.
+/// Maximum number of rows, and of seats, of a hall; maximum number of places in general admission.
 const ROWS_MAX: usize = 100;
 const SEATS_MAX: usize = 2_000;
 const CAPACITY_MAX: i64 = 1_000_000;
-/// How long a movie may run, and how long it runs where nobody says: minutes.
+/// How long a movie may run, and the default, in minutes.
 const RUNNING_MINUTES: RangeInclusive<i64> = 1..=600;
 const USUAL_RUNNING_MINUTES: i64 = 120;
-/// Stands for an aisle among the letters of a row.
+/// The letter for an aisle.
 const AISLE: char = '_';
-/// A screening ends at most this long after its start.
+/// The longest time from the start of a screening to its end.
 pub const LONGEST_RUN: SignedDuration = SignedDuration::from_mins(*RUNNING_MINUTES.end());
 
-/// A screening as it is announced.
+/// A screening that staff announce.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announcement {
     pub movie_name: Name,
     pub theatre: Name,
     pub starts_at: Timestamp,
-    /// The start and the running time.
+    /// The start plus the running time.
     pub ends_at: Timestamp,
     pub admission: Admission,
 }
 
-/// Who sits where.
+/// Whether places are numbered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// Everybody has a seat of their own.
+    /// Every place is a numbered seat.
     Seated { rows: Vec<Row>, seats: Vec<Seat> },
-    /// Everybody finds a place.
+    /// Places are not numbered.
     General { capacity: i64, price: Price },
 }
 
-/// One row of a hall, as it is announced and shown.
+/// One row of a hall, as staff announce it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Row {
-    /// What stands before each letter: `1` of `1A`.
+    /// The part of a seat's name before its letter: `1` of `1A`.
     pub name: String,
-    /// Letters from left to right, each a seat; `_` is an aisle.
+    /// Letters from left to right, one for each seat; `_` is an aisle.
     pub seats: String,
     pub price_class: String,
-    /// Those of its letters where a wheelchair fits.
+    /// The letters of its wheelchair seats.
     pub accessible: String,
-    /// Those beside them, for who comes along.
+    /// The letters of the companion seats beside them.
     pub companion: String,
 }
 
 events::statuses! {
-    /// Whom a seat is for.
+    /// What a seat is for.
     pub enum SeatKind {
         Standard = "standard",
-        /// A wheelchair fits.
+        /// A wheelchair seat.
         Accessible = "accessible",
-        /// Beside an accessible one.
+        /// Beside a wheelchair seat.
         Companion = "companion",
     }
 }
 
-/// A seat and what it costs.
+/// A seat and its price.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seat {
     /// Row and letter: `1A`.
@@ -82,7 +82,7 @@ pub struct Seat {
     pub price: Price,
 }
 
-/// What staff send, as they send it.
+/// The fields that staff send, unchecked.
 #[derive(Clone, Debug, Default)]
 pub struct Draft {
     pub movie_name: Option<String>,
@@ -97,11 +97,11 @@ pub struct Draft {
 }
 
 impl Announcement {
-    /// Checks every field; finds all that is wrong at once.
+    /// Checks all fields.
     ///
     /// # Errors
     ///
-    /// The wrong fields.
+    /// All invalid fields.
     pub fn parse(draft: Draft) -> Result<Self, Vec<Invalid>> {
         let mut invalid = Vec::new();
         let movie_name = name("movieName", draft.movie_name, &mut invalid);
@@ -127,7 +127,7 @@ impl Announcement {
     }
 }
 
-/// A screening is announced before it begins, and at most a year ahead.
+/// Checks that a screening starts in the future, and at most a year ahead.
 ///
 /// # Errors
 ///
@@ -151,7 +151,7 @@ fn name(field: &'static str, name: Option<String>, invalid: &mut Vec<Invalid>) -
     None
 }
 
-/// When it starts, and when it ends.
+/// The start and the end.
 fn times(
     starts_at: Option<Timestamp>,
     minutes: Option<i64>,
@@ -208,13 +208,13 @@ fn seated(rows: Vec<Row>, prices: &BTreeMap<String, i64>, invalid: &mut Vec<Inva
         };
         for named in [&row.name, &row.price_class] {
             match Name::parse(named, NAME_MAX) {
-                // A row may be without a name, and the class was found above.
+                // A row needs no name, and the class was found above.
                 Ok(_) | Err(NotAName::Blank) => {}
                 Err(error) => wrong(format!("row {named:?} {error}")),
             }
         }
-        let letters = one_form(&row.seats);
-        for special in one_form(&row.accessible).iter().chain(&one_form(&row.companion)) {
+        let letters = normal_letters(&row.seats);
+        for special in normal_letters(&row.accessible).iter().chain(&normal_letters(&row.companion)) {
             if !letters.contains(special) {
                 wrong(format!("row {:?} has no seat {special}", row.name));
             }
@@ -223,7 +223,7 @@ fn seated(rows: Vec<Row>, prices: &BTreeMap<String, i64>, invalid: &mut Vec<Inva
         for (column_number, letter) in (0..).zip(&letters).filter(|(_, letter)| **letter != aisle) {
             match row.seat(letter, row_number, column_number, price) {
                 Ok(seat) if seats.iter().any(|other| other.name == seat.name) => {
-                    wrong(format!("seat {} is there twice", seat.name));
+                    wrong(format!("seat {} occurs twice", seat.name));
                 }
                 Ok(seat) => seats.push(seat),
                 Err(detail) => wrong(detail),
@@ -254,14 +254,14 @@ fn price_list(prices: &BTreeMap<String, i64>, invalid: &mut Vec<Invalid>) -> BTr
     list
 }
 
-/// The letters of a row, each in the form of a seat's name.
-fn one_form(letters: &str) -> Vec<String> {
+/// The letters of a row, each in the normal form of a seat's name.
+fn normal_letters(letters: &str) -> Vec<String> {
     let letters = text::nfkc(letters);
     letters.chars().map(|letter| text::stored_capitals(&letter.to_string())).collect()
 }
 
 impl Row {
-    /// Its seat `letter`, where that makes the name of a seat: letters and digits.
+    /// The row's seat `letter`, if its name is valid.
     fn seat(&self, letter: &str, row_number: i64, column_number: i64, price: Price) -> Result<Seat, String> {
         let row = self.name.trim();
         let is_plain = |text: &str| !text.is_empty() && text.chars().all(char::is_alphanumeric);
@@ -269,10 +269,12 @@ impl Row {
             Ok(name) if is_plain(letter) => name,
             _ => {
                 let name = format!("{row}{letter}");
-                return Err(format!("{name:?} is no name of a seat: letters and digits, at most {SEAT_MAX}"));
+                return Err(format!(
+                    "{name:?} is not a valid seat name: letters and digits, at most {SEAT_MAX}"
+                ));
             }
         };
-        let is_one_of = |letters: &str| one_form(letters).iter().any(|other| other == letter);
+        let is_one_of = |letters: &str| normal_letters(letters).iter().any(|other| other == letter);
         let kind = match (is_one_of(&self.accessible), is_one_of(&self.companion)) {
             (true, _) => SeatKind::Accessible,
             (false, true) => SeatKind::Companion,
@@ -283,22 +285,22 @@ impl Row {
     }
 }
 
-/// What must be known of a screening to book it.
+/// What an order needs to know about its screening.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Screening {
     pub id: ScreeningId,
     pub movie_name: Name,
     pub starts_at: Timestamp,
-    /// What a place costs in general admission; `None` where everybody has a seat.
+    /// The price of a place in general admission; `None` if the screening has numbered seats.
     pub place_price: Option<Price>,
 }
 
 impl Screening {
-    /// `order` at this screening, whose price is the screening's. `prices` are those of the wished seats that it has.
+    /// Gives `order` the movie and the price of this screening. `prices` has those of the ordered seats that the screening has.
     ///
     /// # Errors
     ///
-    /// The fields that do not fit it.
+    /// The fields that do not fit the screening.
     pub fn admit(&self, order: Order, prices: &BTreeMap<String, Price>) -> Result<Order, Vec<Invalid>> {
         let wrong = |field, detail: String| Err(vec![Invalid::new(field, detail)]);
         if order.movie_name.as_ref().is_some_and(|movie| movie.key() != self.movie_name.key()) {

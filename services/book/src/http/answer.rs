@@ -13,7 +13,7 @@ use super::messages::{Book, invalid_fields};
 use crate::app::Outcome;
 use crate::domain::{Booking, Status};
 
-/// The answer to a request with this outcome.
+/// The response for an outcome.
 ///
 /// # Errors
 ///
@@ -42,7 +42,7 @@ pub fn answer(base: &BaseUrl, outcome: Outcome) -> Result<Response, Problem> {
     })
 }
 
-/// 201. Whether payment's own event has already moved the booking on makes no difference to its customer.
+/// 201, with the status `Registered` even if `Paid` has already completed the booking.
 fn booked(base: &BaseUrl, booking: &Booking) -> Response {
     let resource = match booking.status() {
         Status::Registered | Status::PaidComplete => Book::registered(base, booking),

@@ -1,4 +1,4 @@
-//! Cancel. The ticket service is the judge, so this begins a saga and waits a while for its end.
+//! Cancels bookings. The ticket service decides, so a request begins a saga, and waits a while for its end.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -17,17 +17,17 @@ use crate::app::request_cancel;
 use crate::domain::{Booking, Status};
 use crate::waiting::wait_until;
 
-/// Cancels a booking whose ticket was not collected yet.
+/// Cancels a booking whose ticket has not been collected.
 #[utoipa::path(
     delete,
     path = "/books/{id}",
     tag = "books",
     params(("id" = i64, Path, description = "The booking's id")),
     responses(
-        (status = 204, description = "Canceled: the ticket is void, the money goes back"),
-        (status = 202, description = "The cancel still runs", body = Resource<Book>, content_type = "application/hal+json"),
+        (status = 204, description = "Canceled: the ticket is void, and the money is refunded"),
+        (status = 202, description = "The cancel is still in progress", body = Resource<Book>, content_type = "application/hal+json"),
         (status = 404, description = "No such booking", body = problem::Body, content_type = "application/problem+json"),
-        (status = 409, description = "The ticket was collected, or the screening has begun", body = problem::Body, content_type = "application/problem+json"),
+        (status = 409, description = "The ticket was collected, or the screening has started", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn delete(
@@ -44,7 +44,7 @@ pub async fn delete(
     }
 }
 
-/// Cancels a booking: the same as DELETE, with the booking in the answer.
+/// Cancels a booking like DELETE, and returns the booking.
 #[utoipa::path(
     patch,
     path = "/books/{id}",
@@ -52,11 +52,11 @@ pub async fn delete(
     params(("id" = i64, Path, description = "The booking's id")),
     request_body = BookPatch,
     responses(
-        (status = 200, description = "Canceled: the ticket is void, the money goes back", body = Resource<Book>, content_type = "application/hal+json"),
-        (status = 202, description = "The cancel still runs", body = Resource<Book>, content_type = "application/hal+json"),
+        (status = 200, description = "Canceled: the ticket is void, and the money is refunded", body = Resource<Book>, content_type = "application/hal+json"),
+        (status = 202, description = "The cancel is still in progress", body = Resource<Book>, content_type = "application/hal+json"),
         (status = 404, description = "No such booking", body = problem::Body, content_type = "application/problem+json"),
-        (status = 409, description = "The ticket was collected, or the screening has begun", body = problem::Body, content_type = "application/problem+json"),
-        (status = 422, description = "Another status than Canceled", body = problem::Body, content_type = "application/problem+json"),
+        (status = 409, description = "The ticket was collected, or the screening has started", body = problem::Body, content_type = "application/problem+json"),
+        (status = 422, description = "Any status but Canceled", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn patch(

@@ -1,4 +1,4 @@
-//! What a use case refuses, as a problem.
+//! Maps refusals of the use cases to problems.
 
 use http::StatusCode;
 use service_kit::problem::{FieldError, Problem};
@@ -8,15 +8,15 @@ use super::messages::invalid_fields;
 use crate::app::{CreateScreeningError, RequestCancelError, Showing};
 use crate::domain::CancelRefused;
 
-/// How long a client should wait before it asks for a payment again, in seconds, where payment itself does not tell.
+/// The default `Retry-After` of a payment, in seconds.
 const PAYMENT_RETRY_AFTER: u64 = 5;
 
-/// 409: from the start of a screening on, its bookings are neither made, paid nor canceled.
+/// 409: after the start of a screening, its bookings are neither made, paid nor canceled.
 pub fn screening_started() -> Problem {
-    conflict("screening-started", "The screening has begun.")
+    conflict("screening-started", "The screening has already started.")
 }
 
-/// 422: seats of a movie that has screenings are booked at one of them.
+/// 422: a movie with screenings is booked only with one of them.
 pub fn screening_required() -> Problem {
     let detail = "is required: this movie has screenings";
     Problem::new(
@@ -27,23 +27,27 @@ pub fn screening_required() -> Problem {
     .with_errors(vec![FieldError::new("screeningId", detail)])
 }
 
-/// 409: a hall shows one movie at a time.
+/// 409: the hall is taken at that time.
 fn theatre_taken(showing: Option<Showing>) -> Problem {
     let Some(Showing { id, movie_name, starts_at, ends_at }) = showing else {
         return conflict("theatre-taken", "Another screening is in that hall at that time.");
     };
     let detail = format!(
-        "Screening {id} ({movie_name}) is in that hall from {starts_at} to {ends_at}; the hall must be empty for some time before and after it."
+        "Screening {id} ({movie_name}) is in that hall from {starts_at} to {ends_at}; the hall must stay empty for some time before and after it."
     );
     conflict("theatre-taken", detail).with("screeningId", id.get())
 }
 
-/// 409: all or nothing, and these are the ones that others have.
+/// 409, with the taken seats.
 pub fn seat_taken(seats: Vec<String>) -> Problem {
-    let errors = seats.iter().map(|seat| FieldError::new("seat", format!("{seat} is taken"))).collect();
-    conflict("seat-taken", format!("Taken: {}. Nothing was booked.", seats.join(", ")))
-        .with_errors(errors)
-        .with("seats", seats)
+    let errors =
+        seats.iter().map(|seat| FieldError::new("seat", format!("{seat} is already taken"))).collect();
+    conflict(
+        "seat-taken",
+        format!("These seats are already taken: {}. Nothing was booked.", seats.join(", ")),
+    )
+    .with_errors(errors)
+    .with("seats", seats)
 }
 
 impl From<RequestCancelError> for Problem {
@@ -73,26 +77,26 @@ impl From<CreateScreeningError> for Problem {
     }
 }
 
-/// 409: the cancel lost against the collection.
+/// 409: the ticket was collected first.
 pub fn already_collected() -> Problem {
     conflict("ticket-already-collected", sentence(CancelRefused::AlreadyCollected))
 }
 
-/// 402: not booked.
+/// 402: the payment was declined.
 pub fn payment_declined() -> Problem {
     Problem::new(
         StatusCode::PAYMENT_REQUIRED,
         "payment-declined",
-        "The payment was declined; nothing was booked.",
+        "The payment was declined. Nothing was booked.",
     )
 }
 
-/// 503: nothing was kept, the same request may be sent again.
+/// 503: nothing was booked, and the request may be repeated.
 pub fn payment_unavailable(cause: Option<CallError>) -> Problem {
     let problem = Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "payment-unavailable",
-        "Payments cannot be taken at the moment. Nothing was booked; please try again a little later.",
+        "Payment is unavailable at the moment. Nothing was booked; please try again in a few seconds.",
     )
     .retry_after(retry_after(cause.as_ref()));
     match cause {
@@ -101,35 +105,35 @@ pub fn payment_unavailable(cause: Option<CallError>) -> Problem {
     }
 }
 
-/// 409: the booking could not be paid, and its customer holds too many to hold this one.
+/// 409: the booking could not be paid, and its customer has the maximum number of held bookings.
 pub fn too_many_held(cause: Option<&CallError>) -> Problem {
     conflict(
         "too-many-held",
-        "Payments cannot be taken at the moment, and you hold as many unpaid bookings as one may. Nothing was booked.",
+        "Payment is unavailable at the moment, and you already have the maximum number of unpaid bookings. Nothing was booked.",
     )
     .retry_after(retry_after(cause))
 }
 
-/// 409: a customer has a share of a screening and no more.
+/// 409: the limit of places per customer and screening.
 pub fn too_many_places(max: i64) -> Problem {
-    conflict("too-many-places", format!("A customer can have at most {max} places of a screening."))
+    conflict("too-many-places", format!("A customer can book at most {max} places of a screening."))
 }
 
-/// 409: general admission.
+/// 409: too few places are left in general admission.
 pub fn sold_out() -> Problem {
     conflict("sold-out", "There are not enough places left.")
 }
 
-/// 422: the key names another request.
+/// 422: the key was used for a different request.
 pub fn key_reused() -> Problem {
     Problem::new(
         StatusCode::UNPROCESSABLE_ENTITY,
         "idempotency-key-reused",
-        "This Idempotency-Key was sent before, with another body.",
+        "This Idempotency-Key was already used with a different body.",
     )
 }
 
-/// When to ask for the payment again, in seconds.
+/// When the client may try to pay again, in seconds.
 pub fn retry_after(failure: Option<&CallError>) -> u64 {
     let known = failure.and_then(CallError::retry_after);
     known.map_or(PAYMENT_RETRY_AFTER, |wait| wait.as_secs_f64().ceil() as u64).max(1)
@@ -137,18 +141,18 @@ pub fn retry_after(failure: Option<&CallError>) -> u64 {
 
 /// 409: the same request is already being served, or its booking is already being paid.
 pub fn request_in_progress() -> Problem {
-    conflict("request-in-progress", "This request is already in progress; ask again in a moment.")
+    conflict("request-in-progress", "This request is already in progress. Please try again in a moment.")
         .retry_after(1)
 }
 
-/// 409: there is nothing left to pay for.
+/// 409: the hold has expired.
 pub fn hold_expired() -> Problem {
-    conflict("hold-expired", "The booking was not paid in time, and its places are free again.")
+    conflict("hold-expired", "The booking was not paid in time, and its places have been released.")
 }
 
-/// 409: it was canceled, perhaps before its payment was through.
+/// 409: the booking was canceled, possibly while it was being paid.
 pub fn booking_canceled() -> Problem {
-    conflict("booking-canceled", "The booking was canceled; any money goes back.")
+    conflict("booking-canceled", "The booking was canceled. Any payment is refunded.")
 }
 
 fn conflict(slug: &'static str, detail: impl Into<String>) -> Problem {

@@ -1,4 +1,4 @@
-//! Requests and answers as JSON.
+//! The JSON of requests and responses about bookings.
 
 use axum::response::Response;
 use events::{CustomerId, ScreeningId, text};
@@ -11,36 +11,36 @@ use service_kit::problem::{FieldError, Problem};
 use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::domain::{Booking, Invalid, Order, RequestKey, Seats, Status, Wish};
+use crate::domain::{Booking, Invalid, Order, RequestKey, Seats, Status};
 
-/// What a booking is called in links and collections.
+/// The names of bookings in links and collections.
 pub const BOOKS: Names = Names { relation: "book", plural: "books" };
 
-/// What a customer asks for. Numbers may be sent as text.
+/// A request to book. Numbers may be sent as text.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BookRequest {
     #[serde(default, deserialize_with = "events::lenient::optional_text")]
     #[schema(example = "soul", max_length = 200)]
     movie_name: Option<String>,
-    /// Comma list of seats, each at most once; left out for general admission.
+    /// Comma-separated seats, each at most once; omitted in general admission.
     #[serde(default, deserialize_with = "events::lenient::optional_text")]
     #[schema(example = "1A,2B")]
     seat: Option<String>,
-    /// The number of seats; 1 when neither it nor `seat` is there.
+    /// The number of places; by default the number of seats, or 1 without `seat`.
     #[serde(default, deserialize_with = "events::lenient::optional_integer")]
     #[schema(example = 2, minimum = 1, maximum = 20)]
     qty: Option<i64>,
-    /// In the smallest unit of the currency. With a screening it is the screening's, and can be left out.
+    /// In the smallest unit of the currency. For a screening it can be omitted, as the screening sets the price.
     #[serde(default, deserialize_with = "events::lenient::optional_integer")]
     #[schema(example = 10000, minimum = 0)]
     total_price: Option<i64>,
     #[schema(value_type = Option<i64>, example = 33, minimum = 1)]
     customer_id: Option<CustomerId>,
-    /// Which screening of the movie; left out, the movie is one showing.
+    /// The screening of the movie; without it, the movie has one showing.
     #[schema(value_type = Option<i64>, example = 5, minimum = 1)]
     screening_id: Option<ScreeningId>,
-    /// Whether a booking that has to be held is paid without its customer, as soon as that is possible.
+    /// If the booking is held, pay for it without the customer as soon as payment works again.
     #[serde(default, deserialize_with = "events::lenient::optional_flag")]
     #[schema(example = false, default = false)]
     pay_later: Option<bool>,
@@ -49,21 +49,14 @@ pub struct BookRequest {
 impl BookRequest {
     /// # Errors
     ///
-    /// Every wrong field.
+    /// All invalid fields.
     pub fn into_order(self) -> Result<Order, Vec<Invalid>> {
-        let wish = Wish {
-            movie_name: self.movie_name,
-            seat: self.seat,
-            qty: self.qty,
-            total_price: self.total_price,
-            customer_id: self.customer_id,
-            screening_id: self.screening_id,
-            pay_later: self.pay_later.unwrap_or_default(),
-        };
-        Order::parse(wish)
+        let Self { customer_id, screening_id, pay_later, .. } = self;
+        let order = Order::parse(self.movie_name, self.seat, self.qty, self.total_price)?;
+        Ok(Order { customer_id, screening_id, pay_later: pay_later.unwrap_or_default(), ..order })
     }
 
-    /// What `key` names: this request, among those of its customer.
+    /// `key` in the scope of this request's customer, with the fingerprint of this request.
     pub fn key(&self, key: String) -> RequestKey {
         let scope = match self.customer_id {
             Some(customer) => format!("customer:{customer}"),
@@ -72,15 +65,15 @@ impl BookRequest {
         RequestKey { scope, key, fingerprint: self.fingerprint() }
     }
 
-    /// The SHA-256 of the fields that were sent, in one normal form: the spelling of names and seats, the order of fields or
-    /// of seats, and numbers as text make no difference. A text with a character that cannot be seen counts as it was sent.
+    /// The SHA-256 of the fields in a normal form: the spelling of names and seats, the order of fields or seats, and numbers as
+    /// text make no difference. A text with an invisible character is hashed as it was sent.
     fn fingerprint(&self) -> String {
         let seats = |list: &String| {
             let mut seats = Seats::as_sent(list);
             seats.sort_unstable();
             seats.join(",")
         };
-        // By name: the JSON keeps this order.
+        // In the order of their names, which the JSON keeps.
         let sent = [
             ("customerId", self.customer_id.map(|id| json!(id.get()))),
             ("movieName", self.movie_name.as_ref().map(|name| json!(text::request_key(name)))),
@@ -97,13 +90,13 @@ impl BookRequest {
     }
 }
 
-/// 422: the fields that make no sense.
+/// 422: the invalid fields.
 pub fn invalid_fields(invalid: Vec<Invalid>) -> Problem {
     let errors = invalid.into_iter().map(|one| FieldError::new(one.field, one.detail)).collect();
     Problem::invalid_fields(errors)
 }
 
-/// Whose bookings are looked for.
+/// The filter of the list of bookings.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
@@ -114,7 +107,7 @@ pub struct CustomerQuery {
     pub customer_id: Option<CustomerId>,
 }
 
-/// The one change a customer can make.
+/// A change of a booking.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct BookPatch {
     /// Only `Canceled`.
@@ -140,18 +133,18 @@ pub struct Book {
     #[schema(example = "Registered")]
     status: String,
     customer_id: Option<i64>,
-    /// There if it is a booking of a screening.
+    /// Only in a booking of a screening.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 5)]
     screening_id: Option<i64>,
-    /// There while it waits for its payment: its places are kept until then.
+    /// Only while the booking is unpaid: its places are held until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "2026-12-01T19:30:00Z")]
     held_until: Option<String>,
 }
 
 impl Book {
-    /// `booking` as it is. One that is held says where to pay for it.
+    /// `booking` in its current state. A held one has a link for its payment.
     pub fn resource(base: &BaseUrl, booking: &Booking) -> Resource<Self> {
         let mut resource = Self::with_status(base, booking, booking.status());
         if booking.status() == Status::PaymentPending {
@@ -161,13 +154,12 @@ impl Book {
         resource
     }
 
-    /// `booking` as it was when it was registered: what the one who booked is told, even if payment's own word has
-    /// already moved it on.
+    /// `booking` with the status `Registered`, even if `Paid` has already completed it.
     pub fn registered(base: &BaseUrl, booking: &Booking) -> Resource<Self> {
         Self::with_status(base, booking, Status::Registered)
     }
 
-    /// 202: held until it is paid, which may be tried again after `retry_after` seconds.
+    /// 202: the booking is held. The client may try to pay again after `retry_after` seconds.
     pub fn held(base: &BaseUrl, booking: &Booking, retry_after: u64) -> Response {
         let mut response = Self::resource(base, booking).located(StatusCode::ACCEPTED);
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after));

@@ -1,4 +1,4 @@
-//! Door 1: customers, and staff.
+//! HTTP: requests of customers and staff.
 
 use http::Method;
 use service_kit::body::{BODY_LIMIT_BYTES, LARGE_BODY_LIMIT_BYTES};
@@ -21,17 +21,17 @@ pub mod screenings;
 #[openapi(
     info(
         title = "book",
-        description = "Bookings: from the customer's wish through payment to the ticket, and back when it is canceled."
+        description = "Bookings: from the customer's order through payment to the ticket, and back when one is canceled."
     ),
     components(schemas(problem::Body)),
     tags(
-        (name = "books", description = "Book, pay, look, cancel"),
-        (name = "screenings", description = "The programme, and who has which seat"),
+        (name = "books", description = "Book, pay, read, cancel"),
+        (name = "screenings", description = "The program, and the state of every seat"),
     )
 )]
 struct Description;
 
-/// The service's routes, with their description.
+/// The service's routes, with their OpenAPI description.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(books::book, books::list))
@@ -42,7 +42,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(screenings::seats))
 }
 
-/// The largest body for a method and a path: staff send whole halls. The gateway has the same rule.
+/// The maximum body size for a method and a path: an announcement contains a whole hall. The gateway has the same rule.
 pub fn body_limit(method: &Method, path: &str) -> usize {
     match (method, path) {
         (&Method::POST, "/screenings") => LARGE_BODY_LIMIT_BYTES,

@@ -1,4 +1,4 @@
-//! Requests and answers of the programme as JSON.
+//! The JSON of requests and responses about the program.
 
 use std::collections::BTreeMap;
 
@@ -15,13 +15,13 @@ use service_kit::problem::{FieldError, Problem};
 use utoipa::{IntoParams, ToSchema};
 
 use super::messages::invalid_fields;
-use crate::app::{Filter, Listed, SeatState};
 use crate::domain::{self, Announcement, Draft};
+use crate::store::screenings::{Filter, Listed, SeatState};
 
-/// What a screening is called in links and collections.
+/// The names of screenings in links and collections.
 pub const SCREENINGS: Names = Names { relation: "screening", plural: "screenings" };
 
-/// A screening as staff announce it: with `hall` and `prices`, or with `capacity` and `price`. Numbers may be sent as text.
+/// A screening to announce: with `hall` and `prices`, or with `capacity` and `price`. Numbers may be sent as text.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ScreeningRequest {
@@ -31,24 +31,24 @@ pub struct ScreeningRequest {
     #[serde(default, deserialize_with = "events::lenient::optional_text")]
     #[schema(example = "Hall 1", max_length = 200, required = true)]
     theatre: Option<String>,
-    /// By RFC 3339, with seconds and an offset.
+    /// RFC 3339, with seconds and an offset.
     #[serde(default, deserialize_with = "service_kit::extract::time::optional_time")]
     #[schema(value_type = String, example = "2026-12-01T19:30:00+09:00", required = true)]
     starts_at: Option<Timestamp>,
-    /// How long it runs, in minutes.
+    /// The running time, in minutes.
     #[serde(default, deserialize_with = "events::lenient::optional_integer")]
     #[schema(example = 120, minimum = 1, maximum = 600, default = 120)]
     running_minutes: Option<i64>,
     hall: Option<Hall>,
-    /// What a seat of each price class costs, in the smallest unit of the currency.
+    /// The price of a seat of each price class, in the smallest unit of the currency.
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, i64>, example = json!({"standard": 12000, "premium": 15000}))]
     prices: BTreeMap<String, Amount>,
-    /// Places of general admission.
+    /// The number of places, in general admission.
     #[serde(default, deserialize_with = "events::lenient::optional_integer")]
     #[schema(example = json!(null), minimum = 1)]
     capacity: Option<i64>,
-    /// Of one place, in general admission.
+    /// The price of a place, in general admission.
     #[serde(default, deserialize_with = "events::lenient::optional_integer")]
     #[schema(example = json!(null), minimum = 0)]
     price: Option<i64>,
@@ -67,22 +67,22 @@ pub struct Hall {
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HallRow {
-    /// What stands before each letter: `1` of `1A`.
+    /// The part of a seat's name before its letter: `1` of `1A`.
     #[serde(deserialize_with = "events::lenient::text")]
     #[schema(example = "1")]
     name: String,
-    /// Letters from left to right, each a seat; `_` is an aisle.
+    /// Letters from left to right, one for each seat; `_` is an aisle.
     #[schema(example = "AB_CDEF_GH")]
     seats: String,
     /// One of `prices`.
     #[serde(default = "standard")]
     #[schema(example = "standard")]
     price_class: String,
-    /// Those of its letters where a wheelchair fits.
+    /// The letters of its wheelchair seats.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schema(example = "A")]
     accessible: String,
-    /// Those beside them, for who comes along.
+    /// The letters of the companion seats beside them.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schema(example = "B")]
     companion: String,
@@ -93,14 +93,14 @@ fn standard() -> String {
 }
 
 impl ScreeningRequest {
-    /// The layout as it is kept, to be shown.
+    /// The layout as JSON, as it is stored.
     pub fn hall_as_text(&self) -> Option<String> {
         self.hall.as_ref().map(|hall| serde_json::to_string(hall).expect("text is JSON"))
     }
 
     /// # Errors
     ///
-    /// 422 naming every wrong field.
+    /// 422 with all invalid fields.
     pub fn into_announcement(self) -> Result<Announcement, Problem> {
         let rows = self.hall.map(|hall| hall.rows.into_iter().map(HallRow::into_domain).collect());
         let prices = self.prices.into_iter().map(|(class, Amount(price))| (class, price)).collect();
@@ -125,23 +125,23 @@ impl HallRow {
     }
 }
 
-/// Which part of the programme is looked for.
+/// The filter of the program.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
-pub struct ProgrammeQuery {
-    /// Only this movie, by its whole name in any spelling.
+pub struct ProgramQuery {
+    /// Only screenings of this movie: its full name, in any spelling.
     #[param(example = "soul")]
     movie_name: Option<String>,
-    /// Only what begins on this day, in UTC.
+    /// Only screenings that start on this day, in UTC.
     #[param(example = "2026-12-01")]
     day: Option<String>,
 }
 
-impl ProgrammeQuery {
+impl ProgramQuery {
     /// # Errors
     ///
-    /// 422 when the movie's name or the day is none.
+    /// 422 when the movie's name or the day is invalid.
     pub fn filter(&self) -> Result<Filter, Problem> {
         let movie_key = match self.movie_name.as_deref().map(|name| Name::parse(name, NAME_MAX)) {
             Some(Ok(name)) => Some(name.key().to_owned()),
@@ -189,19 +189,19 @@ pub struct Screening {
     theatre: String,
     #[schema(example = "2026-12-01T19:30:00Z")]
     starts_at: String,
-    /// The start and the running time.
+    /// The start plus the running time.
     #[schema(example = "2026-12-01T21:30:00Z")]
     ends_at: String,
-    /// Seats or places.
+    /// The number of seats or places.
     #[schema(example = 80)]
     capacity: i64,
-    /// Those that nobody has or holds.
+    /// The number of places that are neither held nor sold.
     #[schema(example = 78)]
     places_left: i64,
-    /// Of one place, in general admission.
+    /// The price of a place, in general admission.
     #[serde(skip_serializing_if = "Option::is_none")]
     price: Option<i64>,
-    /// The layout, where everybody has a seat.
+    /// The layout, if the screening has numbered seats.
     #[serde(skip_serializing_if = "Option::is_none")]
     hall: Option<Hall>,
 }
@@ -217,7 +217,7 @@ impl Screening {
             capacity: screening.capacity,
             places_left: screening.places_left,
             price: screening.price,
-            // What is stored was written by the type that reads it.
+            // The same type wrote it.
             hall: screening.hall.as_deref().and_then(|hall| serde_json::from_str(hall).ok()),
         };
         let mut resource = base.resource(SCREENINGS, screening.id, body);
@@ -226,7 +226,7 @@ impl Screening {
     }
 }
 
-/// Who has which seat of a screening.
+/// The seats of a screening.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SeatMap {
@@ -247,7 +247,7 @@ pub struct Seat {
     row: String,
     /// From left to right, from 0; an aisle has a number too.
     column: i64,
-    /// `standard`, `accessible` (a wheelchair fits) or `companion` (beside an accessible one).
+    /// `standard`, `accessible` (for a wheelchair) or `companion` (beside an accessible seat).
     #[schema(example = "standard")]
     kind: String,
     #[schema(example = "standard")]

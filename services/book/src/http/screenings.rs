@@ -1,4 +1,4 @@
-//! The programme: staff announce it, customers look at it and at who has which seat.
+//! The program: staff announce screenings, and customers read them and their seats.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -13,25 +13,24 @@ use service_kit::hal::{BaseUrl, Collection, Hal, PageQuery, PageRequest, Represe
 use service_kit::problem::{self, FieldError, Problem};
 use service_kit::proxies::Caller;
 
-use super::screening_messages::{ProgrammeQuery, SCREENINGS, Screening, ScreeningRequest, SeatMap};
+use super::screening_messages::{ProgramQuery, SCREENINGS, Screening, ScreeningRequest, SeatMap};
 use crate::AppState;
-use crate::app::{
-    CreateScreeningError, Listed, SeatState, create_screening, find_screening, list_screenings, list_seats,
-};
+use crate::app::create_screening;
 use crate::domain::Seat;
+use crate::store::screenings::{self, Listed, SeatState};
 
-/// Announces a screening: a hall of seats and what they cost, or a number of places.
+/// Announces a screening: a hall with seats and their prices, or a number of places with one price.
 #[utoipa::path(
     post,
     path = "/screenings",
     tag = "screenings",
-    params(("X-Staff-Token" = String, Header, description = "What staff know")),
+    params(("X-Staff-Token" = String, Header, description = "The token of the staff")),
     request_body = ScreeningRequest,
     responses(
         (status = 201, description = "Announced", body = Resource<Screening>, content_type = "application/hal+json"),
         (status = 403, description = "Not staff", body = problem::Body, content_type = "application/problem+json"),
-        (status = 409, description = "Another screening is in that hall at that time, or too little time before or after it; `screeningId` names it", body = problem::Body, content_type = "application/problem+json"),
-        (status = 422, description = "A wrong field", body = problem::Body, content_type = "application/problem+json"),
+        (status = 409, description = "Another screening is in that hall at that time, or too little time before or after it; `screeningId` is its id", body = problem::Body, content_type = "application/problem+json"),
+        (status = 422, description = "An invalid field", body = problem::Body, content_type = "application/problem+json"),
         (status = 429, description = "Too many wrong tokens from one address; see Retry-After", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
@@ -47,34 +46,31 @@ pub async fn announce(
     let announcement = request.into_announcement()?;
 
     let mut tx = state.db.begin().await?;
-    let id = create_screening(&mut tx, &announcement, hall, &state.rules).await?;
-    let screening = find_screening(&mut tx, id).await.map_err(CreateScreeningError::from)?;
+    let screening = create_screening(&mut tx, &announcement, hall, &state.rules).await?;
     tx.commit().await?;
-
-    let screening = screening.ok_or_else(|| Problem::not_found("screening", id))?;
     Ok(Screening::resource(&base, &screening).located(StatusCode::CREATED))
 }
 
-/// The programme, in the order of time: all of it, or that of a movie, or of a day.
+/// The program by start: all screenings, or those of a movie or a day.
 #[utoipa::path(
     get,
     path = "/screenings",
     tag = "screenings",
-    params(PageQuery, ProgrammeQuery),
+    params(PageQuery, ProgramQuery),
     responses(
-        (status = 200, description = "A page of it", body = Collection<Screening>, content_type = "application/hal+json"),
-        (status = 422, description = "A wrong page, after, size, movieName or day; or sort or projection", body = problem::Body, content_type = "application/problem+json"),
+        (status = 200, description = "A page of screenings", body = Collection<Screening>, content_type = "application/hal+json"),
+        (status = 422, description = "An invalid page, after, size, movieName or day; or sort or projection", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(
     State(state): State<AppState>,
     base: BaseUrl,
     page: PageRequest,
-    Query(query): Query<ProgrammeQuery>,
+    Query(query): Query<ProgramQuery>,
 ) -> Result<impl IntoResponse, Problem> {
     let filter = query.filter()?;
     let mut conn = state.db.read().await?;
-    let found = list_screenings(&mut conn, &filter, page.slice()).await?;
+    let found = screenings::page(&mut conn, &filter, page.slice()).await?;
     let found = found.ok_or_else(|| {
         Problem::invalid_fields(vec![FieldError::new("after", "must be the id of a screening")])
     })?;
@@ -102,19 +98,19 @@ pub async fn show(
     Ok(Hal(Screening::resource(&base, &screening)))
 }
 
-/// All seats of a screening, what they cost, and which are free. To ask again costs little: send the `ETag` of the last answer
-/// as `If-None-Match`.
+/// All seats of a screening, their prices, and which are available. Polling is cheap: send the `ETag` of the last response as
+/// `If-None-Match`.
 #[utoipa::path(
     get,
     path = "/screenings/{id}/seats",
     tag = "screenings",
     params(
         ("id" = i64, Path, description = "The screening's id"),
-        ("If-None-Match" = Option<String>, Header, description = "`ETag` of an earlier answer"),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag` of an earlier response"),
     ),
     responses(
         (status = 200, description = "The seats, row by row; none in general admission", body = Resource<SeatMap>, content_type = "application/hal+json"),
-        (status = 304, description = "As they were"),
+        (status = 304, description = "Not changed"),
         (status = 404, description = "No such screening", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
@@ -126,7 +122,7 @@ pub async fn seats(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let screening = find(&state, id).await?;
-    let seats = list_seats(&mut state.db.read().await?, id).await?;
+    let seats = screenings::seats(&mut state.db.read().await?, id).await?;
     let tag = representation.entity_tag(&fingerprint(&screening, &seats));
     let mut response = if accept::is_known(&headers, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
@@ -134,17 +130,17 @@ pub async fn seats(
         Hal(SeatMap::resource(&base, &screening, &seats)).into_response()
     };
     let headers = response.headers_mut();
-    headers.insert(ETAG, HeaderValue::from_str(&tag).expect("a number in quotes is a header"));
+    headers.insert(ETAG, HeaderValue::from_str(&tag).expect("a quoted number is a header"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     Ok(response)
 }
 
 async fn find(state: &AppState, id: ScreeningId) -> Result<Listed, Problem> {
-    let screening = find_screening(&mut state.db.read().await?, id).await?;
+    let screening = screenings::find_listed(&mut state.db.read().await?, id).await?;
     screening.ok_or_else(|| Problem::not_found("screening", id))
 }
 
-/// Changes whenever a seat changes hands.
+/// A hash that changes with the state of any seat.
 fn fingerprint(screening: &Listed, seats: &[(Seat, SeatState)]) -> String {
     let mut hasher = DefaultHasher::new();
     screening.places_left.hash(&mut hasher);

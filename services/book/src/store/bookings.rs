@@ -36,8 +36,8 @@ struct BookingRow {
     updated_at: i64,
 }
 
-/// Adds a pending booking of `order` at the cinema `name`, which waits for its payment as `hold` says. `None`: an order for a
-/// screening would give its customer more than `max_places` there, or an order without one names a movie that has screenings.
+/// Adds a pending booking of `order` at the cinema `name`, with `hold`. `None`: an order with a screening would give its customer
+/// more than `max_places` there, or an order without one names a movie that has screenings.
 ///
 /// To keep to `max_places`, the caller locks the customer first.
 pub async fn insert(
@@ -78,8 +78,8 @@ pub async fn insert(
     .bind(order.screening_id.map(ScreeningId::get))
     .bind(hold.until.as_microsecond())
     .bind(hold.paying_until.map(Timestamp::as_microsecond))
-    .bind(hold.look_at.map(Timestamp::as_microsecond))
-    .bind(hold.looks)
+    .bind(hold.inquire_at.map(Timestamp::as_microsecond))
+    .bind(hold.inquiries)
     .bind(hold.attempts)
     .bind(i64::from(hold.pay_later))
     .bind(now)
@@ -89,11 +89,7 @@ pub async fn insert(
     tx.fetch_optional(insert).await?.map(restore).transpose()
 }
 
-/// The booking, locked until `tx` ends. The update that changes nothing is what locks a row on either product.
-///
-/// # Errors
-///
-/// When the database fails.
+/// The booking, locked until `tx` ends. An update that changes nothing locks a row on both products.
 pub async fn find_for_update(tx: &mut Tx, id: BookingId) -> Result<Option<Booking>, Error> {
     let lock = query_as(concat!(
         "UPDATE bookings SET status = status WHERE id = $1
@@ -104,11 +100,7 @@ pub async fn find_for_update(tx: &mut Tx, id: BookingId) -> Result<Option<Bookin
     tx.fetch_optional(lock).await?.map(restore).transpose()
 }
 
-/// Keeps what a transition changed.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Writes what a transition changes.
 pub async fn update(tx: &mut Tx, booking: &Booking) -> Result<(), Error> {
     let row = booking.row();
     let update = query(
@@ -119,8 +111,8 @@ pub async fn update(tx: &mut Tx, booking: &Booking) -> Result<(), Error> {
     .bind(i64::from(row.paid))
     .bind(row.hold.until.as_microsecond())
     .bind(row.hold.paying_until.map(Timestamp::as_microsecond))
-    .bind(row.hold.look_at.map(Timestamp::as_microsecond))
-    .bind(row.hold.looks)
+    .bind(row.hold.inquire_at.map(Timestamp::as_microsecond))
+    .bind(row.hold.inquiries)
     .bind(row.hold.attempts)
     .bind(i64::from(row.hold.in_doubt))
     .bind(i64::from(row.hold.is_published))
@@ -130,11 +122,7 @@ pub async fn update(tx: &mut Tx, booking: &Booking) -> Result<(), Error> {
     Ok(())
 }
 
-/// Ends the pending booking, as its payment was decided. `false`: it is no longer pending, and stays as it is.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Ends a pending booking whose payment was decided. `false`: it is no longer pending, and was not changed.
 pub async fn end_pending(tx: &mut Tx, booking: &Booking) -> Result<bool, Error> {
     let end =
         query("UPDATE bookings SET status = $1, updated_at = $2 WHERE id = $3 AND status = 'PaymentPending'")
@@ -144,37 +132,25 @@ pub async fn end_pending(tx: &mut Tx, booking: &Booking) -> Result<bool, Error> 
     Ok(tx.execute(end).await? == 1)
 }
 
-/// Puts what is due of the pending booking `id` off to `until`, whatever else its row says.
-///
-/// # Errors
-///
-/// When the database fails.
-pub async fn put_off(tx: &mut Tx, id: BookingId, until: Timestamp) -> Result<(), Error> {
-    let put_off = query(
+/// Postpones what is due for the pending booking `id` to `until`, without reading the row.
+pub async fn postpone(tx: &mut Tx, id: BookingId, until: Timestamp) -> Result<(), Error> {
+    let postpone = query(
         "UPDATE bookings SET held_until = CASE WHEN held_until <= $3 THEN $1 ELSE held_until END,
                 look_at = CASE WHEN look_at <= $3 THEN $1 ELSE look_at END
          WHERE id = $2 AND status = 'PaymentPending'",
     );
     let now = tx.now().as_microsecond();
-    tx.execute(put_off.bind(until.as_microsecond()).bind(id.get()).bind(now)).await?;
+    tx.execute(postpone.bind(until.as_microsecond()).bind(id.get()).bind(now)).await?;
     Ok(())
 }
 
-/// Takes a booking back as if it had never been asked for.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Deletes a booking.
 pub async fn delete(tx: &mut Tx, id: BookingId) -> Result<(), Error> {
     tx.execute(query("DELETE FROM bookings WHERE id = $1").bind(id.get())).await?;
     Ok(())
 }
 
-/// The booking as it is now.
-///
-/// # Errors
-///
-/// When the database fails.
+/// The booking `id`.
 pub async fn find(conn: &mut Conn, id: BookingId) -> Result<Option<Booking>, Error> {
     let find = query_as(concat!(
         "SELECT ",
@@ -186,62 +162,55 @@ pub async fn find(conn: &mut Conn, id: BookingId) -> Result<Option<Booking>, Err
     conn.fetch_optional(find).await?.map(restore).transpose()
 }
 
-/// The bookings of `slice`, oldest first. The slice is cut before the start of each booking's screening is looked up.
-///
-/// # Errors
-///
-/// When the database fails.
-pub async fn page(conn: &mut Conn, slice: Slice) -> Result<Page<Booking>, Error> {
-    let find = query_as(concat!(
-        "SELECT ",
-        booking_columns!("page."),
-        "
-         FROM (SELECT * FROM bookings WHERE id > $1 ORDER BY id LIMIT $2 OFFSET $3) AS page
-         ORDER BY page.id"
-    ))
-    .bind(slice.after)
-    .bind(slice.limit())
-    .bind(slice.offset);
-    let rows = conn.fetch_all(find).await?;
-    let count = query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM bookings LIMIT $1) AS counted");
-    let (counted,) = conn.fetch_one::<(i64,)>(count.bind(COUNT_LIMIT)).await?;
-    Page::new(rows, slice, counted, |row: &BookingRow| row.id).try_map(restore)
-}
-
-/// As [`page`], of the bookings of one customer.
-///
-/// # Errors
-///
-/// When the database fails.
-pub async fn page_of(conn: &mut Conn, customer: CustomerId, slice: Slice) -> Result<Page<Booking>, Error> {
-    let find = query_as(
+/// Selects one page of the bookings that `$condition` matches. The page is cut before the screening of each booking is read.
+macro_rules! page_where {
+    ($condition:literal) => {
         concat!(
             "SELECT ",
             booking_columns!("page."),
             "
-         FROM (SELECT * FROM bookings WHERE customer_id = $1 AND id > $2 ORDER BY id LIMIT $3 OFFSET $4) AS page
-         ORDER BY page.id"
+             FROM (SELECT * FROM bookings WHERE id > $1",
+            $condition,
+            " ORDER BY id LIMIT $2 OFFSET $3) AS page
+             ORDER BY page.id"
+        )
+    };
+}
+
+/// The bookings of `slice`, all or those of `customer`, oldest first.
+pub async fn page(
+    conn: &mut Conn,
+    customer: Option<CustomerId>,
+    slice: Slice,
+) -> Result<Page<Booking>, Error> {
+    let (find, count) = match customer {
+        None => (
+            query_as(page_where!("")),
+            query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM bookings LIMIT $1) AS counted"),
         ),
-    )
-    .bind(customer.get())
-    .bind(slice.after)
-    .bind(slice.limit())
-    .bind(slice.offset);
-    let rows = conn.fetch_all(find).await?;
-    let count = query_as(
-        "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM bookings WHERE customer_id = $1 LIMIT $2) AS counted",
-    )
-    .bind(customer.get())
-    .bind(COUNT_LIMIT);
+        Some(_) => (
+            query_as(page_where!(" AND customer_id = $4")),
+            query_as(
+                "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM bookings WHERE customer_id = $2 LIMIT $1) AS counted",
+            ),
+        ),
+    };
+    let find = find.bind(slice.after).bind(slice.limit()).bind(slice.offset);
+    let rows = conn.fetch_all(with_customer(find, customer)).await?;
+    let count = with_customer(count.bind(COUNT_LIMIT), customer);
     let (counted,) = conn.fetch_one::<(i64,)>(count).await?;
     Page::new(rows, slice, counted, |row: &BookingRow| row.id).try_map(restore)
 }
 
-/// How many bookings are held unpaid while nobody is paying for them: all, or those of `customer`.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Binds the customer, the last parameter of a query that has one.
+fn with_customer<T>(query: QueryAs<'_, T>, customer: Option<CustomerId>) -> QueryAs<'_, T> {
+    match customer {
+        Some(customer) => query.bind(customer.get()),
+        None => query,
+    }
+}
+
+/// The number of held bookings without a running attempt to pay: of all customers, or of `customer`.
 pub async fn count_held(conn: &mut Tx, customer: Option<CustomerId>) -> Result<i64, Error> {
     let now = conn.now().as_microsecond();
     let count = match customer {
@@ -261,12 +230,8 @@ pub async fn count_held(conn: &mut Tx, customer: Option<CustomerId>) -> Result<i
     Ok(held)
 }
 
-/// At most `limit` bookings whose hold is over and for which nobody is paying; the longest over first. One whose payment is
-/// in doubt comes after payment has been asked about it.
-///
-/// # Errors
-///
-/// When the database fails.
+/// At most `limit` bookings whose hold has ended and that have no running attempt to pay, the longest ended first. A booking in
+/// doubt is left out while an inquiry about it is due.
 pub async fn overdue(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<Vec<BookingId>, Error> {
     let find = query_as(
         "SELECT id FROM bookings
@@ -277,12 +242,8 @@ pub async fn overdue(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<Vec<
     ids(conn, find.bind(now.as_microsecond()).bind(limit)).await
 }
 
-/// At most `limit` pending bookings whose payment is to be looked after; the most overdue first.
-///
-/// # Errors
-///
-/// When the database fails.
-pub async fn unsettled(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<Vec<BookingId>, Error> {
+/// At most `limit` pending bookings about which an inquiry is due, the longest due first.
+pub async fn due_inquiries(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<Vec<BookingId>, Error> {
     let find = query_as(
         "SELECT id FROM bookings
          WHERE status = 'PaymentPending' AND look_at <= $1 AND (paying_until IS NULL OR paying_until <= $1)
@@ -302,11 +263,11 @@ fn restore(row: BookingRow) -> Result<Booking, Error> {
     let corrupt = |detail: &dyn Display| Error::corrupt("bookings", row.id, detail);
     let time = |us: i64| Timestamp::from_microsecond(us).map_err(|error| corrupt(&error));
     let hold = Hold {
-        // A booking from before there were holds does not wait for anything.
+        // A booking from before there were holds does not wait for its payment.
         until: time(row.held_until.unwrap_or(row.created_at))?,
         paying_until: row.paying_until.map(time).transpose()?,
-        look_at: row.look_at.map(time).transpose()?,
-        looks: row.looks,
+        inquire_at: row.look_at.map(time).transpose()?,
+        inquiries: row.looks,
         attempts: row.attempts,
         pay_later: row.pay_later != 0,
         in_doubt: row.in_doubt != 0,

@@ -1,6 +1,6 @@
-//! Columns that several statements read. As macros, so that each statement stays one literal.
+//! Columns that several statements read. They are macros, so that each statement stays a literal.
 
-/// When a screening ends. A row without an end runs for two hours.
+/// When a screening ends. A screening without an end runs for two hours.
 macro_rules! ends_at {
     () => {
         "COALESCE(ends_at, starts_at + 7200000000)"

@@ -1,4 +1,4 @@
-//! When the halls are taken. The database decides: screenings of one hall are announced one after the other.
+//! When the halls are taken. The database decides: it adds the screenings of one hall one after the other.
 
 use events::{Name, ScreeningId};
 use jiff::{SignedDuration, Timestamp};
@@ -6,7 +6,7 @@ use storage::{Error, Tx, query, query_as};
 
 use crate::domain::LONGEST_RUN;
 
-/// A screening that is in a hall.
+/// A screening in a hall.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Showing {
     pub id: ScreeningId,
@@ -15,14 +15,9 @@ pub struct Showing {
     pub ends_at: Timestamp,
 }
 
-/// Waits until no other transaction announces a screening in the hall, and keeps others waiting until this one ends. The
-/// theatre is the hall.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Locks the hall until `tx` ends, so that no other transaction announces a screening there. The theatre is the hall.
 pub async fn lock(tx: &mut Tx, theatre: &Name) -> Result<(), Error> {
-    // An update that changes nothing locks a row that is there.
+    // An update that changes nothing locks a row that exists.
     let lock = query(
         "INSERT INTO hall_locks (theatre_key, hall_key) VALUES ($1, $1)
          ON CONFLICT (theatre_key, hall_key) DO UPDATE SET hall_key = excluded.hall_key",
@@ -31,12 +26,8 @@ pub async fn lock(tx: &mut Tx, theatre: &Name) -> Result<(), Error> {
     Ok(())
 }
 
-/// The first screening in the hall that does not leave `turnover` free before `starts_at` and after `ends_at`.
-///
-/// # Errors
-///
-/// When the database fails.
-pub async fn in_the_way(
+/// The first screening in the hall that overlaps the time from `starts_at` to `ends_at`, with `turnover` before and after it.
+pub async fn find_overlapping(
     tx: &mut Tx,
     theatre: &Name,
     starts_at: Timestamp,
@@ -45,12 +36,15 @@ pub async fn in_the_way(
 ) -> Result<Option<Showing>, Error> {
     let free_from = ends_at.saturating_add(turnover).unwrap_or(Timestamp::MAX);
     let free_until = starts_at.saturating_sub(turnover).unwrap_or(Timestamp::MIN);
-    let find = query_as(
-        "SELECT id, movie_name, starts_at, COALESCE(ends_at, starts_at + 7200000000) AS ends_at FROM screenings
-         WHERE theatre_key = $1 AND hall_key = $1 AND starts_at < $2 AND starts_at >= $3
-             AND COALESCE(ends_at, starts_at + 7200000000) > $4
-         ORDER BY starts_at, id LIMIT 1",
-    )
+    let find = query_as(concat!(
+        "SELECT id, movie_name, starts_at, ",
+        ends_at!(),
+        " AS ends_at FROM screenings
+         WHERE theatre_key = $1 AND hall_key = $1 AND starts_at < $2 AND starts_at >= $3 AND ",
+        ends_at!(),
+        " > $4
+         ORDER BY starts_at, id LIMIT 1"
+    ))
     .bind(theatre.key().to_owned())
     .bind(free_from.as_microsecond())
     .bind(earliest_start(free_until))
@@ -59,24 +53,26 @@ pub async fn in_the_way(
     row.map(showing).transpose()
 }
 
-/// Deletes the screenings of `movie` in `theatre` with the layout `hall` that have not ended and have no booking,
-/// and returns how many those were.
-///
-/// # Errors
-///
-/// When the database fails.
+/// The condition of [`delete_unsold`].
+macro_rules! unsold {
+    () => {
+        concat!(
+            "movie_name = $1 AND theatre = $2 AND hall = $3 AND ",
+            ends_at!(),
+            " > $4 AND NOT EXISTS (SELECT 1 FROM bookings WHERE bookings.screening_id = screenings.id)"
+        )
+    };
+}
+
+/// Deletes the screenings of `movie` in `theatre` with the layout `hall` that have not ended and have no booking, and returns
+/// their number.
 pub async fn delete_unsold(tx: &mut Tx, movie: &str, theatre: &str, hall: &str) -> Result<u64, Error> {
-    let seats = query(
-        "DELETE FROM screening_seats WHERE screening_id IN
-             (SELECT id FROM screenings WHERE movie_name = $1 AND theatre = $2 AND hall = $3
-                  AND COALESCE(ends_at, starts_at + 7200000000) > $4
-                  AND NOT EXISTS (SELECT 1 FROM bookings WHERE bookings.screening_id = screenings.id))",
-    );
-    let screenings = query(
-        "DELETE FROM screenings WHERE movie_name = $1 AND theatre = $2 AND hall = $3
-             AND COALESCE(ends_at, starts_at + 7200000000) > $4
-             AND NOT EXISTS (SELECT 1 FROM bookings WHERE bookings.screening_id = screenings.id)",
-    );
+    let seats = query(concat!(
+        "DELETE FROM screening_seats WHERE screening_id IN (SELECT id FROM screenings WHERE ",
+        unsold!(),
+        ")"
+    ));
+    let screenings = query(concat!("DELETE FROM screenings WHERE ", unsold!()));
     let since = tx.now().as_microsecond();
     let mut deleted = 0;
     for delete in [seats, screenings] {

@@ -1,4 +1,4 @@
-//! Bookings in SQL.
+//! Bookings, places and the program in SQL.
 
 #[macro_use]
 mod columns;

@@ -1,6 +1,6 @@
-//! Who has which place: seats in the table `seat_claims`, and in general admission how many are left.
+//! Which booking has which place: seats in the table `seat_claims`, and the number of places left in general admission.
 //!
-//! The database decides: a seat is a unique row, and what is left never falls below zero. Nobody looks first.
+//! The database decides, without a check before: a seat is a unique row, and the number of places left never falls below zero.
 
 use events::text::stored_key;
 use events::{BookingId, ScreeningId};
@@ -8,7 +8,7 @@ use storage::{Error, Tx, query, query_as_built};
 
 use crate::domain::{Booking, Seats};
 
-/// Where a seat is one and the same for all who want it: a screening, or a movie without screenings, in any spelling.
+/// The key of the place to which a seat belongs: a screening, or a movie without screenings, in any spelling.
 pub fn place(screening: Option<ScreeningId>, movie_name: Option<&str>) -> String {
     match screening {
         Some(screening) => format!("screening:{screening}"),
@@ -16,15 +16,11 @@ pub fn place(screening: Option<ScreeningId>, movie_name: Option<&str>) -> String
     }
 }
 
-/// Takes `seats` for `booking`, and tells which of them others have. The transaction must not be committed if there are any.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Claims `seats` for `booking`, and returns those that are already taken. If there are any, the transaction must be rolled back.
 pub async fn claim(tx: &mut Tx, booking: &Booking, seats: &Seats) -> Result<Vec<String>, Error> {
     let row = booking.row();
     let place = place(row.screening_id, row.movie_name.as_deref());
-    // Two who want the same seats in another order would wait for each other.
+    // In one order: otherwise two requests for the same seats might deadlock.
     let mut wanted: Vec<&String> = seats.names().iter().collect();
     wanted.sort_unstable();
     let insert = format!(
@@ -32,7 +28,7 @@ pub async fn claim(tx: &mut Tx, booking: &Booking, seats: &Seats) -> Result<Vec<
          ON CONFLICT (place, seat) DO NOTHING RETURNING seat",
         tx.values(wanted.len(), 3)
     );
-    // There are as many texts as a booking can have seats, so the server may remember them.
+    // There are only as many texts as a booking can have seats, so the server may cache them.
     let mut insert = query_as_built(insert).persistent(true);
     for seat in &wanted {
         insert = insert.bind(place.clone()).bind((*seat).clone()).bind(booking.id().get());
@@ -42,11 +38,7 @@ pub async fn claim(tx: &mut Tx, booking: &Booking, seats: &Seats) -> Result<Vec<
     Ok(seats.names().iter().filter(is_taken).cloned().collect())
 }
 
-/// Takes `qty` places of a general admission. `false`: so many are not left.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Takes `qty` places in general admission. `false`: too few are left.
 pub async fn take(tx: &mut Tx, screening: ScreeningId, qty: i64) -> Result<bool, Error> {
     let take =
         query("UPDATE screenings SET places_left = places_left - $1 WHERE id = $2 AND places_left >= $1")
@@ -55,17 +47,13 @@ pub async fn take(tx: &mut Tx, screening: ScreeningId, qty: i64) -> Result<bool,
     Ok(tx.execute(take).await? == 1)
 }
 
-/// Frees the places of a booking that has just ended; once, as a general admission counts.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Releases the places of a booking that has ended. Call it once, as general admission counts its places.
 pub async fn release(tx: &mut Tx, booking: &Booking) -> Result<(), Error> {
     let row = booking.row();
     match (&row.seat, row.screening_id) {
-        (Some(_), _) => free_seats(tx, row.id).await,
+        (Some(_), _) => release_seats(tx, row.id).await,
         (None, Some(screening)) => {
-            // Seated screenings have no number of places, and stay as they are.
+            // In a screening with seats, `places_left` is NULL and stays so.
             let give_back = query("UPDATE screenings SET places_left = places_left + $1 WHERE id = $2")
                 .bind(row.qty)
                 .bind(screening.get());
@@ -76,7 +64,7 @@ pub async fn release(tx: &mut Tx, booking: &Booking) -> Result<(), Error> {
     }
 }
 
-async fn free_seats(tx: &mut Tx, booking: BookingId) -> Result<(), Error> {
+async fn release_seats(tx: &mut Tx, booking: BookingId) -> Result<(), Error> {
     tx.execute(query("DELETE FROM seat_claims WHERE booking_id = $1").bind(booking.get())).await?;
     Ok(())
 }

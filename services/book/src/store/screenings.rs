@@ -12,21 +12,21 @@ use storage::{
 
 use crate::domain::{Price, Screening, Seat, Seats};
 
-/// A screening as it is stored.
+/// A screening to add.
 #[derive(Clone, Debug)]
 pub struct New<'s> {
     pub movie_name: &'s Name,
-    /// Also the hall in it.
+    /// Also the name of the hall.
     pub theatre: &'s Name,
     pub starts_at: Timestamp,
     pub ends_at: Timestamp,
-    /// The layout as JSON, where it has seats.
+    /// The layout as JSON, if it has seats.
     pub hall: Option<String>,
-    /// Places and the price of one, in general admission.
+    /// The number of places and the price of one, in general admission.
     pub places: Option<(i64, Price)>,
 }
 
-/// A screening as it is shown.
+/// A screening as clients see it.
 #[derive(Clone, Debug)]
 pub struct Listed {
     pub id: ScreeningId,
@@ -34,24 +34,24 @@ pub struct Listed {
     pub theatre: String,
     pub starts_at: Timestamp,
     pub ends_at: Timestamp,
-    /// The layout as JSON, where it has seats.
+    /// The layout as JSON, if it has seats.
     pub hall: Option<String>,
-    /// Of one place, in general admission.
+    /// The price of a place, in general admission.
     pub price: Option<i64>,
     pub capacity: i64,
     pub places_left: i64,
 }
 
-/// Which screenings are looked for.
+/// Selects screenings.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Of this movie, by its key.
+    /// The key of the movie.
     pub movie_key: Option<String>,
     pub from: Option<Timestamp>,
     pub to: Option<Timestamp>,
 }
 
-/// Who has a seat.
+/// Whether a seat is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SeatState {
     Available,
@@ -59,11 +59,7 @@ pub enum SeatState {
     Sold,
 }
 
-/// Adds a screening. `None`: another one is in that theatre at that time.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Adds a screening. `None`: another one starts in that theatre at that time.
 pub async fn insert(tx: &mut Tx, new: New<'_>) -> Result<Option<ScreeningId>, Error> {
     let (capacity, price) =
         new.places.map_or((None, None), |(places, price)| (Some(places), Some(price.get())));
@@ -89,10 +85,6 @@ pub async fn insert(tx: &mut Tx, new: New<'_>) -> Result<Option<ScreeningId>, Er
 }
 
 /// Adds the seats of a new screening.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn insert_seats(tx: &mut Tx, screening: ScreeningId, seats: &[Seat]) -> Result<(), Error> {
     const BOUND: usize = 8;
     for rows in seats.chunks(MAX_VALUES / BOUND) {
@@ -132,11 +124,11 @@ pub async fn find_with_prices(
     id: ScreeningId,
     seats: Option<&Seats>,
 ) -> Result<Option<(Screening, BTreeMap<String, Price>)>, Error> {
-    // No seat has a blank name: without seats, the one row that is asked for finds the screening alone.
+    // No seat has an empty name: an order without seats finds the screening alone.
     let no_seat = [String::new()];
     let names = seats.map_or(no_seat.as_slice(), Seats::names);
-    // `VALUES` calls its columns alike on both products. There are as many texts as a booking can have seats, so the server
-    // may remember them.
+    // `VALUES` names its columns alike on both products. There are only as many texts as a booking can have seats, so the server
+    // may cache them.
     let find = format!(
         "SELECT screenings.movie_name, screenings.starts_at, screenings.price AS place_price, screening_seats.seat,
              screening_seats.price AS seat_price
@@ -176,19 +168,14 @@ struct ListedRow {
     places_left: i64,
 }
 
-/// The screening as it is now.
-///
-/// # Errors
-///
-/// When the database fails.
+/// The screening `id`.
 pub async fn find_listed(conn: &mut Conn, id: ScreeningId) -> Result<Option<Listed>, Error> {
     let find = query_as(concat!("SELECT ", listed_columns!("screenings"), " FROM screenings WHERE id = $1"))
         .bind(id.get());
     conn.fetch_optional(find).await?.map(listed).transpose()
 }
 
-/// Reads a page of the screenings that `$conditions` let through. The list's order is their time; two of one time follow
-/// their ids.
+/// Selects one page of the screenings that `$conditions` match, in the order of their start and then of their id.
 macro_rules! page_where {
     ($conditions:literal) => {
         concat!(
@@ -204,12 +191,7 @@ macro_rules! page_where {
     };
 }
 
-/// The screenings of `slice` among those that `filter` lets through, by their time. `None`: no screening has the id
-/// `slice.after`.
-///
-/// # Errors
-///
-/// When the database fails.
+/// The screenings of `slice` that `filter` matches, by their start. `None`: no screening has the id `slice.after`.
 pub async fn page(conn: &mut Conn, filter: &Filter, slice: Slice) -> Result<Option<Page<Listed>>, Error> {
     let after = match slice.after {
         0 => i64::MIN,
@@ -220,7 +202,7 @@ pub async fn page(conn: &mut Conn, filter: &Filter, slice: Slice) -> Result<Opti
     };
     let from = filter.from.map_or(i64::MIN, Timestamp::as_microsecond);
     let to = filter.to.map_or(i64::MAX, Timestamp::as_microsecond);
-    // A query for each of the two filters, as each has its own index.
+    // One statement for each filter, as each has an index.
     let find = match &filter.movie_key {
         None => query_as(page_where!("")),
         Some(_) => query_as(page_where!(" AND movie_key = $7")),
@@ -252,7 +234,7 @@ fn start_of(id: i64) -> QueryAs<'static, (i64,)> {
     query_as("SELECT starts_at FROM screenings WHERE id = $1").bind(id)
 }
 
-/// Binds the movie, which is the last parameter of a query that has one.
+/// Binds the movie, the last parameter of a query that has one.
 fn with_movie<'q, T>(query: QueryAs<'q, T>, filter: &Filter) -> QueryAs<'q, T> {
     match &filter.movie_key {
         Some(key) => query.bind(key.clone()),
@@ -272,11 +254,7 @@ struct SeatRow {
     status: Option<String>,
 }
 
-/// All seats of a screening, row by row, and who has them.
-///
-/// # Errors
-///
-/// When the database fails.
+/// All seats of a screening, row by row; none in general admission.
 pub async fn seats(conn: &mut Conn, screening: ScreeningId) -> Result<Vec<(Seat, SeatState)>, Error> {
     let find = query_as(
         "SELECT screening_seats.seat AS seat, row_name, row_number, column_number, kind, price_class, price,

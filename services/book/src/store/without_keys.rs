@@ -1,4 +1,4 @@
-//! Rows that were written before names had keys.
+//! Rows of versions in which names had no keys.
 
 use events::text::stored_key;
 use sqlx::FromRow;
@@ -20,7 +20,7 @@ pub struct Booking {
     pub screening_id: Option<i64>,
 }
 
-/// A seat that is kept for a booking.
+/// A seat claimed by a booking.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct Claim {
     pub place: String,
@@ -29,10 +29,6 @@ pub struct Claim {
 }
 
 /// Up to `limit` screenings without keys.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn screenings(tx: &mut Tx, limit: i64) -> Result<Vec<Screening>, Error> {
     let find = query_as(
         "SELECT id, movie_name, theatre FROM screenings WHERE movie_key IS NULL ORDER BY id LIMIT $1",
@@ -40,11 +36,7 @@ pub async fn screenings(tx: &mut Tx, limit: i64) -> Result<Vec<Screening>, Error
     tx.fetch_all(find.bind(limit)).await
 }
 
-/// Gives a screening its keys. Its theatre is its hall.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Sets the keys of a screening. Its theatre is its hall.
 pub async fn key_screening(tx: &mut Tx, screening: &Screening) -> Result<(), Error> {
     let set = query("UPDATE screenings SET movie_key = $1, theatre_key = $2, hall_key = $2 WHERE id = $3")
         .bind(stored_key(&screening.movie_name))
@@ -55,10 +47,6 @@ pub async fn key_screening(tx: &mut Tx, screening: &Screening) -> Result<(), Err
 }
 
 /// The names of a screening's seats.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn seats(tx: &mut Tx, screening: i64) -> Result<Vec<String>, Error> {
     // A hall has 2,000 seats at most.
     let find = query_as("SELECT seat FROM screening_seats WHERE screening_id = $1");
@@ -66,11 +54,7 @@ pub async fn seats(tx: &mut Tx, screening: i64) -> Result<Vec<String>, Error> {
     Ok(rows.into_iter().map(|(seat,)| seat).collect())
 }
 
-/// Renames a seat of a screening. No other one may have the name.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Renames a seat of a screening. No other seat may have the name.
 pub async fn rename_seat(tx: &mut Tx, screening: i64, seat: &str, name: &str) -> Result<(), Error> {
     let rename = query("UPDATE screening_seats SET seat = $1 WHERE screening_id = $2 AND seat = $3")
         .bind(name.to_owned())
@@ -81,10 +65,6 @@ pub async fn rename_seat(tx: &mut Tx, screening: i64, seat: &str, name: &str) ->
 }
 
 /// Deletes a seat of a screening.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn delete_seat(tx: &mut Tx, screening: i64, seat: &str) -> Result<(), Error> {
     let delete = query("DELETE FROM screening_seats WHERE screening_id = $1 AND seat = $2");
     tx.execute(delete.bind(screening).bind(seat.to_owned())).await?;
@@ -92,10 +72,6 @@ pub async fn delete_seat(tx: &mut Tx, screening: i64, seat: &str) -> Result<(), 
 }
 
 /// Up to `limit` bookings without a key, oldest first.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn bookings(tx: &mut Tx, limit: i64) -> Result<Vec<Booking>, Error> {
     let find = query_as(
         "SELECT id, movie_name, screening_id FROM bookings WHERE movie_key IS NULL ORDER BY id LIMIT $1",
@@ -103,11 +79,7 @@ pub async fn bookings(tx: &mut Tx, limit: i64) -> Result<Vec<Booking>, Error> {
     tx.fetch_all(find.bind(limit)).await
 }
 
-/// Gives `bookings` their keys.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Sets the keys of `bookings`.
 pub async fn key_bookings(tx: &mut Tx, bookings: &[Booking]) -> Result<(), Error> {
     for some in bookings.chunks(MAX_VALUES / 2) {
         // `VALUES` names its columns alike on both products.
@@ -123,11 +95,7 @@ pub async fn key_bookings(tx: &mut Tx, bookings: &[Booking]) -> Result<(), Error
     Ok(())
 }
 
-/// The seats that are kept for `bookings`, by booking.
-///
-/// # Errors
-///
-/// When the database fails.
+/// The seats claimed by `bookings`, in the order of the bookings.
 pub async fn claims(tx: &mut Tx, bookings: &[Booking]) -> Result<Vec<Claim>, Error> {
     let mut claims = Vec::new();
     for some in bookings.chunks(MAX_VALUES) {
@@ -144,11 +112,7 @@ pub async fn claims(tx: &mut Tx, bookings: &[Booking]) -> Result<Vec<Claim>, Err
     Ok(claims)
 }
 
-/// The booking that a seat is kept for.
-///
-/// # Errors
-///
-/// When the database fails.
+/// The booking that has claimed a seat.
 pub async fn holder(tx: &mut Tx, place: &str, seat: &str) -> Result<Option<i64>, Error> {
     let find = query_as("SELECT booking_id FROM seat_claims WHERE place = $1 AND seat = $2");
     let holder: Option<(i64,)> = tx.fetch_optional(find.bind(place.to_owned()).bind(seat.to_owned())).await?;
@@ -159,7 +123,7 @@ pub async fn holder(tx: &mut Tx, place: &str, seat: &str) -> Result<Option<i64>,
 ///
 /// # Errors
 ///
-/// When the seat is kept for a booking already, or the database fails.
+/// When the seat is already claimed, or the database fails.
 pub async fn insert_claim(tx: &mut Tx, claim: &Claim) -> Result<(), Error> {
     let insert = query("INSERT INTO seat_claims (place, seat, booking_id) VALUES ($1, $2, $3)")
         .bind(claim.place.clone())
@@ -170,10 +134,6 @@ pub async fn insert_claim(tx: &mut Tx, claim: &Claim) -> Result<(), Error> {
 }
 
 /// Deletes a claim.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn delete_claim(tx: &mut Tx, place: &str, seat: &str) -> Result<(), Error> {
     let delete = query("DELETE FROM seat_claims WHERE place = $1 AND seat = $2");
     tx.execute(delete.bind(place.to_owned()).bind(seat.to_owned())).await?;

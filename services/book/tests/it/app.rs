@@ -1,14 +1,14 @@
-//! The service on a database of its own, beside a payment service of the test's choice.
+//! The service on a database of its own, with a payment service that the test chooses.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use book::app::Rules;
-use book::booking_protocol::{self, Request};
+use book::booking_protocol;
 use book::clients::Payments;
 use book::consumers::BookingEvents;
-use book::domain::{Order, Wish};
+use book::domain::Order;
 use book::reconciler::Reconciler;
 use book::{AppState, MIGRATIONS, SERVICE, router};
 use events::{BookingId, CancelRejected, Event, Paid, PaymentCanceled, PaymentId, Printed, TicketId};
@@ -22,13 +22,13 @@ use service_kit::upstream::Settings;
 use storage::query;
 use test_kit::{Answer, Client, FakeUpstream, Scratch, fleet};
 
-/// Time enough for an answer on this machine, short enough to wait for one that never comes.
+/// Long enough for a response on a busy machine, and short enough to wait for one that never comes.
 const PAYMENT_DEADLINE: Duration = Duration::from_secs(1);
 
-/// What staff know.
+/// The token of the staff.
 pub const STAFF_TOKEN: &str = "popcorn";
 
-/// What a cinema allows, if a test does not say otherwise.
+/// The default limits.
 pub const RULES: Rules = Rules {
     hold: Duration::from_secs(600),
     attempt: Duration::from_secs(60),
@@ -48,7 +48,7 @@ pub struct App {
 }
 
 impl App {
-    /// Beside a payment service that takes every payment.
+    /// With a payment service that accepts every payment.
     pub async fn new() -> Self {
         Self::beside(FakeUpstream::answers(201, json!({})).await).await
     }
@@ -77,8 +77,8 @@ impl App {
             left_pending: Arc::default(),
             cancel_wait,
             waiters: consumer.waiters(),
-            // Tests wait for wakes alone.
-            look_every: Duration::from_secs(3600),
+            // Only wakes end a wait in tests.
+            poll_every: Duration::from_secs(3600),
         };
         let reconciler = Reconciler::new(state.clone());
         let client = Client(router(state.clone(), Health::of(&scratch.db)));
@@ -98,11 +98,10 @@ impl App {
         answer.body["id"].as_i64().unwrap()
     }
 
-    /// What a crash after the first transaction leaves: a pending booking whose first attempt to pay never goes out.
+    /// Leaves what a crash after the first transaction leaves: a pending booking whose first attempt to pay was never sent.
     pub async fn open_and_crash(&self) {
-        let wish = Wish { total_price: Some(10_000), ..Wish::default() };
-        let request = Request { order: Order::parse(wish), key: None };
-        booking_protocol::open(&self.state, request).await.unwrap();
+        let order = Order::parse(None, None, None, Some(10_000));
+        booking_protocol::open(&self.state, order, None).await.unwrap();
     }
 
     /// Announces a screening of two seats and returns its id.
@@ -116,15 +115,15 @@ impl App {
         self.client.post_with("/screenings", screening, &[("x-staff-token", token)]).await
     }
 
-    /// Makes the time of all that is held run out.
-    pub async fn let_holds_run_out(&self) {
+    /// Ends all holds and running attempts.
+    pub async fn expire_holds(&self) {
         let mut tx = self.scratch.db.begin().await.unwrap();
         tx.execute(query("UPDATE bookings SET held_until = 0, paying_until = NULL")).await.unwrap();
         tx.commit().await.unwrap();
     }
 
-    /// Makes it time to look what became of all that is pending.
-    pub async fn let_looks_be_due(&self) {
+    /// Ends all running attempts, and makes all scheduled inquiries due.
+    pub async fn make_inquiries_due(&self) {
         let mut tx = self.scratch.db.begin().await.unwrap();
         tx.execute(query("UPDATE bookings SET look_at = 0, paying_until = NULL WHERE look_at IS NOT NULL"))
             .await
@@ -152,17 +151,17 @@ impl App {
         fleet::deliver(&self.consumer, event).await.unwrap();
     }
 
-    pub async fn told(&self) -> Vec<&'static str> {
+    pub async fn published(&self) -> Vec<&'static str> {
         fleet::outbox_types(&self.scratch.db).await
     }
 
-    /// How each test ends.
+    /// Ends a test: the outbox must be drained, and the dead letters empty.
     pub async fn settled(self) {
         fleet::assert_settled(&self.scratch.db, &self.scratch.transport).await;
     }
 }
 
-/// A payment service that has taken nothing, and takes every payment as soon as it works.
+/// A payment service without payments, which accepts every payment once it works.
 pub async fn recovering_payment() -> (FakeUpstream, Arc<AtomicBool>) {
     let works = Arc::new(AtomicBool::new(false));
     let state = works.clone();
@@ -180,7 +179,7 @@ pub fn in_days(days: i64, time: &str) -> String {
     format!("{}T{time}:00Z", date.saturating_add(days.days()))
 }
 
-/// Two rows of two seats, the second one dearer.
+/// Two rows of two seats; the second row costs more.
 pub fn small_hall() -> Value {
     json!({
         "movieName": "soul", "theatre": "Hall 1", "startsAt": in_days(7, "19:30"),

@@ -1,4 +1,4 @@
-//! Booking: the wish, the payment, and every way the payment may end.
+//! Booking: the order, the payment, and every outcome of the payment.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::app::{App, paid, soul};
 use crate::logs::Log;
 
 #[tokio::test]
-async fn a_paid_booking_is_registered_and_told_of() {
+async fn paid_booking_is_registered_and_published() {
     let app = App::new().await;
     let answer = app.client.post("/books", soul()).await;
     assert_eq!(answer.status, 201);
@@ -52,17 +52,17 @@ async fn numbers_may_be_text_as_httpie_and_siege_send_them() {
 }
 
 #[tokio::test]
-async fn a_declined_booking_is_402_and_no_booking() {
+async fn declined_booking_is_402() {
     let app = App::beside(FakeUpstream::answers(402, json!({})).await).await;
     let answer = app.client.post("/books", soul()).await;
     assert_eq!((answer.status.as_u16(), answer.problem()), (402, "payment-declined"));
     assert_eq!(app.status(1).await, "Declined");
-    assert_eq!(app.told().await, ["HoldExpired"], "should money come all the same, it goes back");
+    assert_eq!(app.published().await, ["HoldExpired"], "a charge that still arrives is refunded");
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_payment_of_unknown_outcome_is_202_and_settled_by_paid() {
+async fn payment_of_unknown_outcome_is_202_and_settled_by_paid() {
     for payment in [
         FakeUpstream::hangs().await,
         FakeUpstream::breaks_off().await,
@@ -74,18 +74,18 @@ async fn a_payment_of_unknown_outcome_is_202_and_settled_by_paid() {
         assert_eq!(answer.status, 202);
         assert_eq!(answer.body["status"], "PaymentPending");
         assert_eq!(answer.header("location"), "http://cinema/books/1");
-        assert_eq!(app.told().await, ["Held"]);
+        assert_eq!(app.published().await, ["Held"]);
 
         app.deliver(paid(1, 10_000)).await;
         assert_eq!(app.status(1).await, "PaidComplete");
-        assert_eq!(app.told().await, ["Held", "Booked"]);
+        assert_eq!(app.published().await, ["Held", "Booked"]);
         app.settled().await;
     }
 }
 
-/// The database goes away for longer than a statement may take, between the payment and the booking's settlement.
+/// Between the payment and the settlement, the booking's row is locked for longer than a statement may take.
 #[tokio::test]
-async fn a_paid_booking_that_cannot_be_settled_now_is_202_and_settled_by_paid() {
+async fn paid_booking_that_cannot_be_settled_is_202_and_settled_by_paid() {
     let database: Arc<OnceCell<Db>> = Arc::default();
     let lock: Arc<Mutex<Option<Tx>>> = Arc::default();
     let (other, held) = (database.clone(), lock.clone());
@@ -108,19 +108,19 @@ async fn a_paid_booking_that_cannot_be_settled_now_is_202_and_settled_by_paid() 
     drop(lock.lock().await.take());
     app.deliver(paid(1, 10_000)).await;
     assert_eq!(app.status(1).await, "PaidComplete");
-    assert_eq!(app.told().await, ["Booked"]);
+    assert_eq!(app.published().await, ["Booked"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn money_of_another_amount_settles_nothing() {
+async fn payment_of_another_amount_settles_nothing() {
     let app = App::beside(FakeUpstream::breaks_off().await).await;
     let id = app.book().await;
-    let (log, _guard) = Log::keep();
-    let warnings = || log.lines_with("a payment of another amount");
+    let (log, _guard) = Log::capture();
+    let warnings = || log.lines_with("another amount was paid than is due");
     app.deliver(paid(id, 1)).await;
     assert_eq!(app.status(id).await, "PaymentPending");
-    assert_eq!(app.told().await, ["Held"]);
+    assert_eq!(app.published().await, ["Held"]);
     assert!(warnings().len() == 1 && warnings()[0].contains("due=10000"), "{:?}", warnings());
     app.deliver(paid(id, 10_000)).await;
     assert_eq!((app.status(id).await.as_str(), warnings().len()), ("PaidComplete", 1));
@@ -134,23 +134,23 @@ async fn paid_confirms_a_registered_booking_once() {
     app.deliver(paid(id, 10_000)).await;
     app.deliver(paid(id, 10_000)).await;
     assert_eq!(app.status(id).await, "PaidComplete");
-    assert_eq!(app.told().await, ["Booked"]);
+    assert_eq!(app.published().await, ["Booked"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_redelivered_event_is_not_applied_again() {
+async fn redelivered_event_is_applied_once() {
     let app = App::beside(FakeUpstream::breaks_off().await).await;
     let id = app.book().await;
     let record = fleet::record(&paid(id, 10_000).into());
     app.consumer.apply_together(std::slice::from_ref(&record)).await.unwrap();
     app.consumer.apply_together(&[record.clone(), record]).await.unwrap();
-    assert_eq!(app.told().await, ["Held", "Booked"]);
+    assert_eq!(app.published().await, ["Held", "Booked"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_payment_for_a_booking_that_does_not_exist_is_passed_over() {
+async fn payment_for_an_unknown_booking_is_ignored() {
     let app = App::new().await;
     app.deliver(paid(99, 10_000)).await;
     assert_eq!(app.client.get("/books/99").await.status, 404);

@@ -1,4 +1,4 @@
-//! Canceling: a saga that the ticket service decides and the refund ends.
+//! Cancels: a saga that the ticket service decides and the refund ends.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use test_kit::{FakeUpstream, fleet};
 use crate::app::{App, cancel_rejected, paid, payment_canceled, printed, soul};
 
 #[tokio::test]
-async fn a_cancel_is_accepted_and_ends_with_the_refund() {
+async fn cancel_is_accepted_and_ends_with_the_refund() {
     let app = App::new().await;
     let id = app.book().await;
     let answer = app.client.delete(&format!("/books/{id}")).await;
@@ -20,12 +20,12 @@ async fn a_cancel_is_accepted_and_ends_with_the_refund() {
     assert_eq!(app.status(id).await, "Canceled");
     let again = app.client.delete(&format!("/books/{id}")).await;
     assert_eq!(again.status, 204);
-    assert_eq!(app.told().await, ["Booked", "CancelRequested", "Canceled"]);
+    assert_eq!(app.published().await, ["Booked", "CancelRequested", "Canceled"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_cancel_that_ends_while_its_caller_waits_is_204() {
+async fn cancel_that_ends_during_its_request_is_204() {
     let payment = FakeUpstream::answers(201, json!({})).await;
     let app = App::with_cancel_wait(payment, Duration::from_secs(60)).await;
     let id = app.book().await;
@@ -40,7 +40,7 @@ async fn a_cancel_that_ends_while_its_caller_waits_is_204() {
 }
 
 #[tokio::test]
-async fn a_cancel_that_is_rejected_while_its_caller_waits_is_409() {
+async fn cancel_that_is_rejected_during_its_request_is_409() {
     let payment = FakeUpstream::answers(201, json!({})).await;
     let app = App::with_cancel_wait(payment, Duration::from_secs(60)).await;
     let id = app.book().await;
@@ -58,7 +58,7 @@ async fn a_cancel_that_is_rejected_while_its_caller_waits_is_409() {
 }
 
 #[tokio::test]
-async fn all_who_wait_for_one_cancel_get_its_end() {
+async fn concurrent_requests_to_cancel_get_the_same_end() {
     let payment = FakeUpstream::answers(201, json!({})).await;
     let app = App::with_cancel_wait(payment, Duration::from_secs(60)).await;
     let (id, other) =
@@ -82,30 +82,30 @@ async fn all_who_wait_for_one_cancel_get_its_end() {
 }
 
 #[tokio::test]
-async fn a_collected_ticket_is_not_canceled() {
+async fn collected_ticket_is_not_canceled() {
     let app = App::new().await;
     let id = app.book().await;
     app.deliver(printed(id)).await;
     let answer = app.client.delete(&format!("/books/{id}")).await;
     assert_eq!((answer.status.as_u16(), answer.problem()), (409, "ticket-already-collected"));
     assert_eq!(app.status(id).await, "PrintComplete");
-    assert_eq!(app.told().await, ["Booked"]);
+    assert_eq!(app.published().await, ["Booked"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn canceling_twice_asks_once() {
+async fn second_cancel_publishes_nothing() {
     let app = App::new().await;
     let id = app.book().await;
     app.client.delete(&format!("/books/{id}")).await;
     let again = app.client.delete(&format!("/books/{id}")).await;
     assert_eq!(again.status, 202);
-    assert_eq!(app.told().await, ["Booked", "CancelRequested"]);
+    assert_eq!(app.published().await, ["Booked", "CancelRequested"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn cancel_that_stands_still_is_asked_for_again_by_a_repeated_delete() {
+async fn delete_repeated_after_a_pause_publishes_the_cancel_again() {
     let app = App::new().await;
     let id = app.book().await;
     app.client.delete(&format!("/books/{id}")).await;
@@ -115,15 +115,15 @@ async fn cancel_that_stands_still_is_asked_for_again_by_a_repeated_delete() {
     for _ in 0..3 {
         assert_eq!(app.client.delete(&format!("/books/{id}")).await.status, 202);
     }
-    assert_eq!(app.told().await, ["Booked", "CancelRequested", "CancelRequested"]);
+    assert_eq!(app.published().await, ["Booked", "CancelRequested", "CancelRequested"]);
     app.deliver(payment_canceled(id)).await;
     assert_eq!(app.client.delete(&format!("/books/{id}")).await.status, 204);
     app.settled().await;
 }
 
-/// The pause counts from the last question, not from the last request.
+/// The pause counts from the last `CancelRequested`, not from the last request.
 #[tokio::test]
-async fn delete_that_asks_nothing_does_not_put_off_the_next_question() {
+async fn delete_that_publishes_nothing_does_not_postpone_the_next_cancel() {
     let app = App::new().await;
     let path = format!("/books/{}", app.book().await);
     assert_eq!(app.client.delete(&path).await.status, 202);
@@ -131,24 +131,24 @@ async fn delete_that_asks_nothing_does_not_put_off_the_next_question() {
         app.execute("UPDATE bookings SET updated_at = updated_at - 2000000").await;
         assert_eq!(app.client.delete(&path).await.status, 202);
     }
-    assert_eq!(app.told().await, ["Booked", "CancelRequested", "CancelRequested"]);
+    assert_eq!(app.published().await, ["Booked", "CancelRequested", "CancelRequested"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_pending_booking_is_given_up_at_once_and_its_money_called_back() {
+async fn canceled_pending_booking_ends_at_once_and_is_refunded() {
     let app = App::beside(FakeUpstream::breaks_off().await).await;
     let id = app.book().await;
     assert_eq!(app.client.delete(&format!("/books/{id}")).await.status, 204);
     app.deliver(paid(id, 10_000)).await;
     app.deliver(payment_canceled(id)).await;
     assert_eq!(app.status(id).await, "Canceled");
-    assert_eq!(app.told().await, ["Held", "HoldExpired"]);
+    assert_eq!(app.published().await, ["Held", "HoldExpired"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_declined_booking_cannot_be_canceled() {
+async fn declined_booking_cannot_be_canceled() {
     let app = App::beside(FakeUpstream::answers(402, json!({})).await).await;
     app.client.post("/books", soul()).await;
     let answer = app.client.delete("/books/1").await;
@@ -157,7 +157,7 @@ async fn a_declined_booking_cannot_be_canceled() {
 }
 
 #[tokio::test]
-async fn patch_cancels_too_and_takes_no_other_status() {
+async fn patch_cancels_and_rejects_other_statuses() {
     let app = App::new().await;
     let id = app.book().await;
     let path = format!("/books/{id}");
@@ -173,7 +173,7 @@ async fn patch_cancels_too_and_takes_no_other_status() {
 }
 
 #[tokio::test]
-async fn an_unknown_booking_cannot_be_canceled() {
+async fn unknown_booking_cannot_be_canceled() {
     let app = App::new().await;
     let answer = app.client.delete("/books/7").await;
     assert_eq!((answer.status.as_u16(), answer.problem()), (404, "not-found"));

@@ -13,12 +13,12 @@ use test_kit::{FakeUpstream, fleet};
 
 use crate::app::{App, RULES, in_days, paid, recovering_payment, small_hall, soul};
 
-/// A payment service that has taken nothing and takes nothing.
+/// A payment service without payments that fails every request to pay.
 async fn broken_payment() -> FakeUpstream {
     declining_payment().await.0
 }
 
-/// The same, which declines as soon as it decides.
+/// The same, which declines every payment once the flag is set.
 async fn declining_payment() -> (FakeUpstream, Arc<AtomicBool>) {
     let decides = Arc::new(AtomicBool::new(false));
     let state = decides.clone();
@@ -57,7 +57,7 @@ async fn held_booking_is_published_with_its_screening_and_its_end() {
     app.settled().await;
 }
 
-/// That of [`small_hall`].
+/// The screening of [`small_hall`].
 pub fn the_screening() -> events::Screening {
     events::Screening {
         screening_id: events::ScreeningId::new(1).ok(),
@@ -69,7 +69,7 @@ pub fn the_screening() -> events::Screening {
 }
 
 #[tokio::test]
-async fn booked_names_its_screening_and_that_of_a_movie_alone_names_none() {
+async fn booked_carries_the_screening_if_there_is_one() {
     let app = App::new().await;
     app.announce(small_hall()).await;
     assert_eq!(app.client.post("/books", seat("1A")).await.status, 201);
@@ -87,29 +87,29 @@ async fn booked_names_its_screening_and_that_of_a_movie_alone_names_none() {
 }
 
 #[tokio::test]
-async fn however_often_it_is_tried_and_looked_at_held_is_published_once() {
+async fn held_is_published_once_despite_further_attempts_and_inquiries() {
     let (payment, works) = recovering_payment().await;
     let app = App::beside(payment).await;
     let id = app.book().await;
     for _ in 0..2 {
         assert_eq!(app.client.post(&format!("/books/{id}/payment"), json!({})).await.status, 202);
-        app.let_looks_be_due().await;
-        app.reconciler.look().await.unwrap();
+        app.make_inquiries_due().await;
+        app.reconciler.run_once().await.unwrap();
     }
-    assert_eq!(app.told().await, ["Held"]);
+    assert_eq!(app.published().await, ["Held"]);
     works.store(true, Ordering::SeqCst);
     assert_eq!(app.client.post(&format!("/books/{id}/payment"), json!({})).await.status, 201);
     app.deliver(paid(id, 10_000)).await;
-    assert_eq!(app.told().await, ["Held", "Booked"]);
+    assert_eq!(app.published().await, ["Held", "Booked"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn booking_that_is_decided_at_once_is_never_held() {
-    for (status, told) in [(201, "Booked"), (402, "HoldExpired")] {
+async fn booking_whose_first_attempt_decides_is_never_held() {
+    for (status, published) in [(201, "Booked"), (402, "HoldExpired")] {
         let app = App::beside(FakeUpstream::answers(status, json!({})).await).await;
         assert_eq!(app.client.post("/books", soul()).await.status, status);
-        assert_eq!(app.told().await, [told]);
+        assert_eq!(app.published().await, [published]);
         app.settled().await;
     }
 }
@@ -127,16 +127,16 @@ async fn every_end_of_a_hold_is_published_with_its_status() {
                 assert_eq!(app.client.post("/books/1/payment", json!({})).await.status, 402);
             }
             "Expired" => {
-                app.let_looks_be_due().await;
-                app.reconciler.look().await.unwrap();
-                app.let_holds_run_out().await;
-                app.reconciler.look().await.unwrap();
+                app.make_inquiries_due().await;
+                app.reconciler.run_once().await.unwrap();
+                app.expire_holds().await;
+                app.reconciler.run_once().await.unwrap();
             }
             _ => assert_eq!(app.client.delete("/books/1").await.status, 204),
         }
-        let told = fleet::outbox(&app.scratch.db).await;
-        let [Event::Held(_), Event::HoldExpired(expired)] = told.as_slice() else {
-            panic!("{status}: {told:?}");
+        let published = fleet::outbox(&app.scratch.db).await;
+        let [Event::Held(_), Event::HoldExpired(expired)] = published.as_slice() else {
+            panic!("{status}: {published:?}");
         };
         assert_eq!(expired.status.as_deref(), Some(status));
         assert_eq!(expired.screening, the_screening());
@@ -144,30 +144,30 @@ async fn every_end_of_a_hold_is_published_with_its_status() {
     }
 }
 
-/// A crash between opening and settling: the look finds that the attempt is over, or the next attempt does.
+/// After a crash between the two transactions, an inquiry or the next attempt finds that the attempt has ended.
 #[tokio::test]
-async fn attempt_that_broke_off_leaves_a_held_booking() {
-    for by_a_look in [true, false] {
+async fn interrupted_attempt_leaves_a_held_booking() {
+    for by_an_inquiry in [true, false] {
         let app = App::beside(broken_payment().await).await;
         app.open_and_crash().await;
-        assert_eq!(app.told().await, [""; 0], "the attempt may still succeed");
-        app.let_looks_be_due().await;
-        match by_a_look {
-            true => app.reconciler.look().await.unwrap(),
+        assert_eq!(app.published().await, [""; 0], "the attempt may still succeed");
+        app.make_inquiries_due().await;
+        match by_an_inquiry {
+            true => app.reconciler.run_once().await.unwrap(),
             false => assert_eq!(app.client.post("/books/1/payment", json!({})).await.status, 202),
         }
-        assert_eq!(app.told().await, ["Held"]);
+        assert_eq!(app.published().await, ["Held"]);
         app.settled().await;
     }
 }
 
-/// A slow process settles its attempt after another one has taken it for broken off.
+/// A slow process settles its attempt after another one has taken it for interrupted.
 #[tokio::test]
-async fn booking_that_was_published_as_held_is_kept_whatever_the_cap() {
+async fn booking_published_as_held_is_kept_beyond_the_limit() {
     let app = App::beside(broken_payment().await).await;
     app.open_and_crash().await;
-    app.let_looks_be_due().await;
-    app.reconciler.look().await.unwrap();
+    app.make_inquiries_due().await;
+    app.reconciler.run_once().await.unwrap();
     let full = Rules { max_held: 0, ..RULES };
     let mut tx = app.scratch.db.begin().await.unwrap();
     let booking = bookings::find(&mut tx, BookingId::new(1).unwrap()).await.unwrap().unwrap();
@@ -175,6 +175,6 @@ async fn booking_that_was_published_as_held_is_kept_whatever_the_cap() {
     assert!(matches!(outcome, Outcome::Held(..)), "{outcome:?}");
     tx.commit().await.unwrap();
     assert_eq!(app.status(1).await, "PaymentPending");
-    assert_eq!(app.told().await, ["Held"]);
+    assert_eq!(app.published().await, ["Held"]);
     app.settled().await;
 }

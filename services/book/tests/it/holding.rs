@@ -1,4 +1,4 @@
-//! Holds: a booking that could not be paid waits for its payment, for a while.
+//! Holds: a booking that could not be paid keeps its places for a while.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use test_kit::{FakeUpstream, fleet};
 
 use crate::app::{App, RULES, paid, recovering_payment, soul};
 
-/// What payment knows of a booking, as its search answers.
+/// The response of payment's search with `payments`.
 fn found(payments: &Value) -> Value {
     json!({"_embedded": {"payments": payments}})
 }
 
-/// A payment service that has `payments` and takes none.
+/// A payment service that has `payments` and accepts no further ones.
 pub async fn payment_that_has(payments: Value) -> FakeUpstream {
     FakeUpstream::routes(move |_, path| match path {
         "/payments/inquiries" => (StatusCode::OK, found(&payments)),
@@ -27,7 +27,7 @@ pub async fn payment_that_has(payments: Value) -> FakeUpstream {
 }
 
 #[tokio::test]
-async fn what_cannot_be_paid_now_is_held_and_told_where_and_when_to_pay() {
+async fn booking_that_cannot_be_paid_is_held_with_a_link_and_a_time_to_pay() {
     let app = App::beside(FakeUpstream::refuses()).await;
     let answer = app.client.post("/books", soul()).await;
     assert_eq!((answer.status.as_u16(), &answer.body["status"]), (202, &json!("PaymentPending")));
@@ -35,13 +35,13 @@ async fn what_cannot_be_paid_now_is_held_and_told_where_and_when_to_pay() {
     assert_eq!(answer.body["_links"]["payment"]["href"], "http://cinema/books/1/payment");
     assert!(answer.header("retry-after").parse::<u64>().unwrap() > 0);
     assert!(answer.body["heldUntil"].as_str().unwrap().ends_with('Z'));
-    assert_eq!(app.told().await, ["Held"], "it is no booking yet");
+    assert_eq!(app.published().await, ["Held"], "the booking is not paid yet");
     assert_eq!(app.client.post("/books", soul()).await.status, 409, "its seats are held");
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_held_booking_is_paid_by_its_customer() {
+async fn customer_pays_for_a_held_booking() {
     let (payment, works) = recovering_payment().await;
     let app = App::beside(payment).await;
     let id = app.book().await;
@@ -50,29 +50,29 @@ async fn a_held_booking_is_paid_by_its_customer() {
     let answer = app.client.post(&format!("/books/{id}/payment"), json!({})).await;
     assert_eq!((answer.status.as_u16(), &answer.body["status"]), (201, &json!("Registered")));
     assert_eq!(answer.body.get("heldUntil"), None);
-    // Paid is paid: asking again is answered the same.
+    // A repeated request gets the same response.
     let again = app.client.post(&format!("/books/{id}/payment"), json!({})).await;
     assert_eq!(again.status, 201);
-    assert_eq!(app.told().await, ["Held", "Booked"]);
+    assert_eq!(app.published().await, ["Held", "Booked"]);
     assert_eq!(app.client.post("/books/99/payment", json!({})).await.status, 404);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_hold_that_runs_out_ends_the_booking_frees_its_seats_and_calls_its_money_back() {
+async fn expired_hold_releases_its_seats_and_refunds_a_late_payment() {
     let app = App::beside(FakeUpstream::refuses()).await;
     let order = json!({"movieName": "soul", "seat": "1A,2B", "totalPrice": 10000, "customerId": 33});
     app.client.post("/books", order).await;
-    app.reconciler.look().await.unwrap();
-    assert_eq!(app.status(1).await, "PaymentPending", "its time is not over");
+    app.reconciler.run_once().await.unwrap();
+    assert_eq!(app.status(1).await, "PaymentPending", "the hold has not ended");
 
-    app.let_holds_run_out().await;
-    app.reconciler.look().await.unwrap();
-    app.reconciler.look().await.unwrap();
+    app.expire_holds().await;
+    app.reconciler.run_once().await.unwrap();
+    app.reconciler.run_once().await.unwrap();
     assert_eq!(app.status(1).await, "Expired");
-    let told = fleet::outbox(&app.scratch.db).await;
-    let [Event::Held(_), Event::HoldExpired(expired)] = told.as_slice() else {
-        panic!("{told:?}");
+    let published = fleet::outbox(&app.scratch.db).await;
+    let [Event::Held(_), Event::HoldExpired(expired)] = published.as_slice() else {
+        panic!("{published:?}");
     };
     assert_eq!(expired.status.as_deref(), Some("Expired"));
     assert_eq!(expired.seat.as_deref(), Some("1A,2B"));
@@ -86,45 +86,45 @@ async fn a_hold_that_runs_out_ends_the_booking_frees_its_seats_and_calls_its_mon
         assert_eq!((answer.status.as_u16(), answer.problem()), (409, "hold-expired"), "{method}");
     }
     app.deliver(paid(1, 10_000)).await;
-    assert_eq!(app.status(1).await, "Expired", "money that comes late goes back, and changes nothing here");
-    assert_eq!(app.client.post("/books", soul()).await.status, 202, "the seats are free");
+    assert_eq!(app.status(1).await, "Expired", "a late payment changes nothing here");
+    assert_eq!(app.client.post("/books", soul()).await.status, 202, "the seats are available");
     app.settled().await;
 }
 
 #[tokio::test]
-async fn booking_that_cannot_be_read_does_not_stop_the_others_from_expiring() {
+async fn booking_that_cannot_be_read_does_not_keep_others_from_expiring() {
     let app = App::beside(payment_that_has(json!([])).await).await;
     for seat in ["1A", "1B", "1C"] {
         let order = json!({"movieName": "soul", "seat": seat});
         assert_eq!(app.client.post("/books", order).await.status, 202);
     }
-    app.let_looks_be_due().await;
-    app.let_holds_run_out().await;
+    app.make_inquiries_due().await;
+    app.expire_holds().await;
     let mut tx = app.scratch.db.begin().await.unwrap();
     tx.execute(storage::query("UPDATE bookings SET customer_id = -1 WHERE id = 1")).await.unwrap();
     tx.commit().await.unwrap();
-    // Payment is asked first; the holds end in the next look.
-    app.reconciler.look().await.unwrap();
+    // The first round inquires at payment; the next one expires the holds.
+    app.reconciler.run_once().await.unwrap();
     assert_eq!([app.status(2).await, app.status(3).await], ["PaymentPending", "PaymentPending"]);
-    app.let_holds_run_out().await;
-    app.reconciler.look().await.unwrap();
+    app.expire_holds().await;
+    app.reconciler.run_once().await.unwrap();
     assert_eq!([app.status(2).await, app.status(3).await], ["Expired", "Expired"]);
-    // Mended, it is looked at in its turn.
+    // Once repaired, the booking is processed in its turn.
     let mut tx = app.scratch.db.begin().await.unwrap();
     tx.execute(storage::query("UPDATE bookings SET customer_id = NULL WHERE id = 1")).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(app.status(1).await, "PaymentPending");
-    app.let_holds_run_out().await;
-    app.reconciler.look().await.unwrap();
+    app.expire_holds().await;
+    app.reconciler.run_once().await.unwrap();
     assert_eq!(app.status(1).await, "Expired");
     app.settled().await;
 }
 
 #[tokio::test]
-async fn payment_is_asked_what_became_of_a_payment_without_an_answer() {
-    for (payments, status, told) in [
+async fn inquiry_settles_a_payment_without_a_response() {
+    for (payments, status, published) in [
         (json!([{"totalPrice": 10000, "status": "Paid"}]), "Registered", vec!["Held", "Booked"]),
-        // Another price is charged: only the end of the hold settles that.
+        // Another amount was charged: only the end of the hold settles that.
         (json!([{"totalPrice": 1, "status": "Paid"}]), "PaymentPending", vec!["Held"]),
         (json!([{"totalPrice": 10000, "status": "Canceling"}]), "Declined", vec!["Held", "HoldExpired"]),
         (json!([{"totalPrice": 0, "status": "Voided"}]), "Declined", vec!["Held", "HoldExpired"]),
@@ -132,49 +132,49 @@ async fn payment_is_asked_what_became_of_a_payment_without_an_answer() {
     ] {
         let app = App::beside(payment_that_has(payments.clone()).await).await;
         assert_eq!(app.client.post("/books", soul()).await.status, 202);
-        app.reconciler.look().await.unwrap();
+        app.reconciler.run_once().await.unwrap();
         assert_eq!(app.status(1).await, "PaymentPending", "`Paid` has a moment to come by itself");
-        app.let_looks_be_due().await;
-        app.reconciler.look().await.unwrap();
-        assert_eq!((app.status(1).await.as_str(), app.told().await), (status, told), "{payments}");
+        app.make_inquiries_due().await;
+        app.reconciler.run_once().await.unwrap();
+        assert_eq!((app.status(1).await.as_str(), app.published().await), (status, published), "{payments}");
         app.settled().await;
     }
 }
 
 #[tokio::test]
-async fn booking_that_was_paid_unheard_survives_a_later_attempt_that_met_an_open_breaker() {
-    // The first attempt is charged, and its answer lost; the second one does not leave the process.
+async fn lost_payment_settles_a_booking_although_a_later_attempt_was_refused() {
+    // The first attempt is charged, and its response is lost; the second one is never sent.
     let app = App::beside(payment_that_has(json!([{"totalPrice": 10000, "status": "Paid"}])).await).await;
     assert_eq!(app.client.post("/books", soul()).await.status, 202);
     let refusing = app.now_calling(FakeUpstream::refuses());
     assert_eq!(refusing.post("/books/1/payment", json!({})).await.status, 202);
-    app.let_looks_be_due().await;
-    app.let_holds_run_out().await;
-    app.reconciler.look().await.unwrap();
-    assert_eq!((app.status(1).await.as_str(), app.told().await), ("Registered", vec!["Held", "Booked"]));
+    app.make_inquiries_due().await;
+    app.expire_holds().await;
+    app.reconciler.run_once().await.unwrap();
+    assert_eq!((app.status(1).await.as_str(), app.published().await), ("Registered", vec!["Held", "Booked"]));
     app.settled().await;
 }
 
 #[tokio::test]
-async fn who_asked_for_it_is_paid_for_as_soon_as_that_is_possible() {
+async fn booking_to_pay_later_is_paid_when_payment_works_again() {
     let (payment, works) = recovering_payment().await;
     let app = App::beside(payment).await;
     let later = json!({"movieName": "soul", "seat": "1A", "payLater": "true"});
     assert_eq!(app.client.post("/books", later).await.status, 202);
     let not_later = json!({"movieName": "soul", "seat": "1B"});
     assert_eq!(app.client.post("/books", not_later).await.status, 202);
-    app.let_looks_be_due().await;
-    app.reconciler.look().await.unwrap();
+    app.make_inquiries_due().await;
+    app.reconciler.run_once().await.unwrap();
     assert_eq!(app.status(1).await, "PaymentPending");
     works.store(true, Ordering::SeqCst);
-    app.let_looks_be_due().await;
-    app.reconciler.look().await.unwrap();
+    app.make_inquiries_due().await;
+    app.reconciler.run_once().await.unwrap();
     assert_eq!([app.status(1).await, app.status(2).await], ["Registered", "PaymentPending"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn beyond_the_cap_nothing_is_kept() {
+async fn beyond_the_limit_no_booking_is_held() {
     let rules = Rules { max_held: 1, ..RULES };
     let app = App::with_rules(FakeUpstream::refuses(), rules).await;
     assert_eq!(app.client.post("/books", json!({"movieName": "soul", "seat": "1A"})).await.status, 202);
@@ -195,22 +195,22 @@ async fn beyond_the_cap_nothing_is_kept() {
         .fetch_one(query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM request_keys"))
         .await
         .unwrap();
-    assert_eq!(left.0, 0, "the same request may be sent again");
-    assert_eq!(app.told().await, ["Held"]);
+    assert_eq!(left.0, 0, "the same request may be repeated");
+    assert_eq!(app.published().await, ["Held"]);
     app.settled().await;
 }
 
 #[tokio::test]
 async fn payment_that_cannot_reach_its_provider_counts_as_not_reached() {
-    let away = json!({"type": "/problems/payment-unavailable"});
+    let unreachable = json!({"type": "/problems/payment-unavailable"});
     let rules = Rules { max_held: 0, ..RULES };
-    let app = App::with_rules(FakeUpstream::answers(503, away.clone()).await, rules).await;
-    // The breaker's or an overloaded service's 503 says nothing about earlier attempts, nor does one after a retry.
+    let app = App::with_rules(FakeUpstream::answers(503, unreachable.clone()).await, rules).await;
+    // A 503 after a retry decides nothing about the first attempt.
     let answer = app.client.post("/books", soul()).await;
     assert_eq!(answer.status, 202, "the first attempt was not the only one: {}", answer.body);
     app.settled().await;
 
-    let waits = FakeUpstream::answers_and_asks_to_wait(503, away).await;
+    let waits = FakeUpstream::answers_and_asks_to_wait(503, unreachable).await;
     let app = App::with_rules(waits, rules).await;
     let answer = app.client.post("/books", soul()).await;
     assert_eq!((answer.status.as_u16(), answer.problem()), (503, "payment-unavailable"));
@@ -219,36 +219,36 @@ async fn payment_that_cannot_reach_its_provider_counts_as_not_reached() {
 }
 
 #[tokio::test]
-async fn conflict_about_the_price_is_not_a_decline() {
-    for (slug, status, told) in
+async fn price_conflict_is_not_a_decline() {
+    for (slug, status, published) in
         [("payment-conflict", 202, vec!["Held"]), ("booking-voided", 402, vec!["HoldExpired"])]
     {
         let problem = json!({"type": format!("/problems/{slug}")});
         let app = App::beside(FakeUpstream::answers(409, problem).await).await;
         assert_eq!(app.client.post("/books", soul()).await.status, status, "{slug}");
-        assert_eq!(app.told().await, told, "{slug}");
+        assert_eq!(app.published().await, published, "{slug}");
         app.settled().await;
     }
 }
 
 #[tokio::test]
-async fn every_attempt_in_doubt_is_asked_about_whatever_later_ones_met() {
+async fn inquiries_find_an_attempt_in_doubt_after_later_refused_ones() {
     let found = json!([{"totalPrice": 10000, "status": "Paid"}]);
     let app = App::beside(payment_that_has(found).await).await;
-    // Charged and unheard; then not sent; then unheard again; then not sent.
+    // Charged with a lost response; not sent; a lost response again; not sent.
     assert_eq!(app.client.post("/books", soul()).await.status, 202);
     let refusing = app.now_calling(FakeUpstream::refuses());
     for client in [&refusing, &app.client, &refusing] {
         assert_eq!(client.post("/books/1/payment", json!({})).await.status, 202);
     }
-    app.let_looks_be_due().await;
-    app.reconciler.look().await.unwrap();
-    assert_eq!((app.status(1).await.as_str(), app.told().await), ("Registered", vec!["Held", "Booked"]));
+    app.make_inquiries_due().await;
+    app.reconciler.run_once().await.unwrap();
+    assert_eq!((app.status(1).await.as_str(), app.published().await), ("Registered", vec!["Held", "Booked"]));
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_customer_holds_so_many_and_no_more() {
+async fn customer_holds_at_most_the_maximum() {
     let rules = Rules { max_held_per_customer: 1, ..RULES };
     let app = App::with_rules(FakeUpstream::refuses(), rules).await;
     let order = |customer: i64| json!({"qty": 1, "customerId": customer});
@@ -261,7 +261,7 @@ async fn a_customer_holds_so_many_and_no_more() {
 }
 
 #[tokio::test]
-async fn one_who_pays_is_not_cut_off_and_nobody_else_pays_meanwhile() {
+async fn hold_does_not_expire_during_an_attempt_and_no_second_attempt_begins() {
     let rules = Rules { attempt: Duration::from_millis(50), ..RULES };
     let app = App::with_rules(FakeUpstream::hangs().await, rules).await;
     let client = app.client.clone();
@@ -274,23 +274,23 @@ async fn one_who_pays_is_not_cut_off_and_nobody_else_pays_meanwhile() {
         .await
         .unwrap();
     tx.commit().await.unwrap();
-    app.reconciler.look().await.unwrap();
+    app.reconciler.run_once().await.unwrap();
     assert_eq!(app.status(1).await, "PaymentPending");
     let meanwhile = app.client.post("/books/1/payment", json!({})).await;
     assert_eq!((meanwhile.status.as_u16(), meanwhile.problem()), (409, "request-in-progress"));
 
     assert_eq!(paying.await.unwrap().status, 202);
-    app.reconciler.look().await.unwrap();
+    app.reconciler.run_once().await.unwrap();
     assert_eq!(app.status(1).await, "Expired");
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_crash_between_opening_and_paying_leaves_a_hold_that_others_look_after() {
+async fn crash_before_the_payment_leaves_a_hold_that_the_reconciler_settles() {
     let app = App::beside(payment_that_has(json!([{"totalPrice": 10000, "status": "Paid"}])).await).await;
     app.open_and_crash().await;
-    app.let_looks_be_due().await;
-    app.reconciler.look().await.unwrap();
-    assert_eq!((app.status(1).await.as_str(), app.told().await), ("Registered", vec!["Held", "Booked"]));
+    app.make_inquiries_due().await;
+    app.reconciler.run_once().await.unwrap();
+    assert_eq!((app.status(1).await.as_str(), app.published().await), ("Registered", vec!["Held", "Booked"]));
     app.settled().await;
 }

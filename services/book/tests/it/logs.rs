@@ -1,4 +1,4 @@
-//! What the log of book says while a test runs.
+//! Captures the log of book in a test.
 
 use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
@@ -8,21 +8,21 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{DefaultGuard, set_default};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// The lines of this thread's work: for a test whose runtime has one thread.
+/// The lines that this thread logs: for a test whose runtime has one thread.
 #[derive(Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<String>>>);
 
 impl Log {
-    /// Keeps the lines from now on, until the guard is dropped.
-    pub fn keep() -> (Self, DefaultGuard) {
+    /// Captures lines until the guard is dropped.
+    pub fn capture() -> (Self, DefaultGuard) {
         let log = Self::default();
         let guard = set_default(log.clone());
         (log, guard)
     }
 
-    /// Those that say `words`.
-    pub fn lines_with(&self, words: &str) -> Vec<String> {
-        self.0.lock().unwrap().iter().filter(|line| line.contains(words)).cloned().collect()
+    /// The lines that contain `text`.
+    pub fn lines_with(&self, text: &str) -> Vec<String> {
+        self.0.lock().unwrap().iter().filter(|line| line.contains(text)).cloned().collect()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The service as its neighbours see it: requests in, answers and events out. Payment is a fake, the event log is real.
+//! The service from outside: requests in, responses and events out. Payment is a fake; the event log is real.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod app;

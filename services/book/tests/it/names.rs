@@ -1,4 +1,4 @@
-//! One name in many spellings: what is stored, compared and looked up has one form.
+//! Names in many spellings: they are compared and found in one normal form.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ const SPELLINGS: [(&str, &str); 10] = [
     ("ｏｔｔｅｒ　ｌａｋｅ　기생충", "③ｃ"),
 ];
 
-fn wish((movie, seat): (&str, &str)) -> Value {
+fn order((movie, seat): (&str, &str)) -> Value {
     json!({"movieName": movie, "seat": seat})
 }
 
@@ -33,12 +33,12 @@ async fn count(app: &App, table: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn one_seat_under_ten_spellings_is_sold_once() {
+async fn seat_in_ten_spellings_is_sold_once() {
     for first in SPELLINGS {
         let app = App::new().await;
-        assert_eq!(app.client.post("/books", wish(first)).await.status, 201, "{first:?}");
+        assert_eq!(app.client.post("/books", order(first)).await.status, 201, "{first:?}");
         for other in SPELLINGS {
-            let answer = app.client.post("/books", wish(other)).await;
+            let answer = app.client.post("/books", order(other)).await;
             assert_eq!(
                 (answer.status.as_u16(), answer.problem()),
                 (409, "seat-taken"),
@@ -51,12 +51,12 @@ async fn one_seat_under_ten_spellings_is_sold_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_thousand_who_want_one_seat_under_ten_spellings_one_gets_it() {
+async fn seat_in_ten_spellings_is_sold_to_one_of_a_thousand() {
     let app = App::new().await;
     let mut statuses = Vec::new();
     for _ in 0..10 {
-        let wishes = (0..100).map(|number| app.client.post("/books", wish(SPELLINGS[number % 10])));
-        statuses.extend(join_all(wishes).await.iter().map(|answer| answer.status.as_u16()));
+        let orders = (0..100).map(|number| app.client.post("/books", order(SPELLINGS[number % 10])));
+        statuses.extend(join_all(orders).await.iter().map(|answer| answer.status.as_u16()));
     }
     assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1);
     assert_eq!(statuses.iter().filter(|status| **status == 409).count(), 999);
@@ -66,7 +66,7 @@ async fn of_a_thousand_who_want_one_seat_under_ten_spellings_one_gets_it() {
 }
 
 #[tokio::test]
-async fn name_with_a_character_that_cannot_be_seen_is_422_and_the_character_is_named() {
+async fn name_with_an_invisible_character_is_422_with_the_character() {
     let app = App::new().await;
     for (letter, code) in [
         ('\u{200b}', "U+200B"),
@@ -80,11 +80,11 @@ async fn name_with_a_character_that_cannot_be_seen_is_422_and_the_character_is_n
     ] {
         let movie = json!({"movieName": format!("기생충{letter}"), "seat": "1A"});
         let seat = json!({"movieName": "기생충", "seat": format!("1{letter}A")});
-        for (wish, pointer) in [(movie, "/movieName"), (seat, "/seat")] {
-            let answer = app.client.post("/books", wish).await;
+        for (order, pointer) in [(movie, "/movieName"), (seat, "/seat")] {
+            let answer = app.client.post("/books", order).await;
             assert_eq!((answer.status.as_u16(), answer.pointers()), (422, vec![pointer]), "{code}");
             let detail = answer.body["errors"][0]["detail"].as_str().unwrap();
-            // A list of seats is composed before it is read.
+            // A list of seats is composed before it is parsed.
             assert!(detail.contains(code) || (pointer == "/seat" && detail.contains("U+1160")), "{detail}");
         }
     }
@@ -97,7 +97,7 @@ async fn name_with_a_character_that_cannot_be_seen_is_422_and_the_character_is_n
 }
 
 #[tokio::test]
-async fn spelling_is_stored_as_it_was_sent_and_seats_in_one_form() {
+async fn spelling_is_stored_as_sent_and_seats_in_normal_form() {
     let app = App::new().await;
     let booked = app.client.post("/books", json!({"movieName": "Ame\u{301}lie ", "seat": "１ａ, 2b"})).await;
     assert_eq!(
@@ -108,7 +108,11 @@ async fn spelling_is_stored_as_it_was_sent_and_seats_in_one_form() {
     let stored: (String, String) = app.scratch.db.read().await.unwrap().fetch_one(find).await.unwrap();
     assert_eq!(stored, ("amélie".to_owned(), "movie:amélie".to_owned()));
     let long = json!({"movieName": "ﷺ".repeat(12)});
-    assert_eq!(app.client.post("/books", long).await.pointers(), ["/movieName"], "its key is too long");
+    assert_eq!(
+        app.client.post("/books", long).await.pointers(),
+        ["/movieName"],
+        "the key of the name is too long"
+    );
     app.settled().await;
 }
 
@@ -116,10 +120,10 @@ async fn spelling_is_stored_as_it_was_sent_and_seats_in_one_form() {
 async fn repeated_request_may_spell_its_names_differently() {
     let app = App::new().await;
     let key = [("idempotency-key", "k-1")];
-    let first = app.client.post_with("/books", wish(SPELLINGS[0]), &key).await;
+    let first = app.client.post_with("/books", order(SPELLINGS[0]), &key).await;
     assert_eq!(first.status, 201);
     for spelling in SPELLINGS {
-        let again = app.client.post_with("/books", wish(spelling), &key).await;
+        let again = app.client.post_with("/books", order(spelling), &key).await;
         assert_eq!((again.status.as_u16(), &again.body), (201, &first.body), "{spelling:?}");
     }
     let unseen = json!({"movieName": "Otter Lake 기생충\u{200b}", "seat": "3C"});
@@ -129,7 +133,7 @@ async fn repeated_request_may_spell_its_names_differently() {
 }
 
 #[tokio::test]
-async fn movie_that_is_not_the_screenings_is_422() {
+async fn movie_of_another_screening_is_422() {
     let app = App::new().await;
     let id = app.announce(small_hall()).await;
     let other = json!({"screeningId": id, "seat": "1A", "movieName": "parasite"});
@@ -145,7 +149,7 @@ async fn movie_that_is_not_the_screenings_is_422() {
 }
 
 #[tokio::test]
-async fn movie_with_screenings_is_not_booked_without_one_until_they_have_ended() {
+async fn movie_needs_a_screening_until_all_of_its_screenings_have_ended() {
     let app = App::new().await;
     let key = [("idempotency-key", "k-1")];
     let order = json!({"movieName": "soul", "seat": "1A"});
@@ -153,8 +157,8 @@ async fn movie_with_screenings_is_not_booked_without_one_until_they_have_ended()
     assert_eq!(before.status, 201);
     app.announce(small_hall()).await;
     for spelled in ["soul", "SOUL ", "ｓｏｕｌ"] {
-        for wish in [json!({"movieName": spelled, "seat": "2B"}), json!({"movieName": spelled, "qty": 1})] {
-            let answer = app.client.post("/books", wish).await;
+        for order in [json!({"movieName": spelled, "seat": "2B"}), json!({"movieName": spelled, "qty": 1})] {
+            let answer = app.client.post("/books", order).await;
             assert_eq!(
                 (answer.status.as_u16(), answer.problem(), answer.pointers()),
                 (422, "screening-required", vec!["/screeningId"]),
@@ -162,14 +166,14 @@ async fn movie_with_screenings_is_not_booked_without_one_until_they_have_ended()
             );
         }
     }
-    // The key comes first, and what was booked before stays.
+    // The key comes first, and the booking from before stays.
     let again = app.client.post_with("/books", order, &key).await;
     assert_eq!((again.status.as_u16(), &again.body), (201, &before.body));
     assert_eq!(app.client.post("/books", json!({"movieName": "souls"})).await.status, 201);
     assert_eq!(app.client.post("/books", json!({"qty": 1})).await.status, 201);
-    for (begun_minutes_ago, status) in [(119, 422), (121, 201)] {
+    for (started_minutes_ago, status) in [(119, 422), (121, 201)] {
         let mut tx = app.scratch.db.begin().await.unwrap();
-        let start = tx.now().as_microsecond() - begun_minutes_ago * 60_000_000;
+        let start = tx.now().as_microsecond() - started_minutes_ago * 60_000_000;
         tx.execute(
             storage::query("UPDATE screenings SET starts_at = $1, ends_at = $1 + 7200000000").bind(start),
         )
@@ -177,7 +181,7 @@ async fn movie_with_screenings_is_not_booked_without_one_until_they_have_ended()
         .unwrap();
         tx.commit().await.unwrap();
         let answer = app.client.post("/books", json!({"movieName": "soul", "seat": "2B"})).await;
-        assert_eq!(answer.status, status, "{begun_minutes_ago}");
+        assert_eq!(answer.status, status, "{started_minutes_ago}");
     }
     app.settled().await;
 }
@@ -187,7 +191,7 @@ fn at(theatre: &str, day: i64, time: &str) -> Value {
 }
 
 #[tokio::test]
-async fn screenings_of_one_hall_do_not_overlap_nor_follow_too_closely() {
+async fn screenings_of_one_hall_keep_the_turnover_between_them() {
     let app = App::new().await;
     let id = app.announce(at("Hall 1", 7, "15:00")).await;
     for (theatre, time) in [
@@ -215,7 +219,7 @@ async fn screenings_of_one_hall_do_not_overlap_nor_follow_too_closely() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_screenings_that_are_announced_at_once_for_one_hall_none_overlap() {
+async fn screenings_announced_concurrently_for_one_hall_do_not_overlap() {
     let app = App::new().await;
     let other_replica = app.now_calling(FakeUpstream::answers(201, json!({})).await);
     let announce = |number: usize| {
@@ -233,7 +237,7 @@ async fn of_many_screenings_that_are_announced_at_once_for_one_hall_none_overlap
 }
 
 #[tokio::test]
-async fn screening_begins_neither_in_the_past_nor_more_than_a_year_ahead() {
+async fn screening_starts_in_the_future_and_within_a_year() {
     let app = App::new().await;
     for starts_at in ["2020-12-01T19:30:00Z".to_owned(), in_days(-1, "12:00"), in_days(368, "12:00")] {
         let mut screening = small_hall();

@@ -1,4 +1,4 @@
-//! The lists in pages.
+//! Paged lists.
 
 use serde_json::json;
 use storage::query;
@@ -22,7 +22,7 @@ async fn fill(app: &App, first: i64, last: i64) {
 }
 
 #[tokio::test]
-async fn total_is_exact_up_to_ten_thousand_and_deeper_pages_are_read_by_after() {
+async fn total_is_exact_up_to_ten_thousand_and_later_pages_need_after() {
     let app = App::new().await;
     fill(&app, 1, 10_000).await;
     for path in ["/books", "/books?customerId=33"] {
@@ -59,7 +59,7 @@ async fn page_after_an_id_never_shifts() {
 }
 
 #[tokio::test]
-async fn programme_that_is_read_by_after_never_shifts() {
+async fn program_read_by_after_never_shifts() {
     let app = App::new().await;
     let announce = async |theatre: &str, day: i64| {
         let mut screening = small_hall();
@@ -67,7 +67,7 @@ async fn programme_that_is_read_by_after_never_shifts() {
         screening["startsAt"] = json!(in_days(day, "19:30"));
         app.announce(screening).await
     };
-    // In the order of time: 2, then 3 and 4 at once, then 1.
+    // In the order of their start: 2, then 3 and 4 together, then 1.
     for (theatre, day) in [("Hall 1", 6), ("Hall 1", 1), ("Hall 1", 4), ("Hall 2", 4)] {
         announce(theatre, day).await;
     }

@@ -1,4 +1,4 @@
-//! What the payment service says, and is asked, as book's client of it sees it.
+//! Book's client of the payment service.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn beside(payment: &FakeUpstream) -> Payments {
 }
 
 #[tokio::test]
-async fn the_payment_of_a_booking_is_found_or_there_is_none() {
+async fn inquiry_returns_the_payment_or_none() {
     let booking = BookingId::new(5).unwrap();
     let link = json!({"href": "http://payment/payments/1"});
     for (status, found) in [
@@ -34,7 +34,7 @@ async fn the_payment_of_a_booking_is_found_or_there_is_none() {
 }
 
 #[tokio::test]
-async fn payment_service_without_inquiries_is_asked_for_its_records() {
+async fn search_replaces_an_inquiry_that_payment_does_not_support() {
     let booking = BookingId::new(5).unwrap();
     for status in [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED] {
         let payment = FakeUpstream::routes(move |method, _| match method {
@@ -49,7 +49,7 @@ async fn payment_service_without_inquiries_is_asked_for_its_records() {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_to_a_search_says_nothing_of_the_payment() {
+async fn failed_search_is_an_error() {
     let booking = BookingId::new(5).unwrap();
     for payment in [
         FakeUpstream::answers(200, json!({})).await,

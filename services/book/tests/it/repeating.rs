@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: the same request, however often it is sent, is one booking.
+//! `Idempotency-Key`: a request makes one booking, however often it is sent.
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
@@ -15,25 +15,25 @@ use crate::app::{App, in_days, payment_canceled, recovering_payment, soul};
 const KEY: [(&str, &str); 1] = [("idempotency-key", "k-1")];
 
 #[tokio::test]
-async fn the_same_request_is_answered_by_the_same_booking() {
+async fn repeated_request_returns_the_same_booking() {
     let app = App::new().await;
     let first = app.client.post_with("/books", soul(), &KEY).await;
     let again = app.client.post_with("/books", soul(), &KEY).await;
     assert_eq!((first.status.as_u16(), again.status.as_u16()), (201, 201));
     assert_eq!(first.body, again.body);
     assert_eq!(app.payment.requests().len(), 1);
-    assert_eq!(app.told().await, ["Booked"]);
+    assert_eq!(app.published().await, ["Booked"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn another_body_with_the_same_key_is_a_mistake() {
+async fn same_key_with_a_different_body_is_422() {
     let app = App::new().await;
     app.client.post_with("/books", soul(), &KEY).await;
     let other = json!({"qty": 1, "movieName": "soul", "seat": "3C"});
     let answer = app.client.post_with("/books", other, &KEY).await;
     assert_eq!((answer.status.as_u16(), answer.problem()), (422, "idempotency-key-reused"));
-    // The same in other words is the same.
+    // The same fields in another spelling are the same request.
     let words = json!({"totalPrice": "10000", "seat": "1A,2B", "movieName": "soul", "qty": "2", "more": 1});
     assert_eq!(app.client.post_with("/books", words, &KEY).await.status, 201);
     assert_eq!(app.client.get("/books").await.body["page"]["totalElements"], 1);
@@ -41,7 +41,7 @@ async fn another_body_with_the_same_key_is_a_mistake() {
 }
 
 #[tokio::test]
-async fn same_request_in_another_spelling_is_the_same_body() {
+async fn different_spelling_is_the_same_body() {
     let app = App::new().await;
     let first = json!({"movieName": "soul", "seat": "1A,2B", "qty": 2, "totalPrice": 10000, "customerId": 3});
     let first = app.client.post_with("/books", first, &KEY).await;
@@ -63,7 +63,7 @@ async fn same_request_in_another_spelling_is_the_same_body() {
 }
 
 #[tokio::test]
-async fn repeated_request_gets_its_booking_though_a_rule_would_refuse_it_now() {
+async fn repeated_request_gets_its_booking_although_a_rule_would_refuse_it() {
     let app = App::new().await;
     let hall = json!({
         "movieName": "soul", "theatre": "Hall 1", "startsAt": in_days(7, "19:30"), "capacity": 100, "price": 1,
@@ -73,7 +73,7 @@ async fn repeated_request_gets_its_booking_though_a_rule_would_refuse_it_now() {
     let first = app.client.post_with("/books", order.clone(), &KEY).await;
     assert_eq!(first.status, 201);
     let again = app.client.post_with("/books", order.clone(), &KEY).await;
-    assert_eq!((again.status.as_u16(), &again.body), (201, &first.body), "12 of 20 places are its own");
+    assert_eq!((again.status.as_u16(), &again.body), (201, &first.body), "12 of the 20 places are its own");
     let mut tx = app.scratch.db.begin().await.unwrap();
     tx.execute(query("UPDATE screenings SET starts_at = 1")).await.unwrap();
     tx.commit().await.unwrap();
@@ -81,7 +81,7 @@ async fn repeated_request_gets_its_booking_though_a_rule_would_refuse_it_now() {
     assert_eq!((again.status.as_u16(), &again.body), (201, &first.body), "it was booked before the start");
     let other = app.client.post_with("/books", json!({"qty": 0, "customerId": 33}), &KEY).await;
     assert_eq!((other.status.as_u16(), other.problem()), (422, "idempotency-key-reused"));
-    assert_eq!(app.told().await, ["Booked"]);
+    assert_eq!(app.published().await, ["Booked"]);
     app.settled().await;
 }
 
@@ -101,9 +101,9 @@ async fn equal_keys_of_two_customers_are_two_keys() {
     app.settled().await;
 }
 
-/// On SQLite there is one writer at a time, so that nothing comes between two statements.
+/// On SQLite there is one writer at a time, so no other transaction writes between two statements.
 #[tokio::test(flavor = "multi_thread")]
-async fn key_that_is_forgotten_while_its_request_is_repeated_is_a_new_one() {
+async fn key_deleted_during_a_repeated_request_is_a_new_key() {
     let app = App::new().await;
     let db = app.scratch.db.clone();
     let forgetting = tokio::spawn(async move {
@@ -124,7 +124,7 @@ async fn key_that_is_forgotten_while_its_request_is_repeated_is_a_new_one() {
 }
 
 #[tokio::test]
-async fn a_key_is_visible_ascii_and_not_too_long() {
+async fn key_is_visible_ascii_with_a_maximum_length() {
     let app = App::new().await;
     let long = "x".repeat(129);
     for wrong in ["", "a b", "ключ", &long] {
@@ -135,7 +135,7 @@ async fn a_key_is_visible_ascii_and_not_too_long() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_at_once_are_one_booking_one_payment_and_one_answer() {
+async fn hundred_concurrent_repeats_make_one_booking_and_one_payment() {
     let payment = FakeUpstream::does(|| async {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         (201, json!({}))
@@ -148,12 +148,12 @@ async fn a_hundred_at_once_are_one_booking_one_payment_and_one_answer() {
     assert_eq!(different.len(), 1, "{different:?}");
     assert_eq!(answers[0].status, 201);
     assert_eq!(app.client.get("/books").await.body["page"]["totalElements"], 1);
-    assert_eq!(app.told().await, ["Booked"]);
+    assert_eq!(app.published().await, ["Booked"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_held_booking_is_tried_again_by_the_same_request() {
+async fn repeated_request_pays_for_its_held_booking() {
     let (payment, works) = recovering_payment().await;
     let app = App::beside(payment).await;
     assert_eq!(app.client.post_with("/books", soul(), &KEY).await.status, 202);
@@ -164,7 +164,7 @@ async fn a_held_booking_is_tried_again_by_the_same_request() {
 }
 
 #[tokio::test]
-async fn repeated_request_gets_its_booking_though_that_has_ended() {
+async fn repeated_request_gets_its_ended_booking() {
     for (status, how) in [("Canceled", "paid"), ("Canceled", "held"), ("Expired", "held")] {
         let payment = match how {
             "paid" => FakeUpstream::answers(201, json!({})).await,
@@ -175,8 +175,8 @@ async fn repeated_request_gets_its_booking_though_that_has_ended() {
         let id = first.body["id"].as_i64().unwrap();
         match status {
             "Expired" => {
-                app.let_holds_run_out().await;
-                app.reconciler.look().await.unwrap();
+                app.expire_holds().await;
+                app.reconciler.run_once().await.unwrap();
             }
             _ => {
                 app.client.delete(&format!("/books/{id}")).await;
@@ -187,28 +187,28 @@ async fn repeated_request_gets_its_booking_though_that_has_ended() {
         assert_eq!((again.status.as_u16(), &again.body["status"]), (200, &json!(status)), "{how}");
         let booking = app.client.get(&format!("/books/{id}")).await;
         assert_eq!(again.body, booking.body);
-        // A payment of it is still refused, and another key books again.
+        // It still cannot be paid, and another key makes another booking.
         assert_eq!(app.client.post(&format!("/books/{id}/payment"), json!({})).await.status, 409);
-        let anew = app.client.post_with("/books", soul(), &[("idempotency-key", "k-2")]).await;
-        assert_eq!((anew.status, &anew.body["id"]), (first.status, &json!(id + 1)));
+        let another = app.client.post_with("/books", soul(), &[("idempotency-key", "k-2")]).await;
+        assert_eq!((another.status, &another.body["id"]), (first.status, &json!(id + 1)));
         app.settled().await;
     }
 }
 
 #[tokio::test]
-async fn repeated_request_whose_payment_was_declined_is_declined() {
+async fn repeated_declined_request_is_declined() {
     let app = App::beside(FakeUpstream::answers(402, json!({})).await).await;
     for _ in 0..2 {
         let answer = app.client.post_with("/books", soul(), &KEY).await;
         assert_eq!((answer.status.as_u16(), answer.problem()), (402, "payment-declined"));
     }
     assert_eq!(app.payment.requests().len(), 1);
-    assert_eq!(app.told().await, ["HoldExpired"]);
+    assert_eq!(app.published().await, ["HoldExpired"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_request_that_was_refused_keeps_no_key() {
+async fn refused_request_keeps_no_key() {
     let app = App::new().await;
     app.book().await;
     assert_eq!(app.client.post_with("/books", soul(), &KEY).await.status, 409);
@@ -218,7 +218,7 @@ async fn a_request_that_was_refused_keeps_no_key() {
 }
 
 #[tokio::test]
-async fn a_key_is_forgotten_after_a_day() {
+async fn key_is_deleted_after_a_day() {
     let app = App::new().await;
     app.client.post_with("/books", json!({"qty": 1}), &KEY).await;
     retention::prune(&app.scratch.db, &PRUNED).await.unwrap();
@@ -233,7 +233,7 @@ async fn a_key_is_forgotten_after_a_day() {
 }
 
 #[tokio::test]
-async fn key_that_the_version_before_has_claimed_is_known() {
+async fn key_claimed_by_an_earlier_version_is_known() {
     let app = App::new().await;
     let order = json!({"movieName": "soul", "seat": "1A,2B", "qty": 2, "totalPrice": 10000, "customerId": 3});
     let first = app.client.post("/books", order.clone()).await;

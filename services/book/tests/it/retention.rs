@@ -1,4 +1,4 @@
-//! Old rows are deleted as fast as they come.
+//! Retention deletes old rows as fast as they are added.
 
 use std::collections::BTreeSet;
 
@@ -35,7 +35,7 @@ async fn rows_of(db: &Db, table: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn all_due_rows_are_gone_after_one_pass_however_many() {
+async fn one_pass_deletes_all_due_rows() {
     let app = App::new().await;
     let db = &app.scratch.db;
     for (insert, rows) in [(SEEN, 52_000), (SENT, 2_500), (KEYS, 2_500), (OLDER_KEYS, 1_500)] {
@@ -55,7 +55,7 @@ async fn all_due_rows_are_gone_after_one_pass_however_many() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_writers_get_in_between_two_batches() {
+async fn other_transactions_write_between_two_batches() {
     const DUE: i64 = 20_000;
     let app = App::new().await;
     let db = app.scratch.db.clone();
@@ -80,7 +80,7 @@ async fn other_writers_get_in_between_two_batches() {
 }
 
 #[tokio::test]
-async fn rows_that_are_due_are_found_by_an_index() {
+async fn index_finds_due_rows() {
     let app = App::new().await;
     if app.scratch.db.backend() != Backend::Sqlite {
         return;

@@ -31,9 +31,9 @@ async fn booking_of_a_screening_takes_one_statement_more_and_a_lock() {
     let app = App::new().await;
     let db = app.scratch.db.clone();
     let screening = app.announce(small_hall()).await;
-    let wish = json!({"screeningId": screening, "seat": "1A,2B", "customerId": 33});
+    let order = json!({"screeningId": screening, "seat": "1A,2B", "customerId": 33});
     let request =
-        async || app.client.post_with("/books", wish.clone(), &[("idempotency-key", "order-1")]).await;
+        async || app.client.post_with("/books", order.clone(), &[("idempotency-key", "order-1")]).await;
     let (first, booking) = statements_of(&db, request()).await;
     let (again, repeating) = statements_of(&db, request()).await;
     assert_eq!((first.status.as_u16(), again.status.as_u16()), (201, 201), "{} {}", first.body, again.body);

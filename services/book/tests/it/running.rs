@@ -30,9 +30,9 @@ async fn screening_ends_after_its_running_time() {
     app.settled().await;
 }
 
-/// The migration over a row of the version before.
+/// Runs the migration over a row of the previous version.
 #[tokio::test]
-async fn screening_of_before_ends_two_hours_after_its_start() {
+async fn screening_of_an_earlier_version_ends_two_hours_after_its_start() {
     let app = App::new().await;
     let mut tx = app.scratch.db.begin().await.unwrap();
     for sql in [
@@ -53,14 +53,14 @@ async fn screening_of_before_ends_two_hours_after_its_start() {
     let shown = app.client.get("/screenings/1").await.body;
     let times = (&shown["startsAt"], &shown["endsAt"]);
     assert_eq!(times, (&json!("1970-01-01T00:00:01Z"), &json!("1970-01-01T02:00:01Z")));
-    // A hold of before has not been published; its end is.
+    // The hold of an earlier version was not published, but its end is.
     assert_eq!(app.status(1).await, "PaymentPending");
-    app.reconciler.look().await.unwrap();
-    assert_eq!(app.told().await, ["HoldExpired"]);
+    app.reconciler.run_once().await.unwrap();
+    assert_eq!(app.published().await, ["HoldExpired"]);
     app.settled().await;
 }
 
-/// As if no migration had seen it.
+/// As a process of the previous version adds it after the migration.
 #[tokio::test]
 async fn screening_without_an_end_runs_for_two_hours() {
     let app = App::new().await;
@@ -81,7 +81,7 @@ async fn screening_without_an_end_runs_for_two_hours() {
 }
 
 #[tokio::test]
-async fn hall_is_taken_until_the_end_of_what_runs_there() {
+async fn hall_is_taken_until_the_screening_ends() {
     let app = App::new().await;
     let announce = async |start: &str, minutes: i64| {
         let mut screening = small_hall();
@@ -95,7 +95,7 @@ async fn hall_is_taken_until_the_end_of_what_runs_there() {
     assert!(taken.body["detail"].as_str().unwrap().contains(&end), "{}", taken.body);
     assert_eq!(announce("18:30", 60).await.status, 201);
     assert_eq!(announce("20:00", 30).await.status, 201);
-    // One that would run into the next.
+    // One that would overlap the next.
     assert_eq!(announce("06:00", 119).await.status, 409);
     assert_eq!(announce("06:00", 60).await.status, 201);
     app.settled().await;

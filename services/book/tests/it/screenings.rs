@@ -1,4 +1,4 @@
-//! The programme: announced by staff, looked at by customers, and held against their wishes.
+//! The program: staff announce screenings, customers read them, and orders must fit them.
 
 use serde_json::{Value, json};
 use storage::query;
@@ -6,7 +6,7 @@ use storage::query;
 use crate::app::{App, RULES, STAFF_TOKEN, in_days, small_hall};
 
 #[tokio::test]
-async fn staff_announce_and_nobody_else() {
+async fn only_staff_announce_screenings() {
     let app = App::new().await;
     for token in ["", "Popcorn"] {
         let answer = app.announced(small_hall(), token).await;
@@ -25,7 +25,7 @@ async fn staff_announce_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn wrong_tokens_slow_down_the_client_behind_the_gateway_and_no_other() {
+async fn wrong_tokens_limit_only_the_client_that_sent_them() {
     let app = App::new().await;
     let gateway = app.client.behind_a_proxy();
     let announce = async |client: &'static str, token: &'static str| {
@@ -45,7 +45,7 @@ async fn wrong_tokens_slow_down_the_client_behind_the_gateway_and_no_other() {
 }
 
 #[tokio::test]
-async fn an_announcement_that_makes_no_sense_names_what_is_wrong() {
+async fn invalid_announcement_lists_its_fields() {
     let app = App::new().await;
     let with = |field: &str, value: Value| {
         let mut screening = small_hall();
@@ -73,7 +73,7 @@ async fn an_announcement_that_makes_no_sense_names_what_is_wrong() {
 }
 
 #[tokio::test]
-async fn the_programme_is_read_by_movie_by_day_and_by_page() {
+async fn program_is_filtered_by_movie_and_day_and_paged() {
     let app = App::new().await;
     for (movie, day) in [("soul", 2), ("parasite", 1), ("soul", 1)] {
         let mut screening = small_hall();
@@ -107,7 +107,7 @@ async fn the_programme_is_read_by_movie_by_day_and_by_page() {
 }
 
 #[tokio::test]
-async fn every_seat_is_shown_with_its_price_and_who_has_it() {
+async fn seats_are_shown_with_price_and_state() {
     let app = App::new().await;
     let id = app.announce(small_hall()).await;
     assert_eq!(app.client.post("/books", json!({"screeningId": id, "seat": "1B"})).await.status, 201);
@@ -129,7 +129,7 @@ async fn every_seat_is_shown_with_its_price_and_who_has_it() {
 }
 
 #[tokio::test]
-async fn to_ask_again_for_seats_that_nobody_took_costs_little() {
+async fn unchanged_seats_are_304() {
     let app = App::new().await;
     let id = app.announce(small_hall()).await;
     let path = format!("/screenings/{id}/seats");
@@ -145,7 +145,7 @@ async fn to_ask_again_for_seats_that_nobody_took_costs_little() {
 }
 
 #[tokio::test]
-async fn entity_tag_is_compared_weakly_in_every_line_and_differs_by_representation() {
+async fn entity_tag_is_compared_weakly_and_differs_by_representation() {
     let app = App::new().await;
     let path = format!("/screenings/{}/seats", app.announce(small_hall()).await);
     let hal = app.client.get(&path).await.header("etag").to_owned();
@@ -159,21 +159,21 @@ async fn entity_tag_is_compared_weakly_in_every_line_and_differs_by_representati
         assert_eq!((answer.status.as_u16(), answer.header("etag")), (304, hal.as_str()), "{known}");
         assert_eq!((answer.header("vary"), answer.header("cache-control")), ("accept", "no-cache"));
     }
-    // The other representation is not known by this tag.
+    // The tag does not match the other representation.
     let other = app.client.get_with(&path, &[("accept", "application/json"), ("if-none-match", &hal)]).await;
     assert_eq!(other.status, 200);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_wish_must_fit_its_screening() {
+async fn order_must_fit_its_screening() {
     let app = App::new().await;
     let id = app.announce(small_hall()).await;
     let booked = app.client.post("/books", json!({"screeningId": id.to_string(), "seat": "1a,2a"})).await;
     assert_eq!(booked.status, 201, "{}", booked.body);
     assert_eq!(booked.body["totalPrice"], 27_000);
     assert_eq!((&booked.body["movieName"], &booked.body["screeningId"]), (&json!("soul"), &json!(id)));
-    for (wish, pointer) in [
+    for (order, pointer) in [
         (json!({"screeningId": id, "seat": "9Z"}), "/seat"),
         (json!({"screeningId": id, "qty": 2}), "/seat"),
         (json!({"screeningId": id, "seat": "2B", "totalPrice": 1}), "/totalPrice"),
@@ -181,15 +181,15 @@ async fn a_wish_must_fit_its_screening() {
         (json!({"screeningId": 99, "seat": "2B"}), "/screeningId"),
         (json!({"screeningId": 0, "seat": "2B"}), "/screeningId"),
     ] {
-        let answer = app.client.post("/books", wish.clone()).await;
-        assert_eq!((answer.status.as_u16(), answer.pointers()), (422, vec![pointer]), "{wish}");
+        let answer = app.client.post("/books", order.clone()).await;
+        assert_eq!((answer.status.as_u16(), answer.pointers()), (422, vec![pointer]), "{order}");
     }
     assert_eq!(app.payment.requests().len(), 1);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_screening_that_has_begun_is_not_booked_any_more() {
+async fn started_screening_cannot_be_booked() {
     let app = App::new().await;
     let id = app.announce(small_hall()).await;
     let mut tx = app.scratch.db.begin().await.unwrap();
@@ -201,7 +201,7 @@ async fn a_screening_that_has_begun_is_not_booked_any_more() {
 }
 
 #[tokio::test]
-async fn the_demo_programme_is_announced_once() {
+async fn demo_program_is_announced_once() {
     let app = App::new().await;
     for _ in 0..2 {
         book::demo_data::announce(&app.scratch.db, &RULES).await.unwrap();

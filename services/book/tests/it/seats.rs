@@ -1,4 +1,4 @@
-//! Who has which seat. The database decides, and nobody gets one that somebody else has.
+//! Seats: the database decides, and a taken seat is never sold again.
 
 use std::collections::HashSet;
 
@@ -20,14 +20,14 @@ fn seat(seat: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_seat_that_somebody_has_is_409_and_exactly_the_taken_ones_are_named() {
+async fn taken_seats_are_409_and_listed() {
     let app = App::new().await;
     app.book().await;
     let answer = app.client.post("/books", seat("3C,2b,1A")).await;
     assert_eq!((answer.status.as_u16(), answer.problem()), (409, "seat-taken"));
     assert_eq!(answer.body["seats"], json!(["2B", "1A"]));
     assert_eq!(answer.pointers(), ["/seat", "/seat"]);
-    // All or nothing: the free one stays free, and nobody was asked for money.
+    // The booking gets all seats or none: the available one stays so, and payment was not called.
     assert_eq!(app.client.post("/books", seat("3C")).await.status, 201);
     assert_eq!(app.payment.requests().len(), 2);
     assert_eq!(app.client.get("/books").await.body["page"]["totalElements"], 2);
@@ -35,7 +35,7 @@ async fn a_seat_that_somebody_has_is_409_and_exactly_the_taken_ones_are_named() 
 }
 
 #[tokio::test]
-async fn a_movie_without_screenings_is_one_showing_and_another_movie_is_another() {
+async fn movie_without_screenings_is_one_showing() {
     let app = App::new().await;
     app.book().await;
     let other = json!({"movieName": "parasite", "seat": "1A"});
@@ -49,7 +49,7 @@ async fn a_movie_without_screenings_is_one_showing_and_another_movie_is_another(
 }
 
 #[tokio::test]
-async fn without_seats_nothing_collides() {
+async fn bookings_without_seats_never_conflict() {
     let app = App::new().await;
     for _ in 0..3 {
         assert_eq!(app.client.post("/books", json!({"qty": 3})).await.status, 201);
@@ -59,7 +59,7 @@ async fn without_seats_nothing_collides() {
 }
 
 #[tokio::test]
-async fn the_seats_of_a_booking_that_has_ended_are_free_again() {
+async fn seats_of_an_ended_booking_are_available_again() {
     let app = App::beside(FakeUpstream::answers(402, json!({})).await).await;
     for _ in 0..2 {
         assert_eq!(app.client.post("/books", soul()).await.status, 402);
@@ -77,7 +77,7 @@ async fn the_seats_of_a_booking_that_has_ended_are_free_again() {
 }
 
 #[tokio::test]
-async fn seats_in_another_order_are_the_same_seats() {
+async fn order_of_seats_makes_no_difference() {
     let app = App::new().await;
     let orders = ["1A,2B,3C", "3C,2B,1A", "2B,3C,1A", "3C,1A,2B"];
     let answers = join_all(orders.iter().map(|order| app.client.post("/books", seat(order)))).await;
@@ -88,17 +88,17 @@ async fn seats_in_another_order_are_the_same_seats() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_thousand_who_want_the_last_seat_one_gets_it() {
+async fn last_seat_is_sold_to_one_of_a_thousand() {
     let app = App::new().await;
     let screening = app.announce(small_hall()).await;
     let all_but_one = json!({"screeningId": screening, "seat": "1A,1B,2A"});
     assert_eq!(app.client.post("/books", all_but_one).await.status, 201);
     let last = json!({"screeningId": screening, "seat": "2B"});
-    // Patience is not what is tried here, so they come a hundred at a time.
+    // At most a hundred at a time, so that none waits too long for the database.
     let mut statuses = Vec::new();
     for _ in 0..10 {
-        let wishes = (0..100).map(|_| app.client.post("/books", last.clone()));
-        statuses.extend(join_all(wishes).await.iter().map(|answer| answer.status.as_u16()));
+        let orders = (0..100).map(|_| app.client.post("/books", last.clone()));
+        statuses.extend(join_all(orders).await.iter().map(|answer| answer.status.as_u16()));
     }
     assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1);
     assert_eq!(statuses.iter().filter(|status| **status == 409).count(), 999);
@@ -108,7 +108,7 @@ async fn of_a_thousand_who_want_the_last_seat_one_gets_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn places_of_general_admission_are_counted_down_and_given_back() {
+async fn places_of_general_admission_are_taken_and_released() {
     let app = App::new().await;
     let screening = app
         .announce(json!({
@@ -119,8 +119,8 @@ async fn places_of_general_admission_are_counted_down_and_given_back() {
         let answer = app.client.get(&format!("/screenings/{screening}")).await;
         answer.body["placesLeft"].as_i64().unwrap()
     };
-    let wish = json!({"screeningId": screening, "qty": 3});
-    let answers = join_all((0..8).map(|_| app.client.post("/books", wish.clone()))).await;
+    let order = json!({"screeningId": screening, "qty": 3});
+    let answers = join_all((0..8).map(|_| app.client.post("/books", order.clone()))).await;
     let booked: Vec<&Value> =
         answers.iter().filter(|answer| answer.status == 201).map(|answer| &answer.body).collect();
     assert_eq!((booked.len(), places_left().await), (3, 1));
@@ -138,14 +138,14 @@ async fn places_of_general_admission_are_counted_down_and_given_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_customer_has_so_many_places_of_a_screening_and_no_more() {
+async fn customer_has_at_most_the_maximum_of_places_of_a_screening() {
     let rules = book::app::Rules { max_places_per_customer: 2, ..RULES };
     let app = App::with_rules(FakeUpstream::answers(201, json!({})).await, rules).await;
     let screening = app.announce(small_hall()).await;
-    let wish =
+    let order =
         |seat: &str, customer: i64| json!({"screeningId": screening, "seat": seat, "customerId": customer});
     let seats = ["1A", "1B", "2A", "2B"];
-    let answers = join_all(seats.iter().map(|seat| app.client.post("/books", wish(seat, 7)))).await;
+    let answers = join_all(seats.iter().map(|seat| app.client.post("/books", order(seat, 7)))).await;
     let refused: Vec<&str> =
         answers.iter().filter(|answer| answer.status != 201).map(Answer::problem).collect();
     assert_eq!(refused, ["too-many-places", "too-many-places"]);
@@ -155,7 +155,7 @@ async fn a_customer_has_so_many_places_of_a_screening_and_no_more() {
         .filter(|(answer, _)| answer.status != 201)
         .map(|(_, seat)| seat.to_owned())
         .collect();
-    assert_eq!(app.client.post("/books", wish(&free.join(","), 8)).await.status, 201);
+    assert_eq!(app.client.post("/books", order(&free.join(","), 8)).await.status, 201);
     assert_eq!(fleet::outbox_types(&app.scratch.db).await.len(), 3);
     app.settled().await;
 }

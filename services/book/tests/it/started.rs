@@ -1,4 +1,4 @@
-//! A screening that has begun: nothing of it is paid or canceled any more.
+//! After the start of a screening, its bookings are neither paid nor canceled.
 
 use serde_json::json;
 use storage::{query, query_as};
@@ -10,7 +10,7 @@ fn refusal(answer: &Answer) -> (u16, &str) {
     (answer.status.as_u16(), answer.problem())
 }
 
-async fn begin_all_screenings(app: &App) {
+async fn start_all_screenings(app: &App) {
     let mut tx = app.scratch.db.begin().await.unwrap();
     tx.execute(query("UPDATE screenings SET starts_at = 1")).await.unwrap();
     tx.commit().await.unwrap();
@@ -22,55 +22,55 @@ async fn book(app: &App, seat: &str, pay_later: bool) -> Answer {
 }
 
 #[tokio::test]
-async fn held_booking_of_a_screening_that_has_begun_cannot_be_paid() {
+async fn held_booking_cannot_be_paid_after_the_start() {
     let (payment, works) = recovering_payment().await;
     let app = App::beside(payment).await;
     app.announce(small_hall()).await;
     assert_eq!(book(&app, "1A", false).await.status, 202);
     assert_eq!(book(&app, "2A", true).await.status, 202);
     works.store(true, std::sync::atomic::Ordering::SeqCst);
-    begin_all_screenings(&app).await;
+    start_all_screenings(&app).await;
     let answer = app.client.post("/books/1/payment", json!({})).await;
     assert_eq!(refusal(&answer), (409, "screening-started"));
-    // Nor is it by the reconciler.
-    app.let_looks_be_due().await;
-    app.reconciler.look().await.unwrap();
+    // The reconciler does not pay for it either.
+    app.make_inquiries_due().await;
+    app.reconciler.run_once().await.unwrap();
     assert_eq!([app.status(1).await, app.status(2).await], ["PaymentPending", "PaymentPending"]);
-    assert_eq!(app.told().await, ["Held", "Held"]);
+    assert_eq!(app.published().await, ["Held", "Held"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn payment_that_was_asked_for_before_the_start_settles_and_is_answered_again() {
+async fn payment_begun_before_the_start_settles_and_can_be_repeated() {
     let app = App::new().await;
     app.announce(small_hall()).await;
     assert_eq!(book(&app, "1A", false).await.status, 201);
-    begin_all_screenings(&app).await;
+    start_all_screenings(&app).await;
     assert_eq!(app.client.post("/books/1/payment", json!({})).await.status, 201);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn booking_of_a_screening_that_has_begun_is_not_canceled() {
+async fn booking_cannot_be_canceled_after_the_start() {
     let app = App::new().await;
     app.announce(small_hall()).await;
     book(&app, "1A", false).await;
-    begin_all_screenings(&app).await;
+    start_all_screenings(&app).await;
     assert_eq!(refusal(&app.client.delete("/books/1").await), (409, "screening-started"));
     let patched = app.client.patch("/books/1", json!({"status": "Canceled"})).await;
     assert_eq!(refusal(&patched), (409, "screening-started"));
     assert_eq!(app.status(1).await, "Registered");
-    assert_eq!(app.told().await, ["Booked"]);
+    assert_eq!(app.published().await, ["Booked"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn cancel_that_was_asked_for_before_the_start_goes_on() {
+async fn cancel_begun_before_the_start_continues() {
     let app = App::new().await;
     app.announce(small_hall()).await;
     book(&app, "1A", false).await;
     assert_eq!(app.client.delete("/books/1").await.status, 202);
-    begin_all_screenings(&app).await;
+    start_all_screenings(&app).await;
     assert_eq!(app.client.delete("/books/1").await.status, 202);
     app.deliver(payment_canceled(1)).await;
     assert_eq!(app.client.delete("/books/1").await.status, 204);
@@ -78,7 +78,7 @@ async fn cancel_that_was_asked_for_before_the_start_goes_on() {
 }
 
 #[tokio::test]
-async fn hold_ends_when_the_screening_begins() {
+async fn hold_ends_when_the_screening_starts() {
     let app = App::beside(FakeUpstream::refuses()).await;
     let mut soon = small_hall();
     let start = jiff::Timestamp::now() + std::time::Duration::from_secs(120);

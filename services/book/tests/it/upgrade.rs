@@ -1,4 +1,4 @@
-//! Rows of the version before: what they were written as, and what becomes of them.
+//! The upgrade of rows that earlier versions wrote.
 
 use book::app::bring_over;
 use book::{demo_data, upgrade};
@@ -8,7 +8,7 @@ use storage::{query, query_as};
 use crate::app::{App, RULES, STAFF_TOKEN, in_days, small_hall};
 use crate::logs::Log;
 
-/// A live booking as the version before has written it, with its claims.
+/// Adds a live booking as an earlier version wrote it, with its claims.
 async fn booking(app: &App, movie: Option<&str>, seats: &[&str], screening: Option<i64>) {
     let mut tx = app.scratch.db.begin().await.unwrap();
     let insert = query_as(
@@ -33,7 +33,7 @@ async fn booking(app: &App, movie: Option<&str>, seats: &[&str], screening: Opti
     tx.commit().await.unwrap();
 }
 
-/// A screening of general admission or of `seats`, as the version before has written it.
+/// Adds a screening, in general admission or with `seats`, as an earlier version wrote it.
 async fn screening(app: &App, movie: &str, theatre: &str, hall: Option<String>, seats: &[&str]) -> i64 {
     let mut tx = app.scratch.db.begin().await.unwrap();
     let starts_at: jiff::Timestamp = in_days(7, "20:00").parse().unwrap();
@@ -60,7 +60,7 @@ async fn screening(app: &App, movie: &str, theatre: &str, hall: Option<String>, 
     id
 }
 
-/// All claims, as they are stored.
+/// All stored claims.
 async fn claims(app: &App) -> Vec<(String, String, i64)> {
     let find = query_as("SELECT place, seat, booking_id FROM seat_claims ORDER BY booking_id, place, seat");
     app.scratch.db.read().await.unwrap().fetch_all(find).await.unwrap()
@@ -79,8 +79,8 @@ async fn keyless(app: &App) -> i64 {
     rows
 }
 
-/// Seven bookings and a screening of the version before.
-async fn database_of_before(app: &App) {
+/// Adds seven bookings and a screening of an earlier version.
+async fn fill_as_an_earlier_version(app: &App) {
     let hall = screening(app, "Otter  Lake", "Hall 1 ", None, &["1A", "１Ａ", "２Ｂ"]).await;
     booking(app, Some("기생충"), &["1A"], None).await;
     booking(app, Some("기생충 "), &["1A", "2B"], None).await;
@@ -91,8 +91,8 @@ async fn database_of_before(app: &App) {
     booking(app, Some("SOUL"), &[], None).await;
 }
 
-/// The older booking keeps a seat that two of them have.
-fn claims_of_after() -> Vec<(String, String, i64)> {
+/// The claims after the upgrade: the older of two bookings keeps the seat.
+fn claims_after() -> Vec<(String, String, i64)> {
     vec![
         claim("movie:기생충", "1A", 1),
         claim("movie:기생충", "2B", 2),
@@ -104,18 +104,18 @@ fn claims_of_after() -> Vec<(String, String, i64)> {
 }
 
 #[tokio::test]
-async fn rows_of_before_get_keys_and_the_older_of_two_claims_stays() {
+async fn rows_of_earlier_versions_get_keys_and_the_older_of_two_claims_stays() {
     let app = App::new().await;
-    database_of_before(&app).await;
+    fill_as_an_earlier_version(&app).await;
     assert_eq!(keyless(&app).await, 8);
     upgrade::run(&app.scratch.db).await.unwrap();
-    assert_eq!((keyless(&app).await, claims(&app).await), (0, claims_of_after()));
-    // It is found and sold by any spelling, and what is taken stays taken.
+    assert_eq!((keyless(&app).await, claims(&app).await), (0, claims_after()));
+    // The screening is found and booked in any spelling, and taken seats stay taken.
     let found = app.client.get("/screenings?movieName=otter%20lake").await;
     assert_eq!(found.body["page"]["totalElements"], 1);
     for taken in ["1a", "2b", "3c"] {
-        let wish = json!({"movieName": "기생충\n", "seat": taken});
-        assert_eq!(app.client.post("/books", wish).await.status, 409, "{taken}");
+        let order = json!({"movieName": "기생충\n", "seat": taken});
+        assert_eq!(app.client.post("/books", order).await.status, 409, "{taken}");
     }
     let sold = app.client.post("/books", json!({"screeningId": 1, "seat": "2b"})).await;
     assert_eq!((sold.status.as_u16(), sold.problem()), (409, "seat-taken"));
@@ -128,11 +128,11 @@ async fn rows_of_before_get_keys_and_the_older_of_two_claims_stays() {
 }
 
 #[tokio::test]
-async fn upgrade_that_is_killed_in_the_middle_goes_on_where_it_stopped() {
+async fn killed_upgrade_continues_where_it_stopped() {
     // The process is killed in the transaction after these.
     for killed_after in 0..9 {
         let app = App::new().await;
-        database_of_before(&app).await;
+        fill_as_an_earlier_version(&app).await;
         for _ in 0..killed_after {
             let mut tx = app.scratch.db.begin().await.unwrap();
             bring_over(&mut tx, 1).await.unwrap();
@@ -143,31 +143,31 @@ async fn upgrade_that_is_killed_in_the_middle_goes_on_where_it_stopped() {
         drop(killed);
         assert_eq!(keyless(&app).await, 8 - killed_after.min(8));
         upgrade::run(&app.scratch.db).await.unwrap();
-        assert_eq!((keyless(&app).await, claims(&app).await), (0, claims_of_after()), "{killed_after}");
+        assert_eq!((keyless(&app).await, claims(&app).await), (0, claims_after()), "{killed_after}");
         app.settled().await;
     }
 }
 
 #[tokio::test]
-async fn older_booking_takes_its_seat_back_from_one_that_had_the_normal_form_first() {
+async fn older_booking_gets_its_seat_back_from_a_younger_one() {
     let app = App::new().await;
     booking(&app, Some("Soul"), &["1A"], None).await;
-    // As this version writes it, while the older row has no key yet.
+    // This version adds a booking while the older row has no key yet.
     assert_eq!(app.client.post("/books", json!({"movieName": "soul", "seat": "1A"})).await.status, 201);
     upgrade::run(&app.scratch.db).await.unwrap();
     assert_eq!(claims(&app).await, [claim("movie:soul", "1A", 1)]);
     app.settled().await;
 }
 
-/// Somebody has to tell the customer of the younger one.
+/// Staff must inform the customer of the younger booking.
 #[tokio::test]
-async fn log_names_both_bookings_of_one_seat_and_none_that_had_it_twice_itself() {
+async fn log_reports_two_bookings_of_one_seat_but_not_one_with_it_twice() {
     let app = App::new().await;
     booking(&app, Some("Soul"), &["1A", "１Ａ"], None).await;
     booking(&app, Some("SOUL"), &["1A", "2B"], None).await;
-    let (log, _guard) = Log::keep();
+    let (log, _guard) = Log::capture();
     upgrade::run(&app.scratch.db).await.unwrap();
-    let lines = log.lines_with("two bookings have one seat");
+    let lines = log.lines_with("two bookings have the same seat");
     assert_eq!(lines.len(), 1, "{lines:?}");
     for field in ["place=\"movie:soul\"", "seat=\"1A\"", "kept=1", "lost=2"] {
         assert!(lines[0].contains(field), "{lines:?}");
@@ -176,20 +176,20 @@ async fn log_names_both_bookings_of_one_seat_and_none_that_had_it_twice_itself()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn replicas_that_start_at_once_bring_over_every_row_once() {
+async fn replicas_that_start_together_upgrade_each_row_once() {
     let app = App::new().await;
-    database_of_before(&app).await;
+    fill_as_an_earlier_version(&app).await;
     for _ in 0..600 {
         booking(&app, Some("Soul"), &[], None).await;
     }
     let starts = (0..4).map(|_| upgrade::run(&app.scratch.db));
     assert!(futures_util::future::join_all(starts).await.iter().all(Result::is_ok));
-    assert_eq!((keyless(&app).await, claims(&app).await), (0, claims_of_after()));
+    assert_eq!((keyless(&app).await, claims(&app).await), (0, claims_after()));
     app.settled().await;
 }
 
 #[tokio::test]
-async fn nothing_is_left_to_bring_over_on_a_new_database() {
+async fn new_database_needs_no_upgrade() {
     let app = App::new().await;
     app.announce(small_hall()).await;
     app.client.post("/books", json!({"movieName": "parasite", "seat": "1A"})).await;
@@ -203,17 +203,17 @@ async fn nothing_is_left_to_bring_over_on_a_new_database() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn seat_that_is_freed_during_the_upgrade_stays_free() {
+async fn seat_released_during_the_upgrade_stays_available() {
     for _ in 0..5 {
         let app = App::new().await;
         booking(&app, Some("Soul"), &["1A"], None).await;
-        // What a cancel in a process of the version before does.
+        // A cancel in a process of an earlier version.
         let mut cancel = app.scratch.db.begin().await.unwrap();
         cancel.execute(query("UPDATE bookings SET status = 'Canceled' WHERE id = 1")).await.unwrap();
         cancel.execute(query("DELETE FROM seat_claims WHERE booking_id = 1")).await.unwrap();
         let db = app.scratch.db.clone();
         let upgrade = tokio::spawn(async move { upgrade::run(&db).await });
-        // Time for the upgrade to meet it; whatever it meets, the seat is free in the end.
+        // Time for the upgrade to run into it; in any case the seat is available in the end.
         for _ in 0..50 {
             keyless(&app).await;
         }
@@ -225,7 +225,7 @@ async fn seat_that_is_freed_during_the_upgrade_stays_free() {
 }
 
 #[tokio::test]
-async fn process_of_the_version_before_sells_nothing_any_more() {
+async fn process_of_an_earlier_version_can_no_longer_book() {
     let app = App::new().await;
     for sql in [
         "INSERT INTO bookings (movie_name, seat, qty, total_price, name, customer_id, status, paid, created_at, updated_at)
@@ -242,13 +242,13 @@ async fn process_of_the_version_before_sells_nothing_any_more() {
 }
 
 #[tokio::test]
-async fn key_of_before_the_upgrade_still_names_its_booking() {
+async fn key_from_before_the_upgrade_still_finds_its_booking() {
     let app = App::new().await;
     let key = [("idempotency-key", "k-1")];
     let order = json!({"movieName": "Soul", "seat": "1A"});
     let first = app.client.post_with("/books", order.clone(), &key).await;
     let mut tx = app.scratch.db.begin().await.unwrap();
-    // What the migration does to the fingerprints of the version before.
+    // The migration does this to the fingerprints of earlier versions.
     tx.execute(query("UPDATE request_keys SET fingerprint = ''")).await.unwrap();
     tx.commit().await.unwrap();
     let again = app.client.post_with("/books", order, &key).await;
@@ -256,7 +256,7 @@ async fn key_of_before_the_upgrade_still_names_its_booking() {
     app.settled().await;
 }
 
-/// The layout of the demo programme's first hall, as it was always stored.
+/// The layout of the demo program's first hall, as every version stores it.
 async fn demo_hall(app: &App) -> Option<String> {
     let find =
         query_as("SELECT hall FROM screenings WHERE theatre = 'Hall 1' AND movie_name <> 'soul' LIMIT 1");
@@ -265,7 +265,7 @@ async fn demo_hall(app: &App) -> Option<String> {
 }
 
 #[tokio::test]
-async fn unsold_screenings_of_soul_leave_the_demo_programme_and_sold_ones_stay() {
+async fn unsold_screenings_of_soul_are_withdrawn_and_sold_ones_stay() {
     let app = App::new().await;
     demo_data::announce(&app.scratch.db, &RULES).await.unwrap();
     let hall = demo_hall(&app).await;

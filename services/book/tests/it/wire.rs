@@ -1,4 +1,4 @@
-//! HAL, pages, problems: how the service speaks.
+//! HAL, pages and problems.
 
 use axum::body::Body;
 use http::{Method, Request};
@@ -9,7 +9,7 @@ use test_kit::snapshot::assert_openapi;
 use crate::app::{App, soul};
 
 #[tokio::test]
-async fn every_wrong_field_is_named_and_leaves_no_row() {
+async fn invalid_fields_are_listed_and_leave_no_row() {
     let app = App::new().await;
     let table: [(Value, &[&str]); 28] = [
         (json!({"qty": 0}), &["/qty"]),
@@ -51,7 +51,7 @@ async fn every_wrong_field_is_named_and_leaves_no_row() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_json_or_too_large_is_refused() {
+async fn body_that_is_not_json_or_too_large_is_refused() {
     let app = App::new().await;
     let post = |kind: &'static str, body: Vec<u8>| {
         let request = Request::builder()
@@ -74,7 +74,7 @@ async fn a_body_that_is_no_json_or_too_large_is_refused() {
 }
 
 #[tokio::test]
-async fn ids_that_name_nothing_are_404() {
+async fn unknown_ids_are_404() {
     let app = App::new().await;
     for id in ["1", "0", "-1", "abc", "1000000000000000000000000000000", "1.5"] {
         let answer = app.client.get(&format!("/books/{id}")).await;
@@ -98,7 +98,7 @@ async fn unknown_paths_and_methods_are_problems() {
 }
 
 #[tokio::test]
-async fn bookings_come_in_pages() {
+async fn bookings_are_listed_in_pages() {
     let app = App::new().await;
     for _ in 0..5 {
         app.client.post("/books", json!({"qty": 1, "customerId": 33})).await;
@@ -139,10 +139,10 @@ async fn links_follow_the_gateway_and_the_media_type_follows_accept() {
     let answer = app.client.behind_a_proxy().get_with("/books/1", &forwarded).await;
     assert_eq!(answer.body["_links"]["self"]["href"], "https://movies.example:8088/books/1");
     assert_eq!(answer.header("content-type"), "application/json");
-    // Without a proxy that is trusted, the same headers say nothing.
+    // From a client that is not a trusted proxy, the headers are ignored.
     let own = app.client.get_with("/books/1", &forwarded).await;
     assert_eq!(own.body["_links"]["self"]["href"], "http://cinema/books/1");
-    // A proxy that reports no host, or none that may stand in a link.
+    // A proxy that sends no host, or one that is not valid in a link.
     for reported in [("x-forwarded-for", "203.0.113.7"), ("x-forwarded-host", "a/b?c")] {
         let relative = app.client.behind_a_proxy().get_with("/books/1", &[reported]).await;
         assert_eq!(relative.body["_links"]["self"]["href"], "/books/1");
@@ -153,7 +153,7 @@ async fn links_follow_the_gateway_and_the_media_type_follows_accept() {
 }
 
 #[tokio::test]
-async fn a_request_keeps_its_id_and_its_trace() {
+async fn request_keeps_its_id_and_its_trace() {
     let app = App::new().await;
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let headers = [("x-request-id", "mine-1"), ("traceparent", trace)];
@@ -177,7 +177,7 @@ async fn probes_answer() {
 }
 
 #[tokio::test]
-async fn text_with_nul_is_422_and_names_the_parameter() {
+async fn text_with_nul_is_422_with_the_parameter() {
     let app = App::new().await;
     for (path, pointer) in [
         ("/screenings?movieName=a%00b", "/movieName"),
@@ -200,7 +200,7 @@ async fn text_with_nul_is_422_and_names_the_parameter() {
 }
 
 #[tokio::test]
-async fn the_openapi_description_is_the_reviewed_one() {
+async fn openapi_description_is_the_reviewed_one() {
     let app = App::new().await;
     let description = app.client.get("/api-docs/openapi.json").await.body;
     assert_openapi(env!("CARGO_MANIFEST_DIR"), &description);
@@ -242,7 +242,7 @@ async fn no_form_of_another_site_can_pay_or_cancel() {
 }
 
 #[tokio::test]
-async fn ids_in_paths_are_written_in_one_way() {
+async fn ids_in_paths_have_one_spelling() {
     let app = App::new().await;
     let id = app.book().await;
     for path in [
@@ -254,7 +254,7 @@ async fn ids_in_paths_are_written_in_one_way() {
         let answer = app.client.get(&path).await;
         assert_eq!((answer.status.as_u16(), answer.problem()), (404, "not-found"), "{path}");
     }
-    // A query has one spelling too; bodies stay lenient.
+    // Queries have one spelling, too; bodies are lenient.
     for query in ["customerId=%2B33", "customerId=033", "customerId=33&customerId=33", "after=+1", "page=00"]
     {
         let answer = app.client.get(&format!("/books?{query}")).await;
@@ -266,7 +266,7 @@ async fn ids_in_paths_are_written_in_one_way() {
 }
 
 #[tokio::test]
-async fn answers_are_not_stored_and_vary_by_accept() {
+async fn responses_are_not_stored_and_vary_by_accept() {
     let app = App::new().await;
     let id = app.book().await;
     for (accept, kind) in [

@@ -288,7 +288,9 @@ impl World {
     }
 
     pub fn look(&mut self, id: BookingId) {
-        if let Some(change) = self.bookings.get(&id).and_then(|booking| booking.clone().look(self.now)) {
+        if let Some(change) =
+            self.bookings.get(&id).and_then(|booking| booking.clone().begin_inquiry(self.now))
+        {
             self.keep_booking(change);
             self.under_way.push(Work::Looking(id));
         }

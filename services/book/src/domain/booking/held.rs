@@ -1,12 +1,12 @@
-//! The event that a booking is held, and the screening as events carry it.
+//! The event that a booking is held, and the screening in a booking's events.
 
 use events::{Held, Screening};
 
 use super::{Booking, Change};
 
 impl Booking {
-    /// It stays unpaid after its first attempt to pay. `Held` is published once, whoever notices first: the attempt itself, or
-    /// the look or the next attempt after one that broke off.
+    /// The booking stays unpaid after its first attempt to pay. `Held` is published once: when the attempt ends, or, if it was
+    /// interrupted, with the first inquiry or the next attempt.
     pub(super) fn held(mut self) -> Change {
         if self.row.hold.is_published {
             return self.unchanged();
@@ -28,7 +28,7 @@ impl Booking {
         change
     }
 
-    /// Its screening, as events carry it.
+    /// The booking's screening, as events carry it.
     pub(super) fn screening(&self) -> Screening {
         let row = &self.row;
         Screening {

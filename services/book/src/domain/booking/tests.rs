@@ -34,7 +34,7 @@ fn event_of(change: &Change) -> Option<&'static str> {
 }
 
 #[test]
-fn a_booking_is_told_of_once_whichever_word_of_the_payment_comes_first() {
+fn booked_is_published_once_whether_the_response_or_paid_comes_first() {
     let answer_first = booking(Status::PaymentPending).register();
     assert_eq!(event_of(&answer_first), Some("Booked"));
     let then = answer_first.booking.confirm_payment(Some(10_000));
@@ -47,7 +47,7 @@ fn a_booking_is_told_of_once_whichever_word_of_the_payment_comes_first() {
 }
 
 #[test]
-fn money_that_is_not_the_price_settles_nothing() {
+fn payment_of_another_amount_settles_nothing() {
     for amount in [None, Some(0), Some(9_999)] {
         let change = booking(Status::PaymentPending).confirm_payment(amount);
         assert_eq!(change.booking.status(), Status::PaymentPending);
@@ -56,7 +56,7 @@ fn money_that_is_not_the_price_settles_nothing() {
 }
 
 #[test]
-fn a_pending_booking_is_given_up_at_once_and_its_money_called_back() {
+fn canceled_pending_booking_ends_at_once_and_is_refunded() {
     let change = booking(Status::PaymentPending).request_cancel(at(1)).unwrap();
     assert_eq!(change.booking.status(), Status::Canceled);
     assert_eq!(event_of(&change), Some("HoldExpired"));
@@ -65,7 +65,7 @@ fn a_pending_booking_is_given_up_at_once_and_its_money_called_back() {
 }
 
 #[test]
-fn however_a_pending_booking_ends_its_places_are_free_and_its_money_is_called_back() {
+fn pending_booking_that_ends_releases_its_places_and_is_refunded() {
     let pending = || booking(Status::PaymentPending);
     for (change, status) in [
         (pending().decline(), Status::Declined),
@@ -83,14 +83,17 @@ fn booking_that_stays_unpaid_is_published_as_held_once() {
     for first in [
         opened().keep_held(at(1), true),
         opened().keep_held(at(1), false),
-        // The attempt broke off.
-        opened().look(at(5)).unwrap(),
+        // The attempt was interrupted.
+        opened().begin_inquiry(at(5)).unwrap(),
         opened().begin_payment(at(5), ATTEMPT).unwrap(),
     ] {
         assert_eq!(event_of(&first), Some("Held"));
         let held = first.booking;
         assert_eq!(event_of(&held.clone().keep_held(at(11), true)), None);
-        assert_eq!(event_of(&held.clone().look(at(70)).unwrap_or_else(|| held.clone().unchanged())), None);
+        assert_eq!(
+            event_of(&held.clone().begin_inquiry(at(70)).unwrap_or_else(|| held.clone().unchanged())),
+            None
+        );
         assert_eq!(event_of(&held.clone().begin_payment(at(70), ATTEMPT).unwrap()), None);
         assert_eq!(event_of(&held.register()), Some("Booked"));
     }
@@ -98,7 +101,7 @@ fn booking_that_stays_unpaid_is_published_as_held_once() {
 }
 
 #[test]
-fn a_hold_lasts_until_its_time_and_as_long_as_an_attempt_to_pay() {
+fn hold_does_not_expire_during_an_attempt_to_pay() {
     let held = booking(Status::PaymentPending).keep_held(at(1), true).booking;
     assert_eq!(held.clone().expire(at(599)).booking.status(), Status::PaymentPending);
     let paying = held.clone().begin_payment(at(599), ATTEMPT).unwrap().booking;
@@ -115,14 +118,14 @@ fn booking_of_a_screening(status: Status) -> Booking {
 }
 
 #[test]
-fn hold_ends_when_the_screening_begins() {
+fn hold_ends_when_the_screening_starts() {
     let held = booking_of_a_screening(Status::PaymentPending).keep_held(at(1), false).booking;
     assert_eq!(held.clone().expire(at(99)).booking.status(), Status::PaymentPending);
     assert_eq!(held.expire(at(100)).booking.status(), Status::Expired);
 }
 
 #[test]
-fn booking_of_a_screening_that_has_begun_is_not_paid_by_a_new_attempt() {
+fn no_attempt_to_pay_begins_after_the_screening_has_started() {
     let held = booking_of_a_screening(Status::PaymentPending).keep_held(at(1), false).booking;
     assert!(held.clone().begin_payment(at(99), ATTEMPT).is_ok());
     assert_eq!(held.clone().begin_payment(at(100), ATTEMPT), Err(PayRefused::Started));
@@ -133,12 +136,12 @@ fn booking_of_a_screening_that_has_begun_is_not_paid_by_a_new_attempt() {
 }
 
 #[test]
-fn booking_of_a_screening_that_has_begun_is_not_canceled() {
+fn no_cancel_begins_after_the_screening_has_started() {
     for status in [Status::Registered, Status::PaidComplete] {
         assert!(booking_of_a_screening(status).request_cancel(at(99)).is_ok());
         assert_eq!(booking_of_a_screening(status).request_cancel(at(100)), Err(CancelRefused::Started));
     }
-    // A cancel that was asked for before the start goes on.
+    // A cancel that was requested before the start continues.
     for status in [Status::Canceling, Status::Canceled] {
         let repeated = booking_of_a_screening(status).request_cancel(at(100)).unwrap();
         assert_eq!(repeated.booking.status(), status);
@@ -146,7 +149,7 @@ fn booking_of_a_screening_that_has_begun_is_not_canceled() {
 }
 
 #[test]
-fn one_attempt_to_pay_runs_at_a_time_and_a_crash_ends_it() {
+fn one_attempt_to_pay_runs_at_a_time_and_ends_after_a_crash() {
     let opened = booking(Status::PaymentPending);
     assert_eq!(opened.clone().begin_payment(at(4), ATTEMPT), Err(PayRefused::InProgress));
     assert!(opened.clone().begin_payment(at(5), ATTEMPT).is_ok());
@@ -156,54 +159,54 @@ fn one_attempt_to_pay_runs_at_a_time_and_a_crash_ends_it() {
 }
 
 #[test]
-fn payment_is_asked_ever_more_seldom_what_became_of_an_attempt() {
+fn pauses_between_inquiries_double_up_to_a_limit() {
     let mut held = booking(Status::PaymentPending).keep_held(at(0), true).booking;
     let mut now = 0;
     let mut pauses = Vec::new();
     for _ in 0..8 {
-        let pause = (1..).find(|pause| held.clone().look(at(now + pause)).is_some()).unwrap();
+        let pause = (1..).find(|pause| held.clone().begin_inquiry(at(now + pause)).is_some()).unwrap();
         pauses.push(pause);
         now += pause;
-        held = held.look(at(now)).unwrap().booking;
+        held = held.begin_inquiry(at(now)).unwrap().booking;
     }
     assert_eq!(pauses, [2, 2, 4, 8, 16, 32, 64, 64]);
 }
 
 #[test]
-fn attempt_that_may_be_paid_is_asked_about_whatever_later_attempts_meet() {
+fn inquiries_go_on_after_later_attempts_that_were_refused() {
     let timed_out = booking(Status::PaymentPending).keep_held(at(1), true).booking;
-    let broke_off = booking(Status::PaymentPending);
-    for held in [timed_out, broke_off] {
+    let interrupted = booking(Status::PaymentPending);
+    for held in [timed_out, interrupted] {
         let again = held.begin_payment(at(10), ATTEMPT).unwrap().booking;
         let refused = again.keep_held(at(11), false).booking;
         let thrice = refused.begin_payment(at(20), ATTEMPT).unwrap().booking;
         let refused = thrice.keep_held(at(21), false).booking;
-        assert!(refused.look(at(30)).is_some());
+        assert!(refused.begin_inquiry(at(30)).is_some());
     }
 }
 
-/// Where the customer pays later, a look that is due stands for another attempt. Else it stands for a doubt, which the
-/// version before has kept nowhere else.
+/// In a booking that is paid later, a due inquiry stands for another attempt. Otherwise it stands for an attempt in doubt, which
+/// earlier versions recorded only so.
 #[test]
-fn next_attempt_doubts_the_one_before_only_where_that_may_have_been_paid() {
-    let begun_after = |paying_until: Option<i64>, look_at: Option<i64>, pay_later| {
+fn next_attempt_leaves_the_last_one_in_doubt_if_that_may_have_been_paid() {
+    let begun_after = |paying_until: Option<i64>, inquire_at: Option<i64>, pay_later| {
         let mut booking = booking(Status::PaymentPending);
         let hold = &mut booking.row.hold;
-        (hold.paying_until, hold.look_at) = (paying_until.map(at), look_at.map(at));
+        (hold.paying_until, hold.inquire_at) = (paying_until.map(at), inquire_at.map(at));
         hold.pay_later = pay_later;
         booking.begin_payment(at(10), ATTEMPT).unwrap().booking.row.hold.in_doubt
     };
-    // The one before broke off.
+    // The last attempt was interrupted.
     assert!(begun_after(Some(5), Some(5), false) && begun_after(Some(5), Some(5), true));
-    // It ended, and was to be asked about.
+    // It ended, and an inquiry is due.
     assert!(begun_after(None, Some(5), false));
-    // It ended, and was only to be made again.
+    // It ended, and only another attempt is due.
     assert!(!begun_after(None, Some(5), true));
     assert!(!begun_after(None, None, false) && !begun_after(None, None, true));
 }
 
 #[test]
-fn every_attempt_to_pay_is_counted() {
+fn attempts_to_pay_are_counted() {
     let mut paying = booking(Status::PaymentPending);
     for attempts in 1..4 {
         assert_eq!(paying.row.hold.attempts, attempts);
@@ -213,37 +216,37 @@ fn every_attempt_to_pay_is_counted() {
 }
 
 #[test]
-fn look_at_the_end_of_a_hold_is_followed_by_a_pause() {
+fn inquiry_at_the_end_of_a_hold_is_followed_by_a_pause() {
     let in_doubt = booking(Status::PaymentPending).keep_held(at(1), true).booking;
-    let asked = in_doubt.look(at(600)).expect("a look is due").booking;
-    assert_eq!(asked.row.hold.look_at, Some(at(602)));
+    let asked = in_doubt.begin_inquiry(at(600)).expect("an inquiry is due").booking;
+    assert_eq!(asked.row.hold.inquire_at, Some(at(602)));
 }
 
 #[test]
-fn payment_is_asked_once_more_when_the_hold_ends() {
+fn last_inquiry_is_due_when_the_hold_ends() {
     let mut held = booking(Status::PaymentPending).keep_held(at(0), true).booking;
-    let mut looks = Vec::new();
+    let mut inquiries = Vec::new();
     for second in 1..=600 {
-        if let Some(change) = held.clone().look(at(second)) {
-            looks.push(second);
+        if let Some(change) = held.clone().begin_inquiry(at(second)) {
+            inquiries.push(second);
             held = change.booking;
         }
     }
-    assert_eq!(looks.last(), Some(&600));
+    assert_eq!(inquiries.last(), Some(&600));
 }
 
 #[test]
-fn of_an_attempt_that_reached_nobody_nothing_is_asked_but_it_may_be_made_again() {
+fn attempt_that_did_not_reach_payment_needs_no_inquiry_but_may_be_repeated() {
     let kept = |pay_later| {
         let mut booking = booking(Status::PaymentPending);
         booking.row.hold.pay_later = pay_later;
-        booking.keep_held(at(1), false).booking.look(at(100))
+        booking.keep_held(at(1), false).booking.begin_inquiry(at(100))
     };
     assert!(kept(false).is_none() && kept(true).is_some());
 }
 
 #[test]
-fn repeated_cancel_asks_the_ticket_service_again_after_a_pause() {
+fn repeated_cancel_is_published_again_after_a_pause() {
     let canceling = booking(Status::Canceling);
     let soon = canceling.clone().request_cancel(at(2)).unwrap();
     assert_eq!((soon.booking.status(), event_of(&soon)), (Status::Canceling, None));
@@ -254,7 +257,7 @@ fn repeated_cancel_asks_the_ticket_service_again_after_a_pause() {
 }
 
 #[test]
-fn a_cancel_ends_with_the_refund_and_is_told_of() {
+fn cancel_ends_with_the_refund_and_is_published() {
     let asked = booking(Status::PaidComplete).request_cancel(at(1)).unwrap();
     assert_eq!(event_of(&asked), Some("CancelRequested"));
     let ended = asked.booking.refund();
@@ -263,7 +266,7 @@ fn a_cancel_ends_with_the_refund_and_is_told_of() {
 }
 
 #[test]
-fn a_rejected_cancel_goes_back_to_where_it_came_from() {
+fn rejected_cancel_returns_to_the_earlier_status() {
     let registered = booking(Status::Registered).request_cancel(at(1)).unwrap().booking;
     let paid_meanwhile = registered.clone().confirm_payment(Some(10_000)).booking;
     assert_eq!(registered.reject_cancel().booking.status(), Status::Registered);
@@ -271,31 +274,31 @@ fn a_rejected_cancel_goes_back_to_where_it_came_from() {
 }
 
 #[test]
-fn a_collected_ticket_cannot_be_canceled() {
+fn collected_ticket_cannot_be_canceled() {
     let collected = booking(Status::Canceling).collect().booking;
     assert_eq!(collected.status(), Status::PrintComplete);
     assert_eq!(collected.request_cancel(at(1)), Err(CancelRefused::AlreadyCollected));
 }
 
 #[test]
-fn a_refund_nobody_asked_for_cancels_the_booking_too() {
+fn refund_without_a_cancel_begins_one() {
     let change = booking(Status::Registered).refund();
     assert_eq!((change.booking.status(), event_of(&change)), (Status::Canceling, Some("CancelRequested")));
 }
 
 proptest! {
-    /// Whatever comes, in whatever order and however often: final states stay. `Held`, `Booked`, `Canceled` and `HoldExpired`
-    /// are published at most once each, `Held` before all others, and `Canceled` never without a request. Money is refunded
-    /// or pays for the booking, but not both. The places are released once, when the booking ends.
+    /// In any order of any transitions: final states stay. `Held`, `Booked`, `Canceled` and `HoldExpired` are published at most
+    /// once each, `Held` before all others, and `Canceled` never without a request. A charge pays for the booking or is refunded,
+    /// but not both. The places are released once, when the booking ends.
     #[test]
-    fn no_order_of_words_breaks_a_booking(words in proptest::collection::vec(0..11_u8, 0..40)) {
+    fn no_order_of_transitions_breaks_a_booking(transitions in proptest::collection::vec(0..11_u8, 0..40)) {
         let mut booking = booking(Status::PaymentPending);
-        let mut told = Vec::new();
+        let mut published = Vec::new();
         let mut released = 0;
-        for (second, word) in words.into_iter().enumerate() {
+        for (second, transition) in transitions.into_iter().enumerate() {
             let before = booking.status();
             let now = at(590 + second as i64);
-            let change = match word {
+            let change = match transition {
                 0 => booking.register(),
                 1 => booking.decline(),
                 2 => booking.confirm_payment(Some(10_000)),
@@ -308,10 +311,10 @@ proptest! {
                 6 => booking.collect(),
                 7 => booking.expire(now),
                 8 => booking.keep_held(now, second % 2 == 0),
-                9 => booking.clone().look(now).unwrap_or_else(|| booking.unchanged()),
+                9 => booking.clone().begin_inquiry(now).unwrap_or_else(|| booking.unchanged()),
                 _ => booking.clone().begin_payment(now, ATTEMPT).unwrap_or_else(|_| booking.unchanged()),
             };
-            told.extend(event_of(&change));
+            published.extend(event_of(&change));
             released += i32::from(change.releases);
             booking = change.booking;
             if matches!(before, Status::PrintComplete | Status::Declined | Status::Expired | Status::Canceled) {
@@ -319,9 +322,9 @@ proptest! {
             }
             prop_assert_eq!(released, i32::from(!booking.is_live()));
         }
-        let count = |name: &str| told.iter().filter(|event| **event == name).count();
+        let count = |name: &str| published.iter().filter(|event| **event == name).count();
         prop_assert!(count("Booked") <= 1);
-        prop_assert!(count("Held") == usize::from(told.first() == Some(&"Held")));
+        prop_assert!(count("Held") == usize::from(published.first() == Some(&"Held")));
         prop_assert!(count("Canceled") <= 1);
         prop_assert!(count("Booked") + count("HoldExpired") <= 1);
         prop_assert!(count("Canceled") == 0 || count("CancelRequested") > 0);
@@ -329,12 +332,12 @@ proptest! {
 }
 
 #[test]
-fn hold_does_not_expire_while_payment_is_asked_about_it() {
+fn hold_does_not_expire_during_an_inquiry() {
     let over = at(600);
     let in_doubt = booking(Status::PaymentPending).keep_held(at(1), true).booking;
-    let asked = in_doubt.look(over).expect("a look is due").booking;
+    let asked = in_doubt.begin_inquiry(over).expect("an inquiry is due").booking;
     assert_eq!(asked.clone().expire(over).booking.status(), Status::PaymentPending);
-    let later = over + LOOK_TAKES;
+    let later = over + INQUIRY_TIME;
     assert_eq!(asked.expire(later).booking.status(), Status::Expired);
 
     let never_paid = booking(Status::PaymentPending).keep_held(at(1), false).booking;

@@ -1,4 +1,4 @@
-use super::super::order::{Seats, Wish};
+use super::super::order::Seats;
 use super::*;
 
 fn row(name: &str, seats: &str) -> Row {
@@ -26,7 +26,7 @@ fn wrong(draft: Draft) -> Vec<&'static str> {
 }
 
 #[test]
-fn a_hall_is_read_row_by_row_with_its_aisles() {
+fn hall_has_its_seats_row_by_row_with_aisles() {
     let rows = vec![row("1", "AB_C"), Row { accessible: "A".to_owned(), ..row("2", "A") }];
     let Admission::Seated { seats, .. } = Announcement::parse(draft(rows)).unwrap().admission else {
         panic!("it has seats");
@@ -37,7 +37,7 @@ fn a_hall_is_read_row_by_row_with_its_aisles() {
 }
 
 #[test]
-fn a_hall_that_makes_no_sense_is_refused() {
+fn invalid_hall_is_refused() {
     for rows in [
         vec![],
         vec![row("1", "__")],
@@ -72,7 +72,7 @@ fn hall_has_at_most_a_hundred_rows_and_two_thousand_seats() {
 }
 
 #[test]
-fn seats_of_a_hall_are_in_one_form() {
+fn seats_of_a_hall_are_in_normal_form() {
     let rows = vec![Row {
         accessible: "a".to_owned(),
         companion: "Ｂ".to_owned(),
@@ -88,7 +88,7 @@ fn seats_of_a_hall_are_in_one_form() {
 }
 
 #[test]
-fn names_that_cannot_be_read_are_refused() {
+fn names_with_invisible_characters_are_refused() {
     let named = |movie: &str| Draft { movie_name: Some(movie.to_owned()), ..draft(vec![row("1", "A")]) };
     assert_eq!(wrong(named("so\u{200b}ul")), ["movieName"]);
     assert_eq!(wrong(Draft { theatre: Some("Hall\u{202e}".to_owned()), ..named("soul") }), ["theatre"]);
@@ -103,7 +103,7 @@ fn names_that_cannot_be_read_are_refused() {
 }
 
 #[test]
-fn screening_begins_within_a_year_from_now() {
+fn screening_starts_within_a_year() {
     let now: Timestamp = "2026-12-01T19:30:00Z".parse().unwrap();
     for (starts_at, is_fine) in [
         ("2026-12-01T19:30:00Z", false),
@@ -133,7 +133,7 @@ fn screening_ends_after_its_running_time() {
 }
 
 #[test]
-fn a_screening_has_either_seats_or_places() {
+fn screening_has_either_seats_or_places() {
     assert_eq!(wrong(Draft { capacity: Some(10), ..draft(vec![row("1", "A")]) }), ["hall"]);
     assert_eq!(wrong(Draft::default()), ["movieName", "theatre", "startsAt", "hall"]);
     let general = Draft { rows: None, capacity: Some(0), price: Some(-1), ..draft(vec![]) };
@@ -149,12 +149,15 @@ fn screening(place_price: Option<i64>) -> Screening {
     }
 }
 
-fn admitted(screening: &Screening, wish: Wish) -> Result<i64, &'static str> {
+fn order(seat: Option<&str>, qty: Option<i64>, total_price: Option<i64>) -> Order {
+    Order::parse(None, seat.map(str::to_owned), qty, total_price).unwrap()
+}
+
+fn admitted(screening: &Screening, order: Order) -> Result<i64, &'static str> {
     let prices = BTreeMap::from([
         ("1A".to_owned(), Price::parse(12_000).unwrap()),
         ("2B".to_owned(), Price::parse(15_000).unwrap()),
     ]);
-    let order = Order::parse(wish).unwrap();
     let of_it = |seat: &str| order.seats.iter().flat_map(Seats::names).any(|name| name == seat);
     let prices = prices.into_iter().filter(|(seat, _)| of_it(seat)).collect();
     let admitted = screening.admit(order, &prices).map_err(|invalid| invalid[0].field)?;
@@ -162,41 +165,36 @@ fn admitted(screening: &Screening, wish: Wish) -> Result<i64, &'static str> {
 }
 
 #[test]
-fn the_price_is_the_screenings() {
-    let seats = |total_price| Wish { seat: Some("1A,2B".to_owned()), total_price, ..Wish::default() };
+fn price_is_that_of_the_screening() {
+    let seats = |total_price| order(Some("1A,2B"), None, total_price);
     assert_eq!(admitted(&screening(None), seats(None)), Ok(27_000));
     assert_eq!(admitted(&screening(None), seats(Some(27_000))), Ok(27_000));
     assert_eq!(admitted(&screening(None), seats(Some(1))), Err("totalPrice"));
-    let places = Wish { qty: Some(3), ..Wish::default() };
+    let places = order(None, Some(3), None);
     assert_eq!(admitted(&screening(Some(9_000)), places), Ok(27_000));
 }
 
 #[test]
 fn price_beyond_the_largest_number_is_refused() {
-    let two = Wish { qty: Some(2), ..Wish::default() };
+    let two = order(None, Some(2), None);
     assert_eq!(admitted(&screening(Some(i64::MAX / 2)), two.clone()), Ok(i64::MAX - 1));
     assert_eq!(admitted(&screening(Some(i64::MAX / 2 + 1)), two), Err("qty"));
     let dear = Price::parse(i64::MAX).unwrap();
     let prices = BTreeMap::from([("1A".to_owned(), dear), ("1B".to_owned(), dear)]);
-    let order = Order::parse(Wish { seat: Some("1A,1B".to_owned()), ..Wish::default() }).unwrap();
-    assert!(screening(None).admit(order, &prices).is_err());
+    assert!(screening(None).admit(order(Some("1A,1B"), None, None), &prices).is_err());
 }
 
 #[test]
-fn movie_is_the_screenings_in_any_spelling() {
-    let seat = |movie: &str| Wish {
-        movie_name: Some(movie.to_owned()),
-        seat: Some("1A".to_owned()),
-        ..Wish::default()
-    };
+fn movie_matches_the_screening_in_any_spelling() {
+    let seat = |movie: &str| Order::parse(Some(movie.to_owned()), Some("1A".to_owned()), None, None).unwrap();
     assert_eq!(admitted(&screening(None), seat(" SOUL")), Ok(12_000));
     assert_eq!(admitted(&screening(None), seat("souls")), Err("movieName"));
 }
 
 #[test]
-fn seats_must_be_those_of_the_screening() {
-    let seat = |seat: &str| Wish { seat: Some(seat.to_owned()), ..Wish::default() };
+fn seats_must_exist_in_the_screening() {
+    let seat = |seat: &str| order(Some(seat), None, None);
     assert_eq!(admitted(&screening(None), seat("1A,9Z")), Err("seat"));
-    assert_eq!(admitted(&screening(None), Wish::default()), Err("seat"));
+    assert_eq!(admitted(&screening(None), order(None, None, None)), Err("seat"));
     assert_eq!(admitted(&screening(Some(9_000)), seat("1A")), Err("seat"));
 }
