@@ -1,12 +1,12 @@
 //! Captures the log of book in a test.
 
 use std::fmt::{Debug, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{DefaultGuard, set_default};
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 
 /// The lines that this thread logs: for a test whose runtime has one thread.
 #[derive(Clone, Default)]
@@ -15,6 +15,10 @@ pub struct Log(Arc<Mutex<Vec<String>>>);
 impl Log {
     /// Captures lines until the guard is dropped.
     pub fn capture() -> (Self, DefaultGuard) {
+        // With one subscriber, `tracing` lets the thread that reaches a log line first decide for all threads whether the line is
+        // enabled, and a thread of another test has no subscriber. With two, it asks the subscribers.
+        static SECOND: OnceLock<Dispatch> = OnceLock::new();
+        SECOND.get_or_init(|| Dispatch::new(Self::default()));
         let log = Self::default();
         let guard = set_default(log.clone());
         (log, guard)

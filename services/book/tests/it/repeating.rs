@@ -34,8 +34,9 @@ async fn same_key_with_a_different_body_is_422() {
     let answer = app.client.post_with("/books", other, &KEY).await;
     assert_eq!((answer.status.as_u16(), answer.problem()), (422, "idempotency-key-reused"));
     // The same fields in another spelling are the same request.
-    let words = json!({"totalPrice": "10000", "seat": "1A,2B", "movieName": "soul", "qty": "2", "more": 1});
-    assert_eq!(app.client.post_with("/books", words, &KEY).await.status, 201);
+    let respelled =
+        json!({"totalPrice": "10000", "seat": "1A,2B", "movieName": "soul", "qty": "2", "more": 1});
+    assert_eq!(app.client.post_with("/books", respelled, &KEY).await.status, 201);
     assert_eq!(app.client.get("/books").await.body["page"]["totalElements"], 1);
     app.settled().await;
 }
