@@ -292,11 +292,13 @@ impl Fleet {
     }
 }
 
-/// Two ranges of ten ports, below the ports that the kernel gives to outgoing connections.
+/// Two ranges of ten ports, below the ports that the kernel gives to outgoing connections. The search begins anywhere, because
+/// another run may be looking for ports at the same moment.
 fn free_port_bases() -> Outcome<[u16; 2]> {
     let is_free =
         |base: &u16| (1..=10).all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, base + port)).is_ok());
-    let mut free = (24_000..32_000).step_by(10).filter(is_free);
+    let first = fastrand::u16(..800);
+    let mut free = (0..800).map(|n| 24_000 + (first + n) % 800 * 10).filter(is_free);
     match (free.next(), free.next()) {
         (Some(one), Some(other)) => Ok([one, other]),
         _ => Err("no free ports".into()),
