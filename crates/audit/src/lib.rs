@@ -8,6 +8,8 @@
 //!
 //! - [`story`]: all that is known of one booking, as the services keep it.
 //! - [`kind`]: every way in which a story can be wrong.
+//! - [`clock`]: when a story counts as settled.
+//! - [`found`]: what an audit finds.
 //! - [`compare`]: what is wrong with a story. Pure.
 //! - `charges`: what is wrong between a story and the provider's ledger. Pure.
 //! - [`refunds`]: refunds that are under way, and those that are for too long. Pure.
@@ -29,12 +31,12 @@
 //! what is wrong, as many stories are kept as are to be shown; the rest is counted.
 
 mod charges;
-mod clock;
+pub mod clock;
 pub mod compare;
 #[cfg(feature = "databases")]
 pub mod databases;
 pub mod found;
-mod kind;
+pub mod kind;
 pub mod refunds;
 #[cfg(feature = "databases")]
 pub mod repair;

@@ -68,7 +68,7 @@ impl Pool {
         Err(ExchangeError::Unreachable(io::ErrorKind::ConnectionAborted.into()))
     }
 
-    /// Closes the connections that have been idle for [`IDLE_TIMEOUT`].
+    /// Closes the connections that have been idle for [`IDLE_TIMEOUT`](crate::IDLE_TIMEOUT).
     pub fn prune(&self) {
         self.idle.prune();
     }

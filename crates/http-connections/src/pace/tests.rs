@@ -12,7 +12,7 @@ use super::*;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// The clock's resolution, twice.
 const TOLERANCE: Duration = Duration::from_millis(2);
-const CHUNK: [u8; 64 * 1024] = [b'x'; 64 * 1024];
+static CHUNK: [u8; 64 * 1024] = [b'x'; 64 * 1024];
 
 fn doing(pace: &Pace) -> Doing {
     pace.standing().0
