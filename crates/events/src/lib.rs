@@ -8,6 +8,8 @@
 //! - [`envelope`]: the JSON that carries an event, written as the original Java services read it and read leniently.
 //! - `wire`: that JSON, as it is written.
 //! - [`headers`]: CloudEvents 1.0 in binary mode, beside the JSON.
+//! - [`price`]: money.
+//! - [`invalid`]: a wrong field of a request.
 //! - [`status`]: words for where a thing stands, the same in answers, events and databases.
 //! - [`lenient`]: numbers that arrive as text, for events and for requests alike.
 //! - [`text`]: names, and the one normal form in which they are compared.
@@ -16,7 +18,9 @@ pub mod catalog;
 pub mod envelope;
 pub mod headers;
 pub mod ids;
+pub mod invalid;
 pub mod lenient;
+pub mod price;
 pub mod screening;
 pub mod status;
 pub mod text;
@@ -28,6 +32,8 @@ pub use catalog::{
 };
 pub use envelope::{DecodeError, Decoded, decode, encode, event_type};
 pub use ids::{BookingId, CustomerId, Id, PaymentId, PointId, ScreeningId, TicketId};
+pub use invalid::Invalid;
+pub use price::{InvalidPrice, Price};
 pub use screening::Screening;
 pub use status::UnknownStatus;
 pub use text::Name;

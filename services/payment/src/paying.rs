@@ -3,7 +3,7 @@
 //! A crash, a lost answer or a database that refuses leaves a charge without a record. Nothing is lost: whoever asks again,
 //! for the payment or [about](inquire) it, finds the charge at the provider and records it then.
 
-use events::BookingId;
+use events::{BookingId, Price};
 use service_kit::crash;
 use service_kit::upstream::CallError;
 
@@ -13,7 +13,7 @@ use crate::app::{
     record_payment,
 };
 use crate::clients::{ChargeAnswer, Found};
-use crate::domain::{Charge, PayRefused, Payment, PaymentToken, Price};
+use crate::domain::{Charge, PayRefused, Payment, PaymentToken};
 use crate::refunder::CLAIM;
 
 /// What is to be paid, and how.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use events::text::{self, NAME_MAX, NotAName};
 use events::{CustomerId, Name, ScreeningId};
+pub use events::{Invalid, Price};
 
 /// Number of places of one booking.
 const QTY: std::ops::RangeInclusive<i64> = 1..=20;
@@ -33,19 +34,6 @@ pub struct RequestKey {
     pub key: String,
     /// A hash of the request's fields: a request with the same key and a different fingerprint is rejected.
     pub fingerprint: String,
-}
-
-/// One field that does not make sense, as the client spells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invalid {
-    pub field: &'static str,
-    pub detail: String,
-}
-
-impl Invalid {
-    pub fn new(field: &'static str, detail: impl Into<String>) -> Self {
-        Self { field, detail: detail.into() }
-    }
 }
 
 impl Order {
@@ -79,7 +67,7 @@ impl Order {
         check("movieName", movie_name.as_ref().map(|_| ()).map_err(ToString::to_string));
         check("seat", seats.as_ref().map(|_| ()).map_err(Clone::clone));
         check("qty", quantity.as_ref().map(|_| ()).map_err(Clone::clone));
-        check("totalPrice", price.as_ref().map(|_| ()).map_err(Clone::clone));
+        check("totalPrice", price.as_ref().map(|_| ()).map_err(ToString::to_string));
         match (movie_name, seats, quantity, price) {
             (Ok(movie_name), Ok(seats), Ok(qty), Ok(total_price)) if invalid.is_empty() => {
                 let (customer_id, screening_id, pay_later) = (None, None, false);
@@ -108,35 +96,6 @@ impl Quantity {
 
     pub fn get(self) -> i64 {
         self.0
-    }
-}
-
-/// Money, in the smallest unit of the currency; not negative.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Price(i64);
-
-impl Price {
-    /// # Errors
-    ///
-    /// When `price` is negative.
-    pub fn parse(price: i64) -> Result<Self, String> {
-        if price >= 0 { Ok(Self(price)) } else { Err("must not be negative".to_owned()) }
-    }
-
-    pub fn get(self) -> i64 {
-        self.0
-    }
-
-    /// Both together; `None` if that is more than a price can be.
-    #[must_use]
-    pub fn plus(self, other: Self) -> Option<Self> {
-        self.0.checked_add(other.0).map(Self)
-    }
-
-    /// For each of `qty` places; `None` if that is more than a price can be.
-    #[must_use]
-    pub fn times(self, qty: Quantity) -> Option<Self> {
-        self.0.checked_mul(qty.0).map(Self)
     }
 }
 

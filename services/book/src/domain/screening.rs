@@ -180,7 +180,7 @@ fn general(capacity: i64, price: Option<i64>, invalid: &mut Vec<Invalid>) -> Opt
     }
     match price.map(Price::parse) {
         Some(Ok(price)) => return Some(Admission::General { capacity, price }),
-        Some(Err(detail)) => invalid.push(Invalid::new("price", detail)),
+        Some(Err(error)) => invalid.push(Invalid::new("price", error.to_string())),
         None => invalid.push(Invalid::new("price", "is required")),
     }
     None
@@ -197,8 +197,8 @@ fn seated(rows: Vec<Row>, prices: &BTreeMap<String, i64>, invalid: &mut Vec<Inva
     for (row_number, row) in (0..).zip(&rows) {
         let price = match prices.get(&text::stored_key(&row.price_class)).copied().map(Price::parse) {
             Some(Ok(price)) => price,
-            Some(Err(detail)) => {
-                wrong(format!("the price of {:?} {detail}", row.price_class));
+            Some(Err(error)) => {
+                wrong(format!("the price of {:?} {error}", row.price_class));
                 continue;
             }
             None => {
@@ -314,7 +314,7 @@ impl Screening {
             (None, None) => {
                 return wrong("seat", "is required: this screening has numbered seats".to_owned());
             }
-            (Some(price), None) => price.times(order.qty),
+            (Some(price), None) => price.times(order.qty.get()),
             (None, Some(seats)) => {
                 let unknown: Vec<_> =
                     seats.names().iter().filter(|seat| !prices.contains_key(*seat)).cloned().collect();

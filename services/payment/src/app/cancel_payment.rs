@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use events::BookingId;
+use events::{BookingId, Price};
 use jiff::Timestamp;
 use messaging::outbox;
 use storage::{Conn, Error, Tx};
 
 use super::Outcome;
 use crate::SERVICE;
-use crate::domain::{Change, Payment, Price, Reference};
+use crate::domain::{Change, Payment, Reference};
 use crate::store::payments;
 pub use crate::store::payments::ClaimedRow as Claimed;
 

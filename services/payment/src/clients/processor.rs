@@ -5,14 +5,14 @@
 
 use std::time::Duration;
 
-use events::BookingId;
+use events::{BookingId, Price};
 use http::StatusCode;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use service_kit::circuit_breaker;
 use service_kit::upstream::{Answer, CallError, Settings, Upstream, Url};
 
-use crate::domain::{FleetId, PaymentToken, Price, Reference};
+use crate::domain::{FleetId, PaymentToken, Reference};
 
 const CURRENCY: &str = "KRW";
 /// Calls under way at once. A slow provider holds one for as long as the deadline, so this is more than other upstreams have.

@@ -1,21 +1,12 @@
 //! What is to be paid, once it is known to make sense.
 
-use std::str::FromStr;
-
-use events::BookingId;
+use events::{BookingId, Invalid, Price};
 
 /// One booking's money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Charge {
     pub booking_id: BookingId,
     pub price: Price,
-}
-
-/// One field that does not make sense, as the client spells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invalid {
-    pub field: &'static str,
-    pub detail: String,
 }
 
 impl Charge {
@@ -31,7 +22,7 @@ impl Charge {
         total_price: Option<i64>,
     ) -> Result<Self, Vec<Invalid>> {
         let mut invalid = Vec::new();
-        let mut wrong = |field, detail: String| invalid.push(Invalid { field, detail });
+        let mut wrong = |field, detail: String| invalid.push(Invalid::new(field, detail));
         if booking_id.is_none() {
             wrong("bookingId", "is required".to_owned());
         }
@@ -62,42 +53,7 @@ impl Charge {
 
     /// The same for every request that asks for this charge, however it was spelled, and for no other.
     pub fn fingerprint(&self) -> String {
-        format!("bookingId={}&totalPrice={}", self.booking_id, self.price.0)
-    }
-}
-
-/// Money, in the smallest unit of the currency; not negative.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Price(i64);
-
-/// Not a price.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidPrice {
-    #[error("must not be negative")]
-    Negative,
-    #[error("must be a whole number from 0 to {}", i64::MAX)]
-    NotANumber,
-}
-
-impl Price {
-    /// # Errors
-    ///
-    /// When `price` is negative.
-    pub fn parse(price: i64) -> Result<Self, InvalidPrice> {
-        if price >= 0 { Ok(Self(price)) } else { Err(InvalidPrice::Negative) }
-    }
-
-    pub fn get(self) -> i64 {
-        self.0
-    }
-}
-
-impl FromStr for Price {
-    type Err = InvalidPrice;
-
-    fn from_str(text: &str) -> Result<Self, InvalidPrice> {
-        let price = text.parse().map_err(|_| InvalidPrice::NotANumber)?;
-        Self::parse(price)
+        format!("bookingId={}&totalPrice={}", self.booking_id, self.price.get())
     }
 }
 
@@ -111,14 +67,6 @@ mod tests {
         let booking_id = booking.map(|id| BookingId::new(id).unwrap());
         let charge = Charge::parse(booking_id, status, price);
         charge.map_or_else(|all| all.iter().map(|one| one.field).collect(), |_| Vec::new())
-    }
-
-    proptest! {
-        #[test]
-        fn any_price_is_either_not_negative_or_refused(price: i64) {
-            prop_assert_eq!(Price::parse(price).is_ok(), price >= 0);
-            prop_assert_eq!(price.to_string().parse(), Price::parse(price));
-        }
     }
 
     proptest! {

@@ -5,7 +5,7 @@ mod payment;
 mod reference;
 mod token;
 
-pub use charge::{Charge, Invalid, InvalidPrice, Price};
+pub use charge::Charge;
 pub use payment::{Change, PayRefused, Payment, Row, Status};
 pub use reference::{FleetId, InvalidFleetId, Reference};
 pub use token::{InvalidToken, PaymentToken};

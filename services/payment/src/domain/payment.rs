@@ -9,10 +9,10 @@
 //! The provider is the judge of what was charged. `Canceling` records that the provider has to cancel, and every such payment
 //! is asked about until the provider has done it.
 
-use events::{BookingId, Event, Paid, PaymentCanceled, PaymentId};
+use events::{BookingId, Event, Paid, PaymentCanceled, PaymentId, Price};
 use jiff::Timestamp;
 
-use crate::domain::charge::{Charge, Price};
+use crate::domain::charge::Charge;
 use crate::domain::reference::Reference;
 
 events::statuses! {

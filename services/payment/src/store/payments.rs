@@ -3,12 +3,12 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use events::{BookingId, PaymentId};
+use events::{BookingId, PaymentId, Price};
 use jiff::Timestamp;
 use sqlx::FromRow;
 use storage::{COUNT_LIMIT, Conn, Error, Page, Slice, Tx, query, query_as};
 
-use crate::domain::{Charge, Payment, Price, Reference, Row, Status};
+use crate::domain::{Charge, Payment, Reference, Row, Status};
 
 #[derive(FromRow)]
 struct PaymentRow {

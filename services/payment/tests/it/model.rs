@@ -7,9 +7,9 @@
 use std::collections::VecDeque;
 use std::thread;
 
-use events::BookingId;
+use events::{BookingId, Price};
 use fastrand::Rng;
-use payment::domain::{Charge, Price};
+use payment::domain::Charge;
 use payment::paying::{self, Demand, PayError};
 use test_kit::scratch::{Databases, databases};
 use tokio::runtime;

@@ -1,6 +1,6 @@
 //! Points that are to be granted, once it is known that they make sense.
 
-use events::{BookingId, CustomerId};
+use events::{BookingId, CustomerId, Invalid};
 
 use crate::domain::entry::{Entry, Posting, Status};
 
@@ -18,13 +18,6 @@ pub struct Grant {
     pub contents: Option<String>,
 }
 
-/// One field that does not make sense, as the client spells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invalid {
-    pub field: &'static str,
-    pub detail: String,
-}
-
 impl Grant {
     /// Checks every field; finds all that is wrong at once.
     ///
@@ -39,7 +32,7 @@ impl Grant {
         status: Option<&str>,
     ) -> Result<Self, Vec<Invalid>> {
         let mut invalid = Vec::new();
-        let mut wrong = |field, detail: String| invalid.push(Invalid { field, detail });
+        let mut wrong = |field, detail: String| invalid.push(Invalid::new(field, detail));
         if booking_id.is_none() {
             wrong("bookingId", "is required".to_owned());
         }

@@ -4,4 +4,4 @@ mod entry;
 mod grant;
 
 pub use entry::{Entry, Posting, Status};
-pub use grant::{Grant, Invalid, Score};
+pub use grant::{Grant, Score};

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use book::domain::{Booking, Hold, Row as BookingRow, Status as BookingStatus};
-use events::{Booked, BookingId, CustomerId, Event, PaymentId, PointId};
+use events::{Booked, BookingId, CustomerId, Event, PaymentId, PointId, Price};
 use jiff::Timestamp;
 use mypage::domain::Mypage;
-use payment::domain::{Charge, Payment, Price, Reference, Row as PaymentRow, Status as PaymentStatus};
+use payment::domain::{Charge, Payment, Reference, Row as PaymentRow, Status as PaymentStatus};
 use point::domain::{Entry, Grant, Posting, Status as PointStatus};
 use ticket::domain::{AwardOutcome, Ticket};
 
