@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::SERVICE;
 use crate::app::{self, Taken};
 use crate::consumers::BookingStory;
+use crate::store::shadow;
 
 /// Records of one transaction at most.
 const BATCH: usize = 500;
@@ -131,7 +132,7 @@ impl<'a> Rebuild<'a> {
 
     async fn loses_nothing(&self, total: u64, is_whole: bool) -> Result<(), RebuildError> {
         let mut conn = self.db.read().await?;
-        if app::nothing_is_shown(&mut conn).await? {
+        if shadow::has_nothing_to_replace(&mut conn).await? {
             return Ok(());
         }
         match (total, is_whole) {

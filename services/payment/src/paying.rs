@@ -8,13 +8,11 @@ use service_kit::crash;
 use service_kit::upstream::CallError;
 
 use crate::AppState;
-use crate::app::{
-    Outcome, TakePaymentError, begin_cancel, bind_key, end_cancel, find_payment_of, find_taken,
-    record_payment,
-};
+use crate::app::{Outcome, TakePaymentError, begin_cancel, bind_key, end_cancel, find_taken, record_payment};
 use crate::clients::{ChargeAnswer, Found};
 use crate::domain::{Charge, PayRefused, Payment, PaymentToken};
 use crate::refunder::CLAIM;
+use crate::store::payments;
 
 /// What is to be paid, and how.
 #[derive(Clone, Debug)]
@@ -85,7 +83,7 @@ pub async fn pay(state: &AppState, demand: &Demand) -> Result<Outcome, PayError>
 ///
 /// When that cannot be found out now.
 pub async fn inquire(state: &AppState, booking_id: BookingId) -> Result<Option<Payment>, PayError> {
-    let recorded = find_payment_of(&mut read(state).await?, booking_id).await;
+    let recorded = payments::find_of(&mut read(state).await?, booking_id).await;
     if let Some(payment) = recorded.map_err(TakePaymentError::from)? {
         return Ok(Some(payment));
     }
@@ -95,7 +93,7 @@ pub async fn inquire(state: &AppState, booking_id: BookingId) -> Result<Option<P
             Ok(Outcome::Created(payment) | Outcome::Known(payment)) => Ok(Some(payment)),
             // Another request was faster, and the row that it wrote is the answer.
             Err(PayError::Refused(_)) => {
-                let recorded = find_payment_of(&mut read(state).await?, booking_id).await;
+                let recorded = payments::find_of(&mut read(state).await?, booking_id).await;
                 Ok(recorded.map_err(TakePaymentError::from)?)
             }
             Err(error) => Err(error),

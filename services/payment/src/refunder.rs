@@ -21,8 +21,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::AppState;
-use crate::app::{Claimed, claim_cancels, count_cancels, end_cancel, has_due_cancels, put_off_cancel};
+use crate::app::{Claimed, claim_cancels, end_cancel, put_off_cancel};
 use crate::domain::{Payment, Reference};
+use crate::store::payments;
 
 /// Pause between two looks, unless an event was applied.
 const EVERY: Duration = Duration::from_secs(1);
@@ -93,12 +94,10 @@ impl Refunder {
     /// When the database fails.
     pub async fn look(&self) -> Result<(), storage::Error> {
         for _ in 0..ROUNDS {
-            if !has_due_cancels(&mut self.state.db.read().await?, Timestamp::now()).await? {
+            if !self.has_due().await? {
                 break;
             }
-            let mut tx = self.state.db.begin().await?;
-            let claimed = claim_cancels(&mut tx, CLAIM, AT_ONCE).await?;
-            tx.commit().await?;
+            let claimed = self.claim().await?;
             crash::point("payment.refunder.claimed");
             let is_away = self.ask(claimed).await?;
             if is_away {
@@ -106,6 +105,17 @@ impl Refunder {
             }
         }
         Ok(())
+    }
+
+    async fn has_due(&self) -> Result<bool, storage::Error> {
+        payments::has_due(&mut self.state.db.read().await?, Timestamp::now()).await
+    }
+
+    async fn claim(&self) -> Result<Vec<Claimed>, storage::Error> {
+        let mut tx = self.state.db.begin().await?;
+        let claimed = claim_cancels(&mut tx, CLAIM, AT_ONCE).await?;
+        tx.commit().await?;
+        Ok(claimed)
     }
 
     /// One round. Returns whether the provider cannot be reached, so that asking for the next cancels is of no use.
@@ -146,7 +156,7 @@ impl Refunder {
     }
 
     async fn count(&self) -> Result<(), storage::Error> {
-        let count = count_cancels(&mut self.state.db.read().await?).await?;
+        let count = payments::count_canceling(&mut self.state.db.read().await?).await?;
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
         metrics::gauge!("payment_cancels_in_progress").set(count as f64);
         Ok(())

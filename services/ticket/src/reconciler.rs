@@ -20,8 +20,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::AppState;
-use crate::app::{CollectError, list_unfinished, resume_collecting, settle_collecting};
-use crate::clients::weigh;
+use crate::app::{CollectError, resume_collecting, settle_collecting};
+use crate::clients::outcome_of;
+use crate::store::tickets;
 
 /// Pause between two looks.
 const EVERY: Duration = Duration::from_secs(5);
@@ -69,7 +70,7 @@ impl Reconciler {
     /// When the database fails.
     pub async fn finish_all(&self, unheard_for: Duration) -> Result<(), CollectError> {
         let before = Timestamp::now() - unheard_for;
-        let unfinished = list_unfinished(&mut self.state.db.read().await?, before, BATCH).await?;
+        let unfinished = tickets::unfinished(&mut self.state.db.read().await?, before, BATCH).await?;
         for id in unfinished {
             let span = tracing::info_span!("reconcile", booking_id = %id);
             let finish = self.finish(id).instrument(span);
@@ -94,7 +95,7 @@ impl Reconciler {
         crash::point("ticket.reconciler.awarded");
 
         let mut tx = self.state.db.begin().await?;
-        settle_collecting(&mut tx, id, weigh(&answer)).await?;
+        settle_collecting(&mut tx, id, outcome_of(&answer)).await?;
         tx.commit().await?;
 
         match answer {

@@ -1,11 +1,9 @@
 //! Remembering events, reading what came of it, and making it anew.
 
-mod read_mypages;
 mod rebuild_view;
 mod remember_events;
 
-pub use read_mypages::{find_mypage, list_mypages};
 pub use rebuild_view::{
-    Taken, begin_rebuild, clear_shadow, close_shadow, end_rebuild, nothing_is_shown, open_shadow, show_shadow,
+    Taken, begin_rebuild, clear_shadow, close_shadow, end_rebuild, open_shadow, show_shadow,
 };
 pub use remember_events::{remember_events, retell_events};

@@ -1,7 +1,7 @@
 //! The steps of a rebuild, a transaction each. A rebuild is known by the time at which it began.
 
 use jiff::Timestamp;
-use storage::{Conn, Error, Tx};
+use storage::{Error, Tx};
 
 use crate::domain::Stage;
 use crate::store::{rebuilds, shadow};
@@ -92,13 +92,4 @@ pub async fn close_shadow(tx: &mut Tx, rebuild: Timestamp) -> Result<Taken, Erro
 pub async fn end_rebuild(tx: &mut Tx, rebuild: Timestamp) -> Result<Taken, Error> {
     rebuilds::delete(tx, rebuild).await?;
     Ok(Taken::Done)
-}
-
-/// Whether the view is empty, so that a rebuild can only add to it.
-///
-/// # Errors
-///
-/// When the database fails.
-pub async fn nothing_is_shown(conn: &mut Conn) -> Result<bool, Error> {
-    shadow::has_nothing_to_replace(conn).await
 }

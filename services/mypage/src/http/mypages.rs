@@ -12,7 +12,7 @@ use service_kit::request_log::record;
 
 use super::messages::{BookingQuery, CustomerQuery, MYPAGES, Mypage};
 use crate::AppState;
-use crate::app::{find_mypage, list_mypages};
+use crate::store::stories;
 
 /// All bookings, or one customer's, oldest first.
 #[utoipa::path(
@@ -35,7 +35,7 @@ pub async fn list(
     // A booking's mypage is found by `search/findByBookingId`.
     refuse_filters(sent.as_deref(), &["bookingId"])?;
     let mut conn = state.db.read().await?;
-    let found = list_mypages(&mut conn, query.customer_id, page.slice()).await?;
+    let found = stories::page(&mut conn, query.customer_id, page.slice()).await?;
     let path = filtered("/mypages", "customerId", query.customer_id);
     Ok(Hal(base.collection(MYPAGES, &path, page, &found, |story| Mypage::resource(&base, story))))
 }
@@ -58,7 +58,7 @@ pub async fn show(
 ) -> Result<impl IntoResponse, Problem> {
     record("booking_id", id);
     let mut conn = state.db.read().await?;
-    let story = find_mypage(&mut conn, id).await?;
+    let story = stories::find(&mut conn, id).await?;
     let story = story.ok_or_else(|| Problem::not_found("booking", id))?;
     Ok(Hal(Mypage::resource(&base, &story)))
 }
@@ -82,7 +82,7 @@ pub async fn find_by_booking_id(
     let booking_id = query.booking_id()?;
     record("booking_id", booking_id);
     let mut conn = state.db.read().await?;
-    let found = find_mypage(&mut conn, booking_id).await?;
+    let found = stories::find(&mut conn, booking_id).await?;
     let mypages: Vec<_> = found.iter().map(|story| Mypage::resource(&base, story)).collect();
     let path = format!("/mypages/search/findByBookingId?bookingId={booking_id}");
     Ok(Hal(base.list(MYPAGES, &path, mypages)))

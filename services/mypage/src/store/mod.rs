@@ -1,6 +1,8 @@
 //! The view in SQL: a table for what is, one for how it came to be, and both read as one. There are two of each: the ones
 //! that are shown, and the shadow that a rebuild writes.
 
+#[macro_use]
+mod columns;
 pub mod mypages;
 pub mod rebuilds;
 pub mod shadow;

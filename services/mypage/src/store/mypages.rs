@@ -52,10 +52,12 @@ pub async fn find_or_insert_for_update(
     for rows in unknown.chunks(MAX_VALUES / BOUND) {
         // The update that changes nothing locks a row that is there, and makes RETURNING show it.
         let mut lock = query_as_built(format!(
-            "INSERT INTO {} AS known (booking_id, booked, status, updated_at) VALUES {}
-             ON CONFLICT (booking_id) DO UPDATE SET booked = known.booked
-             RETURNING booking_id, booked, held, held_until, given_up, ending, refunded, customer_id, movie_name, seat,
-                 qty, price, screening_id, theatre, hall, starts_at, ends_at, status, score, ticket_id, updated_at",
+            concat!(
+                "INSERT INTO {} AS known (booking_id, booked, status, updated_at) VALUES {}
+                 ON CONFLICT (booking_id) DO UPDATE SET booked = known.booked
+                 RETURNING ",
+                mypage_columns!("")
+            ),
             view.mypages(),
             tx.values(rows.len(), BOUND)
         ));
@@ -83,17 +85,20 @@ pub async fn update(tx: &mut Tx, view: View, mypages: &[Mypage]) -> Result<(), E
     for rows in mypages.chunks(MAX_VALUES / BOUND) {
         // An insert, because it is the one statement that takes many rows; each of them is there.
         let mut update = query_built(format!(
-            "INSERT INTO {}
-                 (booking_id, booked, held, held_until, given_up, ending, refunded, shown, customer_id, movie_name, seat,
-                  qty, price, screening_id, theatre, hall, starts_at, ends_at, status, score, ticket_id, updated_at)
-             VALUES {}
-             ON CONFLICT (booking_id) DO UPDATE SET booked = excluded.booked, held = excluded.held,
-                 held_until = excluded.held_until, given_up = excluded.given_up, ending = excluded.ending,
-                 refunded = excluded.refunded, shown = excluded.shown, customer_id = excluded.customer_id,
-                 movie_name = excluded.movie_name, seat = excluded.seat, qty = excluded.qty, price = excluded.price,
-                 screening_id = excluded.screening_id, theatre = excluded.theatre, hall = excluded.hall,
-                 starts_at = excluded.starts_at, ends_at = excluded.ends_at, status = excluded.status, score = excluded.score, ticket_id = excluded.ticket_id,
-                 updated_at = excluded.updated_at",
+            concat!(
+                "INSERT INTO {} (",
+                mypage_columns!(""),
+                ", shown)
+                 VALUES {}
+                 ON CONFLICT (booking_id) DO UPDATE SET booked = excluded.booked, held = excluded.held,
+                     held_until = excluded.held_until, given_up = excluded.given_up, ending = excluded.ending,
+                     refunded = excluded.refunded, customer_id = excluded.customer_id,
+                     movie_name = excluded.movie_name, seat = excluded.seat, qty = excluded.qty,
+                     price = excluded.price, screening_id = excluded.screening_id, theatre = excluded.theatre,
+                     hall = excluded.hall, starts_at = excluded.starts_at, ends_at = excluded.ends_at,
+                     status = excluded.status, score = excluded.score, ticket_id = excluded.ticket_id,
+                     updated_at = excluded.updated_at, shown = excluded.shown"
+            ),
             view.mypages(),
             tx.values(rows.len(), BOUND)
         ));
@@ -107,7 +112,6 @@ pub async fn update(tx: &mut Tx, view: View, mypages: &[Mypage]) -> Result<(), E
                 .bind(i64::from(mypage.given_up))
                 .bind(mypage.ending.map(|ending| ending.to_string()))
                 .bind(i64::from(mypage.refunded))
-                .bind(i64::from(mypage.is_shown()))
                 .bind(order.customer_id.map(CustomerId::get))
                 .bind(order.movie_name)
                 .bind(order.seat)
@@ -121,7 +125,8 @@ pub async fn update(tx: &mut Tx, view: View, mypages: &[Mypage]) -> Result<(), E
                 .bind(mypage.progress.to_string())
                 .bind(mypage.score)
                 .bind(mypage.ticket_id.map(TicketId::get))
-                .bind(mypage.updated_at.as_microsecond());
+                .bind(mypage.updated_at.as_microsecond())
+                .bind(i64::from(mypage.is_shown()));
         }
         tx.execute(update).await?;
     }

@@ -22,9 +22,9 @@ struct StoryRow {
 macro_rules! stories_where {
     ($conditions:literal) => {
         concat!(
-            "SELECT page.booking_id, booked, held, held_until, given_up, ending, refunded, customer_id, movie_name, seat,
-                 qty, price, screening_id, theatre, hall, starts_at, ends_at, status, score, ticket_id, updated_at, event,
-                 happened_at
+            "SELECT ",
+            mypage_columns!("page."),
+            ", event, happened_at
              FROM (SELECT * FROM mypages WHERE shown = 1 AND ",
             $conditions,
             ") AS page
@@ -44,45 +44,30 @@ pub async fn find(conn: &mut Conn, id: BookingId) -> Result<Option<Story>, Error
     Ok(gather(conn.fetch_all(find).await?)?.pop())
 }
 
-/// The bookings of `slice`, oldest first.
-///
-/// # Errors
-///
-/// When the database fails.
-pub async fn page(conn: &mut Conn, slice: Slice) -> Result<Page<Story>, Error> {
-    let find = query_as(stories_where!("booking_id > $1 ORDER BY booking_id LIMIT $2 OFFSET $3"))
-        .bind(slice.after)
-        .bind(slice.limit())
-        .bind(slice.offset);
-    let stories = gather(conn.fetch_all(find).await?)?;
-    let count = query_as(
-        "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM mypages WHERE shown = 1 LIMIT $1) AS counted",
-    );
+/// The bookings of `slice`, all or those of `customer`, oldest first.
+pub async fn page(conn: &mut Conn, customer: Option<CustomerId>, slice: Slice) -> Result<Page<Story>, Error> {
+    let (find, count) = match customer {
+        None => (
+            query_as(stories_where!("booking_id > $1 ORDER BY booking_id LIMIT $2 OFFSET $3")),
+            query_as(
+                "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM mypages WHERE shown = 1 LIMIT $1) AS counted",
+            ),
+        ),
+        Some(customer) => (
+            query_as(stories_where!(
+                "customer_id = $1 AND booking_id > $2 ORDER BY booking_id LIMIT $3 OFFSET $4"
+            ))
+            .bind(customer.get()),
+            query_as(
+                "SELECT CAST(COUNT(*) AS BIGINT) FROM
+                     (SELECT 1 FROM mypages WHERE customer_id = $1 AND shown = 1 LIMIT $2) AS counted",
+            )
+            .bind(customer.get()),
+        ),
+    };
+    let rows = conn.fetch_all(find.bind(slice.after).bind(slice.limit()).bind(slice.offset)).await?;
+    let stories = gather(rows)?;
     let (counted,) = conn.fetch_one::<(i64,)>(count.bind(COUNT_LIMIT)).await?;
-    Ok(Page::new(stories, slice, counted, |story| story.mypage.booking_id.get()))
-}
-
-/// As [`page`], of the bookings of one customer.
-///
-/// # Errors
-///
-/// When the database fails.
-pub async fn page_of(conn: &mut Conn, customer: CustomerId, slice: Slice) -> Result<Page<Story>, Error> {
-    let find = query_as(stories_where!(
-        "customer_id = $1 AND booking_id > $2 ORDER BY booking_id LIMIT $3 OFFSET $4"
-    ))
-    .bind(customer.get())
-    .bind(slice.after)
-    .bind(slice.limit())
-    .bind(slice.offset);
-    let stories = gather(conn.fetch_all(find).await?)?;
-    let count = query_as(
-        "SELECT CAST(COUNT(*) AS BIGINT) FROM
-             (SELECT 1 FROM mypages WHERE customer_id = $1 AND shown = 1 LIMIT $2) AS counted",
-    )
-    .bind(customer.get())
-    .bind(COUNT_LIMIT);
-    let (counted,) = conn.fetch_one::<(i64,)>(count).await?;
     Ok(Page::new(stories, slice, counted, |story| story.mypage.booking_id.get()))
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use events::{BookingId, Price};
 use jiff::Timestamp;
 use messaging::outbox;
-use storage::{Conn, Error, Tx};
+use storage::{Error, Tx};
 
 use super::Outcome;
 use crate::SERVICE;
@@ -73,15 +73,6 @@ async fn keep(tx: &mut Tx, known: &Payment, change: Change) -> Result<Payment, E
     Ok(change.payment)
 }
 
-/// Whether a cancel is due at `now`.
-///
-/// # Errors
-///
-/// When the database fails.
-pub async fn has_due_cancels(conn: &mut Conn, now: Timestamp) -> Result<bool, Error> {
-    payments::has_due(conn, now).await
-}
-
 /// Claims at most `limit` cancels that are due, for `length`.
 ///
 /// # Errors
@@ -104,13 +95,4 @@ pub async fn put_off_cancel(
 ) -> Result<(), Error> {
     let ask_at = tx.now() + pause;
     payments::put_off(tx, booking_id, ask_at, was_asked).await
-}
-
-/// The number of cancels that the provider has not confirmed.
-///
-/// # Errors
-///
-/// When the database fails.
-pub async fn count_cancels(conn: &mut Conn) -> Result<i64, Error> {
-    payments::count_canceling(conn).await
 }

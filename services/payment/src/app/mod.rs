@@ -3,14 +3,11 @@
 //! Each takes the transaction of its door and never awaits the network.
 
 mod cancel_payment;
-mod read_payments;
 mod take_payment;
 
 pub use cancel_payment::{
-    Claimed, begin_cancel, begin_cancel_for_ticket, claim_cancels, count_cancels, end_cancel,
-    has_due_cancels, put_off_cancel,
+    Claimed, begin_cancel, begin_cancel_for_ticket, claim_cancels, end_cancel, put_off_cancel,
 };
-pub use read_payments::{find_payment, find_payment_of, list_payments};
 pub use take_payment::{TakePaymentError, bind_key, find_taken, record_payment};
 
 use crate::domain::Payment;

@@ -11,9 +11,9 @@ use service_kit::request_log::{record, see_through};
 use super::error::name_of_another_booking;
 use super::messages::{BookingQuery, InquiryRequest, PAYMENTS, PaymentBody, PaymentRequest};
 use crate::AppState;
-use crate::app::{find_payment, find_payment_of, list_payments};
 use crate::domain::Payment;
 use crate::paying::{self, Demand};
+use crate::store::payments;
 
 /// Pays a booking, once: a repeat gets the payment that was taken.
 ///
@@ -102,7 +102,7 @@ pub async fn list(
     // A payment has no customer, and a booking's payment is found by `search/findByBookingId`.
     refuse_filters(query.as_deref(), &["bookingId", "customerId"])?;
     let mut conn = state.db.read().await?;
-    let found = list_payments(&mut conn, page.slice()).await?;
+    let found = payments::page(&mut conn, page.slice()).await?;
     Ok(Hal(
         base.collection(PAYMENTS, "/payments", page, &found, |payment| PaymentBody::resource(&base, payment))
     ))
@@ -125,7 +125,7 @@ pub async fn show(
     PathId(id): PathId<PaymentId>,
 ) -> Result<impl IntoResponse, Problem> {
     let mut conn = state.db.read().await?;
-    let payment = find_payment(&mut conn, id).await?;
+    let payment = payments::find(&mut conn, id).await?;
     let payment = payment.ok_or_else(|| Problem::not_found("payment", id))?;
     record("booking_id", payment.row().booking_id);
     Ok(Hal(PaymentBody::resource(&base, &payment)))
@@ -150,6 +150,6 @@ pub async fn find_by_booking_id(
     let booking_id = query.booking_id()?;
     record("booking_id", booking_id);
     let mut conn = state.db.read().await?;
-    let found = find_payment_of(&mut conn, booking_id).await?;
+    let found = payments::find_of(&mut conn, booking_id).await?;
     Ok(Hal(list_of(&base, booking_id, found.as_ref())))
 }

@@ -10,6 +10,13 @@ use storage::{COUNT_LIMIT, Conn, Error, Page, Slice, Tx, query, query_as};
 
 use crate::domain::{Charge, Payment, Reference, Row, Status};
 
+/// The columns of a `PaymentRow`. A macro, so that each statement stays a literal.
+macro_rules! payment_columns {
+    () => {
+        "id, booking_id, total_price, status, reference, taken, ask_at"
+    };
+}
+
 #[derive(FromRow)]
 struct PaymentRow {
     id: i64,
@@ -40,12 +47,13 @@ pub async fn insert_paid(
     charge: Charge,
     reference: &Reference,
 ) -> Result<Option<Payment>, Error> {
-    let insert = query_as(
+    let insert = query_as(concat!(
         "INSERT INTO payments (booking_id, total_price, status, reference, created_at, updated_at)
          VALUES ($1, $2, $3, $4, $5, $5)
          ON CONFLICT (booking_id) DO NOTHING
-         RETURNING id, booking_id, total_price, status, reference, taken, ask_at",
-    )
+         RETURNING ",
+        payment_columns!(),
+    ))
     .bind(charge.booking_id.get())
     .bind(charge.price.get())
     .bind(Status::Paid.to_string())
@@ -65,12 +73,13 @@ pub async fn insert_canceling(
     booking_id: BookingId,
     ask_at: Timestamp,
 ) -> Result<Option<Payment>, Error> {
-    let insert = query_as(
+    let insert = query_as(concat!(
         "INSERT INTO payments (booking_id, total_price, status, ask_at, created_at, updated_at)
          VALUES ($1, 0, $2, $3, $4, $4)
          ON CONFLICT (booking_id) DO NOTHING
-         RETURNING id, booking_id, total_price, status, reference, taken, ask_at",
-    )
+         RETURNING ",
+        payment_columns!(),
+    ))
     .bind(booking_id.get())
     .bind(Status::Canceling.to_string())
     .bind(ask_at.as_microsecond())
@@ -85,10 +94,11 @@ pub async fn insert_canceling(
 ///
 /// When the database fails, or there is none.
 pub async fn lock_of(tx: &mut Tx, booking_id: BookingId) -> Result<Payment, Error> {
-    let lock = query_as(
+    let lock = query_as(concat!(
         "UPDATE payments SET status = status WHERE booking_id = $1
-         RETURNING id, booking_id, total_price, status, reference, taken, ask_at",
-    )
+         RETURNING ",
+        payment_columns!(),
+    ))
     .bind(booking_id.get());
     restore(tx.fetch_one(lock).await?)
 }
@@ -176,10 +186,8 @@ pub async fn count_canceling(conn: &mut Conn) -> Result<i64, Error> {
 ///
 /// When the database fails.
 pub async fn find(conn: &mut Conn, id: PaymentId) -> Result<Option<Payment>, Error> {
-    let find = query_as(
-        "SELECT id, booking_id, total_price, status, reference, taken, ask_at FROM payments WHERE id = $1",
-    )
-    .bind(id.get());
+    let find =
+        query_as(concat!("SELECT ", payment_columns!(), " FROM payments WHERE id = $1")).bind(id.get());
     conn.fetch_optional(find).await?.map(restore).transpose()
 }
 
@@ -189,10 +197,8 @@ pub async fn find(conn: &mut Conn, id: PaymentId) -> Result<Option<Payment>, Err
 ///
 /// When the database fails.
 pub async fn find_of(conn: &mut Conn, booking_id: BookingId) -> Result<Option<Payment>, Error> {
-    let find = query_as(
-        "SELECT id, booking_id, total_price, status, reference, taken, ask_at FROM payments WHERE booking_id = $1",
-    )
-    .bind(booking_id.get());
+    let find = query_as(concat!("SELECT ", payment_columns!(), " FROM payments WHERE booking_id = $1"))
+        .bind(booking_id.get());
     conn.fetch_optional(find).await?.map(restore).transpose()
 }
 
@@ -202,10 +208,11 @@ pub async fn find_of(conn: &mut Conn, booking_id: BookingId) -> Result<Option<Pa
 ///
 /// When the database fails.
 pub async fn page(conn: &mut Conn, slice: Slice) -> Result<Page<Payment>, Error> {
-    let find = query_as(
-        "SELECT id, booking_id, total_price, status, reference, taken, ask_at
-         FROM payments WHERE id > $1 ORDER BY id LIMIT $2 OFFSET $3",
-    )
+    let find = query_as(concat!(
+        "SELECT ",
+        payment_columns!(),
+        " FROM payments WHERE id > $1 ORDER BY id LIMIT $2 OFFSET $3"
+    ))
     .bind(slice.after)
     .bind(slice.limit())
     .bind(slice.offset);

@@ -3,9 +3,7 @@
 //! Each takes the transaction of its door and never awaits the network.
 
 mod grant_points;
-mod read_points;
 mod wait_points;
 
 pub use grant_points::{Outcome, grant_points};
-pub use read_points::{balance, find_entry, list_entries, list_entries_of};
 pub use wait_points::wait_points;

@@ -14,7 +14,8 @@ use service_kit::request_log::record;
 
 use super::messages::{Balance, BookingQuery, CustomerQuery, LedgerQuery, POINTS, Point, PointRequest};
 use crate::AppState;
-use crate::app::{self, Outcome, find_entry, grant_points, list_entries, list_entries_of};
+use crate::app::{Outcome, grant_points};
+use crate::store::points;
 
 /// Grants a booking's points, once: whoever asks again gets the row that was written first.
 #[utoipa::path(
@@ -68,7 +69,7 @@ pub async fn list(
     // A booking's rows are found by `search/findByBookingId`.
     refuse_filters(sent.as_deref(), &["bookingId"])?;
     let mut conn = state.db.read().await?;
-    let found = list_entries(&mut conn, query.customer_id, page.slice()).await?;
+    let found = points::page(&mut conn, query.customer_id, page.slice()).await?;
     let path = filtered("/points", "customerId", query.customer_id);
     Ok(Hal(base.collection(POINTS, &path, page, &found, |entry| Point::resource(&base, entry))))
 }
@@ -90,7 +91,7 @@ pub async fn show(
     PathId(id): PathId<PointId>,
 ) -> Result<impl IntoResponse, Problem> {
     let mut conn = state.db.read().await?;
-    let entry = find_entry(&mut conn, id).await?;
+    let entry = points::find(&mut conn, id).await?;
     let entry = entry.ok_or_else(|| Problem::not_found("point entry", id))?;
     record("booking_id", entry.posting().booking_id);
     Ok(Hal(Point::resource(&base, &entry)))
@@ -115,10 +116,10 @@ pub async fn find_by_booking_id(
     let booking_id = query.booking_id()?;
     record("booking_id", booking_id);
     let mut conn = state.db.read().await?;
-    let found = list_entries_of(&mut conn, booking_id).await?;
-    let points = found.iter().map(|entry| Point::resource(&base, entry)).collect();
+    let found = points::list_of(&mut conn, booking_id).await?;
+    let entries = found.iter().map(|entry| Point::resource(&base, entry)).collect();
     let path = format!("/points/search/findByBookingId?bookingId={booking_id}");
-    Ok(Hal(base.list(POINTS, &path, points)))
+    Ok(Hal(base.list(POINTS, &path, entries)))
 }
 
 /// The points a customer has; 0 for one who never earned any.
@@ -138,6 +139,6 @@ pub async fn balance(
 ) -> Result<impl IntoResponse, Problem> {
     let customer_id = query.customer_id()?;
     let mut conn = state.db.read().await?;
-    let balance = app::balance(&mut conn, customer_id).await?;
+    let balance = points::balance(&mut conn, customer_id).await?;
     Ok(Hal(Balance { customer_id, balance }))
 }

@@ -8,6 +8,13 @@ use storage::{COUNT_LIMIT, Conn, Error, Page, QueryAs, Slice, Tx, query_as};
 
 use crate::domain::{Entry, Posting, Status};
 
+/// The columns of a `PointRow`. A macro, so that each statement stays a literal.
+macro_rules! point_columns {
+    () => {
+        "id, booking_id, customer_id, score, contents, status"
+    };
+}
+
 #[derive(FromRow)]
 struct PointRow {
     id: i64,
@@ -24,12 +31,13 @@ struct PointRow {
 ///
 /// When the database fails.
 pub async fn append(tx: &mut Tx, posting: Posting) -> Result<Option<Entry>, Error> {
-    let insert = query_as(
+    let insert = query_as(concat!(
         "INSERT INTO points (booking_id, customer_id, score, contents, status, created_at)
          VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (booking_id, status) DO NOTHING
-         RETURNING id, booking_id, customer_id, score, contents, status",
-    )
+         RETURNING ",
+        point_columns!(),
+    ))
     .bind(posting.booking_id.get())
     .bind(posting.customer_id.map(CustomerId::get))
     .bind(posting.score)
@@ -59,12 +67,9 @@ pub async fn known_of(conn: &mut Conn, booking_id: BookingId, status: Status) ->
 }
 
 fn of(booking_id: BookingId, status: Status) -> QueryAs<'static, PointRow> {
-    query_as(
-        "SELECT id, booking_id, customer_id, score, contents, status
-         FROM points WHERE booking_id = $1 AND status = $2",
-    )
-    .bind(booking_id.get())
-    .bind(status.to_string())
+    query_as(concat!("SELECT ", point_columns!(), " FROM points WHERE booking_id = $1 AND status = $2"))
+        .bind(booking_id.get())
+        .bind(status.to_string())
 }
 
 /// The row as it is for good.
@@ -73,11 +78,7 @@ fn of(booking_id: BookingId, status: Status) -> QueryAs<'static, PointRow> {
 ///
 /// When the database fails.
 pub async fn find(conn: &mut Conn, id: PointId) -> Result<Option<Entry>, Error> {
-    let find = query_as(
-        "SELECT id, booking_id, customer_id, score, contents, status
-         FROM points WHERE id = $1",
-    )
-    .bind(id.get());
+    let find = query_as(concat!("SELECT ", point_columns!(), " FROM points WHERE id = $1")).bind(id.get());
     conn.fetch_optional(find).await?.map(restore).transpose()
 }
 
@@ -87,55 +88,40 @@ pub async fn find(conn: &mut Conn, id: PointId) -> Result<Option<Entry>, Error> 
 ///
 /// When the database fails.
 pub async fn list_of(conn: &mut Conn, booking_id: BookingId) -> Result<Vec<Entry>, Error> {
-    let find = query_as(
-        "SELECT id, booking_id, customer_id, score, contents, status
-         FROM points WHERE booking_id = $1 ORDER BY id",
-    )
-    .bind(booking_id.get());
+    let find =
+        query_as(concat!("SELECT ", point_columns!(), " FROM points WHERE booking_id = $1 ORDER BY id"))
+            .bind(booking_id.get());
     let rows = conn.fetch_all(find).await?;
     rows.into_iter().map(restore).collect()
 }
 
-/// The rows of `slice`, oldest first.
-///
-/// # Errors
-///
-/// When the database fails.
-pub async fn page(conn: &mut Conn, slice: Slice) -> Result<Page<Entry>, Error> {
-    let find = query_as(
-        "SELECT id, booking_id, customer_id, score, contents, status
-         FROM points WHERE id > $1 ORDER BY id LIMIT $2 OFFSET $3",
-    )
-    .bind(slice.after)
-    .bind(slice.limit())
-    .bind(slice.offset);
-    let rows = conn.fetch_all(find).await?;
-    let count = query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM points LIMIT $1) AS counted");
+/// The rows of `slice`, all or those of `customer`, oldest first.
+pub async fn page(conn: &mut Conn, customer: Option<CustomerId>, slice: Slice) -> Result<Page<Entry>, Error> {
+    let (find, count) = match customer {
+        None => (
+            query_as(concat!(
+                "SELECT ",
+                point_columns!(),
+                " FROM points WHERE id > $1 ORDER BY id LIMIT $2 OFFSET $3"
+            )),
+            query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM points LIMIT $1) AS counted"),
+        ),
+        Some(customer) => (
+            query_as(concat!(
+                "SELECT ",
+                point_columns!(),
+                " FROM points WHERE customer_id = $1 AND id > $2 ORDER BY id LIMIT $3 OFFSET $4"
+            ))
+            .bind(customer.get()),
+            query_as(
+                "SELECT CAST(COUNT(*) AS BIGINT)
+                 FROM (SELECT 1 FROM points WHERE customer_id = $1 LIMIT $2) AS counted",
+            )
+            .bind(customer.get()),
+        ),
+    };
+    let rows = conn.fetch_all(find.bind(slice.after).bind(slice.limit()).bind(slice.offset)).await?;
     let (counted,) = conn.fetch_one::<(i64,)>(count.bind(COUNT_LIMIT)).await?;
-    Page::new(rows, slice, counted, |row: &PointRow| row.id).try_map(restore)
-}
-
-/// As [`page`], of the rows of one customer.
-///
-/// # Errors
-///
-/// When the database fails.
-pub async fn page_of(conn: &mut Conn, customer: CustomerId, slice: Slice) -> Result<Page<Entry>, Error> {
-    let find = query_as(
-        "SELECT id, booking_id, customer_id, score, contents, status
-         FROM points WHERE customer_id = $1 AND id > $2 ORDER BY id LIMIT $3 OFFSET $4",
-    )
-    .bind(customer.get())
-    .bind(slice.after)
-    .bind(slice.limit())
-    .bind(slice.offset);
-    let rows = conn.fetch_all(find).await?;
-    let count = query_as(
-        "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM points WHERE customer_id = $1 LIMIT $2) AS counted",
-    )
-    .bind(customer.get())
-    .bind(COUNT_LIMIT);
-    let (counted,) = conn.fetch_one::<(i64,)>(count).await?;
     Page::new(rows, slice, counted, |row: &PointRow| row.id).try_map(restore)
 }
 

@@ -2,11 +2,9 @@
 
 mod cancel_payment;
 mod charge_payment;
-mod read_payments;
 
 pub use cancel_payment::cancel_payment;
 pub use charge_payment::{ChargeError, charge_payment, open_payment};
-pub use read_payments::{find_payment, highest_seq, list_movements};
 
 use storage::{Error, Tx};
 

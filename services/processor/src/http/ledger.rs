@@ -7,7 +7,7 @@ use service_kit::problem::{self, Problem};
 
 use super::messages::{LedgerBody, LedgerQuery, MovementBody};
 use crate::AppState;
-use crate::app::{highest_seq, list_movements};
+use crate::store::ledger;
 
 /// The movements of money, in the order they happened. A reader that goes on after the last number it has seen misses
 /// none.
@@ -28,7 +28,7 @@ pub async fn list(
     let (after, size) = query.range()?;
     let mut conn = state.db.read().await?;
     // Read first, so that no page seems to be the last one while it is not.
-    let highest_seq = highest_seq(&mut conn).await?;
-    let movements = list_movements(&mut conn, after, size).await?;
+    let highest_seq = ledger::highest_seq(&mut conn).await?;
+    let movements = ledger::list(&mut conn, after, size).await?;
     Ok(Json(LedgerBody { movements: movements.into_iter().map(MovementBody::from).collect(), highest_seq }))
 }

@@ -12,8 +12,9 @@ use tokio::time::sleep;
 
 use super::messages::{ChargeRequest, PathReference, PaymentBody};
 use crate::AppState;
-use crate::app::{cancel_payment, charge_payment, find_payment, open_payment};
+use crate::app::{cancel_payment, charge_payment, open_payment};
 use crate::domain::{Charge, Payment, Reference};
+use crate::store::payments;
 
 /// When the caller of a charge that takes long may ask again, in seconds.
 const RETRY_AFTER_SECONDS: u64 = 1;
@@ -72,7 +73,7 @@ async fn decide(state: &AppState, charge: &Charge) -> Result<Payment, Problem> {
 
 /// The answer while another request decides the charge, unless the payment was settled meanwhile.
 async fn undecided(state: &AppState, charge: &Charge) -> Result<Response, Problem> {
-    let found = find_payment(&mut state.db.read().await?, &charge.reference).await?;
+    let found = payments::find(&mut state.db.read().await?, &charge.reference).await?;
     if let Some(payment) = found {
         payment.accept(charge.money)?;
         if payment.is_settled() {
@@ -125,7 +126,7 @@ pub async fn show(
     State(state): State<AppState>,
     PathReference(reference): PathReference,
 ) -> Result<axum::Json<PaymentBody>, Problem> {
-    let found = find_payment(&mut state.db.read().await?, &reference).await?;
+    let found = payments::find(&mut state.db.read().await?, &reference).await?;
     let payment = found.ok_or_else(|| unknown(&reference))?;
     Ok(axum::Json(PaymentBody::from(&payment)))
 }

@@ -8,6 +8,13 @@ use storage::{Conn, Error, Tx, query, query_as};
 
 use crate::domain::{Amount, DeclineReason, Money, Payment, Reference, Row};
 
+/// The columns of a `PaymentRow`. A macro, so that each statement stays a literal.
+macro_rules! payment_columns {
+    () => {
+        "reference, status, amount, currency, decline_reason, charged_at, refunded_at"
+    };
+}
+
 #[derive(FromRow)]
 struct PaymentRow {
     reference: String,
@@ -46,10 +53,11 @@ pub async fn insert(tx: &mut Tx, payment: &Payment) -> Result<bool, Error> {
 ///
 /// When the database fails, or there is none.
 pub async fn lock(tx: &mut Tx, reference: &Reference) -> Result<Payment, Error> {
-    let lock = query_as(
+    let lock = query_as(concat!(
         "UPDATE payments SET status = status WHERE reference = $1
-         RETURNING reference, status, amount, currency, decline_reason, charged_at, refunded_at",
-    )
+         RETURNING ",
+        payment_columns!(),
+    ))
     .bind(reference.to_string());
     restore(tx.fetch_one(lock).await?)
 }
@@ -82,11 +90,8 @@ pub async fn update(tx: &mut Tx, payment: &Payment) -> Result<(), Error> {
 ///
 /// When the database fails.
 pub async fn find(conn: &mut Conn, reference: &Reference) -> Result<Option<Payment>, Error> {
-    let find = query_as(
-        "SELECT reference, status, amount, currency, decline_reason, charged_at, refunded_at
-         FROM payments WHERE reference = $1",
-    )
-    .bind(reference.to_string());
+    let find = query_as(concat!("SELECT ", payment_columns!(), " FROM payments WHERE reference = $1"))
+        .bind(reference.to_string());
     conn.fetch_optional(find).await?.map(restore).transpose()
 }
 

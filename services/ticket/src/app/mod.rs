@@ -7,7 +7,6 @@ mod begin_collecting;
 mod cancel_ticket;
 mod follow_cancel;
 mod issue_ticket;
-mod read_tickets;
 mod resume_collecting;
 mod settle_collecting;
 
@@ -15,7 +14,6 @@ pub use begin_collecting::begin_collecting;
 pub use cancel_ticket::cancel_ticket;
 pub use follow_cancel::follow_cancel;
 pub use issue_ticket::issue_ticket;
-pub use read_tickets::{find_ticket, list_tickets, list_unfinished};
 pub use resume_collecting::resume_collecting;
 pub use settle_collecting::settle_collecting;
 

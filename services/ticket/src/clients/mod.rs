@@ -2,4 +2,4 @@
 
 mod points;
 
-pub use points::{Points, weigh};
+pub use points::{Points, outcome_of};

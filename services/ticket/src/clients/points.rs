@@ -60,7 +60,7 @@ impl Points {
 }
 
 /// What a call to [`Points::award`] means for the ticket.
-pub fn weigh(answer: &Result<(), CallError>) -> AwardOutcome {
+pub fn outcome_of(answer: &Result<(), CallError>) -> AwardOutcome {
     match answer {
         Ok(()) => AwardOutcome::Granted,
         Err(failure) if failure.was_never_sent() => AwardOutcome::NotReached,

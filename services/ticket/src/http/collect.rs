@@ -14,7 +14,7 @@ use super::error::{not_recorded, points_unavailable, ticket_canceled};
 use super::messages::{Ticket, TicketPatch};
 use crate::AppState;
 use crate::app::{CollectError, begin_collecting, settle_collecting};
-use crate::clients::weigh;
+use crate::clients::outcome_of;
 use crate::domain::{self, AwardOutcome, Status};
 
 /// Collects a ticket: has its points granted, then hands it out. A ticket collected before is answered the same, and
@@ -57,7 +57,7 @@ pub async fn collect(
     let answer = state.points.award(&ticket).await;
     crash::point("ticket.awarded");
 
-    let ticket = settle(&state, id, weigh(&answer)).await.map_err(not_recorded)?;
+    let ticket = settle(&state, id, outcome_of(&answer)).await.map_err(not_recorded)?;
     crash::point("ticket.settled");
 
     respond(&base, &ticket, answer.err())

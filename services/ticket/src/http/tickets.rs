@@ -12,7 +12,7 @@ use service_kit::request_log::record;
 
 use super::messages::{BookingQuery, CustomerQuery, TICKETS, Ticket};
 use crate::AppState;
-use crate::app::{find_ticket, list_tickets};
+use crate::store::tickets;
 
 /// All tickets, or one customer's, in the order of their bookings.
 #[utoipa::path(
@@ -35,7 +35,7 @@ pub async fn list(
     // A booking's ticket is found by `search/findByBookingId`.
     refuse_filters(sent.as_deref(), &["bookingId"])?;
     let mut conn = state.db.read().await?;
-    let found = list_tickets(&mut conn, query.customer_id, page.slice()).await?;
+    let found = tickets::page(&mut conn, query.customer_id, page.slice()).await?;
     let path = filtered("/tickets", "customerId", query.customer_id);
     Ok(Hal(base.collection(TICKETS, &path, page, &found, |ticket| Ticket::resource(&base, ticket))))
 }
@@ -58,7 +58,7 @@ pub async fn show(
 ) -> Result<impl IntoResponse, Problem> {
     record("booking_id", id);
     let mut conn = state.db.read().await?;
-    let ticket = find_ticket(&mut conn, id).await?;
+    let ticket = tickets::find(&mut conn, id).await?;
     let ticket = ticket.ok_or_else(|| Problem::not_found("ticket", id))?;
     Ok(Hal(Ticket::resource(&base, &ticket)))
 }
@@ -82,7 +82,7 @@ pub async fn find_by_booking_id(
     let booking_id = query.booking_id()?;
     record("booking_id", booking_id);
     let mut conn = state.db.read().await?;
-    let found = find_ticket(&mut conn, booking_id.into()).await?;
+    let found = tickets::find(&mut conn, booking_id.into()).await?;
     let tickets: Vec<_> = found.iter().map(|ticket| Ticket::resource(&base, ticket)).collect();
     let path = format!("/tickets/search/findByBookingId?bookingId={booking_id}");
     Ok(Hal(base.list(TICKETS, &path, tickets)))

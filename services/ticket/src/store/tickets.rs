@@ -9,6 +9,13 @@ use storage::{COUNT_LIMIT, Conn, Error, Page, Slice, Tx, query, query_as};
 
 use crate::domain::{Row, Status, Ticket};
 
+/// The columns of a `TicketRow`. A macro, so that each statement stays a literal.
+macro_rules! ticket_columns {
+    () => {
+        "booking_id, movie_name, qty, seat, customer_id, screening_id, theatre, hall, starts_at, ends_at, status, asks"
+    };
+}
+
 #[derive(FromRow)]
 struct TicketRow {
     booking_id: i64,
@@ -32,13 +39,13 @@ struct TicketRow {
 /// When the database fails.
 pub async fn insert(tx: &mut Tx, ticket: &Ticket) -> Result<bool, Error> {
     let row = ticket.row();
-    let insert = query(
-        "INSERT INTO tickets
-             (booking_id, movie_name, qty, seat, customer_id, screening_id, theatre, hall, starts_at, ends_at, status, asks,
-              issued, created_at, updated_at)
+    let insert = query(concat!(
+        "INSERT INTO tickets (",
+        ticket_columns!(),
+        ", issued, created_at, updated_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, $13, $13)
          ON CONFLICT DO NOTHING",
-    )
+    ))
     .bind(row.booking_id.get())
     .bind(row.movie_name.clone())
     .bind(row.qty)
@@ -63,13 +70,13 @@ pub async fn insert(tx: &mut Tx, ticket: &Ticket) -> Result<bool, Error> {
 /// When the database fails.
 pub async fn find_or_bar_for_update(tx: &mut Tx, booking: BookingId) -> Result<Ticket, Error> {
     // The update that changes nothing locks a row that is there, and makes RETURNING show it.
-    let lock = query_as(
+    let lock = query_as(concat!(
         "INSERT INTO tickets (booking_id, status, asks, issued, created_at, updated_at)
          VALUES ($1, $2, 0, 0, $3, $3)
          ON CONFLICT (booking_id) DO UPDATE SET status = tickets.status
-         RETURNING booking_id, movie_name, qty, seat, customer_id, screening_id, theatre, hall, starts_at, ends_at,
-             status, asks",
-    )
+         RETURNING ",
+        ticket_columns!(),
+    ))
     .bind(booking.get())
     .bind(Status::Canceled.to_string())
     .bind(tx.now().as_microsecond());
@@ -82,11 +89,11 @@ pub async fn find_or_bar_for_update(tx: &mut Tx, booking: BookingId) -> Result<T
 ///
 /// When the database fails.
 pub async fn find_or_barred_for_update(tx: &mut Tx, booking: BookingId) -> Result<Option<Ticket>, Error> {
-    let lock = query_as(
+    let lock = query_as(concat!(
         "UPDATE tickets SET status = status WHERE booking_id = $1
-         RETURNING booking_id, movie_name, qty, seat, customer_id, screening_id, theatre, hall, starts_at, ends_at,
-             status, asks",
-    )
+         RETURNING ",
+        ticket_columns!(),
+    ))
     .bind(booking.get());
     tx.fetch_optional(lock).await?.map(restore).transpose()
 }
@@ -97,11 +104,11 @@ pub async fn find_or_barred_for_update(tx: &mut Tx, booking: BookingId) -> Resul
 ///
 /// When the database fails.
 pub async fn find_for_update(tx: &mut Tx, id: TicketId) -> Result<Option<Ticket>, Error> {
-    let lock = query_as(
+    let lock = query_as(concat!(
         "UPDATE tickets SET status = status WHERE booking_id = $1 AND issued = 1
-         RETURNING booking_id, movie_name, qty, seat, customer_id, screening_id, theatre, hall, starts_at, ends_at,
-             status, asks",
-    )
+         RETURNING ",
+        ticket_columns!(),
+    ))
     .bind(id.get());
     tx.fetch_optional(lock).await?.map(restore).transpose()
 }
@@ -128,58 +135,46 @@ pub async fn update(tx: &mut Tx, ticket: &Ticket) -> Result<(), Error> {
 ///
 /// When the database fails.
 pub async fn find(conn: &mut Conn, id: TicketId) -> Result<Option<Ticket>, Error> {
-    let find = query_as(
-        "SELECT booking_id, movie_name, qty, seat, customer_id, screening_id, theatre, hall, starts_at, ends_at, status, asks
-         FROM tickets WHERE booking_id = $1 AND issued = 1",
-    )
-    .bind(id.get());
+    let find =
+        query_as(concat!("SELECT ", ticket_columns!(), " FROM tickets WHERE booking_id = $1 AND issued = 1"))
+            .bind(id.get());
     conn.fetch_optional(find).await?.map(restore).transpose()
 }
 
-/// The tickets of `slice`, in the order of their bookings.
-///
-/// # Errors
-///
-/// When the database fails.
-pub async fn page(conn: &mut Conn, slice: Slice) -> Result<Page<Ticket>, Error> {
-    let find = query_as(
-        "SELECT booking_id, movie_name, qty, seat, customer_id, screening_id, theatre, hall, starts_at, ends_at, status, asks
-         FROM tickets WHERE issued = 1 AND booking_id > $1 ORDER BY booking_id LIMIT $2 OFFSET $3",
-    )
-    .bind(slice.after)
-    .bind(slice.limit())
-    .bind(slice.offset);
-    let rows = conn.fetch_all(find).await?;
-    let count = query_as(
-        "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM tickets WHERE issued = 1 LIMIT $1) AS counted",
-    );
+/// The tickets of `slice`, all or those of `customer`, in the order of their bookings.
+pub async fn page(
+    conn: &mut Conn,
+    customer: Option<CustomerId>,
+    slice: Slice,
+) -> Result<Page<Ticket>, Error> {
+    let (find, count) = match customer {
+        None => (
+            query_as(concat!(
+                "SELECT ",
+                ticket_columns!(),
+                " FROM tickets WHERE issued = 1 AND booking_id > $1 ORDER BY booking_id LIMIT $2 OFFSET $3"
+            )),
+            query_as(
+                "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM tickets WHERE issued = 1 LIMIT $1) AS counted",
+            ),
+        ),
+        Some(customer) => (
+            query_as(concat!(
+                "SELECT ",
+                ticket_columns!(),
+                " FROM tickets WHERE customer_id = $1 AND issued = 1 AND booking_id > $2
+                 ORDER BY booking_id LIMIT $3 OFFSET $4"
+            ))
+            .bind(customer.get()),
+            query_as(
+                "SELECT CAST(COUNT(*) AS BIGINT)
+                 FROM (SELECT 1 FROM tickets WHERE customer_id = $1 AND issued = 1 LIMIT $2) AS counted",
+            )
+            .bind(customer.get()),
+        ),
+    };
+    let rows = conn.fetch_all(find.bind(slice.after).bind(slice.limit()).bind(slice.offset)).await?;
     let (counted,) = conn.fetch_one::<(i64,)>(count.bind(COUNT_LIMIT)).await?;
-    Page::new(rows, slice, counted, |row: &TicketRow| row.booking_id).try_map(restore)
-}
-
-/// As [`page`], of the tickets of one customer.
-///
-/// # Errors
-///
-/// When the database fails.
-pub async fn page_of(conn: &mut Conn, customer: CustomerId, slice: Slice) -> Result<Page<Ticket>, Error> {
-    let find = query_as(
-        "SELECT booking_id, movie_name, qty, seat, customer_id, screening_id, theatre, hall, starts_at, ends_at, status, asks
-         FROM tickets WHERE customer_id = $1 AND issued = 1 AND booking_id > $2
-         ORDER BY booking_id LIMIT $3 OFFSET $4",
-    )
-    .bind(customer.get())
-    .bind(slice.after)
-    .bind(slice.limit())
-    .bind(slice.offset);
-    let rows = conn.fetch_all(find).await?;
-    let count = query_as(
-        "SELECT CAST(COUNT(*) AS BIGINT)
-         FROM (SELECT 1 FROM tickets WHERE customer_id = $1 AND issued = 1 LIMIT $2) AS counted",
-    )
-    .bind(customer.get())
-    .bind(COUNT_LIMIT);
-    let (counted,) = conn.fetch_one::<(i64,)>(count).await?;
     Page::new(rows, slice, counted, |row: &TicketRow| row.booking_id).try_map(restore)
 }
 
