@@ -88,10 +88,6 @@ impl Refunder {
     }
 
     /// Asks the provider for every cancel that is due, until one call does not reach it.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
     pub async fn look(&self) -> Result<(), storage::Error> {
         for _ in 0..ROUNDS {
             if !self.has_due().await? {

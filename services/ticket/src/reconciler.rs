@@ -64,10 +64,6 @@ impl Reconciler {
 
     /// One look: finishes the collections of which nothing was heard for that long, until the point service fails.
     /// Each one asked for goes to the end of the line, so that none holds up the others for good.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
     pub async fn finish_all(&self, unheard_for: Duration) -> Result<(), CollectError> {
         let before = Timestamp::now() - unheard_for;
         let unfinished = tickets::unfinished(&mut self.state.db.read().await?, before, BATCH).await?;

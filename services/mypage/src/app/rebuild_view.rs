@@ -26,19 +26,11 @@ impl Taken {
 }
 
 /// Begins one. What an earlier one left undone stays so.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn begin_rebuild(tx: &mut Tx) -> Result<Timestamp, Error> {
     rebuilds::replace(tx).await
 }
 
 /// Empties a part of the shadow, which is nobody else's.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn clear_shadow(tx: &mut Tx, rebuild: Timestamp) -> Result<Taken, Error> {
     let is_own = rebuilds::advance(tx, rebuild, Stage::Clearing, Stage::Clearing).await?
         || rebuilds::advance(tx, rebuild, Stage::Shown, Stage::Shown).await?;
@@ -49,10 +41,6 @@ pub async fn clear_shadow(tx: &mut Tx, rebuild: Timestamp) -> Result<Taken, Erro
 }
 
 /// From here on consumers write to the shadow too.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn open_shadow(tx: &mut Tx, rebuild: Timestamp) -> Result<Taken, Error> {
     // It is open already when the answer to an earlier attempt was lost.
     let is_open = rebuilds::advance(tx, rebuild, Stage::Clearing, Stage::Telling).await?
@@ -61,10 +49,6 @@ pub async fn open_shadow(tx: &mut Tx, rebuild: Timestamp) -> Result<Taken, Error
 }
 
 /// The shadow takes the place of the view.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn show_shadow(tx: &mut Tx, rebuild: Timestamp) -> Result<Taken, Error> {
     if rebuilds::advance(tx, rebuild, Stage::Telling, Stage::Shown).await? {
         shadow::swap(tx).await?;
@@ -75,20 +59,12 @@ pub async fn show_shadow(tx: &mut Tx, rebuild: Timestamp) -> Result<Taken, Error
 }
 
 /// Consumers write to the shadow no more, and it is not shown.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn close_shadow(tx: &mut Tx, rebuild: Timestamp) -> Result<Taken, Error> {
     rebuilds::advance(tx, rebuild, Stage::Telling, Stage::Clearing).await?;
     Ok(Taken::Done)
 }
 
 /// Ends a rebuild.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn end_rebuild(tx: &mut Tx, rebuild: Timestamp) -> Result<Taken, Error> {
     rebuilds::delete(tx, rebuild).await?;
     Ok(Taken::Done)

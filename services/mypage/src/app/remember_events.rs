@@ -12,10 +12,6 @@ use crate::store::{View, mypages, rebuilds, timeline};
 
 /// Remembers all of `deliveries`, and while a rebuild is under way, for it as well. Those that tell a customer nothing leave
 /// no trace. A batch costs as many statements as a single event.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn remember_events(tx: &mut Tx, deliveries: &[Delivery]) -> Result<(), Error> {
     write(tx, View::Shown, deliveries).await?;
     // Not before: the tables that were written cannot change places any more.
@@ -26,10 +22,6 @@ pub async fn remember_events(tx: &mut Tx, deliveries: &[Delivery]) -> Result<(),
 }
 
 /// Tells a rebuild of `deliveries`, which the view has seen, or will see.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn retell_events(tx: &mut Tx, deliveries: &[Delivery]) -> Result<Taken, Error> {
     write(tx, View::Shadow, deliveries).await?;
     Ok(Taken::Done)

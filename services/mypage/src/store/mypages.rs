@@ -38,10 +38,6 @@ pub(super) struct MypageRow {
 
 /// What is known of the bookings of `unknown`, locked until `tx` ends. Where nothing is, a row takes its place that says
 /// so. `unknown` is sorted by booking, so that two who lock the same rows do not wait for each other.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn find_or_insert_for_update(
     tx: &mut Tx,
     view: View,
@@ -76,10 +72,6 @@ pub async fn find_or_insert_for_update(
 }
 
 /// Keeps what events changed, in rows that are there and locked.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn update(tx: &mut Tx, view: View, mypages: &[Mypage]) -> Result<(), Error> {
     const BOUND: usize = 22;
     for rows in mypages.chunks(MAX_VALUES / BOUND) {

@@ -6,10 +6,6 @@ use storage::{Error, Tx, query, query_as};
 use crate::domain::Stage;
 
 /// Adds the one that begins now in place of all others, and gives the time by which it is known.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn replace(tx: &mut Tx) -> Result<Timestamp, Error> {
     tx.execute(query("DELETE FROM rebuilds")).await?;
     let started_at = tx.now();
@@ -22,10 +18,6 @@ pub async fn replace(tx: &mut Tx) -> Result<Timestamp, Error> {
 
 /// Moves it from one stage to another, or holds it where it is: until `tx` ends nobody can replace it. `false`: it is not
 /// there, or at another stage.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn advance(tx: &mut Tx, started_at: Timestamp, from: Stage, to: Stage) -> Result<bool, Error> {
     let advance = query("UPDATE rebuilds SET stage = $1 WHERE started_at = $2 AND stage = $3")
         .bind(to.to_string())
@@ -35,10 +27,6 @@ pub async fn advance(tx: &mut Tx, started_at: Timestamp, from: Stage, to: Stage)
 }
 
 /// Whether consumers write to the shadow.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn is_telling(tx: &mut Tx) -> Result<bool, Error> {
     let find = query_as::<(i64,)>("SELECT started_at FROM rebuilds WHERE stage = $1 LIMIT 1")
         .bind(Stage::Telling.to_string());
@@ -46,10 +34,6 @@ pub async fn is_telling(tx: &mut Tx) -> Result<bool, Error> {
 }
 
 /// Takes it away, if it is there.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn delete(tx: &mut Tx, started_at: Timestamp) -> Result<(), Error> {
     tx.execute(query("DELETE FROM rebuilds WHERE started_at = $1").bind(started_at.as_microsecond())).await?;
     Ok(())

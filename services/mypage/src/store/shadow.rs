@@ -3,10 +3,6 @@
 use storage::{Conn, Error, Tx, query, query_as};
 
 /// Empties `rows` rows of each of its tables. `false`: it is empty.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn shrink(tx: &mut Tx, rows: i64) -> Result<bool, Error> {
     let mypages = query(
         "DELETE FROM mypages_shadow WHERE booking_id IN
@@ -25,10 +21,6 @@ pub async fn shrink(tx: &mut Tx, rows: i64) -> Result<bool, Error> {
 
 /// The shadow takes the place of what is shown, and that becomes the shadow. Readers see the one or the other. A server
 /// locks the tables in this order, which is the one in which events are written.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn swap(tx: &mut Tx) -> Result<(), Error> {
     for rename in [
         "ALTER TABLE mypages RENAME TO mypages_before",
@@ -44,10 +36,6 @@ pub async fn swap(tx: &mut Tx) -> Result<(), Error> {
 }
 
 /// Whether nothing is shown that the shadow could take the place of.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn has_nothing_to_replace(conn: &mut Conn) -> Result<bool, Error> {
     let find = query_as::<(i64,)>("SELECT booking_id FROM mypages LIMIT 1");
     Ok(conn.fetch_optional(find).await?.is_none())

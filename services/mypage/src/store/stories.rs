@@ -35,10 +35,6 @@ macro_rules! stories_where {
 }
 
 /// The booking as it is now.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn find(conn: &mut Conn, id: BookingId) -> Result<Option<Story>, Error> {
     let find = query_as(stories_where!("booking_id = $1")).bind(id.get());
     Ok(gather(conn.fetch_all(find).await?)?.pop())

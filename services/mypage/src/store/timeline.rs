@@ -12,10 +12,6 @@ use super::View;
 pub type Entries = BTreeMap<(BookingId, &'static str), Timestamp>;
 
 /// Adds `entries`. Of two of one type, the earlier counts, whichever came first.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn add(tx: &mut Tx, view: View, entries: &Entries) -> Result<(), Error> {
     const BOUND: usize = 3;
     let entries: Vec<_> = entries.iter().collect();

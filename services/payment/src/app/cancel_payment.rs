@@ -15,19 +15,11 @@ pub use crate::store::payments::ClaimedRow as Claimed;
 
 /// Records that the booking's money has to go back. If there is no payment, a tombstone keeps one that is still on its way from
 /// being recorded. The provider is asked after `pause`.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn begin_cancel(tx: &mut Tx, booking_id: BookingId, pause: Duration) -> Result<Outcome, Error> {
     begin(tx, booking_id, pause, Payment::cancel).await
 }
 
 /// The same because the ticket is void: the booking's cancel receives the end in any case.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn begin_cancel_for_ticket(tx: &mut Tx, booking_id: BookingId) -> Result<Outcome, Error> {
     begin(tx, booking_id, Duration::ZERO, Payment::cancel_for_ticket).await
 }
@@ -74,19 +66,11 @@ async fn keep(tx: &mut Tx, known: &Payment, change: Change) -> Result<Payment, E
 }
 
 /// Claims at most `limit` cancels that are due, for `length`.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn claim_cancels(tx: &mut Tx, length: Duration, limit: i64) -> Result<Vec<Claimed>, Error> {
     payments::claim_due(tx, length, limit).await
 }
 
 /// Lets the provider be asked again after `pause`. A question that was not asked does not count.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn put_off_cancel(
     tx: &mut Tx,
     booking_id: i64,

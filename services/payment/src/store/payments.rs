@@ -38,10 +38,6 @@ pub struct ClaimedRow {
 }
 
 /// Adds the payment of a booking whose money was charged under `reference`. `None`: the booking already has a payment.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn insert_paid(
     tx: &mut Tx,
     charge: Charge,
@@ -64,10 +60,6 @@ pub async fn insert_paid(
 
 /// Adds the payment of a booking that was canceled before any payment was recorded. The provider is asked at `ask_at` to keep a
 /// charge from standing. `None`: the booking already has a payment.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn insert_canceling(
     tx: &mut Tx,
     booking_id: BookingId,
@@ -104,10 +96,6 @@ pub async fn lock_of(tx: &mut Tx, booking_id: BookingId) -> Result<Payment, Erro
 }
 
 /// Keeps what a transition changed.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn update(tx: &mut Tx, payment: &Payment) -> Result<(), Error> {
     let row = payment.row();
     let update = query(
@@ -126,20 +114,12 @@ pub async fn update(tx: &mut Tx, payment: &Payment) -> Result<(), Error> {
 }
 
 /// Whether a cancel is due at `now`.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn has_due(conn: &mut Conn, now: Timestamp) -> Result<bool, Error> {
     let find = query_as("SELECT id FROM payments WHERE ask_at <= $1 LIMIT 1").bind(now.as_microsecond());
     Ok(conn.fetch_optional::<(i64,)>(find).await?.is_some())
 }
 
 /// Claims at most `limit` cancels that are due: no other replica claims them within `length`.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn claim_due(tx: &mut Tx, length: Duration, limit: i64) -> Result<Vec<ClaimedRow>, Error> {
     let now = tx.now();
     let claim = query_as(
@@ -154,10 +134,6 @@ pub async fn claim_due(tx: &mut Tx, length: Duration, limit: i64) -> Result<Vec<
 }
 
 /// Asks the provider about a cancel in progress again at `ask_at`. A question that was not asked does not count.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn put_off(tx: &mut Tx, booking_id: i64, ask_at: Timestamp, was_asked: bool) -> Result<(), Error> {
     let put_off = query(
         "UPDATE payments SET ask_at = $1, asks = asks - $2 WHERE booking_id = $3 AND ask_at IS NOT NULL",
@@ -170,10 +146,6 @@ pub async fn put_off(tx: &mut Tx, booking_id: i64, ask_at: Timestamp, was_asked:
 }
 
 /// The number of cancels in progress.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn count_canceling(conn: &mut Conn) -> Result<i64, Error> {
     let count = query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM payments WHERE ask_at IS NOT NULL");
     let (count,) = conn.fetch_one::<(i64,)>(count).await?;
@@ -181,10 +153,6 @@ pub async fn count_canceling(conn: &mut Conn) -> Result<i64, Error> {
 }
 
 /// The payment as it is now.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn find(conn: &mut Conn, id: PaymentId) -> Result<Option<Payment>, Error> {
     let find =
         query_as(concat!("SELECT ", payment_columns!(), " FROM payments WHERE id = $1")).bind(id.get());
@@ -192,10 +160,6 @@ pub async fn find(conn: &mut Conn, id: PaymentId) -> Result<Option<Payment>, Err
 }
 
 /// The booking's payment as it is now.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn find_of(conn: &mut Conn, booking_id: BookingId) -> Result<Option<Payment>, Error> {
     let find = query_as(concat!("SELECT ", payment_columns!(), " FROM payments WHERE booking_id = $1"))
         .bind(booking_id.get());
@@ -203,10 +167,6 @@ pub async fn find_of(conn: &mut Conn, booking_id: BookingId) -> Result<Option<Pa
 }
 
 /// The payments of `slice`, oldest first.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn page(conn: &mut Conn, slice: Slice) -> Result<Page<Payment>, Error> {
     let find = query_as(concat!(
         "SELECT ",

@@ -15,10 +15,6 @@ pub enum Outcome {
 }
 
 /// Grants the points and tells of it. Whoever asks again gets the row that was written first, whatever is asked for now.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn grant_points(tx: &mut Tx, grant: Grant) -> Result<Outcome, Error> {
     let booking_id = grant.booking_id;
     tx.lock(booking_id.get()).await?;

@@ -9,10 +9,6 @@ use crate::domain::{Posting, Status};
 use crate::store::points;
 
 /// Writes the row that waits and tells of it. When the points are granted already, nothing waits any more.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn wait_points(tx: &mut Tx, created: Created) -> Result<(), Error> {
     let booking_id = created.booking_id;
     // No grant may come between this look and the row.

@@ -26,10 +26,6 @@ struct PointRow {
 }
 
 /// Adds a row. `None`: the booking has a row of this status already.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn append(tx: &mut Tx, posting: Posting) -> Result<Option<Entry>, Error> {
     let insert = query_as(concat!(
         "INSERT INTO points (booking_id, customer_id, score, contents, status, created_at)
@@ -48,10 +44,6 @@ pub async fn append(tx: &mut Tx, posting: Posting) -> Result<Option<Entry>, Erro
 }
 
 /// The booking's row of this status, if it has one.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn find_of(conn: &mut Conn, booking_id: BookingId, status: Status) -> Result<Option<Entry>, Error> {
     let row = conn.fetch_optional(of(booking_id, status)).await?;
     row.map(restore).transpose()
@@ -73,20 +65,12 @@ fn of(booking_id: BookingId, status: Status) -> QueryAs<'static, PointRow> {
 }
 
 /// The row as it is for good.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn find(conn: &mut Conn, id: PointId) -> Result<Option<Entry>, Error> {
     let find = query_as(concat!("SELECT ", point_columns!(), " FROM points WHERE id = $1")).bind(id.get());
     conn.fetch_optional(find).await?.map(restore).transpose()
 }
 
 /// The booking's rows, oldest first: at most one of each status.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn list_of(conn: &mut Conn, booking_id: BookingId) -> Result<Vec<Entry>, Error> {
     let find =
         query_as(concat!("SELECT ", point_columns!(), " FROM points WHERE booking_id = $1 ORDER BY id"))
@@ -126,10 +110,6 @@ pub async fn page(conn: &mut Conn, customer: Option<CustomerId>, slice: Slice) -
 }
 
 /// The sum of a customer's rows.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn balance(conn: &mut Conn, customer_id: CustomerId) -> Result<i64, Error> {
     let sum = query_as("SELECT CAST(COALESCE(SUM(score), 0) AS BIGINT) FROM points WHERE customer_id = $1")
         .bind(customer_id.get());

@@ -7,10 +7,6 @@ use crate::domain::{Payment, Reference};
 use crate::store::payments;
 
 /// Refunds what was charged under the reference. When nothing was, a tombstone makes sure that nothing ever is.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn cancel_payment(tx: &mut Tx, reference: Reference) -> Result<Payment, Error> {
     let tombstone = Payment::tombstone(reference);
     if payments::insert(tx, &tombstone).await? {

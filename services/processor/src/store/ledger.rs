@@ -24,10 +24,6 @@ struct MovementRow {
 
 /// Adds a movement of money. A reference has one charge and one refund at most: a second one violates
 /// `ledger_reference_kind`.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn append(tx: &mut Tx, reference: &Reference, kind: Kind, money: Money) -> Result<(), Error> {
     tx.lock(WRITING).await?;
     let insert = query(
@@ -43,10 +39,6 @@ pub async fn append(tx: &mut Tx, reference: &Reference, kind: Kind, money: Money
 }
 
 /// The first `limit` movements after `after`, oldest first.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn list(conn: &mut Conn, after: i64, limit: i64) -> Result<Vec<Movement>, Error> {
     let find = query_as(
         "SELECT seq, reference, kind, amount, currency, created_at
@@ -58,10 +50,6 @@ pub async fn list(conn: &mut Conn, after: i64, limit: i64) -> Result<Vec<Movemen
 }
 
 /// The number of the last movement; 0 when there is none.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn highest_seq(conn: &mut Conn) -> Result<i64, Error> {
     let find = query_as("SELECT CAST(COALESCE(MAX(seq), 0) AS BIGINT) FROM ledger");
     let (seq,) = conn.fetch_one::<(i64,)>(find).await?;

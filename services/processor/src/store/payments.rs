@@ -27,10 +27,6 @@ struct PaymentRow {
 }
 
 /// Adds a payment. `false`: the reference has one.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn insert(tx: &mut Tx, payment: &Payment) -> Result<bool, Error> {
     let row = payment.row();
     let insert = query(
@@ -63,10 +59,6 @@ pub async fn lock(tx: &mut Tx, reference: &Reference) -> Result<Payment, Error> 
 }
 
 /// Stores what a transition changed.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn update(tx: &mut Tx, payment: &Payment) -> Result<(), Error> {
     let row = payment.row();
     let update = query(
@@ -85,10 +77,6 @@ pub async fn update(tx: &mut Tx, payment: &Payment) -> Result<(), Error> {
 }
 
 /// The payment as it is now.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn find(conn: &mut Conn, reference: &Reference) -> Result<Option<Payment>, Error> {
     let find = query_as(concat!("SELECT ", payment_columns!(), " FROM payments WHERE reference = $1"))
         .bind(reference.to_string());

@@ -8,10 +8,6 @@ use crate::domain::{Change, Ticket};
 use crate::store::tickets;
 
 /// Keeps `change` and sends its event, if it has one.
-///
-/// # Errors
-///
-/// When the database fails.
 pub(super) async fn apply_change(tx: &mut Tx, change: Change) -> Result<Ticket, Error> {
     tickets::update(tx, &change.ticket).await?;
     if let Some(event) = change.event {

@@ -8,10 +8,6 @@ use crate::store::tickets;
 
 /// Voids the ticket of `booking`, unless it is being collected or was, and tells which of the two. A cancel that comes
 /// before its booking leaves the memory that no ticket is to be made.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn cancel_ticket(tx: &mut Tx, booking: BookingId) -> Result<(), Error> {
     let ticket = tickets::find_or_bar_for_update(tx, booking).await?;
     apply_change(tx, ticket.cancel()).await?;

@@ -11,10 +11,6 @@ use crate::store::tickets;
 ///
 /// This never refunds twice. The Java book may have had the money returned already; payment returns it once and answers a
 /// second request with what it did, and no service takes that answer for a new cancel.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn follow_cancel(tx: &mut Tx, booking: BookingId) -> Result<(), Error> {
     let change = match tickets::find_or_barred_for_update(tx, booking).await? {
         Some(ticket) => ticket.cancel_elsewhere(),

@@ -9,10 +9,6 @@ use crate::domain::Ticket;
 use crate::store::tickets;
 
 /// Makes the ticket of `booked` and tells of it; once, and not for a booking whose cancel came first.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn issue_ticket(tx: &mut Tx, booked: Booked) -> Result<(), Error> {
     let (ticket, created) = Ticket::issue(booked);
     if tickets::insert(tx, &ticket).await? {

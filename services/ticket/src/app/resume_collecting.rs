@@ -8,10 +8,6 @@ use crate::domain::{Status, Ticket};
 use crate::store::tickets;
 
 /// Counts one more request for the points of the ticket `id`. `None`: its collection has ended since it was found.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn resume_collecting(tx: &mut Tx, id: TicketId) -> Result<Option<Ticket>, Error> {
     match tickets::find_for_update(tx, id).await? {
         Some(ticket) if ticket.status() == Status::Printing => apply_change(tx, ticket.ask()).await.map(Some),

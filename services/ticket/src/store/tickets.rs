@@ -33,10 +33,6 @@ struct TicketRow {
 }
 
 /// Adds `ticket`. `false`: the booking has one already, or was canceled before.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn insert(tx: &mut Tx, ticket: &Ticket) -> Result<bool, Error> {
     let row = ticket.row();
     let insert = query(concat!(
@@ -64,10 +60,6 @@ pub async fn insert(tx: &mut Tx, ticket: &Ticket) -> Result<bool, Error> {
 
 /// The ticket of `booking`, locked until `tx` ends. Where there is none, a void one takes its place, which is not
 /// issued: nobody sees it, and it bars a later [`insert`].
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn find_or_bar_for_update(tx: &mut Tx, booking: BookingId) -> Result<Ticket, Error> {
     // The update that changes nothing locks a row that is there, and makes RETURNING show it.
     let lock = query_as(concat!(
@@ -84,10 +76,6 @@ pub async fn find_or_bar_for_update(tx: &mut Tx, booking: BookingId) -> Result<T
 }
 
 /// The ticket of `booking`, or the void one that bars it, locked until `tx` ends. `None`: there is neither.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn find_or_barred_for_update(tx: &mut Tx, booking: BookingId) -> Result<Option<Ticket>, Error> {
     let lock = query_as(concat!(
         "UPDATE tickets SET status = status WHERE booking_id = $1
@@ -99,10 +87,6 @@ pub async fn find_or_barred_for_update(tx: &mut Tx, booking: BookingId) -> Resul
 }
 
 /// The ticket, locked until `tx` ends. The update that changes nothing is what locks a row on either product.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn find_for_update(tx: &mut Tx, id: TicketId) -> Result<Option<Ticket>, Error> {
     let lock = query_as(concat!(
         "UPDATE tickets SET status = status WHERE booking_id = $1 AND issued = 1
@@ -114,10 +98,6 @@ pub async fn find_for_update(tx: &mut Tx, id: TicketId) -> Result<Option<Ticket>
 }
 
 /// Keeps what a transition changed.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn update(tx: &mut Tx, ticket: &Ticket) -> Result<(), Error> {
     let row = ticket.row();
     let update = query("UPDATE tickets SET status = $1, asks = $2, updated_at = $3 WHERE booking_id = $4")
@@ -130,10 +110,6 @@ pub async fn update(tx: &mut Tx, ticket: &Ticket) -> Result<(), Error> {
 }
 
 /// The ticket as it is now.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn find(conn: &mut Conn, id: TicketId) -> Result<Option<Ticket>, Error> {
     let find =
         query_as(concat!("SELECT ", ticket_columns!(), " FROM tickets WHERE booking_id = $1 AND issued = 1"))
@@ -179,10 +155,6 @@ pub async fn page(
 }
 
 /// At most `limit` tickets that are `Printing` and unchanged since `before`, longest first.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn unfinished(conn: &mut Conn, before: Timestamp, limit: i64) -> Result<Vec<TicketId>, Error> {
     let find = query_as(
         "SELECT booking_id FROM tickets WHERE status = 'Printing' AND updated_at <= $1
