@@ -1,10 +1,10 @@
-//! `GET /audit`, for staff: whether the services tell one story of every booking, as far as their REST interface shows it.
+//! `GET /audit`, for staff: whether the services' records of each booking agree, as far as their REST interfaces show.
 
 mod query;
 
 use std::sync::Arc;
 
-use audit::rest::{Rest, RestError};
+use audit::auditor::{AuditError, Auditor};
 use audit::{Kind, Report, Terms};
 use axum::Json;
 use axum::extract::State;
@@ -14,40 +14,24 @@ use service_kit::extract::Query;
 use service_kit::problem::Problem;
 use service_kit::proxies::Caller;
 use service_kit::staff::Staff;
-use tokio::sync::Mutex;
-use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::config::Config;
-use crate::loops;
 use query::AuditQuery;
 
-/// Stories of one answer; the rest is counted.
+/// Bookings listed in a response. The other wrong ones are only counted.
 const SHOWN: usize = 20;
-/// When to come again while another audit runs.
+/// When to retry while another audit is running.
 const RETRY_AFTER_SECONDS: u64 = 10;
 
-/// Audits, one at a time.
-pub struct Auditor {
-    /// Where book, payment, ticket, point and mypage answer.
-    urls: [String; 5],
+/// What `/audit` needs.
+pub struct Audits {
+    auditor: Auditor,
     staff: Staff,
-    running: Arc<Mutex<()>>,
 }
 
-/// Why there is no report.
-#[derive(Debug, thiserror::Error)]
-enum AuditError {
-    #[error(transparent)]
-    Rest(#[from] RestError),
-    #[error("no thread for an audit")]
-    NoThread(#[from] std::io::Error),
-    #[error("the client has hung up")]
-    HungUp,
-}
-
-impl Auditor {
+impl Audits {
     pub fn new(config: &Config) -> Arc<Self> {
         for kind in Kind::ALL {
             metrics::gauge!("audit_violations", "kind" => kind.to_string()).set(0.0);
@@ -59,64 +43,43 @@ impl Auditor {
             &config.point_url,
             &config.mypage_url,
         ];
-        // Replicas share what they keep, so one of each is enough.
+        // Replicas share a database, so one of each service is enough.
         let urls = urls.map(|replicas| replicas.iter().take(1).map(ToString::to_string).collect());
-        Arc::new(Self { urls, staff: config.staff.clone(), running: Arc::default() })
-    }
-
-    /// Audits on a thread of its own: the loops go on serving clients. Dropping this ends the audit.
-    async fn audit(&self, terms: Terms, limit: u64) -> Result<Report, Problem> {
-        let turn = self.running.clone().try_lock_owned().map_err(|_| in_progress())?;
-        let urls = self.urls.clone();
-        let hung_up = CancellationToken::new();
-        let _hangs_up = hung_up.clone().drop_guard();
-        let audit = loops::apart("audit", async move || {
-            let _turn = turn;
-            let rest = Rest::new(urls);
-            tokio::select! {
-                report = rest.audit(terms, limit) => report.map_err(AuditError::from),
-                () = hung_up.cancelled() => Err(AuditError::HungUp),
-            }
-        });
-        audit.await.map_err(AuditError::from).flatten().map_err(|error| {
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "audit-unavailable", "A service does not answer.")
-                .retry_after(RETRY_AFTER_SECONDS)
-                .caused_by(error)
-        })
+        Arc::new(Self { auditor: Auditor::new(urls), staff: config.staff.clone() })
     }
 }
 
-/// The route, with its description.
-pub fn routes<S: Clone + Send + Sync + 'static>(auditor: Arc<Auditor>) -> OpenApiRouter<S> {
-    OpenApiRouter::new().routes(routes!(show)).with_state(auditor)
+/// The route and its description.
+pub fn routes<S: Clone + Send + Sync + 'static>(audits: Arc<Audits>) -> OpenApiRouter<S> {
+    OpenApiRouter::new().routes(routes!(show)).with_state(audits)
 }
 
-/// Compares what the services keep of every booking, and tells what does not fit together.
+/// Compares what the services store about each booking, and reports contradictions.
 #[utoipa::path(
     get,
     path = "/audit",
     params(AuditQuery, ("X-Staff-Token" = String, Header, description = "The staff's token")),
     responses(
-        (status = OK, description = "What is wrong, by kind; the first bookings that are, each with its whole story; and what cannot be seen from here", body = Object),
-        (status = FORBIDDEN, description = "Not staff"),
+        (status = OK, description = "The number of violations by kind, the first wrong bookings with all their records, and what the audit could not see", body = Object),
+        (status = FORBIDDEN, description = "No staff token, or a wrong one"),
         (status = TOO_MANY_REQUESTS, description = "Too many wrong tokens from one address; see Retry-After"),
-        (status = SERVICE_UNAVAILABLE, description = "A service does not answer, or another audit runs; see Retry-After"),
+        (status = SERVICE_UNAVAILABLE, description = "A service does not respond, or another audit is running; see Retry-After"),
     )
 )]
 async fn show(
-    State(auditor): State<Arc<Auditor>>,
+    State(audits): State<Arc<Audits>>,
     caller: Caller,
     headers: HeaderMap,
     Query(query): Query<AuditQuery>,
 ) -> Result<Json<Value>, Problem> {
-    auditor.staff.check(&caller, &headers)?;
+    audits.staff.check(&caller, &headers)?;
     let (limit, settle) = (query.limit()?, query.settle()?);
-    let report = auditor.audit(Terms { settle, shown: SHOWN }, limit).await?;
+    let report = audits.auditor.audit(Terms { settle, shown: SHOWN }, limit).await.map_err(problem)?;
     measure(&report);
     Ok(Json(json!(report)))
 }
 
-/// What the last audit found.
+/// Publishes what the last audit found.
 fn measure(report: &Report) {
     for kind in Kind::ALL {
         let count = report.violations.get(&kind).copied().unwrap_or_default();
@@ -124,8 +87,14 @@ fn measure(report: &Report) {
     }
 }
 
-fn in_progress() -> Problem {
-    let detail = "Another audit is running. Please try again a little later.";
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "audit-in-progress", detail)
-        .retry_after(RETRY_AFTER_SECONDS)
+fn problem(error: AuditError) -> Problem {
+    let unavailable = |kind, detail| {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, kind, detail).retry_after(RETRY_AFTER_SECONDS)
+    };
+    match error {
+        AuditError::InProgress => {
+            unavailable("audit-in-progress", "Another audit is running. Please try again shortly.")
+        }
+        error => unavailable("audit-unavailable", "A service does not respond.").caused_by(error),
+    }
 }

@@ -7,7 +7,7 @@ use service_kit::body::{BODY_LIMIT_BYTES, LARGE_BODY_LIMIT_BYTES};
 use service_kit::config::Limits;
 use service_kit::overload::Bulkhead;
 
-use crate::routes::{TABLE, Target};
+use crate::table::{TABLE, Target};
 
 /// What the metrics call the places for the gateway's own answers.
 const OWN: &str = "gateway";

@@ -20,10 +20,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi, Url};
 
-use crate::audit::{self, Auditor};
+use crate::audit::{self, Audits};
 use crate::proxy::Upstream;
-use crate::routes::TABLE;
 use crate::status::{self, Overview};
+use crate::table::TABLE;
 
 /// Where every process of the fleet describes itself.
 const OWN_DOCUMENT: &str = "/api-docs/openapi.json";
@@ -36,11 +36,11 @@ const OWN_DOCUMENT: &str = "/api-docs/openapi.json";
 struct Description;
 
 /// The routes that the description is about, and the description.
-pub fn described(auditor: Arc<Auditor>) -> (Router<Overview>, OpenApi) {
+pub fn described(audits: Arc<Audits>) -> (Router<Overview>, OpenApi) {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(home))
         .routes(routes!(status::status))
-        .merge(audit::routes(auditor))
+        .merge(audit::routes(audits))
         .split_for_parts()
 }
 

@@ -30,11 +30,11 @@ use crate::loops::Loops;
 use crate::pages;
 use crate::proxy::Upstream;
 use crate::rate_limit::RateLimit;
-use crate::routes::{self, Target};
+use crate::table::{self, Target};
 
 /// Everything the gateway serves.
 pub struct Front {
-    /// In the order of [`routes::TABLE`].
+    /// In the order of [`table::TABLE`].
     pub upstreams: Arc<[Arc<Upstream>]>,
     /// What the gateway answers itself.
     pub own: Arc<Router>,
@@ -50,7 +50,7 @@ pub struct Front {
 
 impl Answers<Door> for Front {
     async fn answer(self: Arc<Self>, request: Request, peer: SocketAddr, door: Arc<Door>) -> Response {
-        let target = routes::target(request.uri().path());
+        let target = table::target(request.uri().path());
         // Boxed, because the futures around it are as large as it, and each of them is moved.
         let answer = |request| or_panicked(Box::pin(self.answer_page(request, target, peer, &door)));
         request_log::log(request, target.map(|target| target.route), request_span!(), answer).await
@@ -81,7 +81,7 @@ impl Front {
         let mut answer = match self.admit(&request, peer) {
             Err(refused) => pages::made_here(refused),
             Ok(_) if cors::is_preflight(request.method(), request.headers()) => {
-                let methods = target.map_or(routes::READING, |target| target.methods);
+                let methods = target.map_or(table::READING, |target| target.methods);
                 return pages::made_here(self.cors.preflight(request.headers(), methods));
             }
             Ok(client) => self.answer_within_limits(request, target, client, peer, door).await,
@@ -133,7 +133,7 @@ impl Front {
             // Only the fleet itself moves money and points.
             Some(target) if target.is_read_only() && !request.method().is_safe() => {
                 let refused = api::wrong_method(request.map(Body::from)).await;
-                pages::made_here(([(ALLOW, routes::READING)], refused))
+                pages::made_here(([(ALLOW, table::READING)], refused))
             }
             Some(target) => self.upstreams[target.upstream].forward(request, &client).await,
             None => {

@@ -35,6 +35,7 @@ pub mod rate_limit;
 pub mod replicas;
 pub mod routes;
 pub mod status;
+pub mod table;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -44,7 +45,7 @@ use service_kit::health::Health;
 use service_kit::process::{self, Listeners, StartError};
 use tokio_util::sync::CancellationToken;
 
-use crate::audit::Auditor;
+use crate::audit::Audits;
 use crate::bulkheads::Bulkheads;
 use crate::client::Clients;
 pub use crate::config::Config;
@@ -82,7 +83,7 @@ async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> 
 /// Serves on `listeners` with `loops` until `stop`, then lets running requests finish and ends event streams.
 pub async fn serve(listeners: impl Into<Listeners>, loops: Loops, config: &Config, stop: CancellationToken) {
     let health = Health::always();
-    let upstreams: Arc<[Arc<Upstream>]> = routes::TABLE
+    let upstreams: Arc<[Arc<Upstream>]> = table::TABLE
         .iter()
         .map(|entry| {
             let replicas = Replicas::new(entry.name, (entry.urls)(config), config.upstream_timeout());
@@ -97,7 +98,7 @@ pub async fn serve(listeners: impl Into<Listeners>, loops: Loops, config: &Confi
         tokio::spawn(rate_limit.forget(stop.clone()));
     }
     let overview = Overview::new(upstreams.clone(), config.staff.clone());
-    let own = Arc::new(routes::own(overview, Auditor::new(config), health.clone()));
+    let own = Arc::new(routes::own(overview, Audits::new(config), health.clone()));
     let cors = Cors::new(&config.cors_allowed_origins);
     let bulkheads = Bulkheads::new(&config.server.limits);
     let clients = Clients::new(config.server.trusted_proxies.clone(), config.public_url.clone());

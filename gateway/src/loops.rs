@@ -9,7 +9,6 @@ use std::sync::LazyLock;
 use std::thread;
 
 use tokio::runtime::{Builder, Handle};
-use tokio::sync::oneshot;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// All loops. They end with this, and what still runs on them.
@@ -51,24 +50,6 @@ impl Loops {
     }
 }
 
-/// Runs `work` on a thread of its own, which is named `name` and ends with it.
-///
-/// # Errors
-///
-/// When the thread could not be started, or `work` panicked.
-pub async fn apart<T: Send + 'static>(
-    name: &str,
-    work: impl AsyncFnOnce() -> T + Send + 'static,
-) -> io::Result<T> {
-    let (sender, outcome) = oneshot::channel();
-    thread::Builder::new().name(name.to_owned()).spawn(move || {
-        let runtime = Builder::new_current_thread().enable_all().build();
-        // Nobody may be left to hear of the outcome.
-        let _ = sender.send(runtime.map(|runtime| runtime.block_on(work())));
-    })?;
-    outcome.await.map_err(|_| io::Error::other("the thread panicked"))?
-}
-
 fn start(number: usize, end: CancellationToken) -> io::Result<Handle> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let handle = runtime.handle().clone();
@@ -99,23 +80,6 @@ mod tests {
 
         assert_eq!(used, (1..=count()).collect());
         assert_eq!(current(), 0, "this test runs on none of them");
-    }
-
-    #[tokio::test]
-    async fn work_that_runs_apart_runs_on_no_loop() {
-        let loops = Loops::start().unwrap();
-        let (asked, ran) = loops
-            .least_busy()
-            .spawn(async {
-                let ran =
-                    apart("apart", async || (current(), thread::current().name().map(str::to_owned))).await;
-                (current(), ran.unwrap())
-            })
-            .await
-            .unwrap();
-        assert_ne!(asked, 0);
-        assert_eq!(ran, (0, Some("apart".to_owned())));
-        assert!(apart("panics", async || panic!("as planned")).await.is_err());
     }
 
     #[tokio::test]

@@ -15,6 +15,7 @@
 //! - [`refunds`]: refunds that are under way, and those that are for too long. Pure.
 //! - [`report`]: what an audit found.
 //! - [`rest`]: the stories by the services' REST interface, where there is no access to their databases.
+//! - [`auditor`]: one such audit at a time, for the gateway.
 //! - `databases`: the stories from the databases. Behind the feature of that name.
 //! - `repair`: what is safe to mend, and the mending of it. Behind the same.
 //!
@@ -30,6 +31,7 @@
 //! an order of their own, so of each one the numbers are held, 50 to 100 bytes a booking, and the rest comes in pages too. Of
 //! what is wrong, as many stories are kept as are to be shown; the rest is counted.
 
+pub mod auditor;
 mod charges;
 pub mod clock;
 pub mod compare;

@@ -1,4 +1,4 @@
-//! How much of an audit is asked for.
+//! The query of `/audit`.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -7,9 +7,9 @@ use serde::Deserialize;
 use service_kit::problem::{FieldError, Problem};
 use utoipa::IntoParams;
 
-/// Bookings of one audit at most, which take about 100 MB. Beyond them, `marquee audit` reads the databases.
+/// Most bookings of one audit, which takes about 100 MB for them. `marquee audit`, which reads the databases, has no limit.
 const LIMIT_MAX: u64 = 1_000_000;
-/// Pause before what seems wrong is looked at again, where nothing else is asked for, and at most.
+/// Pause before a booking that looks wrong is read again.
 const SETTLE_SECONDS: u64 = 5;
 const SETTLE_SECONDS_MAX: u64 = 60;
 
@@ -17,11 +17,11 @@ const SETTLE_SECONDS_MAX: u64 = 60;
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 pub struct AuditQuery {
-    /// How many bookings to look at at most, from the first on.
+    /// Maximum number of bookings to audit, from the first one.
     #[serde(default, deserialize_with = "service_kit::extract::parameter::optional_number")]
     #[param(minimum = 1, maximum = 1_000_000, default = 1_000_000)]
     limit: Option<i64>,
-    /// How long to wait before what seems wrong is looked at again, in seconds.
+    /// Seconds to wait before a booking that looks wrong is read again.
     #[serde(default, deserialize_with = "service_kit::extract::parameter::optional_number")]
     #[param(example = 5, minimum = 0, maximum = 60)]
     settle_seconds: Option<i64>,
@@ -30,14 +30,14 @@ pub struct AuditQuery {
 impl AuditQuery {
     /// # Errors
     ///
-    /// 422 when it is out of range.
+    /// 422 if it is out of range.
     pub fn limit(&self) -> Result<u64, Problem> {
         within("limit", self.limit, LIMIT_MAX, 1..=LIMIT_MAX)
     }
 
     /// # Errors
     ///
-    /// 422 when it is out of range.
+    /// 422 if it is out of range.
     pub fn settle(&self) -> Result<Duration, Problem> {
         let seconds = within("settleSeconds", self.settle_seconds, SETTLE_SECONDS, 0..=SETTLE_SECONDS_MAX)?;
         Ok(Duration::from_secs(seconds))

@@ -1,0 +1,139 @@
+//! The services behind the gateway, and which paths lead to them.
+
+use crate::config::{Config, UpstreamUrls};
+
+/// A service behind the gateway.
+pub struct Entry {
+    pub name: &'static str,
+    /// What it serves.
+    pub prefixes: &'static [Prefix],
+    /// Whether clients may only read there: what changes something is for other services, which do not pass the gateway.
+    pub is_read_only: bool,
+    /// Where its description is.
+    pub document: Document,
+    pub urls: fn(&Config) -> &UpstreamUrls,
+}
+
+/// The path of a service's description, and the same as seen from a page in `/docs/`: relative, so that it is found behind a
+/// proxy that puts a prefix in front of all paths.
+pub struct Document {
+    pub path: &'static str,
+    pub from_docs: &'static str,
+}
+
+macro_rules! document {
+    ($name:literal) => {
+        Document {
+            path: concat!("/api-docs/", $name, "/openapi.json"),
+            from_docs: concat!("../api-docs/", $name, "/openapi.json"),
+        }
+    };
+}
+
+/// What a client may do where it can only read, which includes everything that the gateway answers itself.
+pub const READING: &str = "GET, HEAD";
+
+/// The paths that begin with one segment, as routes are written.
+pub struct Prefix {
+    exact: &'static str,
+    below: &'static str,
+    /// The methods that some route there takes.
+    methods: &'static str,
+}
+
+macro_rules! prefix {
+    ($path:literal, $methods:expr) => {
+        Prefix { exact: $path, below: concat!($path, "/{*rest}"), methods: $methods }
+    };
+}
+
+/// Payment's `/cancellations` is missing on purpose: only the fleet itself may refund.
+pub const TABLE: [Entry; 5] = [
+    Entry {
+        name: "book",
+        prefixes: &[
+            prefix!("/books", "GET, HEAD, POST, PATCH, DELETE"),
+            prefix!("/screenings", "GET, HEAD, POST"),
+        ],
+        is_read_only: false,
+        document: document!("book"),
+        urls: |config| &config.book_url,
+    },
+    Entry {
+        name: "payment",
+        prefixes: &[prefix!("/payments", READING)],
+        is_read_only: true,
+        document: document!("payment"),
+        urls: |config| &config.payment_url,
+    },
+    Entry {
+        name: "mypage",
+        prefixes: &[prefix!("/mypages", READING)],
+        is_read_only: false,
+        document: document!("mypage"),
+        urls: |config| &config.mypage_url,
+    },
+    Entry {
+        name: "ticket",
+        prefixes: &[prefix!("/tickets", "GET, HEAD, PATCH")],
+        is_read_only: false,
+        document: document!("ticket"),
+        urls: |config| &config.ticket_url,
+    },
+    Entry {
+        name: "point",
+        prefixes: &[prefix!("/points", READING)],
+        is_read_only: true,
+        document: document!("point"),
+        urls: |config| &config.point_url,
+    },
+];
+
+/// Where a request goes that is not for the gateway itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Its place in [`TABLE`].
+    pub upstream: usize,
+    /// What it counts as.
+    pub route: &'static str,
+    /// The methods that some route of its prefix takes.
+    pub methods: &'static str,
+}
+
+impl Target {
+    /// Whether clients may only read there.
+    pub fn is_read_only(self) -> bool {
+        TABLE[self.upstream].is_read_only
+    }
+}
+
+/// Where a request for `path` goes: each prefix is a whole segment, with or without more behind it.
+pub fn target(path: &str) -> Option<Target> {
+    let route = |prefix: &Prefix| match path.strip_prefix(prefix.exact)?.as_bytes().first() {
+        None => Some(prefix.exact),
+        Some(b'/') => Some(prefix.below),
+        Some(_) => None,
+    };
+    TABLE.iter().enumerate().find_map(|(upstream, entry)| {
+        let find = |prefix| Some((route(prefix)?, prefix.methods));
+        let (route, methods) = entry.prefixes.iter().find_map(find)?;
+        Some(Target { upstream, route, methods })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_a_whole_segment() {
+        let target = |path| target(path).map(|target| (TABLE[target.upstream].name, target.route));
+        assert_eq!(target("/books"), Some(("book", "/books")));
+        assert_eq!(target("/books/"), Some(("book", "/books/{*rest}")));
+        assert_eq!(target("/screenings/1/seats"), Some(("book", "/screenings/{*rest}")));
+        assert_eq!(target("/points/1"), Some(("point", "/points/{*rest}")));
+        for path in ["", "/", "/book", "/bookshelf", "//books", "/cancellations", "/Books", "books"] {
+            assert_eq!(target(path), None, "{path}");
+        }
+    }
+}
