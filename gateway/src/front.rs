@@ -120,11 +120,11 @@ impl Front {
         let limit = body_limit(request.method(), path);
         let bulkhead = self.bulkheads.of(path, target);
         // Held until the answer begins.
-        let (request, _held) =
-            match door.let_in_through(bulkhead, request, client.caller.address, limit).await {
-                Ok(let_in) => let_in,
-                Err(problem) => return pages::made_here(problem),
-            };
+        let (request, _held) = match door.admit_through(bulkhead, request, client.caller.address, limit).await
+        {
+            Ok(admitted) => admitted,
+            Err(problem) => return pages::made_here(problem),
+        };
         match target {
             // Nobody is tunneled to a service.
             Some(_) if request.method() == Method::CONNECT => {

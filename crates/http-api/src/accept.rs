@@ -1,42 +1,42 @@
-//! Which representation a client prefers, and which representation it already has.
+//! Content negotiation: which representation a client prefers, and which one it already has.
 
 use http::header::{ACCEPT, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue};
 
-/// How well a media range fits a media type: with how many of its parts, and with which weight in thousandths.
+/// How well a media range matches a media type: how many of its parts, and its weight in thousandths.
 type Fit = (u8, u16);
 
-/// Returns the place in `offered` of the media type that `Accept` prefers. The first is the default: it is also the answer
-/// to a client that accepts none of them, which RFC 9110 (12.5.1) allows. Of two types with the same weight, the one that
-/// the client names more closely wins.
+/// Returns the index in `offered` of the media type that `Accept` prefers. The first one is the default, also for a client that
+/// accepts none of them, which RFC 9110 (12.5.1) allows. Of two types with the same weight, the one that the client names more
+/// specifically wins.
 pub fn preferred(headers: &HeaderMap, offered: &[&str]) -> usize {
     let ranges: Vec<Range<'_>> = lines(headers, &ACCEPT).filter_map(Range::parse).collect();
     let fit =
         |media_type: &str| ranges.iter().filter_map(|range| range.fit(media_type)).max().unwrap_or((0, 0));
     let mut best = (0, 0, 0);
     for (at, media_type) in offered.iter().enumerate() {
-        let (closeness, weight) = fit(media_type);
-        if weight > 0 && (weight, closeness) > (best.0, best.1) {
-            best = (weight, closeness, at);
+        let (specificity, weight) = fit(media_type);
+        if weight > 0 && (weight, specificity) > (best.0, best.1) {
+            best = (weight, specificity, at);
         }
     }
     best.2
 }
 
-/// Whether the client has the representation with this entity `tag`, so that the answer is 304: `If-None-Match` is `*` or
-/// lists the tag, weak or strong, on one line or several.
+/// Whether the client already has the representation with this entity `tag`, so that the response is 304: `If-None-Match` is
+/// `*` or lists the tag, weak or strong, on one line or several.
 pub fn is_known(headers: &HeaderMap, tag: &str) -> bool {
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     lines(headers, &IF_NONE_MATCH).any(|known| known == "*" || opaque(known) == opaque(tag))
 }
 
-/// The members of a list header: its lines are one list.
+/// Returns the members of a list header. Several lines are one list.
 fn lines<'h>(headers: &'h HeaderMap, name: &http::HeaderName) -> impl Iterator<Item = &'h str> {
     let lines = headers.get_all(name).into_iter();
     lines.filter_map(|line| HeaderValue::to_str(line).ok()).flat_map(members)
 }
 
-/// Splits at commas outside of quotes.
+/// Splits at commas outside quotes.
 fn members(list: &str) -> impl Iterator<Item = &str> {
     let mut is_quoted = false;
     let mut is_escaped = false;
@@ -56,12 +56,13 @@ fn members(list: &str) -> impl Iterator<Item = &str> {
 struct Range<'h> {
     main: &'h str,
     sub: &'h str,
-    /// In thousandths; 0: not acceptable.
+    /// In thousandths; 0 means not acceptable.
     weight: u16,
 }
 
 impl<'h> Range<'h> {
-    /// `None`: it makes no sense, and is ignored. Parameters other than `q` are, too: the types of the fleet have none.
+    /// Returns `None` for a malformed member, which is ignored. Parameters other than `q` are ignored too: the media types of the
+    /// fleet have none.
     fn parse(member: &'h str) -> Option<Self> {
         let mut parts = member.split(';').map(str::trim);
         let (main, sub) = parts.next()?.split_once('/')?;
@@ -75,17 +76,17 @@ impl<'h> Range<'h> {
     fn fit(&self, media_type: &str) -> Option<Fit> {
         let (main, sub) = media_type.split_once('/')?;
         let is_main = self.main.eq_ignore_ascii_case(main);
-        let closeness = match (self.main, self.sub) {
+        let specificity = match (self.main, self.sub) {
             ("*", "*") => 1,
             (_, "*") if is_main => 2,
             (_, own) if is_main && own.eq_ignore_ascii_case(sub) => 3,
             _ => return None,
         };
-        Some((closeness, self.weight))
+        Some((specificity, self.weight))
     }
 }
 
-/// `0.5` → 500. At most three digits after the point.
+/// Reads a weight: `0.5` is 500. It has at most three digits after the point.
 fn weight(text: &str) -> Option<u16> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     if fraction.len() > 3 || !fraction.bytes().all(|digit| digit.is_ascii_digit()) {
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn accept_is_weighed_by_q_and_by_closeness() {
+    fn accept_is_ranked_by_q_and_then_by_specificity() {
         for (lines, expected) in [
             (&[][..], 0),
             (&["*/*"], 0),
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn tag_is_known_weak_or_strong_on_any_line_and_by_a_star() {
+    fn tag_matches_weak_or_strong_on_any_line_and_by_a_star() {
         for known in [
             &["*"][..],
             &["\"a\""],

@@ -22,9 +22,9 @@ mod syntax;
 pub mod time;
 mod wrong;
 
-/// A JSON body, read leniently where `T` says so.
+/// A JSON body, which is read leniently where `T` does so.
 ///
-/// It is read straight into `T`. Unknown fields are skipped and cost no memory.
+/// The body is deserialized directly into `T`. Unknown fields are skipped and cost no memory.
 pub struct Json<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
@@ -40,8 +40,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 
 /// A JSON body, or none at all.
 ///
-/// An HTML form of another site can send a request with a content type of its own, and with an empty body. It cannot send
-/// `application/json`, nor leave the content type out. So an empty body may have no other content type either.
+/// An HTML form of another site can send a request with one of a few content types and an empty body. It can neither send
+/// `application/json` nor omit the content type. Therefore an empty body may not have another content type either.
 pub struct OptionalJson<T>(pub Option<T>);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
@@ -87,8 +87,8 @@ fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     }
 }
 
-/// A query string; `T`'s fields are its parameters. A parameter that `T` knows may be sent once only: of two values, neither
-/// is known to be the one that is meant. Unknown parameters are ignored.
+/// A query string, whose parameters are the fields of `T`. A known parameter may be sent only once, because two values would be
+/// ambiguous. Unknown parameters are ignored.
 pub struct Query<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
@@ -104,8 +104,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// The id in a path, in the one way that ids are written: `7`, and neither `+7` nor `07`. Anything else is the id of
-/// nothing: 404.
+/// The id in a path. It has one spelling: `7`, but not `+7` or `07`. Anything else is 404, as nothing has such an id.
 pub struct PathId<T>(pub T);
 
 impl<T: Id, S: Send + Sync> FromRequestParts<S> for PathId<T> {
@@ -119,16 +118,16 @@ impl<T: Id, S: Send + Sync> FromRequestParts<S> for PathId<T> {
     }
 }
 
-/// The name of the header that makes a repeat of a request harmless.
+/// The header that makes a repeated request harmless.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// Wrong parameters that one answer names at most: a query may have a great many.
+/// Maximum number of wrong parameters that one response names.
 const NAMED_MAX: usize = 20;
-/// Longest key taken from a client.
+/// Longest key that is accepted from a client.
 const IDEMPOTENCY_KEY_MAX: usize = 128;
 
-/// What a client calls its request, so that it may send it again: at most 128 visible ASCII characters. `None`: it did
-/// not say.
+/// The key that a client gives a request, so that it can send the request again: at most 128 visible ASCII characters. `None`
+/// if the client sent no key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey(pub Option<String>);
 
@@ -153,7 +152,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     }
 }
 
-/// Refuses parameters with U+0000 in their name or value: PostgreSQL can neither store nor compare such a text.
+/// Refuses parameters with U+0000 in their name or value, because PostgreSQL can neither store nor compare such a text.
 fn refuse_nul(parameters: &[(String, Value)]) -> Result<(), Problem> {
     let has_nul = |(name, value): &&(String, Value)| {
         name.contains('\0') || value.as_str().is_some_and(|value| value.contains('\0'))
@@ -164,7 +163,7 @@ fn refuse_nul(parameters: &[(String, Value)]) -> Result<(), Problem> {
     if wrong.is_empty() { Ok(()) } else { Err(Problem::invalid_fields(wrong)) }
 }
 
-/// Deserializes, and says where it failed as a JSON pointer.
+/// Deserializes `source`. An error has a JSON pointer to the wrong field.
 fn read<'de, T: Deserialize<'de>>(
     source: impl Deserializer<'de, Error = serde_json::Error>,
 ) -> Result<T, Problem> {

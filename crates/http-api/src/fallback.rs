@@ -25,7 +25,7 @@ pub async fn unknown_path(request: Request) -> Problem {
 
 /// 405 for a path that serves other methods.
 pub async fn wrong_method(request: Request) -> Problem {
-    let detail = format!("{} does not take {}.", request.uri().path(), request.method());
+    let detail = format!("{} does not support {}.", request.uri().path(), request.method());
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
 }
 

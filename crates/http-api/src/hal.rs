@@ -1,4 +1,4 @@
-//! HAL (`application/hal+json`): links and collections; `pages` has the collections that come in pages.
+//! HAL (`application/hal+json`): links and collections. `pages` has the collections in pages.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -50,7 +50,7 @@ pub struct List<T> {
     pub links: Links,
 }
 
-/// A HAL answer.
+/// A HAL response.
 pub struct Hal<T>(pub T);
 
 impl<T: Serialize> IntoResponse for Hal<T> {
@@ -62,7 +62,7 @@ impl<T: Serialize> IntoResponse for Hal<T> {
 }
 
 impl<T: Serialize> Resource<T> {
-    /// An answer that says where its entity is: 201, 202.
+    /// Returns a response with a `Location`, for 201 and 202.
     pub fn located(self, status: StatusCode) -> Response {
         let location = HeaderValue::from_str(&self.links["self"].href);
         let mut response = (status, Hal(self)).into_response();
@@ -73,10 +73,10 @@ impl<T: Serialize> Resource<T> {
     }
 }
 
-/// What links begin with: the address under which the client reached the fleet.
+/// The beginning of every link: the address under which the client reached the fleet.
 ///
-/// A trusted proxy reports it in `X-Forwarded-Proto`, `-Host` and `-Prefix`; a client without a proxy in front names it in
-/// `Host`. If a proxy reports no host, links are relative, because `Host` is then an address that only the inside knows.
+/// A trusted proxy reports it in `X-Forwarded-Proto`, `-Host` and `-Prefix`; a client without a proxy names it in `Host`. If a
+/// proxy reports no host, links are relative, because `Host` is then an internal address.
 #[derive(Clone, Debug)]
 pub struct BaseUrl(String);
 
@@ -95,7 +95,7 @@ impl<S: Sync> FromRequestParts<S> for BaseUrl {
     }
 }
 
-/// The host that a client without a proxy names, if it names one.
+/// Returns the host that a client without a proxy names, if there is one.
 fn own_host(headers: &HeaderMap) -> Option<Host> {
     headers.get(HOST).and_then(|host| host.to_str().ok()).and_then(Host::parse)
 }
@@ -105,14 +105,14 @@ impl BaseUrl {
         Link { href: format!("{}{path}", self.0) }
     }
 
-    /// `entity` with `self` and `<relation>` pointing to `/<plural>/<id>`.
+    /// Returns `entity` with the links `self` and `<relation>` to `/<plural>/<id>`.
     pub fn resource<T>(&self, names: Names, id: impl std::fmt::Display, entity: T) -> Resource<T> {
         let link = self.link(&format!("/{}/{id}", names.plural));
         let links = Links::from([("self", link.clone()), (names.relation, link)]);
         Resource { entity, links }
     }
 
-    /// All `entities` of the collection at `path` (with its filter).
+    /// Returns the whole collection of `entities` at `path` (with its filter).
     pub fn list<T>(&self, names: Names, path: &str, entities: Vec<Resource<T>>) -> List<T> {
         List {
             embedded: BTreeMap::from([(names.plural, entities)]),
@@ -121,14 +121,14 @@ impl BaseUrl {
     }
 }
 
-/// What a kind of entity is called in links and collections.
+/// The names of a kind of entity in links and collections.
 #[derive(Clone, Copy, Debug)]
 pub struct Names {
     pub relation: &'static str,
     pub plural: &'static str,
 }
 
-/// The representations of an entity. The body is the same.
+/// The representations of an entity. Their bodies are the same.
 const REPRESENTATIONS: [&str; 2] = [MEDIA_TYPE, "application/json"];
 
 /// Which representation the client prefers, by `Accept`.
@@ -140,7 +140,7 @@ impl Representation {
         Self(REPRESENTATIONS[accept::preferred(headers, &REPRESENTATIONS)])
     }
 
-    /// The entity tag of this representation of a state that is known as `state`.
+    /// Returns the entity tag of this representation of `state`.
     pub fn entity_tag(self, state: &str) -> String {
         let mark = if self.0 == MEDIA_TYPE { "" } else { "-json" };
         format!("\"{state}{mark}\"")
@@ -155,8 +155,8 @@ impl<S: Sync> FromRequestParts<S> for Representation {
     }
 }
 
-/// Middleware: answers in the representation that the client prefers. Nobody may store an answer whose handler does not
-/// say otherwise: most have personal data.
+/// Middleware: labels the response with the media type that the client prefers. Unless a handler allows it, a response may not
+/// be stored, because most contain personal data.
 pub async fn negotiate(request: Request, next: Next) -> Response {
     let Representation(preferred) = Representation::of(request.headers());
     let mut response = next.run(request).await;
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
     use crate::proxies::TrustedProxies;
 
-    /// What links begin with for a request of `peer`, beside a proxy on 10.0.0.1.
+    /// Returns a link in the response to `peer`, where only 10.0.0.1 is a trusted proxy.
     async fn base(peer: Option<&str>, headers: &[(&'static str, &str)]) -> String {
         let mut request = http::Request::get("/books/1");
         for (name, value) in headers {
@@ -206,14 +206,14 @@ mod tests {
             ("x-forwarded-prefix", "/tickets"),
         ];
         assert_eq!(base(Some("10.0.0.1"), &reported).await, "https://cinema.example:8088/tickets/books/1");
-        // Anybody else is not believed.
+        // No other peer is trusted.
         for peer in [Some("10.0.0.2"), None] {
             assert_eq!(base(peer, &reported).await, "http://127.0.0.1:8081/books/1");
         }
     }
 
     #[tokio::test]
-    async fn behind_a_proxy_that_reports_no_host_links_are_relative() {
+    async fn links_are_relative_behind_a_proxy_that_reports_no_host() {
         for reported in [("x-forwarded-for", "203.0.113.7"), ("x-forwarded-host", "a b/evil")] {
             let headers = [("host", "127.0.0.1:8081"), reported];
             assert_eq!(base(Some("10.0.0.1"), &headers).await, "/books/1");
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_host_that_may_stand_in_a_link_links_are_relative() {
+    async fn links_are_relative_without_a_host_that_is_safe_in_a_link() {
         assert_eq!(base(None, &[]).await, "/books/1");
         for host in ["evil.example/path", "user@evil.example", ""] {
             assert_eq!(base(None, &[("host", host)]).await, "/books/1", "{host}");

@@ -1,7 +1,7 @@
 //! Which peers have a limit of their own.
 //!
-//! One peer must not use up what all share: memory for bodies, connections. A proxy is one peer with many clients behind
-//! it, and so is a program on the same machine, so these have no limit of their own.
+//! One peer must not use up the memory for bodies or the connections, which all peers share. A proxy, or a program on this
+//! machine, is one peer with many clients behind it, so it has no limit of its own.
 
 use std::net::IpAddr;
 
@@ -16,7 +16,7 @@ impl Exempt {
         Self(proxies)
     }
 
-    /// The customer that `peer` is charged as; `None` if it has no limit of its own.
+    /// Returns the customer that is charged for `peer`, or `None` if the peer has no limit of its own.
     pub fn charged(&self, peer: IpAddr) -> Option<IpAddr> {
         let is_exempt = peer.to_canonical().is_loopback() || self.0.contains(peer);
         (!is_exempt).then(|| customer(peer))

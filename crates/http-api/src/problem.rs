@@ -1,4 +1,4 @@
-//! RFC 9457 answers: every error of the fleet has this shape.
+//! RFC 9457 responses: every error of the fleet has this shape.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -29,26 +29,26 @@ pub struct FieldError {
 }
 
 impl FieldError {
-    /// `field` as the client spells it, without the leading slash.
+    /// Creates an error of a `field`, named as the client spells it, without the leading slash.
     pub fn new(field: &str, detail: impl Into<String>) -> Self {
         Self { pointer: format!("/{field}"), detail: detail.into() }
     }
 }
 
-/// An error answer on its way out.
+/// An error response.
 #[derive(Clone, Debug)]
 pub struct Problem {
     status: StatusCode,
     slug: &'static str,
     detail: String,
     errors: Vec<FieldError>,
-    /// Boxed, as a problem is the error of every handler, and few have any.
+    /// Boxed, because every handler returns a problem as its error, and few problems have members.
     members: Option<Box<Map<String, Value>>>,
     retry_after_seconds: Option<u64>,
     cause: Option<Cause>,
 }
 
-/// Why a request failed, for the request log; never part of the answer.
+/// Why a request failed, for the request log. It is never part of the response.
 #[derive(Clone, Debug)]
 pub struct Cause(pub Arc<dyn Error + Send + Sync>);
 
@@ -70,14 +70,14 @@ pub struct Body {
     trace_id: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
-    /// What this kind of problem says besides.
+    /// The extension members of this kind of problem.
     #[serde(flatten)]
     #[schema(ignore)]
     members: Map<String, Value>,
 }
 
 impl Problem {
-    /// `slug` is the stable last part of the problem's `type`.
+    /// Creates a problem. `slug` is the stable last part of its `type`.
     pub fn new(status: StatusCode, slug: &'static str, detail: impl Into<String>) -> Self {
         Self {
             status,
@@ -103,28 +103,28 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not-found", detail)
     }
 
-    /// 500: a bug. The cause goes to the log, the client gets the trace id.
+    /// 500: a bug. The log gets the cause, the client gets the trace id.
     pub fn internal(cause: impl Error + Send + Sync + 'static) -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
-            "Something went wrong here; the trace id finds it in the logs.",
+            "An internal error occurred. The logs have its cause under the trace id.",
         )
         .caused_by(cause)
     }
 
-    /// 503: a backend is away; nothing was done and the same request may be sent again.
+    /// 503: a backend is unreachable. Nothing was changed, and the same request can be sent again.
     pub fn unavailable(detail: impl Into<String>, cause: impl Error + Send + Sync + 'static) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(1).caused_by(cause)
     }
 
-    /// Names the fields it is about.
+    /// Adds the fields that are wrong.
     #[must_use]
     pub fn with_errors(self, errors: Vec<FieldError>) -> Self {
         Self { errors, ..self }
     }
 
-    /// Says one thing more, for programs: an extension member of RFC 9457.
+    /// Adds an extension member of RFC 9457, for programs.
     #[must_use]
     pub fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
         self.members.get_or_insert_default().insert(member.to_owned(), value.into());
@@ -136,7 +136,7 @@ impl Problem {
         Self { retry_after_seconds: Some(seconds), ..self }
     }
 
-    /// In whole seconds, rounded up; at least one.
+    /// Sets `Retry-After` to `wait` in whole seconds, rounded up, at least one.
     #[must_use]
     pub fn retry_in(self, wait: Duration) -> Self {
         let rounded = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
@@ -175,7 +175,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// "seat-taken" → "Seat taken": the slug is the one place that names the kind.
+/// Turns "seat-taken" into "Seat taken", so that only the slug names the kind.
 fn title(slug: &str) -> String {
     let mut title = slug.replace('-', " ");
     if let Some(first) = title.get_mut(..1) {

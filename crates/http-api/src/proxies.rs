@@ -1,9 +1,8 @@
 //! Which peers are the fleet's own proxies, and what they report about a client.
 //!
-//! Anybody can send `X-Forwarded-For` or `Forwarded`, so these headers count only when the peer of the connection is in
-//! `TRUSTED_PROXIES`. Each proxy adds to the right end of a list, so lists are read from the right: hops that are trusted
-//! proxies themselves are skipped, and the first other address is the client. What stands to its left is the client's own
-//! claim.
+//! Any client can send `X-Forwarded-For` or `Forwarded`, so these headers count only if the peer of the connection is in
+//! `TRUSTED_PROXIES`. Each proxy appends to the right end of a list, so lists are read from the right: trusted proxies are
+//! skipped, and the first other address is the client. Everything to its left is the client's own claim.
 
 mod forwarded;
 mod host;
@@ -28,12 +27,12 @@ pub const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-pro
 pub const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 pub const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 
-/// Most hops that are read of one list; a request that passed more proxies counts as the last of these.
+/// Maximum number of hops that are read from a list. If there are more, the last of these counts as the client.
 const HOPS_MAX: usize = 32;
-/// Bits that an IPv4 address has in front of it when it is written as an IPv6 address.
+/// Bits before the IPv4 address in an IPv4-mapped IPv6 address.
 const MAPPED_BITS: u8 = 96;
 
-/// Addresses and networks whose `X-Forwarded-*` and `Forwarded` headers are believed.
+/// Addresses and networks whose `X-Forwarded-*` and `Forwarded` headers are trusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Arc<[IpNet]>);
 
@@ -54,7 +53,7 @@ impl FromStr for TrustedProxies {
 }
 
 impl TrustedProxies {
-    /// `127.0.0.1` and `::1`.
+    /// Trusts `127.0.0.1` and `::1`.
     pub fn loopback() -> Self {
         let addresses: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
         Self(addresses.map(IpNet::from).into())
@@ -65,7 +64,7 @@ impl TrustedProxies {
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// The client of a request that came from `peer` with `headers`.
+    /// Returns the client of a request from `peer` with these `headers`.
     pub fn caller(&self, peer: IpAddr, headers: &HeaderMap) -> Caller {
         let direct = Caller::direct(peer);
         if !self.contains(direct.address) {
@@ -85,7 +84,7 @@ impl TrustedProxies {
         let hops = list(headers, &FORWARDED_FOR);
         let hops = hops.iter().rev().map(|hop| forwarded::address(hop));
         let (address, place) = self.client(direct.address, hops);
-        // A proxy that replaces the header instead of adding to it leaves one value, whatever its place.
+        // A proxy that replaces the header instead of appending to it leaves one value, whatever its place.
         let reported = |name| {
             let mut values = list(headers, name);
             values.drain(..values.len().saturating_sub(place + 1));
@@ -116,8 +115,8 @@ impl TrustedProxies {
         }
     }
 
-    /// The first of `hops`, from the nearest, that is no trusted proxy, and its place. A hop without an address ends the
-    /// search: the client is then the proxy that reported it.
+    /// Returns the first of `hops`, from the nearest, that is not a trusted proxy, and its place. A hop without an address ends
+    /// the search; the client is then the proxy that reported the hop.
     fn client(&self, peer: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>) -> (IpAddr, usize) {
         let (mut client, mut place) = (peer, 0);
         for (at, hop) in hops.take(HOPS_MAX).enumerate() {
@@ -132,13 +131,13 @@ impl TrustedProxies {
     }
 }
 
-/// One family of headers, which is read as a whole: a proxy that sets one of them speaks this language, and a `Forwarded`
-/// beside it may be the client's.
+/// The family of `X-Forwarded-*`. If a request has one of these headers, `Forwarded` is ignored: the proxy uses this family,
+/// and the other header may be the client's.
 static FAMILY: [HeaderName; 5] =
     [FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, FORWARDED_PORT, FORWARDED_PREFIX];
 
-/// All values of a list header, which may be spread over several lines. Bytes that are no text spoil the value that they are
-/// in and no other: they may be the client's, in a line that a proxy has added to.
+/// Returns the values of a list header, which may have several lines. Bytes that are not UTF-8 invalidate only their own value:
+/// they may be the client's, in a line to which a proxy has appended.
 fn list(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
     let lines = headers.get_all(name).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
     let values = |line: Cow<'_, str>| -> Vec<String> {
@@ -147,7 +146,7 @@ fn list(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
     lines.flat_map(values).collect()
 }
 
-/// A network, or an address as the network of one. IPv4 written as IPv6 becomes IPv4, as the addresses of peers do.
+/// Reads a network, or an address as a network of one. An IPv4-mapped address becomes IPv4, as those of peers do.
 fn network(text: &str) -> Option<IpNet> {
     let network = match text.parse::<IpAddr>() {
         Ok(address) => IpNet::from(address.to_canonical()),
@@ -160,7 +159,7 @@ fn network(text: &str) -> Option<IpNet> {
     }
 }
 
-/// The customer behind an address: an IPv4 address, or the IPv6 network of 64 bits that one customer has.
+/// Returns the customer behind an address: the IPv4 address, or the 64-bit IPv6 network that a customer has.
 pub fn customer(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
@@ -168,7 +167,7 @@ pub fn customer(address: IpAddr) -> IpAddr {
     }
 }
 
-/// How a client speaks to the fleet.
+/// The scheme by which a client reaches the fleet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scheme {
     #[default]
@@ -177,7 +176,7 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    /// `http` or `https`, in any case.
+    /// Reads `http` or `https`, in any case.
     pub fn parse(text: &str) -> Option<Self> {
         let known = [Self::Http, Self::Https];
         known.into_iter().find(|scheme| text.eq_ignore_ascii_case(scheme.as_str()))
@@ -204,27 +203,27 @@ impl fmt::Display for Scheme {
     }
 }
 
-/// The sender of a request, and how it reached the outermost trusted proxy. What no such proxy reports is absent.
+/// The sender of a request, and how it reached the outermost trusted proxy. What that proxy does not report is `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     pub address: IpAddr,
-    /// Whether a trusted proxy passed the request on.
+    /// Whether a trusted proxy forwarded the request.
     pub is_forwarded: bool,
     pub scheme: Option<Scheme>,
     pub host: Option<Host>,
-    /// Port that the client used, for a host without one.
+    /// The port that the client used, for a host without one.
     pub port: Option<u16>,
     pub prefix: Option<Prefix>,
 }
 
 impl Caller {
-    /// A client that no proxy stands in front of.
+    /// A client without a proxy.
     pub fn direct(address: IpAddr) -> Self {
         let address = address.to_canonical();
         Self { address, is_forwarded: false, scheme: None, host: None, port: None, prefix: None }
     }
 
-    /// `host` with the port that the proxy reports, unless it has one or the scheme implies it.
+    /// Returns `host` with the port that the proxy reports, unless `host` has a port or the scheme implies it.
     pub fn with_port(&self, host: Host) -> Host {
         let implied = self.scheme.unwrap_or_default().default_port();
         match (host.port, self.port) {
@@ -234,8 +233,8 @@ impl Caller {
     }
 }
 
-/// Extracts the caller that the process has resolved already, or resolves it from the peer and `TRUSTED_PROXIES`. A router
-/// that is called without a connection, as in tests, has an unknown caller and trusts nobody.
+/// Extracts the caller that the process has already resolved, or resolves it from the peer and `TRUSTED_PROXIES`. A router
+/// without a connection, as in tests, has an unknown caller and trusts no proxy.
 impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Infallible;
 

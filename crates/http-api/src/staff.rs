@@ -1,4 +1,4 @@
-//! What only staff may do: they send the token, and others that guess at it are slowed down.
+//! Admits staff by their token, and slows down clients that guess it.
 
 mod guesses;
 
@@ -11,10 +11,10 @@ use crate::problem::Problem;
 use crate::proxies::Caller;
 use guesses::Guesses;
 
-/// Carries the token of a request.
+/// The header with the token.
 pub const STAFF_TOKEN: HeaderName = HeaderName::from_static("x-staff-token");
 
-/// Shortest token that is safe on a network: it cannot be guessed even when nobody slows the guessing down.
+/// Shortest token that is safe on a network: it could not be guessed even at full speed.
 const TOKEN_MIN_BYTES: usize = 32;
 
 /// The staff token is too short for a process that other machines can reach.
@@ -27,11 +27,11 @@ pub struct ShortToken {
     bytes: usize,
 }
 
-/// What staff send with their requests.
+/// The token of staff, and the wrong tokens so far.
 #[derive(clap::Args, Clone, Default)]
 pub struct Staff {
-    /// Token that staff send as `X-Staff-Token`: at least 32 bytes, unless HOST is a loopback address; without one nobody
-    /// is staff.
+    /// Token that staff send as `X-Staff-Token`: at least 32 bytes, unless HOST is a loopback address. Without a token, requests
+    /// of staff are refused.
     #[arg(long, env = "STAFF_TOKEN", hide_env_values = true)]
     staff_token: Option<String>,
 
@@ -69,11 +69,11 @@ impl Staff {
         headers.contains_key(STAFF_TOKEN)
     }
 
-    /// Accepts a request of staff. The time this takes depends on nothing about the token but its length.
+    /// Accepts a request of staff. The time that this takes depends only on the length of the token.
     ///
     /// # Errors
     ///
-    /// 403 without the right token. 429 for every token, right or wrong, from a client that sent several wrong ones.
+    /// 403 without the right token. 429 for every token, right or wrong, of a client that has sent several wrong ones.
     pub fn check(&self, caller: &Caller, headers: &HeaderMap) -> Result<(), Problem> {
         let Some(sent) = headers.get(STAFF_TOKEN).map(HeaderValue::as_bytes) else {
             return Err(staff_only());
@@ -89,9 +89,9 @@ impl Staff {
         Err(staff_only())
     }
 
-    /// An empty token is none.
+    /// Returns the configured token. An empty one counts as none.
     fn token(&self) -> Option<&str> {
-        // A Secret made from a file ends with a line break, which no header can carry.
+        // A Kubernetes Secret that was created from a file ends with a line break, which no header can contain.
         self.staff_token.as_deref().map(str::trim).filter(|token| !token.is_empty())
     }
 }
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_token_nobody_is_staff() {
+    async fn without_a_token_no_request_is_from_staff() {
         for staff in [Staff::default(), Staff::with_token("")] {
             assert_eq!(status(&staff, "192.0.2.1", ""), 403);
             assert!(staff.check(&caller("192.0.2.1"), &HeaderMap::new()).is_err());
@@ -141,12 +141,12 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn wrong_tokens_slow_down_their_sender_and_nobody_else() {
+    async fn wrong_tokens_slow_down_only_their_sender() {
         let staff = Staff::with_token("s3cret");
         for _ in 0..guesses::FREE {
             assert_eq!(status(&staff, "192.0.2.1", "wrong"), 403);
         }
-        // Not even the right token, or the answers would tell it from the wrong ones.
+        // Not even the right token: otherwise the responses would distinguish it from the wrong ones.
         for token in ["wrong", "s3cret"] {
             let problem = staff.check(&caller("192.0.2.1"), &headers(token)).unwrap_err().into_response();
             assert_eq!(
@@ -155,14 +155,14 @@ mod tests {
             );
         }
         assert_eq!(status(&staff, "192.0.2.2", "s3cret"), 200);
-        // A copy of the settings, as every handler has one, counts on.
+        // Clones of the settings, which all handlers have, count together.
         assert_eq!(status(&staff.clone(), "192.0.2.1", "wrong"), 429);
         tokio::time::advance(std::time::Duration::from_secs(1)).await;
         assert_eq!(status(&staff, "192.0.2.1", "s3cret"), 200);
     }
 
     #[test]
-    fn a_request_without_a_token_is_no_guess() {
+    fn request_without_a_token_is_not_a_guess() {
         let staff = Staff::with_token("s3cret");
         for _ in 0..100 {
             let refused = staff.check(&caller("192.0.2.1"), &HeaderMap::new()).unwrap_err();
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_token_is_refused_unless_only_this_machine_can_send_it() {
+    fn short_token_is_refused_unless_only_this_machine_can_send_it() {
         let check = |token: &str, host: &str| Staff::with_token(token).check_length(host.parse().unwrap());
         let long = "0123456789abcdef0123456789abcdef";
         for host in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {

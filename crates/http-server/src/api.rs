@@ -1,4 +1,4 @@
-//! Puts what every process shows around a service's own routes.
+//! Puts the routes and layers of every process around the routes of a service.
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -34,13 +34,13 @@ pub fn wrap_with_limits(
         .merge(health::router(health))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
-        // All at once, outermost first: the router boxes what each call of `layer` adds.
+        // In one call, outermost first: the router boxes the layers of each call.
         .layer((
             from_fn_with_state(span, request_log::layer),
             CatchPanicLayer::custom(panicked),
             from_fn(hal::negotiate),
             from_fn(hosts::layer),
-            // Outside the queue: a request whose caller has given up leaves it.
+            // Outside the queue, so that a request whose caller no longer waits leaves it.
             from_fn(deadline::layer),
             from_fn_with_state(body_limits, overload::layer),
             DefaultBodyLimit::max(LARGE_BODY_LIMIT_BYTES),

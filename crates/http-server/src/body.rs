@@ -1,10 +1,10 @@
-//! Reads the body of a request whole, before anything is done with the request.
+//! Reads the whole body of a request before the request is processed.
 //!
-//! The bodies of the fleet are small. A client that is slow, breaks off or sends too much is answered here: it takes no
-//! place from other requests, no handler sees half a request, and a failed forward is never the client's fault.
+//! All bodies of the fleet are small. A client that is slow, disconnects or sends too much gets its response here: its
+//! request occupies no place, no handler sees half a request, and a failed forward is never the client's fault.
 //!
-//! Memory is limited four ways: by route, by peer, for the whole process, and by the rate at which a body comes. When the
-//! memory of the process is used up, the slowest bodies are cut off, and small bodies still have a reserve.
+//! Memory is limited in four ways: by route, by peer, for the whole process, and by the rate at which a body arrives. When the
+//! memory of the process is used up, the slowest bodies are cut off; small bodies still have a reserve.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -28,10 +28,10 @@ pub use ledger::Memory;
 
 /// Memory for the bodies of all requests at once, and how it is divided.
 const SHARES: Shares = Shares { total: 64 * 1024 * 1024, reserve: 8 * 1024 * 1024, peer: 8 * 1024 * 1024 };
-/// The slowest a body may come once it has had the grace time.
+/// Lowest average rate of a body after the grace time.
 const MIN_BYTES_A_SECOND: u64 = 1024;
 const GRACE: Duration = Duration::from_secs(5);
-/// The first buffer of a body that comes in pieces.
+/// The first buffer of a body that arrives in pieces.
 const FIRST_BUFFER_BYTES: usize = 1024;
 
 /// Reads the bodies of one process.
@@ -48,7 +48,7 @@ enum Unread {
     TooLarge,
     TooSlow,
     Refused(Refused),
-    BrokenOff(axum::Error),
+    Disconnected(axum::Error),
 }
 
 impl Bodies {
@@ -56,17 +56,17 @@ impl Bodies {
         Self { read_timeout, exempt, ledger: Arc::new(Ledger::new(SHARES)) }
     }
 
-    /// Bytes that are charged for all bodies at the moment.
+    /// Returns the bytes that are currently charged for all bodies.
     pub fn held(&self) -> usize {
         self.ledger.used()
     }
 
-    /// Reads `body`, which comes from `peer`, to its end. It may have `limit` bytes.
+    /// Reads the whole `body` of a request of `peer`, at most `limit` bytes.
     ///
     /// # Errors
     ///
-    /// 413 above the limit, 415 when it is encoded, 400 when the client breaks off, 408 when it takes too long, 503 when
-    /// other bodies hold all memory.
+    /// 413 above the limit, 415 when it is encoded, 400 when the client disconnects, 408 when it takes too long, 503 when
+    /// other bodies use up the memory.
     pub async fn read(
         &self,
         headers: &HeaderMap,
@@ -89,7 +89,7 @@ impl Bodies {
             return Err(too_large(limit));
         }
         let mut memory = self.ledger.begin(self.exempt.charged(peer));
-        // Boxed, because most requests have no body, and the future of each request is as large as its largest part.
+        // Boxed, because most requests have no body, and the future of a request is as large as its largest part.
         let whole = Box::pin(self.within_limits(body.into_data_stream(), &memory, limit)).await;
         let whole = whole.and_then(|whole| memory.complete().map(|()| whole).map_err(Unread::Refused));
         match whole {
@@ -97,7 +97,7 @@ impl Bodies {
             Err(Unread::TooLarge) => Err(too_large(limit)),
             Err(Unread::TooSlow | Unread::Refused(Refused::Cut)) => Err(self.too_slow()),
             Err(Unread::Refused(Refused::NoMemory)) => Err(overloaded(Shed::NoMemory)),
-            Err(Unread::BrokenOff(error)) => Err(broken_off(error)),
+            Err(Unread::Disconnected(error)) => Err(disconnected(error)),
         }
     }
 
@@ -115,13 +115,13 @@ impl Bodies {
                 () = memory.cut() => return Err(Unread::Refused(Refused::Cut)),
                 next = timeout_at(began + self.patience(joined.len()), chunks.next()) => next,
             };
-            let next = next.map_err(|_| Unread::TooSlow)?.transpose().map_err(Unread::BrokenOff)?;
+            let next = next.map_err(|_| Unread::TooSlow)?.transpose().map_err(Unread::Disconnected)?;
             let Some(chunk) = next else { return Ok(joined.into()) };
             let length = joined.len() + chunk.len();
             if length > limit {
                 return Err(Unread::TooLarge);
             }
-            // Nearly all bodies come in one piece, which is not copied.
+            // Nearly all bodies arrive in one piece, which is not copied.
             if joined.is_empty() && chunks.is_end_stream() {
                 memory.grow(length, length).map_err(Unread::Refused)?;
                 return Ok(chunk);
@@ -135,7 +135,7 @@ impl Bodies {
         }
     }
 
-    /// How long after its beginning a body that has sent `received` bytes is waited for.
+    /// Returns how long after its beginning a body may take, once `received` bytes have arrived.
     fn patience(&self, received: usize) -> Duration {
         let at_least = Duration::from_millis(received as u64 * 1_000 / MIN_BYTES_A_SECOND);
         self.read_timeout.min(GRACE.max(at_least))
@@ -143,8 +143,8 @@ impl Bodies {
 
     fn too_slow(&self) -> Problem {
         let detail = format!(
-            "The body came too slowly: it may take {} ms, and after {} s it must have come at {MIN_BYTES_A_SECOND} bytes \
-             a second.",
+            "The body arrived too slowly: it may take at most {} ms, and after {} s its average rate must be at least \
+             {MIN_BYTES_A_SECOND} bytes a second.",
             self.read_timeout.as_millis(),
             GRACE.as_secs(),
         );
@@ -160,7 +160,7 @@ fn is_identity(codings: &[u8]) -> bool {
     })
 }
 
-/// Whether a body is sent in any way but plain or chunked. hyper looks only at the end of the list.
+/// Whether the transfer coding is anything but `chunked`. hyper checks only the last one of the list.
 fn has_other_transfer_coding(headers: &HeaderMap) -> bool {
     let mut lines = headers.get_all(TRANSFER_ENCODING).iter();
     match (lines.next(), lines.next()) {
@@ -170,7 +170,7 @@ fn has_other_transfer_coding(headers: &HeaderMap) -> bool {
     }
 }
 
-fn broken_off(error: axum::Error) -> Problem {
+fn disconnected(error: axum::Error) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "malformed-body", "The body ended before it was complete.")
         .caused_by(error)
 }

@@ -1,9 +1,9 @@
-//! `/livez`, `/readyz`, `/actuator/health`, `/metrics`: what probes and scrapers ask.
+//! `/livez`, `/readyz`, `/actuator/health`, `/metrics`: for probes and scrapers.
 //!
-//! A process that is not ready gets no requests, so readiness asks only for what every request needs: its own database.
-//! What else it uses is shown and does not decide. Another service may be away: what does not need it goes on, and a breaker
-//! looks after what does. The event log may be away: all replicas lose it at once, bookings go on without it (their
-//! events wait in the outbox), and to take every replica out of the load balancer would turn a delay into an outage.
+//! A process that is not ready gets no requests, so readiness depends only on what every request needs: the process's own
+//! database. Other components are shown, but do not decide. If another service is unreachable, only some requests need it, and
+//! a breaker protects those. If the event log is unreachable, it is so for all replicas at once; bookings still succeed, and
+//! their events wait in the outbox. Removing every replica from the load balancer would turn that delay into an outage.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,17 +23,17 @@ use telemetry::chain;
 
 /// Longest a readiness check may take before it counts as failed.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
-/// How a component is at the moment, without waiting for anything.
-type Look = Arc<dyn Fn() -> Value + Send + Sync>;
+/// Returns the state of a component, without waiting.
+type Shown = Arc<dyn Fn() -> Value + Send + Sync>;
 
 /// Whether this process should get traffic.
 #[derive(Clone, Default)]
 pub struct Health {
     draining: Arc<AtomicBool>,
-    /// `/metrics` is on the admin port alone.
+    /// `/metrics` is on the admin port only.
     has_admin_port: Arc<AtomicBool>,
     db: Option<Db>,
-    shown: Vec<(&'static str, Look)>,
+    shown: Vec<(&'static str, Shown)>,
 }
 
 impl fmt::Debug for Health {
@@ -53,17 +53,17 @@ impl Health {
         Self::default()
     }
 
-    /// With a component that is shown, and does not decide; `look` says what is wrong with it.
+    /// Adds a component that is shown, but does not decide. `check` returns what is wrong with it.
     pub fn showing(
         mut self,
         component: &'static str,
-        look: impl Fn() -> Result<(), String> + Send + Sync + 'static,
+        check: impl Fn() -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
-        self.shown.push((component, Arc::new(move || self::component(&look()))));
+        self.shown.push((component, Arc::new(move || self::component(&check()))));
         self
     }
 
-    /// With a component whose `state` is shown as it is, and does not decide: the breaker of another service.
+    /// Adds a component whose `state` is shown unchanged, but does not decide: the breaker of another service.
     pub fn showing_state(
         mut self,
         component: &'static str,
@@ -73,12 +73,12 @@ impl Health {
         self
     }
 
-    /// From here on the process wants no new traffic.
+    /// Turns the process unready: it wants no new traffic.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// From here on `/metrics` is not shown on the main port.
+    /// Removes `/metrics` from the main port.
     pub(crate) fn move_metrics(&self) {
         self.has_admin_port.store(true, Ordering::Relaxed);
     }
@@ -102,8 +102,8 @@ impl Health {
             );
             reason = state.err();
         }
-        for (name, look) in &self.shown {
-            components.insert((*name).to_owned(), look());
+        for (name, state) in &self.shown {
+            components.insert((*name).to_owned(), state());
         }
         if self.is_draining() {
             reason = Some("draining".to_owned());
@@ -113,17 +113,17 @@ impl Health {
 }
 
 struct Readiness {
-    /// Why it is not ready.
+    /// Why the process is not ready.
     reason: Option<String>,
     components: serde_json::Map<String, Value>,
 }
 
-/// `Some` is why the database, which answers, refuses writes. That does not make the process unready: all replicas share
-/// the database, reads go on, and a write is answered with 503.
+/// Returns `Some` reason if the database responds but refuses writes. The process stays ready then: all replicas share the
+/// database, reads still work, and writes get 503.
 async fn reach(db: &Db) -> Result<Option<String>, String> {
     match tokio::time::timeout(CHECK_TIMEOUT, db.refusal()).await {
         Ok(answer) => answer.map_err(|error| chain(&error)),
-        Err(_) => Err(format!("the database gave no answer in {} s", CHECK_TIMEOUT.as_secs())),
+        Err(_) => Err(format!("the database did not respond within {} s", CHECK_TIMEOUT.as_secs())),
     }
 }
 

@@ -1,9 +1,9 @@
-//! Holds back requests that change something while a backup is taken.
+//! Holds requests that change something while a backup is taken.
 //!
-//! A process of `marquee up` serves a control socket in the data directory. While a connection to it has said `hold`, new
-//! requests wait at the door: for [`WAIT`], then they get 503 with `Retry-After`. Requests that run already finish, and the
-//! socket answers `held` once none is left. The end of the connection, or [`HOLD_MAX`], opens the door again, so a backup that
-//! is killed holds up nobody.
+//! A process of `marquee up` serves a control socket in the data directory. Once a client of the socket sends `hold`, new
+//! requests wait at the gate for [`WAIT`], and then get 503 with `Retry-After`. Running requests finish, and the socket
+//! responds `held` when none is left. The end of the connection, or [`HOLD_MAX`], opens the gate again, so that a backup that
+//! is killed blocks nothing.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -22,57 +22,57 @@ use tokio_util::sync::CancellationToken;
 
 use http_api::problem::Problem;
 
-/// Longest a request waits at a closed door.
+/// Longest a request waits at a closed gate.
 pub const WAIT: Duration = Duration::from_secs(2);
-/// Longest the door stays closed for one connection.
+/// Longest the gate stays closed for one connection.
 pub const HOLD_MAX: Duration = Duration::from_secs(60);
-/// What a connection says to close the door, and the answer once it is closed and nothing runs behind it.
+/// The line that closes the gate, and the response once it is closed and nothing runs behind it.
 pub const HOLD: &str = "hold\n";
 pub const HELD: &str = "held\n";
-/// Longest wait for what a connection says. Connections are served one after the other, so a silent one must not stay.
-pub const SAY_TIMEOUT: Duration = Duration::from_secs(1);
-/// Bytes that are read of a connection at most.
-const REQUEST_MAX: u64 = 64;
-/// When a request that waited in vain may come again.
+/// Longest wait for the line of a connection. Connections are served one after the other, so a silent one must not stay.
+pub const LINE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Longest line that is read.
+const LINE_MAX_BYTES: u64 = 64;
+/// After how many seconds a request that was held too long may be sent again.
 const RETRY_AFTER_SECONDS: u64 = 2;
 /// The pause after an error of the socket, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// The socket's owner alone may use it.
+/// Only the owner may use the socket.
 const SOCKET_MODE: u32 = 0o600;
 
-/// The door for requests that change something; clones are the same door.
+/// The gate for requests that change something. Clones are the same gate.
 #[derive(Clone, Debug, Default)]
 pub struct Gate(Arc<RwLock<()>>);
 
-/// A request that has passed the door, until it ends.
+/// A request that has passed the gate, until this is dropped.
 #[derive(Debug)]
 pub struct Passage {
     _guard: OwnedRwLockReadGuard<()>,
 }
 
 impl Gate {
-    /// Waits until the door is open. Requests that only read pass at any time, and need no passage.
+    /// Waits until the gate is open. Requests that only read pass at any time, and need no passage.
     ///
     /// # Errors
     ///
-    /// 503 when the door stays closed for [`WAIT`].
+    /// 503 when the gate stays closed for [`WAIT`].
     pub async fn pass(&self, method: &Method) -> Result<Option<Passage>, Problem> {
         if [Method::GET, Method::HEAD, Method::OPTIONS].contains(method) {
             return Ok(None);
         }
         match timeout(WAIT, self.0.clone().read_owned()).await {
             Ok(guard) => Ok(Some(Passage { _guard: guard })),
-            Err(_) => Err(held_back()),
+            Err(_) => Err(held_too_long()),
         }
     }
 }
 
 /// 503: nothing was done.
-fn held_back() -> Problem {
+fn held_too_long() -> Problem {
     Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "overloaded",
-        "A backup is being taken. Nothing was done; the same request may be sent again.",
+        "A backup is being taken. The request was not processed; send it again later.",
     )
     .retry_after(RETRY_AFTER_SECONDS)
 }
@@ -85,11 +85,11 @@ pub struct ControlSocket {
 }
 
 impl ControlSocket {
-    /// Makes the socket, in the place of one that a crashed process left.
+    /// Creates the socket. It replaces one that a crashed process left behind.
     ///
     /// # Errors
     ///
-    /// When that is not possible; the path of a socket has about 100 bytes at most.
+    /// When the system refuses. The path of a socket has at most about 100 bytes.
     pub fn bind(path: &Path) -> io::Result<Self> {
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -118,18 +118,18 @@ impl ControlSocket {
     }
 }
 
-/// Keeps the door closed for one connection.
+/// Keeps the gate closed for one connection.
 async fn hold(stream: UnixStream, gate: &Gate) {
     let (reader, mut writer) = stream.into_split();
     let holding = async {
-        let mut reader = BufReader::new(reader.take(REQUEST_MAX));
+        let mut reader = BufReader::new(reader.take(LINE_MAX_BYTES));
         let mut line = String::new();
-        let said = timeout(SAY_TIMEOUT, reader.read_line(&mut line)).await;
-        if !matches!(said, Ok(Ok(_))) || line != HOLD {
+        let read = timeout(LINE_TIMEOUT, reader.read_line(&mut line)).await;
+        if !matches!(read, Ok(Ok(_))) || line != HOLD {
             return;
         }
         let mut reader = reader.into_inner().into_inner();
-        // New requests queue behind the writer; it has the lock when those that run have ended.
+        // New requests queue behind the writer, which gets the lock when the running requests have ended.
         let _closed = tokio::select! {
             closed = gate.0.write() => closed,
             () = end_of(&mut reader) => return,
@@ -137,16 +137,16 @@ async fn hold(stream: UnixStream, gate: &Gate) {
         if writer.write_all(HELD.as_bytes()).await.is_err() {
             return;
         }
-        tracing::info!("a backup holds back requests that change something");
+        tracing::info!("requests that change something are held for a backup");
         end_of(&mut reader).await;
     };
     match timeout(HOLD_MAX, holding).await {
-        Ok(()) => tracing::info!("requests are let in again"),
-        Err(_) => tracing::warn!("requests are let in again: they were held back for {HOLD_MAX:?}"),
+        Ok(()) => tracing::info!("requests are no longer held"),
+        Err(_) => tracing::warn!("requests are no longer held: the backup held them for {HOLD_MAX:?}"),
     }
 }
 
-/// Returns when the other side has closed the connection.
+/// Waits until the client closes the connection.
 async fn end_of(reader: &mut OwnedReadHalf) {
     let mut ignored = [0; 16];
     while reader.read(&mut ignored).await.is_ok_and(|read| read > 0) {}

@@ -1,9 +1,10 @@
 //! Which hosts a process answers for.
 //!
-//! A process on a loopback address is for programs of this machine. Its browsers run pages of strangers, though. A page can
-//! have the name of its own site resolve to 127.0.0.1 (DNS rebinding) and then send any request to any local port; and without
-//! that, a page can still send some requests whose answers it cannot read. The first kind names the page's site in `Host`, the
-//! second in `Origin`. So such a process refuses both, unless the host is this machine or is allowed by `ALLOWED_HOSTS`.
+//! A process on a loopback address serves only programs of this machine. One of these is the browser, which runs pages of
+//! other sites. A site can let its name resolve to 127.0.0.1 (DNS rebinding), so that its page can send any request to any
+//! local port. Even without that, a page can send some requests whose responses it cannot read. A request of the first kind
+//! names the site in `Host`, one of the second kind in `Origin`. The process refuses both, unless the host is this machine or
+//! is in `ALLOWED_HOSTS`.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -20,10 +21,10 @@ use crate::probes::is_probe;
 use http_api::problem::Problem;
 use http_api::proxies::{FORWARDED_FOR, Host};
 
-/// Stands for every host in `ALLOWED_HOSTS`.
+/// Means every host in `ALLOWED_HOSTS`.
 const ANY: &str = "*";
 
-/// `ALLOWED_HOSTS`: the hosts that requests may name besides those of this machine. Empty if it is not set.
+/// `ALLOWED_HOSTS`: the hosts that requests may name in addition to this machine. Empty if it is not set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllowedHosts {
     names: Arc<[Box<str>]>,
@@ -31,7 +32,7 @@ pub struct AllowedHosts {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("'{0}' is not the name or the address of a host, such as cinema.example; ports are left out")]
+#[error("'{0}' is not the name or the address of a host, such as cinema.example, without a port")]
 pub struct NotAHost(String);
 
 impl FromStr for AllowedHosts {
@@ -50,16 +51,16 @@ impl FromStr for AllowedHosts {
 }
 
 impl AllowedHosts {
-    /// What a process checks that listens on `address`. `None`: nothing.
+    /// Returns the hosts that a process on `address` allows, or `None` if it allows every host.
     ///
-    /// On another address than a loopback one, callers use whatever name their network has for the process, so only a list
-    /// that is set is checked.
+    /// Callers of a process on any other address than a loopback one use the name that their network has for it, so that only
+    /// a configured list is checked.
     pub fn of(&self, address: IpAddr) -> Option<Self> {
         let is_checked = !self.is_any && (address.is_loopback() || !self.names.is_empty());
         is_checked.then(|| self.clone())
     }
 
-    /// What a process checks if only a list that is set is checked. `None`: nothing.
+    /// Returns the configured hosts, or `None` if every host is allowed.
     pub fn configured(&self) -> Option<Self> {
         (!self.is_any && !self.names.is_empty()).then(|| self.clone())
     }
@@ -88,7 +89,7 @@ impl AllowedHosts {
     ///
     /// 403 naming the origin.
     pub fn check_origin(&self, method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
-        // What comes through a gateway was for the gateway to refuse. No page can send this header across sites.
+        // The gateway checks the origin of what it forwards. A page cannot send this header across sites.
         if method.is_safe() || headers.contains_key(FORWARDED_FOR) {
             return Ok(());
         }
@@ -99,8 +100,8 @@ impl AllowedHosts {
     }
 }
 
-/// Middleware: checks the host, if the process has hosts to check. Probes are answered whatever they name: an orchestrator
-/// names the address of a process, and they say no more than whether it is up.
+/// Middleware: checks the host, if the process has a list. Probes may name any host: an orchestrator names the address of the
+/// process, and a probe reveals only whether the process is up.
 pub async fn layer(request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let is_exempt = is_probe(path) && path != "/metrics";
@@ -130,13 +131,13 @@ fn is_of_this_machine(name: &str) -> bool {
 }
 
 fn misdirected(host: &str) -> Problem {
-    let detail = format!("Nothing is served here for the host {host:?}. ALLOWED_HOSTS can allow it.");
+    let detail = format!("This process does not serve the host {host:?}. ALLOWED_HOSTS can allow it.");
     Problem::new(StatusCode::MISDIRECTED_REQUEST, "misdirected-request", detail)
 }
 
 fn foreign(origin: &str) -> Problem {
     let detail =
-        format!("Pages of {origin:?} cannot change anything here. ALLOWED_HOSTS can allow their host.");
+        format!("Pages of {origin:?} may not change anything here. ALLOWED_HOSTS can allow their host.");
     Problem::new(StatusCode::FORBIDDEN, "foreign-origin", detail)
 }
 
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_loopback_process_checks_hosts_that_nobody_has_configured() {
+    fn only_a_loopback_process_checks_hosts_without_a_list() {
         for address in LOOPBACK {
             let address = address.parse().unwrap();
             assert!(hosts("").of(address).is_some());
@@ -225,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn page_of_another_host_changes_nothing() {
+    fn page_of_another_host_cannot_change_anything() {
         let host = ("host", "127.0.0.1:8082");
         for origin in
             ["http://evil.example", "https://evil.example:8082", "null", "", "http://localhost.evil.example"]

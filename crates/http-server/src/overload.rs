@@ -1,12 +1,12 @@
 //! Limits how many requests a process runs at a time, and rejects what is beyond the limit.
 //!
 //! A fixed number of requests run, and a fixed number wait, each for a limited time. The queue is last in, first out; when
-//! it overflows, the oldest request is rejected. In an overload the oldest requests are those whose clients have given
-//! up, and a queue that serves them in order serves nobody in time. A rejected request gets 503 with `Retry-After`, before
-//! any work is done for it.
+//! it overflows, the oldest request is rejected. In an overload, the clients of the oldest requests no longer wait, and a
+//! first-in, first-out queue would serve every request too late. A rejected request gets 503 with `Retry-After`, before any
+//! work is done for it.
 //!
-//! A request runs until its answer begins, so that an event stream does not take a place for as long as it lasts. Work
-//! that outlives its client, or its deadline, keeps the place until it ends. Probes and scrapers are always let in.
+//! A request runs until its response begins, so that an event stream does not occupy a place for as long as it lasts. Work
+//! that outlives its client, or its deadline, keeps the place until it ends. Probes and scrapers are always admitted.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -33,28 +33,28 @@ use crate::hold::{Gate, Passage};
 use crate::probes::is_probe;
 use crate::shed::{Shed, overloaded};
 
-/// Most that the whole bodies of the requests to one upstream may hold. All six shares of the gateway together leave some
-/// of the [memory for bodies](crate::body) free.
+/// Largest share of the [memory for bodies](crate::body) for the requests to one upstream. The six shares of the gateway
+/// together leave some of that memory free.
 const UPSTREAM_BODIES_BYTES: usize = 8 * 1024 * 1024;
 
-/// What all requests of one process pass.
+/// Admits the requests of one process.
 #[derive(Debug)]
 pub struct Door {
     bodies: Bodies,
     places: Bulkhead,
-    /// The process waits for these before it stops.
+    /// The running requests. The process waits for them before it stops.
     running: TaskTracker,
 }
 
-/// The places of the requests that use one thing, and the queue for them.
+/// The places for the requests to one upstream, or to the whole process, and their queue.
 #[derive(Clone, Debug)]
 pub struct Bulkhead {
     places: Arc<Places>,
-    /// Bytes of the bodies of the requests to an upstream.
+    /// Bytes of all bodies of the requests to an upstream.
     bodies: Option<Arc<AtomicUsize>>,
 }
 
-/// What one body takes of the share of its bulkhead, until it is dropped.
+/// The part that one body takes of the share of its bulkhead, until this is dropped.
 #[derive(Debug)]
 struct Portion {
     bodies: Arc<AtomicUsize>,
@@ -67,8 +67,8 @@ impl Drop for Portion {
     }
 }
 
-/// What a request that was let in takes up: until its answer begins, and until all work ends that
-/// [outlives the request](crate::outliving::see_through).
+/// What an admitted request occupies: until its response begins, and until all work ends that
+/// [outlives the request](crate::outliving::run_to_end).
 #[derive(Debug)]
 pub struct Held {
     _memory: Memory,
@@ -88,26 +88,26 @@ impl Door {
         Self { bodies, places: Bulkhead::new(limits), running }
     }
 
-    /// Reads a `request` of `peer` whole and waits for its turn. Its body may have `limit` bytes.
+    /// Reads the whole body of a `request` of `peer`, at most `limit` bytes, and then waits for a place.
     ///
     /// # Errors
     ///
-    /// What is wrong with the body, or that the process is overloaded.
-    pub async fn let_in(
+    /// The problem with the body, or 503 when the process is overloaded.
+    pub async fn admit(
         &self,
         request: Request,
         peer: IpAddr,
         limit: usize,
     ) -> Result<(http::Request<Bytes>, Held), Problem> {
-        self.let_in_through(&self.places, request, peer, limit).await
+        self.admit_through(&self.places, request, peer, limit).await
     }
 
-    /// Like [`let_in`](Self::let_in), with a place of `bulkhead`.
+    /// Like [`admit`](Self::admit), with a place of `bulkhead`.
     ///
     /// # Errors
     ///
-    /// As there.
-    pub async fn let_in_through(
+    /// Those of [`admit`](Self::admit).
+    pub async fn admit_through(
         &self,
         bulkhead: &Bulkhead,
         request: Request,
@@ -126,19 +126,19 @@ impl Door {
 }
 
 impl Bulkhead {
-    /// As many places as `limits` has for a whole process.
+    /// Creates the places for a whole process.
     pub fn new(limits: &Limits) -> Self {
         Self { places: Arc::new(Places::new(limits, Meters::new(None))), bodies: None }
     }
 
-    /// As many places as `limits` has, for what goes to `upstream`.
+    /// Creates the places for the requests to `upstream`.
     pub fn of_upstream(limits: &Limits, upstream: &'static str) -> Self {
         let places = Arc::new(Places::new(limits, Meters::new(Some(upstream))));
         Self { places, bodies: Some(Arc::default()) }
     }
 
-    /// Takes `bytes` of the share that the whole bodies of one upstream's requests may hold. They wait for as long as the
-    /// upstream hangs, and cannot be cut off, so without a share they would leave no memory for the others.
+    /// Takes `bytes` of the share for the bodies of one upstream's requests. While the upstream hangs, its requests keep their
+    /// bodies; without a share, they would leave no memory for the other upstreams.
     fn portion(&self, bytes: usize) -> Result<Option<Portion>, Shed> {
         let Some(bodies) = self.bodies.as_ref().filter(|_| bytes > 0) else { return Ok(None) };
         let portion = Portion { bodies: bodies.clone(), bytes };
@@ -147,7 +147,7 @@ impl Bulkhead {
     }
 }
 
-/// Runs `work` as part of a request that takes up `held`.
+/// Runs `work` as a part of the request that occupies `held`.
 pub async fn holding<T>(held: Option<Arc<Held>>, work: impl Future<Output = T>) -> T {
     match held {
         Some(held) => HELD.scope(held, work).await,
@@ -155,12 +155,12 @@ pub async fn holding<T>(held: Option<Arc<Held>>, work: impl Future<Output = T>) 
     }
 }
 
-/// What the request being served takes up, if there is one and it came through a [`Door`].
+/// Returns what the request being served occupies, if it came through a [`Door`].
 pub fn held() -> Option<Arc<Held>> {
     HELD.try_with(Arc::clone).ok()
 }
 
-/// The middleware, for a request that came through a [`Door`].
+/// The middleware: admits each request through the [`Door`] in its extensions.
 pub async fn layer(Shared(limits): Shared<BodyLimits>, mut request: Request, next: Next) -> Response {
     let limit = limits(request.method(), request.uri().path());
     request.extensions_mut().insert(BodyLimit(limit));
@@ -168,30 +168,31 @@ pub async fn layer(Shared(limits): Shared<BodyLimits>, mut request: Request, nex
     let Some(door) = door.filter(|_| !is_probe(request.uri().path())) else { return next.run(request).await };
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip());
-    match let_in(&door, request, peer, limit).await {
+    match admit(&door, request, peer, limit).await {
         Ok((request, held)) => holding(Some(Arc::new(held)), next.run(request.map(Body::from))).await,
         Err(problem) => problem.into_response(),
     }
 }
 
-/// Lets `request` in through `door`, and through the gate of the process if it has one.
-async fn let_in(
+/// Admits `request` through `door`, and through the gate of the process if it has one.
+async fn admit(
     door: &Door,
     mut request: Request,
     peer: IpAddr,
     limit: usize,
 ) -> Result<(http::Request<Bytes>, Held), Problem> {
     let Some(gate) = request.extensions_mut().remove::<Gate>() else {
-        return door.let_in(request, peer, limit).await;
+        return door.admit(request, peer, limit).await;
     };
-    // Here, where it takes no place, a request waits. Its body may come slowly, so it passes when that is here.
+    // A held request waits here, where it occupies no place. It passes the gate again once its body, which may be slow, is
+    // read.
     drop(gate.pass(request.method()).await?);
-    let (request, mut held) = door.let_in(request, peer, limit).await?;
+    let (request, mut held) = door.admit(request, peer, limit).await?;
     held.passage = gate.pass(request.method()).await?;
     Ok((request, held))
 }
 
-/// Requests that run, and the queue of those that wait.
+/// The running requests, and the queue of the waiting ones.
 #[derive(Debug)]
 struct Places {
     running_max: usize,
@@ -204,11 +205,11 @@ struct Places {
 #[derive(Debug, Default)]
 struct State {
     running: usize,
-    /// Oldest first. The clients of some may have gone away meanwhile.
+    /// Oldest first. The clients of some may have hung up.
     waiting: VecDeque<oneshot::Sender<Place>>,
 }
 
-/// A running request's place, until it is dropped.
+/// The place of a running request, until this is dropped.
 #[derive(Debug)]
 struct Place(Option<Arc<Places>>);
 
@@ -264,7 +265,7 @@ impl Places {
         Entered::Waiting(turn)
     }
 
-    /// Gives a free place to the newest request that still waits.
+    /// Passes the place on to the newest request that still waits.
     fn leave(self: Arc<Self>) {
         let mut state = self.state();
         let mut place = Place(Some(self.clone()));
@@ -274,7 +275,7 @@ impl Places {
                 Err(unwanted) => place = unwanted,
             }
         }
-        // The place must not leave a second time.
+        // When it is dropped, the place must not leave a second time.
         place.0 = None;
         state.running -= 1;
         self.meters.running.set(state.running as f64);
@@ -308,7 +309,7 @@ impl Drop for Place {
 }
 
 impl Meters {
-    /// A gateway has one set for each `upstream`.
+    /// The gateway has one set for each `upstream`.
     fn new(upstream: Option<&'static str>) -> Self {
         telemetry::record();
         let labels: Vec<_> = upstream.into_iter().map(|name| metrics::Label::new("upstream", name)).collect();
@@ -325,7 +326,7 @@ impl Meters {
     }
 }
 
-/// Counts a request that waits, until it is dropped.
+/// Counts a waiting request, until this is dropped.
 struct Waiting<'a>(&'a Gauge);
 
 impl<'a> Waiting<'a> {

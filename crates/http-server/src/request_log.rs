@@ -1,4 +1,4 @@
-//! Request id, trace, one log line and two metrics per request.
+//! Gives each request an id, a trace, one log line and two metrics.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -103,7 +103,7 @@ where
     })
 }
 
-/// The one line of a request. Probes are too many to be news.
+/// Writes the line of a request. Probes are logged at debug level only.
 fn write_line(method: &str, path: &str, response: &Response, took: Duration) {
     let status = response.status().as_u16();
     let ms = took.as_secs_f64() * 1e3;
@@ -119,14 +119,14 @@ fn write_line(method: &str, path: &str, response: &Response, took: Duration) {
     }
 }
 
-/// What is counted of the requests with the same labels. The recorder finds it by all its labels, which costs more than
-/// the counting, so each thread asks once.
+/// The metrics of all requests with the same labels. The recorder looks a metric up by all its labels, which costs more than
+/// counting, so each thread looks it up once.
 struct Meters {
     requests: Counter,
     seconds: Histogram,
 }
 
-/// By method and status, and by route.
+/// The metrics by method and status, and then by route.
 type AllMeters = HashMap<(&'static str, StatusCode), HashMap<String, Meters>>;
 
 thread_local! {
@@ -161,7 +161,7 @@ fn count(method: &Method, route: &str, status: StatusCode, took: Duration) {
     });
 }
 
-/// A client may make up as many methods as it likes; they are one in the metrics.
+/// Returns the label of a method. A client may invent any number of methods, so all unknown ones have the same label.
 fn known(method: &Method) -> &'static str {
     const KNOWN: [Method; 7] = [
         Method::GET,

@@ -72,13 +72,13 @@ pub async fn bind(server: &Server, port: u16) -> Result<Listeners, StartError> {
     Ok(Listeners { main, admin })
 }
 
-/// Without its control socket a process does everything but wait for a backup.
+/// Without its control socket, a process does everything except wait for a backup.
 fn bind_control(path: &Path) -> Option<ControlSocket> {
     match ControlSocket::bind(path) {
         Ok(control) => Some(control),
         Err(error) => {
             tracing::warn!(
-                "no backup while this process runs: no control socket {}: {error}",
+                "no backup is possible while this process runs: cannot create the control socket {}: {error}",
                 path.display()
             );
             None
@@ -90,12 +90,12 @@ async fn bind_one(address: SocketAddr) -> Result<TcpListener, StartError> {
     let listener = TcpListener::bind(address)
         .await
         .map_err(|error| StartError::new(format!("cannot listen on {address}"), error))?;
-    tracing::info!("listens on {address}");
+    tracing::info!("listening on {address}");
     Ok(listener)
 }
 
-/// Serves `answers` until `stop`, then turns unready, accepts no new connection after the drain delay, and lets running
-/// requests finish within the drain timeout. The admin port is served before and after the main one.
+/// Serves `answers` until `stop`. Then the process turns unready, accepts no new connection after the drain delay, and lets
+/// running requests finish within the drain timeout. The admin port outlives the main one.
 pub async fn serve(
     listeners: impl Into<Listeners>,
     answers: impl Serves,
@@ -126,12 +126,12 @@ pub async fn serve(
         health.drain();
         tokio::time::sleep(drain_delay).await;
         closing.cancel();
-        tracing::info!("stopping: no new connections, running requests finish");
+        tracing::info!("stopping: no new connections are accepted, running requests finish");
         tokio::time::sleep(drain_timeout).await;
     };
     tokio::select! {
         () = serving => {}
-        () = overdue => tracing::warn!("requests still running after {drain_timeout:?} are cut off"),
+        () = overdue => tracing::warn!("requests that still run after {drain_timeout:?} are cut off"),
     }
     if let Some((control, _)) = control {
         control.stop().await;
@@ -158,7 +158,7 @@ mod tests {
         server: Server,
     }
 
-    /// The next answer on `connection`, which is an empty one.
+    /// Requests `/` and returns the response, which has no body.
     async fn ask(connection: &mut TcpStream) -> String {
         connection.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
         let mut answer = Vec::new();
@@ -169,15 +169,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_process_that_drains_takes_connections_and_answers_once_on_each() {
+    async fn draining_process_accepts_connections_and_responds_once_on_each() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (health, stop) = (Health::always(), CancellationToken::new());
         let config = Example::parse_from(["example", "--drain-delay-ms", "60000"]);
-        let (told, stopped) = (health.clone(), stop.clone());
+        let (shared, stopped) = (health.clone(), stop.clone());
         let serving = tokio::spawn(async move {
             let router = Router::new().route("/", get(|| async {}));
-            serve(listener, router, told, &config.server, stopped).await;
+            serve(listener, router, shared, &config.server, stopped).await;
         });
         let mut kept = TcpStream::connect(address).await.unwrap();
         assert!(!ask(&mut kept).await.contains("connection: close"));

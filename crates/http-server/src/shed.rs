@@ -1,4 +1,4 @@
-//! Why a process rejects a request in an overload, and how it answers.
+//! Why an overloaded process rejects a request, and its response.
 
 use http::StatusCode;
 use http_api::problem::Problem;
@@ -11,18 +11,18 @@ const RETRY_AFTER_SECONDS: u64 = 1;
 pub enum Shed {
     #[error("newer requests filled the queue")]
     QueueFull,
-    #[error("it waited too long")]
+    #[error("it waited too long in the queue")]
     QueueTimeout,
-    #[error("other bodies hold the memory for bodies")]
+    #[error("other requests use up the memory for bodies")]
     NoMemory,
 }
 
-/// 503: the process is overloaded, and this request was not begun.
+/// 503: the process is overloaded, and did not begin this request.
 pub fn overloaded(shed: Shed) -> Problem {
     Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "overloaded",
-        "More is asked for than can be done in time. Nothing was done; the same request may be sent again.",
+        "The service is overloaded. The request was not processed; send it again later.",
     )
     .retry_after(RETRY_AFTER_SECONDS)
     .caused_by(shed)

@@ -39,7 +39,7 @@ pub mod process {
 
 pub mod request_log {
     pub use http_api::request::{REQUEST_ID, current};
-    pub use http_server::outliving::see_through;
+    pub use http_server::outliving::run_to_end as see_through;
     pub use http_server::request_log::{NewSpan, layer, log, record, report_route};
     pub use telemetry::chain;
 }

@@ -1,4 +1,4 @@
-//! One attempt of a call, over the wire.
+//! One attempt of a call, on the wire.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,9 +15,9 @@ use crate::answer::Answer;
 use crate::error::CallError;
 use crate::settings::Settings;
 
-/// Longest wait for a TCP connection; a service of the same fleet is near.
+/// Longest wait for a TCP connection: the services of a fleet are near each other.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
-/// Largest answer read; ours are under 10 KiB.
+/// Largest response that is read. Those of the fleet are under 10 KiB.
 const ANSWER_LIMIT_BYTES: usize = 1024 * 1024;
 
 /// A request that may be sent more than once.
@@ -29,7 +29,7 @@ pub(crate) struct Attempt {
     body: Bytes,
     /// When the whole call must be over.
     pub(crate) deadline: Instant,
-    /// How many attempts of the call may have reached the other side.
+    /// How many attempts of the call may have reached the upstream.
     pub(crate) left: Arc<AtomicUsize>,
 }
 
@@ -39,10 +39,10 @@ impl Attempt {
     }
 }
 
-/// The connections to one upstream.
+/// Creates the client with the connections to one upstream.
 pub(crate) fn client(settings: &Settings) -> Client {
     Client::builder()
-        // Shorter than an attempt, so that one that never had a connection is known as never sent.
+        // Shorter than an attempt, so that an attempt without a connection is known as never sent.
         .connect_timeout(CONNECT_TIMEOUT.min(settings.attempt_timeout / 2))
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
@@ -51,7 +51,7 @@ pub(crate) fn client(settings: &Settings) -> Client {
         .expect("a client without TLS has nothing to fail on")
 }
 
-/// Sends `attempt` and reads its answer. Whoever calls bounds the time; the other side is told of it.
+/// Sends `attempt` and reads the response. The caller enforces the `timeout`; the upstream gets it in a header.
 pub(crate) async fn send(
     upstream: &'static str,
     client: Client,
@@ -66,7 +66,7 @@ pub(crate) async fn send(
         .header(REQUEST_TIMEOUT_MS, left_ms)
         .body(attempt.body);
 
-    // From here on it may be dropped at any moment, so it counts as gone until it is known not to be.
+    // This future may be dropped at any await, so the attempt counts as sent until it is known that it was not.
     attempt.left.fetch_add(1, Ordering::Relaxed);
     let mut response = match request.send().await {
         Ok(response) => response,

@@ -41,18 +41,18 @@ impl fmt::Debug for Upstream {
 }
 
 impl Upstream {
-    /// `name` is what logs, metrics and `/readyz` call it.
+    /// Creates a client. `name` is the upstream's name in logs, metrics and `/readyz`.
     pub fn new(name: &'static str, settings: Settings) -> Self {
         let breaker = stack::breaker(name, &settings);
         let stack = stack::stack(name, &settings, &breaker);
         Self { name, settings, breaker, stack }
     }
 
-    /// Posts `body` to `path`. Whoever gets two posts with one `idempotency_key` does once what they ask for.
+    /// Posts `body` to `path`. Upstreams must treat two POSTs with the same `idempotency_key` as one.
     ///
     /// # Errors
     ///
-    /// When no answer came: see [`CallError`].
+    /// When there is no response: see [`CallError`].
     pub async fn post(
         &self,
         path: &str,
@@ -68,7 +68,7 @@ impl Upstream {
     ///
     /// # Errors
     ///
-    /// When no answer came: see [`CallError`].
+    /// When there is no response: see [`CallError`].
     pub async fn put(&self, path: &str, body: &impl Serialize) -> Result<Answer, CallError> {
         self.send(Method::PUT, path, context(), body).await
     }
@@ -89,22 +89,22 @@ impl Upstream {
     ///
     /// # Errors
     ///
-    /// When no answer came: see [`CallError`].
+    /// When there is no response: see [`CallError`].
     pub async fn get(&self, path: &str) -> Result<Answer, CallError> {
         self.call(Method::GET, path, context(), Bytes::new()).await
     }
 
-    /// The answer's body as `T`.
+    /// Deserializes the body of `answer`.
     ///
     /// # Errors
     ///
-    /// [`CallError::Unreadable`] when it is something else.
+    /// [`CallError::Unreadable`] when the body is not a `T`.
     pub fn read<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, CallError> {
         serde_json::from_slice(&answer.body)
             .map_err(|error| CallError::Unreadable { upstream: self.name, detail: error.to_string() })
     }
 
-    /// An answer whose status nothing in the contract explains.
+    /// Returns the error for a status that is not in the contract.
     pub fn unexpected(&self, answer: &Answer) -> CallError {
         let detail = format!("status {}", answer.status.as_u16());
         CallError::Unreadable { upstream: self.name, detail }
@@ -114,17 +114,17 @@ impl Upstream {
         self.name
     }
 
-    /// What bounds a whole call.
+    /// Returns the longest time of a whole call.
     pub fn deadline(&self) -> Duration {
         self.settings.deadline
     }
 
-    /// The breaker around its calls.
+    /// Returns the breaker around the calls.
     pub fn breaker(&self) -> &CircuitBreaker {
         &self.breaker
     }
 
-    /// How `/readyz` shows it. It decides nothing there: without it, what does not need it goes on.
+    /// Returns how `/readyz` shows the upstream. It does not decide there, because some requests do not need the upstream.
     pub fn component(&self) -> Value {
         let state = self.breaker.state();
         let is_called = matches!(state, State::Closed | State::Disabled);
@@ -157,7 +157,7 @@ impl Upstream {
     }
 }
 
-/// The trace and the request id of the request being served.
+/// Returns the headers with the trace and the id of the request being served.
 fn context() -> HeaderMap {
     let mut headers = HeaderMap::new();
     if let Some(trace) = TraceContext::current() {

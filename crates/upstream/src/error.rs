@@ -1,12 +1,12 @@
-//! A call without an answer.
+//! A call without a usable response.
 
 use std::error::Error;
 use std::time::Duration;
 
-/// A call without an answer that decides anything.
+/// Why a call has no usable response.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// The request never left this process: nothing happened over there.
+    /// The request never left this process: the upstream did nothing.
     #[error("{upstream} was not reached")]
     NotSent {
         upstream: &'static str,
@@ -14,24 +14,24 @@ pub enum CallError {
         source: Box<dyn Error + Send + Sync>,
     },
     /// The breaker is open: the request never left this process.
-    #[error("{upstream} is not called for now: its circuit breaker is open")]
+    #[error("{upstream} is not called at the moment: its circuit breaker is open")]
     NotPermitted {
         upstream: &'static str,
-        /// What is left of the open time. `None`: until somebody closes it.
+        /// The rest of the open time. `None`: until it is closed by hand.
         retry_after: Option<Duration>,
     },
-    /// Too many calls are under way: the request never left this process.
-    #[error("{upstream} is not called for now: too many calls are under way")]
+    /// Too many calls are in flight: the request never left this process.
+    #[error("{upstream} is not called at the moment: too many calls are in flight")]
     BulkheadFull { upstream: &'static str },
-    /// The request may have been acted on.
-    #[error("{upstream} did not answer; the outcome is unknown")]
+    /// The upstream may have processed the request.
+    #[error("{upstream} did not respond; the outcome is unknown")]
     Unknown {
         upstream: &'static str,
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
-    /// An answer came that cannot be read, so the outcome is unknown too.
-    #[error("{upstream} answered with something unreadable: {detail}")]
+    /// The response cannot be read, so the outcome is unknown too.
+    #[error("the response of {upstream} is unreadable: {detail}")]
     Unreadable { upstream: &'static str, detail: String },
 }
 
@@ -40,7 +40,7 @@ impl CallError {
         Self::Unknown { upstream, source: source.into() }
     }
 
-    /// Whether nothing can have happened over there: no attempt of the call has left this process.
+    /// Whether the upstream can have done nothing, because no attempt of the call has left this process.
     pub fn was_never_sent(&self) -> bool {
         match self {
             Self::NotSent { .. } | Self::NotPermitted { .. } | Self::BulkheadFull { .. } => true,
@@ -48,11 +48,11 @@ impl CallError {
         }
     }
 
-    /// When the breaker may let the next call through, if it was the breaker that ended this one.
+    /// Returns when the breaker may permit the next call, if it rejected this one.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::NotPermitted { retry_after, .. } => *retry_after,
-            // An attempt had left before the breaker refused the next one.
+            // One attempt was sent before the breaker rejected the next one.
             Self::Unknown { source, .. } => source.downcast_ref::<Self>().and_then(Self::retry_after),
             Self::NotSent { .. } | Self::BulkheadFull { .. } | Self::Unreadable { .. } => None,
         }

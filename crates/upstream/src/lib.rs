@@ -1,18 +1,18 @@
 //! Calls another service: `Retry(Breaker(Timeout(Bulkhead(reqwest))))`, within one deadline.
 //!
-//! The one thing a caller must know of a failed call is whether the other side may have acted on it. [`CallError`] says
-//! so: a request that was never sent did nothing; of any other failure the outcome is unknown. With retries, a call
-//! counts as never sent only if no attempt of it ever left.
+//! After a failed call, its caller must know whether the upstream may have processed the request. [`CallError`] reports this:
+//! a request that was never sent had no effect; the outcome of any other failure is unknown. With retries, a call counts as
+//! never sent only if none of its attempts was sent.
 //!
-//! Of the layers, from the inside out:
+//! The layers, from the inside out:
 //!
-//! - The **bulkhead** bounds the calls under way, so that an upstream that hangs does not collect all there is in here.
-//! - The **timeout** is one attempt's.
-//! - The **breaker**, one per upstream and process, stops asking an upstream that fails. See [`circuit_breaker`].
-//! - **Retries** have a pause with jitter before them, and a budget: a share of all calls. An upstream in trouble is not
-//!   asked for everything two times more. Every call must be idempotent, and says so with its `Idempotency-Key`: a retry
-//!   joins what the first attempt began.
-//! - The **deadline** bounds it all. What is left of it goes along in a header ([`http_api::deadline`]).
+//! - The **bulkhead** limits the calls in flight, so that an upstream that hangs does not use up this process.
+//! - The **timeout** limits one attempt.
+//! - The **breaker**, one per upstream and process, stops the calls to an upstream that fails. See [`circuit_breaker`].
+//! - **Retries** follow a pause with jitter, and have a budget: a share of all calls, so that an upstream in trouble does not
+//!   get three times the calls. Every call must be idempotent by its `Idempotency-Key`: a retry joins the work that the first
+//!   attempt began.
+//! - The **deadline** limits the whole call. Its rest is sent in a header ([`http_api::deadline`]).
 //!
 //! # Layout
 //!

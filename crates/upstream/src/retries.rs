@@ -1,4 +1,4 @@
-//! When a call is made again.
+//! When a call is sent again.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,17 +16,17 @@ use crate::attempt::Attempt;
 use crate::error::CallError;
 use crate::settings::Settings;
 
-/// Retries of one call at most.
+/// Maximum number of retries of one call.
 const RETRIES_MAX: u32 = 2;
-/// The pause before the first retry is between this and two times this; before the second one it is longer.
+/// The pause before the first retry is between this and twice this. The pause before the second one is longer.
 const PAUSE: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_millis(200);
-/// Calls of the last so long count for the budget.
+/// The budget is a share of the calls within this time.
 const BUDGET_OVER: Duration = Duration::from_secs(10);
-/// Retries that may be made on top of the share, so that a quiet process has some at all.
+/// Additional retries, so that a process with few calls can retry at all.
 const RETRIES_PER_SECOND_MIN: u32 = 1;
 
-/// The retries of one call, out of a budget that all calls fill.
+/// The retries of one call, from a budget that all calls share.
 #[derive(Clone)]
 pub(crate) struct Retries {
     budget: Arc<TpsBudget>,
@@ -51,7 +51,7 @@ impl Retries {
     }
 
     fn pause(&mut self) -> Sleep {
-        // Made here and not for all calls at once: two clones of one generator draw the same numbers.
+        // One generator for each call: two clones of one generator draw the same numbers.
         let fresh = || {
             ExponentialBackoffMaker::new(PAUSE, PAUSE_MAX, 1.0, HasherRng::default())
                 .expect("the shortest pause is below the longest")
@@ -68,7 +68,7 @@ impl Policy<Attempt, Answer, CallError> for Retries {
         if self.made == 0 {
             self.budget.deposit();
         }
-        if self.made == RETRIES_MAX || !may_end_otherwise(result) {
+        if self.made == RETRIES_MAX || !may_succeed_later(result) {
             return None;
         }
         let pause = self.pause();
@@ -85,8 +85,8 @@ impl Policy<Attempt, Answer, CallError> for Retries {
     }
 }
 
-/// Whether asking again may help. It does not help whoever asked to be left alone, nor what our own limits refuse.
-fn may_end_otherwise(result: &Result<Answer, CallError>) -> bool {
+/// Whether a retry may help. It does not if the upstream asked to wait, or if our own limits rejected the call.
+fn may_succeed_later(result: &Result<Answer, CallError>) -> bool {
     match result {
         Ok(answer) => answer.status.is_server_error() && !answer.asks_to_wait,
         Err(CallError::NotSent { .. } | CallError::Unknown { .. }) => true,

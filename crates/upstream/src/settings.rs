@@ -1,4 +1,4 @@
-//! What the environment may say about an upstream, the same for each.
+//! The settings of an upstream, with the same flags and variables for each.
 
 use std::time::Duration;
 
@@ -9,20 +9,20 @@ use reqwest::Url;
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub url: Url,
-    /// Bounds a whole call, with all its attempts.
+    /// Limits a whole call with all its attempts.
     pub deadline: Duration,
-    /// Bounds one attempt, from connecting to the last byte of the answer.
+    /// Limits one attempt, from the connection to the last byte of the response.
     pub attempt_timeout: Duration,
-    /// Calls under way at once; more are refused.
+    /// Maximum number of calls in flight. Further calls are rejected.
     pub max_concurrent_calls: usize,
-    /// Retries, as a share of calls; 0 for none.
+    /// Retries as a share of calls; 0 for none.
     pub retry_budget_percent: u8,
     pub breaker: circuit_breaker::Settings,
 }
 
 impl Settings {
-    /// The defaults of [`upstream_args!`](crate::upstream_args), which are those of the original services: 610 ms an
-    /// attempt, open for 5 s once half of at least 20 calls in 10 s failed.
+    /// The defaults of [`upstream_args!`](crate::upstream_args), which are those of the original services: 610 ms for an
+    /// attempt, and 5 s open after half of at least 20 calls in 10 s have failed.
     pub fn new(url: Url, deadline: Duration) -> Self {
         Self {
             url,
@@ -41,25 +41,25 @@ impl Settings {
     }
 }
 
-/// What flags and variables are read with.
+/// The parsers of the flags and variables.
 pub mod parse {
     use super::SlidingWindowType;
 
-    /// Above 0, up to 100.
+    /// Reads a percentage above 0, up to 100.
     ///
     /// # Errors
     ///
-    /// When it is not.
+    /// When the text is anything else.
     pub fn rate(text: &str) -> Result<f64, String> {
         let rate = text.parse::<f64>().ok().filter(|rate| *rate > 0.0 && *rate <= 100.0);
         rate.ok_or_else(|| "must be a percentage above 0, of at most 100".to_owned())
     }
 
-    /// By Resilience4j's names, in whatever case.
+    /// Reads Resilience4j's name of a window type, in any case.
     ///
     /// # Errors
     ///
-    /// When it is neither.
+    /// When the text is neither name.
     pub fn window_type(text: &str) -> Result<SlidingWindowType, String> {
         match text.to_ascii_lowercase().as_str() {
             "count_based" => Ok(SlidingWindowType::CountBased),
@@ -69,7 +69,7 @@ pub mod parse {
     }
 }
 
-/// The flags and variables of one upstream, as a struct to flatten into a service's configuration: `PAYMENT_URL`,
+/// Defines the flags and variables of one upstream, as a struct to flatten into a configuration: `PAYMENT_URL`,
 /// `PAYMENT_DEADLINE_MS`, … for `upstream_args!(/** … */ PaymentArgs, "payment", "PAYMENT", "http://127.0.0.1:8082")`.
 #[macro_export]
 macro_rules! upstream_args {
@@ -79,25 +79,25 @@ macro_rules! upstream_args {
         #[group(skip)]
         pub struct $name {
             #[arg(id = concat!($upstream, "-url"), long = concat!($upstream, "-url"), env = concat!($variable, "_URL"),
-                value_name = "URL", default_value = $url, help = concat!("Where ", $upstream, " is"))]
+                value_name = "URL", default_value = $url, help = concat!("Base URL of ", $upstream))]
             url: reqwest::Url,
 
             #[arg(id = concat!($upstream, "-deadline-ms"), long = concat!($upstream, "-deadline-ms"),
                 env = concat!($variable, "_DEADLINE_MS"), value_name = "MS", default_value_t = 1_500,
-                value_parser = clap::value_parser!(u64).range(1..), help = concat!("Longest wait for an answer of ",
-                $upstream, " with all attempts, in milliseconds; after it the outcome is unknown"))]
+                value_parser = clap::value_parser!(u64).range(1..), help = concat!("Longest wait for a response of ",
+                $upstream, " with all attempts, in milliseconds; then the outcome is unknown"))]
             deadline_ms: u64,
 
             #[arg(id = concat!($upstream, "-attempt-timeout-ms"), long = concat!($upstream, "-attempt-timeout-ms"),
                 env = concat!($variable, "_ATTEMPT_TIMEOUT_MS"), value_name = "MS", default_value_t = 610,
                 value_parser = clap::value_parser!(u64).range(1..),
-                help = "Longest wait for one attempt, in milliseconds; the next one joins what it began")]
+                help = "Longest wait for one attempt, in milliseconds; a retry joins the work that it began")]
             attempt_timeout_ms: u64,
 
             #[arg(id = concat!($upstream, "-max-concurrent-calls"), long = concat!($upstream, "-max-concurrent-calls"),
                 env = concat!($variable, "_MAX_CONCURRENT_CALLS"), value_name = "CALLS", default_value_t = 512,
                 value_parser = clap::value_parser!(u32).range(1..),
-                help = concat!("Calls of ", $upstream, " under way at once (bulkhead); more are refused"))]
+                help = concat!("Maximum number of calls to ", $upstream, " in flight (bulkhead); further calls are rejected"))]
             max_concurrent_calls: u32,
 
             #[arg(id = concat!($upstream, "-retry-budget-percent"), long = concat!($upstream, "-retry-budget-percent"),
@@ -124,40 +124,40 @@ macro_rules! upstream_args {
                 long = concat!($upstream, "-breaker-slow-call-duration-threshold-ms"),
                 env = concat!($variable, "_BREAKER_SLOW_CALL_DURATION_THRESHOLD_MS"), value_name = "MS",
                 default_value_t = 60_000,
-                help = "An attempt that takes longer is slow, in milliseconds; more than an attempt may take: none is")]
+                help = "An attempt that takes longer counts as slow, in milliseconds. Above the attempt timeout, none is slow")]
             slow_call_duration_threshold_ms: u64,
 
             #[arg(id = concat!($upstream, "-breaker-sliding-window-type"),
                 long = concat!($upstream, "-breaker-sliding-window-type"),
                 env = concat!($variable, "_BREAKER_SLIDING_WINDOW_TYPE"), value_name = "TYPE",
                 default_value = "time_based", value_parser = $crate::parse::window_type,
-                help = "What the circuit breaker judges by: time_based, the last seconds; count_based, the last calls")]
+                help = "The window of the circuit breaker: time_based, the last seconds; count_based, the last calls")]
             sliding_window_type: $crate::circuit_breaker::SlidingWindowType,
 
             #[arg(id = concat!($upstream, "-breaker-sliding-window-size"),
                 long = concat!($upstream, "-breaker-sliding-window-size"),
                 env = concat!($variable, "_BREAKER_SLIDING_WINDOW_SIZE"), value_name = "SIZE", default_value_t = 10,
-                value_parser = clap::value_parser!(u32).range(1..), help = "How many seconds, or calls")]
+                value_parser = clap::value_parser!(u32).range(1..), help = "Size of the window, in seconds or in calls")]
             sliding_window_size: u32,
 
             #[arg(id = concat!($upstream, "-breaker-minimum-number-of-calls"),
                 long = concat!($upstream, "-breaker-minimum-number-of-calls"),
                 env = concat!($variable, "_BREAKER_MINIMUM_NUMBER_OF_CALLS"), value_name = "CALLS",
                 default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..),
-                help = "Attempts that the window must have before it is judged")]
+                help = "Minimum number of attempts in the window before the circuit breaker can open")]
             minimum_number_of_calls: u32,
 
             #[arg(id = concat!($upstream, "-breaker-wait-duration-in-open-state-ms"),
                 long = concat!($upstream, "-breaker-wait-duration-in-open-state-ms"),
                 env = concat!($variable, "_BREAKER_WAIT_DURATION_IN_OPEN_STATE_MS"), value_name = "MS",
-                default_value_t = 5_000, help = "How long an open circuit breaker permits no call, in milliseconds")]
+                default_value_t = 5_000, help = "How long the circuit breaker stays open and rejects all calls, in milliseconds")]
             wait_duration_in_open_state_ms: u64,
 
             #[arg(id = concat!($upstream, "-breaker-permitted-number-of-calls-in-half-open-state"),
                 long = concat!($upstream, "-breaker-permitted-number-of-calls-in-half-open-state"),
                 env = concat!($variable, "_BREAKER_PERMITTED_NUMBER_OF_CALLS_IN_HALF_OPEN_STATE"),
                 value_name = "CALLS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..),
-                help = "Probes after that time, which decide whether it closes")]
+                help = "Number of probes after that time, which decide whether the circuit breaker closes")]
             permitted_number_of_calls_in_half_open_state: u32,
         }
 
@@ -210,13 +210,13 @@ mod tests {
     }
 
     #[test]
-    fn the_flags_defaults_are_the_settings_own() {
+    fn defaults_of_the_flags_are_those_of_the_settings() {
         let written = Settings::new("http://127.0.0.1:1".parse().unwrap(), Duration::from_millis(1_500));
         assert_eq!(format!("{:?}", parsed(&[]).unwrap()), format!("{written:?}"));
     }
 
     #[test]
-    fn every_number_has_its_flag() {
+    fn every_number_has_a_flag() {
         let settings = parsed(&[
             "--example-attempt-timeout-ms=7",
             "--example-breaker-sliding-window-type=COUNT_BASED",
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_breaker_can_work_with_is_refused_at_once() {
+    fn settings_that_no_breaker_accepts_are_refused() {
         for wrong in [
             "--example-breaker-failure-rate-threshold=0",
             "--example-breaker-slow-call-rate-threshold=101",

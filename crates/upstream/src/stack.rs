@@ -11,38 +11,36 @@ use crate::error::CallError;
 use crate::retries::Retries;
 use crate::settings::Settings;
 
-/// The breaker of `upstream`, whose transitions are lines of the log.
+/// Creates the breaker of `upstream`, which logs its transitions.
 pub(crate) fn breaker(upstream: &'static str, settings: &Settings) -> CircuitBreaker {
     let open_for = settings.breaker.wait_duration_in_open_state;
     let probes = settings.breaker.permitted_number_of_calls_in_half_open_state;
-    let tell = move |transition: &Transition| {
+    let log = move |transition: &Transition| {
         let Transition { from, to, measured } = transition;
         let (calls, failed, slow) = (measured.calls, measured.failed, measured.slow);
         match (from, to) {
             (State::HalfOpen, State::Open) => tracing::warn!(
-                "breaker of {upstream} is open again for {open_for:?}: of {calls} probes {failed} failed and {slow} were slow"
+                "circuit breaker of {upstream} is open again for {open_for:?}: of {calls} probes, {failed} failed and {slow} were slow"
             ),
             (_, State::Open) => tracing::warn!(
-                "breaker of {upstream} is open, no call is made for {open_for:?}: of the last {calls} calls {failed} failed and {slow} were slow"
+                "circuit breaker of {upstream} is open and rejects all calls for {open_for:?}: of the last {calls} calls, {failed} failed and {slow} were slow"
             ),
             (_, State::HalfOpen) => {
-                tracing::info!(
-                    "breaker of {upstream} is half-open: {probes} calls find out whether it is back"
-                );
+                tracing::info!("circuit breaker of {upstream} is half-open: {probes} probes are permitted");
             }
-            (State::HalfOpen, State::Closed) => tracing::info!(
-                "breaker of {upstream} is closed, {upstream} is back: of {calls} probes {failed} failed"
-            ),
+            (State::HalfOpen, State::Closed) => {
+                tracing::info!("circuit breaker of {upstream} is closed: of {calls} probes, {failed} failed");
+            }
             (_, State::Closed | State::ForcedOpen | State::Disabled) => {
                 tracing::warn!("breaker of {upstream} is {to} by hand");
             }
         }
     };
-    CircuitBreaker::observed(upstream, settings.breaker.clone(), tell)
+    CircuitBreaker::observed(upstream, settings.breaker.clone(), log)
         .expect("the flags' ranges are the breaker's")
 }
 
-/// A call's way out, outermost layer first.
+/// Creates the layers around a call, outermost first.
 pub(crate) fn stack(
     upstream: &'static str,
     settings: &Settings,
@@ -72,7 +70,8 @@ pub(crate) fn stack(
 
 type Classify = fn(&Result<Answer, CallError>) -> Verdict;
 
-/// A refusal with a reason is a service at work. What our own bulkhead refuses says nothing about the other side.
+/// A response below 500, even a refusal, comes from a working service. A call that our own bulkhead rejects is no result of the
+/// upstream.
 fn classify(result: &Result<Answer, CallError>) -> Verdict {
     match result {
         Ok(answer) if answer.status.is_server_error() => Verdict::Failure,

@@ -1,4 +1,4 @@
-//! Values of query parameters. Unlike in a body, each value has one spelling: `7`, and neither `+7`, `07` nor ` 7`.
+//! Values of query parameters. Unlike in a body, each value has one spelling: `7`, but not `+7`, `07` or ` 7`.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -7,27 +7,27 @@ use events::Id;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-/// A whole number; absence is `None`.
+/// Reads a whole number; absence is `None`.
 ///
 /// # Errors
 ///
-/// When it is anything else, is spelled differently, or does not fit in 64 bits.
+/// When the value is anything else, is spelled differently, or does not fit in 64 bits.
 pub fn optional_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
     text.map(|text| canonical(&text).ok_or_else(|| D::Error::custom(NOT_A_NUMBER))).transpose()
 }
 
-/// An id; absence is `None`.
+/// Reads an id; absence is `None`.
 ///
 /// # Errors
 ///
-/// When it is anything else, or is spelled differently.
+/// When the value is anything else, or is spelled differently.
 pub fn optional_id<'de, T: Id, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
     text.map(|text| canonical(&text).ok_or_else(|| D::Error::custom(NOT_AN_ID))).transpose()
 }
 
-/// Reads `text` if it is spelled as its value is written.
+/// Reads `text` if its value is written with the same text.
 pub(super) fn canonical<T: FromStr + Display>(text: &str) -> Option<T> {
     text.parse().ok().filter(|value: &T| value.to_string() == text)
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use crate::extract::wrong::{NO_NUL, wrong_field};
 use crate::problem::Problem;
 
-/// Reads all of `body`.
+/// Checks the whole `body`.
 ///
 /// # Errors
 ///
@@ -28,10 +28,10 @@ pub(super) fn check(body: &[u8]) -> Result<Syntax, Problem> {
     Ok(syntax)
 }
 
-/// What a piece of well-formed JSON is.
+/// The kind of a well-formed JSON value.
 ///
-/// To read it checks all of it. serde's own type for what is ignored would do the same, but serde_json limits the depth of
-/// what it deserializes, to 128, and not of what it ignores.
+/// Deserializing it checks the whole value. serde's `IgnoredAny` would do the same, but serde_json limits the depth to 128
+/// only for values that it does not ignore.
 pub(super) enum Syntax {
     Object,
     Other,

@@ -92,7 +92,7 @@ async fn detail_of_a_wrong_field_has_no_line_number() {
 }
 
 #[tokio::test]
-async fn wrong_field_is_explained_in_the_words_of_a_client() {
+async fn wrong_field_is_explained_without_the_terms_of_serde() {
     for (body, detail) in [
         (r#"{"qty": true, "seats": []}"#, "must be a whole number"),
         (r#"{"seats": 1}"#, "must be a list"),
@@ -187,7 +187,7 @@ async fn content_types_that_a_form_can_send_are_refused_even_without_a_body() {
 }
 
 #[tokio::test]
-async fn path_ids_are_written_in_one_way() {
+async fn path_ids_have_one_spelling() {
     let router = axum::Router::new()
         .route("/{id}", axum::routing::get(|PathId(id): PathId<BookingId>| async move { id.to_string() }));
     for (path, status) in

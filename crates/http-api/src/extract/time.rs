@@ -1,21 +1,21 @@
-//! Times and days in requests, each in one form.
+//! Times and days in requests. Each has one form.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-/// What is wrong with a text that is not a time.
+/// The detail of a text that is not a time.
 const NOT_A_TIME: &str = "must be a time such as 2026-12-01T19:30:00+09:00";
 /// Characters of a time up to its seconds.
 const SECONDS_END: usize = 19;
 
-/// A time by RFC 3339 with its offset, such as `2026-12-01T19:30:00+09:00`; `null` and (with `#[serde(default)]`) absence are
+/// Reads a time by RFC 3339 with an offset, such as `2026-12-01T19:30:00+09:00`; `null` and (with `#[serde(default)]`) absence are
 /// `None`.
 ///
 /// # Errors
 ///
-/// When it is anything else: leap seconds, offsets of a day, and the other forms of ISO 8601 too.
+/// When the value is anything else, such as a leap second, an offset of a day, or another form of ISO 8601.
 pub fn optional_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     let text = match serde_json::Value::deserialize(deserializer)? {
         serde_json::Value::Null => return Ok(None),
@@ -27,7 +27,7 @@ pub fn optional_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
 
 /// Reads a day, such as `2026-12-01`.
 pub fn day(text: &str) -> Option<Date> {
-    // The parser alone also takes a time, and leaves it out.
+    // The parser alone also accepts a time, and drops it.
     text.parse().ok().filter(|day: &Date| day.to_string() == text)
 }
 
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_time_says_so_in_one_sentence() {
+    fn text_that_is_not_a_time_is_refused_in_one_sentence() {
         for text in [
             "",
             "soon",

@@ -1,4 +1,4 @@
-//! Which field of a body or a query is wrong, and what is wrong with it.
+//! Names the wrong field of a body or a query, and the reason.
 
 use serde_path_to_error::Segment;
 
@@ -13,7 +13,7 @@ pub(super) fn wrong_field(error: serde_path_to_error::Error<serde_json::Error>) 
         .path()
         .iter()
         .map(|segment| match segment {
-            // Shown in brackets otherwise.
+            // Its own text has brackets.
             Segment::Seq { index } => format!("/{index}"),
             other => {
                 let name = other.to_string().replace('~', "~0").replace('/', "~1");
@@ -22,7 +22,7 @@ pub(super) fn wrong_field(error: serde_path_to_error::Error<serde_json::Error>) 
         })
         .collect();
     let detail = without_position(&error.into_inner());
-    // The path of a missing field, or of one that is there twice, ends at its parent.
+    // The path of a missing field, or of a duplicate one, ends at its parent.
     let named = ["missing field `", "duplicate field `"].iter().find_map(|kind| detail.strip_prefix(kind));
     if let Some(name) = named.and_then(|rest| rest.strip_suffix('`')) {
         pointer.push('/');
@@ -31,7 +31,7 @@ pub(super) fn wrong_field(error: serde_path_to_error::Error<serde_json::Error>) 
     Problem::invalid_fields(vec![FieldError { pointer, detail: plain(detail) }])
 }
 
-/// `detail` in the words of a client, where it is serde's.
+/// Rewrites a `detail` of serde for clients.
 fn plain(detail: String) -> String {
     if detail.starts_with("missing field `") {
         return "is required".to_owned();
@@ -51,7 +51,7 @@ fn plain(detail: String) -> String {
     }
 }
 
-/// The pointer says better than a line and a column where it is.
+/// Drops the line and the column: the pointer is more precise.
 fn without_position(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let position = format!(" at line {} column {}", error.line(), error.column());

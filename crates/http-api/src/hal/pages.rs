@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_page_in_the_middle_links_both_ways() {
+    async fn page_in_the_middle_links_both_ways() {
         let collection = page("page=1&size=10", 25).await;
         assert_eq!(relations(&collection), ["first", "last", "next", "prev", "self"]);
         let links = ["first", "last", "prev", "self"].map(|relation| link(&collection, relation));
@@ -259,14 +259,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_empty_collection_is_its_own_first_and_last_page() {
+    async fn empty_collection_is_its_own_first_and_last_page() {
         let collection = page("size=10", 0).await;
         assert_eq!(relations(&collection), ["first", "last", "self"]);
         assert_eq!(collection.page.total_pages, 0);
     }
 
     #[tokio::test]
-    async fn a_page_past_the_end_links_back_to_the_last_one() {
+    async fn page_past_the_end_links_back_to_the_last_one() {
         let collection = page("page=9&size=10", 25).await;
         assert_eq!(relations(&collection), ["first", "last", "prev", "self"]);
         assert_eq!(link(&collection, "prev"), "page=2&size=10");

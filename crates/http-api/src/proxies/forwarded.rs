@@ -1,27 +1,27 @@
-//! `Forwarded` (RFC 7239): one element a hop.
+//! `Forwarded` (RFC 7239): one element for each hop.
 
 use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
 use http::header::FORWARDED;
 
-/// What one proxy reports. All of it is absent in an element that breaks the grammar.
+/// The report of one proxy. An element that breaks the grammar is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Element {
-    /// The address of `for`; absent for `unknown` and for a name that hides it, such as `_gateway`.
+    /// The address in `for`; `None` for `unknown` and for a name that hides the address, such as `_gateway`.
     pub client: Option<IpAddr>,
     pub host: Option<String>,
     pub proto: Option<String>,
 }
 
-/// The elements of all lines, in the order of the hops.
+/// Returns the elements of all lines, in the order of the hops.
 pub fn elements(headers: &HeaderMap) -> Vec<Element> {
     let lines = headers.get_all(FORWARDED).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
     lines.flat_map(|line| of_line(&line)).collect()
 }
 
-/// The elements of one line. A proxy adds its own to whatever the client sent, so a quote that does not end spoils the
-/// elements to its left and none to its right.
+/// Returns the elements of one line. A proxy appends its element to the line of the client, so an unterminated quote
+/// invalidates only the elements to its left.
 fn of_line(line: &str) -> Vec<Element> {
     let mut elements = split(line, ',');
     elements.reverse();
@@ -29,7 +29,7 @@ fn of_line(line: &str) -> Vec<Element> {
     elements.map(|element| of_pairs(element).unwrap_or_default()).collect()
 }
 
-/// Reads `for=192.0.2.1;proto=https`. A parameter that is given twice makes the element void.
+/// Reads `for=192.0.2.1;proto=https`. A duplicate parameter invalidates the element.
 fn of_pairs(text: &str) -> Option<Element> {
     let (mut client, mut element) = (None, Element::default());
     for pair in split(text, ';').into_iter().map(str::trim).filter(|pair| !pair.is_empty()) {
@@ -48,7 +48,7 @@ fn of_pairs(text: &str) -> Option<Element> {
     Some(element)
 }
 
-/// Splits at each `separator` outside of quotes. The last part comes first, as the search goes from the right.
+/// Splits at each `separator` outside quotes. The search runs from the right, so the last part is returned first.
 fn split(text: &str, separator: char) -> Vec<&str> {
     let (mut parts, mut end, mut is_quoted) = (Vec::new(), text.len(), false);
     for (at, letter) in text.char_indices().rev() {
@@ -65,13 +65,13 @@ fn split(text: &str, separator: char) -> Vec<&str> {
     parts
 }
 
-/// Whether the letter at `at` stands behind an odd number of backslashes.
+/// Whether the letter at `at` follows an odd number of backslashes.
 fn is_escaped(text: &str, at: usize) -> bool {
     let before = &text[..at];
     (before.len() - before.trim_end_matches('\\').len()) % 2 == 1
 }
 
-/// The text of a token or of a quoted string.
+/// Returns the text of a token or of a quoted string.
 fn unquoted(value: &str) -> Option<String> {
     let Some(quoted) = value.strip_prefix('"') else {
         return (!value.is_empty() && !value.contains('"')).then(|| value.to_owned());
@@ -87,7 +87,7 @@ fn unquoted(value: &str) -> Option<String> {
     Some(text)
 }
 
-/// An address, which may have a port behind it and, for IPv6, brackets around it.
+/// Reads an address, which may have a port and, for IPv6, brackets.
 pub fn address(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     let address = bare.parse().or_else(|_| text.parse::<SocketAddr>().map(|address| address.ip()));
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_lists_one_element_a_hop() {
+    fn line_lists_one_element_per_hop() {
         let line = r#"For="[2001:db8::1]:4711";host="cinema.example:8088" ; PROTO=https,, for=192.0.2.1"#;
         let hops = [
             element(Some("2001:db8::1"), Some("cinema.example:8088"), Some("https")),
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hidden_or_unknown_client_has_no_address() {
+    fn hidden_or_unknown_client_has_no_address() {
         for name in ["unknown", "_gateway", "\"_x:80\"", "\"\"", "cinema.example"] {
             let hops = of_line(&format!("for={name};proto=https"));
             assert_eq!(hops, [element(None, None, Some("https"))], "{name}");
@@ -131,18 +131,18 @@ mod tests {
     }
 
     #[test]
-    fn an_element_that_breaks_the_grammar_says_nothing() {
+    fn element_that_breaks_the_grammar_is_empty() {
         for text in ["for", "for=", "for=192.0.2.1;for=192.0.2.2", r#"host="a"b"#, r#"host=a"b""#] {
             assert_eq!(of_line(text), [Element::default()], "{text}");
         }
-        // A quote that does not end, and one in the middle.
+        // An unterminated quote, and one in the middle.
         for text in [r#"for=192.0.2.1;host="a"#, r#"for=192.0.2.1;host=a""#, r#"for="192.0.2.1"x"#] {
             assert_eq!(of_line(text), [Element::default()], "{text}");
         }
     }
 
     #[test]
-    fn what_a_client_sent_spoils_nothing_to_its_right() {
+    fn text_of_a_client_invalidates_nothing_to_its_right() {
         for claim in [r#"for=""#, r#"""#, r#"host="a\"#, r#"\"#, r#"\\""#, r#"host="a\"""#] {
             let line = format!(r#"{claim}, for="203.0.113.7:80";host="cinema";proto=https"#);
             let last = element(Some("203.0.113.7"), Some("cinema"), Some("https"));
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_may_have_brackets_and_a_port() {
+    fn address_may_have_brackets_and_a_port() {
         for (text, read) in [
             ("192.0.2.1", "192.0.2.1"),
             ("192.0.2.1:80", "192.0.2.1"),

@@ -1,13 +1,13 @@
-//! Hosts and path prefixes that may stand in a link.
+//! Hosts and path prefixes that are safe in a link.
 
 use std::fmt;
 use std::net::Ipv6Addr;
 
-/// Longest name that DNS has, and longest prefix that is taken from a proxy.
+/// Longest name in DNS, and longest prefix that is accepted from a proxy.
 const NAME_MAX: usize = 253;
 const PREFIX_MAX: usize = 256;
 
-/// A host and perhaps a port, as in `Host`: nothing that could end the host part of a URL.
+/// A host with an optional port, as in `Host`. It contains nothing that could end the host part of a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
     /// A name, an IPv4 address, or an IPv6 address in brackets.
@@ -23,14 +23,14 @@ impl Host {
         Some(Self { name: name.into(), port })
     }
 
-    /// Whether `text` is a host as this writes it.
+    /// Whether `text` is a host in the form that `Display` writes.
     pub fn is_normal(text: &str) -> bool {
         split(text).is_some_and(|(name, digits)| {
             name.len() == text.len() || (!digits.starts_with('0') && port(digits).is_some())
         })
     }
 
-    /// Without the port.
+    /// Returns the host without the port.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -53,7 +53,7 @@ impl fmt::Display for Host {
     }
 }
 
-/// The name, and the digits of the port.
+/// Returns the name, and the digits of the port.
 fn split(text: &str) -> Option<(&str, &str)> {
     let (name, rest) = match text.find(']') {
         Some(end) => text.split_at(end + 1),
@@ -75,17 +75,17 @@ fn is_name(name: &str) -> bool {
 
 /// Reads a port number other than 0.
 pub fn port(digits: &str) -> Option<u16> {
-    // `parse` alone takes a sign.
+    // `parse` alone accepts a sign.
     let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| digits.parse().ok()).flatten().filter(|port| *port != 0)
 }
 
-/// What stands in front of every path of the fleet, such as `/cinema`: it begins with a slash and does not end with one.
+/// The prefix of every path of the fleet, such as `/cinema`. It begins with a slash and does not end with one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prefix(Box<str>);
 
 impl Prefix {
-    /// Reads a path of plain segments. The empty path and `/` are no prefix.
+    /// Reads a path of plain segments. The empty path and `/` are not a prefix.
     pub fn parse(text: &str) -> Option<Self> {
         let path = text.strip_suffix('/').unwrap_or(text);
         let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_is_a_name_or_an_address_and_perhaps_a_port() {
+    fn host_is_a_name_or_an_address_with_an_optional_port() {
         for (text, read) in [
             ("cinema", "cinema"),
             ("cinema.example:8088", "cinema.example:8088"),
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_would_leave_its_part_of_a_url_is_refused() {
+    fn host_that_would_end_the_host_part_of_a_url_is_refused() {
         let long = "a".repeat(254);
         for text in [
             "",
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_is_a_path_of_plain_segments() {
+    fn prefix_is_a_path_of_plain_segments() {
         let prefix = |text| Prefix::parse(text).map(|prefix| prefix.as_str().to_owned());
         assert_eq!(prefix("/cinema").as_deref(), Some("/cinema"));
         assert_eq!(prefix("/a/b.c/").as_deref(), Some("/a/b.c"));

@@ -30,7 +30,7 @@ fn host(caller: &Caller) -> Option<String> {
 }
 
 #[test]
-fn the_list_takes_addresses_and_networks_and_makes_mapped_ones_ipv4() {
+fn list_accepts_addresses_and_networks_and_turns_mapped_ones_into_ipv4() {
     let proxies: TrustedProxies =
         "192.0.2.1, ::1,10.1.2.3/8,::ffff:198.51.100.0/120,::ffff:203.0.113.9".parse().unwrap();
     for trusted in [
@@ -51,7 +51,7 @@ fn the_list_takes_addresses_and_networks_and_makes_mapped_ones_ipv4() {
 }
 
 #[test]
-fn what_is_no_network_is_refused_by_name() {
+fn text_that_is_no_network_is_named() {
     for (list, item) in
         [("10.0.0.0/33", "10.0.0.0/33"), ("::1,gateway", "gateway"), ("10.0.0.1,", ""), ("*", "*")]
     {
@@ -61,7 +61,7 @@ fn what_is_no_network_is_refused_by_name() {
 }
 
 #[test]
-fn an_untrusted_peer_is_the_client_whatever_it_sends() {
+fn untrusted_peer_is_the_client_whatever_it_sends() {
     let claims = [
         (FORWARDED_FOR, "203.0.113.7"),
         (FORWARDED_HOST, "evil.example"),
@@ -76,7 +76,7 @@ fn an_untrusted_peer_is_the_client_whatever_it_sends() {
 }
 
 #[test]
-fn the_client_is_the_first_untrusted_address_from_the_right() {
+fn client_is_the_first_untrusted_address_from_the_right() {
     for (chain, client) in [
         ("203.0.113.7", "203.0.113.7"),
         ("192.0.2.66, 203.0.113.7", "203.0.113.7"),
@@ -104,7 +104,7 @@ fn several_lines_of_one_name_are_one_list() {
 }
 
 #[test]
-fn host_scheme_port_and_prefix_are_the_outermost_trusted_proxys() {
+fn host_scheme_port_and_prefix_are_those_of_the_outermost_trusted_proxy() {
     let chain = (FORWARDED_FOR, "192.0.2.66, 203.0.113.7, 10.0.0.2");
     // Each proxy adds its own, or the outer one has replaced what it got.
     for (hosts, protos) in
@@ -135,7 +135,7 @@ fn behind_one_proxy_only_the_last_value_counts() {
 }
 
 #[test]
-fn a_port_completes_a_host_that_has_none() {
+fn port_completes_a_host_without_one() {
     for (name, port, proto, whole) in [
         ("cinema", "8443", "https", "cinema:8443"),
         ("cinema", "443", "https", "cinema"),
@@ -174,7 +174,7 @@ fn forwarded_is_read_from_the_right_too() {
 }
 
 #[test]
-fn a_hidden_client_still_has_the_host_that_its_proxy_reports() {
+fn hidden_client_still_has_the_host_that_its_proxy_reports() {
     for name in ["unknown", "_x"] {
         let line = format!("for=192.0.2.66, for={name};host=cinema;proto=https");
         let caller = caller("10.0.0.1", &[(FORWARDED, &line)]);
@@ -184,7 +184,7 @@ fn a_hidden_client_still_has_the_host_that_its_proxy_reports() {
 }
 
 #[test]
-fn where_both_families_are_there_forwarded_is_ignored() {
+fn forwarded_is_ignored_beside_the_other_family() {
     let caller =
         caller("10.0.0.1", &[(FORWARDED, "for=192.0.2.66;host=evil"), (FORWARDED_FOR, "203.0.113.7")]);
     assert_eq!(caller.address.to_string(), "203.0.113.7");
@@ -192,13 +192,13 @@ fn where_both_families_are_there_forwarded_is_ignored() {
 }
 
 #[test]
-fn a_chain_longer_than_the_limit_ends_there() {
+fn chain_beyond_the_limit_ends_at_the_limit() {
     let chain = ["10.0.0.2"; HOPS_MAX + 1].join(",").replacen("10.0.0.2", "203.0.113.7", 1);
     assert_eq!(address("10.0.0.1", &[(FORWARDED_FOR, &chain)]), "10.0.0.2");
 }
 
 #[test]
-fn a_customer_is_an_ipv4_address_or_an_ipv6_network() {
+fn customer_is_an_ipv4_address_or_an_ipv6_network() {
     for (address, expected) in [
         ("192.0.2.1", "192.0.2.1"),
         ("::ffff:192.0.2.1", "192.0.2.1"),

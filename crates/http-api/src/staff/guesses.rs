@@ -1,4 +1,4 @@
-//! How often a client sent a wrong staff token, and how long it must wait for that.
+//! Counts the wrong staff tokens of each client, and makes it wait.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -9,17 +9,17 @@ use tokio::time::Instant;
 
 use crate::proxies::customer;
 
-/// Wrong tokens of one client before the first wait: people mistype.
+/// Wrong tokens of one client before the first wait, because people mistype.
 pub const FREE: u32 = 5;
 /// The first wait. Each further wrong token doubles it.
 const WAIT_MIN: Duration = Duration::from_secs(1);
 const WAIT_MAX: Duration = Duration::from_secs(64);
-/// A client that sent no wrong token for this long starts anew.
+/// The count of a client is reset after this time without a wrong token.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
-/// Most clients that are remembered, about 64 bytes each. Another one takes the place of the one that guessed longest ago.
+/// Maximum number of clients in memory, about 64 bytes each. A further one replaces the client with the oldest wrong token.
 const CLIENTS_MAX: usize = 4096;
 
-/// Wrong tokens by client. Copies count together.
+/// Wrong tokens by client. Clones count together.
 #[derive(Clone, Debug, Default)]
 pub struct Guesses(Arc<Mutex<HashMap<IpAddr, Wrong>>>);
 
@@ -34,14 +34,14 @@ impl Guesses {
     ///
     /// # Errors
     ///
-    /// How long it must wait.
+    /// Returns how long it must wait.
     pub fn may_guess(&self, address: IpAddr) -> Result<(), Duration> {
         let clients = self.clients();
         let wait = clients.get(&customer(address)).map_or(Duration::ZERO, Wrong::wait);
         if wait.is_zero() { Ok(()) } else { Err(wait) }
     }
 
-    /// The client at `address` sent a wrong token.
+    /// Counts a wrong token of the client at `address`.
     pub fn was_wrong(&self, address: IpAddr) {
         let (client, last) = (customer(address), Instant::now());
         let mut clients = self.clients();
@@ -53,14 +53,14 @@ impl Guesses {
         clients.insert(client, Wrong { count: before.saturating_add(1), last });
     }
 
-    /// Nothing can panic while it is held.
+    /// No code that can panic runs while this is locked.
     fn clients(&self) -> MutexGuard<'_, HashMap<IpAddr, Wrong>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Wrong {
-    /// What is left of the wait.
+    /// Returns the rest of the wait.
     fn wait(&self) -> Duration {
         let Some(further) = self.count.checked_sub(FREE) else { return Duration::ZERO };
         let doubled = WAIT_MIN.saturating_mul(2_u32.saturating_pow(further));
@@ -72,7 +72,7 @@ impl Wrong {
     }
 }
 
-/// Forgets what is old, and where nothing is, the oldest.
+/// Removes the clients whose count is reset, or else the one with the oldest wrong token.
 fn make_room(clients: &mut HashMap<IpAddr, Wrong>) {
     clients.retain(|_, wrong| !wrong.is_forgotten());
     if clients.len() >= CLIENTS_MAX
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_stops_guessing_starts_anew() {
+    async fn count_of_a_client_that_stops_guessing_is_reset() {
         let guesses = Guesses::default();
         (0..20).for_each(|_| guesses.was_wrong(client(1)));
         tokio::time::advance(FORGOTTEN_AFTER).await;
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn memory_is_bounded_and_the_oldest_guess_is_forgotten_first() {
+    async fn memory_is_bounded_and_the_oldest_guess_is_removed_first() {
         let guesses = Guesses::default();
         for number in 0..=CLIENTS_MAX {
             (0..FREE).for_each(|_| guesses.was_wrong(client(number)));

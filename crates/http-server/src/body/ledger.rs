@@ -10,10 +10,10 @@ use tokio::time::Instant;
 
 /// A body of up to this size is small: it may use the reserve.
 pub const SMALL_BYTES: usize = 16 * 1024;
-/// A body is younger than this before its rate can be held against itself.
+/// A body that needs memory itself can be the slowest only once it is this old.
 const JUDGED_AFTER: Duration = Duration::from_secs(1);
 
-/// The memory for the bodies of all requests of one process.
+/// Accounts for the bodies of all requests of one process.
 #[derive(Debug)]
 pub struct Ledger {
     limits: Shares,
@@ -25,9 +25,9 @@ pub struct Ledger {
 pub struct Shares {
     /// For all bodies.
     pub total: usize,
-    /// The part of it that only small bodies may use.
+    /// The part of the total that only small bodies may use.
     pub reserve: usize,
-    /// The most for one peer.
+    /// The largest part for one peer.
     pub peer: usize,
 }
 
@@ -53,9 +53,9 @@ struct Incoming {
 /// Why a body may not grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// Other bodies hold the memory, and all of them come faster.
+    /// Other bodies use up the memory, and all of them are faster.
     NoMemory,
-    /// The body was the slowest when another one needed memory.
+    /// The body was the slowest one when another one needed memory.
     Cut,
 }
 
@@ -81,7 +81,7 @@ impl Ledger {
         Self { limits, state: Mutex::default() }
     }
 
-    /// Opens the account of a body that begins now. It is charged to `peer` too, if that has a limit.
+    /// Opens an account for a body that begins now. `peer` is charged too, if it has a limit.
     pub fn begin(self: &Arc<Self>, peer: Option<IpAddr>) -> Memory {
         let cut = Arc::new(Notify::new());
         let body = Incoming { peer, held: 0, received: 0, since: Instant::now(), cut: cut.clone() };
@@ -92,7 +92,7 @@ impl Ledger {
         Memory(Some(Account { ledger: self.clone(), peer, charge: Charge::Incoming { id, cut } }))
     }
 
-    /// Bytes that are charged at the moment.
+    /// Returns the bytes that are currently charged.
     pub fn used(&self) -> usize {
         self.state().used
     }
@@ -104,8 +104,8 @@ impl Ledger {
 }
 
 impl Memory {
-    /// Charges for a buffer of `held` bytes in all, after `received` bytes have come. Cuts off slower bodies where the
-    /// memory is used up.
+    /// Charges for a buffer of `held` bytes in all, after `received` bytes have arrived. If the memory is used up, slower bodies
+    /// are cut off.
     ///
     /// # Errors
     ///
@@ -132,7 +132,7 @@ impl Memory {
         Ok(())
     }
 
-    /// Returns when the body has been cut off.
+    /// Waits until the body is cut off.
     pub async fn cut(&self) {
         match &self.0 {
             Some(Account { charge: Charge::Incoming { cut, .. }, .. }) => cut.notified().await,
@@ -140,11 +140,11 @@ impl Memory {
         }
     }
 
-    /// Keeps what is charged for a body that has come whole; it cannot be cut off any more.
+    /// Keeps the charge of a body that has arrived completely. From here on it cannot be cut off.
     ///
     /// # Errors
     ///
-    /// It was cut off before.
+    /// The body has already been cut off.
     pub fn complete(&mut self) -> Result<(), Refused> {
         let Some(account) = &mut self.0 else { return Ok(()) };
         let Charge::Incoming { id, .. } = account.charge else { return Ok(()) };
@@ -158,7 +158,7 @@ impl Drop for Account {
     fn drop(&mut self) {
         let mut state = self.ledger.state();
         match self.charge {
-            // One that was cut off is no longer charged.
+            // A body that was cut off is no longer charged.
             Charge::Incoming { id, .. } => {
                 if let Some(body) = state.incoming.remove(&id) {
                     state.release(body.peer, body.held);
@@ -191,7 +191,7 @@ impl State {
         }
     }
 
-    /// Takes the memory of the slowest body, of `peer` or of all, for the one with the id `needy`.
+    /// Cuts off the slowest body, of `peer` or of all, to free its memory for the body with the id `needy`.
     fn cut_slowest(&mut self, needy: u64, peer: Option<IpAddr>) -> Result<(), Refused> {
         let candidates = self.incoming.iter().filter(|(id, body)| {
             let is_judged = **id != needy || body.since.elapsed() >= JUDGED_AFTER;
@@ -208,7 +208,7 @@ impl State {
 }
 
 impl Incoming {
-    /// Bytes a second since it began.
+    /// Returns the average rate in bytes a second.
     fn rate(&self) -> u128 {
         self.received as u128 * 1_000 / self.since.elapsed().as_millis().max(1)
     }

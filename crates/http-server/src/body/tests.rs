@@ -24,14 +24,14 @@ fn in_chunks(chunks: impl IntoIterator<Item = Bytes, IntoIter: Send + 'static>) 
     Body::from_stream(stream::iter(chunks.into_iter().map(Ok::<_, std::io::Error>)))
 }
 
-/// `bytes` at once, and then nothing.
+/// A body that sends `bytes` at once and then stalls.
 fn stalled(bytes: usize) -> Body {
     let first = stream::iter([Ok::<_, std::io::Error>(Bytes::from(vec![b' '; bytes]))]);
     let stalled: BoxStream<'static, _> = Box::pin(first.chain(stream::pending()));
     Body::from_stream(stalled)
 }
 
-/// A KiB every `interval`, without an end.
+/// A body that sends a KiB every `interval`, without an end.
 fn paced(interval: Duration) -> Body {
     let chunks = stream::unfold((), move |()| async move {
         sleep(interval).await;
@@ -45,7 +45,7 @@ async fn read(bodies: &Bodies, body: Body, peer: IpAddr) -> Result<(Bytes, Memor
     read.map_err(|problem| problem.into_response().status().as_u16())
 }
 
-/// Begins to read `body`, as far as it comes at once.
+/// Starts to read `body`, and reads what is available at once.
 async fn reading(bodies: &Arc<Bodies>, body: Body, peer: IpAddr) -> JoinHandle<Result<(Bytes, Memory), u16>> {
     let bodies = bodies.clone();
     let task = tokio::spawn(async move { read(&bodies, body, peer).await });
@@ -86,7 +86,7 @@ async fn memory_is_charged_until_the_body_is_dropped() {
 }
 
 #[tokio::test]
-async fn limit_that_applies_is_named_and_no_byte_more_is_kept() {
+async fn limit_is_named_and_no_further_byte_is_kept() {
     let bodies = bodies();
     for (limit, body) in
         [(4, Body::from("12345")), (4, in_chunks([Bytes::from_static(b"123"), Bytes::from_static(b"45")]))]
@@ -114,7 +114,7 @@ async fn body_below_the_minimum_rate_is_408_after_the_grace_time() {
     let began = Instant::now();
     assert_eq!(read(&bodies(), stalled(10), PEER).await.unwrap_err(), 408);
     assert_eq!(began.elapsed(), GRACE);
-    // 20 KiB at once are worth 20 seconds.
+    // 20 KiB at once allow 20 seconds.
     let began = Instant::now();
     assert_eq!(read(&bodies(), stalled(20 * 1024), PEER).await.unwrap_err(), 408);
     assert_eq!(began.elapsed(), Duration::from_secs(20));

@@ -1,4 +1,4 @@
-//! Places and the queue for them.
+//! Places, and the queue for them.
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;

@@ -32,7 +32,7 @@ async fn admin_port_answers_while_every_place_and_connection_is_taken() {
 }
 
 #[tokio::test]
-async fn metrics_are_on_the_admin_port_alone_and_probes_on_both() {
+async fn metrics_are_on_the_admin_port_only_and_probes_on_both() {
     let process = Process::with_admin_port(&[]).await;
     let mut wire = process.connect().await;
     assert!(wire.get("/metrics").await.0.starts_with("http/1.1 404"));

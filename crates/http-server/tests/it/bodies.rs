@@ -1,4 +1,4 @@
-//! Bodies that are meant to use up the memory of a process.
+//! Bodies that are designed to use up the memory of a process.
 
 use std::fmt::Write;
 
@@ -21,7 +21,7 @@ async fn body_of_tiny_chunks_does_not_stop_other_requests() {
     }
     wire.send(chunks).await;
     posts_an_item(&process).await;
-    // It has come whole, and is read as JSON.
+    // Its end arrives, and it is read as JSON.
     wire.send("2\r\n{}\r\n0\r\n\r\n").await;
     assert_eq!(wire.status().await, "200");
 }

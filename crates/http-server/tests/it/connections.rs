@@ -17,11 +17,11 @@ async fn slow_heads_on_all_connections_do_not_keep_a_new_client_out() {
 }
 
 #[tokio::test]
-async fn request_that_is_worked_on_is_never_evicted() {
+async fn connection_with_a_running_request_is_never_evicted() {
     let mut process = Process::start(&["--max-connections", "2"]).await;
     let mut runs = process.work().await;
     for _ in 0..3 {
-        // Each waits for the one before it to become unused for long enough.
+        // Each waits until the one before it has been unused for long enough.
         assert!(process.connect().await.get("/livez").await.0.starts_with("http/1.1 200"));
     }
     process.may_end.add_permits(1);
@@ -29,10 +29,10 @@ async fn request_that_is_worked_on_is_never_evicted() {
 }
 
 #[tokio::test]
-async fn service_takes_a_head_that_the_gateway_lets_in_with_what_it_adds() {
+async fn service_accepts_every_head_that_the_gateway_forwards() {
     let process = Process::start(&[]).await;
     let mut wire = process.connect().await;
-    // The most headers that hyper takes by default, the largest head, and half of it repeated.
+    // More headers than hyper accepts by default, and one and a half times the largest head of the gateway.
     let value = "x".repeat(24 * 1024 / 120);
     let headers: String = (0..120).map(|at| format!("x-{at}: {value}\r\n")).collect();
     wire.send(format!("GET /livez HTTP/1.1\r\nhost: cinema\r\n{headers}\r\n")).await;

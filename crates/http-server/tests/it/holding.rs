@@ -15,7 +15,7 @@ use crate::process::{HANG, Process, Wire, post_of};
 async fn start(directory: &TempDir) -> Process {
     let socket = directory.path().join("book.sock");
     let process = Process::start(&["--control-socket", socket.to_str().unwrap()]).await;
-    // It serves, so its socket is there.
+    // The process serves, so its socket exists.
     assert_eq!(process.connect().await.get("/livez").await.0[9..12], *"200");
     process
 }
@@ -28,7 +28,7 @@ async fn hold(directory: &TempDir) -> UnixStream {
 
 async fn is_held(control: &mut UnixStream) {
     let mut line = String::new();
-    timeout(HANG, BufReader::new(control).read_line(&mut line)).await.expect("the door closes").unwrap();
+    timeout(HANG, BufReader::new(control).read_line(&mut line)).await.expect("the gate closes").unwrap();
     assert_eq!(line, HELD);
 }
 
@@ -39,13 +39,13 @@ async fn post(process: &Process) -> Wire {
 }
 
 #[tokio::test]
-async fn request_that_changes_something_waits_and_is_done_when_the_hold_ends() {
+async fn request_that_changes_something_waits_until_the_hold_ends() {
     let directory = TempDir::new().unwrap();
     let process = start(&directory).await;
     let mut control = hold(&directory).await;
     is_held(&mut control).await;
     let mut waiting = post(&process).await;
-    // What only reads is answered meanwhile.
+    // A request that only reads does not wait.
     assert_eq!(process.connect().await.get("/same").await.0[9..12], *"304");
     assert_eq!(process.posted(), 0);
     drop(control);
@@ -54,7 +54,7 @@ async fn request_that_changes_something_waits_and_is_done_when_the_hold_ends() {
 }
 
 #[tokio::test]
-async fn request_that_waits_in_vain_is_told_when_to_come_again() {
+async fn request_that_is_held_too_long_gets_503_and_retry_after() {
     let directory = TempDir::new().unwrap();
     let process = start(&directory).await;
     let mut control = hold(&directory).await;
@@ -67,14 +67,14 @@ async fn request_that_waits_in_vain_is_told_when_to_come_again() {
 }
 
 #[tokio::test]
-async fn hold_begins_when_the_requests_that_run_have_ended() {
+async fn hold_begins_when_the_running_requests_have_ended() {
     let directory = TempDir::new().unwrap();
     let mut process = start(&directory).await;
-    // Its client hangs up, and its work goes on.
+    // The client hangs up, but the work continues.
     drop(process.work().await);
     timeout(HANG, process.left.recv()).await.expect("the handler is dropped").unwrap();
     let mut control = hold(&directory).await;
-    // The door is closed already.
+    // The gate is already closed.
     while post(&process).await.status().await != "503" {}
     let mut byte = [0];
     assert_eq!(control.try_read(&mut byte).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
@@ -83,12 +83,12 @@ async fn hold_begins_when_the_requests_that_run_have_ended() {
 }
 
 #[tokio::test]
-async fn hold_that_is_given_up_before_it_begins_opens_the_door() {
+async fn hold_whose_client_disconnects_before_it_begins_opens_the_gate() {
     let directory = TempDir::new().unwrap();
     let mut process = start(&directory).await;
     let mut working = process.work().await;
     drop(hold(&directory).await);
-    // Served one after the other, so this one is answered after the first one has ended.
+    // Held requests pass once the hold is over.
     let mut waiting = post(&process).await;
     assert_eq!(waiting.status().await, "200");
     process.may_end.add_permits(1);
@@ -96,7 +96,7 @@ async fn hold_that_is_given_up_before_it_begins_opens_the_door() {
 }
 
 #[tokio::test]
-async fn silent_connections_to_the_socket_stop_no_hold() {
+async fn silent_connections_to_the_socket_block_no_hold() {
     let directory = TempDir::new().unwrap();
     let _process = start(&directory).await;
     let _silent = UnixStream::connect(directory.path().join("book.sock")).await.unwrap();

@@ -1,4 +1,4 @@
-//! A process on a loopback address answers for this machine only.
+//! A process on a loopback address serves only this machine.
 
 use crate::process::{Process, Wire, post_of};
 
@@ -26,7 +26,7 @@ async fn page_whose_name_resolves_to_this_machine_reaches_nothing() {
             assert_eq!(status(&process, &get).await, "421", "{path}");
         }
     }
-    // A probe names the address of the process, whatever that is.
+    // A probe may name any address.
     for path in ["/livez", "/readyz", "/actuator/health"] {
         let get = format!("GET {path} HTTP/1.1\r\nhost: 10.0.0.7:8080\r\n\r\n");
         assert_eq!(status(&process, &get).await, "200", "{path}");
@@ -41,7 +41,7 @@ async fn page_whose_name_resolves_to_this_machine_reaches_nothing() {
 }
 
 #[tokio::test]
-async fn page_of_another_site_changes_nothing() {
+async fn page_of_another_site_cannot_change_anything() {
     let process = Process::start(&["--host", "127.0.0.1"]).await;
     for origin in ["http://evil.example", "null"] {
         let request = post("127.0.0.1", &format!("origin: {origin}\r\n"));
@@ -57,7 +57,7 @@ async fn page_of_another_site_changes_nothing() {
 }
 
 #[tokio::test]
-async fn hosts_are_checked_where_they_are_configured_and_nowhere_else() {
+async fn only_configured_hosts_are_checked() {
     let elsewhere = Process::start(&["--host", "0.0.0.0"]).await;
     assert_eq!(status(&elsewhere, &post("book:8080", "origin: http://evil.example\r\n")).await, "200");
     for host in ["127.0.0.1", "0.0.0.0"] {

@@ -6,7 +6,7 @@ use crate::process::{HANG, Process};
 
 const ONE_PLACE: [&str; 4] = ["--max-concurrent-requests", "1", "--max-queued-requests", "0"];
 
-/// Asks until the process answers with `status`.
+/// Sends requests until the process responds with `status`.
 async fn until(process: &Process, status: &str) {
     let asking = async {
         loop {
@@ -18,7 +18,7 @@ async fn until(process: &Process, status: &str) {
             tokio::task::yield_now().await;
         }
     };
-    timeout(HANG, asking).await.expect("it answers so in the end");
+    timeout(HANG, asking).await.expect("the status changes");
 }
 
 async fn status(process: &Process) -> String {
@@ -45,7 +45,7 @@ async fn work_beyond_its_deadline_keeps_its_place_until_it_ends() {
     let mut wire = process.connect().await;
     let request =
         "POST /work HTTP/1.1\r\nhost: cinema\r\nx-request-timeout-ms: 50\r\ncontent-length: 0\r\n\r\n";
-    // A deadline that is over before the work begins begins no work.
+    // A request whose deadline passes in the queue begins no work.
     while process.begun.try_recv().is_err() {
         wire.send(request).await;
         let status = wire.status().await;

@@ -13,7 +13,7 @@ use http_api::extract::{Anything, Json};
 use http_server::Listeners;
 use http_server::Server;
 use http_server::health::Health;
-use http_server::outliving::see_through;
+use http_server::outliving::run_to_end;
 use http_server::{api, request_span};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -23,7 +23,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// Bounds a test that would otherwise hang; nothing is measured with it.
+/// Limits a test that would otherwise hang. No test measures with it.
 pub const HANG: Duration = Duration::from_secs(60);
 
 #[derive(Parser)]
@@ -32,8 +32,8 @@ struct Config {
     server: Server,
 }
 
-/// Serves `POST /items`, which reads JSON and counts; `POST /work`, which works until it may end; `GET /same`, which is
-/// 304; and what every process serves.
+/// Serves `POST /items`, which reads JSON and counts; `POST /work`, which runs until it may end; `GET /same`, which is 304; and
+/// the routes of every process.
 pub struct Process {
     pub address: SocketAddr,
     pub admin: Option<SocketAddr>,
@@ -41,11 +41,11 @@ pub struct Process {
     pub serving: JoinHandle<()>,
     /// How many items have been posted.
     pub items: Arc<AtomicUsize>,
-    /// Says when work has begun.
+    /// Receives a message when work has begun.
     pub begun: mpsc::UnboundedReceiver<()>,
-    /// Says when the handler of a piece of work has been dropped, whether or not the work has ended.
+    /// Receives a message when the handler of some work is dropped, whether or not the work has ended.
     pub left: mpsc::UnboundedReceiver<()>,
-    /// Each permit ends one piece of work.
+    /// Each permit lets some work end.
     pub may_end: Arc<Semaphore>,
 }
 
@@ -69,7 +69,7 @@ impl Process {
             let (begin, end, leaving) = (begin.clone(), end.clone(), Leaving(leave.clone()));
             async move {
                 let _leaving = leaving;
-                see_through(async move {
+                run_to_end(async move {
                     begin.send(()).unwrap();
                     end.acquire().await.unwrap().forget();
                 })
@@ -107,7 +107,7 @@ impl Process {
         Wire::to(self.address).await
     }
 
-    /// Begins a piece of work on a connection of its own.
+    /// Starts work on a new connection.
     pub async fn work(&mut self) -> Wire {
         let mut wire = self.connect().await;
         wire.send("POST /work HTTP/1.1\r\nhost: cinema\r\ncontent-length: 0\r\n\r\n").await;
@@ -145,7 +145,7 @@ impl Wire {
         self.0.write_all(bytes.as_ref()).await.unwrap();
     }
 
-    /// The next answer: its head in lower case, and its body by its length.
+    /// Reads the next response: its head in lower case, and its body by its length.
     pub async fn answer(&mut self) -> (String, String) {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -158,7 +158,7 @@ impl Wire {
         (head, String::from_utf8(body).unwrap())
     }
 
-    /// The status of the next answer.
+    /// Reads the status of the next response.
     pub async fn status(&mut self) -> String {
         self.answer().await.0[9..12].to_owned()
     }
@@ -168,10 +168,10 @@ impl Wire {
         self.answer().await
     }
 
-    /// What still comes until the process closes.
+    /// Reads until the process closes the connection.
     pub async fn rest(&mut self) -> String {
         let mut rest = Vec::new();
-        // Whether it is closed or reset does not matter.
+        // Closed or reset makes no difference.
         let _ = timeout(HANG, self.0.read_to_end(&mut rest)).await.expect("the process closes");
         String::from_utf8(rest).unwrap()
     }

@@ -1,15 +1,15 @@
-//! Answers that come before the request's body has been read.
+//! Responses before the body of the request has been read.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use crate::process::{HANG, Process, post_of};
 
-/// A request that must never be taken for one when it is in a body.
+/// A request that must never be processed when it is in a body.
 const SMUGGLED: &str =
     "POST /items HTTP/1.1\r\nhost: cinema\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
 
-/// Paths of probes, which answer a `POST` before its body.
+/// Paths of probes, which respond to a `POST` before they read its body.
 const PROBES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 
 #[tokio::test]
@@ -26,7 +26,7 @@ async fn small_body_is_discarded_and_the_next_request_is_answered() {
 }
 
 #[tokio::test]
-async fn small_body_that_comes_in_pieces_is_discarded_too() {
+async fn small_body_in_pieces_is_discarded_too() {
     let process = Process::start(&[]).await;
     let mut wire = process.connect().await;
     let head = "POST /livez HTTP/1.1\r\nhost: cinema\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -54,7 +54,7 @@ async fn rejected_request_keeps_its_connection() {
 }
 
 #[tokio::test]
-async fn body_that_has_not_come_ends_the_connection() {
+async fn body_that_has_not_arrived_ends_the_connection() {
     let process = Process::start(&[]).await;
     for (path, headers, status) in [("/livez", "", "405"), ("/items", "x-request-timeout-ms: 1\r\n", "504")] {
         let mut wire = process.connect().await;
@@ -62,7 +62,7 @@ async fn body_that_has_not_come_ends_the_connection() {
         wire.send(&request[..request.len() - 100]).await;
         let (head, _) = wire.answer().await;
         assert_eq!((&head[9..12], head.contains("connection: close")), (status, true), "{path}: {head}");
-        // Too late: it is the missing body, and no request.
+        // Too late: these bytes are the missing body, not a request.
         let _ = wire.0.write_all(SMUGGLED.as_bytes()).await;
         let _ = wire.0.shutdown().await;
         assert_eq!(wire.rest().await, "");
@@ -71,7 +71,7 @@ async fn body_that_has_not_come_ends_the_connection() {
 }
 
 #[tokio::test]
-async fn large_body_ends_the_connection_and_its_client_still_reads_the_answer() {
+async fn large_body_ends_the_connection_but_its_client_still_gets_the_response() {
     let process = Process::start(&[]).await;
     for path in PROBES {
         let mut wire = process.connect().await;
@@ -116,7 +116,7 @@ async fn body_that_is_too_large_is_413_names_the_limit_and_ends_the_connection()
 }
 
 #[tokio::test]
-async fn client_that_asks_before_sending_is_not_asked_for_a_body_that_nobody_reads() {
+async fn unread_body_is_not_requested_from_a_client_that_expects_100() {
     let process = Process::start(&[]).await;
     let mut wire = process.connect().await;
     wire.send("POST /livez HTTP/1.1\r\nhost: cinema\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n")

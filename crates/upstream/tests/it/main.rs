@@ -1,4 +1,4 @@
-//! Calls to an upstream that answers, fails, hangs or is not there.
+//! Calls to an upstream that responds, fails, hangs or is unreachable.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -17,14 +17,14 @@ use tokio::sync::Semaphore;
 use upstream::circuit_breaker::State;
 use upstream::{Answer, CallError, Settings, Upstream};
 
-/// Long enough for every answer on a busy machine.
+/// Long enough for every response on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 fn settings(url: &str) -> Settings {
     Settings { attempt_timeout: Duration::from_secs(10), ..Settings::new(url.parse().unwrap(), DEADLINE) }
 }
 
-/// An upstream whose breaker stays out of the way.
+/// An upstream whose breaker never opens.
 fn without_breaker(settings: Settings) -> Upstream {
     let upstream = Upstream::new("stock", settings);
     upstream.breaker().disable();
@@ -35,7 +35,7 @@ async fn post(upstream: &Upstream) -> Result<Answer, CallError> {
     upstream.post("/items", "item-1", &json!({"id": 1})).await
 }
 
-/// Answers each status in turn, the last one for ever, and counts.
+/// Responds with each status in turn, with the last one from then on, and counts.
 async fn in_turn(statuses: &'static [u16]) -> (FakeUpstream, Arc<AtomicUsize>) {
     let count = Arc::new(AtomicUsize::new(0));
     let asked = count.clone();
@@ -47,7 +47,7 @@ async fn in_turn(statuses: &'static [u16]) -> (FakeUpstream, Arc<AtomicUsize>) {
     (fake, count)
 }
 
-/// A server whose handler sees headers; its url.
+/// Starts a server whose handler gets the headers. Returns its URL.
 async fn serve<H, F, R>(handler: H) -> String
 where
     H: Fn(HeaderMap) -> F + Clone + Send + Sync + 'static,
@@ -65,7 +65,7 @@ where
 }
 
 #[tokio::test]
-async fn a_failure_is_tried_again_with_the_same_key_within_the_same_deadline() {
+async fn failure_is_retried_with_the_same_key_within_the_same_deadline() {
     let seen: Arc<Mutex<Vec<(String, u64)>>> = Arc::default();
     let see = seen.clone();
     let url = serve(move |headers: HeaderMap| {
@@ -87,14 +87,14 @@ async fn a_failure_is_tried_again_with_the_same_key_within_the_same_deadline() {
 }
 
 #[tokio::test]
-async fn a_call_is_tried_three_times_at_most() {
+async fn call_has_three_attempts_at_most() {
     let (fake, count) = in_turn(&[500]).await;
     let answer = post(&without_breaker(settings(&fake.url))).await.unwrap();
     assert_eq!((answer.status.as_u16(), count.load(Ordering::SeqCst)), (500, 3));
 }
 
 #[tokio::test]
-async fn an_answer_with_a_reason_is_not_asked_for_again_and_is_a_success_for_the_breaker() {
+async fn refusal_is_not_retried_and_counts_as_a_success_for_the_breaker() {
     let (fake, count) = in_turn(&[402]).await;
     let upstream = Upstream::new("stock", settings(&fake.url));
     for _ in 0..30 {
@@ -105,7 +105,7 @@ async fn an_answer_with_a_reason_is_not_asked_for_again_and_is_a_success_for_the
 }
 
 #[tokio::test]
-async fn who_says_when_to_come_back_is_not_asked_before() {
+async fn response_with_retry_after_is_not_retried() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = asked.clone();
     let url = serve(move |_| {
@@ -118,14 +118,14 @@ async fn who_says_when_to_come_back_is_not_asked_before() {
 }
 
 #[tokio::test]
-async fn an_upstream_that_is_not_there_was_never_sent_anything() {
+async fn call_to_an_unreachable_upstream_was_never_sent() {
     let fake = FakeUpstream::refuses();
     let error = post(&without_breaker(settings(&fake.url))).await.unwrap_err();
     assert!(error.was_never_sent(), "{error:?}");
 }
 
 #[tokio::test]
-async fn an_upstream_that_hangs_or_breaks_off_may_have_acted() {
+async fn outcome_is_unknown_when_an_upstream_hangs_or_disconnects() {
     let short = |fake: &FakeUpstream| Settings {
         attempt_timeout: Duration::from_millis(50),
         deadline: Duration::from_millis(120),
@@ -139,7 +139,7 @@ async fn an_upstream_that_hangs_or_breaks_off_may_have_acted() {
 }
 
 #[tokio::test]
-async fn an_open_breaker_asks_nobody_and_says_when_it_may() {
+async fn open_breaker_rejects_calls_and_names_the_remaining_time() {
     let (fake, count) = in_turn(&[500]).await;
     let upstream = Upstream::new("stock", Settings { retry_budget_percent: 0, ..settings(&fake.url) });
     for _ in 0..20 {
@@ -153,9 +153,9 @@ async fn an_open_breaker_asks_nobody_and_says_when_it_may() {
     assert_eq!(count.load(Ordering::SeqCst), 20);
 }
 
-/// The first attempt has left; that the second one is not made does not bring it back.
+/// The first attempt was sent, whether or not a second one is.
 #[tokio::test]
-async fn a_call_whose_breaker_opens_before_the_retry_is_of_unknown_outcome() {
+async fn outcome_is_unknown_when_the_breaker_opens_before_the_retry() {
     let (fake, count) = in_turn(&[500]).await;
     let mut settings = settings(&fake.url);
     settings.breaker.minimum_number_of_calls = 2;
@@ -168,7 +168,7 @@ async fn a_call_whose_breaker_opens_before_the_retry_is_of_unknown_outcome() {
 }
 
 #[tokio::test]
-async fn a_full_bulkhead_refuses_at_once_and_tells_the_breaker_nothing() {
+async fn full_bulkhead_rejects_at_once_and_the_breaker_does_not_count_it() {
     let gate = Arc::new(Semaphore::new(0));
     let behind = gate.clone();
     let (arrived, mut arrival) = tokio::sync::mpsc::channel(1);
@@ -197,9 +197,9 @@ async fn a_full_bulkhead_refuses_at_once_and_tells_the_breaker_nothing() {
     assert_eq!((measured.calls, measured.failed), (1, 0));
 }
 
-/// Half of the answers are failures: the calls that are made stay within the budget, even if no breaker steps in.
+/// Half of the calls fail. The retries stay within the budget, even without a breaker.
 #[tokio::test]
-async fn a_storm_is_not_made_worse_by_retries() {
+async fn retries_stay_within_their_budget_under_load() {
     const BOOKINGS: usize = 2_000;
     let count = Arc::new(AtomicUsize::new(0));
     let turn = count.clone();
@@ -220,13 +220,13 @@ async fn a_storm_is_not_made_worse_by_retries() {
     }
     calls.join_all().await;
     let attempts = count.load(Ordering::SeqCst);
-    // 20 % of all calls, and one a second besides, of which at most ten seconds' worth are there at first.
+    // 20 % of all calls, and one more a second, of which ten are available at the start.
     assert!(attempts <= BOOKINGS * 12 / 10 + 10 + 20, "{attempts} attempts for {BOOKINGS} calls");
     assert!(attempts > BOOKINGS, "{attempts} attempts");
 }
 
 #[tokio::test]
-async fn what_is_read_by_get_is_tried_again_too() {
+async fn get_is_retried_too() {
     let (fake, count) = in_turn(&[503, 200]).await;
     let upstream = without_breaker(settings(&fake.url));
     let answer = upstream.get("/items?id=1").await.unwrap();
@@ -235,8 +235,8 @@ async fn what_is_read_by_get_is_tried_again_too() {
 }
 
 #[tokio::test]
-async fn the_breaker_and_the_retries_are_in_the_metrics() {
-    // The recorder comes first, as in a process.
+async fn breaker_and_retries_are_in_the_metrics() {
+    // The recorder is installed first, as in a process.
     telemetry::render_metrics();
     let (fake, _) = in_turn(&[500, 201]).await;
     let upstream = Upstream::new("metered", settings(&fake.url));
