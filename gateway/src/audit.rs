@@ -33,7 +33,7 @@ pub struct Audits {
 
 impl Audits {
     pub fn new(config: &Config) -> Arc<Self> {
-        for kind in Kind::ALL {
+        for &kind in Kind::ALL {
             metrics::gauge!("audit_violations", "kind" => kind.to_string()).set(0.0);
         }
         let urls = [
@@ -81,7 +81,7 @@ async fn show(
 
 /// Publishes what the last audit found.
 fn measure(report: &Report) {
-    for kind in Kind::ALL {
+    for &kind in Kind::ALL {
         let count = report.violations.get(&kind).copied().unwrap_or_default();
         metrics::gauge!("audit_violations", "kind" => kind.to_string()).set(count as f64);
     }

@@ -1,51 +1,35 @@
-//! Statuses: closed sets of words that stand in answers, events and databases as they are spelled here.
+//! Statuses: enums whose text is the same in responses, events and databases.
+//!
+//! Each derives `Display` and `EnumString` of strum, and [`UnknownStatus`] is the error of its `FromStr`. The text is the
+//! variant's name unless the enum says otherwise, so to rename a variant is to change what is stored and published.
 
 /// Text that names no status.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no status is called {0:?}")]
 pub struct UnknownStatus(pub String);
 
-/// Declares an enum of statuses with their words: written by `Display`, read by `FromStr`.
-#[macro_export]
-macro_rules! statuses {
-    ($(#[$doc:meta])* pub enum $name:ident { $($(#[$status_doc:meta])* $status:ident = $word:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum $name { $($(#[$status_doc])* $status,)* }
-
-        impl ::std::fmt::Display for $name {
-            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-                f.pad(match self { $(Self::$status => $word,)* })
-            }
-        }
-
-        impl ::std::str::FromStr for $name {
-            type Err = $crate::UnknownStatus;
-
-            fn from_str(word: &str) -> ::std::result::Result<Self, $crate::UnknownStatus> {
-                match word {
-                    $($word => Ok(Self::$status),)*
-                    _ => Err($crate::UnknownStatus(word.to_owned())),
-                }
-            }
-        }
-    };
+impl From<&str> for UnknownStatus {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use strum::{Display, EnumString};
+
     use super::UnknownStatus;
 
-    statuses! {
-        /// An example.
-        pub enum Light {
-            Red = "Red",
-            Amber = "Red and Amber",
-        }
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString)]
+    #[strum(parse_err_ty = UnknownStatus, parse_err_fn = UnknownStatus::from)]
+    enum Light {
+        Red,
+        #[strum(serialize = "Red and Amber")]
+        Amber,
     }
 
     #[test]
-    fn every_status_reads_back_as_it_is_written() {
+    fn status_is_read_back_from_its_text() {
         for light in [Light::Red, Light::Amber] {
             assert_eq!(light.to_string().parse(), Ok(light));
         }
@@ -53,7 +37,12 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_names_no_status_is_refused() {
+    fn unknown_text_is_refused_and_named_in_the_error() {
         assert_eq!("red".parse::<Light>(), Err(UnknownStatus("red".to_owned())));
+    }
+
+    #[test]
+    fn status_is_padded_to_the_width_of_its_column() {
+        assert_eq!(format!("{:>4}|{:<4}|", Light::Red, Light::Red), " Red|Red |");
     }
 }

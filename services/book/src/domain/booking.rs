@@ -13,8 +13,11 @@
 
 use std::time::Duration;
 
-use events::{Booked, BookingId, CancelRequested, Canceled, CustomerId, Event, HoldExpired, ScreeningId};
+use events::{
+    Booked, BookingId, CancelRequested, Canceled, CustomerId, Event, HoldExpired, ScreeningId, UnknownStatus,
+};
 use jiff::Timestamp;
+use strum::{Display, EnumString};
 
 use super::hold::{Hold, INQUIRY_TIME};
 use super::order::Price;
@@ -22,26 +25,26 @@ use super::order::Price;
 /// Minimum pause before a repeated cancel publishes `CancelRequested` again.
 const CANCEL_AGAIN_AFTER: Duration = Duration::from_secs(3);
 
-events::statuses! {
-    /// The state of a booking.
-    pub enum Status {
-        /// Its places are held until it is paid.
-        PaymentPending = "PaymentPending",
-        /// Paid, and `Booked` is published.
-        Registered = "Registered",
-        /// `Paid` has confirmed it as well.
-        PaidComplete = "PaidComplete",
-        /// The ticket was collected. Final.
-        PrintComplete = "PrintComplete",
-        /// The payment was declined. Final.
-        Declined = "Declined",
-        /// It was not paid in time. Final.
-        Expired = "Expired",
-        /// The customer requested a cancel; the ticket service decides.
-        Canceling = "Canceling",
-        /// The ticket is void, and the money was refunded. Final.
-        Canceled = "Canceled",
-    }
+/// The state of a booking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Display, EnumString)]
+#[strum(parse_err_ty = UnknownStatus, parse_err_fn = UnknownStatus::from)]
+pub enum Status {
+    /// Its places are held until it is paid.
+    PaymentPending,
+    /// Paid, and `Booked` is published.
+    Registered,
+    /// `Paid` has confirmed it as well.
+    PaidComplete,
+    /// The ticket was collected. Final.
+    PrintComplete,
+    /// The payment was declined. Final.
+    Declined,
+    /// It was not paid in time. Final.
+    Expired,
+    /// The customer requested a cancel; the ticket service decides.
+    Canceling,
+    /// The ticket is void, and the money was refunded. Final.
+    Canceled,
 }
 
 /// A booking.

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use events::text::{self, NAME_MAX, NotAName};
-use events::{Name, ScreeningId};
+use events::{Name, ScreeningId, UnknownStatus};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
+use strum::{Display, EnumString};
 
 use super::order::{Invalid, Order, Price, SEAT_MAX, seat_name};
 
@@ -56,15 +57,15 @@ pub struct Row {
     pub companion: String,
 }
 
-events::statuses! {
-    /// What a seat is for.
-    pub enum SeatKind {
-        Standard = "standard",
-        /// A wheelchair seat.
-        Accessible = "accessible",
-        /// Beside a wheelchair seat.
-        Companion = "companion",
-    }
+/// What a seat is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Display, EnumString)]
+#[strum(serialize_all = "kebab-case", parse_err_ty = UnknownStatus, parse_err_fn = UnknownStatus::from)]
+pub enum SeatKind {
+    Standard,
+    /// A wheelchair seat.
+    Accessible,
+    /// Beside a wheelchair seat.
+    Companion,
 }
 
 /// A seat and its price.

@@ -4,8 +4,9 @@
 //! changes never depends on what came before: each field only ever rises, and the status is derived from them. Whatever the
 //! order, and however often each of them comes, the same events end in the same view.
 
-use events::{Booked, BookingId, CustomerId, Event, Held, HoldExpired, Screening, TicketId};
+use events::{Booked, BookingId, CustomerId, Event, Held, HoldExpired, Screening, TicketId, UnknownStatus};
 use jiff::Timestamp;
+use strum::{Display, EnumString};
 
 /// What payment says of money that it took and gave back, unlike of money that it never took.
 const MONEY_WENT_BACK: &str = "Canceled";
@@ -13,43 +14,43 @@ const MONEY_WENT_BACK: &str = "Canceled";
 /// The points of a collected ticket, for a writer that leaves them out.
 const SCORE: i64 = 100;
 
-events::statuses! {
-    /// What a customer sees of where a booking stands.
-    pub enum Status {
-        /// Its places are held until it is paid.
-        PaymentPending = "PaymentPending",
-        /// Paid; its ticket waits.
-        Booked = "Booked",
-        /// Its payment was declined; it never was a booking. Final.
-        Declined = "Declined",
-        /// It was not paid in time; it never was a booking. Final.
-        Expired = "Expired",
-        /// Ticket void, money back; or given up by its customer before it was paid. Final.
-        Canceled = "Canceled",
-        /// The ticket was collected, which no cancel undoes. Final.
-        Printed = "Printed",
-    }
+/// What a customer sees of where a booking stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Display, EnumString)]
+#[strum(parse_err_ty = UnknownStatus, parse_err_fn = UnknownStatus::from)]
+pub enum Status {
+    /// Its places are held until it is paid.
+    PaymentPending,
+    /// Paid; its ticket waits.
+    Booked,
+    /// Its payment was declined; it never was a booking. Final.
+    Declined,
+    /// It was not paid in time; it never was a booking. Final.
+    Expired,
+    /// Ticket void, money back; or given up by its customer before it was paid. Final.
+    Canceled,
+    /// The ticket was collected, which no cancel undoes. Final.
+    Printed,
 }
 
-events::statuses! {
-    /// How far a booking has come, from the least to the most final: the higher one counts.
-    pub enum Progress {
-        /// Nothing has ended it; whether it is a booking yet is another matter.
-        Booked = "Booked",
-        /// It was canceled, or ended unpaid.
-        Canceled = "Canceled",
-        /// The ticket was collected.
-        Printed = "Printed",
-    }
+/// How far a booking has come, from the least to the most final: the higher one counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Display, EnumString)]
+#[strum(parse_err_ty = UnknownStatus, parse_err_fn = UnknownStatus::from)]
+pub enum Progress {
+    /// Nothing has ended it; whether it is a booking yet is another matter.
+    Booked,
+    /// It was canceled, or ended unpaid.
+    Canceled,
+    /// The ticket was collected.
+    Printed,
 }
 
-events::statuses! {
-    /// How an unpaid booking ended. If two events disagree, the higher value counts.
-    pub enum Ending {
-        Declined = "Declined",
-        Expired = "Expired",
-        Canceled = "Canceled",
-    }
+/// How an unpaid booking ended. If two events disagree, the higher value counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Display, EnumString)]
+#[strum(parse_err_ty = UnknownStatus, parse_err_fn = UnknownStatus::from)]
+pub enum Ending {
+    Declined,
+    Expired,
+    Canceled,
 }
 
 /// A booking as its customer sees it.

@@ -1,13 +1,16 @@
 //! How far a rebuild is.
 
-events::statuses! {
-    /// What is being done with the shadow, in this order.
-    pub enum Stage {
-        /// It is emptied; nobody else writes to it.
-        Clearing = "Clearing",
-        /// It is told of every event: the old ones by the rebuild, the new ones by the consumers.
-        Telling = "Telling",
-        /// It has taken the place of the view, and the old one is the shadow now. Nobody else writes to that.
-        Shown = "Shown",
-    }
+use events::UnknownStatus;
+use strum::{Display, EnumString};
+
+/// What is being done with the shadow, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Display, EnumString)]
+#[strum(parse_err_ty = UnknownStatus, parse_err_fn = UnknownStatus::from)]
+pub enum Stage {
+    /// It is emptied; nobody else writes to it.
+    Clearing,
+    /// It is told of every event: the old ones by the rebuild, the new ones by the consumers.
+    Telling,
+    /// It has taken the place of the view, and the old one is the shadow now. Nobody else writes to that.
+    Shown,
 }

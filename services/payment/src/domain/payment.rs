@@ -9,24 +9,25 @@
 //! The provider is the judge of what was charged. `Canceling` records that the provider has to cancel, and every such payment
 //! is asked about until the provider has done it.
 
-use events::{BookingId, Event, Paid, PaymentCanceled, PaymentId, Price};
+use events::{BookingId, Event, Paid, PaymentCanceled, PaymentId, Price, UnknownStatus};
 use jiff::Timestamp;
+use strum::{Display, EnumString};
 
 use crate::domain::charge::Charge;
 use crate::domain::reference::Reference;
 
-events::statuses! {
-    /// Where a payment stands.
-    pub enum Status {
-        /// The provider charged the money.
-        Paid = "Paid",
-        /// The provider has to refund the charge, or to refuse one that is still on its way.
-        Canceling = "Canceling",
-        /// The provider refunded the money. Final.
-        Canceled = "Canceled",
-        /// The booking ended before it was charged, and never will be. Final.
-        Voided = "Voided",
-    }
+/// Where a payment stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Display, EnumString)]
+#[strum(parse_err_ty = UnknownStatus, parse_err_fn = UnknownStatus::from)]
+pub enum Status {
+    /// The provider charged the money.
+    Paid,
+    /// The provider has to refund the charge, or to refuse one that is still on its way.
+    Canceling,
+    /// The provider refunded the money. Final.
+    Canceled,
+    /// The booking ended before it was charged, and never will be. Final.
+    Voided,
 }
 
 /// A payment.

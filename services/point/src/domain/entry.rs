@@ -1,15 +1,17 @@
 //! A row of the ledger. None ever changes: points that are granted are a second row beside the one that waited.
 
-use events::{BookingId, CustomerId, Event, PointId, WaitedPoint, WrittenPoint};
+use events::{BookingId, CustomerId, Event, PointId, UnknownStatus, WaitedPoint, WrittenPoint};
+use strum::{Display, EnumString};
 
-events::statuses! {
-    /// What a row stands for, spelled as the original service does; a booking has at most one of each.
-    pub enum Status {
-        /// There is a ticket; its points come when it is collected. Score 0.
-        Waiting = "Waiting Point",
-        /// The points were granted.
-        Pointed = "Pointed",
-    }
+/// What a row stands for, spelled as the original service does; a booking has at most one of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Display, EnumString)]
+#[strum(parse_err_ty = UnknownStatus, parse_err_fn = UnknownStatus::from)]
+pub enum Status {
+    /// There is a ticket; its points come when it is collected. Score 0.
+    #[strum(serialize = "Waiting Point")]
+    Waiting,
+    /// The points were granted.
+    Pointed,
 }
 
 /// What a row says.

@@ -7,10 +7,8 @@
 //!          └─▶ canceled
 //! ```
 
-use std::fmt;
-use std::str::FromStr;
-
 use jiff::Timestamp;
+use strum::{Display, EnumString, IntoStaticStr};
 
 use super::charge::Money;
 use super::reference::Reference;
@@ -20,66 +18,43 @@ use super::reference::Reference;
 #[error("{0:?} is not a known word")]
 pub struct UnknownWord(String);
 
-/// An enum that is written as words.
-macro_rules! words {
-    ($(#[$doc:meta])* pub enum $name:ident { $($(#[$case_doc:meta])* $case:ident = $word:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name { $($(#[$case_doc])* $case),+ }
-
-        impl $name {
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$case => $word),+ }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.as_str())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = UnknownWord;
-
-            fn from_str(word: &str) -> Result<Self, UnknownWord> {
-                match word { $($word => Ok(Self::$case),)+ other => Err(UnknownWord(other.to_owned())) }
-            }
-        }
-    };
-}
-
-words! {
-    /// Where a payment stands.
-    pub enum Status {
-        /// The charge is being decided.
-        Pending = "pending",
-        /// The money was charged.
-        Succeeded = "succeeded",
-        /// Nothing was charged. Another token may be tried.
-        Declined = "declined",
-        /// Nothing stands under the reference, and nothing ever will.
-        Canceled = "canceled",
+impl From<&str> for UnknownWord {
+    fn from(word: &str) -> Self {
+        Self(word.to_owned())
     }
 }
 
-words! {
-    /// Why a charge was declined.
-    pub enum DeclineReason {
-        Declined = "declined",
-        InsufficientFunds = "insufficient-funds",
-        /// The amount is above what the sandbox was told to charge.
-        AmountLimit = "amount-limit",
-        UnknownToken = "unknown-token",
-    }
+/// Where a payment stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr)]
+#[strum(const_into_str, serialize_all = "kebab-case", parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::from)]
+pub enum Status {
+    /// The charge is being decided.
+    Pending,
+    /// The money was charged.
+    Succeeded,
+    /// Nothing was charged. Another token may be tried.
+    Declined,
+    /// Nothing stands under the reference, and nothing ever will.
+    Canceled,
 }
 
-words! {
-    /// Which way money moved.
-    pub enum Kind {
-        Charge = "charge",
-        Refund = "refund",
-    }
+/// Why a charge was declined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr)]
+#[strum(const_into_str, serialize_all = "kebab-case", parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::from)]
+pub enum DeclineReason {
+    Declined,
+    InsufficientFunds,
+    /// The amount is above what the sandbox was told to charge.
+    AmountLimit,
+    UnknownToken,
+}
+
+/// Which way money moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr)]
+#[strum(const_into_str, serialize_all = "kebab-case", parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::from)]
+pub enum Kind {
+    Charge,
+    Refund,
 }
 
 /// What the sandbox decides about a charge.

@@ -8,7 +8,7 @@ use service_kit::problem::Problem;
 use utoipa::{IntoParams, ToSchema};
 
 use super::error::{invalid, wrong};
-use crate::domain::{Charge, DeclineReason, Movement, Payment, Reference};
+use crate::domain::{Charge, Movement, Payment, Reference};
 
 const PAGE_DEFAULT: i64 = 100;
 const PAGE_MAX: i64 = 1_000;
@@ -90,10 +90,10 @@ impl From<&Payment> for PaymentBody {
         let row = payment.row();
         Self {
             reference: row.reference.to_string(),
-            status: row.status.as_str(),
+            status: row.status.into_str(),
             amount: row.money.map(|money| money.amount.get()),
             currency: row.money.map(|money| money.currency.to_string()),
-            decline_reason: row.decline_reason.map(DeclineReason::as_str),
+            decline_reason: row.decline_reason.map(|reason| reason.into_str()),
             charged_at: row.charged_at.map(shown),
             refunded_at: row.refunded_at.map(shown),
         }
@@ -166,7 +166,7 @@ impl From<Movement> for MovementBody {
         Self {
             seq,
             reference: reference.to_string(),
-            kind: kind.as_str(),
+            kind: kind.into_str(),
             amount: money.amount.get(),
             currency: money.currency.to_string(),
             at: shown(at),

@@ -30,7 +30,7 @@ pub async fn append(tx: &mut Tx, reference: &Reference, kind: Kind, money: Money
         "INSERT INTO ledger (reference, kind, amount, currency, created_at) VALUES ($1, $2, $3, $4, $5)",
     )
     .bind(reference.to_string())
-    .bind(kind.as_str())
+    .bind(kind.into_str())
     .bind(money.amount.get())
     .bind(money.currency.to_string())
     .bind(tx.now().as_microsecond());

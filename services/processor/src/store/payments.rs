@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sqlx::FromRow;
 use storage::{Conn, Error, Tx, query, query_as};
 
-use crate::domain::{Amount, DeclineReason, Money, Payment, Reference, Row};
+use crate::domain::{Amount, Money, Payment, Reference, Row};
 
 /// The columns of a `PaymentRow`. A macro, so that each statement stays a literal.
 macro_rules! payment_columns {
@@ -35,7 +35,7 @@ pub async fn insert(tx: &mut Tx, payment: &Payment) -> Result<bool, Error> {
          ON CONFLICT (reference) DO NOTHING",
     )
     .bind(row.reference.to_string())
-    .bind(row.status.as_str())
+    .bind(row.status.into_str())
     .bind(row.money.map(|money| money.amount.get()))
     .bind(row.money.map(|money| money.currency.to_string()))
     .bind(tx.now().as_microsecond());
@@ -66,8 +66,8 @@ pub async fn update(tx: &mut Tx, payment: &Payment) -> Result<(), Error> {
          SET status = $1, decline_reason = $2, charged_at = $3, refunded_at = $4, updated_at = $5
          WHERE reference = $6",
     )
-    .bind(row.status.as_str())
-    .bind(row.decline_reason.map(DeclineReason::as_str))
+    .bind(row.status.into_str())
+    .bind(row.decline_reason.map(|reason| reason.into_str()))
     .bind(row.charged_at.map(Timestamp::as_microsecond))
     .bind(row.refunded_at.map(Timestamp::as_microsecond))
     .bind(tx.now().as_microsecond())

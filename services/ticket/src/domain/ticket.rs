@@ -13,21 +13,22 @@
 
 use events::{
     Booked, BookingId, CancelRejected, Created, CustomerId, Event, Printed, Screening, TicketCanceled,
-    TicketId,
+    TicketId, UnknownStatus,
 };
+use strum::{Display, EnumString};
 
-events::statuses! {
-    /// Where a ticket stands.
-    pub enum Status {
-        /// It can be collected, or canceled.
-        Waiting = "Waiting",
-        /// Its points were asked for; to a cancel it counts as collected.
-        Printing = "Printing",
-        /// Points granted, ticket handed out. Final.
-        Printed = "Printed",
-        /// Void. Final.
-        Canceled = "Canceled",
-    }
+/// Where a ticket stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Display, EnumString)]
+#[strum(parse_err_ty = UnknownStatus, parse_err_fn = UnknownStatus::from)]
+pub enum Status {
+    /// It can be collected, or canceled.
+    Waiting,
+    /// Its points were asked for; to a cancel it counts as collected.
+    Printing,
+    /// Points granted, ticket handed out. Final.
+    Printed,
+    /// Void. Final.
+    Canceled,
 }
 
 /// A ticket.
