@@ -8,8 +8,8 @@
 //! - [`envelope`]: the JSON that carries an event, written as the original Java services read it and read leniently.
 //! - `wire`: that JSON, as it is written.
 //! - [`headers`]: CloudEvents 1.0 in binary mode, beside the JSON.
-//! - [`price`]: money.
-//! - [`invalid`]: a wrong field of a request.
+//! - [`price`] is money in the smallest unit of the currency.
+//! - [`invalid`] is a wrong field of a request.
 //! - [`status`]: words for where a thing stands, the same in answers, events and databases.
 //! - [`lenient`]: numbers that arrive as text, for events and for requests alike.
 //! - [`text`]: names, and the one normal form in which they are compared.
