@@ -1,4 +1,4 @@
-"""The test executables of the workspace: which there are, and running them. For .ci/test and .ci/servers."""
+"""The test executables of the workspace: which there are, and running them. For .ci/servers."""
 
 import dataclasses
 import functools
