@@ -1,10 +1,11 @@
 //! The log lines that a test's work writes.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use serde_json::Value;
-use tracing::subscriber::set_default;
+use tracing::Dispatch;
+use tracing::subscriber::{NoSubscriber, set_default};
 
 /// Everything that was written.
 #[derive(Default)]
@@ -24,6 +25,10 @@ impl Write for &Output {
 /// Runs `work` and returns the log lines of this thread as objects, in the format of a process that logs JSON. For a test
 /// whose runtime has one thread.
 pub async fn lines_of(work: impl Future) -> Vec<Value> {
+    // With one subscriber, `tracing` lets the thread that reaches a log line first decide for all threads whether the line is
+    // enabled, and a thread of another test has no subscriber. With two, it asks the subscribers.
+    static SECOND: OnceLock<Dispatch> = OnceLock::new();
+    SECOND.get_or_init(|| Dispatch::new(NoSubscriber::new()));
     let output = Arc::new(Output::default());
     let lines = tracing_subscriber::fmt().with_writer(output.clone());
     let lines = lines.json().flatten_event(true).with_current_span(true).with_span_list(false).finish();
