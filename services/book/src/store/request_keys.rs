@@ -2,12 +2,18 @@
 
 use events::BookingId;
 pub use storage::request_keys::PRUNED;
-use storage::{Error, Tx, query, query_as};
+use storage::{Error, Tx, claim_key, query, request_keys};
 
 use crate::domain::RequestKey;
 
 /// Stands for the booking of a key between [`claim`] and [`bind`]. It is never committed.
 const NO_BOOKING: i64 = 0;
+
+const CLAIM: &str = claim_key!(
+    older: "SELECT bookings.id FROM idempotency_keys JOIN bookings ON bookings.id = idempotency_keys.booking_id
+            WHERE idempotency_keys.key = request_keys.key
+              AND COALESCE('customer:' || CAST(bookings.customer_id AS TEXT), 'shared') = request_keys.scope"
+);
 
 /// Claims a key for its request, and returns `None`; the same transaction has to [`bind`] it. If the key was claimed before,
 /// returns its booking and the fingerprint of the request that claimed it. Waits for a transaction that is claiming the same
@@ -16,21 +22,8 @@ const NO_BOOKING: i64 = 0;
 /// The fingerprint of a key in the older table is empty: it was computed from other text.
 pub async fn claim(tx: &mut Tx, request: &RequestKey) -> Result<Option<(BookingId, String)>, Error> {
     let RequestKey { scope, key, fingerprint } = request;
-    // The update changes nothing: it returns a row that exists. A second statement might not find that row any more.
-    let claim = query_as(
-        "INSERT INTO request_keys (scope, key, fingerprint, booking_id, created_at) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (scope, key) DO UPDATE SET key = excluded.key
-         RETURNING booking_id, fingerprint,
-             (SELECT bookings.id FROM idempotency_keys JOIN bookings ON bookings.id = idempotency_keys.booking_id
-              WHERE idempotency_keys.key = request_keys.key
-                AND COALESCE('customer:' || CAST(bookings.customer_id AS TEXT), 'shared') = request_keys.scope)",
-    )
-    .bind(scope.clone())
-    .bind(key.clone())
-    .bind(fingerprint.clone())
-    .bind(NO_BOOKING)
-    .bind(tx.now().as_microsecond());
-    let (booking, fingerprint, older): (i64, String, Option<i64>) = tx.fetch_one(claim).await?;
+    let claiming = request_keys::claim(tx, CLAIM, scope, key, fingerprint, NO_BOOKING);
+    let (booking, fingerprint, older): (_, _, Option<i64>) = claiming.await?;
     let known = if booking == NO_BOOKING {
         older.map(|id| (id, String::new()))
     } else {
