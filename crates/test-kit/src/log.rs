@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use serde_json::Value;
 use tracing::Dispatch;
-use tracing::subscriber::{NoSubscriber, set_default};
+use tracing::subscriber::{DefaultGuard, NoSubscriber, set_default};
 
 /// Everything that was written.
 #[derive(Default)]
@@ -22,29 +22,40 @@ impl Write for &Output {
     }
 }
 
-/// Runs `work` and returns the log lines of this thread as objects, in the format of a process that logs JSON. For a test
-/// whose runtime has one thread.
-pub async fn lines_of(work: impl Future) -> Vec<Value> {
-    // With one subscriber, `tracing` lets the thread that reaches a log line first decide for all threads whether the line is
-    // enabled, and a thread of another test has no subscriber. With two, it asks the subscribers.
-    static SECOND: OnceLock<Dispatch> = OnceLock::new();
-    SECOND.get_or_init(|| Dispatch::new(NoSubscriber::new()));
-    let output = Arc::new(Output::default());
-    let lines = tracing_subscriber::fmt().with_writer(output.clone());
-    let lines = lines.json().flatten_event(true).with_current_span(true).with_span_list(false).finish();
-    let guard = set_default(lines);
-    work.await;
-    drop(guard);
-    let written = output.0.lock().unwrap();
-    serde_json::Deserializer::from_slice(&written).into_iter().map(Result::unwrap).collect()
+/// The lines that this thread logs, in the format of a process that logs JSON: for a test whose runtime has one thread.
+pub struct Log(Arc<Output>);
+
+impl Log {
+    /// Captures lines until the guard is dropped.
+    pub fn capture() -> (Self, DefaultGuard) {
+        // With one subscriber, `tracing` lets the thread that reaches a log line first decide for all threads whether the line is
+        // enabled, and a thread of another test has no subscriber. With two, it asks the subscribers.
+        static SECOND: OnceLock<Dispatch> = OnceLock::new();
+        SECOND.get_or_init(|| Dispatch::new(NoSubscriber::new()));
+        let output = Arc::new(Output::default());
+        let lines = tracing_subscriber::fmt().with_writer(output.clone());
+        let lines = lines.json().flatten_event(true).with_current_span(true).with_span_list(false).finish();
+        (Self(output), set_default(lines))
+    }
+
+    /// The lines whose message contains `text`.
+    pub fn lines_with(&self, text: &str) -> Vec<Value> {
+        let written = self.0.0.lock().unwrap();
+        let lines = serde_json::Deserializer::from_slice(&written).into_iter().map(Result::unwrap);
+        lines
+            .filter(|line: &Value| line["message"].as_str().is_some_and(|message| message.contains(text)))
+            .collect()
+    }
 }
 
 /// Asserts that the line of the request that `work` sends to `path` has this booking's id.
 pub async fn assert_names_booking(work: impl Future, path: &str, booking: i64) {
-    let lines = lines_of(work).await;
-    let is_of_request = |line: &&Value| {
-        line["message"].as_str().is_some_and(|text| text.starts_with(&format!("GET {path} ")))
-    };
+    let (log, guard) = Log::capture();
+    work.await;
+    drop(guard);
+    let lines = log.lines_with(path);
+    let begin = format!("GET {path} ");
+    let is_of_request = |line: &&Value| line["message"].as_str().is_some_and(|text| text.starts_with(&begin));
     let line = lines.iter().find(is_of_request).unwrap_or_else(|| panic!("no line of {path} in {lines:?}"));
     assert_eq!(line["span"]["booking_id"], booking.to_string(), "{line}");
     assert!(line["span"]["request_id"].is_string() && line["span"]["trace_id"].is_string(), "{line}");

@@ -7,7 +7,6 @@ mod booking;
 mod cancel;
 mod held;
 mod holding;
-mod logs;
 mod names;
 mod pages;
 mod payments;

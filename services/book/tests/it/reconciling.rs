@@ -2,11 +2,11 @@
 
 use serde_json::json;
 use test_kit::FakeUpstream;
+use test_kit::log::Log;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, soul};
 use crate::holding::payment_that_has;
-use crate::logs::Log;
 
 #[tokio::test]
 async fn reconciler_expires_holds_until_it_is_stopped() {
@@ -55,7 +55,10 @@ async fn log_reports_how_a_booking_left_pending_ended() {
         let (log, _guard) = Log::capture();
         app.reconciler.run_once().await.unwrap();
         let lines = log.lines_with("a booking that was left pending");
-        assert!(lines.len() == 1 && lines[0].contains(end), "{status}: {lines:?}");
+        assert!(
+            lines.len() == 1 && lines[0]["message"].as_str().unwrap().contains(end),
+            "{status}: {lines:?}"
+        );
         app.settled().await;
     }
 }
