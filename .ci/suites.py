@@ -29,7 +29,7 @@ class Suite:
     uses_backends: bool
 
     def __str__(self):
-        return self.package if self.kind == "test" else f"{self.package} ({self.kind})"
+        return self.package
 
     def tests(self, *arguments):
         """The names of its tests."""
@@ -85,26 +85,23 @@ class Runs:
         self.lock = threading.Lock()
         self.passed, self.failed, self.running = 0, [], {}
 
-    def suite(self, suite, label="", arguments=(), environment=None):
-        self.command(f"{label}{suite}", [suite.executable, *arguments], suite.directory, environment)
-
-    def command(self, label, command, directory=ROOT, environment=None):
-        began = time.monotonic()
+    def suite(self, suite, label, arguments, environment):
+        label, began = f"{label}{suite}", time.monotonic()
         with tempfile.TemporaryFile("w+", errors="replace") as output:
             self.running[label] = output
             done = subprocess.run(
-                command, cwd=directory, env={**os.environ, **(environment or {})}, stdin=subprocess.DEVNULL, stdout=output,
-                stderr=subprocess.STDOUT, check=False)
+                [suite.executable, *arguments], cwd=suite.directory, env={**os.environ, **environment}, stdin=subprocess.DEVNULL,
+                stdout=output, stderr=subprocess.STDOUT, check=False)
             output.seek(0)
             printed = output.read()
             del self.running[label]
-        results = re.findall(r"^test result: ok\. (\d+) passed", printed, re.MULTILINE)
+        result = re.search(r"^test result: ok\. (\d+) passed", printed, re.MULTILINE)
         seconds = time.monotonic() - began
         with self.lock:
             print(f"{printed.strip()}\n-- {seconds:5.0f}s  {label}", flush=True)
             record(seconds, label)
-            self.passed += sum(map(int, results))
-            if done.returncode != 0 or not results:
+            self.passed += int(result[1]) if result else 0
+            if done.returncode != 0 or not result:
                 self.failed.append(label)
 
     def lanes(self, *lanes):
