@@ -7,8 +7,8 @@ use http::{HeaderMap, HeaderValue};
 type Fit = (u8, u16);
 
 /// Returns the index in `offered` of the media type that `Accept` prefers. The first one is the default, also for a client that
-/// accepts none of them, which RFC 9110 (12.5.1) allows. Of two types with the same weight, the one that the client names more
-/// specifically wins.
+/// accepts none of them, which RFC 9110 (12.5.1) allows. If two types have the same weight, the one that the client names more
+/// specifically is preferred.
 pub fn preferred(headers: &HeaderMap, offered: &[&str]) -> usize {
     let ranges: Vec<Range<'_>> = lines(headers, &ACCEPT).filter_map(Range::parse).collect();
     let fit =

@@ -207,7 +207,7 @@ impl State {
         };
         let of_peer = self.open.iter().filter(|(_, entry)| peer.is_none() || entry.peer == peer);
         let candidates = of_peer.filter_map(|(id, entry)| Some((rank(entry)?, *id)));
-        // Of two equal ones, the older one ends.
+        // If two are equal, the older one is closed.
         candidates.max_by_key(|(rank, id)| (*rank, u64::MAX - id)).map(|(_, id)| id)
     }
 

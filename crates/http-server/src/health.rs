@@ -18,11 +18,11 @@ use http::StatusCode;
 use http_api::fallback::unknown_path;
 use serde_json::{Value, json};
 use storage::Db;
-
 use telemetry::chain;
 
 /// Longest a readiness check may take before it counts as failed.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Returns the state of a component, without waiting.
 type Shown = Arc<dyn Fn() -> Value + Send + Sync>;
 

@@ -53,8 +53,8 @@ where
         Err(code) => return code,
     };
     let (log, process) = settings(&config);
-    let (log, process) = (log.clone(), process.clone());
-    if let Err(problem) = telemetry::init(&log) {
+    let process = process.clone();
+    if let Err(problem) = telemetry::init(log) {
         eprintln!("configuration error: {problem}");
         return ExitCode::from(EXIT_CONFIG);
     }
@@ -89,7 +89,7 @@ fn raise_open_files() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
-/// Blocks every thread of the runtime, as one endless loop without an `await` after another would.
+/// Blocks every thread of the runtime, as endless loops without an `await` would.
 async fn hang_after(delay: Duration) {
     tokio::time::sleep(delay).await;
     tracing::error!("the event loop hangs now because of TRIAL_HANG_AFTER_MS");

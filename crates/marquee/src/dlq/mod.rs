@@ -24,7 +24,7 @@ use name::{name, parse_name};
 
 #[derive(clap::Subcommand, Debug)]
 pub enum Command {
-    /// Lists the dead letters: which event, put aside by whom, and why.
+    /// Lists the dead letters: the event, the service that rejected it, and the reason.
     List {
         #[command(flatten)]
         log: Log,
@@ -37,7 +37,7 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Shows one dead letter whole: the reason, and the record with its headers.
+    /// Shows one dead letter in full: the reason, and the record with its headers.
     Show {
         #[command(flatten)]
         log: Log,
@@ -45,10 +45,10 @@ pub enum Command {
         #[arg(value_parser = parse_name)]
         letter: Position,
     },
-    /// Sends dead letters to the topic of the events again, each for the service that put it aside.
+    /// Publishes dead letters to the event topic again, each for the service that rejected it.
     ///
-    /// Do it when what the reason tells of is mended. Without names, it replays all that wait. To do it twice does no
-    /// harm: a service applies an event once. What fails again is a new dead letter.
+    /// Replay a letter once the cause that its reason names is fixed. Without names, all waiting letters are replayed. A second
+    /// replay does no harm: a service applies each event once. An event that fails again becomes a new dead letter.
     Replay {
         #[command(flatten)]
         log: Log,
@@ -57,7 +57,7 @@ pub enum Command {
         /// Which, as the list calls them, such as 0-17.
         #[arg(value_parser = parse_name, conflicts_with = "consumer")]
         letters: Vec<Position>,
-        /// Only says what would be replayed.
+        /// Only print what would be replayed.
         #[arg(long)]
         dry_run: bool,
     },

@@ -1,4 +1,4 @@
-//! Why a fleet does not start, and how long that is waited for.
+//! Why a fleet does not start, and how long the launcher waits for its processes.
 
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;

@@ -9,7 +9,7 @@ use strum::{Display, EnumString};
 pub enum Stage {
     /// It is emptied; nobody else writes to it.
     Clearing,
-    /// It is told of every event: the old ones by the rebuild, the new ones by the consumers.
+    /// It gets every event: the old ones from the rebuild, the new ones from the consumers.
     Telling,
     /// It has taken the place of the view, and the old one is the shadow now. Nobody else writes to that.
     Shown,

@@ -44,7 +44,7 @@ pub enum Status {
 pub enum DeclineReason {
     Declined,
     InsufficientFunds,
-    /// The amount is above what the sandbox was told to charge.
+    /// The amount is above the limit that is configured for the sandbox.
     AmountLimit,
     UnknownToken,
 }
