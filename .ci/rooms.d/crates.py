@@ -6,7 +6,6 @@ import tomllib
 ORDER = [
     ["events"], ["circuit-breaker"], ["storage"],
     ["telemetry"], ["process"], ["http-api"], ["http-connections"], ["http-server"], ["http-pool"], ["upstream"],
-    ["service-kit"],  # what the crates above are taken from; the row goes with it
     ["event-log"], ["kafka-log"], ["messaging"],
     ["service"], ["identity"],
     ["audit"], ["desync"], ["test-kit"],

@@ -9,11 +9,11 @@ use audit::{Kind, Report, Terms};
 use axum::Json;
 use axum::extract::State;
 use http::{HeaderMap, StatusCode};
+use http_api::extract::Query;
+use http_api::problem::Problem;
+use http_api::proxies::Caller;
+use http_api::staff::Staff;
 use serde_json::{Value, json};
-use service_kit::extract::Query;
-use service_kit::problem::Problem;
-use service_kit::proxies::Caller;
-use service_kit::staff::Staff;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

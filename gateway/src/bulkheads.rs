@@ -3,9 +3,9 @@
 //! Each service has places of its own, so that one that hangs takes no place from the others.
 
 use http::Method;
-use service_kit::body::{BODY_LIMIT_BYTES, LARGE_BODY_LIMIT_BYTES};
-use service_kit::config::Limits;
-use service_kit::overload::Bulkhead;
+use http_api::body_limit::{BODY_LIMIT_BYTES, LARGE_BODY_LIMIT_BYTES};
+use http_server::Limits;
+use http_server::overload::Bulkhead;
 
 use crate::table::{TABLE, Target};
 

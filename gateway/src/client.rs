@@ -6,8 +6,8 @@ use std::str::FromStr;
 use axum::extract::Request;
 use http::header::HOST;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, Version};
-use service_kit::problem::Problem;
-use service_kit::proxies::{Caller, Host, Prefix, Scheme, TrustedProxies};
+use http_api::problem::Problem;
+use http_api::proxies::{Caller, Host, Prefix, Scheme, TrustedProxies};
 
 /// What the gateway finds out about each client.
 pub struct Clients {

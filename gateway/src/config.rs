@@ -8,14 +8,14 @@ use std::time::Duration;
 use axum::http::uri::Uri;
 use clap::{Parser, value_parser};
 use http::HeaderValue;
-use service_kit::config::Server;
-use service_kit::staff::Staff;
+use http_api::staff::Staff;
+use http_server::Server;
 
 use crate::client::PublicUrl;
 
 /// The one address of the movie-booking fleet.
 #[derive(Parser, Clone, Debug)]
-#[command(name = "gateway", version = service_kit::VERSION, about, long_about = None)]
+#[command(name = "gateway", version = process::VERSION, about, long_about = None)]
 pub struct Config {
     #[command(flatten)]
     pub server: Server,

@@ -9,11 +9,11 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use http::header::ACCEPT;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
+use http_api::fallback;
+use http_api::problem::Problem;
+use http_api::request::REQUEST_ID;
 use http_body_util::Full;
-use service_kit::api;
-use service_kit::problem::Problem;
-use service_kit::request_log::REQUEST_ID;
-use service_kit::trace_context::TRACEPARENT;
+use telemetry::trace_context::TRACEPARENT;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -46,7 +46,7 @@ pub fn described(audits: Arc<Audits>) -> (Router<Overview>, OpenApi) {
 
 /// `/docs` and the gateway's own description.
 pub fn router(description: OpenApi) -> Router {
-    let document = api::document(&description);
+    let document = fallback::document(&description);
     let documents = TABLE.iter().map(|entry| Url::new(entry.name, entry.document.from_docs));
     // Without this, Swagger UI sends each description to a validator on the internet.
     let config = Config::new(documents).validator_url("none");
@@ -56,7 +56,7 @@ pub fn router(description: OpenApi) -> Router {
 }
 
 /// A service's description, as the service gives it. The request for it is the gateway's own: of the client's it has no
-/// header but those that [`log`](service_kit::request_log::log) has checked.
+/// header but those that [`log`](http_server::request_log::log) has checked.
 pub async fn document(State(upstream): State<Arc<Upstream>>, method: Method, headers: HeaderMap) -> Response {
     let mut request = Request::new(Full::default());
     *request.uri_mut() = Uri::from_static(OWN_DOCUMENT);

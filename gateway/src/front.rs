@@ -15,12 +15,15 @@ use axum::response::Response;
 use futures_util::FutureExt;
 use http::Method;
 use http::header::{ALLOW, ORIGIN};
-use service_kit::connections::{Answers, HeadLimits, Serves};
-use service_kit::health::is_probe;
-use service_kit::hosts::AllowedHosts;
-use service_kit::overload::Door;
-use service_kit::problem::Problem;
-use service_kit::{api, request_log, request_span};
+use http_api::fallback;
+use http_api::problem::Problem;
+use http_connections::{Answers, HeadLimits};
+use http_server::Serves;
+use http_server::hosts::AllowedHosts;
+use http_server::overload::Door;
+use http_server::probes::is_probe;
+use http_server::request_log;
+use http_server::request_span;
 use tokio::runtime::Handle;
 
 use crate::bulkheads::{Bulkheads, body_limit};
@@ -128,11 +131,11 @@ impl Front {
         match target {
             // Nobody is tunneled to a service.
             Some(_) if request.method() == Method::CONNECT => {
-                pages::made_here(api::wrong_method(request.map(Body::from)).await)
+                pages::made_here(fallback::wrong_method(request.map(Body::from)).await)
             }
             // Only the fleet itself moves money and points.
             Some(target) if target.is_read_only() && !request.method().is_safe() => {
-                let refused = api::wrong_method(request.map(Body::from)).await;
+                let refused = fallback::wrong_method(request.map(Body::from)).await;
                 pages::made_here(([(ALLOW, table::READING)], refused))
             }
             Some(target) => self.upstreams[target.upstream].forward(request, &client).await,
@@ -162,5 +165,5 @@ fn or_panicked(answer: impl Future<Output = Response>) -> impl Future<Output = R
     // Not an `async fn`, which would keep room for the future twice.
     AssertUnwindSafe(answer)
         .catch_unwind()
-        .map(|ended| ended.unwrap_or_else(|panic| pages::made_here(api::panicked(panic))))
+        .map(|ended| ended.unwrap_or_else(|panic| pages::made_here(fallback::panicked(panic))))
 }

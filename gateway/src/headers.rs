@@ -4,13 +4,13 @@ use http::header::{
     ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, ORIGIN,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
+use http_api::deadline::REQUEST_TIMEOUT_MS;
+use http_api::extract::IDEMPOTENCY_KEY;
+use http_api::proxies::{FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PREFIX, FORWARDED_PROTO};
+use http_api::request::REQUEST_ID;
+use http_api::staff::STAFF_TOKEN;
 use http_pool::is_hop_by_hop;
-use service_kit::deadline::REQUEST_TIMEOUT_MS;
-use service_kit::extract::IDEMPOTENCY_KEY;
-use service_kit::proxies::{FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PREFIX, FORWARDED_PROTO};
-use service_kit::request_log::REQUEST_ID;
-use service_kit::staff::STAFF_TOKEN;
-use service_kit::trace_context::TRACEPARENT;
+use telemetry::trace_context::TRACEPARENT;
 
 use crate::client::Client;
 

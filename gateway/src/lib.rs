@@ -41,8 +41,9 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use service_kit::health::Health;
-use service_kit::process::{self, Listeners, StartError};
+use http_server::Listeners;
+use http_server::health::Health;
+use process::StartError;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::Audits;
@@ -60,7 +61,7 @@ use crate::status::Overview;
 /// From the command line to the exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     // Configuration, telemetry and signals come first, the same way in every process.
-    process::run(args, |config: &Config| &config.server, run)
+    http_server::run(args, |config: &Config| &config.server, run)
 }
 
 async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
@@ -70,7 +71,7 @@ async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> 
         .map_err(|short| StartError::Configuration(short.to_string()))?;
 
     // Take the port: another gateway on it is the one thing that can fail here.
-    let listeners = process::bind(&config.server, config.port).await?;
+    let listeners = http_server::bind(&config.server, config.port).await?;
 
     // Start a thread a core.
     let loops = Loops::start().map_err(|error| StartError::new("no thread for an event loop", error))?;
@@ -104,5 +105,5 @@ pub async fn serve(listeners: impl Into<Listeners>, loops: Loops, config: &Confi
     let clients = Clients::new(config.server.trusted_proxies.clone(), config.public_url.clone());
     let hosts = config.server.allowed_hosts.configured();
     let front = Front { upstreams, own, bulkheads, cors, clients, hosts, rate_limit, loops };
-    process::serve(listeners, front, health, &config.server, stop).await;
+    http_server::serve(listeners, front, health, &config.server, stop).await;
 }

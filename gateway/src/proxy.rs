@@ -10,9 +10,9 @@ use axum::response::Response;
 use futures_util::StreamExt;
 use http::header::CONTENT_TYPE;
 use http::{Request, StatusCode, Uri};
+use http_api::problem::Problem;
 use http_body_util::Full;
 use http_pool::{ExchangeError, Outgoing};
-use service_kit::problem::Problem;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::Client;

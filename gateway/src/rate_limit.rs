@@ -11,10 +11,9 @@ use governor::clock::{Clock, DefaultClock};
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
 use http::StatusCode;
+use http_api::problem::Problem;
+use http_api::proxies::customer;
 use metrics::Counter;
-use service_kit::problem::Problem;
-use service_kit::proxies::customer;
-use service_kit::telemetry;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 

@@ -14,7 +14,7 @@ use axum::response::Response;
 use futures_util::future::join_all;
 use http::{Request, Uri};
 use http_pool::{AnswerBody, ExchangeError, Outgoing, Pool};
-use service_kit::request_log::chain;
+use telemetry::chain;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::from_fn;
 use axum::routing::get;
-use service_kit::health::{self, Health};
-use service_kit::{api, request_log};
+use http_api::fallback;
+use http_server::health::{self, Health};
+use http_server::request_log;
 
 use crate::audit::Audits;
 use crate::status::Overview;
@@ -26,7 +27,7 @@ pub fn own(overview: Overview, audits: Arc<Audits>, health: Health) -> Router {
         })
         .merge(docs::router(description))
         .merge(health::router(health))
-        .fallback(api::unknown_path)
-        .method_not_allowed_fallback(api::wrong_method)
+        .fallback(fallback::unknown_path)
+        .method_not_allowed_fallback(fallback::wrong_method)
         .layer((from_fn(pages::layer), from_fn(request_log::report_route)))
 }

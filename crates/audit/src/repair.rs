@@ -15,8 +15,8 @@ use events::{
 use jiff::Timestamp;
 use messaging::{Delivery, outbox};
 use serde::Serialize;
-use service_kit::trace_context::TraceContext;
 use storage::{Db, Error, Tx, query, query_as};
+use telemetry::trace_context::TraceContext;
 
 use crate::databases::{Databases, story};
 use crate::kind::Kind;

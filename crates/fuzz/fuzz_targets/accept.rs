@@ -4,7 +4,7 @@
 use http::header::{ACCEPT, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use libfuzzer_sys::fuzz_target;
-use service_kit::accept::{is_known, preferred};
+use http_api::accept::{is_known, preferred};
 
 const OFFERED: [&str; 2] = ["application/hal+json", "application/json"];
 const TAG: &str = "\"4711-hal\"";

@@ -1,4 +1,4 @@
-//! Bodies in any pieces, at any pace and from several peers at once, through `service_kit::body`.
+//! Bodies in any pieces, at any pace and from several peers at once, through `http_server::body`.
 #![no_main]
 
 use std::io;
@@ -15,9 +15,10 @@ use fuzz::problems;
 use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, HeaderValue};
 use libfuzzer_sys::fuzz_target;
-use service_kit::body::{BODY_LIMIT_BYTES, Bodies, LARGE_BODY_LIMIT_BYTES};
-use service_kit::peers::Exempt;
-use service_kit::proxies::TrustedProxies;
+use http_api::body_limit::{BODY_LIMIT_BYTES, LARGE_BODY_LIMIT_BYTES};
+use http_server::body::Bodies;
+use http_api::peers::Exempt;
+use http_api::proxies::TrustedProxies;
 use tokio::time::{sleep, timeout};
 
 const READ_TIMEOUT: Duration = Duration::from_secs(30);

@@ -18,10 +18,7 @@ use gateway::replicas::Replicas;
 use http::header::{CONNECTION, FORWARDED, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version};
 use libfuzzer_sys::{Corpus, fuzz_target};
-use service_kit::proxies::{
-    Caller, FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PORT, FORWARDED_PREFIX, FORWARDED_PROTO, Host, Prefix,
-    Scheme, TrustedProxies,
-};
+use http_api::proxies::{Caller, FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PORT, FORWARDED_PREFIX, FORWARDED_PROTO, Host, Prefix, Scheme, TrustedProxies};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;

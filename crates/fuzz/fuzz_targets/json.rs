@@ -13,7 +13,7 @@ use http::header::CONTENT_TYPE;
 use libfuzzer_sys::fuzz_target;
 use serde::de::{DeserializeOwned, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use service_kit::extract::{Anything, Json, OptionalJson};
+use http_api::extract::{Anything, Json, OptionalJson};
 
 fuzz_target!(|data: &[u8]| {
     let tree = serde_json::from_slice::<Tree>(data).ok();

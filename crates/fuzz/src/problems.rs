@@ -4,7 +4,7 @@ use axum::response::IntoResponse;
 use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt;
 use serde_json::Value;
-use service_kit::problem::{MEDIA_TYPE, Problem};
+use http_api::problem::{MEDIA_TYPE, Problem};
 
 /// A problem as its client reads it.
 pub struct Read {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use marquee::cli::{Cli, Command};
 use marquee::{audit, backup, data_dir, demo, dlq, load, output, restore, service, up};
-use service_kit::config::EXIT_CONFIG;
+use process::EXIT_CONFIG;
 
 /// Not async: a service brings a runtime of its own, and two cannot be nested.
 fn main() -> ExitCode {

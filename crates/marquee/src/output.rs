@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use service_kit::request_log::chain;
+use telemetry::chain;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 /// Standard output rejected text, and not because its reader is gone: the disk is full, for example.

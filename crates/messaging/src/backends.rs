@@ -4,8 +4,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use service_kit::health::Health;
-use service_kit::process::StartError;
+use http_server::health::Health;
+use process::StartError;
 use storage::{DatabaseUrl, Db, Migrations, Settings};
 
 use crate::kafka::KafkaSecurity;

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use events::{DecodeError, Event, TOPIC, decode, event_type, headers};
 use jiff::Timestamp;
-use service_kit::crash;
-use service_kit::request_log::chain;
-use service_kit::trace_context::TraceContext;
+use process::crash;
 use storage::{Db, Tx};
+use telemetry::chain;
+use telemetry::trace_context::TraceContext;
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;

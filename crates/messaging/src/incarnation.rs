@@ -17,9 +17,9 @@ use std::time::Duration;
 
 use events::TOPIC;
 use jiff::Timestamp;
-use service_kit::request_log::chain;
 use sqlx::FromRow;
 use storage::{Db, Error, Tx, query, query_as};
+use telemetry::chain;
 use tokio::sync::watch;
 use tokio::time::sleep;
 

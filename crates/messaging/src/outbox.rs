@@ -1,8 +1,8 @@
 //! The event row that commits with the state it tells of.
 
 use events::{Event, encode, headers};
-use service_kit::trace_context::TraceContext;
 use storage::{Error, Tx, query};
+use telemetry::trace_context::TraceContext;
 use uuid::Uuid;
 
 /// Appends `event`, written by the service `source`, to the outbox. The relay is woken when `tx` commits.

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use events::TOPIC;
 use jiff::Timestamp;
-use service_kit::crash;
-use service_kit::request_log::chain;
+use process::crash;
 use sqlx::FromRow;
 use storage::{Db, Lead, Task, query_as, query_built};
+use telemetry::chain;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 

@@ -8,8 +8,8 @@ use axum::{Extension, Router};
 use http::header::{CONTENT_TYPE, HeaderName};
 use http::request::Builder;
 use http::{HeaderMap, Method, Request, StatusCode};
+use http_api::proxies::TrustedProxies;
 use serde_json::Value;
-use service_kit::proxies::TrustedProxies;
 use tower::ServiceExt;
 
 const BODY_LIMIT: usize = 16 * 1024 * 1024;

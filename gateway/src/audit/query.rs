@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use http_api::problem::{FieldError, Problem};
 use serde::Deserialize;
-use service_kit::problem::{FieldError, Problem};
 use utoipa::IntoParams;
 
 /// Most bookings of one audit, which takes about 100 MB for them. `marquee audit`, which reads the databases, has no limit.
@@ -18,11 +18,11 @@ const SETTLE_SECONDS_MAX: u64 = 60;
 #[into_params(parameter_in = Query)]
 pub struct AuditQuery {
     /// Maximum number of bookings to audit, from the first one.
-    #[serde(default, deserialize_with = "service_kit::extract::parameter::optional_number")]
+    #[serde(default, deserialize_with = "http_api::extract::parameter::optional_number")]
     #[param(minimum = 1, maximum = 1_000_000, default = 1_000_000)]
     limit: Option<i64>,
     /// Seconds to wait before a booking that looks wrong is read again.
-    #[serde(default, deserialize_with = "service_kit::extract::parameter::optional_number")]
+    #[serde(default, deserialize_with = "http_api::extract::parameter::optional_number")]
     #[param(example = 5, minimum = 0, maximum = 60)]
     settle_seconds: Option<i64>,
 }

@@ -3,12 +3,12 @@
 use axum::Router;
 use axum::routing::get;
 use clap::Parser;
+use http_api::hal::BaseUrl;
+use http_server::Server;
+use http_server::api;
+use http_server::health::Health;
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::{Value, json as value};
-use service_kit::config::Server;
-use service_kit::hal::BaseUrl;
-use service_kit::health::Health;
-use service_kit::{api, process};
 use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
 
@@ -165,12 +165,12 @@ async fn a_redirect_leads_to_where_the_client_finds_its_target() {
 async fn linking() -> (String, CancellationToken) {
     let routes =
         Router::new().route("/books", get(|base: BaseUrl| async move { base.link("/books/1").href }));
-    let routes = api::wrap(routes, OpenApi::default(), Health::always(), service_kit::request_span!());
+    let routes = api::wrap(routes, OpenApi::default(), Health::always(), http_server::request_span!());
     let config = Service::parse_from(["service", "--trusted-proxies", "127.0.0.1"]);
     let (listener, stop) = (upstreams::listener().await, CancellationToken::new());
     let (url, stopped) = (upstreams::url(&listener), stop.clone());
     tokio::spawn(async move {
-        process::serve(listener, routes, Health::always(), &config.server, stopped).await;
+        http_server::serve(listener, routes, Health::always(), &config.server, stopped).await;
     });
     (url, stop)
 }

@@ -1,8 +1,8 @@
 //! How much a client may send, and how.
 
 use futures_util::stream;
+use http_api::body_limit::{BODY_LIMIT_BYTES, LARGE_BODY_LIMIT_BYTES};
 use reqwest::{Body, StatusCode};
-use service_kit::body::{BODY_LIMIT_BYTES, LARGE_BODY_LIMIT_BYTES};
 
 use crate::app::{Gateway, json, problem};
 use crate::upstreams::Echo;

@@ -3,9 +3,9 @@
 use clap::Parser;
 use gateway::Config;
 use gateway::loops::Loops;
+use http_server::Listeners;
 use reqwest::StatusCode;
 use serde_json::json as value;
-use service_kit::process::Listeners;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{Gateway, json, problem};

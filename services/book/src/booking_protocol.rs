@@ -5,10 +5,11 @@
 //! settles it by an inquiry at payment, or expires its hold.
 
 use events::BookingId;
+use http_server::request_log::record;
 use jiff::Timestamp;
-use service_kit::crash;
-use service_kit::request_log::{chain, record};
+use process::crash;
 use storage::Error;
+use telemetry::chain;
 
 use crate::AppState;
 use crate::app::{Begun, Outcome, Stop, admit, begin_payment, claim_key, hold_places, settle_booking};

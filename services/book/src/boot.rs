@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use messaging::{Consumer, Relay, retention};
-use service_kit::process::{self, Background, StartError};
+use process::{Background, StartError};
 use tokio_util::sync::CancellationToken;
 
 use crate::clients::Payments;
@@ -35,7 +35,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
         demo_data::announce(&db, &config.rules()).await?;
     }
     // The ports: when one is taken, nothing has been consumed yet.
-    let listener = process::bind(&config.server, config.port).await?;
+    let listener = http_server::bind(&config.server, config.port).await?;
     // The state that requests and events share.
     let consumer = Consumer::new(SERVICE, db.clone(), transport.clone(), BookingEvents);
     let rules = config.rules();
@@ -62,7 +62,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let health = messaging::health(&db, transport.clone());
     let payments = state.payments.upstream().clone();
     let health = health.showing_state(payments.name(), move || payments.component());
-    process::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
+    http_server::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
     // No new work begins; then the relay publishes the last events.
     reconciler.stop().await;
     consumer.stop().await;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use http_api::staff::Staff;
+use http_server::Server;
 use messaging::Backends;
-use service_kit::config::Server;
-use service_kit::staff::Staff;
-use service_kit::upstream::Settings;
-use service_kit::upstream_args;
+use upstream::Settings;
+use upstream::upstream_args;
 
 use crate::app::Rules;
 

@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
-use service_kit::process::StartError;
+use process::StartError;
 use storage::{Db, Error, Slice, Tx};
 
 use crate::app::locks::DEMO_PROGRAM;

@@ -24,10 +24,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use http_api::staff::Staff;
+use http_server::api;
+use http_server::health::Health;
+use http_server::request_span;
 use messaging::Waiters;
-use service_kit::health::Health;
-use service_kit::staff::Staff;
-use service_kit::{api, process, request_span};
 use storage::Db;
 use tokio::sync::Notify;
 
@@ -57,7 +58,7 @@ pub static MIGRATIONS: storage::Migrations = storage::migrations!();
 
 /// Runs the service until it is stopped.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    process::run(args, |config: &Config| &config.server, boot::run)
+    http_server::run(args, |config: &Config| &config.server, boot::run)
 }
 
 /// The state that all requests share.

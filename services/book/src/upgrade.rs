@@ -1,6 +1,6 @@
 //! The part of an upgrade that SQL cannot do. It runs between the migrations and the first request.
 
-use service_kit::process::StartError;
+use process::StartError;
 use storage::Db;
 
 use crate::app::bring_over;

@@ -1,7 +1,7 @@
 //! From a configuration to a process that serves, or makes the view anew, and back to nothing.
 
 use messaging::{Consumer, retention};
-use service_kit::process::{self, Background, StartError};
+use process::{Background, StartError};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -23,7 +23,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
         return rebuilt.map(drop).map_err(|error| StartError::not_done("the view was not rebuilt", error));
     }
     // The ports: when one is taken, nothing has been consumed yet.
-    let listener = process::bind(&config.server, config.port).await?;
+    let listener = http_server::bind(&config.server, config.port).await?;
     // What the doors share.
     let state = AppState { db: db.clone() };
     // Door 2: the others' events from the log. There is no way out and no relay: a view has nothing to tell, and its
@@ -33,7 +33,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let retention = Background::spawn("retention", |stop| retention::run(db.clone(), &[], stop));
     // Door 1, until asked to stop; running requests finish.
     let health = messaging::health(&db, transport.clone());
-    process::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
+    http_server::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
     // No more events in, between two batches.
     consumer.stop().await;
     retention.stop().await;

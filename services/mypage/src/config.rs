@@ -1,7 +1,7 @@
 //! What the environment may say.
 
+use http_server::Server;
 use messaging::Backends;
-use service_kit::config::Server;
 
 /// Shows customers their bookings, their state and their points.
 #[derive(clap::Parser, Clone, Debug)]

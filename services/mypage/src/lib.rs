@@ -17,8 +17,9 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use axum::Router;
-use service_kit::health::Health;
-use service_kit::{api, process, request_span};
+use http_server::api;
+use http_server::health::Health;
+use http_server::request_span;
 use storage::Db;
 
 use crate::config::Config;
@@ -40,7 +41,7 @@ pub static MIGRATIONS: storage::Migrations = storage::migrations!();
 
 /// Runs the service until it is asked to stop.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    process::run(args, |config: &Config| &config.server, boot::run)
+    http_server::run(args, |config: &Config| &config.server, boot::run)
 }
 
 /// What every request may use.

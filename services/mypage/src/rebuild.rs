@@ -14,8 +14,8 @@ use events::{DecodeError, TOPIC};
 use jiff::Timestamp;
 use messaging::consumer::read;
 use messaging::{Delivery, History, Received, SeedTimeZone, Transport, TransportError, incarnation};
-use service_kit::request_log::chain;
 use storage::{Db, Error, Task};
+use telemetry::chain;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use messaging::{Consumer, Relay, retention};
-use service_kit::process::{self, Background, StartError};
+use process::{Background, StartError};
 use tokio_util::sync::CancellationToken;
 
 use crate::clients::{Processor, settings};
@@ -22,7 +22,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     // The database, at this version's schema, and the event log.
     let (db, transport) = config.backends.open(&MIGRATIONS).await?;
     // The ports: when one is taken, nothing has been consumed yet.
-    let listener = process::bind(&config.server, config.port).await?;
+    let listener = http_server::bind(&config.server, config.port).await?;
     // What requests share.
     let settings = settings(config.processor_url, Duration::from_millis(config.processor_deadline_ms));
     let state = AppState { db: db.clone(), processor: Processor::new(settings, config.fleet_id) };
@@ -39,7 +39,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let health = messaging::health(&db, transport.clone());
     let processor = state.processor.upstream().clone();
     let health = health.showing_state(processor.name(), move || processor.component());
-    process::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
+    http_server::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
     // No more events in, between two batches; then the last ones out.
     consumer.stop().await;
     refunder.stop().await;

@@ -1,8 +1,8 @@
 //! What the environment may say.
 
+use http_server::Server;
 use messaging::Backends;
-use service_kit::config::Server;
-use service_kit::upstream::Url;
+use upstream::Url;
 
 use crate::domain::FleetId;
 

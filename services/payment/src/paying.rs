@@ -4,8 +4,8 @@
 //! for the payment or [about](inquire) it, finds the charge at the provider and records it then.
 
 use events::{BookingId, Price};
-use service_kit::crash;
-use service_kit::upstream::CallError;
+use process::crash;
+use upstream::CallError;
 
 use crate::AppState;
 use crate::app::{Outcome, TakePaymentError, begin_cancel, bind_key, end_cancel, find_taken, record_payment};

@@ -11,14 +11,14 @@ use std::time::Duration;
 use events::BookingId;
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use service_kit::crash;
-use service_kit::request_log::chain;
-use service_kit::trace_context::TraceContext;
-use service_kit::upstream::CallError;
+use process::crash;
+use telemetry::chain;
+use telemetry::trace_context::TraceContext;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
+use upstream::CallError;
 
 use crate::AppState;
 use crate::app::{Claimed, claim_cancels, end_cancel, put_off_cancel};

@@ -1,7 +1,7 @@
 //! From a configuration to a process that serves, and back to nothing.
 
 use messaging::{Consumer, Relay, retention};
-use service_kit::process::{self, Background, StartError};
+use process::{Background, StartError};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -17,7 +17,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     // The database, at this version's schema, and the event log.
     let (db, transport) = config.backends.open(&MIGRATIONS).await?;
     // The ports: when one is taken, nothing has been consumed yet.
-    let listener = process::bind(&config.server, config.port).await?;
+    let listener = http_server::bind(&config.server, config.port).await?;
     // The way out and door 2: our events to the log, and the others' events from it.
     let consumer = Consumer::new(SERVICE, db.clone(), transport.clone(), PointEvents);
     let relay = Relay::new(db.clone(), transport.clone());
@@ -27,7 +27,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     // Door 1, until asked to stop; running requests finish.
     let health = messaging::health(&db, transport.clone());
     let router = router(AppState { db: db.clone() }, health.clone());
-    process::serve(listener, router, health, &config.server, stop).await;
+    http_server::serve(listener, router, health, &config.server, stop).await;
     // No more events in, between two batches; then the last ones out.
     consumer.stop().await;
     retention.stop().await;

@@ -1,7 +1,7 @@
 //! What the environment may say.
 
+use http_server::Server;
 use messaging::Backends;
-use service_kit::config::Server;
 
 /// Keeps the ledger of points that customers earn with their tickets.
 #[derive(clap::Parser, Clone, Debug)]

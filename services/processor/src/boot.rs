@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use service_kit::health::Health;
-use service_kit::process::{self, StartError};
+use http_server::health::Health;
+use process::StartError;
 use storage::{Db, Settings};
 use tokio_util::sync::CancellationToken;
 
@@ -19,11 +19,11 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     // The database, at this version's schema.
     let db = open(&config).await?;
     // The ports.
-    let listener = process::bind(&config.server, config.port).await?;
+    let listener = http_server::bind(&config.server, config.port).await?;
     // The door, until asked to stop; running charges finish.
     let health = Health::of(&db);
     let state = AppState::new(db.clone(), config.sandbox());
-    process::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
+    http_server::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
     // Everything is in the file itself.
     db.close().await;
     Ok(())

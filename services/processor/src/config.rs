@@ -1,6 +1,6 @@
 //! The settings.
 
-use service_kit::config::Server;
+use http_server::Server;
 use storage::DatabaseUrl;
 
 use crate::domain::Amount;

@@ -1,7 +1,7 @@
 //! From a configuration to a process that serves, and back to nothing.
 
 use messaging::{Consumer, Relay, retention};
-use service_kit::process::{self, Background, StartError};
+use process::{Background, StartError};
 use tokio_util::sync::CancellationToken;
 
 use crate::clients::Points;
@@ -19,7 +19,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     // The database, at this version's schema, and the event log.
     let (db, transport) = config.backends.open(&MIGRATIONS).await?;
     // The ports: when one is taken, nothing has been consumed yet.
-    let listener = process::bind(&config.server, config.port).await?;
+    let listener = http_server::bind(&config.server, config.port).await?;
     // What the doors share.
     let state = AppState { db: db.clone(), points: Points::new(config.point) };
     let consumer = Consumer::new(SERVICE, db.clone(), transport.clone(), TicketEvents);
@@ -35,7 +35,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let health = messaging::health(&db, transport.clone());
     let points = state.points.upstream().clone();
     let health = health.showing_state(points.name(), move || points.component());
-    process::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
+    http_server::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
     // Nothing new begins; then the last events go out.
     reconciler.stop().await;
     consumer.stop().await;

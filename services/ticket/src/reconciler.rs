@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use events::TicketId;
 use jiff::Timestamp;
-use service_kit::crash;
-use service_kit::request_log::chain;
-use service_kit::trace_context::TraceContext;
+use process::crash;
+use telemetry::chain;
+use telemetry::trace_context::TraceContext;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use service_kit::hold::{HELD, HOLD};
+use http_server::hold::{HELD, HOLD};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 

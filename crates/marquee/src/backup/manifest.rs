@@ -81,7 +81,7 @@ impl Manifest {
         Self {
             format: FORMAT,
             taken_at: Timestamp::now(),
-            version: service_kit::VERSION.to_owned(),
+            version: process::VERSION.to_owned(),
             fleet_id: None,
             bookings,
             log_end,

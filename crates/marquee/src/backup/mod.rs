@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use service_kit::crash;
+use process::crash;
 use tokio::time::{Instant, timeout_at};
 
 use crate::data_dir::{DataDir, DataDirError};

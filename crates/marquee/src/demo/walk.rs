@@ -99,7 +99,7 @@ impl Walk {
         match outcome {
             Ok(()) => print(&self.paint.text(GOOD, "\nEverything is as it should be.")),
             Err(unexpected) => {
-                let line = service_kit::request_log::chain(unexpected);
+                let line = telemetry::chain(unexpected);
                 print(&self.paint.text(BAD, format_args!("\nNot as it should be: {}", printable(&line))))
             }
         }

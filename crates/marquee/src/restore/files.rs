@@ -10,7 +10,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use service_kit::crash;
+use process::crash;
 
 use crate::backup::manifest::{FLEET_ID, Manifest, ManifestError};
 use crate::backup::names::NAMES;

@@ -24,7 +24,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use service_kit::crash;
+use process::crash;
 
 use crate::backup::manifest::Manifest;
 use crate::backup::{Elsewhere, is_in_files};

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use ::audit::repair::{RepairError, Returned, return_charges};
 use ::audit::{Kind, Report, Terms, databases};
+use process::crash;
 use reqwest::Method;
-use service_kit::crash;
 use tokio::time::{Instant, sleep};
 
 use crate::audit::{self, AuditError};

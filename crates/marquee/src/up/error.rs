@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
-use service_kit::config::EXIT_CONFIG;
+use process::EXIT_CONFIG;
 
 use super::checks;
 use crate::data_dir::DataDirError;

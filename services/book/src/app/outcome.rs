@@ -1,8 +1,8 @@
 //! The outcomes of a request to book, or to pay for a booking.
 
 use events::BookingId;
-use service_kit::upstream::CallError;
 use storage::Error;
+use upstream::CallError;
 
 use crate::domain::{Booking, Invalid, Status};
 

@@ -3,8 +3,8 @@
 use events::BookingId;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use service_kit::request_log::chain;
-use service_kit::upstream::{Answer, CallError, Settings, Upstream};
+use telemetry::chain;
+use upstream::{Answer, CallError, Settings, Upstream};
 
 use crate::domain::{Booking, PaymentAnswer};
 

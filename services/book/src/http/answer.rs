@@ -2,8 +2,8 @@
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use service_kit::hal::{BaseUrl, Hal};
-use service_kit::problem::Problem;
+use http_api::hal::{BaseUrl, Hal};
+use http_api::problem::Problem;
 
 use super::error::{
     booking_canceled, hold_expired, key_reused, payment_declined, payment_unavailable, request_in_progress,

@@ -3,10 +3,11 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use events::BookingId;
-use service_kit::extract::{Anything, IdempotencyKey, Json, OptionalJson, PathId, Query};
-use service_kit::hal::{BaseUrl, Collection, Hal, PageQuery, PageRequest, Resource, filtered};
-use service_kit::problem::{self, Problem};
-use service_kit::request_log::{record, see_through};
+use http_api::extract::{Anything, IdempotencyKey, Json, OptionalJson, PathId, Query};
+use http_api::hal::{BaseUrl, Collection, Hal, PageQuery, PageRequest, Resource, filtered};
+use http_api::problem::{self, Problem};
+use http_server::outliving::run_to_end;
+use http_server::request_log::record;
 
 use super::answer::answer;
 use super::messages::{BOOKS, Book, BookRequest, CustomerQuery};
@@ -41,7 +42,7 @@ pub async fn book(
     let key = key.map(|key| request.key(key));
     let order = request.into_order();
     // If the customer disconnects, the booking is settled all the same: no event would settle a declined one later.
-    let outcome = see_through(async move { booking_protocol::book(&state, order, key).await }).await?;
+    let outcome = run_to_end(async move { booking_protocol::book(&state, order, key).await }).await?;
     answer(&base, outcome)
 }
 
@@ -66,7 +67,7 @@ pub async fn pay(
     // The body is ignored, but its type is checked: a form of another site must not pay.
     _: OptionalJson<Anything>,
 ) -> Result<Response, Problem> {
-    let outcome = see_through(async move { booking_protocol::pay(&state, id).await }).await?;
+    let outcome = run_to_end(async move { booking_protocol::pay(&state, id).await }).await?;
     answer(&base, outcome)
 }
 

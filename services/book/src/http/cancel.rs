@@ -4,11 +4,11 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use events::BookingId;
 use http::StatusCode;
-use service_kit::crash;
-use service_kit::extract::{Anything, Json, OptionalJson, PathId};
-use service_kit::hal::{BaseUrl, Hal, Resource};
-use service_kit::problem::{self, FieldError, Problem};
-use service_kit::request_log::record;
+use http_api::extract::{Anything, Json, OptionalJson, PathId};
+use http_api::hal::{BaseUrl, Hal, Resource};
+use http_api::problem::{self, FieldError, Problem};
+use http_server::request_log::record;
+use process::crash;
 
 use super::error::already_collected;
 use super::messages::{Book, BookPatch};

@@ -1,8 +1,8 @@
 //! Maps refusals of the use cases to problems.
 
 use http::StatusCode;
-use service_kit::problem::{FieldError, Problem};
-use service_kit::upstream::CallError;
+use http_api::problem::{FieldError, Problem};
+use upstream::CallError;
 
 use super::messages::invalid_fields;
 use crate::app::{CreateScreeningError, RequestCancelError, Showing};

@@ -4,10 +4,10 @@ use axum::response::Response;
 use events::{CustomerId, ScreeningId, text};
 use http::StatusCode;
 use http::header::{HeaderValue, RETRY_AFTER};
+use http_api::hal::{BaseUrl, Names, Resource};
+use http_api::problem::{FieldError, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use service_kit::hal::{BaseUrl, Names, Resource};
-use service_kit::problem::{FieldError, Problem};
 use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, ToSchema};
 
@@ -102,7 +102,7 @@ pub fn invalid_fields(invalid: Vec<Invalid>) -> Problem {
 #[into_params(parameter_in = Query)]
 pub struct CustomerQuery {
     /// Only the bookings of this customer.
-    #[serde(default, deserialize_with = "service_kit::extract::parameter::optional_id")]
+    #[serde(default, deserialize_with = "http_api::extract::parameter::optional_id")]
     #[param(value_type = Option<i64>, minimum = 1, example = 33)]
     pub customer_id: Option<CustomerId>,
 }

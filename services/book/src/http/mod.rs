@@ -1,8 +1,8 @@
 //! HTTP: requests of customers and staff.
 
 use http::Method;
-use service_kit::body::{BODY_LIMIT_BYTES, LARGE_BODY_LIMIT_BYTES};
-use service_kit::problem;
+use http_api::body_limit::{BODY_LIMIT_BYTES, LARGE_BODY_LIMIT_BYTES};
+use http_api::problem;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use events::text::{NAME_MAX, NotAName};
 use events::{Name, ScreeningId};
 use form_urlencoded::Serializer;
+use http_api::extract::time;
+use http_api::hal::{BaseUrl, Names, Resource};
+use http_api::problem::{FieldError, Problem};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
-use service_kit::extract::time;
-use service_kit::hal::{BaseUrl, Names, Resource};
-use service_kit::problem::{FieldError, Problem};
 use utoipa::{IntoParams, ToSchema};
 
 use super::messages::invalid_fields;
@@ -32,7 +32,7 @@ pub struct ScreeningRequest {
     #[schema(example = "Hall 1", max_length = 200, required = true)]
     theatre: Option<String>,
     /// RFC 3339, with seconds and an offset.
-    #[serde(default, deserialize_with = "service_kit::extract::time::optional_time")]
+    #[serde(default, deserialize_with = "http_api::extract::time::optional_time")]
     #[schema(value_type = String, example = "2026-12-01T19:30:00+09:00", required = true)]
     starts_at: Option<Timestamp>,
     /// The running time, in minutes.

@@ -7,11 +7,11 @@ use axum::response::{IntoResponse, Response};
 use events::ScreeningId;
 use http::header::{CACHE_CONTROL, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use service_kit::accept;
-use service_kit::extract::{Json, PathId, Query};
-use service_kit::hal::{BaseUrl, Collection, Hal, PageQuery, PageRequest, Representation, Resource};
-use service_kit::problem::{self, FieldError, Problem};
-use service_kit::proxies::Caller;
+use http_api::accept;
+use http_api::extract::{Json, PathId, Query};
+use http_api::hal::{BaseUrl, Collection, Hal, PageQuery, PageRequest, Representation, Resource};
+use http_api::problem::{self, FieldError, Problem};
+use http_api::proxies::Caller;
 
 use super::screening_messages::{ProgramQuery, SCREENINGS, Screening, ScreeningRequest, SeatMap};
 use crate::AppState;

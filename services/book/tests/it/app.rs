@@ -13,14 +13,14 @@ use book::reconciler::Reconciler;
 use book::{AppState, MIGRATIONS, SERVICE, router};
 use events::{BookingId, CancelRejected, Event, Paid, PaymentCanceled, PaymentId, Printed, TicketId};
 use http::StatusCode;
+use http_api::staff::Staff;
+use http_server::health::Health;
 use jiff::ToSpan;
 use messaging::Consumer;
 use serde_json::{Value, json};
-use service_kit::health::Health;
-use service_kit::staff::Staff;
-use service_kit::upstream::Settings;
 use storage::query;
 use test_kit::{Answer, Client, FakeUpstream, Scratch, fleet};
+use upstream::Settings;
 
 /// Long enough for a response on a busy machine, and short enough to wait for one that never comes.
 const PAYMENT_DEADLINE: Duration = Duration::from_secs(1);

@@ -6,8 +6,8 @@ use book::clients::{FoundPayment, PaymentStatus, Payments};
 use events::BookingId;
 use http::StatusCode;
 use serde_json::json;
-use service_kit::upstream::Settings;
 use test_kit::FakeUpstream;
+use upstream::Settings;
 
 fn beside(payment: &FakeUpstream) -> Payments {
     Payments::new(Settings::new(payment.url.parse().unwrap(), Duration::from_secs(10)))

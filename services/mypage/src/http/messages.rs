@@ -1,10 +1,10 @@
 //! Requests and answers as JSON.
 
 use events::{BookingId, CustomerId, ScreeningId, TicketId};
+use http_api::hal::{BaseUrl, Names, Resource};
+use http_api::problem::{FieldError, Problem};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use service_kit::hal::{BaseUrl, Names, Resource};
-use service_kit::problem::{FieldError, Problem};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::{Status, Story};
@@ -18,7 +18,7 @@ pub const MYPAGES: Names = Names { relation: "mypage", plural: "mypages" };
 #[into_params(parameter_in = Query)]
 pub struct CustomerQuery {
     /// Only the bookings of this customer.
-    #[serde(default, deserialize_with = "service_kit::extract::parameter::optional_id")]
+    #[serde(default, deserialize_with = "http_api::extract::parameter::optional_id")]
     #[param(value_type = Option<i64>, minimum = 1, example = 33)]
     pub customer_id: Option<CustomerId>,
 }
@@ -29,7 +29,7 @@ pub struct CustomerQuery {
 #[into_params(parameter_in = Query)]
 pub struct BookingQuery {
     /// The booking's id.
-    #[serde(default, deserialize_with = "service_kit::extract::parameter::optional_id")]
+    #[serde(default, deserialize_with = "http_api::extract::parameter::optional_id")]
     #[param(required = true, value_type = i64, minimum = 1, example = 1)]
     booking_id: Option<BookingId>,
 }

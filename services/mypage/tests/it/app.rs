@@ -4,11 +4,11 @@ use events::{
     Booked, BookingId, Canceled, Created, CustomerId, Event, Held, HoldExpired, Paid, PaymentCanceled,
     PaymentId, PointId, Printed, Screening, ScreeningId, TicketId, WaitedPoint, WrittenPoint,
 };
+use http_server::health::Health;
 use messaging::{Consumer, Received};
 use mypage::consumers::BookingStory;
 use mypage::{AppState, MIGRATIONS, SERVICE, router};
 use serde_json::Value;
-use service_kit::health::Health;
 use test_kit::{Client, Scratch, fleet};
 
 pub struct App {

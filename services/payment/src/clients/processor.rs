@@ -9,8 +9,7 @@ use events::{BookingId, Price};
 use http::StatusCode;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use service_kit::circuit_breaker;
-use service_kit::upstream::{Answer, CallError, Settings, Upstream, Url};
+use upstream::{Answer, CallError, Settings, Upstream, Url};
 
 use crate::domain::{FleetId, PaymentToken, Reference};
 

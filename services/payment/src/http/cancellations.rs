@@ -5,10 +5,12 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::Response;
 use events::BookingId;
-use service_kit::extract::Json;
-use service_kit::hal::{BaseUrl, Resource};
-use service_kit::problem::{self, Problem};
-use service_kit::request_log::{chain, record, see_through};
+use http_api::extract::Json;
+use http_api::hal::{BaseUrl, Resource};
+use http_api::problem::{self, Problem};
+use http_server::outliving::run_to_end;
+use http_server::request_log::record;
+use telemetry::chain;
 
 use super::messages::{CancellationRequest, PaymentBody};
 use crate::AppState;
@@ -42,7 +44,7 @@ pub async fn cancel(
     // What is claimed here, the refunder leaves alone for now.
     let begun = begin(&state, booking_id, CLAIM).await?;
     let outcome = if begun.payment().status() == Status::Canceling {
-        see_through(async move { end(&state, begun).await }).await
+        run_to_end(async move { end(&state, begun).await }).await
     } else {
         begun
     };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use service_kit::problem::Problem;
+use http_api::problem::Problem;
 
 use crate::app::TakePaymentError;
 use crate::domain::PayRefused;

@@ -3,9 +3,9 @@
 use axum::response::{IntoResponse, Response};
 use events::BookingId;
 use http::StatusCode;
+use http_api::hal::{BaseUrl, Hal, Names, Resource};
+use http_api::problem::{FieldError, Problem};
 use serde::{Deserialize, Serialize};
-use service_kit::hal::{BaseUrl, Hal, Names, Resource};
-use service_kit::problem::{FieldError, Problem};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::Outcome;
@@ -94,7 +94,7 @@ impl InquiryRequest {
 #[into_params(parameter_in = Query)]
 pub struct BookingQuery {
     /// The booking's id.
-    #[serde(default, deserialize_with = "service_kit::extract::parameter::optional_id")]
+    #[serde(default, deserialize_with = "http_api::extract::parameter::optional_id")]
     #[param(value_type = i64, required = true, example = 1, minimum = 1)]
     booking_id: Option<BookingId>,
 }

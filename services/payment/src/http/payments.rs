@@ -3,10 +3,11 @@
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use events::{BookingId, PaymentId};
-use service_kit::extract::{IdempotencyKey, Json, PathId, Query};
-use service_kit::hal::{BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource, refuse_filters};
-use service_kit::problem::{self, Problem};
-use service_kit::request_log::{record, see_through};
+use http_api::extract::{IdempotencyKey, Json, PathId, Query};
+use http_api::hal::{BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource, refuse_filters};
+use http_api::problem::{self, Problem};
+use http_server::outliving::run_to_end;
+use http_server::request_log::record;
 
 use super::error::name_of_another_booking;
 use super::messages::{BookingQuery, InquiryRequest, PAYMENTS, PaymentBody, PaymentRequest};
@@ -47,7 +48,7 @@ pub async fn pay(
     }
 
     let demand = Demand { charge, token, key };
-    let outcome = see_through(async move { paying::pay(&state, &demand).await }).await?;
+    let outcome = run_to_end(async move { paying::pay(&state, &demand).await }).await?;
     Ok(PaymentBody::answer(&base, &outcome))
 }
 
@@ -72,7 +73,7 @@ pub async fn inquire(
 ) -> Result<impl IntoResponse, Problem> {
     let booking_id = request.booking_id()?;
     record("booking_id", booking_id);
-    let found = see_through(async move { paying::inquire(&state, booking_id).await }).await?;
+    let found = run_to_end(async move { paying::inquire(&state, booking_id).await }).await?;
     Ok(Hal(list_of(&base, booking_id, found.as_ref())))
 }
 

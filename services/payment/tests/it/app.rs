@@ -3,16 +3,16 @@
 use axum::body::Body;
 use events::{BookingId, Event, HoldExpired, TicketCanceled, TicketId};
 use http::Request;
+use http_server::health::Health;
 use messaging::Consumer;
 use payment::clients::Processor;
 use payment::consumers::PaymentEvents;
 use payment::refunder::Refunder;
 use payment::{AppState, MIGRATIONS, SERVICE, router};
 use serde_json::{Value, json};
-use service_kit::health::Health;
-use service_kit::upstream::Settings;
 use storage::query;
 use test_kit::{Answer, Client, Scratch, fleet};
+use upstream::Settings;
 
 use crate::provider::Provider;
 

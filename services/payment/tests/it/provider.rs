@@ -13,11 +13,11 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
 use serde_json::{Value, json};
-use service_kit::upstream::Settings;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
+use upstream::Settings;
 
 const FOREVER: usize = Semaphore::MAX_PERMITS / 2;
 

@@ -5,12 +5,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use payment::refunder::Refunder;
 use serde_json::json;
-use service_kit::telemetry::render_metrics;
-use service_kit::upstream::Settings;
 use storage::query_as;
+use telemetry::render_metrics;
 use test_kit::FakeUpstream;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use upstream::Settings;
 
 use crate::app::{App, hold_expired, ticket_canceled};
 use crate::provider::{Fate, Provider};

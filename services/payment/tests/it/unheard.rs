@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::json;
-use service_kit::upstream::Settings;
 use test_kit::FakeUpstream;
+use upstream::Settings;
 
 use crate::app::{App, demand, hold_expired};
 use crate::provider::{Fate, Hold, Provider};

@@ -1,9 +1,9 @@
 //! Requests and answers as JSON.
 
 use events::{BookingId, CustomerId};
+use http_api::hal::{BaseUrl, Names, Resource};
+use http_api::problem::{FieldError, Problem};
 use serde::{Deserialize, Serialize};
-use service_kit::hal::{BaseUrl, Names, Resource};
-use service_kit::problem::{FieldError, Problem};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::{Entry, Grant};
@@ -59,7 +59,7 @@ impl PointRequest {
 #[into_params(parameter_in = Query)]
 pub struct BookingQuery {
     /// The booking's id.
-    #[serde(default, deserialize_with = "service_kit::extract::parameter::optional_id")]
+    #[serde(default, deserialize_with = "http_api::extract::parameter::optional_id")]
     #[param(value_type = i64, required = true, example = 1, minimum = 1)]
     booking_id: Option<BookingId>,
 }
@@ -79,7 +79,7 @@ impl BookingQuery {
 #[into_params(parameter_in = Query)]
 pub struct LedgerQuery {
     /// Only the rows of this customer.
-    #[serde(default, deserialize_with = "service_kit::extract::parameter::optional_id")]
+    #[serde(default, deserialize_with = "http_api::extract::parameter::optional_id")]
     #[param(value_type = Option<i64>, minimum = 1, example = 33)]
     pub customer_id: Option<CustomerId>,
 }
@@ -90,7 +90,7 @@ pub struct LedgerQuery {
 #[into_params(parameter_in = Query)]
 pub struct CustomerQuery {
     /// The customer's id.
-    #[serde(default, deserialize_with = "service_kit::extract::parameter::optional_id")]
+    #[serde(default, deserialize_with = "http_api::extract::parameter::optional_id")]
     #[param(value_type = i64, required = true, example = 33, minimum = 1)]
     customer_id: Option<CustomerId>,
 }

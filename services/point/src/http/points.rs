@@ -4,13 +4,13 @@ use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use events::PointId;
 use http::StatusCode;
-use service_kit::crash;
-use service_kit::extract::{Json, PathId, Query};
-use service_kit::hal::{
+use http_api::extract::{Json, PathId, Query};
+use http_api::hal::{
     BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource, filtered, refuse_filters,
 };
-use service_kit::problem::{self, Problem};
-use service_kit::request_log::record;
+use http_api::problem::{self, Problem};
+use http_server::request_log::record;
+use process::crash;
 
 use super::messages::{Balance, BookingQuery, CustomerQuery, LedgerQuery, POINTS, Point, PointRequest};
 use crate::AppState;

@@ -1,11 +1,11 @@
 //! The service on a database of its own.
 
 use events::{BookingId, Created, CustomerId, Event, TicketId};
+use http_server::health::Health;
 use messaging::Consumer;
 use point::consumers::PointEvents;
 use point::{AppState, MIGRATIONS, SERVICE, router};
 use serde_json::Value;
-use service_kit::health::Health;
 use test_kit::{Answer, Client, Scratch, fleet};
 
 pub struct App {

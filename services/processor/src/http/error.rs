@@ -1,7 +1,7 @@
 //! What a use case refuses, as a problem.
 
 use http::StatusCode;
-use service_kit::problem::{FieldError, Problem};
+use http_api::problem::{FieldError, Problem};
 
 use crate::app::ChargeError;
 use crate::domain::{Invalid, OtherMoney};

@@ -8,7 +8,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::{future, stream};
-use service_kit::request_log::see_through;
+use http_server::outliving::run_to_end;
 use tokio::time::sleep;
 
 use super::error::injected;
@@ -23,7 +23,7 @@ pub async fn layer(State(faults): State<Faults>, request: Request, next: Next) -
     if fault == Fault::ErrorBefore {
         return injected().into_response();
     }
-    let answer = see_through(next.run(request)).await;
+    let answer = run_to_end(next.run(request)).await;
     match fault {
         Fault::Lost => broken_off(),
         Fault::Late => {

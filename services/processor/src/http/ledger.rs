@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use service_kit::extract::Query;
-use service_kit::problem::{self, Problem};
+use http_api::extract::Query;
+use http_api::problem::{self, Problem};
 
 use super::messages::{LedgerBody, LedgerQuery, MovementBody};
 use crate::AppState;

@@ -2,9 +2,9 @@
 
 use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
+use http_api::problem::Problem;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use service_kit::problem::Problem;
 use utoipa::{IntoParams, ToSchema};
 
 use super::error::{invalid, wrong};
@@ -112,11 +112,11 @@ impl PaymentBody {
 #[into_params(parameter_in = Query)]
 pub struct LedgerQuery {
     /// List the movements after this number.
-    #[serde(default, deserialize_with = "service_kit::extract::parameter::optional_number")]
+    #[serde(default, deserialize_with = "http_api::extract::parameter::optional_number")]
     #[param(minimum = 0, default = 0)]
     after: Option<i64>,
     /// Movements a page.
-    #[serde(default, deserialize_with = "service_kit::extract::parameter::optional_number")]
+    #[serde(default, deserialize_with = "http_api::extract::parameter::optional_number")]
     #[param(minimum = 1, maximum = 1000, default = 100)]
     size: Option<i64>,
 }

@@ -1,7 +1,7 @@
 //! The only door: callers that move money, and the audit that reads the ledger.
 
 use axum::middleware::from_fn_with_state;
-use service_kit::problem;
+use http_api::problem;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

@@ -4,10 +4,10 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::RETRY_AFTER;
-use service_kit::crash;
-use service_kit::extract::{Anything, Json, OptionalJson};
-use service_kit::problem::{self, Problem};
-use service_kit::request_log::see_through;
+use http_api::extract::{Anything, Json, OptionalJson};
+use http_api::problem::{self, Problem};
+use http_server::outliving::run_to_end;
+use process::crash;
 use tokio::time::sleep;
 
 use super::messages::{ChargeRequest, PathReference, PaymentBody};
@@ -43,7 +43,7 @@ pub async fn charge(
     let Some(turn) = state.turns.take(&reference).await else {
         return undecided(&state, &charge).await;
     };
-    let payment = see_through(async move {
+    let payment = run_to_end(async move {
         let decided = decide(&state, &charge).await;
         drop(turn);
         decided

@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
+use http_server::health::Health;
 use processor::sandbox::Sandbox;
 use processor::{AppState, MIGRATIONS, SERVICE, router};
 use serde_json::{Value, json};
-use service_kit::health::Health;
 use storage::{Db, Settings};
 use tempfile::TempDir;
 use test_kit::{Answer, Client, scratch};
@@ -78,7 +78,7 @@ impl App {
         let settings = <settings::Settings as clap::Parser>::parse_from(["processor"]);
         let (router, health, stopped) = (self.client.0.clone(), Health::of(&self.db), stop.clone());
         tokio::spawn(async move {
-            service_kit::process::serve(listener, router, health, &settings.server, stopped).await;
+            http_server::serve(listener, router, health, &settings.server, stopped).await;
         });
         (address, stop.drop_guard())
     }
@@ -100,6 +100,6 @@ mod settings {
     #[derive(clap::Parser)]
     pub struct Settings {
         #[command(flatten)]
-        pub server: service_kit::config::Server,
+        pub server: http_server::Server,
     }
 }

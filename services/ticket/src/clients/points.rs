@@ -3,7 +3,7 @@
 use events::{BookingId, CustomerId};
 use http::StatusCode;
 use serde::Serialize;
-use service_kit::upstream::{CallError, Settings, Upstream};
+use upstream::{CallError, Settings, Upstream};
 
 use crate::domain::{AwardOutcome, Ticket};
 

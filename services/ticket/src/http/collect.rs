@@ -3,12 +3,12 @@
 use axum::extract::State;
 use axum::response::IntoResponse;
 use events::TicketId;
-use service_kit::crash;
-use service_kit::extract::{Json, PathId};
-use service_kit::hal::{BaseUrl, Hal, Resource};
-use service_kit::problem::{self, Problem};
-use service_kit::request_log::record;
-use service_kit::upstream::CallError;
+use http_api::extract::{Json, PathId};
+use http_api::hal::{BaseUrl, Hal, Resource};
+use http_api::problem::{self, Problem};
+use http_server::request_log::record;
+use process::crash;
+use upstream::CallError;
 
 use super::error::{not_recorded, points_unavailable, ticket_canceled};
 use super::messages::{Ticket, TicketPatch};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use service_kit::problem::Problem;
-use service_kit::upstream::CallError;
+use http_api::problem::Problem;
+use upstream::CallError;
 
 use crate::app::CollectError;
 use crate::domain::CollectRefused;

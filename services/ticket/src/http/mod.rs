@@ -1,6 +1,6 @@
 //! Door 1: customers.
 
-use service_kit::problem;
+use http_api::problem;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

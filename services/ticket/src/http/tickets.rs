@@ -3,12 +3,12 @@
 use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
 use events::TicketId;
-use service_kit::extract::{PathId, Query};
-use service_kit::hal::{
+use http_api::extract::{PathId, Query};
+use http_api::hal::{
     BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource, filtered, refuse_filters,
 };
-use service_kit::problem::{self, Problem};
-use service_kit::request_log::record;
+use http_api::problem::{self, Problem};
+use http_server::request_log::record;
 
 use super::messages::{BookingQuery, CustomerQuery, TICKETS, Ticket};
 use crate::AppState;

@@ -5,16 +5,16 @@ use std::time::Duration;
 use events::{
     Booked, BookingId, CancelRequested, Canceled, CustomerId, Event, Screening, ScreeningId, TicketId,
 };
+use http_server::health::Health;
 use messaging::Consumer;
 use serde_json::json;
-use service_kit::health::Health;
-use service_kit::upstream::Settings;
 use test_kit::{Answer, Client, FakeUpstream, Scratch, fleet};
 use ticket::app::begin_collecting;
 use ticket::clients::Points;
 use ticket::consumers::TicketEvents;
 use ticket::reconciler::Reconciler;
 use ticket::{AppState, MIGRATIONS, SERVICE, router};
+use upstream::Settings;
 
 /// Time enough for an answer on this machine, short enough to wait for one that never comes.
 pub const POINT_DEADLINE: Duration = Duration::from_millis(300);

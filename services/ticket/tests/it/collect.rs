@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use events::Event;
 use serde_json::json;
-use service_kit::upstream::Settings;
 use test_kit::{FakeUpstream, fleet};
 use tokio::task::JoinSet;
+use upstream::Settings;
 
 use crate::app::{App, POINT_DEADLINE, booked, cancel_requested, outcome};
 

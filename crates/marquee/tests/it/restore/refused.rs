@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use service_kit::config::EXIT_CONFIG;
+use process::EXIT_CONFIG;
 
 use super::{backed_up, restore, undo};
 use crate::backup::{names, stop};
