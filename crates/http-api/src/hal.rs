@@ -1,4 +1,4 @@
-//! HAL (`application/hal+json`): links and collections. `pages` has the collections in pages.
+//! HAL (`application/hal+json`): links and short collections. The crate `service` has the collections in pages.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -14,10 +14,6 @@ use utoipa::ToSchema;
 
 use crate::accept;
 use crate::proxies::{Caller, Host, Prefix};
-
-mod pages;
-
-pub use pages::{Collection, PageInfo, PageQuery, PageRequest, filtered, refuse_filters};
 
 /// `application/hal+json`.
 pub const MEDIA_TYPE: &str = "application/hal+json";

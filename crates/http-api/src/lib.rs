@@ -6,14 +6,13 @@
 //! - [`problem`]: RFC 9457 responses.
 //! - [`extract`]: bodies, path ids, queries and idempotency keys; each failure is a problem that names the field.
 //! - [`body_limit`]: how large the body of a request may be.
-//! - [`hal`]: links, collections and pages.
+//! - [`hal`]: links and collections.
 //! - [`accept`]: which representation a client prefers, and which it already has.
 //! - [`proxies`]: which peers are our own proxies, and what they report about a client.
 //! - [`peers`]: which peers have limits of their own.
 //! - [`deadline`]: how long the caller of a request waits.
 //! - [`staff`]: the token that staff send, and how guesses at it are slowed down.
 //! - [`fallback`]: the responses of every process to unknown paths, wrong methods and panics.
-//! - `storage_errors`: which problem a failure of the database is.
 
 pub mod accept;
 pub mod body_limit;
@@ -26,4 +25,3 @@ pub mod problem;
 pub mod proxies;
 pub mod request;
 pub mod staff;
-mod storage_errors;

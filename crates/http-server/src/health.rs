@@ -6,22 +6,30 @@
 //! their events wait in the outbox. Removing every replica from the load balancer would turn that delay into an outage.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::{self, Request};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use http::StatusCode;
 use http_api::fallback::unknown_path;
 use serde_json::{Value, json};
-use storage::Db;
-use telemetry::chain;
 
-/// Longest a readiness check may take before it counts as failed.
-const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+/// The state of the component on which readiness depends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    Up,
+    /// It responds, but does not do everything: the process stays ready.
+    Degraded(String),
+    /// The process is not ready.
+    Down(String),
+}
+
+/// Finds out the state of the component on which readiness depends. It must end by itself.
+type Check = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = State> + Send>> + Send + Sync>;
 
 /// Returns the state of a component, without waiting.
 type Shown = Arc<dyn Fn() -> Value + Send + Sync>;
@@ -32,7 +40,7 @@ pub struct Health {
     draining: Arc<AtomicBool>,
     /// `/metrics` is on the admin port only.
     has_admin_port: Arc<AtomicBool>,
-    db: Option<Db>,
+    needed: Option<(&'static str, Check)>,
     shown: Vec<(&'static str, Shown)>,
 }
 
@@ -43,9 +51,12 @@ impl fmt::Debug for Health {
 }
 
 impl Health {
-    /// For a service: ready when its own database answers.
-    pub fn of(db: &Db) -> Self {
-        Self { db: Some(db.clone()), ..Self::default() }
+    /// For a process that cannot serve without `component`. `check` must end by itself.
+    pub fn depending_on(
+        component: &'static str,
+        check: impl Fn() -> Pin<Box<dyn Future<Output = State> + Send>> + Send + Sync + 'static,
+    ) -> Self {
+        Self { needed: Some((component, Arc::new(check))), ..Self::default() }
     }
 
     /// For a process that depends on nothing.
@@ -59,7 +70,8 @@ impl Health {
         component: &'static str,
         check: impl Fn() -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
-        self.shown.push((component, Arc::new(move || self::component(&check()))));
+        self.shown
+            .push((component, Arc::new(move || shown(&check().map_or_else(State::Down, |()| State::Up)))));
         self
     }
 
@@ -90,17 +102,12 @@ impl Health {
     async fn readiness(&self) -> Readiness {
         let mut components = serde_json::Map::new();
         let mut reason = None;
-        if let Some(db) = &self.db {
-            let state = reach(db).await;
-            components.insert(
-                "db".to_owned(),
-                match &state {
-                    Ok(Some(refusal)) => json!({"status": "DEGRADED", "detail": refusal}),
-                    Ok(None) => json!({"status": "UP"}),
-                    Err(detail) => json!({"status": "DOWN", "detail": detail}),
-                },
-            );
-            reason = state.err();
+        if let Some((name, check)) = &self.needed {
+            let state = check().await;
+            components.insert((*name).to_owned(), shown(&state));
+            if let State::Down(detail) = state {
+                reason = Some(detail);
+            }
         }
         for (name, state) in &self.shown {
             components.insert((*name).to_owned(), state());
@@ -118,19 +125,11 @@ struct Readiness {
     components: serde_json::Map<String, Value>,
 }
 
-/// Returns `Some` reason if the database responds but refuses writes. The process stays ready then: all replicas share the
-/// database, reads still work, and writes get 503.
-async fn reach(db: &Db) -> Result<Option<String>, String> {
-    match tokio::time::timeout(CHECK_TIMEOUT, db.refusal()).await {
-        Ok(answer) => answer.map_err(|error| chain(&error)),
-        Err(_) => Err(format!("the database did not respond within {} s", CHECK_TIMEOUT.as_secs())),
-    }
-}
-
-fn component(state: &Result<(), String>) -> Value {
+fn shown(state: &State) -> Value {
     match state {
-        Ok(()) => json!({"status": "UP"}),
-        Err(detail) => json!({"status": "DOWN", "detail": detail}),
+        State::Up => json!({"status": "UP"}),
+        State::Degraded(detail) => json!({"status": "DEGRADED", "detail": detail}),
+        State::Down(detail) => json!({"status": "DOWN", "detail": detail}),
     }
 }
 
@@ -147,14 +146,14 @@ pub(crate) fn probes() -> Router<Health> {
         .route("/actuator/health", get(readyz))
 }
 
-async fn metrics(State(health): State<Health>, request: Request) -> Response {
+async fn metrics(extract::State(health): extract::State<Health>, request: Request) -> Response {
     if health.has_admin_port.load(Ordering::Relaxed) {
         return unknown_path(request).await.into_response();
     }
     telemetry::render_metrics().into_response()
 }
 
-async fn readyz(State(health): State<Health>) -> Response {
+async fn readyz(extract::State(health): extract::State<Health>) -> Response {
     let Readiness { reason, components } = health.readiness().await;
     let mut body = json!({"status": "UP", "version": process::VERSION});
     if !components.is_empty() {

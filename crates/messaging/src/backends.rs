@@ -4,7 +4,6 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_server::health::Health;
 use process::StartError;
 use storage::{DatabaseUrl, Db, Migrations, Settings};
 
@@ -109,9 +108,4 @@ impl EventLog {
             EventsUrl::Embedded(_) => Ok(()),
         }
     }
-}
-
-/// What a service says of itself: ready when its database answers, and how its event log is.
-pub fn health(db: &Db, transport: Arc<dyn Transport>) -> Health {
-    Health::of(db).showing("eventLog", move || transport.check())
 }

@@ -33,7 +33,7 @@ pub mod seed_time;
 pub mod transport;
 pub mod waiters;
 
-pub use backends::{Backends, EventLog, health};
+pub use backends::{Backends, EventLog};
 pub use consumer::{Consumer, Delivery, Failure, Handler};
 pub use relay::Relay;
 pub use seed_time::SeedTimeZone;

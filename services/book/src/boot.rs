@@ -59,7 +59,8 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let reconciler = Reconciler::new(state.clone());
     let reconciler = Background::spawn("reconciler", |stop| reconciler.run(stop));
     // Serves requests until `stop`; running requests finish.
-    let health = messaging::health(&db, transport.clone());
+    let log = transport.clone();
+    let health = service::health::of(&db).showing("eventLog", move || log.check());
     let payments = state.payments.upstream().clone();
     let health = health.showing_state(payments.name(), move || payments.component());
     http_server::serve(listener, router(state, health.clone()), health, &config.server, stop).await;

@@ -32,7 +32,8 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let consumer = Background::spawn("consumer", |stop| consumer.run(stop));
     let retention = Background::spawn("retention", |stop| retention::run(db.clone(), &[], stop));
     // Door 1, until asked to stop; running requests finish.
-    let health = messaging::health(&db, transport.clone());
+    let log = transport.clone();
+    let health = service::health::of(&db).showing("eventLog", move || log.check());
     http_server::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
     // No more events in, between two batches.
     consumer.stop().await;

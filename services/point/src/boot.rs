@@ -25,7 +25,8 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let consumer = Background::spawn("consumer", |stop| consumer.run(stop));
     let retention = Background::spawn("retention", |stop| retention::run(db.clone(), &[], stop));
     // Door 1, until asked to stop; running requests finish.
-    let health = messaging::health(&db, transport.clone());
+    let log = transport.clone();
+    let health = service::health::of(&db).showing("eventLog", move || log.check());
     let router = router(AppState { db: db.clone() }, health.clone());
     http_server::serve(listener, router, health, &config.server, stop).await;
     // No more events in, between two batches; then the last ones out.

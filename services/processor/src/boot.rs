@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use http_server::health::Health;
 use process::StartError;
 use storage::{Db, Settings};
 use tokio_util::sync::CancellationToken;
@@ -21,7 +20,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     // The ports.
     let listener = http_server::bind(&config.server, config.port).await?;
     // The door, until asked to stop; running charges finish.
-    let health = Health::of(&db);
+    let health = service::health::of(&db);
     let state = AppState::new(db.clone(), config.sandbox());
     http_server::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
     // Everything is in the file itself.

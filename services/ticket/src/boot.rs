@@ -32,7 +32,8 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     // What an earlier process left half collected, and what this one will.
     let reconciler = Background::spawn("reconciler", |stop| reconciler.run(stop));
     // Door 1, until asked to stop; running requests finish.
-    let health = messaging::health(&db, transport.clone());
+    let log = transport.clone();
+    let health = service::health::of(&db).showing("eventLog", move || log.check());
     let points = state.points.upstream().clone();
     let health = health.showing_state(points.name(), move || points.component());
     http_server::serve(listener, router(state, health.clone()), health, &config.server, stop).await;

@@ -5,7 +5,6 @@ use std::time::Duration;
 use audit::databases::{Databases, Provider, audit, story};
 use audit::repair::{Outcome, Repaired, repair};
 use audit::{Kind, Report, Story, Terms};
-use http_server::health::Health;
 use jiff::Timestamp;
 use processor::AppState;
 use processor::sandbox::Sandbox;
@@ -71,7 +70,7 @@ impl Fleet {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let state = AppState::new(db.clone(), Sandbox::default());
-        let router = processor::router(state, Health::of(&db));
+        let router = processor::router(state, service::health::of(&db));
         let provider = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         let databases =
             Databases { provider: Some(Provider { db, fleet_id: FLEET_ID.to_owned(), url }), ..databases };

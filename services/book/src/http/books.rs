@@ -4,10 +4,12 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use events::BookingId;
 use http_api::extract::{Anything, IdempotencyKey, Json, OptionalJson, PathId, Query};
-use http_api::hal::{BaseUrl, Collection, Hal, PageQuery, PageRequest, Resource, filtered};
+use http_api::hal::{BaseUrl, Hal, Resource};
 use http_api::problem::{self, Problem};
 use http_server::outliving::run_to_end;
 use http_server::request_log::record;
+use service::Refusal;
+use service::pages::{Collection, PageQuery, PageRequest, filtered};
 
 use super::answer::answer;
 use super::messages::{BOOKS, Book, BookRequest, CustomerQuery};
@@ -38,12 +40,12 @@ pub async fn book(
     base: BaseUrl,
     IdempotencyKey(key): IdempotencyKey,
     Json(request): Json<BookRequest>,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     let key = key.map(|key| request.key(key));
     let order = request.into_order();
     // If the customer disconnects, the booking is settled all the same: no event would settle a declined one later.
     let outcome = run_to_end(async move { booking_protocol::book(&state, order, key).await }).await?;
-    answer(&base, outcome)
+    Ok(answer(&base, outcome)?)
 }
 
 /// Pays for a held booking. A repeated request charges nothing more.
@@ -66,9 +68,9 @@ pub async fn pay(
     PathId(id): PathId<BookingId>,
     // The body is ignored, but its type is checked: a form of another site must not pay.
     _: OptionalJson<Anything>,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     let outcome = run_to_end(async move { booking_protocol::pay(&state, id).await }).await?;
-    answer(&base, outcome)
+    Ok(answer(&base, outcome)?)
 }
 
 /// All bookings, or those of one customer, oldest first.
@@ -87,11 +89,11 @@ pub async fn list(
     base: BaseUrl,
     page: PageRequest,
     Query(query): Query<CustomerQuery>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl IntoResponse, Refusal> {
     let mut conn = state.db.read().await?;
     let found = bookings::page(&mut conn, query.customer_id, page.slice()).await?;
     let path = filtered("/books", "customerId", query.customer_id);
-    Ok(Hal(base.collection(BOOKS, &path, page, &found, |booking| Book::resource(&base, booking))))
+    Ok(Hal(Collection::new(&base, BOOKS, &path, page, &found, |booking| Book::resource(&base, booking))))
 }
 
 /// One booking.
@@ -109,7 +111,7 @@ pub async fn show(
     State(state): State<AppState>,
     base: BaseUrl,
     PathId(id): PathId<BookingId>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl IntoResponse, Refusal> {
     record("booking_id", id);
     let mut conn = state.db.read().await?;
     let booking = bookings::find(&mut conn, id).await?;

@@ -9,6 +9,7 @@ use http_api::hal::{BaseUrl, Hal, Resource};
 use http_api::problem::{self, FieldError, Problem};
 use http_server::request_log::record;
 use process::crash;
+use service::Refusal;
 
 use super::error::already_collected;
 use super::messages::{Book, BookPatch};
@@ -35,12 +36,12 @@ pub async fn delete(
     base: BaseUrl,
     PathId(id): PathId<BookingId>,
     _: OptionalJson<Anything>,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     let booking = cancel(&state, id).await?;
     match booking.status() {
         Status::Canceled => Ok(StatusCode::NO_CONTENT.into_response()),
         Status::Canceling => Ok(Book::resource(&base, &booking).located(StatusCode::ACCEPTED)),
-        _ => Err(already_collected()),
+        _ => Err(already_collected().into()),
     }
 }
 
@@ -64,20 +65,20 @@ pub async fn patch(
     base: BaseUrl,
     PathId(id): PathId<BookingId>,
     Json(patch): Json<BookPatch>,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     if patch.status.as_deref() != Some("Canceled") {
         let error = FieldError::new("status", "must be \"Canceled\": a booking can only be canceled");
-        return Err(Problem::invalid_fields(vec![error]));
+        return Err(Problem::invalid_fields(vec![error]).into());
     }
     let booking = cancel(&state, id).await?;
     match booking.status() {
         Status::Canceled => Ok(Hal(Book::resource(&base, &booking)).into_response()),
         Status::Canceling => Ok(Book::resource(&base, &booking).located(StatusCode::ACCEPTED)),
-        _ => Err(already_collected()),
+        _ => Err(already_collected().into()),
     }
 }
 
-async fn cancel(state: &AppState, id: BookingId) -> Result<Booking, Problem> {
+async fn cancel(state: &AppState, id: BookingId) -> Result<Booking, Refusal> {
     record("booking_id", id);
     let mut tx = state.db.begin().await?;
     let booking = request_cancel(&mut tx, id).await?;

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use http_api::problem::{FieldError, Problem};
+use service::Refusal;
 use upstream::CallError;
 
 use super::messages::invalid_fields;
@@ -50,10 +51,10 @@ pub fn seat_taken(seats: Vec<String>) -> Problem {
     .with("seats", seats)
 }
 
-impl From<RequestCancelError> for Problem {
+impl From<RequestCancelError> for Refusal {
     fn from(error: RequestCancelError) -> Self {
-        match error {
-            RequestCancelError::NotFound(id) => Self::not_found("booking", id),
+        Self::from(match error {
+            RequestCancelError::NotFound(id) => Problem::not_found("booking", id),
             RequestCancelError::Refused(CancelRefused::AlreadyCollected) => already_collected(),
             RequestCancelError::Refused(refused @ CancelRefused::Declined) => {
                 conflict("booking-declined", sentence(refused))
@@ -62,18 +63,18 @@ impl From<RequestCancelError> for Problem {
                 conflict("hold-expired", sentence(refused))
             }
             RequestCancelError::Refused(CancelRefused::Started) => screening_started(),
-            RequestCancelError::Storage(error) => error.into(),
-        }
+            RequestCancelError::Storage(error) => return error.into(),
+        })
     }
 }
 
-impl From<CreateScreeningError> for Problem {
+impl From<CreateScreeningError> for Refusal {
     fn from(error: CreateScreeningError) -> Self {
-        match error {
+        Self::from(match error {
             CreateScreeningError::Invalid(invalid) => invalid_fields(invalid),
             CreateScreeningError::TheatreTaken(showing) => theatre_taken(showing),
-            CreateScreeningError::Storage(error) => error.into(),
-        }
+            CreateScreeningError::Storage(error) => return error.into(),
+        })
     }
 }
 

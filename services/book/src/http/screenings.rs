@@ -9,9 +9,11 @@ use http::header::{CACHE_CONTROL, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_api::accept;
 use http_api::extract::{Json, PathId, Query};
-use http_api::hal::{BaseUrl, Collection, Hal, PageQuery, PageRequest, Representation, Resource};
+use http_api::hal::{BaseUrl, Hal, Representation, Resource};
 use http_api::problem::{self, FieldError, Problem};
 use http_api::proxies::Caller;
+use service::Refusal;
+use service::pages::{Collection, PageQuery, PageRequest};
 
 use super::screening_messages::{ProgramQuery, SCREENINGS, Screening, ScreeningRequest, SeatMap};
 use crate::AppState;
@@ -40,7 +42,7 @@ pub async fn announce(
     caller: Caller,
     headers: HeaderMap,
     Json(request): Json<ScreeningRequest>,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     state.staff.check(&caller, &headers)?;
     let hall = request.hall_as_text();
     let announcement = request.into_announcement()?;
@@ -67,7 +69,7 @@ pub async fn list(
     base: BaseUrl,
     page: PageRequest,
     Query(query): Query<ProgramQuery>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl IntoResponse, Refusal> {
     let filter = query.filter()?;
     let mut conn = state.db.read().await?;
     let found = screenings::page(&mut conn, &filter, page.slice()).await?;
@@ -75,7 +77,7 @@ pub async fn list(
         Problem::invalid_fields(vec![FieldError::new("after", "must be the id of a screening")])
     })?;
     let resource = |screening: &Listed| Screening::resource(&base, screening);
-    Ok(Hal(base.collection(SCREENINGS, &query.path(), page, &found, resource)))
+    Ok(Hal(Collection::new(&base, SCREENINGS, &query.path(), page, &found, resource)))
 }
 
 /// One screening.
@@ -93,7 +95,7 @@ pub async fn show(
     State(state): State<AppState>,
     base: BaseUrl,
     PathId(id): PathId<ScreeningId>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl IntoResponse, Refusal> {
     let screening = find(&state, id).await?;
     Ok(Hal(Screening::resource(&base, &screening)))
 }
@@ -120,7 +122,7 @@ pub async fn seats(
     representation: Representation,
     PathId(id): PathId<ScreeningId>,
     headers: HeaderMap,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     let screening = find(&state, id).await?;
     let seats = screenings::seats(&mut state.db.read().await?, id).await?;
     let tag = representation.entity_tag(&fingerprint(&screening, &seats));
@@ -135,9 +137,9 @@ pub async fn seats(
     Ok(response)
 }
 
-async fn find(state: &AppState, id: ScreeningId) -> Result<Listed, Problem> {
+async fn find(state: &AppState, id: ScreeningId) -> Result<Listed, Refusal> {
     let screening = screenings::find_listed(&mut state.db.read().await?, id).await?;
-    screening.ok_or_else(|| Problem::not_found("screening", id))
+    Ok(screening.ok_or_else(|| Problem::not_found("screening", id))?)
 }
 
 /// A hash that changes with the state of any seat.

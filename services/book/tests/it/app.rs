@@ -14,7 +14,6 @@ use book::{AppState, MIGRATIONS, SERVICE, router};
 use events::{BookingId, CancelRejected, Event, Paid, PaymentCanceled, PaymentId, Printed, TicketId};
 use http::StatusCode;
 use http_api::staff::Staff;
-use http_server::health::Health;
 use jiff::ToSpan;
 use messaging::Consumer;
 use serde_json::{Value, json};
@@ -81,7 +80,7 @@ impl App {
             poll_every: Duration::from_secs(3600),
         };
         let reconciler = Reconciler::new(state.clone());
-        let client = Client(router(state.clone(), Health::of(&scratch.db)));
+        let client = Client(router(state.clone(), service::health::of(&scratch.db)));
         Self { scratch, client, consumer, payment, reconciler, state }
     }
 
@@ -89,7 +88,7 @@ impl App {
     pub fn now_calling(&self, payment: FakeUpstream) -> Client {
         let settings = Settings::new(payment.url.parse().unwrap(), PAYMENT_DEADLINE);
         let state = AppState { payments: Payments::new(settings), ..self.state.clone() };
-        Client(router(state, Health::of(&self.scratch.db)))
+        Client(router(state, service::health::of(&self.scratch.db)))
     }
 
     /// Books the seed's two seats and returns the booking's id.

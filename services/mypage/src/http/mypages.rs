@@ -4,11 +4,11 @@ use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
 use events::BookingId;
 use http_api::extract::{PathId, Query};
-use http_api::hal::{
-    BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource, filtered, refuse_filters,
-};
+use http_api::hal::{BaseUrl, Hal, List, Resource};
 use http_api::problem::{self, Problem};
 use http_server::request_log::record;
+use service::Refusal;
+use service::pages::{Collection, PageQuery, PageRequest, filtered, refuse_filters};
 
 use super::messages::{BookingQuery, CustomerQuery, MYPAGES, Mypage};
 use crate::AppState;
@@ -31,13 +31,13 @@ pub async fn list(
     page: PageRequest,
     RawQuery(sent): RawQuery,
     Query(query): Query<CustomerQuery>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl IntoResponse, Refusal> {
     // A booking's mypage is found by `search/findByBookingId`.
     refuse_filters(sent.as_deref(), &["bookingId"])?;
     let mut conn = state.db.read().await?;
     let found = stories::page(&mut conn, query.customer_id, page.slice()).await?;
     let path = filtered("/mypages", "customerId", query.customer_id);
-    Ok(Hal(base.collection(MYPAGES, &path, page, &found, |story| Mypage::resource(&base, story))))
+    Ok(Hal(Collection::new(&base, MYPAGES, &path, page, &found, |story| Mypage::resource(&base, story))))
 }
 
 /// One booking.
@@ -55,7 +55,7 @@ pub async fn show(
     State(state): State<AppState>,
     base: BaseUrl,
     PathId(id): PathId<BookingId>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl IntoResponse, Refusal> {
     record("booking_id", id);
     let mut conn = state.db.read().await?;
     let story = stories::find(&mut conn, id).await?;
@@ -78,7 +78,7 @@ pub async fn find_by_booking_id(
     State(state): State<AppState>,
     base: BaseUrl,
     Query(query): Query<BookingQuery>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl IntoResponse, Refusal> {
     let booking_id = query.booking_id()?;
     record("booking_id", booking_id);
     let mut conn = state.db.read().await?;

@@ -4,7 +4,6 @@ use events::{
     Booked, BookingId, Canceled, Created, CustomerId, Event, Held, HoldExpired, Paid, PaymentCanceled,
     PaymentId, PointId, Printed, Screening, ScreeningId, TicketId, WaitedPoint, WrittenPoint,
 };
-use http_server::health::Health;
 use messaging::{Consumer, Received};
 use mypage::consumers::BookingStory;
 use mypage::{AppState, MIGRATIONS, SERVICE, router};
@@ -22,7 +21,7 @@ impl App {
         let scratch = Scratch::new(SERVICE, &MIGRATIONS).await;
         let consumer = Consumer::new(SERVICE, scratch.db.clone(), scratch.transport.clone(), BookingStory);
         let state = AppState { db: scratch.db.clone() };
-        let client = Client(router(state, Health::of(&scratch.db)));
+        let client = Client(router(state, service::health::of(&scratch.db)));
         Self { scratch, client, consumer }
     }
 

@@ -7,9 +7,10 @@ use axum::response::Response;
 use events::BookingId;
 use http_api::extract::Json;
 use http_api::hal::{BaseUrl, Resource};
-use http_api::problem::{self, Problem};
+use http_api::problem;
 use http_server::outliving::run_to_end;
 use http_server::request_log::record;
+use service::Refusal;
 use telemetry::chain;
 
 use super::messages::{CancellationRequest, PaymentBody};
@@ -37,7 +38,7 @@ pub async fn cancel(
     State(state): State<AppState>,
     base: BaseUrl,
     Json(request): Json<CancellationRequest>,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     let booking_id = request.booking_id()?;
     record("booking_id", booking_id);
 
@@ -51,7 +52,7 @@ pub async fn cancel(
     Ok(PaymentBody::answer(&base, &outcome))
 }
 
-async fn begin(state: &AppState, booking_id: BookingId, pause: Duration) -> Result<Outcome, Problem> {
+async fn begin(state: &AppState, booking_id: BookingId, pause: Duration) -> Result<Outcome, Refusal> {
     let mut tx = state.db.begin().await?;
     let outcome = begin_cancel(&mut tx, booking_id, pause).await?;
     tx.commit().await?;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use http_api::problem::Problem;
+use service::Refusal;
 
 use crate::app::TakePaymentError;
 use crate::domain::PayRefused;
@@ -12,20 +13,20 @@ use crate::paying::PayError;
 /// How long a caller should wait before it asks again, where the breaker does not know better.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-impl From<PayError> for Problem {
+impl From<PayError> for Refusal {
     fn from(error: PayError) -> Self {
-        match error {
-            PayError::NotAsked(error) => error.into(),
-            PayError::Declined => Self::new(
+        Self::from(match error {
+            PayError::NotAsked(error) => return error.into(),
+            PayError::Declined => Problem::new(
                 StatusCode::PAYMENT_REQUIRED,
                 "payment-declined",
                 "The payment was declined; nothing was charged.",
             ),
-            PayError::Refused(refused) => TakePaymentError::Refused(refused).into(),
+            PayError::Refused(refused) => return TakePaymentError::Refused(refused).into(),
             PayError::NotReached(failure) => {
                 let wait = failure.retry_after().unwrap_or(RETRY_AFTER);
                 let detail = "The payment provider cannot be reached at the moment; this request charged nothing.";
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "payment-unavailable", detail)
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "payment-unavailable", detail)
                     .retry_in(wait)
                     .caused_by(failure)
             }
@@ -37,8 +38,8 @@ impl From<PayError> for Problem {
                 "The payment was charged, and the database did not record it. Send the same request again.",
             )
             .caused_by(error),
-            PayError::NotRecorded(error) => error.into(),
-        }
+            PayError::NotRecorded(error) => return error.into(),
+        })
     }
 }
 
@@ -46,22 +47,22 @@ fn outcome_unknown(detail: &str) -> Problem {
     Problem::new(StatusCode::GATEWAY_TIMEOUT, "outcome-unknown", detail).retry_after(1)
 }
 
-impl From<TakePaymentError> for Problem {
+impl From<TakePaymentError> for Refusal {
     fn from(error: TakePaymentError) -> Self {
-        match error {
+        Self::from(match error {
             TakePaymentError::Refused(refused @ PayRefused::OtherPrice) => {
-                Self::new(StatusCode::CONFLICT, "payment-conflict", sentence(refused))
+                Problem::new(StatusCode::CONFLICT, "payment-conflict", sentence(refused))
             }
             TakePaymentError::Refused(refused @ PayRefused::Voided) => {
-                Self::new(StatusCode::CONFLICT, "booking-voided", sentence(refused))
+                Problem::new(StatusCode::CONFLICT, "booking-voided", sentence(refused))
             }
-            TakePaymentError::KeyReused => Self::new(
+            TakePaymentError::KeyReused => Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency-key-reused",
                 "The Idempotency-Key was sent with another request before; a new request needs a new key.",
             ),
-            TakePaymentError::Storage(error) => error.into(),
-        }
+            TakePaymentError::Storage(error) => return error.into(),
+        })
     }
 }
 

@@ -4,10 +4,12 @@ use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use events::{BookingId, PaymentId};
 use http_api::extract::{IdempotencyKey, Json, PathId, Query};
-use http_api::hal::{BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource, refuse_filters};
+use http_api::hal::{BaseUrl, Hal, List, Resource};
 use http_api::problem::{self, Problem};
 use http_server::outliving::run_to_end;
 use http_server::request_log::record;
+use service::Refusal;
+use service::pages::{Collection, PageQuery, PageRequest, refuse_filters};
 
 use super::error::name_of_another_booking;
 use super::messages::{BookingQuery, InquiryRequest, PAYMENTS, PaymentBody, PaymentRequest};
@@ -40,11 +42,11 @@ pub async fn pay(
     base: BaseUrl,
     IdempotencyKey(key): IdempotencyKey,
     Json(request): Json<PaymentRequest>,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     let (charge, token) = request.into_charge()?;
     record("booking_id", charge.booking_id);
     if key.as_ref().is_some_and(|key| !charge.may_be_named(key)) {
-        return Err(name_of_another_booking());
+        return Err(name_of_another_booking().into());
     }
 
     let demand = Demand { charge, token, key };
@@ -70,7 +72,7 @@ pub async fn inquire(
     State(state): State<AppState>,
     base: BaseUrl,
     Json(request): Json<InquiryRequest>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl IntoResponse, Refusal> {
     let booking_id = request.booking_id()?;
     record("booking_id", booking_id);
     let found = run_to_end(async move { paying::inquire(&state, booking_id).await }).await?;
@@ -99,14 +101,14 @@ pub async fn list(
     base: BaseUrl,
     page: PageRequest,
     RawQuery(query): RawQuery,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl IntoResponse, Refusal> {
     // A payment has no customer, and a booking's payment is found by `search/findByBookingId`.
     refuse_filters(query.as_deref(), &["bookingId", "customerId"])?;
     let mut conn = state.db.read().await?;
     let found = payments::page(&mut conn, page.slice()).await?;
-    Ok(Hal(
-        base.collection(PAYMENTS, "/payments", page, &found, |payment| PaymentBody::resource(&base, payment))
-    ))
+    Ok(Hal(Collection::new(&base, PAYMENTS, "/payments", page, &found, |payment| {
+        PaymentBody::resource(&base, payment)
+    })))
 }
 
 /// One payment.
@@ -124,7 +126,7 @@ pub async fn show(
     State(state): State<AppState>,
     base: BaseUrl,
     PathId(id): PathId<PaymentId>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl IntoResponse, Refusal> {
     let mut conn = state.db.read().await?;
     let payment = payments::find(&mut conn, id).await?;
     let payment = payment.ok_or_else(|| Problem::not_found("payment", id))?;
@@ -147,7 +149,7 @@ pub async fn find_by_booking_id(
     State(state): State<AppState>,
     base: BaseUrl,
     Query(query): Query<BookingQuery>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl IntoResponse, Refusal> {
     let booking_id = query.booking_id()?;
     record("booking_id", booking_id);
     let mut conn = state.db.read().await?;

@@ -3,7 +3,6 @@
 use axum::body::Body;
 use events::{BookingId, Event, HoldExpired, TicketCanceled, TicketId};
 use http::Request;
-use http_server::health::Health;
 use messaging::Consumer;
 use payment::clients::Processor;
 use payment::consumers::PaymentEvents;
@@ -51,7 +50,7 @@ impl App {
         let consumer = Consumer::new(SERVICE, scratch.db.clone(), scratch.transport.clone(), PaymentEvents);
         let processor = Processor::new(settings, "test".parse().unwrap());
         let state = AppState { db: scratch.db.clone(), processor };
-        let client = Client(router(state.clone(), Health::of(&scratch.db)));
+        let client = Client(router(state.clone(), service::health::of(&scratch.db)));
         let refunder = Refunder::new(state.clone());
         Self { scratch, client, consumer, provider, refunder, state }
     }

@@ -5,12 +5,12 @@ use axum::response::{IntoResponse, Response};
 use events::PointId;
 use http::StatusCode;
 use http_api::extract::{Json, PathId, Query};
-use http_api::hal::{
-    BaseUrl, Collection, Hal, List, PageQuery, PageRequest, Resource, filtered, refuse_filters,
-};
+use http_api::hal::{BaseUrl, Hal, List, Resource};
 use http_api::problem::{self, Problem};
 use http_server::request_log::record;
 use process::crash;
+use service::Refusal;
+use service::pages::{Collection, PageQuery, PageRequest, filtered, refuse_filters};
 
 use super::messages::{Balance, BookingQuery, CustomerQuery, LedgerQuery, POINTS, Point, PointRequest};
 use crate::AppState;
@@ -33,7 +33,7 @@ pub async fn grant(
     State(state): State<AppState>,
     base: BaseUrl,
     Json(request): Json<PointRequest>,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     let grant = request.into_grant()?;
     record("booking_id", grant.booking_id);
 
@@ -65,13 +65,13 @@ pub async fn list(
     page: PageRequest,
     RawQuery(sent): RawQuery,
     Query(query): Query<LedgerQuery>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl IntoResponse, Refusal> {
     // A booking's rows are found by `search/findByBookingId`.
     refuse_filters(sent.as_deref(), &["bookingId"])?;
     let mut conn = state.db.read().await?;
     let found = points::page(&mut conn, query.customer_id, page.slice()).await?;
     let path = filtered("/points", "customerId", query.customer_id);
-    Ok(Hal(base.collection(POINTS, &path, page, &found, |entry| Point::resource(&base, entry))))
+    Ok(Hal(Collection::new(&base, POINTS, &path, page, &found, |entry| Point::resource(&base, entry))))
 }
 
 /// One row of the ledger.
@@ -89,7 +89,7 @@ pub async fn show(
     State(state): State<AppState>,
     base: BaseUrl,
     PathId(id): PathId<PointId>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl IntoResponse, Refusal> {
     let mut conn = state.db.read().await?;
     let entry = points::find(&mut conn, id).await?;
     let entry = entry.ok_or_else(|| Problem::not_found("point entry", id))?;
@@ -112,7 +112,7 @@ pub async fn find_by_booking_id(
     State(state): State<AppState>,
     base: BaseUrl,
     Query(query): Query<BookingQuery>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl IntoResponse, Refusal> {
     let booking_id = query.booking_id()?;
     record("booking_id", booking_id);
     let mut conn = state.db.read().await?;
@@ -136,7 +136,7 @@ pub async fn find_by_booking_id(
 pub async fn balance(
     State(state): State<AppState>,
     Query(query): Query<CustomerQuery>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl IntoResponse, Refusal> {
     let customer_id = query.customer_id()?;
     let mut conn = state.db.read().await?;
     let balance = points::balance(&mut conn, customer_id).await?;

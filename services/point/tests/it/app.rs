@@ -1,7 +1,6 @@
 //! The service on a database of its own.
 
 use events::{BookingId, Created, CustomerId, Event, TicketId};
-use http_server::health::Health;
 use messaging::Consumer;
 use point::consumers::PointEvents;
 use point::{AppState, MIGRATIONS, SERVICE, router};
@@ -19,7 +18,7 @@ impl App {
         let scratch = Scratch::new(SERVICE, &MIGRATIONS).await;
         let consumer = Consumer::new(SERVICE, scratch.db.clone(), scratch.transport.clone(), PointEvents);
         let state = AppState { db: scratch.db.clone() };
-        let client = Client(router(state, Health::of(&scratch.db)));
+        let client = Client(router(state, service::health::of(&scratch.db)));
         Self { scratch, client, consumer }
     }
 

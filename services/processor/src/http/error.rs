@@ -2,11 +2,12 @@
 
 use http::StatusCode;
 use http_api::problem::{FieldError, Problem};
+use service::Refusal;
 
 use crate::app::ChargeError;
 use crate::domain::{Invalid, OtherMoney};
 
-impl From<ChargeError> for Problem {
+impl From<ChargeError> for Refusal {
     fn from(error: ChargeError) -> Self {
         match error {
             ChargeError::OtherMoney(error) => error.into(),
@@ -15,13 +16,14 @@ impl From<ChargeError> for Problem {
     }
 }
 
-impl From<OtherMoney> for Problem {
+impl From<OtherMoney> for Refusal {
     fn from(_: OtherMoney) -> Self {
-        Self::new(
+        Problem::new(
             StatusCode::CONFLICT,
             "amount-conflict",
             "The reference stands for another amount or currency; nothing was charged now.",
         )
+        .into()
     }
 }
 

@@ -3,7 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use http_api::extract::Query;
-use http_api::problem::{self, Problem};
+use http_api::problem;
+use service::Refusal;
 
 use super::messages::{LedgerBody, LedgerQuery, MovementBody};
 use crate::AppState;
@@ -24,7 +25,7 @@ use crate::store::ledger;
 pub async fn list(
     State(state): State<AppState>,
     Query(query): Query<LedgerQuery>,
-) -> Result<Json<LedgerBody>, Problem> {
+) -> Result<Json<LedgerBody>, Refusal> {
     let (after, size) = query.range()?;
     let mut conn = state.db.read().await?;
     // Read first, so that no page seems to be the last one while it is not.

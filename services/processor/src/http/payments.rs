@@ -8,6 +8,7 @@ use http_api::extract::{Anything, Json, OptionalJson};
 use http_api::problem::{self, Problem};
 use http_server::outliving::run_to_end;
 use process::crash;
+use service::Refusal;
 use tokio::time::sleep;
 
 use super::messages::{ChargeRequest, PathReference, PaymentBody};
@@ -38,7 +39,7 @@ pub async fn charge(
     State(state): State<AppState>,
     PathReference(reference): PathReference,
     Json(request): Json<ChargeRequest>,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refusal> {
     let charge = request.into_charge(&reference)?;
     let Some(turn) = state.turns.take(&reference).await else {
         return undecided(&state, &charge).await;
@@ -53,7 +54,7 @@ pub async fn charge(
 
 /// Decides the charge. No transaction is open while it takes its time. A crash meanwhile leaves the payment pending, and
 /// the next request for it goes on from there.
-async fn decide(state: &AppState, charge: &Charge) -> Result<Payment, Problem> {
+async fn decide(state: &AppState, charge: &Charge) -> Result<Payment, Refusal> {
     if let Some(time) = state.sandbox.time_for(charge) {
         let mut tx = state.db.begin().await?;
         let payment = open_payment(&mut tx, charge).await?;
@@ -72,7 +73,7 @@ async fn decide(state: &AppState, charge: &Charge) -> Result<Payment, Problem> {
 }
 
 /// The answer while another request decides the charge, unless the payment was settled meanwhile.
-async fn undecided(state: &AppState, charge: &Charge) -> Result<Response, Problem> {
+async fn undecided(state: &AppState, charge: &Charge) -> Result<Response, Refusal> {
     let found = payments::find(&mut state.db.read().await?, &charge.reference).await?;
     if let Some(payment) = found {
         payment.accept(charge.money)?;
@@ -102,7 +103,7 @@ pub async fn cancel(
     PathReference(reference): PathReference,
     // Read, so that no form of another site can cancel; what is in it is ignored.
     _: OptionalJson<Anything>,
-) -> Result<axum::Json<PaymentBody>, Problem> {
+) -> Result<axum::Json<PaymentBody>, Refusal> {
     let mut tx = state.db.begin().await?;
     let payment = cancel_payment(&mut tx, reference).await?;
     tx.commit().await?;
@@ -125,7 +126,7 @@ pub async fn cancel(
 pub async fn show(
     State(state): State<AppState>,
     PathReference(reference): PathReference,
-) -> Result<axum::Json<PaymentBody>, Problem> {
+) -> Result<axum::Json<PaymentBody>, Refusal> {
     let found = payments::find(&mut state.db.read().await?, &reference).await?;
     let payment = found.ok_or_else(|| unknown(&reference))?;
     Ok(axum::Json(PaymentBody::from(&payment)))

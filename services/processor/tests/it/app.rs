@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 
-use http_server::health::Health;
 use processor::sandbox::Sandbox;
 use processor::{AppState, MIGRATIONS, SERVICE, router};
 use serde_json::{Value, json};
@@ -33,13 +32,13 @@ impl App {
         let url = scratch::database_url(SERVICE, &directory).await;
         let db = Db::open(&url, Settings::default()).await.unwrap();
         db.migrate(&[&MIGRATIONS]).await.unwrap();
-        let client = Client(router(state(db.clone()), Health::of(&db)));
+        let client = Client(router(state(db.clone()), service::health::of(&db)));
         Self { db, client, _directory: directory }
     }
 
     /// Another process on the same database.
     pub fn another_process(&self, sandbox: Sandbox) -> Client {
-        Client(router(AppState::new(self.db.clone(), sandbox), Health::of(&self.db)))
+        Client(router(AppState::new(self.db.clone(), sandbox), service::health::of(&self.db)))
     }
 
     pub async fn charge(&self, reference: &str, amount: i64) -> Answer {
@@ -76,7 +75,7 @@ impl App {
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let settings = <settings::Settings as clap::Parser>::parse_from(["processor"]);
-        let (router, health, stopped) = (self.client.0.clone(), Health::of(&self.db), stop.clone());
+        let (router, health, stopped) = (self.client.0.clone(), service::health::of(&self.db), stop.clone());
         tokio::spawn(async move {
             http_server::serve(listener, router, health, &settings.server, stopped).await;
         });

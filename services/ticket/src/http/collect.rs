@@ -5,9 +5,10 @@ use axum::response::IntoResponse;
 use events::TicketId;
 use http_api::extract::{Json, PathId};
 use http_api::hal::{BaseUrl, Hal, Resource};
-use http_api::problem::{self, Problem};
+use http_api::problem;
 use http_server::request_log::record;
 use process::crash;
+use service::Refusal;
 use upstream::CallError;
 
 use super::error::{not_recorded, points_unavailable, ticket_canceled};
@@ -42,7 +43,7 @@ pub async fn collect(
     base: BaseUrl,
     PathId(id): PathId<TicketId>,
     Json(patch): Json<TicketPatch>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl IntoResponse, Refusal> {
     patch.check()?;
     record("booking_id", id);
 
@@ -79,10 +80,10 @@ fn respond(
     base: &BaseUrl,
     ticket: &domain::Ticket,
     failure: Option<CallError>,
-) -> Result<Hal<Resource<Ticket>>, Problem> {
+) -> Result<Hal<Resource<Ticket>>, Refusal> {
     match ticket.status() {
         Status::Printed => Ok(Hal(Ticket::resource(base, ticket))),
-        Status::Canceled => Err(ticket_canceled()),
-        Status::Waiting | Status::Printing => Err(points_unavailable(failure)),
+        Status::Canceled => Err(ticket_canceled().into()),
+        Status::Waiting | Status::Printing => Err(points_unavailable(failure).into()),
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use http_api::problem::Problem;
+use service::Refusal;
 use upstream::CallError;
 
 use crate::app::CollectError;
@@ -12,13 +13,13 @@ use crate::domain::CollectRefused;
 /// How long a client should wait before it asks for a ticket again, where nobody knows better.
 const POINTS_RETRY_AFTER: Duration = Duration::from_secs(5);
 
-impl From<CollectError> for Problem {
+impl From<CollectError> for Refusal {
     fn from(error: CollectError) -> Self {
-        match error {
-            CollectError::NotFound(id) => Self::not_found("ticket", id),
+        Self::from(match error {
+            CollectError::NotFound(id) => Problem::not_found("ticket", id),
             CollectError::Refused(CollectRefused::Canceled) => ticket_canceled(),
-            CollectError::Storage(error) => error.into(),
-        }
+            CollectError::Storage(error) => return error.into(),
+        })
     }
 }
 
@@ -29,7 +30,7 @@ pub fn ticket_canceled() -> Problem {
 
 /// 504 where the database failed after the points were asked for: they may be granted, and the ticket counts as collected
 /// until the reconciler, or the same request, has found out.
-pub fn not_recorded(error: CollectError) -> Problem {
+pub fn not_recorded(error: CollectError) -> Refusal {
     match error {
         CollectError::Storage(error) if error.is_transient() => Problem::new(
             StatusCode::GATEWAY_TIMEOUT,
@@ -37,7 +38,8 @@ pub fn not_recorded(error: CollectError) -> Problem {
             "The points may have been granted, and the database did not record it. Send the same request again to find out.",
         )
         .retry_after(1)
-        .caused_by(error),
+        .caused_by(error)
+        .into(),
         error => error.into(),
     }
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use events::{
     Booked, BookingId, CancelRequested, Canceled, CustomerId, Event, Screening, ScreeningId, TicketId,
 };
-use http_server::health::Health;
 use messaging::Consumer;
 use serde_json::json;
 use test_kit::{Answer, Client, FakeUpstream, Scratch, fleet};
@@ -35,20 +34,20 @@ impl App {
     pub async fn beside(point: FakeUpstream) -> Self {
         let scratch = Scratch::new(SERVICE, &MIGRATIONS).await;
         let consumer = Consumer::new(SERVICE, scratch.db.clone(), scratch.transport.clone(), TicketEvents);
-        let client = Client(router(state(&scratch, &point), Health::of(&scratch.db)));
+        let client = Client(router(state(&scratch, &point), service::health::of(&scratch.db)));
         Self { scratch, client, consumer, point }
     }
 
     /// The same service on the same database, from now on beside another point service.
     pub fn now_beside(&mut self, point: FakeUpstream) {
-        self.client = Client(router(state(&self.scratch, &point), Health::of(&self.scratch.db)));
+        self.client = Client(router(state(&self.scratch, &point), service::health::of(&self.scratch.db)));
         self.point = point;
     }
 
     /// The same service, from now on calling points as `settings` say.
     pub fn now_calling(&mut self, settings: Settings) {
         let state = AppState { db: self.scratch.db.clone(), points: Points::new(settings) };
-        self.client = Client(router(state, Health::of(&self.scratch.db)));
+        self.client = Client(router(state, service::health::of(&self.scratch.db)));
     }
 
     pub fn reconciler(&self) -> Reconciler {

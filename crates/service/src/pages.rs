@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use storage::page::{COUNTED_MAX, Page, Slice};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{BaseUrl, Links, Names, Resource};
-use crate::extract::Query;
-use crate::problem::{FieldError, Problem};
+use http_api::extract::Query;
+use http_api::hal::{BaseUrl, Links, Names, Resource};
+use http_api::problem::{FieldError, Problem};
 
 const DEFAULT_SIZE: i64 = 20;
 const MAX_SIZE: i64 = 100;
@@ -80,15 +80,15 @@ impl PageRequest {
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
     /// Number of the page, from 0. A page begins within the first 10,000 entities; `after` reads on from there.
-    #[serde(default, deserialize_with = "crate::extract::parameter::optional_number")]
+    #[serde(default, deserialize_with = "http_api::extract::parameter::optional_number")]
     #[param(minimum = 0, default = 0)]
     page: Option<i64>,
     /// Id of the entity before the page, instead of `page`: the `next` link has it. 0 asks for the first page.
-    #[serde(default, deserialize_with = "crate::extract::parameter::optional_number")]
+    #[serde(default, deserialize_with = "http_api::extract::parameter::optional_number")]
     #[param(minimum = 0)]
     after: Option<i64>,
     /// Maximum number of entities on the page.
-    #[serde(default, deserialize_with = "crate::extract::parameter::optional_number")]
+    #[serde(default, deserialize_with = "http_api::extract::parameter::optional_number")]
     #[param(minimum = 1, maximum = 100, default = 20)]
     size: Option<i64>,
 }
@@ -162,20 +162,20 @@ pub fn filtered(path: &str, name: &str, value: Option<impl Display>) -> String {
     value.map_or_else(|| path.to_owned(), |value| format!("{path}?{name}={value}"))
 }
 
-impl BaseUrl {
-    /// A page of the collection at `path` (with its filter, if any), as `request` asked for it.
-    pub fn collection<R, T>(
-        &self,
+impl<T> Collection<T> {
+    /// Creates the page that `request` asks for, of the collection at `path` with its filter, from the rows of `page`.
+    pub fn new<R>(
+        base: &BaseUrl,
         names: Names,
         path: &str,
         request: PageRequest,
         page: &Page<R>,
         resource: impl Fn(&R) -> Resource<T>,
-    ) -> Collection<T> {
+    ) -> Self {
         let PageRequest { start, size } = request;
         let total_pages = (page.total.rows + size - 1) / size;
         let mark = if path.contains('?') { '&' } else { '?' };
-        let at = |name: &str, value: i64| self.link(&format!("{path}{mark}{name}={value}&size={size}"));
+        let at = |name: &str, value: i64| base.link(&format!("{path}{mark}{name}={value}&size={size}"));
         let mut links = Links::from([("first", at("page", 0))]);
         let number = match start {
             Start::Number(number) => {
@@ -198,7 +198,7 @@ impl BaseUrl {
             links.insert("next", at("after", last_id));
         }
         let (total_elements, at_least) = (page.total.rows, page.total.at_least);
-        Collection {
+        Self {
             embedded: BTreeMap::from([(names.plural, page.rows.iter().map(resource).collect())]),
             links,
             page: PageInfo { size, total_elements, total_pages, number, at_least },
@@ -221,13 +221,14 @@ mod tests {
 
     /// The page that `query` asks for, of a list of `total` rows with the ids 1, 2, 3, …
     async fn page(query: &str, total: i64) -> Collection<i64> {
-        let base = BaseUrl("http://cinema".to_owned());
+        let parts = &mut http::Request::get("/").header("host", "cinema").body(()).unwrap().into_parts().0;
+        let base = BaseUrl::from_request_parts(parts, &()).await.unwrap();
         let request = ask(query).await.unwrap();
         let slice = request.slice();
         let rows = (1..=total).filter(|id| *id > slice.after).skip(slice.offset as usize);
         let rows = rows.take(slice.limit() as usize).collect();
         let page = Page::new(rows, slice, total.min(COUNT_LIMIT), |id| *id);
-        base.collection(BOOKS, "/books?customerId=7", request, &page, |id| Resource {
+        Collection::new(&base, BOOKS, "/books?customerId=7", request, &page, |id| Resource {
             entity: *id,
             links: Links::new(),
         })

@@ -1,0 +1,13 @@
+//! What the services with a database share: where HTTP meets the database.
+//!
+//! # Layout
+//!
+//! - [`refusal`]: the error of every handler, a problem or a failure of the database.
+//! - [`pages`]: collections in pages.
+//! - [`health`]: a service is ready while its database responds.
+
+pub mod health;
+pub mod pages;
+pub mod refusal;
+
+pub use refusal::Refusal;
