@@ -11,11 +11,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use audit::databases::{Databases, Provider};
+use event_log::Transport;
 use jiff::Timestamp;
 use marquee::data_dir::DataDir;
 use marquee::fleet::{Fleet as Place, Process};
 use marquee::rest::Rest;
-use messaging::{EventLog, Transport, connect};
+use messaging::{EventLog, connect};
 use reqwest::Client;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};

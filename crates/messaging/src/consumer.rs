@@ -8,6 +8,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use event_log::incarnation::FIRST;
+use event_log::{Received, SeedTimeZone, Transport, TransportError, last_positions};
 use events::{DecodeError, Event, TOPIC, decode, event_type, headers};
 use jiff::Timestamp;
 use process::crash;
@@ -23,8 +25,6 @@ use crate::dead_letter::{self, DeadLetter};
 use crate::inbox;
 use crate::incarnation;
 use crate::outage::Outage;
-use crate::seed_time::SeedTimeZone;
-use crate::transport::{Received, Transport, TransportError, last_positions};
 use crate::waiters::Waiters;
 
 /// Records applied in one transaction at most.
@@ -144,7 +144,7 @@ impl<H: Handler> Consumer<H> {
 
     /// Consumes until `stop`, and ends between two batches.
     pub async fn run(self, stop: CancellationToken) {
-        let (found, incarnation) = watch::channel(incarnation::FIRST);
+        let (found, incarnation) = watch::channel(FIRST);
         let transport = self.transport.as_ref();
         tokio::select! {
             () = self.keep_consuming(&stop, incarnation) => {}

@@ -7,10 +7,9 @@
 
 mod letters;
 
+use event_log::{Received, Record, Transport, TransportError};
 use events::headers::{self, Headers};
 use events::{DEAD_LETTER_TOPIC, TOPIC};
-
-use crate::transport::{Received, Record, Transport, TransportError};
 
 pub use letters::{Letter, letters, replay};
 

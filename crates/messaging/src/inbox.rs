@@ -2,12 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use event_log::Position;
 use events::TOPIC;
 use events::headers::{self, Headers};
 use jiff::Timestamp;
 use storage::{Error, MAX_VALUES, Tx, query_as_built};
-
-use crate::transport::Position;
 
 /// What a row binds.
 const COLUMNS: usize = 3;

@@ -8,13 +8,13 @@
 //! - The rows that the outbox still holds are sent again, before anything else is. Consumers know those that they have
 //!   applied by their ids.
 //!
-//! Layout: `judge` compares what was seen; this remembers it.
-
-mod judge;
+//! [`event_log::incarnation`] compares what was seen; this remembers it.
 
 use std::convert::Infallible;
 use std::time::Duration;
 
+use event_log::incarnation::{FIRST, FirstRecord, PartitionState, Partitions, Verdict, judge};
+use event_log::{Transport, TransportError};
 use events::TOPIC;
 use jiff::Timestamp;
 use sqlx::FromRow;
@@ -23,12 +23,6 @@ use telemetry::chain;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use crate::transport::{Transport, TransportError};
-
-pub use judge::{FirstRecord, PartitionState, Partitions, Verdict, judge};
-
-/// The incarnation of a log that nothing has happened to.
-pub const FIRST: i64 = 1;
 /// How often a consumer looks whether the log is still the one that it knows.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Rows of the outbox that are marked in one transaction.

@@ -1,46 +1,37 @@
-//! Events that commit with the state they tell of, travel at least once, and are applied exactly once.
+//! Events that commit with the state change that they describe, are delivered at least once, and are applied exactly once.
 //!
 //! # Layout
 //!
-//! In the order an event travels:
+//! In the order in which an event travels:
 //!
-//! - [`outbox`]: the event row that commits with the state.
-//! - [`relay`]: unsent rows → transport.
-//! - [`transport`]: what a transport must do; [`embedded`] is the one for a laptop, a log in one SQLite file, and
-//!   [`kafka`] the one for everything else.
-//! - [`consumer`]: transport → decode → inbox → use case, in one transaction; retries and dead letters around it.
+//! - [`outbox`]: the row of an event, which commits with the state change.
+//! - [`relay`]: publishes unsent rows to the event log.
+//! - [`consumer`]: receives, decodes, asks the inbox and calls the use case, in one transaction; retries and dead letters.
 //! - [`waiters`]: requests that wait for the events of one booking.
-//! - [`inbox`]: the memory that makes a redelivered event harmless.
-//! - [`incarnation`]: a topic that is deleted and made again, noticed and made up for.
-//! - [`dead_letter`]: where a record goes that no retry will help, and the way back.
-//! - `outage`: logging what is away, once a minute.
-//! - [`seed_time`]: the time zone of the original services, which their events do not name.
-//! - [`retention`]: old rows are deleted.
-//! - [`backends`]: which database and which event log a service is on.
+//! - [`inbox`]: the ids of applied events, which make a redelivered event harmless.
+//! - [`incarnation`]: notices when the event log was deleted and created again, and publishes the outbox again.
+//! - [`dead_letter`]: keeps records that no retry can apply, and replays them.
+//! - `outage`: logs an outage once a minute.
+//! - [`retention`]: deletes old rows.
+//! - [`event_log_args`]: which event log a process uses.
+//! - [`backends`]: which database and which event log a service uses.
 
 pub mod backends;
 pub mod consumer;
 pub mod dead_letter;
-pub mod embedded;
+pub mod event_log_args;
 pub mod inbox;
 pub mod incarnation;
-pub mod kafka;
 mod outage;
 pub mod outbox;
 pub mod relay;
 pub mod retention;
-pub mod seed_time;
-pub mod transport;
 pub mod waiters;
 
-pub use backends::{Backends, EventLog};
+pub use backends::Backends;
 pub use consumer::{Consumer, Delivery, Failure, Handler};
+pub use event_log_args::{EventLog, EventsUrl, InvalidEventsUrl, connect};
 pub use relay::Relay;
-pub use seed_time::SeedTimeZone;
-pub use transport::{
-    EventsUrl, History, KafkaUrl, Position, Received, Record, Subscription, Transport, TransportError,
-    connect, last_positions,
-};
 pub use waiters::{Waiter, Waiters};
 
 /// The tables of outbox and inbox, which every service has.

@@ -1,5 +1,6 @@
 //! The event row that commits with the state it tells of.
 
+use event_log::headers_to_json;
 use events::{Event, encode, headers};
 use storage::{Error, Tx, query};
 use telemetry::trace_context::TraceContext;
@@ -24,7 +25,7 @@ pub async fn append(tx: &mut Tx, source: &str, event: impl Into<Event>) -> Resul
     .bind(event.booking_id().to_string())
     .bind(event.event_type())
     .bind(encode(&event, now))
-    .bind(crate::transport::headers_to_json(&headers))
+    .bind(headers_to_json(&headers))
     .bind(now.as_microsecond());
     tx.execute(insert).await?;
     tx.announce_commit();

@@ -10,6 +10,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use event_log::{Record, Transport, TransportError, headers_from_json};
 use events::TOPIC;
 use jiff::Timestamp;
 use process::crash;
@@ -21,7 +22,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::incarnation;
 use crate::outage::Outage;
-use crate::transport::{Record, Transport, TransportError, headers_from_json};
 
 /// Looks this often whether rows have to be sent again, as the log was made anew.
 const RESEND_TIMER: Duration = Duration::from_secs(1);

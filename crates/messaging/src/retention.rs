@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use event_log::incarnation::INBOXES_REMEMBER;
 use jiff::Timestamp;
 use storage::{Db, Error, Prune, prune};
 use telemetry::chain;
@@ -13,8 +14,6 @@ use tokio_util::sync::CancellationToken;
 
 /// Sent events are kept this long, for looking at, and to be sent again to a topic that is made anew.
 const SENT_FOR: Duration = Duration::from_secs(24 * 3600);
-/// Applied events are remembered this long: longer than any transport redelivers.
-pub(crate) const SEEN_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 /// From the end of a pass, in which all due rows are deleted, to the next one.
 const PASS_EVERY: Duration = Duration::from_secs(10);
 /// Longest pause between two batches, which is after one that took that long.
@@ -23,7 +22,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// The tables that every service has. Unsent events have no time, and stay.
 pub const EVENTS: [Prune; 2] = [
     prune!("outbox", place: "seq", since: "sent_at", kept_for: SENT_FOR),
-    prune!("inbox", place: "seen_at", since: "seen_at", kept_for: SEEN_FOR),
+    prune!("inbox", place: "seen_at", since: "seen_at", kept_for: INBOXES_REMEMBER),
 ];
 
 /// Prunes outbox, inbox and the service's `own` tables every ten seconds until `stop`.

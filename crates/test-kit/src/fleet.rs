@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use event_log::{Position, Received, Record, Transport};
 use events::{DEAD_LETTER_TOPIC, Event, decode, encode, headers};
 use jiff::Timestamp;
-use messaging::{Consumer, Failure, Handler, Position, Received, Record, Relay, Transport};
+use messaging::{Consumer, Failure, Handler, Relay};
 use storage::{Db, query_as};
 use uuid::Uuid;
 

@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use messaging::{Backends, EventLog, Transport};
+use event_log::Transport;
+use messaging::{Backends, EventLog};
 use storage::{DatabaseUrl, Db, Migrations};
 use tempfile::TempDir;
 use uuid::Uuid;

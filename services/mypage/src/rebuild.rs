@@ -10,10 +10,12 @@
 
 use std::time::Duration;
 
+use event_log::incarnation::FIRST;
+use event_log::{History, Received, SeedTimeZone, Transport, TransportError};
 use events::{DecodeError, TOPIC};
 use jiff::Timestamp;
 use messaging::consumer::read;
-use messaging::{Delivery, History, Received, SeedTimeZone, Transport, TransportError, incarnation};
+use messaging::{Delivery, incarnation};
 use storage::{Db, Error, Task};
 use telemetry::chain;
 use tokio::time::{Instant, sleep};
@@ -109,7 +111,7 @@ impl<'a> Rebuild<'a> {
         self.take(Step::Open).await?;
         let history = transport.history(TOPIC).await?;
         // A topic that was made anew begins with its first record, and has none of the topic before.
-        let is_first = incarnation::current(self.db, transport).await? == incarnation::FIRST;
+        let is_first = incarnation::current(self.db, transport).await? == FIRST;
         self.loses_nothing(history.total(), history.is_whole() && is_first).await?;
         let read = self.retell(history, stop).await?;
         self.take(Step::Show).await?;

@@ -508,15 +508,15 @@ async fn a_repair_told_twice_is_told_once_while_the_first_waits() {
 }
 
 /// For consumers that are only handed what they are to apply.
-fn transport() -> std::sync::Arc<dyn messaging::Transport> {
+fn transport() -> std::sync::Arc<dyn event_log::Transport> {
     #[derive(Debug)]
     struct Nowhere;
-    impl messaging::Transport for Nowhere {
+    impl event_log::Transport for Nowhere {
         fn publish<'a>(
             &'a self,
             _: &'a str,
-            _: &'a [messaging::Record],
-        ) -> futures_util::future::BoxFuture<'a, Result<(), messaging::TransportError>> {
+            _: &'a [event_log::Record],
+        ) -> futures_util::future::BoxFuture<'a, Result<(), event_log::TransportError>> {
             unreachable!("nothing is published here")
         }
 
@@ -526,7 +526,7 @@ fn transport() -> std::sync::Arc<dyn messaging::Transport> {
             _: &'a str,
         ) -> futures_util::future::BoxFuture<
             'a,
-            Result<Box<dyn messaging::Subscription>, messaging::TransportError>,
+            Result<Box<dyn event_log::Subscription>, event_log::TransportError>,
         > {
             unreachable!("nobody subscribes here")
         }
@@ -534,7 +534,7 @@ fn transport() -> std::sync::Arc<dyn messaging::Transport> {
         fn history<'a>(
             &'a self,
             _: &'a str,
-        ) -> futures_util::future::BoxFuture<'a, Result<Box<dyn messaging::History>, messaging::TransportError>>
+        ) -> futures_util::future::BoxFuture<'a, Result<Box<dyn event_log::History>, event_log::TransportError>>
         {
             unreachable!("nobody looks back here")
         }

@@ -13,9 +13,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::builder::PossibleValuesParser;
+use event_log::{Position, Transport, TransportError};
+use kafka_log::KafkaSecurity;
 use messaging::dead_letter::{Letter, letters, replay};
-use messaging::kafka::KafkaSecurity;
-use messaging::{EventLog, Position, Transport, TransportError, connect};
+use messaging::{EventLog, connect};
 
 use crate::data_dir::{DataDir, DataDirError};
 use crate::fleet::{DEFAULT_DATA_DIR, Process};

@@ -1,6 +1,6 @@
 //! The name of a dead letter: its partition and its offset.
 
-use messaging::Position;
+use event_log::Position;
 
 /// Writes the name of the letter at a position.
 pub fn name(Position { partition, offset }: Position) -> String {

@@ -2,8 +2,8 @@
 
 use std::io;
 
+use event_log::{Position, Record};
 use messaging::dead_letter::Letter;
-use messaging::{Position, Record};
 use serde_json::{Value, json};
 
 use super::name::name;

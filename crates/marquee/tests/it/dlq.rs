@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use event_log::Record;
 use events::{DEAD_LETTER_TOPIC, TOPIC};
 use marquee::fleet::Process;
 use marquee::metrics_text::metric;
 use marquee::rest::difference;
-use messaging::Record;
 use messaging::dead_letter::{Letter, letters, replay};
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -10,11 +10,12 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+use event_log::Transport;
 use marquee::data_dir::DataDir;
 use marquee::fleet::Process;
 use marquee::metrics_text::metric;
 use marquee::rest::Rest;
-use messaging::{EventLog, Transport, connect};
+use messaging::{EventLog, connect};
 use rustix::process::{Pid, Signal, kill_process};
 use storage::{Db, Settings};
 use tempfile::TempDir;

@@ -3,11 +3,11 @@
 use std::fs::File;
 use std::process::{Command, Stdio};
 
+use event_log::{Position, Received, Record};
 use events::DEAD_LETTER_TOPIC;
 use marquee::data_dir::DataDir;
 use marquee::fleet::Process;
 use messaging::dead_letter::DeadLetter;
-use messaging::{Position, Received, Record};
 use reqwest::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};

@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use event_log::Record;
 use events::headers::{self, ID};
 use events::{TOPIC, decode};
 use marquee::load::verify::Booked;
-use messaging::Record;
 use tokio::time::timeout;
 
 use crate::fleet::Fleet;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use event_log::{Position, Received, Record, Transport, TransportError};
 use events::headers::{self, Headers};
 use events::{DEAD_LETTER_TOPIC, TOPIC};
 use jiff::Timestamp;
@@ -11,7 +12,6 @@ use super::{
     without_ours,
 };
 use crate::inbox;
-use crate::transport::{Position, Received, Record, Transport, TransportError};
 
 /// Records read at once.
 const BATCH: usize = 1_000;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use event_log::{Received, Record};
 use events::{Event, TOPIC, encode};
 use messaging::incarnation::{self, look};
 use messaging::{Consumer, Relay, outbox};
@@ -172,42 +173,6 @@ async fn events_that_only_the_old_topic_held_are_sent_again_by_the_next_start() 
     assert!(applied(&db).await.into_iter().eq(1..=100), "each once");
 }
 
-/// A member that has not noticed commits where it was in the old topic.
-#[tokio::test(flavor = "multi_thread")]
-async fn position_in_the_old_topic_is_none_in_the_new_one() {
-    let Some(files) = Files::kafka() else { return };
-    let transport = files.transport().await;
-    let records: Vec<_> = (1..=10).map(|id| event(id, &id.to_string())).collect();
-    transport.publish(TOPIC, &records).await.unwrap();
-    let mut old = transport.subscribe(TOPIC, "test").await.unwrap();
-    let mut count = 0;
-    while count < 10 {
-        let batch = old.receive(10).await.unwrap();
-        count += batch.len();
-        for last in messaging::last_positions(&batch) {
-            old.commit(last).await.unwrap();
-        }
-    }
-    drop(old);
-    let received = async |incarnation, count: usize| {
-        let mut member = transport.subscribe_in(TOPIC, "test", incarnation).await.unwrap();
-        let mut received = Vec::new();
-        while received.len() < count {
-            let batch = member.receive(10).await.unwrap();
-            for last in messaging::last_positions(&batch) {
-                member.commit(last).await.unwrap();
-            }
-            received.extend(batch);
-        }
-        received.len()
-    };
-    assert_eq!(received(2, 10).await, 10, "the second incarnation is read from its beginning");
-    transport.publish(TOPIC, &[event(11, "11")]).await.unwrap();
-    assert_eq!(received(2, 1).await, 1, "once");
-    transport.publish(TOPIC, &[event(12, "12")]).await.unwrap();
-    assert_eq!(received(3, 12).await, 12);
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn topic_that_is_gone_is_shown_until_it_is_back() {
     let Some(files) = Files::kafka() else { return };
@@ -252,9 +217,9 @@ async fn log_that_is_looked_at_again_is_the_same(files: Files) {
     assert_eq!(unsent(&db).await, 0);
 }
 
-fn java(id: i64) -> messaging::Record {
+fn java(id: i64) -> Record {
     let at = "2021-02-23T13:32:28Z".parse().unwrap();
-    messaging::Record {
+    Record {
         key: Some("1".to_owned()),
         payload: Some(encode(&Event::from(canceled(id)), at).into_bytes()),
         headers: Vec::new(),
@@ -262,7 +227,7 @@ fn java(id: i64) -> messaging::Record {
 }
 
 /// The first record of the log.
-async fn first(files: &Files, id: i64) -> messaging::Received {
+async fn first(files: &Files, id: i64) -> Received {
     let transport = files.transport().await;
     transport.publish(TOPIC, &[java(id)]).await.unwrap();
     let mut subscription = transport.subscribe(TOPIC, "reader").await.unwrap();
@@ -273,7 +238,7 @@ async fn event_without_an_id_is_another_one_in_another_topic(files: Files) {
     let db = files.db(&seen_table()).await;
     let old = first(&files, 1).await;
     // The same place, a moment later.
-    let mut new = messaging::Received { record: java(2), ..old.clone() };
+    let mut new = Received { record: java(2), ..old.clone() };
     new.appended_at += Duration::from_millis(1);
     let consumer = Consumer::new("test", db.clone(), files.transport().await, Scribe::default());
     for received in [&old, &new, &old, &new] {
@@ -296,7 +261,7 @@ async fn event_without_an_id_that_an_earlier_version_applied_is_not_applied_agai
     consumer.apply_together(std::slice::from_ref(&old)).await.unwrap();
     assert_eq!(seen(&db).await, [0; 0]);
     // What came to that place after it was remembered is another event.
-    let mut new = messaging::Received { record: java(2), ..old };
+    let mut new = Received { record: java(2), ..old };
     new.appended_at += Duration::from_millis(50);
     consumer.apply_together(std::slice::from_ref(&new)).await.unwrap();
     assert_eq!(seen(&db).await, [2]);

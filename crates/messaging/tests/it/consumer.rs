@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use event_log::{Received, Record, Transport};
 use events::{DEAD_LETTER_TOPIC, Event, TOPIC, encode, headers};
 use jiff::Timestamp;
-use messaging::{Consumer, Delivery, EventLog, Failure, Handler, Received, Record, Transport, connect};
+use messaging::{Consumer, Delivery, EventLog, Failure, Handler, connect};
 use storage::{Db, Migrations, Tx, query, query_as};
 use tokio_util::sync::CancellationToken;
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use event_log::{Received, Record, Transport};
 use events::{DEAD_LETTER_TOPIC, TOPIC, headers};
 use messaging::dead_letter::{Letter, letters, replay};
-use messaging::{Consumer, Delivery, Failure, Handler, Received, Record, Transport};
+use messaging::{Consumer, Delivery, Failure, Handler};
 use storage::{Db, Tx, query};
 use tokio_util::sync::CancellationToken;
 

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use messaging::{
-    EventLog, History, MIGRATIONS, Received, Record, Subscription, Transport, connect, last_positions,
-};
+use event_log::{History, Received, Record, Subscription, Transport, last_positions};
+use messaging::{EventLog, MIGRATIONS, connect};
 use storage::{Db, Migrations, Settings};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -58,12 +57,6 @@ impl Files {
     pub async fn transport(&self) -> Arc<dyn Transport> {
         let log: EventLog = self.events_url().parse().unwrap();
         connect(&log).await.unwrap()
-    }
-
-    /// Of a process that its consumer group knows by `name`.
-    pub async fn transport_of(&self, name: &str) -> Arc<dyn Transport> {
-        let log: EventLog = self.events_url().parse().unwrap();
-        connect(&EventLog { kafka_group_instance_id: Some(name.to_owned()), ..log }).await.unwrap()
     }
 
     pub async fn db(&self, migrations: &Migrations) -> Db {

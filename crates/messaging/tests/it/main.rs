@@ -4,9 +4,8 @@
 mod anew;
 mod consumer;
 mod dead_letters;
+mod events_url;
 mod fenced;
-mod kafka;
 mod log;
 mod relay;
-mod security;
 mod transport;

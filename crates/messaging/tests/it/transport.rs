@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use messaging::Received;
+use event_log::Received;
 
 use crate::log::{Files, assert_complete, number, on_both_transports, read, read_all, record, records};
 

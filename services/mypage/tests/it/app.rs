@@ -1,10 +1,11 @@
 //! The service on a database of its own, and the events of a booking.
 
+use event_log::Received;
 use events::{
     Booked, BookingId, Canceled, Created, CustomerId, Event, Held, HoldExpired, Paid, PaymentCanceled,
     PaymentId, PointId, Printed, Screening, ScreeningId, TicketId, WaitedPoint, WrittenPoint,
 };
-use messaging::{Consumer, Received};
+use messaging::Consumer;
 use mypage::consumers::BookingStory;
 use mypage::{AppState, MIGRATIONS, SERVICE, router};
 use serde_json::Value;

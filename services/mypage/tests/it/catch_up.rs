@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
+use event_log::Record;
 use events::{Event, TOPIC};
-use messaging::{Consumer, Record};
+use messaging::Consumer;
 use mypage::SERVICE;
 use mypage::consumers::BookingStory;
 use serde_json::json;

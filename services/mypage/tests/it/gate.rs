@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use messaging::{History, Received, Record, Subscription, Transport, TransportError};
+use event_log::{History, Received, Record, Subscription, Transport, TransportError};
 use tokio::sync::Notify;
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

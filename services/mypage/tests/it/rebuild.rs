@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use event_log::{Record, Transport};
 use events::{Created, Event, TOPIC, TicketId};
-use messaging::{Consumer, Record, Transport};
+use messaging::Consumer;
 use mypage::consumers::BookingStory;
 use mypage::rebuild::{self, RebuildError, Rebuilt};
 use mypage::{MIGRATIONS, SERVICE};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use event_log::{History, Received, TransportError};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use rdkafka::consumer::{Consumer, StreamConsumer};
@@ -11,10 +12,9 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::time::{Instant, timeout_at};
 
-use super::group::received;
-use super::telemetry::Telemetry;
-use super::{Client, KafkaConnection, config};
-use crate::transport::{History, Received, TransportError};
+use crate::client::{Client, KafkaConnection, config};
+use crate::record::received;
+use crate::telemetry::Telemetry;
 
 /// Longest wait for the brokers: for an answer, and for the next record where there must be one.
 const DEADLINE: Duration = Duration::from_secs(10);

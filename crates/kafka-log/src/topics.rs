@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use event_log::TransportError;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::condition::{Aspect, Condition, Fault};
-use super::{Client, KafkaConnection, config};
-use crate::transport::TransportError;
+use crate::client::{Client, KafkaConnection, config};
+use crate::condition::{Aspect, Condition, Fault};
 
 /// Longest wait for the brokers.
 const DEADLINE: Duration = Duration::from_secs(10);

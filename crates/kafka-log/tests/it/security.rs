@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use event_log::{SeedTimeZone, Transport, TransportError};
 use events::TOPIC;
-use messaging::{EventLog, Transport, connect};
+use kafka_log::{KafkaConnection, KafkaLog, KafkaSecurity};
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use crate::log::{read, records};
+use crate::topic::{PARTITIONS, read, records};
 
 /// Far beyond what a broker takes to refuse.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -21,13 +22,22 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Parser)]
 struct Settings {
     #[command(flatten)]
-    events: EventLog,
+    security: KafkaSecurity,
 }
 
-/// An event log by its flags.
-fn event_log(url: &str, flags: &[&str]) -> EventLog {
-    let args = ["messaging", "--events-url", url].into_iter().chain(flags.iter().copied());
-    Settings::try_parse_from(args).unwrap().events
+fn security(flags: &[&str]) -> KafkaSecurity {
+    Settings::try_parse_from(["kafka-log"].iter().chain(flags)).unwrap().security
+}
+
+/// The log at `url`, with the settings of `flags`.
+///
+/// # Errors
+///
+/// The setting that is wrong.
+fn open(url: &str, flags: &[&str]) -> Result<Arc<dyn Transport>, TransportError> {
+    let (url, security) = (url.parse().unwrap(), security(flags));
+    let connection = KafkaConnection { url, group_instance_id: None, security };
+    Ok(Arc::new(KafkaLog::new(connection, PARTITIONS, SeedTimeZone::default())?))
 }
 
 /// The servers of `.ci/backends`; none where they are not up, which is no excuse in the gate.
@@ -45,15 +55,15 @@ impl Servers {
         Some(Self { topic: format!("test-{}", Uuid::now_v7().simple()) })
     }
 
-    fn of(&self, listener: &str, flags: &[&str]) -> EventLog {
-        event_log(&format!("kafka://{}/{}", env(listener), self.topic), flags)
+    fn open(&self, listener: &str, flags: &[&str]) -> Arc<dyn Transport> {
+        open(&format!("kafka://{}/{}", env(listener), self.topic), flags).unwrap()
     }
 
     /// With a password in plain text.
-    async fn login(&self, user: &str, password: &str) -> Arc<dyn Transport> {
+    fn login(&self, user: &str, password: &str) -> Arc<dyn Transport> {
         let flags = ["--kafka-security-protocol", "SASL_PLAINTEXT", "--kafka-sasl-mechanism", "plain"];
         let who = ["--kafka-sasl-username", user, "--kafka-sasl-password", password];
-        connect(&self.of("TEST_KAFKA_SASL_PLAINTEXT", &[flags, who].concat())).await.unwrap()
+        self.open("TEST_KAFKA_SASL_PLAINTEXT", &[flags, who].concat())
     }
 
     /// Lets the user `stranger` do something.
@@ -106,13 +116,13 @@ async fn carries_records(transport: &dyn Transport) {
 }
 
 /// The variable at fault, and what is said of it.
-async fn refusal(flags: &[&str]) -> String {
-    let error = connect(&event_log("kafka://127.0.0.1:1/movie", flags)).await.expect_err("makes no sense");
+fn refusal(flags: &[&str]) -> String {
+    let error = open("kafka://127.0.0.1:1/movie", flags).expect_err("makes no sense");
     error.source().unwrap().to_string()
 }
 
-#[tokio::test]
-async fn settings_that_make_no_sense_are_refused_by_the_name_of_their_variable() {
+#[test]
+fn settings_that_make_no_sense_are_refused_by_the_name_of_their_variable() {
     for (flags, expected) in [
         ("--kafka-sasl-username me", "KAFKA_SASL_USERNAME: there is no login"),
         ("--kafka-sasl-mechanism PLAIN", "KAFKA_SASL_MECHANISM: there is no login"),
@@ -128,14 +138,14 @@ async fn settings_that_make_no_sense_are_refused_by_the_name_of_their_variable()
         ),
         ("--kafka-ssl-key-password x", "KAFKA_SSL_KEY_FILE: is missing"),
     ] {
-        let told = refusal(&flags.split(' ').collect::<Vec<_>>()).await;
+        let told = refusal(&flags.split(' ').collect::<Vec<_>>());
         assert!(told.starts_with(expected), "{flags}: {told}");
     }
 }
 
 #[cfg(feature = "tls")]
-#[tokio::test]
-async fn files_that_cannot_be_used_are_refused_by_the_name_of_their_variable() {
+#[test]
+fn files_that_cannot_be_used_are_refused_by_the_name_of_their_variable() {
     let directory = tempfile::tempdir().unwrap();
     let text = directory.path().join("notes.txt");
     std::fs::write(&text, "no certificate").unwrap();
@@ -149,19 +159,19 @@ async fn files_that_cannot_be_used_are_refused_by_the_name_of_their_variable() {
         (["--kafka-ssl-certificate-file", pem], "KAFKA_SSL_KEY_FILE: is missing"),
         (["--kafka-ssl-key-file", pem], "KAFKA_SSL_CERTIFICATE_FILE: is missing"),
     ] {
-        let told = refusal(&[&["--kafka-security-protocol", "SSL"], &flags[..]].concat()).await;
+        let told = refusal(&[&["--kafka-security-protocol", "SSL"], &flags[..]].concat());
         assert!(told.starts_with(expected), "{flags:?}: {told}");
     }
 }
 
 #[cfg(not(feature = "tls"))]
-#[tokio::test]
-async fn a_binary_without_tls_says_how_to_build_one_with_it() {
+#[test]
+fn a_binary_without_tls_says_how_to_build_one_with_it() {
     for (flags, expected) in [
         (["--kafka-security-protocol", "SASL_SSL"], "KAFKA_SECURITY_PROTOCOL: SASL_SSL needs TLS"),
         (["--kafka-sasl-mechanism", "SCRAM-SHA-512"], "KAFKA_SASL_MECHANISM: SCRAM-SHA-512 needs TLS"),
     ] {
-        let told = refusal(&flags).await;
+        let told = refusal(&flags);
         assert!(told.starts_with(expected), "{told}");
         assert!(told.ends_with("build with --features tls"), "{told}");
     }
@@ -170,21 +180,21 @@ async fn a_binary_without_tls_says_how_to_build_one_with_it() {
 #[test]
 fn passwords_are_not_shown() {
     let flags = ["--kafka-sasl-password", "s3cret", "--kafka-ssl-key-password", "s3cret"];
-    let shown = format!("{:?}", event_log("kafka://127.0.0.1:1/movie", &flags));
+    let shown = format!("{:?}", security(&flags));
     assert!(shown.contains("kafka_sasl_password") && !shown.contains("s3cret"), "{shown}");
 }
 
 #[tokio::test]
 async fn a_password_in_plain_text_opens_the_door() {
     let Some(servers) = Servers::up() else { return };
-    let transport = servers.login("marquee", &env("TEST_PASSWORD")).await;
+    let transport = servers.login("marquee", &env("TEST_PASSWORD"));
     carries_records(transport.as_ref()).await;
 }
 
 #[tokio::test]
 async fn a_wrong_password_is_told_as_one() {
     let Some(servers) = Servers::up() else { return };
-    let transport = servers.login("marquee", "s3cret").await;
+    let transport = servers.login("marquee", "s3cret");
     complains(transport.as_ref(), "the brokers refuse the login (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD)")
         .await;
     transport.publish(TOPIC, &records(0..1)).await.unwrap_err();
@@ -194,7 +204,7 @@ async fn a_wrong_password_is_told_as_one() {
 
 #[tokio::test]
 async fn a_broker_that_nobody_listens_for_is_told_with_its_address() {
-    let transport = connect(&event_log("kafka://127.0.0.1:1/movie", &[])).await.unwrap();
+    let transport = open("kafka://127.0.0.1:1/movie", &[]).unwrap();
     complains(transport.as_ref(), "no broker answers (EVENTS_URL): 127.0.0.1:1").await;
 }
 
@@ -202,7 +212,7 @@ async fn a_broker_that_nobody_listens_for_is_told_with_its_address() {
 async fn a_client_without_tls_or_login_is_told_which_setting_may_be_wrong() {
     let Some(servers) = Servers::up() else { return };
     for listener in ["TEST_KAFKA_SASL_SSL", "TEST_KAFKA_SASL_PLAINTEXT"] {
-        let transport = connect(&servers.of(listener, &[])).await.unwrap();
+        let transport = servers.open(listener, &[]);
         complains(transport.as_ref(), "no broker answers (EVENTS_URL, KAFKA_SECURITY_PROTOCOL)").await;
         let still = transport.check().unwrap_err();
         assert!(still.contains(&env(listener)), "{still}");
@@ -213,13 +223,13 @@ async fn a_client_without_tls_or_login_is_told_which_setting_may_be_wrong() {
 async fn what_a_user_may_not_do_is_told_by_topic_group_and_operation() {
     let Some(servers) = Servers::up() else { return };
     let topic = servers.topic.clone();
-    let stranger = servers.login("stranger", &env("TEST_PASSWORD")).await;
+    let stranger = servers.login("stranger", &env("TEST_PASSWORD"));
     let error = stranger.publish(TOPIC, &records(0..1)).await.unwrap_err().source().unwrap().to_string();
     assert!(error.starts_with(&format!("user stranger needs permission to CREATE topic {topic}")), "{error}");
     complains(stranger.as_ref(), &error).await;
 
     // Somebody who may makes the topics, and lets the stranger see them.
-    let marquee = servers.login("marquee", &env("TEST_PASSWORD")).await;
+    let marquee = servers.login("marquee", &env("TEST_PASSWORD"));
     marquee.publish(TOPIC, &records(0..10)).await.unwrap();
     let topics = ["--topic", &topic, "--resource-pattern-type", "prefixed"];
     servers.permit(&[&topics[..], &["--operation", "Describe"]].concat());
@@ -249,35 +259,33 @@ async fn what_a_user_may_not_do_is_told_by_topic_group_and_operation() {
 mod tls {
     use super::*;
 
-    fn secured(servers: &Servers, mechanism: &str, password: &str, authorities: &str) -> EventLog {
+    fn secured(servers: &Servers, mechanism: &str, password: &str, authorities: &str) -> Arc<dyn Transport> {
         let protocol = ["--kafka-security-protocol", "SASL_SSL", "--kafka-ssl-ca-file", authorities];
         let login = ["--kafka-sasl-mechanism", mechanism, "--kafka-sasl-username", "marquee"];
         let password = ["--kafka-sasl-password", password];
-        servers.of("TEST_KAFKA_SASL_SSL", &[&protocol[..], &login, &password].concat())
+        servers.open("TEST_KAFKA_SASL_SSL", &[&protocol[..], &login, &password].concat())
     }
 
     #[tokio::test]
     async fn scram_over_tls_opens_the_door() {
         for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
             let Some(servers) = Servers::up() else { return };
-            let log = secured(&servers, mechanism, &env("TEST_PASSWORD"), &env("TEST_CA"));
-            carries_records(connect(&log).await.unwrap().as_ref()).await;
+            let transport = secured(&servers, mechanism, &env("TEST_PASSWORD"), &env("TEST_CA"));
+            carries_records(transport.as_ref()).await;
         }
     }
 
     #[tokio::test]
     async fn a_wrong_password_is_told_as_one() {
         let Some(servers) = Servers::up() else { return };
-        let log = secured(&servers, "SCRAM-SHA-256", "s3cret", &env("TEST_CA"));
-        let transport = connect(&log).await.unwrap();
+        let transport = secured(&servers, "SCRAM-SHA-256", "s3cret", &env("TEST_CA"));
         complains(transport.as_ref(), "the brokers refuse the login").await;
     }
 
     #[tokio::test]
     async fn a_broker_that_no_known_authority_vouches_for_is_not_talked_to() {
         let Some(servers) = Servers::up() else { return };
-        let log = secured(&servers, "SCRAM-SHA-256", &env("TEST_PASSWORD"), &env("TEST_OTHER_CA"));
-        let transport = connect(&log).await.unwrap();
+        let transport = secured(&servers, "SCRAM-SHA-256", &env("TEST_PASSWORD"), &env("TEST_OTHER_CA"));
         complains(transport.as_ref(), "no TLS with the brokers (KAFKA_SSL_CA_FILE)").await;
         transport.publish(TOPIC, &records(0..1)).await.unwrap_err();
     }

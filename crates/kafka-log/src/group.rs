@@ -4,27 +4,26 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use event_log::{Position, Received, Subscription, TransportError};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
-use jiff::Timestamp;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance, StreamConsumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::condition::{Aspect, Condition, Fault};
-use super::pulse::Pulse;
-use super::queues::{Queues, enqueue, take};
-use super::resume::{self, Mark};
-use super::telemetry::{self, Telemetry};
-use super::{Client, KafkaConnection, config};
-use crate::transport::{Position, Received, Record, Subscription, TransportError};
+use crate::client::{Client, KafkaConnection, config};
+use crate::condition::{Aspect, Condition, Fault};
+use crate::pulse::Pulse;
+use crate::queues::{Queues, enqueue, take};
+use crate::record::received;
+use crate::resume::{self, Mark};
+use crate::telemetry::{self, Telemetry};
 
 /// Positions go to the broker this often.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(100);
@@ -362,26 +361,4 @@ fn commit<C: Consumer<Share>>(consumer: &C, share: &Share, positions: Vec<(i32, 
         share.mark.put_on(&mut position);
     }
     consumer.commit(&list, CommitMode::Async)
-}
-
-/// What is not UTF-8, as only other producers write, is made readable: keys and headers are text here.
-pub fn received(message: &BorrowedMessage<'_>) -> Received {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let headers = message.headers().into_iter().flat_map(Headers::iter);
-    Received {
-        record: Record {
-            key: message.key().map(text),
-            payload: message.payload().map(<[u8]>::to_vec),
-            headers: headers
-                .map(|header| (header.key.to_owned(), header.value.map(text).unwrap_or_default()))
-                .collect(),
-        },
-        position: Position { partition: message.partition(), offset: message.offset() },
-        // Only brokers of another age have none.
-        appended_at: message
-            .timestamp()
-            .to_millis()
-            .and_then(|ms| Timestamp::from_millisecond(ms).ok())
-            .unwrap_or_default(),
-    }
 }

@@ -10,9 +10,8 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::{Partition, Statistics};
 
-use super::KafkaConnection;
-use super::condition::{Aspect, Condition, Fault, Kind};
-use super::producer;
+use crate::client::KafkaConnection;
+use crate::condition::{Aspect, Condition, Fault, Kind, write_permission};
 
 /// Of one client: `producer`, or a consumer group.
 pub struct Telemetry {
@@ -113,7 +112,7 @@ impl ClientContext for Telemetry {
             Some(AllBrokersDown) => self.no_broker_is_left(reason),
             // To write idempotently, which WRITE on any topic includes since Kafka 2.8. It is the first thing a producer asks.
             Some(ClusterAuthorizationFailed) => {
-                self.is_forbidden(&producer::write(&self.events_topic));
+                self.is_forbidden(&write_permission(&self.events_topic));
             }
             // Who asked knows for what.
             Some(TopicAuthorizationFailed | GroupAuthorizationFailed) => {}

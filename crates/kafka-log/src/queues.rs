@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::transport::Received;
+use event_log::Received;
 
 /// Each partition's records in order; the first in the line is handed out next.
 pub type Queues = VecDeque<(i32, VecDeque<Received>)>;
@@ -34,7 +34,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::transport::{Position, Record};
+    use event_log::{Position, Record};
 
     fn queues(records: impl IntoIterator<Item = (i32, i64)>) -> Queues {
         let mut queues = Queues::new();

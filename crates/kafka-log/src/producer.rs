@@ -3,16 +3,16 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use event_log::{Record, TransportError};
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _, PurgeConfig};
 use tokio::time::{sleep, timeout};
 
-use super::condition::{Aspect, Condition};
-use super::telemetry::Telemetry;
-use super::{Client, KafkaConnection, config};
-use crate::transport::{Record, TransportError};
+use crate::client::{Client, KafkaConnection, config};
+use crate::condition::{Aspect, Condition, write_permission};
+use crate::telemetry::Telemetry;
 
 /// Longest wait for the acknowledgement of a batch.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -89,7 +89,7 @@ impl Producer {
         match fatal.or(error.rdkafka_error_code()) {
             Some(TopicAuthorizationFailed | ClusterAuthorizationFailed) => {
                 let user = self.connection.security.user();
-                TransportError::new(self.condition.is_forbidden(CLIENT, user, &write(topic)))
+                TransportError::new(self.condition.is_forbidden(CLIENT, user, &write_permission(topic)))
             }
             _ => TransportError::new(error),
         }
@@ -106,11 +106,6 @@ impl Producer {
             tracing::warn!("a failed producer did not give back its queue");
         }
     }
-}
-
-/// What a user needs permission for to write `topic`.
-pub fn write(topic: &str) -> String {
-    format!("WRITE topic {topic}")
 }
 
 async fn send(sender: &Sender, topic: &str, records: &[Record]) -> Result<(), KafkaError> {

@@ -15,7 +15,7 @@ use std::mem;
 
 use rdkafka::statistics::Statistics;
 
-use super::telemetry::{known_brokers_up, partitions};
+use crate::telemetry::{known_brokers_up, partitions};
 
 /// As many statistics in a row, five seconds apart, that tell of the same: longer than a rebalance that waits for a dead
 /// member. They are counted, and no time is taken, so that a process that was stopped for a while is not taken for one

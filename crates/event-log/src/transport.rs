@@ -4,18 +4,12 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
-use std::str::FromStr;
-use std::sync::Arc;
 
 use events::headers::Headers;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use storage::DatabaseUrl;
 
-use crate::backends::EventLog;
-use crate::embedded::EmbeddedLog;
 use crate::incarnation::Partitions;
-use crate::kafka::{KafkaConnection, KafkaLog};
 use crate::seed_time::SeedTimeZone;
 
 /// What is sent.
@@ -148,92 +142,11 @@ pub trait History: Send {
     fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Received>, TransportError>>;
 }
 
-/// `EVENTS_URL`: `sqlite://<file>` is the embedded log, `kafka://<host>:<port>[,<host>:<port>]/<topic>` Apache Kafka.
-#[derive(Clone, Debug)]
-pub enum EventsUrl {
-    Embedded(DatabaseUrl),
-    Kafka(KafkaUrl),
-}
-
-/// Brokers to ask for the others, and the topic of the events.
-#[derive(Clone, Debug)]
-pub struct KafkaUrl {
-    /// Each `<host>:<port>`; at least one.
-    pub brokers: Vec<String>,
-    pub topic: String,
-}
-
-/// Not an event log.
-#[derive(Debug, thiserror::Error)]
-#[error("must be sqlite://<file> or kafka://<host>:<port>[,<host>:<port>]/<topic>")]
-pub struct InvalidEventsUrl;
-
-impl fmt::Display for EventsUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Embedded(file) => file.fmt(f),
-            Self::Kafka(KafkaUrl { brokers, topic }) => write!(f, "kafka://{}/{topic}", brokers.join(",")),
-        }
-    }
-}
-
-impl FromStr for EventsUrl {
-    type Err = InvalidEventsUrl;
-
-    fn from_str(url: &str) -> Result<Self, InvalidEventsUrl> {
-        if let Some(rest) = url.strip_prefix("kafka://") {
-            return kafka_url(rest).map(Self::Kafka).ok_or(InvalidEventsUrl);
-        }
-        match url.parse::<DatabaseUrl>() {
-            Ok(file) if file.backend() == storage::Backend::Sqlite => Ok(Self::Embedded(file)),
-            _ => Err(InvalidEventsUrl),
-        }
-    }
-}
-
-/// What follows `kafka://`.
-fn kafka_url(rest: &str) -> Option<KafkaUrl> {
-    let (brokers, topic) = rest.split_once('/')?;
-    let is_broker = |broker: &str| {
-        broker.rsplit_once(':').is_some_and(|(host, port)| {
-            !host.is_empty() && !host.contains('@') && port.parse::<u16>().is_ok_and(|port| port > 0)
-        })
-    };
-    // What Kafka takes as a name, with room for the suffix of the dead letters.
-    let is_topic = (1..=200).contains(&topic.len())
-        && topic.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
-        && topic.bytes().any(|byte| byte != b'.');
-    (is_topic && brokers.split(',').all(is_broker)).then(|| KafkaUrl {
-        brokers: brokers.split(',').map(str::to_owned).collect(),
-        topic: topic.to_owned(),
-    })
-}
-
-/// Opens the transport of `log`.
-///
-/// # Errors
-///
-/// When the embedded log's file cannot be used, or the configuration is wrong. Brokers that are away are no error: see
-/// [`crate::kafka`].
-pub async fn connect(log: &EventLog) -> Result<Arc<dyn Transport>, TransportError> {
-    Ok(match &log.url {
-        EventsUrl::Embedded(file) => Arc::new(EmbeddedLog::open(file, log.seed_time_zone.clone()).await?),
-        EventsUrl::Kafka(url) => {
-            let connection = KafkaConnection {
-                url: url.clone(),
-                group_instance_id: log.kafka_group_instance_id.clone(),
-                security: log.kafka_security.clone(),
-            };
-            Arc::new(KafkaLog::new(connection, log.kafka_partitions, log.seed_time_zone.clone())?)
-        }
-    })
-}
-
 /// Headers the way outbox and embedded log store them: `[["ce_id","…"],…]`.
-pub(crate) fn headers_to_json(headers: &Headers) -> String {
+pub fn headers_to_json(headers: &Headers) -> String {
     serde_json::to_string(headers).expect("pairs of text are JSON")
 }
 
-pub(crate) fn headers_from_json(json: &str) -> Result<Headers, TransportError> {
+pub fn headers_from_json(json: &str) -> Result<Headers, TransportError> {
     serde_json::from_str(json).map_err(TransportError::new)
 }

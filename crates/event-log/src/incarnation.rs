@@ -1,8 +1,15 @@
 //! Whether a log is the one that is known, by what can be seen of it: a pure function.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
+
+/// The incarnation of a log that nothing has happened to.
+pub const FIRST: i64 = 1;
+/// Inboxes remember applied events this long: longer than any transport redelivers them. A group that starts over in another
+/// incarnation reads no older records.
+pub const INBOXES_REMEMBER: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The first record of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

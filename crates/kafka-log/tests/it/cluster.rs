@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use event_log::{Record, Transport, last_positions};
 use events::TOPIC;
-use messaging::{EventLog, EventsUrl, Record, Transport, last_positions};
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::message::{Header, OwnedHeaders};
@@ -14,40 +14,15 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::log::{Files, number, record, records};
+use crate::topic::{Topic, assert_complete, number, open, read, read_all, record, records};
 
 const EVENTS: usize = 20_000;
 
-#[test]
-fn an_events_url_says_which_log_and_where() {
-    for url in
-        ["sqlite:///tmp/events.db", "kafka://broker:9092/movie", "kafka://a.b:1,[::1]:9092/my_movie-2.0"]
-    {
-        assert_eq!(url.parse::<EventsUrl>().unwrap().to_string(), url);
-    }
-    for url in [
-        "kafka://broker:9092",
-        "kafka://broker:9092/",
-        "kafka://broker/movie",
-        "kafka://broker:0/movie",
-        "kafka://:9092/movie",
-        "kafka://broker:9092,/movie",
-        "kafka://me:secret@broker:9092/movie",
-        "kafka://broker:9092/a/b",
-        "kafka://broker:9092/movie?x",
-        "postgres://host/name",
-        "movie",
-    ] {
-        let error = url.parse::<EventsUrl>().expect_err(url).to_string();
-        assert_eq!(error, "must be sqlite://<file> or kafka://<host>:<port>[,<host>:<port>]/<topic>");
-    }
-}
-
 #[tokio::test]
 async fn a_broker_that_is_away_keeps_nobody_from_starting_and_fails_what_needs_it() {
-    let log: EventLog = "kafka://127.0.0.1:1/movie".parse().unwrap();
+    let url = "kafka://127.0.0.1:1/movie".parse().unwrap();
     let began = Instant::now();
-    let transport = messaging::connect(&log).await.unwrap();
+    let transport = open(url, None);
     assert!(began.elapsed() < Duration::from_secs(1));
     transport.publish(TOPIC, &records(0..1)).await.unwrap_err();
     assert!(transport.history(TOPIC).await.is_err());
@@ -56,11 +31,12 @@ async fn a_broker_that_is_away_keeps_nobody_from_starting_and_fails_what_needs_i
 
 #[tokio::test]
 async fn records_of_other_producers_are_read() {
-    let Some(files) = Files::kafka() else { return };
-    let transport = files.transport().await;
+    let Some(topic) = Topic::new() else { return };
+    let transport = topic.log();
     let mut subscription = transport.subscribe(TOPIC, "one").await.unwrap();
-    let (brokers, topic) = files.broker_and_topic();
-    let java: FutureProducer = ClientConfig::new().set("bootstrap.servers", brokers).create().unwrap();
+    let java: FutureProducer =
+        ClientConfig::new().set("bootstrap.servers", topic.brokers()).create().unwrap();
+    let topic = &topic.url.topic;
     let bare = FutureRecord::<str, [u8]>::to(topic).payload(b"{\"me\":true}".as_slice());
     java.send(bare, Duration::from_secs(5)).await.unwrap();
     let batch = subscription.receive(10).await.unwrap();
@@ -83,11 +59,10 @@ async fn records_of_other_producers_are_read() {
 /// A transaction ends with a marker, which takes an offset and is no record.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_history_that_ends_with_what_is_no_record_has_an_end() {
-    let Some(files) = Files::kafka() else { return };
-    let transport = files.transport().await;
+    let Some(topic) = Topic::new() else { return };
+    let transport = topic.log();
     transport.publish(TOPIC, &records(0..20)).await.unwrap();
-    let (brokers, topic) = files.broker_and_topic();
-    let (brokers, topic) = (brokers.to_owned(), topic.to_owned());
+    let (brokers, topic) = (topic.brokers(), topic.url.topic.clone());
     let in_transactions = move || {
         let writer: FutureProducer = ClientConfig::new()
             .set("bootstrap.servers", brokers)
@@ -110,23 +85,23 @@ async fn a_history_that_ends_with_what_is_no_record_has_an_end() {
     tokio::task::spawn_blocking(in_transactions).await.unwrap();
     let mut history = transport.history(TOPIC).await.unwrap();
     assert_eq!(history.total(), 24, "two markers, and one record that was taken back");
-    let received = crate::log::read_all(history.as_mut(), 7).await;
-    crate::log::assert_complete(received.iter().map(|received| number(&received.record)).collect(), 0..21);
+    let received = read_all(history.as_mut(), 7).await;
+    assert_complete(received.iter().map(|received| number(&received.record)).collect(), 0..21);
 }
 
 /// What a rebuild of a view must know before it takes the place of one that was made from all records.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_history_tells_whether_its_beginning_was_deleted() {
-    let Some(files) = Files::kafka() else { return };
-    let transport = files.transport().await;
+    let Some(topic) = Topic::new() else { return };
+    let transport = topic.log();
     transport.publish(TOPIC, &[record("a", "1"), record("a", "2")]).await.unwrap();
     let mut history = transport.history(TOPIC).await.unwrap();
     assert!(history.is_whole());
     let first = history.next(1).await.unwrap().remove(0);
 
-    let (admin, topic) = admin(&files);
+    let admin = admin(&topic);
     let mut list = TopicPartitionList::new();
-    list.add_partition_offset(&topic, first.position.partition, Offset::Offset(2)).unwrap();
+    list.add_partition_offset(&topic.url.topic, first.position.partition, Offset::Offset(2)).unwrap();
     admin.delete_records(&list, &AdminOptions::new()).await.unwrap();
     let history = transport.history(TOPIC).await.unwrap();
     assert_eq!((history.total(), history.is_whole()), (0, false));
@@ -134,33 +109,31 @@ async fn a_history_tells_whether_its_beginning_was_deleted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_that_is_made_keeps_its_records_for_ever() {
-    let Some(files) = Files::kafka() else { return };
-    files.transport().await.publish(TOPIC, &records(0..1)).await.unwrap();
-    let (admin, topic) = admin(&files);
-    let described = admin.describe_configs([&ResourceSpecifier::Topic(&topic)], &AdminOptions::new()).await;
+    let Some(topic) = Topic::new() else { return };
+    topic.log().publish(TOPIC, &records(0..1)).await.unwrap();
+    let admin = admin(&topic);
+    let described =
+        admin.describe_configs([&ResourceSpecifier::Topic(&topic.url.topic)], &AdminOptions::new()).await;
     let config = described.unwrap().remove(0).unwrap();
     let retention = config.get("retention.ms").unwrap().value.as_deref();
     assert_eq!(retention, Some("-1"));
 }
 
-/// Of the broker of `files`, and what the events' topic is called there.
-fn admin(files: &Files) -> (AdminClient<DefaultClientContext>, String) {
-    let (brokers, topic) = files.broker_and_topic();
-    let admin = ClientConfig::new().set("bootstrap.servers", brokers).create().unwrap();
-    (admin, topic.to_owned())
+fn admin(topic: &Topic) -> AdminClient<DefaultClientContext> {
+    ClientConfig::new().set("bootstrap.servers", topic.brokers()).create().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clean_stop_delivers_nothing_again() {
-    let Some(files) = Files::kafka() else { return };
-    let transport = files.transport().await;
+    let Some(topic) = Topic::new() else { return };
+    let transport = topic.log();
     transport.publish(TOPIC, &records(0..500)).await.unwrap();
     let mut subscription = transport.subscribe(TOPIC, "one").await.unwrap();
-    crate::log::read(subscription.as_mut(), 500, true).await;
+    read(subscription.as_mut(), 500, true).await;
     drop(subscription);
     transport.publish(TOPIC, &records(500..501)).await.unwrap();
     let mut again = transport.subscribe(TOPIC, "one").await.unwrap();
-    assert_eq!(crate::log::read(again.as_mut(), 1, true).await, [500]);
+    assert_eq!(read(again.as_mut(), 1, true).await, [500]);
 }
 
 /// What a consumer's inbox would have seen, over all members.
@@ -217,9 +190,9 @@ async fn member(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_joins_and_leaves_while_events_flow() {
-    let Some(files) = Files::kafka() else { return };
+    let Some(topic) = Topic::new() else { return };
     let inbox = Arc::new(Mutex::new(Inbox::default()));
-    let publisher = files.transport().await;
+    let publisher = topic.log();
     let publishing = tokio::spawn(async move {
         for start in (0..EVENTS).step_by(100) {
             let batch = start..start + 100;
@@ -230,7 +203,7 @@ async fn a_member_joins_and_leaves_while_events_flow() {
         }
     });
     let (stop, leave) = (CancellationToken::new(), CancellationToken::new());
-    let first = tokio::spawn(member("first", files.transport().await, inbox.clone(), stop.clone()));
+    let first = tokio::spawn(member("first", topic.log(), inbox.clone(), stop.clone()));
     let until = async |done: &dyn Fn(&Inbox) -> bool| {
         while !done(&inbox.lock().unwrap()) {
             sleep(Duration::from_millis(20)).await;
@@ -238,7 +211,7 @@ async fn a_member_joins_and_leaves_while_events_flow() {
     };
     let scenario = async {
         until(&|inbox| inbox.seen.len() >= 1_000).await;
-        let second = tokio::spawn(member("second", files.transport().await, inbox.clone(), leave.clone()));
+        let second = tokio::spawn(member("second", topic.log(), inbox.clone(), leave.clone()));
         until(&|inbox| inbox.applied_by("second") >= 1_000).await;
         leave.cancel();
         second.await.unwrap();
@@ -257,8 +230,8 @@ async fn a_member_joins_and_leaves_while_events_flow() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_with_a_name_keeps_its_share_over_a_restart() {
     const KEYS: usize = 60;
-    let Some(files) = Files::kafka() else { return };
-    let publisher = files.transport().await;
+    let Some(topic) = Topic::new() else { return };
+    let publisher = topic.log();
     let round = async |round: usize| {
         let numbers = round * KEYS..(round + 1) * KEYS;
         let batch: Vec<_> =
@@ -276,8 +249,8 @@ async fn a_member_with_a_name_keeps_its_share_over_a_restart() {
         tokio::spawn(member(name, transport, inbox.clone(), stop.clone()))
     };
     let scenario = async {
-        let first = start("first", files.transport_of("first").await, &stop);
-        let second = start("second", files.transport_of("second").await, &restart);
+        let first = start("first", topic.log_of("first"), &stop);
+        let second = start("second", topic.log_of("second"), &restart);
         let mut rounds = 0;
         // Until the two have come to an agreement.
         let mut share = BTreeMap::new();
@@ -305,7 +278,7 @@ async fn a_member_with_a_name_keeps_its_share_over_a_restart() {
             rounds += 1;
             until(&|inbox| inbox.seen.len() >= rounds * KEYS - missed * of_second).await;
         }
-        let again = start("second", files.transport_of("second").await, &stop);
+        let again = start("second", topic.log_of("second"), &stop);
         until(&|inbox| inbox.seen.len() == rounds * KEYS).await;
         assert_eq!(inbox.lock().unwrap().members, share);
         stop.cancel();
@@ -313,4 +286,39 @@ async fn a_member_with_a_name_keeps_its_share_over_a_restart() {
         again.await.unwrap();
     };
     timeout(Duration::from_secs(60), scenario).await.expect("the members get stuck");
+}
+
+/// A member that has not noticed commits where it was in the old topic.
+#[tokio::test(flavor = "multi_thread")]
+async fn position_in_the_old_topic_is_none_in_the_new_one() {
+    let Some(topic) = Topic::new() else { return };
+    let transport = topic.log();
+    transport.publish(TOPIC, &records(1..11)).await.unwrap();
+    let mut old = transport.subscribe(TOPIC, "test").await.unwrap();
+    let mut count = 0;
+    while count < 10 {
+        let batch = old.receive(10).await.unwrap();
+        count += batch.len();
+        for last in last_positions(&batch) {
+            old.commit(last).await.unwrap();
+        }
+    }
+    drop(old);
+    let received = async |incarnation, count: usize| {
+        let mut member = transport.subscribe_in(TOPIC, "test", incarnation).await.unwrap();
+        let mut received = Vec::new();
+        while received.len() < count {
+            let batch = member.receive(10).await.unwrap();
+            for last in last_positions(&batch) {
+                member.commit(last).await.unwrap();
+            }
+            received.extend(batch);
+        }
+        received.len()
+    };
+    assert_eq!(received(2, 10).await, 10, "the second incarnation is read from its beginning");
+    transport.publish(TOPIC, &records(11..12)).await.unwrap();
+    assert_eq!(received(2, 1).await, 1, "once");
+    transport.publish(TOPIC, &records(12..13)).await.unwrap();
+    assert_eq!(received(3, 12).await, 12);
 }

@@ -1,69 +1,22 @@
-//! Apache Kafka: the transport of a fleet whose processes are on several machines.
-//!
-//! A broker that is away is waited for, not reported when connecting: a service starts and answers without it, its events
-//! wait in the outbox, and its consumers try again.
-//!
-//! - `security`: TLS and SASL, by the settings that users of Kafka know.
-//! - `producer`: acknowledged by all in-sync replicas, in order, or reported as failed.
-//! - `group`: a member of a consumer group, which hands out what has come to all of its partitions.
-//! - `queues`: what it has received and not handed out yet.
-//! - `pulse`: whether that member gets anywhere.
-//! - `resume`: where a member begins, once the topic was made anew.
-//! - `survey`: how a topic begins and where it ends.
-//! - `history`: a topic from its first record to its last, apart from every group.
-//! - `topics`: made when they are missing.
-//! - `condition`: whether records can flow, told once when it changes.
-//! - `telemetry`: what librdkafka says of itself, as that condition, log lines and metrics.
-
-mod condition;
-mod group;
-mod history;
-mod producer;
-mod pulse;
-mod queues;
-mod resume;
-mod security;
-mod survey;
-mod telemetry;
-mod topics;
+//! The topics of one cluster as a transport.
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::mpsc;
-use std::thread;
-use std::time::Duration;
 
+use event_log::incarnation::{self, Partitions};
+use event_log::{History, Record, SeedTimeZone, Subscription, Transport, TransportError};
 use events::{DEAD_LETTER_TOPIC, TOPIC};
 use futures_util::future::BoxFuture;
-use rdkafka::ClientConfig;
-use rdkafka::config::RDKafkaLogLevel;
-use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
-use crate::incarnation::{self, Partitions};
-use crate::seed_time::SeedTimeZone;
-use crate::transport::{EventsUrl, History, KafkaUrl, Record, Subscription, Transport, TransportError};
-use condition::{Aspect, Condition, Fault};
-use group::Membership;
-use history::Snapshot;
-use producer::Producer;
-use survey::Surveyor;
-
-pub use security::{InvalidSetting, KafkaSecurity, SaslMechanism, Secret, SecurityProtocol};
-
-/// A process that ends waits for its clients no longer than this.
-const LONGEST_CLOSE: Duration = Duration::from_secs(5);
-
-/// Where the brokers are, and how to speak to them.
-#[derive(Clone, Debug)]
-pub struct KafkaConnection {
-    pub url: KafkaUrl,
-    /// The name by which a group knows this process again after a restart, if it has one (KIP-345).
-    pub group_instance_id: Option<String>,
-    pub security: KafkaSecurity,
-}
+use crate::client::KafkaConnection;
+use crate::condition::{Aspect, Condition, Fault};
+use crate::group::Membership;
+use crate::history::Snapshot;
+use crate::producer::{self, Producer};
+use crate::survey::{self, Surveyor};
+use crate::topics;
 
 /// The topics of one cluster.
 pub struct KafkaLog {
@@ -101,7 +54,7 @@ impl KafkaLog {
         let condition = Arc::<Condition>::default();
         condition.fails(producer::CLIENT, Aspect::Connection, Fault::pending("no broker has answered yet"));
         let producer = Producer::new(&connection, condition.clone())?;
-        let url = EventsUrl::Kafka(connection.url.clone()).to_string();
+        let url = connection.url.to_string();
         let surveyor = Surveyor::new(&connection);
         let topics = Mutex::default();
         Ok(Self { connection, url, partitions, seed_time_zone, condition, producer, surveyor, topics })
@@ -205,62 +158,5 @@ impl Transport for KafkaLog {
 
     fn check(&self) -> Result<(), String> {
         self.condition.check()
-    }
-}
-
-/// What all clients have in common.
-fn config(connection: &KafkaConnection) -> ClientConfig {
-    let mut config = ClientConfig::new();
-    connection.security.apply(&mut config);
-    config
-        .set("bootstrap.servers", connection.url.brokers.join(","))
-        .set("socket.keepalive.enable", "true")
-        // A broker that takes requests and never answers is given up after this, and not after a minute.
-        .set("socket.timeout.ms", "10000")
-        // A broker that comes back is found within seconds …
-        .set("reconnect.backoff.max.ms", "2000")
-        // … and so is a topic that was made a moment ago, or got more partitions.
-        .set("topic.metadata.refresh.interval.ms", "10000")
-        // They also tell that a broker is back.
-        .set("statistics.interval.ms", "5000")
-        .set_log_level(RDKafkaLogLevel::Info);
-    config
-}
-
-/// A client of librdkafka. To drop one waits for the broker, so that is done off the async threads. The runtime does not
-/// end before it is done, as the last positions are committed in there; but it does not wait for a broker that is away.
-///
-/// A consumer that had positions under way when it lost all its brokers for good (see `pulse`) waits for them in there as
-/// long as the process lives, with its threads: the crate rdkafka has no call that ends it.
-struct Client<T: Send + 'static>(Option<T>);
-
-impl<T: Send + 'static> Client<T> {
-    fn new(client: T) -> Self {
-        Self(Some(client))
-    }
-}
-
-impl<T: Send + 'static> Deref for Client<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        self.0.as_ref().expect("it is there until it is dropped")
-    }
-}
-
-impl<T: Send + 'static> Drop for Client<T> {
-    fn drop(&mut self) {
-        let client = self.0.take();
-        if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn_blocking(move || {
-                let (done, closed) = mpsc::channel::<()>();
-                thread::spawn(move || {
-                    drop(client);
-                    drop(done);
-                });
-                // Either error will do: closed, or late.
-                let _ = closed.recv_timeout(LONGEST_CLOSE);
-            });
-        }
     }
 }

@@ -4,17 +4,17 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use event_log::TransportError;
+use event_log::incarnation::{FirstRecord, PartitionState, Partitions};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::group::received;
-use super::history;
-use super::telemetry::Telemetry;
-use super::{Client, KafkaConnection, config};
-use crate::incarnation::{FirstRecord, PartitionState, Partitions};
-use crate::transport::TransportError;
+use crate::client::{Client, KafkaConnection, config};
+use crate::history;
+use crate::record::received;
+use crate::telemetry::Telemetry;
 
 /// Longest wait for an answer of the brokers, and for the first records. A process that ends waits for a look under way.
 const DEADLINE: Duration = Duration::from_secs(3);

@@ -1,25 +1,23 @@
 //! Where a member begins to read a partition that it takes over, once the topic was made anew.
 //!
-//! A committed position carries the incarnation of the topic that it belongs to (see [`crate::incarnation`]). A position
+//! A committed position carries the incarnation of the topic that it belongs to (see [`event_log::incarnation`]). A position
 //! without one belongs to the first incarnation. The number has to be in the position itself: a member that has not noticed
 //! the new topic yet commits its position in the old one, and the next owner of the partition must not begin there.
 
 use std::time::Duration;
 
+use event_log::incarnation::{FIRST, INBOXES_REMEMBER};
 use jiff::Timestamp;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::incarnation::FIRST;
-use crate::retention::SEEN_FOR;
-
 /// Longest wait for the brokers, per question. The member does nothing else meanwhile.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// What is older than this is not read again: inboxes are about to forget it, and would let it be applied twice. A topic that
 /// was made anew has nothing so old, unless it was filled from a copy.
-const BACK_TO: Duration = Duration::from_secs(SEEN_FOR.as_secs() - 24 * 3600);
+const BACK_TO: Duration = Duration::from_secs(INBOXES_REMEMBER.as_secs() - 24 * 3600);
 
 /// What a position carries that is none in the first incarnation.
 pub struct Mark(Option<String>);

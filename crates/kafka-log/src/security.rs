@@ -183,7 +183,7 @@ impl KafkaSecurity {
     }
 
     /// As librdkafka calls it all.
-    pub(super) fn apply(&self, config: &mut ClientConfig) {
+    pub(crate) fn apply(&self, config: &mut ClientConfig) {
         let protocol = self.kafka_security_protocol;
         config.set("security.protocol", protocol.to_string());
         if protocol.has_login() {
@@ -209,7 +209,7 @@ impl KafkaSecurity {
     }
 
     /// As whom this client acts.
-    pub(super) fn user(&self) -> &str {
+    pub(crate) fn user(&self) -> &str {
         match &self.kafka_sasl_username {
             Some(user) if self.kafka_security_protocol.has_login() => user,
             _ => "ANONYMOUS",

@@ -122,6 +122,11 @@ impl Fault {
     }
 }
 
+/// The permission that a user needs to write `topic`.
+pub fn write_permission(topic: &str) -> String {
+    format!("WRITE topic {topic}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

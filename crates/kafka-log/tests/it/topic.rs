@@ -1,0 +1,109 @@
+//! A topic of a test's own, and numbered records for it.
+
+use std::sync::Arc;
+
+use event_log::{History, Received, Record, SeedTimeZone, Subscription, Transport, last_positions};
+use kafka_log::{KafkaConnection, KafkaLog, KafkaSecurity, KafkaUrl};
+use uuid::Uuid;
+
+/// Partitions of the topics.
+pub const PARTITIONS: u16 = 12;
+
+/// A topic on the broker of `TEST_KAFKA_URL`.
+pub struct Topic {
+    pub url: KafkaUrl,
+}
+
+impl Topic {
+    /// `None` if no broker is configured, which is an error in the gate.
+    pub fn new() -> Option<Self> {
+        let Ok(url) = std::env::var("TEST_KAFKA_URL") else {
+            assert!(
+                std::env::var("MARQUEE_TEST_BACKENDS").is_err(),
+                "TEST_KAFKA_URL must lead to a broker: see .ci/backends"
+            );
+            println!("skipped: TEST_KAFKA_URL leads to no broker (see .ci/backends)");
+            return None;
+        };
+        let mut url: KafkaUrl = url.parse().unwrap();
+        url.topic = format!("test-{}", Uuid::now_v7().simple());
+        Some(Self { url })
+    }
+
+    pub fn brokers(&self) -> String {
+        self.url.brokers.join(",")
+    }
+
+    /// The log as a process of its own opens it.
+    pub fn log(&self) -> Arc<dyn Transport> {
+        open(self.url.clone(), None)
+    }
+
+    /// The log as a process opens it that its consumer group knows by `name`.
+    pub fn log_of(&self, name: &str) -> Arc<dyn Transport> {
+        open(self.url.clone(), Some(name.to_owned()))
+    }
+}
+
+pub fn open(url: KafkaUrl, group_instance_id: Option<String>) -> Arc<dyn Transport> {
+    let connection = KafkaConnection { url, group_instance_id, security: KafkaSecurity::default() };
+    Arc::new(KafkaLog::new(connection, PARTITIONS, SeedTimeZone::default()).unwrap())
+}
+
+/// So many keys have [`records`].
+const KEYS: usize = 7;
+
+pub fn record(key: &str, payload: &str) -> Record {
+    Record {
+        key: Some(key.to_owned()),
+        payload: Some(payload.as_bytes().to_vec()),
+        headers: vec![("ce_id".to_owned(), format!("{key}/{payload}"))],
+    }
+}
+
+pub fn records(numbers: std::ops::Range<usize>) -> Vec<Record> {
+    numbers.map(|number| record(&(number % KEYS).to_string(), &number.to_string())).collect()
+}
+
+/// That `numbers` are all of `expected`, once, and in order for each key of [`records`].
+pub fn assert_complete(mut numbers: Vec<usize>, expected: std::ops::Range<usize>) {
+    for key in 0..KEYS {
+        let own: Vec<_> = numbers.iter().copied().filter(|number| number % KEYS == key).collect();
+        assert!(own.is_sorted(), "records of one key keep their order: {own:?}");
+    }
+    numbers.sort_unstable();
+    assert!(numbers.iter().copied().eq(expected), "all, and each once: {numbers:?}");
+}
+
+/// What [`record`] wrote into the payload.
+pub fn number(record: &Record) -> usize {
+    std::str::from_utf8(record.payload.as_deref().unwrap()).unwrap().parse().unwrap()
+}
+
+/// The next `count` payloads as numbers; each batch is committed if `commit`.
+pub async fn read(subscription: &mut dyn Subscription, count: usize, commit: bool) -> Vec<usize> {
+    let mut numbers = Vec::new();
+    while numbers.len() < count {
+        let batch = subscription.receive((count - numbers.len()).min(500)).await.unwrap();
+        numbers.extend(batch.iter().map(|received| number(&received.record)));
+        if commit {
+            for last in last_positions(&batch) {
+                subscription.commit(last).await.unwrap();
+            }
+        }
+    }
+    numbers
+}
+
+/// `history` to its end, at most `max` records at a time.
+pub async fn read_all(history: &mut dyn History, max: usize) -> Vec<Received> {
+    let mut all = Vec::new();
+    loop {
+        let batch = history.next(max).await.unwrap();
+        assert!(batch.len() <= max);
+        if batch.is_empty() {
+            return all;
+        }
+        all.extend(batch);
+    }
+}
