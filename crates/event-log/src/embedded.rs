@@ -1,10 +1,10 @@
 //! A log in one SQLite file that several processes share: an append-only table, and a cursor per consumer group.
 //!
-//! Durable, ordered as a whole, and nothing to install: the transport of a laptop and of the tests. One process at a
-//! time may consume for a group. Records are kept for good.
+//! It is durable, keeps a total order and needs no installation, so laptops and tests use it. Only one process at a time may
+//! consume for a group. Records are never deleted.
 //!
-//! The positions are in the same file, so a new file is read from its beginning. A process that has the file open when it is
-//! removed would go on in a file that nobody else sees: it refuses to, until it is started again.
+//! The cursors are in the same file, so each group reads a new file from its beginning. A process whose open file is removed
+//! refuses to continue until it is restarted, because no other process would see what it writes.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -25,16 +25,16 @@ use crate::transport::{
     headers_to_json,
 };
 
-/// The file is polled, as nothing tells one process of another's commit: this often when records are flowing…
+/// Shortest interval of polling the file, while records flow. SQLite does not notify a process of another's commit.
 const SHORTEST_POLL: Duration = Duration::from_millis(2);
-/// …and this often when they are not.
+/// Longest interval of polling the file.
 const LONGEST_POLL: Duration = Duration::from_millis(32);
-/// Under load, batches are received this far apart: each costs two commits, however few records it has.
+/// Shortest time between two batches under load: each costs two commits, however few records it has.
 const SHORTEST_CYCLE: Duration = Duration::from_millis(20);
 /// Rows of one INSERT.
 const INSERT_ROWS: usize = 500;
 
-/// The log.
+/// The log in one file.
 #[derive(Debug)]
 pub struct EmbeddedLog {
     db: Db,
@@ -44,7 +44,7 @@ pub struct EmbeddedLog {
 }
 
 impl EmbeddedLog {
-    /// Opens the log in the file of `url`, made if it is not there.
+    /// Opens the log in the file of `url`, which is created if it is missing.
     ///
     /// # Errors
     ///
@@ -100,10 +100,12 @@ impl Transport for EmbeddedLog {
         })
     }
 
-    fn subscribe<'a>(
+    /// Ignores `incarnation`: the cursors are in the same file, so they belong to this incarnation.
+    fn subscribe_in<'a>(
         &'a self,
         topic: &'a str,
         group: &'a str,
+        _incarnation: i64,
     ) -> BoxFuture<'a, Result<Box<dyn Subscription>, TransportError>> {
         Box::pin(async move {
             self.file.check().map_err(TransportError::new)?;
@@ -140,17 +142,17 @@ impl Transport for EmbeddedLog {
     }
 }
 
-/// The file, as it was when it was opened.
+/// The file as it was when it was opened.
 #[derive(Debug)]
 struct LogFile {
     path: PathBuf,
-    /// Its device and number there; `None` where it is no file.
+    /// The device and the inode, or `None` if the log is not in a file.
     identity: Option<(u64, u64)>,
 }
 
 /// The file was removed or replaced while it was in use.
 #[derive(Debug, thiserror::Error)]
-#[error("the file {} was removed or replaced while it was in use: start the processes again", .0.display())]
+#[error("the file {} was removed or replaced while it was in use: restart the processes", .0.display())]
 struct LogFileGone(PathBuf);
 
 impl LogFile {
@@ -170,7 +172,7 @@ fn identity(path: &std::path::Path) -> Option<(u64, u64)> {
     fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }
 
-/// The topic as one partition, from its first record to its last.
+/// Surveys the topic, which is one partition.
 async fn survey(db: &Db, topic: &str) -> Result<Partitions, storage::Error> {
     let mut conn = db.read().await?;
     let first = query_as::<(i64, i64)>(
@@ -186,15 +188,15 @@ async fn survey(db: &Db, topic: &str) -> Result<Partitions, storage::Error> {
     Ok(Partitions::from([(0, PartitionState { end: last + 1, first })]))
 }
 
-/// One group's place in one topic.
+/// The position of a group in a topic.
 struct Cursor {
     db: Db,
     file: Arc<LogFile>,
     topic: String,
     group: String,
-    /// The first position that was not received yet.
+    /// The next position to receive.
     next: i64,
-    /// No batch before this, so that a trickle becomes batches.
+    /// Earliest time of the next batch, so that a trickle of records becomes batches.
     not_before: Instant,
 }
 
@@ -243,7 +245,7 @@ impl Cursor {
     }
 
     async fn save(&self, next: i64) -> Result<(), storage::Error> {
-        // Should a power cut undo it, the records come again, as after a crash before it.
+        // If a power failure undoes the commit, the records are redelivered, as after a crash before it.
         let mut tx = self.db.begin_relaxed().await?;
         let save = query(
             "INSERT INTO cursors (consumer_group, topic, next_position) VALUES ($1, $2, $3)
@@ -267,12 +269,12 @@ impl Subscription for Cursor {
     }
 }
 
-/// The log up to the record that was the last when this was taken.
+/// A topic up to the record that was its last when the snapshot was taken.
 struct Snapshot {
     db: Db,
     topic: String,
     total: u64,
-    /// The first position that was not read yet.
+    /// The next position to read.
     next: i64,
     last: i64,
 }
@@ -311,7 +313,7 @@ impl History for Snapshot {
     }
 }
 
-/// The records from `first` to `last`, at most `max`.
+/// Fetches the records from `first` to `last`, at most `max`.
 async fn fetch(
     db: &Db,
     topic: &str,
@@ -336,4 +338,32 @@ fn received(row: RecordRow) -> Result<Received, TransportError> {
         position: Position { partition: 0, offset: row.position },
         appended_at: Timestamp::from_microsecond(row.appended_at).map_err(TransportError::new)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[tokio::test]
+    async fn removed_file_is_refused_until_the_log_is_opened_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("events.db");
+        let url: DatabaseUrl = format!("sqlite://{}", path.display()).parse().unwrap();
+        let record = Record { key: None, payload: None, headers: Vec::new() };
+        let log = EmbeddedLog::open(&url, SeedTimeZone::default()).await.unwrap();
+        log.publish("movie", std::slice::from_ref(&record)).await.unwrap();
+        for name in ["events.db", "events.db-wal", "events.db-shm"] {
+            let _ = fs::remove_file(directory.path().join(name));
+        }
+        let refused = log.publish("movie", std::slice::from_ref(&record)).await.unwrap_err();
+        assert!(refused.0.to_string().contains("was removed or replaced"), "{refused:?}");
+        assert!(log.check().is_err());
+        assert!(log.subscribe("movie", "test").await.is_err());
+
+        let log = EmbeddedLog::open(&url, SeedTimeZone::default()).await.unwrap();
+        log.publish("movie", &[record]).await.unwrap();
+        assert_eq!(log.history("movie").await.unwrap().total(), 1);
+    }
 }

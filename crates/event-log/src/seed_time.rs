@@ -1,4 +1,4 @@
-//! The time zone of events without a `ce_time`: the original Java services write their local time, and not which it is.
+//! The time zone of events without a `ce_time`: the original Java services write their local time without a zone.
 
 use std::str::FromStr;
 
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone, offset};
 
-/// Where the original services run.
+/// The time zone in which the original services run.
 pub const DEFAULT: &str = "Asia/Seoul";
 /// Its offset since 1988, for machines without a time zone database, such as small containers.
 const DEFAULT_OFFSET: Offset = offset(9);
@@ -15,7 +15,7 @@ const DEFAULT_OFFSET: Offset = offset(9);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeedTimeZone(TimeZone);
 
-/// Not a time zone.
+/// The text is not a time zone.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{0:?} is neither a time zone of this machine's database, such as {DEFAULT}, nor an offset, such as +09:00"
@@ -23,7 +23,7 @@ pub struct SeedTimeZone(TimeZone);
 pub struct UnknownTimeZone(String);
 
 impl SeedTimeZone {
-    /// The moment at which a clock in this zone shows `local`. `None` if that is out of range.
+    /// The moment at which a clock in this zone shows `local`, or `None` if that is out of range.
     pub fn moment(&self, local: DateTime) -> Option<Timestamp> {
         self.0.to_timestamp(local).ok()
     }

@@ -12,42 +12,62 @@ use tokio::runtime::Handle;
 use crate::security::KafkaSecurity;
 use crate::url::KafkaUrl;
 
-/// A process that ends waits for its clients no longer than this.
+/// Longest time that an ending process waits for one client to close.
 const LONGEST_CLOSE: Duration = Duration::from_secs(5);
 
-/// Where the brokers are, and how to speak to them.
+/// How to connect to a cluster.
 #[derive(Clone, Debug)]
 pub struct KafkaConnection {
     pub url: KafkaUrl,
-    /// The name by which a group knows this process again after a restart, if it has one (KIP-345).
+    /// The name by which a group recognizes this process after a restart, if it has one (KIP-345).
     pub group_instance_id: Option<String>,
     pub security: KafkaSecurity,
 }
 
-/// What all clients have in common.
+/// The settings that all clients share.
 pub(crate) fn config(connection: &KafkaConnection) -> ClientConfig {
     let mut config = ClientConfig::new();
     connection.security.apply(&mut config);
     config
         .set("bootstrap.servers", connection.url.brokers.join(","))
         .set("socket.keepalive.enable", "true")
-        // A broker that takes requests and never answers is given up after this, and not after a minute.
+        // The default is a minute, for a broker that accepts requests and never answers.
         .set("socket.timeout.ms", "10000")
-        // A broker that comes back is found within seconds …
+        // A client finds a broker that comes back within seconds …
         .set("reconnect.backoff.max.ms", "2000")
-        // … and so is a topic that was made a moment ago, or got more partitions.
+        // … and also a topic that was created a moment ago, or that got more partitions.
         .set("topic.metadata.refresh.interval.ms", "10000")
-        // They also tell that a broker is back.
+        // The statistics also show that a broker is back.
         .set("statistics.interval.ms", "5000")
         .set_log_level(RDKafkaLogLevel::Info);
     config
 }
 
-/// A client of librdkafka. To drop one waits for the broker, so that is done off the async threads. The runtime does not
-/// end before it is done, as the last positions are committed in there; but it does not wait for a broker that is away.
+/// The settings of a client that reads a topic outside of every group.
+pub(crate) fn reader_config(connection: &KafkaConnection, client: &str) -> ClientConfig {
+    let mut config = config(connection);
+    config
+        .set("client.id", client)
+        // librdkafka requires a group. The reader never joins it and commits no positions.
+        .set("group.id", client)
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "earliest")
+        // The last offsets of a partition may hold no records, as after compaction or a transaction, so a reader cannot
+        // recognize the end by them.
+        .set("enable.partition.eof", "true")
+        .set("statistics.interval.ms", "0")
+        .set("fetch.queue.backoff.ms", "20");
+    config
+}
+
+/// A client of librdkafka that does not block the runtime when it is dropped.
 ///
-/// A consumer that had positions under way when it lost all its brokers for good (see `pulse`) waits for them in there as
-/// long as the process lives, with its threads: the crate rdkafka has no call that ends it.
+/// Dropping a client waits for the broker, so it happens on a blocking thread. The runtime waits for that thread, because
+/// a consumer commits its last positions there, but not longer than [`LONGEST_CLOSE`].
+///
+/// A consumer that lost all its brokers for good while commits were in flight (see `stall`) never closes: it keeps its
+/// threads as long as the process lives, because the crate rdkafka has no call that ends it.
 pub(crate) struct Client<T: Send + 'static>(Option<T>);
 
 impl<T: Send + 'static> Client<T> {
@@ -60,7 +80,7 @@ impl<T: Send + 'static> Deref for Client<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.0.as_ref().expect("it is there until it is dropped")
+        self.0.as_ref().expect("only `drop` takes the client")
     }
 }
 
@@ -74,7 +94,7 @@ impl<T: Send + 'static> Drop for Client<T> {
                     drop(client);
                     drop(done);
                 });
-                // Either error will do: closed, or late.
+                // An error means that the client is closed, or that the time is over.
                 let _ = closed.recv_timeout(LONGEST_CLOSE);
             });
         }

@@ -1,22 +1,22 @@
-//! Whether records can flow between this process and the brokers, and who has to do what if they cannot.
+//! Whether records can flow between this process and the brokers; if they cannot, the reason and what to do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-/// What has to work. In the order in which it is shown: the first that does not explains the others.
+/// What must work, in the order in which faults are reported: the first fault explains the later ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Aspect {
-    /// A broker answers.
+    /// A broker responds.
     Connection,
-    /// It allows what is asked of it.
+    /// The user has the permission.
     Permission,
-    /// The topic is there.
+    /// The topic exists.
     Topic,
-    /// The consumer group has taken this process in.
+    /// This process has joined the consumer group.
     Membership,
 }
 
-/// What does not work.
+/// Something that does not work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     pub kind: Kind,
@@ -31,60 +31,61 @@ pub enum Kind {
     Login,
     Forbidden,
     Missing,
-    /// Nobody has refused or failed yet: no reason to worry.
+    /// The first attempt has not ended yet, so this is not an alarm.
     Pending,
 }
 
-/// Of all clients of one process together: a broker that is away is away for each of them, and is told of once.
+/// The faults of all clients of one process. An unreachable broker affects all of them and is logged once.
 #[derive(Debug, Default)]
 pub struct Condition {
-    /// By aspect and client.
+    /// Keyed by aspect and client.
     faults: Mutex<BTreeMap<(Aspect, String), Fault>>,
 }
 
 impl Condition {
-    /// Says so in the log if it is news.
+    /// Records that `aspect` does not work for `client`, and logs it unless a similar fault is known.
     pub fn fails(&self, client: &str, aspect: Aspect, fault: Fault) {
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
-        if fault.is_reason_to_worry() && !faults.values().any(|known| known.tells_as(&fault)) {
+        if fault.is_alarm() && !faults.values().any(|known| known.is_similar(&fault)) {
             tracing::warn!(target: "kafka", "the event log is not usable: {}", fault.detail);
         }
         faults.insert((aspect, client.to_owned()), fault);
     }
 
-    /// The brokers do not let `user` do `operation`, such as `READ topic movie`. Gives the line that says so.
-    pub fn is_forbidden(&self, client: &str, user: &str, operation: &str) -> String {
+    /// Records that `user` has no permission for `operation`, such as `READ topic movie`. Returns the message.
+    pub fn forbidden(&self, client: &str, user: &str, operation: &str) -> String {
         let fault = Fault::forbidden(format!("user {user} needs permission to {operation}"));
         let detail = fault.detail.clone();
         self.fails(client, Aspect::Permission, fault);
         detail
     }
 
-    /// Says so in the log if nothing else is wrong any more.
+    /// Records that `aspect` works for `client`, and logs it if that was the last fault.
     pub fn works(&self, client: &str, aspect: Aspect) {
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         let ended = faults.remove(&(aspect, client.to_owned()));
-        let ended_worry = ended.as_ref().is_some_and(Fault::is_reason_to_worry);
-        if ended_worry && !faults.values().any(Fault::is_reason_to_worry) {
+        if ended.is_some_and(|fault| fault.is_alarm()) && !faults.values().any(Fault::is_alarm) {
             tracing::info!(target: "kafka", "the event log is usable again");
         }
     }
 
-    /// What kept `client` from working does not matter any more.
+    /// Removes all faults of `client`.
     pub fn forget(&self, client: &str) {
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         faults.retain(|(_, of), _| of != client);
     }
 
-    /// Whether this is known not to work, and not only not known to work.
+    /// Whether `aspect` has failed for `client`, rather than being pending.
     pub fn has_failed(&self, client: &str, aspect: Aspect) -> bool {
         let faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
-        faults.get(&(aspect, client.to_owned())).is_some_and(Fault::is_reason_to_worry)
+        faults.get(&(aspect, client.to_owned())).is_some_and(Fault::is_alarm)
     }
 
+    /// Whether records can flow.
+    ///
     /// # Errors
     ///
-    /// What is wrong now.
+    /// The present faults of the first aspect that has any.
     pub fn check(&self) -> Result<(), String> {
         let faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(((first, _), _)) = faults.first_key_value() else {
@@ -107,17 +108,18 @@ impl Fault {
 
     pub fn missing(topic: &str) -> Self {
         let detail =
-            format!("the topic {topic} was deleted: make it again, or restart a process, which makes it");
+            format!("the topic {topic} was deleted: create it, or restart a process, which creates it");
         Self { kind: Kind::Missing, detail }
     }
 
-    fn is_reason_to_worry(&self) -> bool {
+    /// Whether an operator should know of it.
+    fn is_alarm(&self) -> bool {
         self.kind != Kind::Pending
     }
 
-    /// Whether who knows of the one knows of the other. What a connection fails of may differ from broker to broker and
-    /// from try to try; what is forbidden does not.
-    fn tells_as(&self, other: &Self) -> bool {
+    /// Whether logging one of the two is enough. Connections fail in a different way at each broker and attempt, but a missing
+    /// permission is always the same.
+    fn is_similar(&self, other: &Self) -> bool {
         self.kind == other.kind && (self.kind != Kind::Forbidden || self.detail == other.detail)
     }
 }
@@ -136,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_fails_explains_what_else_fails() {
+    fn failed_connection_hides_later_faults() {
         let condition = Condition::default();
         condition.fails("book", Aspect::Membership, fault(Kind::Pending, "not joined"));
         assert_eq!(condition.check(), Err("not joined".to_owned()));
@@ -148,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_client_has_found_to_work_may_fail_for_another() {
+    fn recovery_of_one_client_leaves_the_faults_of_another() {
         let condition = Condition::default();
         for client in ["producer", "book"] {
             condition.fails(client, Aspect::Connection, fault(Kind::Unreachable, "refused"));

@@ -1,4 +1,4 @@
-//! Records in: a member of a consumer group.
+//! A member of a consumer group.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance, StreamConsumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, StreamConsumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaRespErr;
@@ -19,32 +19,31 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::client::{Client, KafkaConnection, config};
 use crate::condition::{Aspect, Condition, Fault};
-use crate::pulse::Pulse;
 use crate::queues::{Queues, enqueue, take};
 use crate::record::received;
-use crate::resume::{self, Mark};
+use crate::resume::{self, IncarnationMark};
+use crate::stall::StallDetector;
 use crate::telemetry::{self, Telemetry};
 
-/// Positions go to the broker this often.
+/// Interval between commits.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(100);
-/// Under load, batches are handed out this far apart: each costs a commit, however few records it has.
+/// Shortest time between two batches under load: each costs a commit of the database, however few records it has.
 const SHORTEST_CYCLE: Duration = Duration::from_millis(50);
-/// Who waits for a record looks again this often: whether the member stands still, and in case a wake-up was lost.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// Interval at which a waiting member checks whether it has stalled, and polls in case a wake-up was lost.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A member, and what it has received and not handed out yet.
+/// A member, with the records that it has received and not handed out yet.
 pub struct Membership {
-    consumer: Client<StreamConsumer<Share>>,
-    /// Each partition's records in order; the first in the line is handed out next.
+    consumer: Client<StreamConsumer<Assignment>>,
     queues: Queues,
-    /// The next batch is handed out no earlier.
+    /// Earliest time of the next batch.
     not_before: Instant,
-    /// When the positions go to the broker, if there are new ones.
+    /// The time of the next commit, if there are new positions.
     commit_at: Option<Instant>,
 }
 
 impl Membership {
-    /// Returns when the group has given this member its share of the partitions, which may be none.
+    /// Joins the group, and returns when it has assigned partitions to this member, possibly none.
     pub async fn join(
         connection: &KafkaConnection,
         condition: Arc<Condition>,
@@ -55,21 +54,20 @@ impl Membership {
         let mut config = config(connection);
         config
             .set("client.id", group)
-            // A fleet's own, also where several share a cluster: nobody waits for the members of another one.
+            // Each fleet has groups of its own, so that several can share a cluster.
             .set("group.id", group_id(&topic, group))
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set("auto.offset.reset", "earliest")
-            // A member that joins or leaves takes only its own share out of the others' hands.
+            // The other members keep their partitions when a member joins or leaves.
             .set("partition.assignment.strategy", "cooperative-sticky")
-            // How long the partitions of a dead process wait for another one, and a member that a broker's absence has made a
-            // stranger for its old self; brokers allow no less …
+            // How long the partitions of a dead process stay assigned to it; brokers allow no less …
             .set("session.timeout.ms", "6000")
             .set("heartbeat.interval.ms", "1000")
-            // … and those of a process that lives and gets nowhere, as when it alone has lost its database.
+            // … and those of a process that runs without progress, as when it alone has lost its database.
             .set("max.poll.interval.ms", "120000")
-            // Fetched ahead: enough to be busy, and no more memory than this for any backlog. One fetch may go beyond the
-            // queue's limit, and its bytes are compressed: each partition gives a little at a time.
+            // Prefetch enough to stay busy, within bounded memory. One fetch may exceed the limit of the queue, and its bytes are
+            // compressed, so each fetch is small.
             .set("queued.min.messages", "5000")
             .set("queued.max.messages.kbytes", "8192")
             .set("max.partition.fetch.bytes", "65536")
@@ -77,17 +75,18 @@ impl Membership {
         if let Some(name) = &connection.group_instance_id {
             config.set("group.instance.id", name);
         }
-        let share = Share {
+        let assignment = Assignment {
             group: group.to_owned(),
             topic: topic.clone(),
-            mark: Mark::of(incarnation),
+            mark: IncarnationMark::of(incarnation),
             telemetry: Telemetry::new(group, connection, condition),
             owned: Mutex::default(),
-            pulse: Mutex::default(),
-            standstill: OnceLock::new(),
+            detector: Mutex::default(),
+            stall: OnceLock::new(),
             joined: watch::Sender::new(false),
         };
-        let consumer: StreamConsumer<_> = config.create_with_context(share).map_err(TransportError::new)?;
+        let consumer: StreamConsumer<_> =
+            config.create_with_context(assignment).map_err(TransportError::new)?;
         consumer.subscribe(&[&topic]).map_err(TransportError::new)?;
         let mut member = Self {
             consumer: Client::new(consumer),
@@ -95,32 +94,27 @@ impl Membership {
             not_before: Instant::now(),
             commit_at: None,
         };
-        member.wait_for_share().await?;
-        Ok(member)
-    }
-
-    async fn wait_for_share(&mut self) -> Result<(), TransportError> {
-        let mut joined = self.consumer.context().joined.subscribe();
+        let mut joined = member.consumer.context().joined.subscribe();
         while !*joined.borrow_and_update() {
             tokio::select! {
-                // What the group says is heard while this waits for a record.
-                filled = self.fill(1) => filled?,
+                // librdkafka runs the callbacks of the group only while the member polls.
+                filled = member.fill(1) => filled?,
                 _ = joined.changed() => {}
             }
         }
-        Ok(())
+        Ok(member)
     }
 
     async fn next_batch(&mut self, max: usize) -> Result<Vec<Received>, TransportError> {
         sleep_until(self.not_before).await;
         loop {
-            self.consumer.context().is_moving()?;
+            self.consumer.context().check_progress()?;
             let batch = take(&mut self.queues, max);
             if batch.is_empty() {
                 self.fill(max).await?;
                 continue;
             }
-            // One record alone is no load, and somebody may be waiting for what follows from it.
+            // A single record is no load, and a customer may be waiting for its effect.
             if (2..max).contains(&batch.len()) {
                 self.not_before = Instant::now() + SHORTEST_CYCLE;
             }
@@ -128,25 +122,25 @@ impl Membership {
         }
     }
 
-    /// Waits for a record, and takes what else is there already. Nothing is lost by dropping this: it waits before it
-    /// has taken anything, and never after.
+    /// Waits for a record, and enqueues it with the records that have already arrived. Dropping this future loses no record,
+    /// because it never waits after it has taken one.
     async fn fill(&mut self, max: usize) -> Result<(), TransportError> {
         let mut messages = self.consumer.stream();
         let mut next = loop {
-            self.consumer.context().is_moving()?;
+            self.consumer.context().check_progress()?;
             tokio::select! {
                 message = messages.next() => break message,
-                () = sleep(LOOK_INTERVAL) => {}
+                () = sleep(CHECK_INTERVAL) => {}
                 () = sleep_until(self.commit_at.unwrap_or_else(Instant::now)), if self.commit_at.is_some() => {
                     self.commit_at = None;
-                    send_positions(&self.consumer)?;
+                    commit_positions(&self.consumer)?;
                 }
             }
         };
         for wanted in (0..max).rev() {
             match next {
                 Some(Ok(message)) => enqueue(&mut self.queues, received(&message)),
-                Some(Err(error)) => self.consumer.context().pass_over(error)?,
+                Some(Err(error)) => self.consumer.context().tolerate(error)?,
                 None => break,
             }
             next = if wanted > 0 { messages.next().now_or_never().flatten() } else { None };
@@ -154,25 +148,25 @@ impl Membership {
         if !self.queues.is_empty() {
             self.consumer.context().telemetry.works(Aspect::Permission);
         }
-        // To look for more may have told that a partition is another member's now: its records are delivered there.
+        // Polling may have revoked a partition, whose records are now delivered to another member.
         let owned = self.consumer.context().owned();
         self.queues.retain(|(partition, _)| owned.contains_key(partition));
         Ok(())
     }
 
-    /// Together with those of the next moments: a request for each batch is more than a busy broker answers in time, and
-    /// refuses all that are under way when a member joins. None is waited for: what is lost on the way is delivered
-    /// again, and the inbox drops it.
-    fn note(&mut self, last: Position) -> Result<(), TransportError> {
+    /// Stores a position, to be committed within [`COMMIT_INTERVAL`]. A busy broker cannot process a commit per batch in time, and
+    /// rejects all commits in flight when a member joins. Nothing waits for a commit: if one is lost, its records are delivered
+    /// again, and the inbox drops them.
+    fn store_position(&mut self, last: Position) -> Result<(), TransportError> {
         match self.consumer.context().owned().get_mut(&last.partition) {
             Some(position) => *position = Some(last.offset + 1),
-            // Its new owner may be further on, and must not be turned back.
+            // The partition was revoked. Its new owner may have committed a later position.
             None => return Ok(()),
         }
         let now = Instant::now();
         if *self.commit_at.get_or_insert(now + COMMIT_INTERVAL) <= now {
             self.commit_at = None;
-            send_positions(&self.consumer)?;
+            commit_positions(&self.consumer)?;
         }
         Ok(())
     }
@@ -190,50 +184,50 @@ impl Subscription for Membership {
     }
 
     fn commit(&mut self, last: Position) -> BoxFuture<'_, Result<(), TransportError>> {
-        Box::pin(async move { self.note(last) })
+        Box::pin(async move { self.store_position(last) })
     }
 }
 
-/// What the brokers know the consumer group as.
+/// The name of the consumer group in the cluster.
 fn group_id(topic: &str, group: &str) -> String {
     format!("{topic}.{group}")
 }
 
-/// The partitions that are this member's, and the position each has come to since.
-struct Share {
+/// The partitions of this member, each with its position since the assignment.
+struct Assignment {
     group: String,
     topic: String,
-    mark: Mark,
+    mark: IncarnationMark,
     telemetry: Telemetry,
     owned: Mutex<BTreeMap<i32, Option<i64>>>,
-    pulse: Mutex<Pulse>,
-    /// Where this member stands still for good.
-    standstill: OnceLock<String>,
-    /// Whether the group has ever given out shares to this member.
+    detector: Mutex<StallDetector>,
+    /// Why this member cannot continue.
+    stall: OnceLock<String>,
+    /// Whether the group has ever assigned partitions to this member.
     joined: watch::Sender<bool>,
 }
 
-impl Share {
+impl Assignment {
     fn owned(&self) -> MutexGuard<'_, BTreeMap<i32, Option<i64>>> {
         self.owned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// # Errors
     ///
-    /// When this member stands still, and has to be replaced.
-    fn is_moving(&self) -> Result<(), TransportError> {
-        match self.standstill.get() {
-            Some(standstill) => Err(TransportError::new(standstill.clone())),
+    /// When this member has stalled and must be replaced.
+    fn check_progress(&self) -> Result<(), TransportError> {
+        match self.stall.get() {
+            Some(reason) => Err(TransportError::new(reason.clone())),
             None => Ok(()),
         }
     }
 
-    /// Whether a member can go on after `error`; it has been logged.
+    /// Reports missing permissions. librdkafka has logged `error`, and recovers from most errors by itself.
     ///
     /// # Errors
     ///
-    /// When it cannot, and has to be replaced. After all else librdkafka recovers by itself.
-    fn pass_over(&self, error: KafkaError) -> Result<(), TransportError> {
+    /// When the error is fatal and the member must be replaced.
+    fn tolerate(&self, error: KafkaError) -> Result<(), TransportError> {
         let operation = match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::TopicAuthorizationFailed) => format!("READ topic {}", self.topic),
             Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {
@@ -244,81 +238,64 @@ impl Share {
             }
             _ => return Ok(()),
         };
-        self.telemetry.is_forbidden(&operation);
+        self.telemetry.forbidden(&operation);
         Ok(())
     }
 
-    /// Commits before others take over, and before this member leaves the group when it is dropped: a clean stop does not
-    /// deliver anything again.
-    fn give_up(&self, consumer: &BaseConsumer<Self>, partitions: impl Iterator<Item = i32>) {
+    /// Commits the positions of revoked partitions, also when the member is dropped, so that a clean stop redelivers nothing.
+    fn release(&self, consumer: &BaseConsumer<Self>, partitions: impl Iterator<Item = i32>) {
         let mut positions = Vec::new();
         for partition in partitions {
             if let Some(Some(next)) = self.owned().remove(&partition) {
                 positions.push((partition, next));
             }
-            // Its next owner measures it.
+            // The next owner measures it.
             telemetry::lag(&self.group, partition).set(0.0);
         }
-        // Those of a member that was given up for dead have an owner already.
+        // After a missed session, the partitions already have another owner.
         if consumer.assignment_lost() {
-            let pending = format!("consumer group {} has given this process up; it joins again", self.group);
+            let pending =
+                format!("consumer group {} has removed this process, which joins again", self.group);
             self.telemetry.fails(Aspect::Membership, Fault::pending(pending));
         } else if let Err(error) = commit(consumer, self, positions) {
-            tracing::warn!(target: "kafka", %error, "positions were not committed; records will come again");
+            tracing::warn!(target: "kafka", %error, "positions were not committed; their records will be redelivered");
         }
     }
 }
 
-impl ConsumerContext for Share {
-    /// As librdkafka would, but that what is taken over may begin where no position says.
+impl ConsumerContext for Assignment {
+    /// Does what librdkafka would do, and sets the positions of assigned partitions.
     fn rebalance(&self, consumer: &BaseConsumer<Self>, event: RDKafkaRespErr, list: &mut TopicPartitionList) {
         let changed = match event {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
-                self.pre_rebalance(consumer, &Rebalance::Assign(list));
-                let start = resume::start_over(consumer, &self.mark, list);
-                let assigned = consumer.incremental_assign(list);
-                if let Err(error) = start {
-                    // To begin where an earlier topic was left would pass records over: nothing of it is handed out.
-                    self.standstill.get_or_init(|| format!("the group does not tell its positions: {error}"));
+                self.owned().extend(partitions(list).map(|partition| (partition, None)));
+                self.telemetry.works(Aspect::Membership);
+                self.telemetry.works(Aspect::Permission);
+                if let Err(error) = resume::start_over(consumer, &self.mark, list) {
+                    // A position of an earlier topic would skip records, so the member stops before it reads any.
+                    self.stall.get_or_init(|| format!("the group does not return its positions: {error}"));
                 }
-                self.post_rebalance(consumer, &Rebalance::Assign(list));
+                let assigned = consumer.incremental_assign(list);
+                self.joined.send_replace(true);
                 assigned
             }
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => {
-                self.pre_rebalance(consumer, &Rebalance::Revoke(list));
+                self.release(consumer, partitions(list));
                 consumer.incremental_unassign(list)
             }
             other => {
                 let error = KafkaError::Rebalance(other.into());
-                self.pre_rebalance(consumer, &Rebalance::Error(error));
+                tracing::warn!(target: "kafka", %error, "rebalancing failed");
                 consumer.incremental_unassign(list)
             }
         };
         if let Err(error) = changed {
-            self.standstill.get_or_init(|| format!("the share of the partitions was not taken: {error}"));
-        }
-    }
-
-    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        match rebalance {
-            Rebalance::Assign(list) => {
-                self.owned().extend(partitions(list).map(|partition| (partition, None)));
-                self.telemetry.works(Aspect::Membership);
-                self.telemetry.works(Aspect::Permission);
-            }
-            Rebalance::Revoke(list) => self.give_up(consumer, partitions(list)),
-            Rebalance::Error(error) => tracing::warn!(target: "kafka", %error, "rebalancing failed"),
-        }
-    }
-
-    fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        if let Rebalance::Assign(_) = rebalance {
-            self.joined.send_replace(true);
+            self.stall.get_or_init(|| format!("the assignment of partitions failed: {error}"));
         }
     }
 }
 
-impl ClientContext for Share {
+impl ClientContext for Assignment {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.telemetry.log(level, facility, message);
     }
@@ -329,11 +306,11 @@ impl ClientContext for Share {
 
     fn stats(&self, statistics: Statistics) {
         let owned = self.owned().clone();
-        let mut pulse = self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(standstill) = pulse.beat(&statistics, |partition| owned.contains_key(&partition))
+        let mut detector = self.detector.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(reason) = detector.observe(&statistics, |partition| owned.contains_key(&partition))
             && !self.telemetry.has_failed(Aspect::Permission)
         {
-            self.standstill.get_or_init(|| standstill);
+            self.stall.get_or_init(|| reason);
         }
         self.telemetry.stats(statistics);
     }
@@ -343,22 +320,26 @@ fn partitions(list: &TopicPartitionList) -> impl Iterator<Item = i32> {
     list.elements().into_iter().map(|element| element.partition())
 }
 
-fn send_positions(consumer: &StreamConsumer<Share>) -> Result<(), TransportError> {
-    let share = consumer.context();
-    let owned = share.owned().clone();
+fn commit_positions(consumer: &StreamConsumer<Assignment>) -> Result<(), TransportError> {
+    let assignment = consumer.context();
+    let owned = assignment.owned().clone();
     let positions = owned.into_iter().filter_map(|(partition, next)| Some((partition, next?))).collect();
-    commit(consumer, share, positions).map_err(TransportError::new)
+    commit(consumer, assignment, positions).map_err(TransportError::new)
 }
 
-fn commit<C: Consumer<Share>>(consumer: &C, share: &Share, positions: Vec<(i32, i64)>) -> KafkaResult<()> {
+fn commit<C: Consumer<Assignment>>(
+    consumer: &C,
+    assignment: &Assignment,
+    positions: Vec<(i32, i64)>,
+) -> KafkaResult<()> {
     if positions.is_empty() {
         return Ok(());
     }
     let mut list = TopicPartitionList::new();
     for (partition, next) in positions {
-        let mut position = list.add_partition(&share.topic, partition);
+        let mut position = list.add_partition(&assignment.topic, partition);
         position.set_offset(Offset::Offset(next))?;
-        share.mark.put_on(&mut position);
+        assignment.mark.put_on(&mut position);
     }
     consumer.commit(&list, CommitMode::Async)
 }

@@ -1,4 +1,4 @@
-//! A topic from its first record to the one that was its last, apart from every consumer group.
+//! Reading a topic from its first record to its present end, outside of every consumer group.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,49 +12,39 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::time::{Instant, timeout_at};
 
-use crate::client::{Client, KafkaConnection, config};
+use crate::client::{Client, KafkaConnection, reader_config};
 use crate::record::received;
 use crate::telemetry::Telemetry;
 
-/// Longest wait for the brokers: for an answer, and for the next record where there must be one.
+/// Longest wait for a response of the brokers, and for the next record before the end.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, thiserror::Error)]
 enum HistoryError {
-    #[error("the brokers do not say what is in the topic")]
+    #[error("the brokers do not report the size of the topic")]
     NoAnswer(#[source] KafkaError),
-    #[error("no record within {DEADLINE:?}, and there are more")]
+    #[error("no record arrived within {DEADLINE:?}, although there are more")]
     Stuck(#[source] Option<KafkaError>),
 }
 
 type Reader = Client<StreamConsumer<Telemetry>>;
 
-/// What is left to read.
+/// The unread rest of the topic.
 pub struct Snapshot {
     reader: Arc<Reader>,
     topic: String,
     total: u64,
     is_whole: bool,
-    /// The partitions that are not at their ends: the first offset of each that is no part of this.
+    /// For each partition that is not read to its end: the offset after its last record.
     open: BTreeMap<i32, i64>,
 }
 
 impl Snapshot {
+    /// Measures `topic`; records that arrive later are not part of the snapshot.
     pub async fn take(connection: &KafkaConnection, topic: String) -> Result<Self, TransportError> {
-        let mut config = config(connection);
-        config
-            .set("client.id", "history")
-            // librdkafka wants one. It is never joined, and has no positions.
-            .set("group.id", "history")
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            .set("auto.offset.reset", "earliest")
-            // Where the last offsets are no records, as after compaction, no record tells that this is the end.
-            .set("enable.partition.eof", "true")
-            .set("statistics.interval.ms", "0")
-            .set("queued.max.messages.kbytes", "16384")
-            .set("fetch.queue.backoff.ms", "20");
-        // Who reads a topic once has its own word on what went wrong: the error.
+        let mut config = reader_config(connection, "history");
+        config.set("queued.max.messages.kbytes", "16384");
+        // The caller gets an error instead, so no condition is shared.
         let telemetry = Telemetry::new("history", connection, Arc::default());
         let reader: StreamConsumer<_> = config.create_with_context(telemetry).map_err(TransportError::new)?;
         let reader = Arc::new(Client::new(reader));
@@ -81,32 +71,32 @@ impl Snapshot {
         let mut batch = Vec::new();
         let reader = self.reader.clone();
         let mut messages = reader.stream();
-        let mut trouble = None;
+        let mut last_error = None;
         let deadline = Instant::now() + DEADLINE;
         while batch.len() < max && !self.open.is_empty() {
             let message = if batch.is_empty() {
                 let waited = timeout_at(deadline, messages.next()).await;
-                waited.map_err(|_elapsed| TransportError::new(HistoryError::Stuck(trouble.take())))?
+                waited.map_err(|_elapsed| TransportError::new(HistoryError::Stuck(last_error.take())))?
             } else {
                 let Some(message) = messages.next().now_or_never() else { break };
                 message
             };
             match message {
-                Some(Ok(message)) => batch.extend(self.take_in(received(&message))?),
+                Some(Ok(message)) => batch.extend(self.accept(received(&message))?),
                 Some(Err(KafkaError::PartitionEOF(partition))) => self.close(partition)?,
                 Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
                     return Err(TransportError::new(error));
                 }
-                // librdkafka goes on by itself; if it does not get anywhere, this is why.
-                Some(Err(error)) => trouble = Some(error),
-                None => return Err(TransportError::new(HistoryError::Stuck(trouble))),
+                // librdkafka recovers by itself. If it does not, this is the reason.
+                Some(Err(error)) => last_error = Some(error),
+                None => return Err(TransportError::new(HistoryError::Stuck(last_error))),
             }
         }
         Ok(batch)
     }
 
-    /// `None`: it came after the end.
-    fn take_in(&mut self, received: Received) -> Result<Option<Received>, TransportError> {
+    /// Closes the partition at its end; `None` for a record after the end.
+    fn accept(&mut self, received: Received) -> Result<Option<Received>, TransportError> {
         let position = received.position;
         let Some(end) = self.open.get(&position.partition).copied() else { return Ok(None) };
         if position.offset + 1 >= end {
@@ -137,8 +127,8 @@ impl History for Snapshot {
     }
 }
 
-/// Each partition, its first offset, and the one after its last. None, if there is no such topic. Waits no longer than
-/// `deadline` for each answer.
+/// Returns each partition with its first offset and the offset after its last record; empty if the topic does not exist. Waits no
+/// longer than `deadline` for each response.
 pub fn bounds<C: Consumer<Telemetry>>(
     reader: &C,
     topic: &str,

@@ -12,7 +12,7 @@
 //! - `producer`: publishes records; each is acknowledged by all in-sync replicas, in order, or reported as failed.
 //! - `group`: a member of a consumer group.
 //! - `queues`: the records that a member has received and not handed out yet.
-//! - `pulse`: whether a member makes progress.
+//! - `stall`: detects a member without progress.
 //! - `resume`: where a member begins after the topic was created again.
 //! - `record`: records as librdkafka delivers them.
 //! - `survey`: where a topic begins and ends.
@@ -27,11 +27,11 @@ mod group;
 mod history;
 mod log;
 mod producer;
-mod pulse;
 mod queues;
 mod record;
 mod resume;
 mod security;
+mod stall;
 mod survey;
 mod telemetry;
 mod topics;
@@ -40,4 +40,4 @@ mod url;
 pub use client::KafkaConnection;
 pub use log::KafkaLog;
 pub use security::{InvalidSetting, KafkaSecurity, SaslMechanism, Secret, SecurityProtocol};
-pub use url::{InvalidKafkaUrl, KafkaUrl};
+pub use url::KafkaUrl;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use event_log::incarnation::{self, Partitions};
+use event_log::incarnation::Partitions;
 use event_log::{History, Record, SeedTimeZone, Subscription, Transport, TransportError};
 use events::{DEAD_LETTER_TOPIC, TOPIC};
 use futures_util::future::BoxFuture;
@@ -21,14 +21,14 @@ use crate::topics;
 /// The topics of one cluster.
 pub struct KafkaLog {
     connection: KafkaConnection,
-    /// Its URL.
+    /// The URL as text.
     url: String,
     partitions: u16,
     seed_time_zone: SeedTimeZone,
     condition: Arc<Condition>,
     producer: Producer,
     surveyor: Surveyor,
-    /// Those known to be there. Held while topics are made, so that it is done once.
+    /// The topics known to exist. Locked during their creation, so that it happens once.
     topics: Mutex<BTreeSet<String>>,
 }
 
@@ -39,12 +39,11 @@ impl fmt::Debug for KafkaLog {
 }
 
 impl KafkaLog {
-    /// Prepares for a cluster, without waiting for its brokers. Events are spread over `partitions` if it is this log that
-    /// makes their topic.
+    /// Prepares the clients without waiting for the brokers. If the topics are missing, they are created with `partitions`.
     ///
     /// # Errors
     ///
-    /// When the settings make no sense, to us or to librdkafka.
+    /// When a setting is invalid.
     pub fn new(
         connection: KafkaConnection,
         partitions: u16,
@@ -52,7 +51,7 @@ impl KafkaLog {
     ) -> Result<Self, TransportError> {
         connection.security.check().map_err(TransportError::new)?;
         let condition = Arc::<Condition>::default();
-        condition.fails(producer::CLIENT, Aspect::Connection, Fault::pending("no broker has answered yet"));
+        condition.fails(producer::CLIENT, Aspect::Connection, Fault::pending("no broker has responded yet"));
         let producer = Producer::new(&connection, condition.clone())?;
         let url = connection.url.to_string();
         let surveyor = Surveyor::new(&connection);
@@ -60,8 +59,8 @@ impl KafkaLog {
         Ok(Self { connection, url, partitions, seed_time_zone, condition, producer, surveyor, topics })
     }
 
-    /// What `topic` is called in the cluster: the URL names the topic of the events, and all others are beside it, so
-    /// that several fleets can share a cluster.
+    /// The name of `topic` in the cluster. The URL names the topic of the events, and all other names begin with it, so that
+    /// several fleets can share a cluster.
     fn name(&self, topic: &str) -> String {
         match topic {
             TOPIC => self.connection.url.topic.clone(),
@@ -70,8 +69,8 @@ impl KafkaLog {
         }
     }
 
-    /// Makes the topics that are missing. The one of the dead letters comes with the first, and not when it is needed:
-    /// a broker that forbids it is to be known on the first day.
+    /// Creates missing topics, and returns the name of `topic`. The topic of the dead letters is created along with the first
+    /// topic, so that a missing permission shows on the first day.
     async fn ensure(&self, topic: &str) -> Result<String, TransportError> {
         let name = self.name(topic);
         let mut known = self.topics.lock().await;
@@ -106,14 +105,6 @@ impl Transport for KafkaLog {
         })
     }
 
-    fn subscribe<'a>(
-        &'a self,
-        topic: &'a str,
-        group: &'a str,
-    ) -> BoxFuture<'a, Result<Box<dyn Subscription>, TransportError>> {
-        self.subscribe_in(topic, group, incarnation::FIRST)
-    }
-
     fn subscribe_in<'a>(
         &'a self,
         topic: &'a str,
@@ -125,13 +116,12 @@ impl Transport for KafkaLog {
             self.condition.fails(group, Aspect::Membership, Fault::pending(pending));
             let topic = self.ensure(topic).await?;
             let condition = self.condition.clone();
-            let joining = Membership::join(&self.connection, condition, topic, group, incarnation);
-            let membership = joining.await?;
+            let membership = Membership::join(&self.connection, condition, topic, group, incarnation).await?;
             Ok(Box::new(membership) as Box<dyn Subscription>)
         })
     }
 
-    /// Makes nothing: to look at a topic is not to use it.
+    /// Reads `topic` without creating it.
     fn history<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Box<dyn History>, TransportError>> {
         Box::pin(async move {
             let snapshot = Snapshot::take(&self.connection, self.name(topic)).await?;

@@ -1,4 +1,4 @@
-//! Records out: acknowledged, in order, or reported as failed.
+//! Publishing records: each is acknowledged, in order, or reported as failed.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,20 +16,20 @@ use crate::telemetry::Telemetry;
 
 /// Longest wait for the acknowledgement of a batch.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// Pause when the queue of librdkafka is full.
+/// Pause while the queue of librdkafka is full.
 const QUEUE_FULL_PAUSE: Duration = Duration::from_millis(5);
 
-/// What its log lines and metrics are told by.
+/// The name of this client in log lines and metrics.
 pub const CLIENT: &str = "producer";
 
 type Sender = Client<FutureProducer<Telemetry>>;
 
-/// Sends, and starts afresh after a failure.
+/// Publishes batches, with a new client of librdkafka after each failure.
 ///
-/// A record must not go out once an earlier one of its key has failed: the relay will send both again, and consumers
-/// would have seen the later one first. So a failure takes back all that is still queued, and the next batch goes
-/// through a new producer. What the old one had under way may still arrive, and then so does all before it: what is
-/// new to a consumer is in order, and the inbox drops the rest.
+/// After a record has failed, no later record of its key may be published: the relay publishes both again, and consumers would
+/// see the later one first. So a failure purges the queue, and the next batch uses a new client. Records that the old client
+/// had in flight may still arrive, but only after all records before them. So the records that are new to a consumer are in
+/// order, and the inbox drops the others.
 pub struct Producer {
     config: ClientConfig,
     connection: KafkaConnection,
@@ -44,12 +44,12 @@ impl Producer {
             .set("client.id", CLIENT)
             .set("acks", "all")
             .set("enable.idempotence", "true")
-            // The partition a Java client would choose: who else writes the topic keeps a key's order with us.
+            // The partitioner of Java clients, so that all writers of the topic put a key into the same partition.
             .set("partitioner", "murmur2_random")
             .set("linger.ms", "2")
             .set("compression.type", "lz4")
-            // Never reached. It fails records one by one, which leaves gaps; our own deadline fails what is left of a
-            // batch as a whole.
+            // Never reached, because it would fail single records and leave gaps. `DEADLINE` fails the rest of a batch as a
+            // whole.
             .set("message.timeout.ms", "60000");
         let connection = connection.clone();
         let producer = Self { config, connection, condition, sender: Mutex::default() };
@@ -57,6 +57,11 @@ impl Producer {
         Ok(producer)
     }
 
+    /// Publishes `records` to `topic`.
+    ///
+    /// # Errors
+    ///
+    /// When a record is not acknowledged in time. Any of them may have been published.
     pub async fn publish(&self, topic: &str, records: &[Record]) -> Result<(), TransportError> {
         let sender = self.sender()?;
         let failure = match timeout(DEADLINE, send(&sender, topic, records)).await {
@@ -84,18 +89,18 @@ impl Producer {
 
     fn failed(&self, sender: &Sender, topic: &str, error: KafkaError) -> TransportError {
         use RDKafkaErrorCode::{ClusterAuthorizationFailed, TopicAuthorizationFailed};
-        // A producer that is done for reports that, and keeps the reason to itself.
+        // After a fatal error, each call reports only that there was one.
         let fatal = sender.client().fatal_error().map(|(code, _)| code);
         match fatal.or(error.rdkafka_error_code()) {
             Some(TopicAuthorizationFailed | ClusterAuthorizationFailed) => {
                 let user = self.connection.security.user();
-                TransportError::new(self.condition.is_forbidden(CLIENT, user, &write_permission(topic)))
+                TransportError::new(self.condition.forbidden(CLIENT, user, &write_permission(topic)))
             }
             _ => TransportError::new(error),
         }
     }
 
-    /// Returns when nothing of what `failed` was given can be sent any more. Who else waits for it fails too.
+    /// Purges `failed`, and returns when it can send no more records. Concurrent calls that use it fail too.
     async fn discard(&self, failed: Arc<Sender>) {
         {
             let mut slot = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
@@ -103,7 +108,7 @@ impl Producer {
         }
         let purge = move || failed.purge(PurgeConfig::default().queue().inflight());
         if tokio::task::spawn_blocking(purge).await.is_err() {
-            tracing::warn!("a failed producer did not give back its queue");
+            tracing::warn!("the queue of a failed producer was not purged");
         }
     }
 }
@@ -115,7 +120,7 @@ async fn send(sender: &Sender, topic: &str, records: &[Record]) -> Result<(), Ka
         let delivery = loop {
             match sender.send_result(outgoing) {
                 Ok(delivery) => break delivery,
-                Err((error, returned)) if is_full(&error) => {
+                Err((error, returned)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) => {
                     outgoing = returned;
                     sleep(QUEUE_FULL_PAUSE).await;
                 }
@@ -148,8 +153,4 @@ fn headers(record: &Record) -> OwnedHeaders {
         .headers
         .iter()
         .fold(empty, |headers, (key, value)| headers.insert(Header { key, value: Some(value.as_str()) }))
-}
-
-fn is_full(error: &KafkaError) -> bool {
-    error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull)
 }

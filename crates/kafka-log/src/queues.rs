@@ -1,12 +1,13 @@
-//! What a member has received and not handed out yet.
+//! Records that a member has received and not handed out yet.
 
 use std::collections::VecDeque;
 
 use event_log::Received;
 
-/// Each partition's records in order; the first in the line is handed out next.
+/// One queue per partition; the first queue is served next.
 pub type Queues = VecDeque<(i32, VecDeque<Received>)>;
 
+/// Appends a record to the queue of its partition.
 pub fn enqueue(queues: &mut Queues, received: Received) {
     let partition = received.position.partition;
     match queues.iter_mut().find(|(of, _)| *of == partition) {
@@ -15,7 +16,7 @@ pub fn enqueue(queues: &mut Queues, received: Received) {
     }
 }
 
-/// From the queues in their line; what is left of one goes to the line's end.
+/// Takes up to `max` records, queue by queue. A queue with remaining records moves to the end.
 pub fn take(queues: &mut Queues, max: usize) -> Vec<Received> {
     let mut batch = Vec::new();
     while batch.len() < max
@@ -51,14 +52,14 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_has_what_is_there_of_all_partitions_each_in_order() {
+    fn batch_has_the_records_of_all_partitions_in_order() {
         let mut queues = queues([(2, 7), (0, 3), (2, 8), (1, 5), (0, 4)]);
         assert_eq!(positions(&take(&mut queues, 10)), [(2, 7), (2, 8), (0, 3), (0, 4), (1, 5)]);
         assert!(queues.is_empty());
     }
 
     #[test]
-    fn a_partition_with_a_backlog_lets_the_others_go_first_the_next_time() {
+    fn partition_with_a_backlog_is_served_after_the_others() {
         let mut queues = queues((0..5).map(|offset| (0, offset)).chain([(1, 9), (2, 9)]));
         assert_eq!(positions(&take(&mut queues, 3)), [(0, 0), (0, 1), (0, 2)]);
         assert_eq!(positions(&take(&mut queues, 3)), [(1, 9), (2, 9), (0, 3)]);

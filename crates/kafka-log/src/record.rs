@@ -4,7 +4,7 @@ use event_log::{Position, Received, Record};
 use jiff::Timestamp;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 
-/// What is not UTF-8, as only other producers write, is made readable: keys and headers are text here.
+/// Converts a message. Keys and headers are text; other producers may write other bytes, which are replaced.
 pub fn received(message: &BorrowedMessage<'_>) -> Received {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let headers = message.headers().into_iter().flat_map(Headers::iter);
@@ -17,7 +17,7 @@ pub fn received(message: &BorrowedMessage<'_>) -> Received {
                 .collect(),
         },
         position: Position { partition: message.partition(), offset: message.offset() },
-        // Only brokers of another age have none.
+        // Only records from before Kafka 0.10 have none.
         appended_at: message
             .timestamp()
             .to_millis()

@@ -1,8 +1,8 @@
-//! Where a member begins to read a partition that it takes over, once the topic was made anew.
+//! Where a member begins to read a partition after the topic was deleted and created again.
 //!
-//! A committed position carries the incarnation of the topic that it belongs to (see [`event_log::incarnation`]). A position
-//! without one belongs to the first incarnation. The number has to be in the position itself: a member that has not noticed
-//! the new topic yet commits its position in the old one, and the next owner of the partition must not begin there.
+//! A committed position carries the incarnation of its topic (see [`event_log::incarnation`]); a position without one belongs to
+//! the first incarnation. The position itself must carry the number: a member that has not noticed the new topic yet still
+//! commits positions of the old one, and the next owner of the partition must not begin there.
 
 use std::time::Duration;
 
@@ -13,16 +13,16 @@ use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 
-/// Longest wait for the brokers, per question. The member does nothing else meanwhile.
+/// Longest wait for one response of the brokers. The member does nothing else meanwhile.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// What is older than this is not read again: inboxes are about to forget it, and would let it be applied twice. A topic that
-/// was made anew has nothing so old, unless it was filled from a copy.
+/// Records older than this are not read again, because inboxes are about to forget them and would apply them twice. A new topic
+/// has no record of that age, unless it was filled from a copy.
 const BACK_TO: Duration = Duration::from_secs(INBOXES_REMEMBER.as_secs() - 24 * 3600);
 
-/// What a position carries that is none in the first incarnation.
-pub struct Mark(Option<String>);
+/// The metadata of a position in a later incarnation than the first.
+pub struct IncarnationMark(Option<String>);
 
-impl Mark {
+impl IncarnationMark {
     pub fn of(incarnation: i64) -> Self {
         Self((incarnation > FIRST).then(|| format!("incarnation {incarnation}")))
     }
@@ -38,14 +38,14 @@ impl Mark {
     }
 }
 
-/// Has the partitions of `list` begin at the beginning where the group's position carries another mark.
+/// Sets each partition of `list` to its beginning, unless the group's position there carries `mark`.
 ///
 /// # Errors
 ///
-/// When the brokers do not say where to begin: `list` is as it was then.
+/// When the brokers do not return the positions.
 pub fn start_over<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
-    mark: &Mark,
+    mark: &IncarnationMark,
     list: &mut TopicPartitionList,
 ) -> KafkaResult<()> {
     if mark.0.is_none() || list.count() == 0 {
@@ -61,7 +61,7 @@ pub fn start_over<C: ConsumerContext>(
             continue;
         }
         let (topic, partition) = (position.topic(), position.partition());
-        // Before the question below: what comes after this is read.
+        // Taken before the lookup by time, so that records that arrive in between are read.
         let (_, end) = consumer.fetch_watermarks(topic, partition, DEADLINE)?;
         moments.add_partition_offset(topic, partition, Offset::Offset(since.as_millisecond()))?;
         ends.push(end);
@@ -74,7 +74,7 @@ pub fn start_over<C: ConsumerContext>(
         begin.error()?;
         let offset = match begin.offset() {
             Offset::Offset(offset) => offset,
-            _ => end, // There is nothing so young.
+            _ => end, // No record is that young.
         };
         list.set_partition_offset(begin.topic(), begin.partition(), Offset::Offset(offset))?;
     }

@@ -1,4 +1,4 @@
-//! How the brokers are spoken to: TLS, SASL, and which settings make no sense together.
+//! TLS and SASL: the settings, and the check that they fit together.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -9,40 +9,34 @@ use std::str::FromStr;
 use clap::ValueEnum;
 use rdkafka::ClientConfig;
 
-/// TLS, and SCRAM with it, comes with OpenSSL, which takes minutes to build.
+/// Whether this binary has TLS, and SCRAM with it. Both need OpenSSL, which takes minutes to build.
 const HAS_TLS: bool = cfg!(feature = "tls");
 
-/// The settings every client of Kafka has, by their usual names.
+/// The security settings of a client of Kafka, under their usual names.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct KafkaSecurity {
-    /// How to speak to Kafka's brokers. SSL and SASL_SSL need a binary built with `--features tls`.
-    #[arg(
-        long,
-        env = "KAFKA_SECURITY_PROTOCOL",
-        value_enum,
-        ignore_case = true,
-        default_value = "PLAINTEXT"
-    )]
+    /// Protocol to speak with Kafka's brokers. SSL and SASL_SSL need a binary built with `--features tls`.
+    #[arg(long, env = "KAFKA_SECURITY_PROTOCOL", value_enum, ignore_case = true, default_value_t)]
     pub kafka_security_protocol: SecurityProtocol,
 
-    /// How to log in to the brokers, if the protocol begins with SASL. The SCRAM ones need a binary built with
+    /// Mechanism of the login to the brokers, if the protocol begins with SASL. SCRAM needs a binary built with
     /// `--features tls`.
     #[arg(long, env = "KAFKA_SASL_MECHANISM", value_enum, ignore_case = true)]
     pub kafka_sasl_mechanism: Option<SaslMechanism>,
 
-    /// Who logs in to the brokers.
+    /// User of the login to the brokers.
     #[arg(long, env = "KAFKA_SASL_USERNAME")]
     pub kafka_sasl_username: Option<String>,
 
-    /// Password of that user. By the environment rather than as a flag, which all users of the machine can see.
+    /// Password of that user. Set it in the environment, because all users of the machine can read flags.
     #[arg(long, env = "KAFKA_SASL_PASSWORD", hide_env_values = true)]
     pub kafka_sasl_password: Option<Secret>,
 
-    /// PEM file of the authorities that vouch for the brokers; by default those of the system.
+    /// PEM file of the authorities that sign the brokers' certificates; by default those of the system.
     #[arg(long, env = "KAFKA_SSL_CA_FILE")]
     pub kafka_ssl_ca_file: Option<PathBuf>,
 
-    /// PEM file of this client's certificate, where brokers ask for one.
+    /// PEM file of this client's certificate, if the brokers require one.
     #[arg(long, env = "KAFKA_SSL_CERTIFICATE_FILE")]
     pub kafka_ssl_certificate_file: Option<PathBuf>,
 
@@ -50,24 +44,23 @@ pub struct KafkaSecurity {
     #[arg(long, env = "KAFKA_SSL_KEY_FILE")]
     pub kafka_ssl_key_file: Option<PathBuf>,
 
-    /// Password of that key. By the environment rather than as a flag, which all users of the machine can see.
+    /// Password of that key. Set it in the environment, because all users of the machine can read flags.
     #[arg(long, env = "KAFKA_SSL_KEY_PASSWORD", hide_env_values = true)]
     pub kafka_ssl_key_password: Option<Secret>,
 }
 
+/// How clients and brokers communicate.
 #[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[value(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum SecurityProtocol {
     #[default]
-    #[value(name = "PLAINTEXT")]
     Plaintext,
-    #[value(name = "SSL")]
     Ssl,
-    #[value(name = "SASL_PLAINTEXT")]
     SaslPlaintext,
-    #[value(name = "SASL_SSL")]
     SaslSsl,
 }
 
+/// How a user proves its password.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SaslMechanism {
     #[value(name = "PLAIN")]
@@ -78,7 +71,7 @@ pub enum SaslMechanism {
     ScramSha512,
 }
 
-/// A text that is never shown.
+/// A text that `Debug` does not reveal.
 #[derive(Clone)]
 pub struct Secret(String);
 
@@ -96,7 +89,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A setting that makes no sense beside the others.
+/// A setting that does not fit the others, or this binary.
 #[derive(Debug, thiserror::Error)]
 #[error("{variable}: {problem}")]
 pub struct InvalidSetting {
@@ -105,9 +98,11 @@ pub struct InvalidSetting {
 }
 
 impl KafkaSecurity {
+    /// Checks that the settings fit together and that this binary supports them.
+    ///
     /// # Errors
     ///
-    /// The first setting that makes no sense, or that this binary cannot serve.
+    /// The first setting that is wrong.
     pub fn check(&self) -> Result<(), InvalidSetting> {
         self.check_binary()?;
         self.check_login()?;
@@ -115,38 +110,33 @@ impl KafkaSecurity {
     }
 
     fn check_binary(&self) -> Result<(), InvalidSetting> {
-        let needs_tls = "needs TLS, and this binary was built without TLS: build with --features tls";
+        let needs_tls = "needs TLS, and this binary was built without it: build with --features tls";
         let protocol = self.kafka_security_protocol;
         if protocol.has_tls() && !HAS_TLS {
-            return Err(invalid("KAFKA_SECURITY_PROTOCOL", format!("{protocol} {needs_tls}")));
+            return Err(invalid("KAFKA_SECURITY_PROTOCOL", format!("{} {needs_tls}", name(protocol))));
         }
         match self.kafka_sasl_mechanism {
             Some(mechanism) if mechanism != SaslMechanism::Plain && !HAS_TLS => {
-                Err(invalid("KAFKA_SASL_MECHANISM", format!("{mechanism} {needs_tls}")))
+                Err(invalid("KAFKA_SASL_MECHANISM", format!("{} {needs_tls}", name(mechanism))))
             }
             _ => Ok(()),
         }
     }
 
     fn check_login(&self) -> Result<(), InvalidSetting> {
-        let protocol = self.kafka_security_protocol;
-        let settings = [
+        let protocol = name(self.kafka_security_protocol);
+        let (user, password) = (&self.kafka_sasl_username, &self.kafka_sasl_password);
+        for (variable, is_set) in [
             ("KAFKA_SASL_MECHANISM", self.kafka_sasl_mechanism.is_some()),
-            ("KAFKA_SASL_USERNAME", self.kafka_sasl_username.as_ref().is_some_and(|name| !name.is_empty())),
-            (
-                "KAFKA_SASL_PASSWORD",
-                self.kafka_sasl_password.as_ref().is_some_and(|secret| !secret.0.is_empty()),
-            ),
-        ];
-        for (variable, is_given) in settings {
-            if protocol.has_login() && !is_given {
-                return Err(invalid(variable, format!("is missing: {protocol} logs in to the brokers")));
-            }
-            if !protocol.has_login() && is_given {
-                let problem =
-                    format!("there is no login with KAFKA_SECURITY_PROTOCOL={protocol}, but with SASL_SSL");
-                return Err(invalid(variable, problem));
-            }
+            ("KAFKA_SASL_USERNAME", user.as_ref().is_some_and(|user| !user.is_empty())),
+            ("KAFKA_SASL_PASSWORD", password.as_ref().is_some_and(|secret| !secret.0.is_empty())),
+        ] {
+            let problem = match (self.kafka_security_protocol.has_login(), is_set) {
+                (true, false) => format!("is missing: {protocol} requires a login"),
+                (false, true) => format!("{protocol} has no login; SASL_SSL has one"),
+                _ => continue,
+            };
+            return Err(invalid(variable, problem));
         }
         Ok(())
     }
@@ -161,54 +151,51 @@ impl KafkaSecurity {
         for (variable, file) in files {
             let Some(file) = file else { continue };
             if !protocol.has_tls() {
-                let problem = format!(
-                    "there is no TLS with KAFKA_SECURITY_PROTOCOL={protocol}, but with SASL_SSL and SSL"
-                );
+                let problem = format!("{} has no TLS; SSL and SASL_SSL have it", name(protocol));
                 return Err(invalid(variable, problem));
             }
             check_pem(file).map_err(|problem| invalid(variable, format!("{}: {problem}", file.display())))?;
         }
-        match (&self.kafka_ssl_certificate_file, &self.kafka_ssl_key_file, &self.kafka_ssl_key_password) {
-            (Some(_), None, _) => {
-                Err(invalid("KAFKA_SSL_KEY_FILE", "is missing: a certificate needs its key"))
-            }
-            (None, Some(_), _) => {
-                Err(invalid("KAFKA_SSL_CERTIFICATE_FILE", "is missing: a key needs its certificate"))
-            }
-            (_, None, Some(_)) => {
-                Err(invalid("KAFKA_SSL_KEY_FILE", "is missing: there is a password for it"))
-            }
-            _ => Ok(()),
-        }
+        let (variable, reason) = match (
+            &self.kafka_ssl_certificate_file,
+            &self.kafka_ssl_key_file,
+            &self.kafka_ssl_key_password,
+        ) {
+            (Some(_), None, _) => ("KAFKA_SSL_KEY_FILE", "a certificate needs its key"),
+            (None, Some(_), _) => ("KAFKA_SSL_CERTIFICATE_FILE", "a key needs its certificate"),
+            (_, None, Some(_)) => ("KAFKA_SSL_KEY_FILE", "KAFKA_SSL_KEY_PASSWORD is set"),
+            _ => return Ok(()),
+        };
+        Err(invalid(variable, format!("is missing: {reason}")))
     }
 
-    /// As librdkafka calls it all.
+    /// Translates the settings to those of librdkafka.
     pub(crate) fn apply(&self, config: &mut ClientConfig) {
         let protocol = self.kafka_security_protocol;
-        config.set("security.protocol", protocol.to_string());
+        config.set("security.protocol", name(protocol));
         if protocol.has_login() {
-            let mechanism = self.kafka_sasl_mechanism.map(|mechanism| mechanism.to_string());
+            let mechanism = self.kafka_sasl_mechanism.map(name);
             config
                 .set("sasl.mechanism", mechanism.unwrap_or_default())
                 .set("sasl.username", self.kafka_sasl_username.clone().unwrap_or_default())
                 .set("sasl.password", reveal(self.kafka_sasl_password.as_ref()));
         }
         if protocol.has_tls() {
-            // An OpenSSL that was not built for this system does not know where its authorities are.
+            // The vendored OpenSSL does not know where this system keeps its authorities; librdkafka probes the usual places.
             let authorities = self.kafka_ssl_ca_file.as_deref().unwrap_or(Path::new("probe"));
-            config.set("ssl.ca.location", path(authorities));
+            config.set("ssl.ca.location", authorities.to_string_lossy());
             if let (Some(certificate), Some(key)) =
                 (&self.kafka_ssl_certificate_file, &self.kafka_ssl_key_file)
             {
                 config
-                    .set("ssl.certificate.location", path(certificate))
-                    .set("ssl.key.location", path(key))
+                    .set("ssl.certificate.location", certificate.to_string_lossy())
+                    .set("ssl.key.location", key.to_string_lossy())
                     .set("ssl.key.password", reveal(self.kafka_ssl_key_password.as_ref()));
             }
         }
     }
 
-    /// As whom this client acts.
+    /// The user as which the brokers see this client.
     pub(crate) fn user(&self) -> &str {
         match &self.kafka_sasl_username {
             Some(user) if self.kafka_security_protocol.has_login() => user,
@@ -227,36 +214,21 @@ impl SecurityProtocol {
     }
 }
 
-impl fmt::Display for SecurityProtocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(name(self).as_str())
-    }
-}
-
-impl fmt::Display for SaslMechanism {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(name(self).as_str())
-    }
-}
-
-fn name(value: &impl ValueEnum) -> String {
+/// The name of `value` on the command line and for librdkafka.
+fn name(value: impl ValueEnum) -> String {
     value.to_possible_value().expect("no value is skipped").get_name().to_owned()
 }
 
-fn invalid(variable: &'static str, problem: impl Into<String>) -> InvalidSetting {
-    InvalidSetting { variable, problem: problem.into() }
+fn invalid(variable: &'static str, problem: String) -> InvalidSetting {
+    InvalidSetting { variable, problem }
 }
 
 fn check_pem(file: &Path) -> Result<(), String> {
     match fs::read_to_string(file) {
         Ok(text) if text.contains("-----BEGIN ") => Ok(()),
-        Ok(_) => Err("is no PEM file".to_owned()),
+        Ok(_) => Err("is not a PEM file".to_owned()),
         Err(error) => Err(error.to_string()),
     }
-}
-
-fn path(file: &Path) -> String {
-    file.to_string_lossy().into_owned()
 }
 
 fn reveal(secret: Option<&Secret>) -> String {

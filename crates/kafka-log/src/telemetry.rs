@@ -1,4 +1,4 @@
-//! What librdkafka says of itself: the condition it is in, log lines under the target `kafka`, and metrics.
+//! The callbacks of librdkafka: they update the [`Condition`], write log lines under the target `kafka`, and set metrics.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,13 +13,13 @@ use rdkafka::statistics::{Partition, Statistics};
 use crate::client::KafkaConnection;
 use crate::condition::{Aspect, Condition, Fault, Kind, write_permission};
 
-/// Of one client: `producer`, or a consumer group.
+/// The callbacks of one client, which is named `producer` or after its consumer group.
 pub struct Telemetry {
     client: String,
     user: String,
     events_topic: String,
     condition: Arc<Condition>,
-    /// It is being closed, and a new one of the same name may be at work: what it says does not count.
+    /// The client is closing. A new one of the same name may be running, so its callbacks are ignored.
     retired: AtomicBool,
     /// Why the last attempt to connect to any broker failed.
     last_failure: Mutex<Option<Fault>>,
@@ -43,10 +43,10 @@ impl Telemetry {
         }
     }
 
-    /// `operation` is such as `READ topic movie`.
-    pub fn is_forbidden(&self, operation: &str) {
+    /// Records that the user has no permission for `operation`, such as `READ topic movie`.
+    pub fn forbidden(&self, operation: &str) {
         if !self.retired.load(Ordering::Relaxed) {
-            self.condition.is_forbidden(&self.client, &self.user, operation);
+            self.condition.forbidden(&self.client, &self.user, operation);
         }
     }
 
@@ -60,23 +60,24 @@ impl Telemetry {
         self.condition.has_failed(&self.client, aspect)
     }
 
+    /// Ignores all later callbacks.
     pub fn retire(&self) {
         self.retired.store(true, Ordering::Relaxed);
         self.condition.forget(&self.client);
     }
 
-    /// One broker of several may be away and do no harm, so this alone changes nothing; but it is the reason when no
-    /// other is left.
-    fn connecting_failed(&self, fault: Fault) {
+    /// Remembers why a connection failed. One unreachable broker of several does no harm, so it is reported only when no broker
+    /// is left.
+    fn connection_failed(&self, fault: Fault) {
         if self.has_failed(Aspect::Connection) {
             self.fails(Aspect::Connection, fault.clone());
         }
         *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
     }
 
-    fn no_broker_is_left(&self, reason: &str) {
+    fn all_brokers_down(&self, reason: &str) {
         let known = self.last_failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        self.fails(Aspect::Connection, known.unwrap_or_else(|| unreachable(reason)));
+        self.fails(Aspect::Connection, known.unwrap_or_else(|| connection_fault(Kind::Unreachable, reason)));
     }
 }
 
@@ -85,9 +86,11 @@ impl ClientContext for Telemetry {
         use RDKafkaLogLevel::*;
         let client = &self.client;
         match level {
-            // A broker that hangs up, as at a client that speaks another protocol, is no error to librdkafka.
-            Notice | Info if facility == "FAIL" => self.connecting_failed(unreachable(message)),
-            // `error` is told of them as well; and what is being closed is nobody's concern.
+            // librdkafka logs a broker that closes the connection, as after a wrong protocol, at these levels only.
+            Notice | Info if facility == "FAIL" => {
+                self.connection_failed(connection_fault(Kind::Unreachable, message))
+            }
+            // librdkafka passes these to `error` too; and a closing client needs no attention.
             _ if matches!(facility, "FAIL" | "FATAL") || self.retired.load(Ordering::Relaxed) => {
                 tracing::debug!(target: "kafka", client, facility, "{message}");
             }
@@ -106,15 +109,19 @@ impl ClientContext for Telemetry {
         let client = &self.client;
         tracing::debug!(target: "kafka", client, %error, "{reason}");
         match error.rdkafka_error_code() {
-            Some(BrokerTransportFailure | Resolve) => self.connecting_failed(unreachable(reason)),
-            Some(Authentication | SaslAuthenticationFailed) => self.connecting_failed(refused_login(reason)),
-            Some(SSL) => self.connecting_failed(no_tls(reason)),
-            Some(AllBrokersDown) => self.no_broker_is_left(reason),
-            // To write idempotently, which WRITE on any topic includes since Kafka 2.8. It is the first thing a producer asks.
-            Some(ClusterAuthorizationFailed) => {
-                self.is_forbidden(&write_permission(&self.events_topic));
+            Some(BrokerTransportFailure | Resolve) => {
+                self.connection_failed(connection_fault(Kind::Unreachable, reason))
             }
-            // Who asked knows for what.
+            Some(Authentication | SaslAuthenticationFailed) => {
+                self.connection_failed(connection_fault(Kind::Login, reason))
+            }
+            Some(SSL) => self.connection_failed(connection_fault(Kind::Tls, reason)),
+            Some(AllBrokersDown) => self.all_brokers_down(reason),
+            // An idempotent producer asks for this first. Since Kafka 2.8, WRITE on any topic includes it.
+            Some(ClusterAuthorizationFailed) => {
+                self.forbidden(&write_permission(&self.events_topic));
+            }
+            // The caller knows which operation was refused, and reports it.
             Some(TopicAuthorizationFailed | GroupAuthorizationFailed) => {}
             _ => tracing::warn!(target: "kafka", client, %error, "{reason}"),
         }
@@ -138,28 +145,19 @@ impl ClientContext for Telemetry {
 
 impl ConsumerContext for Telemetry {}
 
-fn unreachable(reason: &str) -> Fault {
-    // As a broker does with a client that speaks another protocol.
-    let hangs_up = reason.contains("Disconnected");
-    let settings = if hangs_up { "EVENTS_URL, KAFKA_SECURITY_PROTOCOL" } else { "EVENTS_URL" };
-    let detail = format!("no broker answers ({settings}): {}", stable(reason));
-    Fault { kind: Kind::Unreachable, detail }
+/// A failed attempt to connect, with the settings that may be wrong.
+fn connection_fault(kind: Kind, reason: &str) -> Fault {
+    let summary = match kind {
+        Kind::Tls => "no TLS with the brokers (KAFKA_SSL_CA_FILE)",
+        Kind::Login => "the brokers refuse the login (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD)",
+        // A broker closes the connection of a client that speaks another protocol.
+        _ if reason.contains("Disconnected") => "no broker answers (EVENTS_URL, KAFKA_SECURITY_PROTOCOL)",
+        _ => "no broker answers (EVENTS_URL)",
+    };
+    Fault { kind, detail: format!("{summary}: {}", stable(reason)) }
 }
 
-fn no_tls(reason: &str) -> Fault {
-    let detail = format!("no TLS with the brokers (KAFKA_SSL_CA_FILE): {}", stable(reason));
-    Fault { kind: Kind::Tls, detail }
-}
-
-fn refused_login(reason: &str) -> Fault {
-    let detail = format!(
-        "the brokers refuse the login (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD): {}",
-        stable(reason)
-    );
-    Fault { kind: Kind::Login, detail }
-}
-
-/// Without the parts that differ from attempt to attempt: `[thrd:…]: … (after 3ms in state CONNECT)`.
+/// Removes the parts of `reason` that differ between attempts: `[thrd:…]: … (after 3ms in state CONNECT)`.
 fn stable(reason: &str) -> &str {
     let reason = reason
         .split_once("]: ")
@@ -168,7 +166,7 @@ fn stable(reason: &str) -> &str {
     reason.rsplit_once(" (after ").map_or(reason, |(stable, _)| stable)
 }
 
-/// How many brokers are connected of those that the cluster has told of, and not only the settings.
+/// The number of connected brokers that the cluster has named; those known from the settings alone do not count.
 pub fn known_brokers_up(statistics: &Statistics) -> usize {
     statistics.brokers.values().filter(|broker| broker.state == "UP" && broker.nodeid >= 0).count()
 }
@@ -177,16 +175,17 @@ pub fn partitions(statistics: &Statistics) -> impl Iterator<Item = &Partition> {
     statistics.topics.values().flat_map(|topic| topic.partitions.values())
 }
 
-/// How many records of `partition` are not committed, if it is this consumer's and that is known.
+/// The number of uncommitted records of `partition`, if this consumer reads it and the number is known.
 fn records_behind(partition: &Partition) -> Option<i64> {
     if partition.fetch_state != "active" || partition.hi_offset < 0 {
         return None;
     }
-    // A group that has committed nothing yet has all before it.
+    // A group without a committed position starts at the first record.
     let next = partition.committed_offset.max(partition.lo_offset).max(0);
     Some((partition.hi_offset - next).max(0))
 }
 
+/// The gauge of [`records_behind`].
 pub fn lag(consumer: &str, partition: i32) -> Gauge {
     metrics::gauge!(
         "consumer_lag_records",

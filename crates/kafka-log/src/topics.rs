@@ -1,4 +1,4 @@
-//! Topics are made when they are missing.
+//! Creating missing topics.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +11,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use crate::client::{Client, KafkaConnection, config};
 use crate::condition::{Aspect, Condition, Fault};
 
-/// Longest wait for the brokers.
+/// Longest wait for a response of the brokers.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// As many replicas as the brokers are configured to make.
+/// The number of replicas that the brokers are configured to create.
 const BROKER_DEFAULT: TopicReplication<'static> = TopicReplication::Fixed(-1);
 
 type Admin = Client<AdminClient<DefaultClientContext>>;
@@ -21,10 +21,10 @@ type Admin = Client<AdminClient<DefaultClientContext>>;
 #[derive(Debug, thiserror::Error)]
 enum TopicError {
     #[error(transparent)]
-    Client(KafkaError),
-    #[error("the brokers do not say whether the topics are there")]
+    Client(#[from] KafkaError),
+    #[error("the brokers do not report whether the topics exist")]
     NoAnswer(#[source] KafkaError),
-    #[error("the topic {0} is not there, and the broker does not let it be made: {1}")]
+    #[error("the topic {0} does not exist, and the broker refuses to create it: {1}")]
     Refused(String, RDKafkaErrorCode),
     #[error("{0}")]
     Forbidden(String),
@@ -32,22 +32,15 @@ enum TopicError {
 
 const CLIENT: &str = "topics";
 
-/// Makes those of `topics` (with their number of partitions) that are missing.
+/// Creates the missing ones of `topics`, each a name and a number of partitions.
 pub async fn create(
     connection: &KafkaConnection,
     condition: &Condition,
     topics: &[(String, u16)],
 ) -> Result<(), TransportError> {
-    let outcome = create_missing(connection, condition, topics).await;
-    match &outcome {
-        Ok(()) => condition.works(CLIENT, Aspect::Permission),
-        Err(error @ TopicError::Refused(..)) => {
-            condition.fails(CLIENT, Aspect::Permission, Fault::forbidden(error.to_string()));
-        }
-        // Told already; that there is no connection, by the producer.
-        Err(TopicError::Forbidden(_) | TopicError::NoAnswer(_) | TopicError::Client(_)) => {}
-    }
-    outcome.map_err(TransportError::new)
+    create_missing(connection, condition, topics).await.map_err(TransportError::new)?;
+    condition.works(CLIENT, Aspect::Permission);
+    Ok(())
 }
 
 async fn create_missing(
@@ -55,12 +48,12 @@ async fn create_missing(
     condition: &Condition,
     topics: &[(String, u16)],
 ) -> Result<(), TopicError> {
-    let admin = config(connection).create().map_err(TopicError::Client)?;
+    let admin = config(connection).create()?;
     let admin: Arc<Admin> = Arc::new(Client::new(admin));
     let new: Vec<_> = topics
         .iter()
         .map(|(name, partitions)| {
-            // A view is made anew from the first event on, and a dead letter waits until someone has looked at it.
+            // A view is rebuilt from the first event, and a dead letter waits until an operator has looked at it.
             NewTopic::new(name, i32::from(*partitions), BROKER_DEFAULT).set("retention.ms", "-1")
         })
         .collect();
@@ -68,9 +61,9 @@ async fn create_missing(
     let outcomes = admin.create_topics(&new, &options).await;
     for outcome in outcomes.map_err(TopicError::NoAnswer)? {
         match outcome {
-            Ok(name) => tracing::info!(name, "made the topic"),
+            Ok(name) => tracing::info!(name, "created the topic"),
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-            // Who may not make topics is told so even of one that is there.
+            // Without the permission to create topics, the broker refuses even an existing one.
             Err((name, refusal)) => {
                 if !exists(admin.clone(), name.clone()).await {
                     return Err(refused(connection.security.user(), condition, name, refusal));
@@ -81,14 +74,19 @@ async fn create_missing(
     Ok(())
 }
 
+/// Records that the broker refuses to create `topic`.
 fn refused(user: &str, condition: &Condition, topic: String, refusal: RDKafkaErrorCode) -> TopicError {
     use RDKafkaErrorCode::{ClusterAuthorizationFailed, TopicAuthorizationFailed};
     match refusal {
         TopicAuthorizationFailed | ClusterAuthorizationFailed => {
-            let operation = format!("CREATE topic {topic}, or to DESCRIBE it if it is there");
-            TopicError::Forbidden(condition.is_forbidden(CLIENT, user, &operation))
+            let operation = format!("CREATE topic {topic}, or to DESCRIBE it if it exists");
+            TopicError::Forbidden(condition.forbidden(CLIENT, user, &operation))
         }
-        _ => TopicError::Refused(topic, refusal),
+        _ => {
+            let error = TopicError::Refused(topic, refusal);
+            condition.fails(CLIENT, Aspect::Permission, Fault::forbidden(error.to_string()));
+            error
+        }
     }
 }
 

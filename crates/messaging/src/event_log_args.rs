@@ -91,7 +91,7 @@ impl FromStr for EventsUrl {
 
     fn from_str(url: &str) -> Result<Self, InvalidEventsUrl> {
         if url.starts_with("kafka://") {
-            return url.parse().map(Self::Kafka).map_err(|_| InvalidEventsUrl);
+            return KafkaUrl::parse(url).map(Self::Kafka).ok_or(InvalidEventsUrl);
         }
         match url.parse::<DatabaseUrl>() {
             Ok(file) if file.backend() == Backend::Sqlite => Ok(Self::Embedded(file)),

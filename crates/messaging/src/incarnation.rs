@@ -13,7 +13,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use event_log::incarnation::{FIRST, FirstRecord, PartitionState, Partitions, Verdict, judge};
+use event_log::incarnation::{FIRST, FirstRecord, PartitionState, Partitions, Verdict, compare};
 use event_log::{Transport, TransportError};
 use events::TOPIC;
 use jiff::Timestamp;
@@ -86,10 +86,10 @@ pub async fn look(db: &Db, transport: &dyn Transport, consumer: &'static str) ->
     // Known first and seen then: what another process finds meanwhile counts, and this look does not.
     let known = known(db, log).await?;
     let seen = transport.survey(TOPIC).await?;
-    match judge(&known.partitions, &seen) {
+    match compare(&known.partitions, &seen) {
         Verdict::Same if seen.is_empty() || seen == known.partitions => Ok(known.incarnation),
         Verdict::Same => Ok(note(db, log, &known, &seen, None).await?.unwrap_or(known.incarnation)),
-        Verdict::Cut(reason) => {
+        Verdict::Truncated(reason) => {
             let noted = note(db, log, &known, &seen, Some(Resend { is_anew: false })).await?;
             if noted.is_some() {
                 tracing::error!(
@@ -99,7 +99,7 @@ pub async fn look(db: &Db, transport: &dyn Transport, consumer: &'static str) ->
             }
             Ok(noted.unwrap_or(known.incarnation))
         }
-        Verdict::MadeAnew(reason) => {
+        Verdict::Recreated(reason) => {
             let noted = note(db, log, &known, &seen, Some(Resend { is_anew: true })).await?;
             if let Some(incarnation) = noted {
                 metrics::counter!("event_log_made_anew_total", "consumer" => consumer).increment(1);

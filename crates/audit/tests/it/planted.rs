@@ -520,10 +520,11 @@ fn transport() -> std::sync::Arc<dyn event_log::Transport> {
             unreachable!("nothing is published here")
         }
 
-        fn subscribe<'a>(
+        fn subscribe_in<'a>(
             &'a self,
             _: &'a str,
             _: &'a str,
+            _: i64,
         ) -> futures_util::future::BoxFuture<
             'a,
             Result<Box<dyn event_log::Subscription>, event_log::TransportError>,

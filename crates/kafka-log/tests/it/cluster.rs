@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use event_log::{Record, Transport, last_positions};
 use events::TOPIC;
+use kafka_log::KafkaUrl;
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::message::{Header, OwnedHeaders};
@@ -20,7 +21,7 @@ const EVENTS: usize = 20_000;
 
 #[tokio::test]
 async fn a_broker_that_is_away_keeps_nobody_from_starting_and_fails_what_needs_it() {
-    let url = "kafka://127.0.0.1:1/movie".parse().unwrap();
+    let url = KafkaUrl::parse("kafka://127.0.0.1:1/movie").unwrap();
     let began = Instant::now();
     let transport = open(url, None);
     assert!(began.elapsed() < Duration::from_secs(1));

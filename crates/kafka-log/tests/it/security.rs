@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use event_log::{SeedTimeZone, Transport, TransportError};
 use events::TOPIC;
-use kafka_log::{KafkaConnection, KafkaLog, KafkaSecurity};
+use kafka_log::{KafkaConnection, KafkaLog, KafkaSecurity, KafkaUrl};
 use tokio::time::sleep;
 use uuid::Uuid;
 
@@ -35,7 +35,7 @@ fn security(flags: &[&str]) -> KafkaSecurity {
 ///
 /// The setting that is wrong.
 fn open(url: &str, flags: &[&str]) -> Result<Arc<dyn Transport>, TransportError> {
-    let (url, security) = (url.parse().unwrap(), security(flags));
+    let (url, security) = (KafkaUrl::parse(url).unwrap(), security(flags));
     let connection = KafkaConnection { url, group_instance_id: None, security };
     Ok(Arc::new(KafkaLog::new(connection, PARTITIONS, SeedTimeZone::default())?))
 }
@@ -124,9 +124,9 @@ fn refusal(flags: &[&str]) -> String {
 #[test]
 fn settings_that_make_no_sense_are_refused_by_the_name_of_their_variable() {
     for (flags, expected) in [
-        ("--kafka-sasl-username me", "KAFKA_SASL_USERNAME: there is no login"),
-        ("--kafka-sasl-mechanism PLAIN", "KAFKA_SASL_MECHANISM: there is no login"),
-        ("--kafka-ssl-ca-file /ca.pem", "KAFKA_SSL_CA_FILE: there is no TLS"),
+        ("--kafka-sasl-username me", "KAFKA_SASL_USERNAME: PLAINTEXT has no login"),
+        ("--kafka-sasl-mechanism PLAIN", "KAFKA_SASL_MECHANISM: PLAINTEXT has no login"),
+        ("--kafka-ssl-ca-file /ca.pem", "KAFKA_SSL_CA_FILE: PLAINTEXT has no TLS"),
         ("--kafka-security-protocol SASL_PLAINTEXT", "KAFKA_SASL_MECHANISM: is missing"),
         (
             "--kafka-security-protocol sasl_plaintext --kafka-sasl-mechanism PLAIN",
@@ -155,7 +155,7 @@ fn files_that_cannot_be_used_are_refused_by_the_name_of_their_variable() {
     let pem = pem.to_str().unwrap();
     for (flags, expected) in [
         (["--kafka-ssl-ca-file", "/nowhere/ca.pem"], "KAFKA_SSL_CA_FILE: /nowhere/ca.pem: No such file"),
-        (["--kafka-ssl-ca-file", text], &format!("KAFKA_SSL_CA_FILE: {text}: is no PEM file")),
+        (["--kafka-ssl-ca-file", text], &format!("KAFKA_SSL_CA_FILE: {text}: is not a PEM file")),
         (["--kafka-ssl-certificate-file", pem], "KAFKA_SSL_KEY_FILE: is missing"),
         (["--kafka-ssl-key-file", pem], "KAFKA_SSL_CERTIFICATE_FILE: is missing"),
     ] {

@@ -25,7 +25,7 @@ impl Topic {
             println!("skipped: TEST_KAFKA_URL leads to no broker (see .ci/backends)");
             return None;
         };
-        let mut url: KafkaUrl = url.parse().unwrap();
+        let mut url = KafkaUrl::parse(&url).unwrap();
         url.topic = format!("test-{}", Uuid::now_v7().simple());
         Some(Self { url })
     }

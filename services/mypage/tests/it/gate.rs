@@ -55,12 +55,13 @@ impl Transport for Gated {
         self.inner.publish(topic, records)
     }
 
-    fn subscribe<'a>(
+    fn subscribe_in<'a>(
         &'a self,
         topic: &'a str,
         group: &'a str,
+        incarnation: i64,
     ) -> BoxFuture<'a, Result<Box<dyn Subscription>, TransportError>> {
-        self.inner.subscribe(topic, group)
+        self.inner.subscribe_in(topic, group, incarnation)
     }
 
     fn history<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Box<dyn History>, TransportError>> {
