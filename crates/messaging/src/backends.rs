@@ -9,16 +9,16 @@ use storage::{DatabaseUrl, Db, Migrations, Settings};
 
 use crate::event_log_args::{EventLog, connect};
 
-/// The two URLs by which a service picks its backends.
+/// The settings that select a service's backends.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Backends {
-    /// The service's own database: `sqlite://<file>` or `postgres://user:password@host/name`. Over TLS with
-    /// `?sslmode=verify-full&sslrootcert=<file>` behind it, in a binary built with `--features tls`.
+    /// The service's own database: `sqlite://<file>` or `postgres://user:password@host/name`. For TLS,
+    /// append `?sslmode=verify-full&sslrootcert=<file>`, and use a binary built with `--features tls`.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: DatabaseUrl,
 
-    /// How long the start may wait for a database that does not answer, in milliseconds. Where processes and servers start
-    /// in no order, as in a cluster.
+    /// How long the start may wait for an unreachable database, in milliseconds. Useful where processes and servers start in no
+    /// particular order, as in a cluster.
     #[arg(long, env = "DATABASE_WAIT_MS", default_value_t = 0)]
     pub database_wait_ms: u64,
 
@@ -27,11 +27,11 @@ pub struct Backends {
 }
 
 impl Backends {
-    /// Opens both, and brings the database to the schema of `migrations`, outbox and inbox included.
+    /// Opens the database and the event log, and migrates the database: outbox, inbox and `migrations`.
     ///
     /// # Errors
     ///
-    /// When one of them is not there.
+    /// When one of them cannot be used.
     pub async fn open(&self, migrations: &Migrations) -> Result<(Db, Arc<dyn Transport>), StartError> {
         let Self { database_url, events, .. } = self;
         events.check()?;

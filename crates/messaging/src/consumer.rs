@@ -1,7 +1,7 @@
-//! Transport → decode → inbox → use case, in one transaction; retries and dead letters around it.
+//! Receiving events, decoding them, asking the inbox and calling the handler, in one transaction; retries and dead letters.
 //!
-//! The handler knows none of this: it gets each event once, and a transaction to act in. A batch of events shares one
-//! transaction, so that a backlog costs a fraction of what its events would cost one by one.
+//! The handler knows none of this: it gets each event once, with a transaction. A batch of events shares one transaction, which
+//! makes a backlog much cheaper than one transaction per event.
 
 use std::error::Error;
 use std::future::Future;
@@ -27,29 +27,28 @@ use crate::incarnation;
 use crate::outage::Outage;
 use crate::waiters::Waiters;
 
-/// Records applied in one transaction at most.
+/// Maximum number of records applied in one transaction.
 const BATCH: usize = 200;
-/// Pause before joining the consumer group again.
+/// Pause before the consumer joins its group again.
 const RECONNECT_AFTER: Duration = Duration::from_millis(500);
 /// Pause after a transient failure, doubled up to the longest one.
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
 
-/// An event as a handler gets it.
+/// An event as a handler receives it.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// The event's own id; where its writer gave none, as the original Java services do, its place in the topic, and when
-    /// it came there.
+    /// The id under which the inbox remembers the event: see [`inbox::event_id`].
     pub id: String,
     pub event: Event,
-    /// When it happened, as its writer says; where that says nothing, when the log took it.
+    /// When the event happened, according to its writer; otherwise, when the log appended it.
     pub at: Timestamp,
-    /// What it is part of.
+    /// The trace of the request that caused the event.
     pub trace: TraceContext,
 }
 
 impl Delivery {
-    /// What log lines about it have in common.
+    /// The fields of log lines about this event.
     fn span(&self) -> Span {
         tracing::info_span!(
             "event",
@@ -60,37 +59,47 @@ impl Delivery {
     }
 }
 
-/// What a service does with events.
+/// A handler that applies one event at a time.
 pub trait Handler: Send + Sync + 'static {
-    /// The events it reads, as `eventType` spells them; all others are passed over.
+    /// The events that it reads, as `eventType` spells them; the consumer skips all others.
     const READS: &'static [&'static str];
 
-    /// Applies an event. What it writes commits together with the memory that the event was applied.
+    /// Applies an event. Its writes commit together with its entry in the inbox.
     fn handle(&self, tx: &mut Tx, delivery: Delivery) -> impl Future<Output = Result<(), Failure>> + Send;
+}
 
-    /// Applies a batch, in its order: one event after the other, unless a service has a cheaper way.
-    fn handle_all(
+/// A handler that applies a batch of events with fewer statements than one by one. Every [`Handler`] is one too.
+pub trait BatchHandler: Send + Sync + 'static {
+    /// See [`Handler::READS`].
+    const READS: &'static [&'static str];
+
+    /// Applies a batch in its order. Its writes commit together with the entries in the inbox.
+    fn handle_batch(
         &self,
         tx: &mut Tx,
         deliveries: &[Delivery],
-    ) -> impl Future<Output = Result<(), Failure>> + Send {
-        async move {
-            for delivery in deliveries {
-                let work = self.handle(tx, delivery.clone()).instrument(delivery.span());
-                delivery.trace.scope(work).await?;
-            }
-            Ok(())
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
+impl<H: Handler> BatchHandler for H {
+    const READS: &'static [&'static str] = H::READS;
+
+    async fn handle_batch(&self, tx: &mut Tx, deliveries: &[Delivery]) -> Result<(), Failure> {
+        for delivery in deliveries {
+            let work = self.handle(tx, delivery.clone()).instrument(delivery.span());
+            delivery.trace.scope(work).await?;
         }
+        Ok(())
     }
 }
 
-/// Why an event was not applied.
+/// Why a handler did not apply an event.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// It may work later, by itself or once an operator has mended something: the consumer waits, and keeps the order.
+    /// A retry may succeed, perhaps after an operator has intervened: the consumer retries, and keeps the order.
     #[error("not now")]
     Transient(#[source] Box<dyn Error + Send + Sync>),
-    /// The event is at fault, and never can be applied: it goes to the dead letters.
+    /// The event is at fault and no retry can apply it: it goes to the dead letters.
     #[error("rejected")]
     Rejected(#[source] Box<dyn Error + Send + Sync>),
 }
@@ -113,7 +122,7 @@ impl From<DecodeError> for Failure {
     }
 }
 
-/// A consumer group of the topic, and what it does with each event.
+/// A member of a consumer group, with the handler of its events.
 #[derive(Debug)]
 pub struct Consumer<H> {
     name: &'static str,
@@ -124,46 +133,46 @@ pub struct Consumer<H> {
     waiters: Waiters,
 }
 
-impl<H: Handler> Consumer<H> {
-    /// `name` is the consumer group, and the consumer in the inbox.
+impl<H: BatchHandler> Consumer<H> {
+    /// `name` is the name of the consumer group, and of the consumer in the inbox.
     pub fn new(name: &'static str, db: Db, transport: Arc<dyn Transport>, handler: H) -> Self {
         metrics::counter!("dead_letters_total", "consumer" => name).absolute(0);
-        joined(name, false);
+        set_joined(name, false);
         Self { name, db, transport, handler, applied: watch::Sender::new(()), waiters: Waiters::default() }
     }
 
-    /// Changes after every batch that was applied here, whatever its bookings.
+    /// Changes after every batch that this consumer has applied.
     pub fn applied(&self) -> watch::Receiver<()> {
         self.applied.subscribe()
     }
 
-    /// Wakes the waiters for a booking after each of its events that was applied here.
+    /// The waiters that this consumer wakes after it has applied an event of their booking.
     pub fn waiters(&self) -> Waiters {
         self.waiters.clone()
     }
 
-    /// Consumes until `stop`, and ends between two batches.
+    /// Consumes until `stop`, and returns between two batches.
     pub async fn run(self, stop: CancellationToken) {
         let (found, incarnation) = watch::channel(FIRST);
         let transport = self.transport.as_ref();
         tokio::select! {
             () = self.keep_consuming(&stop, incarnation) => {}
-            never = incarnation::keep_looking(&self.db, transport, self.name, found) => match never {},
+            never = incarnation::keep_checking(&self.db, transport, self.name, found) => match never {},
         }
     }
 
     async fn keep_consuming(&self, stop: &CancellationToken, mut incarnation: watch::Receiver<i64>) {
-        let mut outage = Outage::new("no events can be received; trying again", "events are received again");
+        let mut outage = Outage::new("cannot receive events; retrying", "events are received again");
         while !stop.is_cancelled() {
             let outcome = self.consume(stop, &mut incarnation, &mut outage).await;
-            joined(self.name, false);
+            set_joined(self.name, false);
             let Err(error) = outcome else { continue };
-            outage.goes_on(chain(&error));
+            outage.failed(chain(&error));
             tokio::select! { () = sleep(RECONNECT_AFTER) => {}, () = stop.cancelled() => {} }
         }
     }
 
-    /// Until `stop`, or until the log is another one: the group is joined again then.
+    /// Consumes until `stop`, or until the log is another one and the consumer must join its group again.
     async fn consume(
         &self,
         stop: &CancellationToken,
@@ -176,8 +185,8 @@ impl<H: Handler> Consumer<H> {
             subscription = self.transport.subscribe_in(TOPIC, self.name, incarnation) => subscription?,
             () = stop.cancelled() => return Ok(()),
         };
-        joined(self.name, true);
-        outage.is_over();
+        set_joined(self.name, true);
+        outage.succeeded();
         loop {
             let batch = tokio::select! {
                 batch = subscription.receive(BATCH) => batch?,
@@ -194,7 +203,7 @@ impl<H: Handler> Consumer<H> {
         }
     }
 
-    /// Applies a batch in one transaction or, when that fails, record by record. Breaks off when asked to stop.
+    /// Applies a batch in one transaction or, if that fails, record by record. Breaks at `stop`.
     async fn apply(&self, batch: &[Received], stop: &CancellationToken) -> Result<Flow, TransportError> {
         if self.apply_together(batch).await.is_ok() {
             return Ok(Flow::Continue(()));
@@ -207,7 +216,7 @@ impl<H: Handler> Consumer<H> {
         Ok(Flow::Continue(()))
     }
 
-    /// One record, until it is applied or dead-lettered.
+    /// Retries one record until it is applied or becomes a dead letter.
     async fn apply_persistently(
         &self,
         received: &Received,
@@ -215,16 +224,16 @@ impl<H: Handler> Consumer<H> {
     ) -> Result<Flow, TransportError> {
         let mut backoff = FIRST_BACKOFF;
         let mut attempts = 0;
-        let mut outage = Outage::new("an event waits; trying again", "an event waits no longer");
+        let mut outage = Outage::new("cannot apply an event; retrying", "events are applied again");
         loop {
             attempts += 1;
             match self.apply_together(std::slice::from_ref(received)).await {
                 Ok(()) => {
-                    outage.is_over();
+                    outage.succeeded();
                     return Ok(Flow::Continue(()));
                 }
                 Err(Failure::Transient(cause)) => {
-                    outage.goes_on(chain(cause.as_ref()));
+                    outage.failed(chain(cause.as_ref()));
                     tokio::select! {
                         () = sleep(backoff) => {}
                         () = stop.cancelled() => return Ok(Flow::Break(())),
@@ -232,21 +241,21 @@ impl<H: Handler> Consumer<H> {
                     backoff = (backoff * 2).min(LONGEST_BACKOFF);
                 }
                 Err(Failure::Rejected(cause)) => {
-                    self.put_aside(received, &chain(cause.as_ref()), attempts).await?;
+                    self.send_to_dead_letters(received, &chain(cause.as_ref()), attempts).await?;
                     return Ok(Flow::Continue(()));
                 }
             }
         }
     }
 
-    async fn put_aside(
+    async fn send_to_dead_letters(
         &self,
         received: &Received,
         reason: &str,
         attempts: u32,
     ) -> Result<(), TransportError> {
         let letter = DeadLetter { consumer: self.name, reason, attempts };
-        letter.send(self.transport.as_ref(), received).await?;
+        letter.publish(self.transport.as_ref(), received).await?;
         metrics::counter!("dead_letters_total", "consumer" => self.name).increment(1);
         tracing::error!(
             booking_id = received.record.key,
@@ -257,11 +266,11 @@ impl<H: Handler> Consumer<H> {
         Ok(())
     }
 
-    /// All of `batch` in one transaction.
+    /// Applies the whole `batch` in one transaction.
     ///
     /// # Errors
     ///
-    /// The first failure; nothing of the batch was applied then.
+    /// The first failure. Then no event of the batch was applied.
     pub async fn apply_together(&self, batch: &[Received]) -> Result<(), Failure> {
         let zone = self.transport.seed_time_zone();
         let deliveries =
@@ -272,7 +281,7 @@ impl<H: Handler> Consumer<H> {
         }
         let mut tx = self.db.begin().await?;
         let new = self.first_times(&mut tx, deliveries).await?;
-        self.handler.handle_all(&mut tx, &new).await?;
+        self.handler.handle_batch(&mut tx, &new).await?;
         tx.commit().await?;
         for delivery in &new {
             delivery.span().in_scope(|| tracing::info!("applied"));
@@ -283,7 +292,7 @@ impl<H: Handler> Consumer<H> {
         Ok(())
     }
 
-    /// Those of `deliveries` that were not applied before, each once.
+    /// Removes the events that were applied before, and duplicates.
     async fn first_times(
         &self,
         tx: &mut Tx,
@@ -296,28 +305,28 @@ impl<H: Handler> Consumer<H> {
     }
 }
 
-/// Whether events come: the consumer has its place in its group.
-fn joined(consumer: &'static str, is_so: bool) {
-    metrics::gauge!("consumer_joined", "consumer" => consumer).set(f64::from(u8::from(is_so)));
+/// Sets the metric of whether the consumer has joined its group, so that it receives events.
+fn set_joined(consumer: &'static str, is_joined: bool) {
+    metrics::gauge!("consumer_joined", "consumer" => consumer).set(f64::from(u8::from(is_joined)));
 }
 
-/// Reads a record; a local time in it is one of `zone`. `None`: it is nothing that `H` reads, or it is for another
-/// consumer.
+/// Decodes a record; its local time, if it has one, is in `zone`. Returns `None` for an event that `H` does not read, and for a
+/// record for another consumer.
 ///
 /// # Errors
 ///
-/// When it is no event, or one with a field of the wrong kind.
-pub fn read<H: Handler>(
+/// When the record is not an event, or a field has the wrong type.
+pub fn read<H: BatchHandler>(
     consumer: &str,
     zone: &SeedTimeZone,
     received: &Received,
 ) -> Result<Option<Delivery>, DecodeError> {
     let Received { record, position, appended_at } = received;
-    if !dead_letter::concerns(&record.headers, consumer) {
+    if !dead_letter::is_for(&record.headers, consumer) {
         return Ok(None);
     }
     let Some(payload) = &record.payload else {
-        return Ok(None); // A tombstone tells of nothing.
+        return Ok(None); // A tombstone is not an event.
     };
     if !H::READS.contains(&event_type(payload)?.as_str()) {
         return Ok(None);

@@ -1,9 +1,9 @@
-//! Where a record goes that no retry will help, and the way back.
+//! Keeping records that no retry can apply, and replaying them.
 //!
-//! The topic `movie.dlq` has two kinds of records: letters, each a record as it was with the reason beside it; and marks,
-//! each of which says that a letter was replayed. Whatever else is in there is passed over.
+//! The topic `movie.dlq` has two kinds of records. A letter is the failed record with the reason in its headers. A mark records
+//! that a letter was replayed. All other records are ignored.
 //!
-//! - `letters`: what was put aside, and sending it again.
+//! - `letters`: reads the letters and replays them.
 
 mod letters;
 
@@ -13,22 +13,22 @@ use events::{DEAD_LETTER_TOPIC, TOPIC};
 
 pub use letters::{Letter, letters, replay};
 
-/// Everything that is said of a record in here, and not by its writer, begins like this.
+/// Prefix of the headers that are added here, rather than by the writer of the record.
 const PREFIX: &str = "dlq-";
 const REASON: &str = "dlq-reason";
 const CONSUMER: &str = "dlq-consumer";
 const ORIGINAL_TOPIC: &str = "dlq-topic";
 const PARTITION: &str = "dlq-partition";
 const OFFSET: &str = "dlq-offset";
-/// When the log took the record, in milliseconds since the epoch.
+/// The time at which the log appended the record, in milliseconds since the epoch.
 const APPENDED_AT: &str = "dlq-timestamp";
 const ATTEMPTS: &str = "dlq-attempts";
-/// On a record that was replayed: the consumer it is for. The others have applied it long ago.
+/// On a replayed record: the consumer that must apply it. The others have applied it before.
 const REPLAY_FOR: &str = "dlq-replay-for";
-/// On a mark: `<partition>/<offset>` of the letter.
+/// On a mark: the letter's `<partition>/<offset>`.
 const REPLAYED: &str = "dlq-replayed";
 
-/// Why and where a record failed.
+/// Which consumer could not apply a record, and why.
 pub struct DeadLetter<'a> {
     pub consumer: &'static str,
     pub reason: &'a str,
@@ -36,14 +36,18 @@ pub struct DeadLetter<'a> {
 }
 
 impl DeadLetter<'_> {
-    /// Puts `received` aside.
+    /// Publishes `received` to the dead letters.
     ///
     /// # Errors
     ///
-    /// When the transport fails; the record must not be committed then.
-    pub async fn send(&self, transport: &dyn Transport, received: &Received) -> Result<(), TransportError> {
+    /// When the transport fails. Then the record must not be committed.
+    pub async fn publish(
+        &self,
+        transport: &dyn Transport,
+        received: &Received,
+    ) -> Result<(), TransportError> {
         let Received { record, position, appended_at } = received;
-        let mut record = Record { headers: without_ours(&record.headers), ..record.clone() };
+        let mut record = Record { headers: original_headers(&record.headers), ..record.clone() };
         for (name, value) in [
             (REASON, self.reason.to_owned()),
             (CONSUMER, self.consumer.to_owned()),
@@ -59,12 +63,12 @@ impl DeadLetter<'_> {
     }
 }
 
-/// Whether `consumer` has to look at a record at all: a replayed one is for the one that failed.
-pub(crate) fn concerns(headers: &Headers, consumer: &str) -> bool {
+/// Whether a record is for `consumer`: a replayed record is only for the consumer that failed.
+pub(crate) fn is_for(headers: &Headers, consumer: &str) -> bool {
     headers::find(headers, REPLAY_FOR).is_none_or(|name| name == consumer)
 }
 
-/// As the writer of the record gave them.
-fn without_ours(headers: &Headers) -> Headers {
+/// The headers that the writer of the record has set.
+fn original_headers(headers: &Headers) -> Headers {
     headers.iter().filter(|(name, _)| !name.starts_with(PREFIX)).cloned().collect()
 }

@@ -1,4 +1,4 @@
-//! Which event log a process uses, and opening it.
+//! The settings of the event log, and opening it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,37 +9,38 @@ use kafka_log::{KafkaConnection, KafkaLog, KafkaSecurity, KafkaUrl};
 use process::StartError;
 use storage::{Backend, DatabaseUrl};
 
-/// Partitions of the events' topic, where nothing else is said.
+/// Default number of partitions of the events' topic.
 const KAFKA_PARTITIONS: u16 = 12;
 
-/// The event log, and what to make it like.
+/// The settings of the event log.
 #[derive(clap::Args, Clone, Debug)]
 pub struct EventLog {
-    /// The event log: `kafka://host:port[,host:port]/topic` for Apache Kafka, or `sqlite://<file>` for the embedded one
-    /// that all services on a machine share.
+    /// The event log: `kafka://host:port[,host:port]/topic` for Apache Kafka, or `sqlite://<file>` for the embedded log,
+    /// which all services of a machine share.
     #[arg(id = "events_url", long = "events-url", value_name = "EVENTS_URL", env = "EVENTS_URL")]
     pub url: EventsUrl,
 
-    /// Partitions of the events' topic, if it has to be made: how many replicas of a service can share its work.
+    /// Number of partitions with which a missing topic of the events is created. It limits how many replicas of a service can
+    /// share its work.
     #[arg(long, env = "KAFKA_PARTITIONS", default_value_t = KAFKA_PARTITIONS, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub kafka_partitions: u16,
 
-    /// Name of this process in its consumer group, the same after a restart and no other member's. It then keeps its share
-    /// of the partitions over a restart of less than six seconds, and nobody else is disturbed; whoever goes for longer is
-    /// missed for that time. Not for processes that are replaced by others under new names.
+    /// Name of this process in its consumer group: unique in the group, and the same after a restart. A process with a name keeps
+    /// its partitions during a restart of less than six seconds, without a rebalance of the group. During a longer absence, its
+    /// partitions are not read for six seconds. Do not set it for processes that are replaced under new names.
     #[arg(long, env = "KAFKA_GROUP_INSTANCE_ID")]
     pub kafka_group_instance_id: Option<String>,
 
     #[command(flatten)]
     pub kafka_security: KafkaSecurity,
 
-    /// Time zone of the original Java services, whose events have a local time and no zone: a name such as `Asia/Seoul`, or an
-    /// offset such as `+09:00`.
+    /// Time zone of the original Java services, whose events have a local time without a zone: a name such as `Asia/Seoul`, or
+    /// an offset such as `+09:00`.
     #[arg(long, env = "SEED_TIME_ZONE", default_value = seed_time::DEFAULT)]
     pub seed_time_zone: SeedTimeZone,
 }
 
-/// The log of a URL, as it is by default.
+/// Parses the URL of a log; all other settings have their defaults.
 impl FromStr for EventLog {
     type Err = InvalidEventsUrl;
 
@@ -72,7 +73,7 @@ pub enum EventsUrl {
     Kafka(KafkaUrl),
 }
 
-/// Not an event log.
+/// The text is not the URL of an event log.
 #[derive(Debug, thiserror::Error)]
 #[error("must be sqlite://<file> or kafka://<host>:<port>[,<host>:<port>]/<topic>")]
 pub struct InvalidEventsUrl;
@@ -104,7 +105,7 @@ impl FromStr for EventsUrl {
 ///
 /// # Errors
 ///
-/// When the embedded log's file cannot be used, or the configuration is wrong. Brokers that are away are no error: see
+/// When the file of the embedded log cannot be used, or a setting is wrong. Unreachable brokers are not an error: see
 /// [`kafka_log`].
 pub async fn connect(log: &EventLog) -> Result<Arc<dyn Transport>, TransportError> {
     Ok(match &log.url {

@@ -1,4 +1,4 @@
-//! The memory that makes a redelivered event harmless.
+//! The ids of applied events, which make a redelivered event harmless.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,17 +8,17 @@ use events::headers::{self, Headers};
 use jiff::Timestamp;
 use storage::{Error, MAX_VALUES, Tx, query_as_built};
 
-/// What a row binds.
+/// Values bound per row.
 const COLUMNS: usize = 3;
 
-/// Between the place and the time in the id of an event whose writer gave none.
+/// Separates position and time in the id of an event without an id of its own.
 const AT: char = '@';
 
-/// What an event is remembered by: its own id; where its writer gave none, as the original Java services do, its place in
-/// the topic and when the log took it, in milliseconds: `movie/3/41@1614087148000`. The place alone is not enough: a topic
-/// that is made anew has other events at the same places.
+/// The id under which the inbox remembers an event. Events of the original Java services have no id of their own; theirs consists
+/// of the position in the topic and of the time at which the log appended the event, in milliseconds: `movie/3/41@1614087148000`.
+/// The position alone is not enough, because a topic that is created again has other events at the same positions.
 ///
-/// A dead letter of an earlier version does not say when.
+/// `appended_at` is `None` for a dead letter of an earlier version, which does not record it.
 pub fn event_id(headers: &Headers, position: Position, appended_at: Option<Timestamp>) -> String {
     if let Some(id) = headers::find(headers, headers::ID) {
         return id.to_owned();
@@ -28,14 +28,13 @@ pub fn event_id(headers: &Headers, position: Position, appended_at: Option<Times
     appended_at.map_or(place.clone(), |at| format!("{place}{AT}{}", at.as_millisecond()))
 }
 
-/// The place in such an id, and the time in milliseconds.
-fn place_and_time(event_id: &str) -> Option<(&str, i64)> {
+/// Splits such an id into the position and the time in milliseconds.
+fn position_and_time(event_id: &str) -> Option<(&str, i64)> {
     let (place, at) = event_id.strip_prefix(TOPIC)?.starts_with('/').then(|| event_id.split_once(AT))??;
     Some((place, at.parse().ok()?))
 }
 
-/// Remembers that `consumer` applies the events `event_ids` in this transaction, and gives those of them that were not
-/// applied before.
+/// Records that `consumer` applies the events `event_ids` in this transaction, and returns those that it has not applied before.
 ///
 /// # Errors
 ///
@@ -45,12 +44,12 @@ pub async fn first_times(
     consumer: &'static str,
     event_ids: &[&str],
 ) -> Result<HashSet<String>, Error> {
-    // In one order, so that two processes that are given the same events do not wait for each other.
+    // Sorted, so that two processes with the same events do not deadlock.
     let mut event_ids = event_ids.to_vec();
     event_ids.sort_unstable();
     event_ids.dedup();
-    let by_place = seen_by_place(tx, consumer, &event_ids).await?;
-    event_ids.retain(|event_id| !by_place.contains(*event_id));
+    let by_position = seen_by_position(tx, consumer, &event_ids).await?;
+    event_ids.retain(|event_id| !by_position.contains(*event_id));
     let seen_at = tx.now().as_microsecond();
     let mut new = HashSet::new();
     for rows in event_ids.chunks(MAX_VALUES / COLUMNS) {
@@ -66,15 +65,15 @@ pub async fn first_times(
     Ok(new)
 }
 
-/// Those of `event_ids` that an earlier version has applied, and remembers by their places alone. What was applied before
-/// the log took this one was another event, at the same place in an earlier topic.
-async fn seen_by_place(
+/// Returns those of `event_ids` that an earlier version has applied, which recorded the position alone. If an entry is older than
+/// the event, it belongs to another event, at the same position of an earlier topic.
+async fn seen_by_position(
     tx: &mut Tx,
     consumer: &'static str,
     event_ids: &[&str],
 ) -> Result<HashSet<String>, Error> {
     let placed: Vec<_> =
-        event_ids.iter().filter_map(|id| place_and_time(id).map(|(place, ms)| (*id, place, ms))).collect();
+        event_ids.iter().filter_map(|id| position_and_time(id).map(|(place, ms)| (*id, place, ms))).collect();
     let mut seen = HashSet::new();
     for placed in placed.chunks(MAX_VALUES - 1) {
         let places: Vec<_> = (2..placed.len() + 2).map(|value| format!("${value}")).collect();
@@ -100,19 +99,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn event_without_an_id_is_known_by_place_and_time() {
+    fn event_without_an_id_is_known_by_position_and_time() {
         let position = Position { partition: 3, offset: 41 };
         let at = Timestamp::from_millisecond(1_614_087_148_000).unwrap();
         let id = event_id(&Vec::new(), position, Some(at));
         assert_eq!(id, "movie/3/41@1614087148000");
-        assert_eq!(place_and_time(&id), Some(("movie/3/41", 1_614_087_148_000)));
+        assert_eq!(position_and_time(&id), Some(("movie/3/41", 1_614_087_148_000)));
         assert_eq!(event_id(&Vec::new(), position, None), "movie/3/41");
     }
 
     #[test]
-    fn ids_of_writers_have_no_place() {
+    fn other_ids_contain_no_position() {
         for id in ["movie/3/41", "0195-7", "a@1", "movies/1/2@3", "movie/1/2@x", "movie"] {
-            assert_eq!(place_and_time(id), None, "{id}");
+            assert_eq!(position_and_time(id), None, "{id}");
         }
     }
 }

@@ -1,14 +1,13 @@
-//! A log that is deleted and made again under its name is another log. Kafka gives it no name of its own that a client can
-//! ask for here, so each service remembers in its database how the log begins, and looks at it again and again.
+//! Recovering when the event log is deleted and created again under its name.
 //!
-//! When it is another one:
+//! Each service stores in its database how the log begins, and compares it every few seconds. If the log is another one:
 //!
-//! - The number of the incarnation goes up. Consumers join their group again, and start over where the group's position is
-//!   one in an earlier incarnation: the position says in which.
-//! - The rows that the outbox still holds are sent again, before anything else is. Consumers know those that they have
-//!   applied by their ids.
+//! - The number of the incarnation increases. Consumers join their group again, and start over if the group's position belongs to
+//!   an earlier incarnation, which the position records.
+//! - The relay sends the rows that the outbox still holds again, before any other row. Consumers recognize applied events by
+//!   their ids.
 //!
-//! [`event_log::incarnation`] compares what was seen; this remembers it.
+//! [`event_log::incarnation`] compares two states of a log; this module stores them.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -23,27 +22,27 @@ use telemetry::chain;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-/// How often a consumer looks whether the log is still the one that it knows.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// Rows of the outbox that are marked in one transaction.
+/// Interval at which a consumer compares the log.
+const CHECK_EVERY: Duration = Duration::from_secs(5);
+/// Rows of the outbox marked in one transaction.
 const RESEND_BATCH: i64 = 1_000;
 
-/// Why nobody knows whether the log is another one.
+/// Why the log could not be compared.
 #[derive(Debug, thiserror::Error)]
-pub enum LookError {
+pub enum CheckError {
     #[error(transparent)]
     Storage(#[from] Error),
     #[error(transparent)]
     Transport(#[from] TransportError),
 }
 
-/// What a service knows of a log.
+/// The stored state of a log.
 struct Known {
     incarnation: i64,
     partitions: Partitions,
 }
 
-/// The incarnation that the service's database knows of the log of `transport`.
+/// The incarnation of the log of `transport` that the service's database has stored.
 ///
 /// # Errors
 ///
@@ -55,8 +54,8 @@ pub async fn current(db: &Db, transport: &dyn Transport) -> Result<i64, Error> {
     Ok(db.read().await?.fetch_optional(find).await?.map_or(FIRST, |(incarnation,)| incarnation))
 }
 
-/// Looks at the log for as long as this runs, and gives each incarnation to `found`.
-pub(crate) async fn keep_looking(
+/// Compares the log every few seconds, and sends each incarnation to `found`.
+pub(crate) async fn keep_checking(
     db: &Db,
     transport: &dyn Transport,
     consumer: &'static str,
@@ -64,46 +63,45 @@ pub(crate) async fn keep_looking(
 ) -> Infallible {
     metrics::counter!("event_log_made_anew_total", "consumer" => consumer).absolute(0);
     loop {
-        match look(db, transport, consumer).await {
+        match check(db, transport, consumer).await {
             Ok(incarnation) => {
                 found.send_if_modified(|known| std::mem::replace(known, incarnation) != incarnation);
             }
-            // Others need the same, and tell what keeps them from it.
-            Err(error) => tracing::debug!(cause = chain(&error), "the event log was not looked at"),
+            // Relay and consumer need the same backends, and log the outage.
+            Err(error) => tracing::debug!(cause = chain(&error), "the event log was not compared"),
         }
-        sleep(LOOK_EVERY).await;
+        sleep(CHECK_EVERY).await;
     }
 }
 
-/// Looks once whether the log of `transport` is still the one that the service knows, and takes note of what it finds.
-/// Returns the incarnation.
+/// Compares the log of `transport` with its stored state, stores the new state, and returns the incarnation.
 ///
 /// # Errors
 ///
-/// When the database or the transport fail; the next look finds the same.
-pub async fn look(db: &Db, transport: &dyn Transport, consumer: &'static str) -> Result<i64, LookError> {
+/// When the database or the transport fails. The next check finds the same.
+pub async fn check(db: &Db, transport: &dyn Transport, consumer: &'static str) -> Result<i64, CheckError> {
     let Some(log) = transport.name() else { return Ok(FIRST) };
-    // Known first and seen then: what another process finds meanwhile counts, and this look does not.
+    // In this order: if another process stores a state in between, `store` does nothing.
     let known = known(db, log).await?;
     let seen = transport.survey(TOPIC).await?;
     match compare(&known.partitions, &seen) {
         Verdict::Same if seen.is_empty() || seen == known.partitions => Ok(known.incarnation),
-        Verdict::Same => Ok(note(db, log, &known, &seen, None).await?.unwrap_or(known.incarnation)),
+        Verdict::Same => Ok(store(db, log, &known, &seen, None).await?.unwrap_or(known.incarnation)),
         Verdict::Truncated(reason) => {
-            let noted = note(db, log, &known, &seen, Some(Resend { is_anew: false })).await?;
-            if noted.is_some() {
+            let stored = store(db, log, &known, &seen, Some(Resend { is_recreated: false })).await?;
+            if stored.is_some() {
                 tracing::error!(
                     reason,
-                    "the event log has lost its last records; what the outbox still holds is sent again"
+                    "the event log has lost its last records; the outbox sends again all events that it still holds"
                 );
             }
-            Ok(noted.unwrap_or(known.incarnation))
+            Ok(stored.unwrap_or(known.incarnation))
         }
         Verdict::Recreated(reason) => {
-            let noted = note(db, log, &known, &seen, Some(Resend { is_anew: true })).await?;
-            if let Some(incarnation) = noted {
+            let stored = store(db, log, &known, &seen, Some(Resend { is_recreated: true })).await?;
+            if let Some(incarnation) = stored {
                 metrics::counter!("event_log_made_anew_total", "consumer" => consumer).increment(1);
-                tell(db, &known, incarnation, &reason).await;
+                log_loss(db, &known, incarnation, &reason).await;
                 return Ok(incarnation);
             }
             Ok(current(db, transport).await?)
@@ -111,8 +109,8 @@ pub async fn look(db: &Db, transport: &dyn Transport, consumer: &'static str) ->
     }
 }
 
-/// Names what is lost: what the old log held, and no outbox does any more.
-async fn tell(db: &Db, known: &Known, incarnation: i64, reason: &str) {
+/// Logs what may be lost: the events of the old log that no outbox holds any more.
+async fn log_loss(db: &Db, known: &Known, incarnation: i64, reason: &str) {
     let oldest = oldest_held(db).await.ok().flatten();
     let of_partition = |state: &PartitionState| state.first.map_or(0, |first| state.end - first.offset);
     let records: i64 = known.partitions.values().map(of_partition).sum();
@@ -121,13 +119,13 @@ async fn tell(db: &Db, known: &Known, incarnation: i64, reason: &str) {
         incarnation,
         records_of_the_old_log = records,
         sent_again_since = oldest.map(tracing::field::display),
-        "the topic of the events was deleted and made again: consumers start at its beginning, and the outbox sends \
-         again what it still holds. Older events, and those that other programs wrote, are lost to whoever had not \
-         read them: run `marquee audit --repair`"
+        "the topic of the events was deleted and created again: consumers start at its beginning, and the outbox sends \
+         again all events that it still holds. Older events, and those of other programs, are lost for consumers that \
+         had not read them: run `marquee audit --repair`"
     );
 }
 
-/// When the oldest event that the outbox still holds happened.
+/// The time of the oldest event that the outbox still holds.
 async fn oldest_held(db: &Db) -> Result<Option<Timestamp>, Error> {
     let find = query_as::<(i64,)>("SELECT occurred_at FROM outbox ORDER BY seq LIMIT 1");
     let oldest = db.read().await?.fetch_optional(find).await?;
@@ -144,7 +142,7 @@ struct PartitionRow {
 
 async fn known(db: &Db, log: &str) -> Result<Known, Error> {
     let mut conn = db.read().await?;
-    // The number before the rest: what changes in between makes this look void, and not the next one wrong.
+    // The number is read first: if the rest changes in between, this check stores nothing, and the next one is right.
     let find =
         query_as::<(i64,)>("SELECT incarnation FROM log_incarnations WHERE log = $1").bind(log.to_owned());
     let incarnation = conn.fetch_optional(find).await?.map_or(FIRST, |(incarnation,)| incarnation);
@@ -154,7 +152,7 @@ async fn known(db: &Db, log: &str) -> Result<Known, Error> {
     .bind(log.to_owned());
     let mut partitions = Partitions::new();
     for row in conn.fetch_all(find).await? {
-        let corrupt = || Error::corrupt("log_partitions", row.partition_id, "no partition");
+        let corrupt = || Error::corrupt("log_partitions", row.partition_id, "not a partition");
         let first = row.first_offset.zip(row.first_at).map(|(offset, at)| {
             Timestamp::from_microsecond(at).map(|appended_at| FirstRecord { offset, appended_at })
         });
@@ -165,15 +163,15 @@ async fn known(db: &Db, log: &str) -> Result<Known, Error> {
     Ok(Known { incarnation, partitions })
 }
 
-/// What the outbox still holds goes out again.
+/// The outbox must send its events again.
 struct Resend {
-    /// And the log is another one.
-    is_anew: bool,
+    /// Whether the log is another one.
+    is_recreated: bool,
 }
 
-/// Remembers what was `seen`, and what follows from it, in one transaction. Returns the incarnation from then on; `None` if
-/// another process was faster.
-async fn note(
+/// Stores the state `seen` and its consequences in one transaction. Returns the new incarnation, or `None` if another process
+/// was faster.
+async fn store(
     db: &Db,
     log: &str,
     known: &Known,
@@ -181,17 +179,17 @@ async fn note(
     resend: Option<Resend>,
 ) -> Result<Option<i64>, Error> {
     let mut tx = db.begin().await?;
-    let first_sight = query(
+    let insert = query(
         "INSERT INTO log_incarnations (log, incarnation, since, resend_after, resend_through)
          VALUES ($1, $2, $3, 0, 0) ON CONFLICT DO NOTHING",
     )
     .bind(log.to_owned())
     .bind(FIRST)
     .bind(tx.now().as_microsecond());
-    tx.execute(first_sight).await?;
-    let is_anew = resend.as_ref().is_some_and(|resend| resend.is_anew);
-    let incarnation = known.incarnation + i64::from(is_anew);
-    // Also where nothing changes: it keeps other processes out until this one has written all of it.
+    tx.execute(insert).await?;
+    let is_recreated = resend.as_ref().is_some_and(|resend| resend.is_recreated);
+    let incarnation = known.incarnation + i64::from(is_recreated);
+    // Even an unchanged number locks the row against other processes until this transaction commits.
     let claim = query("UPDATE log_incarnations SET incarnation = $1 WHERE log = $2 AND incarnation = $3")
         .bind(incarnation)
         .bind(log.to_owned())
@@ -230,12 +228,12 @@ async fn replace(tx: &mut Tx, log: &str, seen: &Partitions) -> Result<(), Error>
     Ok(())
 }
 
-/// Marks the sent rows of the outbox that have to go out again as unsent, oldest first, and returns how many those were.
-/// The relay does this before it sends anything: what it sends after them keeps its place behind them.
+/// Marks the rows of the outbox that must be sent again as unsent, oldest first, and returns their number. The relay does so before
+/// it sends any other row, which keeps the order.
 ///
 /// # Errors
 ///
-/// When the database fails. What was marked stays so, and the next call goes on after it.
+/// When the database fails. Marked rows stay marked, and the next call continues after them.
 pub(crate) async fn mark_unsent(db: &Db, transport: &dyn Transport) -> Result<u64, Error> {
     let Some(log) = transport.name() else { return Ok(0) };
     let mut marked = 0;
@@ -245,11 +243,11 @@ pub(crate) async fn mark_unsent(db: &Db, transport: &dyn Transport) -> Result<u6
     Ok(marked)
 }
 
-/// Marks the next batch of them, and returns how many rows that were. `None`: there is nothing to mark.
+/// Marks the next batch of rows and returns their number, or `None` if no row is left to mark.
 ///
 /// # Errors
 ///
-/// When the database fails; nothing of the batch is marked then.
+/// When the database fails. Then no row of the batch is marked.
 pub async fn mark_batch(db: &Db, log: &str) -> Result<Option<u64>, Error> {
     let find = query_as::<(i64, i64)>(
         "SELECT resend_after, resend_through FROM log_incarnations WHERE log = $1 AND resend_after < resend_through",
@@ -263,7 +261,7 @@ pub async fn mark_batch(db: &Db, log: &str) -> Result<Option<u64>, Error> {
     );
     let last = last.bind(through).bind(after).bind(through).bind(RESEND_BATCH);
     let (last,) = tx.fetch_one(last).await?;
-    // Where the log was made anew once more meanwhile, the marking starts over.
+    // If the log was created again in the meantime, the marking starts over.
     let claim = query(
         "UPDATE log_incarnations SET resend_after = $1 WHERE log = $2 AND resend_after = $3 AND resend_through = $4",
     );

@@ -29,7 +29,7 @@ pub mod retention;
 pub mod waiters;
 
 pub use backends::Backends;
-pub use consumer::{Consumer, Delivery, Failure, Handler};
+pub use consumer::{BatchHandler, Consumer, Delivery, Failure, Handler};
 pub use event_log_args::{EventLog, EventsUrl, InvalidEventsUrl, connect};
 pub use relay::Relay;
 pub use waiters::{Waiter, Waiters};

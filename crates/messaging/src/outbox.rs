@@ -1,4 +1,4 @@
-//! The event row that commits with the state it tells of.
+//! The row of an event, which commits with the state change that the event describes.
 
 use event_log::headers_to_json;
 use events::{Event, encode, headers};
@@ -6,11 +6,11 @@ use storage::{Error, Tx, query};
 use telemetry::trace_context::TraceContext;
 use uuid::Uuid;
 
-/// Appends `event`, written by the service `source`, to the outbox. The relay is woken when `tx` commits.
+/// Appends `event` of the service `source` to the outbox. The commit of `tx` wakes the relay.
 ///
 /// # Errors
 ///
-/// When the database fails; nothing is sent then, as nothing commits.
+/// When the database fails. Then nothing commits, so nothing is published.
 pub async fn append(tx: &mut Tx, source: &str, event: impl Into<Event>) -> Result<(), Error> {
     let event = event.into();
     let now = tx.now();

@@ -1,10 +1,11 @@
-//! Unsent outbox rows → transport.
+//! Publishing the unsent rows of the outbox.
 //!
-//! Read, send, wait for the acknowledgement, mark. A crash between send and mark sends twice; the inbox of each
-//! consumer drops the second. Rows are read as "unsent, in order", never as "after the last one": transactions
-//! commit out of order, and a row that appears late must not be passed over.
+//! The relay reads rows, publishes them, waits for the acknowledgement and marks them as sent. After a crash before the mark, it
+//! publishes them twice, and the inbox of each consumer drops the second copy. It reads "unsent rows in order" rather than "rows
+//! after the last one", because transactions commit out of order and a late row must not be skipped.
 //!
-//! Of several processes on one database one relays, so that events leave in order; another takes over when it is gone.
+//! When several processes share a database, one of them relays, so that events are published in order. Another takes over when it
+//! ends.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -23,17 +24,17 @@ use tokio_util::sync::CancellationToken;
 use crate::incarnation;
 use crate::outage::Outage;
 
-/// Looks this often whether rows have to be sent again, as the log was made anew.
-const RESEND_TIMER: Duration = Duration::from_secs(1);
+/// Interval at which the relay checks whether rows must be sent again because the log has lost them.
+const RESEND_EVERY: Duration = Duration::from_secs(1);
 /// Rows of one batch.
 const BATCH: i64 = 500;
-/// Looks for rows even when nobody woke it: what a crashed process left.
+/// Interval at which the relay reads the outbox even if no commit woke it: a crashed process may have left rows.
 const TIMER: Duration = Duration::from_secs(1);
-/// The same where other processes write to the outbox too, and cannot wake this one.
+/// The same if other processes write to the outbox too, because their commits do not wake this one.
 const SHARED_TIMER: Duration = Duration::from_millis(100);
-/// Under load, rounds begin this far apart: each costs two commits, however few rows it has.
+/// Shortest time between the beginnings of two rounds: each costs two commits, however few rows it has.
 const SHORTEST_CYCLE: Duration = Duration::from_millis(50);
-/// How often it is told how much waits.
+/// Interval at which the metrics of the outbox are updated.
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
 /// Pause after a failure, doubled up to the longest one.
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
@@ -46,7 +47,7 @@ pub struct Relay {
     transport: Arc<dyn Transport>,
 }
 
-/// Why a batch did not go out.
+/// Why a batch was not published.
 #[derive(Debug, thiserror::Error)]
 pub enum RelayError {
     #[error(transparent)]
@@ -68,8 +69,8 @@ impl Relay {
         Self { db, transport }
     }
 
-    /// Relays until `stop`; then sends what is left, as far as that works at once. All the while it tells how much waits,
-    /// also when it cannot be sent, and when it is for another process to send.
+    /// Relays until `stop`, and then makes one last attempt to send the remaining rows. Meanwhile it updates the metrics of the
+    /// outbox, also while sending fails or another process relays.
     pub async fn run(self, stop: CancellationToken) {
         tokio::select! {
             () = self.relay(stop) => {}
@@ -82,20 +83,19 @@ impl Relay {
         let mut timer = interval(if self.db.is_shared() { SHARED_TIMER } else { TIMER });
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut backoff = FIRST_BACKOFF;
-        let mut outage =
-            Outage::new("events wait in the outbox; trying again", "events leave the outbox again");
+        let mut outage = Outage::new("events wait in the outbox; retrying", "events are published again");
         let mut lead = None;
         let mut resend_at = Instant::now();
         while !stop.is_cancelled() {
             let next = Instant::now() + SHORTEST_CYCLE;
             match self.round(&mut lead, &mut resend_at).await {
                 Ok(()) => {
-                    outage.is_over();
+                    outage.succeeded();
                     backoff = FIRST_BACKOFF;
                     sleep_until(next).await;
                 }
                 Err(error) => {
-                    outage.goes_on(chain(&error));
+                    outage.failed(chain(&error));
                     backoff = (backoff * 2).min(LONGEST_BACKOFF);
                     tokio::select! { () = sleep(backoff) => {}, () = stop.cancelled() => {} }
                 }
@@ -107,11 +107,11 @@ impl Relay {
             }
         }
         if let Err(error) = self.round(&mut lead, &mut resend_at).await {
-            tracing::warn!(cause = chain(&error), "events stay in the outbox until the next start");
+            tracing::warn!(cause = chain(&error), "events remain in the outbox until the next start");
         }
     }
 
-    /// Sends what is unsent, if this process is the one that relays, or can become it.
+    /// Sends all unsent rows, if this process relays or can become the one that does.
     async fn round(&self, lead: &mut Option<Lead>, resend_at: &mut Instant) -> Result<(), RelayError> {
         if let Some(held) = lead
             && !held.is_held().await
@@ -124,32 +124,34 @@ impl Relay {
         if lead.is_some() {
             if *resend_at <= Instant::now() {
                 self.resend().await?;
-                *resend_at = Instant::now() + RESEND_TIMER;
+                *resend_at = Instant::now() + RESEND_EVERY;
             }
             self.drain().await?;
         }
         Ok(())
     }
 
-    /// Takes the rows that the log has lost, as it was made anew, for unsent again, and returns how many those were. See
-    /// [`incarnation`].
+    /// Marks rows that the log has lost as unsent, and returns their number. See [`incarnation`].
     ///
     /// # Errors
     ///
-    /// When the database fails; the next call goes on where this one ended.
+    /// When the database fails. The next call continues where this one ended.
     pub async fn resend(&self) -> Result<u64, RelayError> {
         let marked = incarnation::mark_unsent(&self.db, self.transport.as_ref()).await?;
         if marked > 0 {
-            tracing::warn!(events = marked, "events of the outbox are sent again, as the log has lost them");
+            tracing::warn!(
+                events = marked,
+                "events of the outbox are sent again, because the log has lost them"
+            );
         }
         Ok(marked)
     }
 
-    /// Sends all that is unsent now, and returns how many events that were.
+    /// Sends all rows that are unsent now, and returns their number.
     ///
     /// # Errors
     ///
-    /// When database or transport fail; what was not marked will be sent (again).
+    /// When the database or the transport fails. Rows that were not marked will be sent, perhaps again.
     pub async fn drain(&self) -> Result<usize, RelayError> {
         let mut sent = 0;
         loop {
@@ -180,7 +182,7 @@ impl Relay {
     }
 
     async fn mark_sent(&self, seqs: &[i64]) -> Result<(), storage::Error> {
-        // Should a power cut undo it, the events go out twice, as after a crash before it.
+        // If a power failure undoes the commit, the events are published twice, as after a crash before it.
         let mut tx = self.db.begin_relaxed().await?;
         let list: Vec<String> = seqs.iter().map(i64::to_string).collect();
         let mark = query_built(format!("UPDATE outbox SET sent_at = $1 WHERE seq IN ({})", list.join(",")))
@@ -196,7 +198,7 @@ impl Relay {
         }
     }
 
-    /// How much waits and for how long; a failure shows as the last known figures.
+    /// Updates the metrics of the outbox. After a failure they keep their last values.
     async fn measure(&self) {
         let count = query_as::<(i64, i64)>(
             "SELECT CAST(COUNT(*) AS BIGINT), COALESCE(MIN(occurred_at), 0) FROM outbox WHERE sent_at IS NULL",

@@ -1,7 +1,7 @@
-//! Old rows are deleted: of outbox and inbox, and of the service's own tables that have a retention time.
+//! Deleting old rows: of the outbox, the inbox, and the service's own tables with a retention time.
 //!
-//! A pass deletes batch after batch until no row is due, so it keeps up with any rate at which rows come. After each batch it
-//! pauses for as long as the batch took: at least half of the database's time is left to others.
+//! A pass deletes batches until no row is due, so it keeps up with any rate of new rows. After each batch it pauses for as long
+//! as the batch took, which leaves at least half of the database's time to other work.
 
 use std::time::Duration;
 
@@ -12,20 +12,20 @@ use telemetry::chain;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
-/// Sent events are kept this long, for looking at, and to be sent again to a topic that is made anew.
+/// How long sent events are kept, for inspection, and to be sent again if the topic is created again.
 const SENT_FOR: Duration = Duration::from_secs(24 * 3600);
-/// From the end of a pass, in which all due rows are deleted, to the next one.
+/// Time between two passes.
 const PASS_EVERY: Duration = Duration::from_secs(10);
-/// Longest pause between two batches, which is after one that took that long.
+/// Longest pause after a batch.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The tables that every service has. Unsent events have no time, and stay.
+/// The tables that every service has. Unsent events have no `sent_at`, so they stay.
 pub const EVENTS: [Prune; 2] = [
     prune!("outbox", place: "seq", since: "sent_at", kept_for: SENT_FOR),
     prune!("inbox", place: "seen_at", since: "seen_at", kept_for: INBOXES_REMEMBER),
 ];
 
-/// Prunes outbox, inbox and the service's `own` tables every ten seconds until `stop`.
+/// Prunes outbox, inbox and the service's `own` tables every ten seconds, until `stop`.
 pub async fn run(db: Db, own: &'static [Prune], stop: CancellationToken) {
     let mut timer = interval(PASS_EVERY);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -39,11 +39,11 @@ pub async fn run(db: Db, own: &'static [Prune], stop: CancellationToken) {
     }
 }
 
-/// One pass over outbox, inbox and the `own` tables.
+/// Makes one pass over outbox, inbox and the `own` tables.
 ///
 /// # Errors
 ///
-/// When the database fails; what was deleted by then stays deleted.
+/// When the database fails. Rows that were deleted before stay deleted.
 pub async fn prune(db: &Db, own: &[Prune]) -> Result<(), Error> {
     for table in EVENTS.iter().chain(own) {
         pass(db, table, &CancellationToken::new()).await?;
@@ -51,7 +51,7 @@ pub async fn prune(db: &Db, own: &[Prune]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Deletes all rows of `table` that are due at its beginning, or those until `stop`. Returns how many.
+/// Deletes all rows of `table` that are due at the beginning of the pass, unless it is stopped, and returns their number.
 ///
 /// # Errors
 ///
@@ -59,7 +59,7 @@ pub async fn prune(db: &Db, own: &[Prune]) -> Result<(), Error> {
 pub async fn pass(db: &Db, table: &Prune, stop: &CancellationToken) -> Result<u64, Error> {
     let due_before = table.due_before(Timestamp::now());
     let (mut after, mut deleted) = (i64::MIN, 0);
-    // Each batch begins where the one before ended, and not at the beginning: PostgreSQL would read through what was deleted.
+    // Each batch begins where the previous one ended, because PostgreSQL would scan the deleted rows again.
     while !stop.is_cancelled() {
         let began = Instant::now();
         let Some(batch) = table.batch(db, after, due_before).await? else { break };

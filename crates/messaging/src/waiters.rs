@@ -1,4 +1,4 @@
-//! Requests of this process that wait until something happens to one booking.
+//! Requests of this process that wait for a change of one booking.
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use events::BookingId;
 use tokio::sync::watch;
 
-/// Wakes waiters by booking. Clones share the waiters; a booking for which nobody waits takes no memory.
+/// Wakes waiters by booking. Clones share the waiters; a booking without waiters takes no memory.
 #[derive(Clone, Debug, Default)]
 pub struct Waiters {
     bookings: Arc<Mutex<HashMap<BookingId, watch::Sender<()>>>>,
 }
 
-/// A place among the waiters for one booking, until it is dropped.
+/// A registration as a waiter for one booking, until it is dropped.
 #[derive(Debug)]
 pub struct Waiter {
     waiters: Waiters,
@@ -22,14 +22,14 @@ pub struct Waiter {
 }
 
 impl Waiters {
-    /// Begins to wait for `booking`. Take the place before reading the booking, so that no change is missed in between.
+    /// Registers a waiter for `booking`. Do so before reading the booking, so that no change in between is missed.
     pub fn wait_for(&self, booking: BookingId) -> Waiter {
         let mut bookings = self.lock();
         let wakes = bookings.entry(booking).or_insert_with(|| watch::Sender::new(())).subscribe();
         Waiter { waiters: self.clone(), booking, wakes }
     }
 
-    /// Wakes the waiters for `changed`, and no others. Call it after the commit.
+    /// Wakes the waiters of the `changed` bookings only. Call it after the commit.
     pub fn wake(&self, changed: impl IntoIterator<Item = BookingId>) {
         let bookings = self.lock();
         if bookings.is_empty() {
@@ -48,10 +48,10 @@ impl Waiters {
 }
 
 impl Waiter {
-    /// Returns once the booking was woken after this place was taken, or after the last return.
+    /// Returns when the booking has been woken since the registration, or since the last return.
     pub async fn woken(&mut self) {
         if self.wakes.changed().await.is_err() {
-            // The sender stays while there are waiters.
+            // Unreachable: the sender exists as long as there are waiters.
             pending::<()>().await;
         }
     }
@@ -60,7 +60,7 @@ impl Waiter {
 impl Drop for Waiter {
     fn drop(&mut self) {
         let mut bookings = self.waiters.lock();
-        // This one is counted still.
+        // The count still includes this waiter.
         if bookings.get(&self.booking).is_some_and(|waiters| waiters.receiver_count() == 1) {
             bookings.remove(&self.booking);
         }
@@ -92,7 +92,7 @@ mod tests {
     fn wake_before_the_wait_is_not_lost() {
         let waiters = Waiters::default();
         let mut waiter = waiters.wait_for(booking(1));
-        // Here the booking is read, and changes right afterwards.
+        // The booking is read here, and changes right afterwards.
         waiters.wake([booking(1)]);
         assert!(waiter.woken().now_or_never().is_some());
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use event_log::{Position, Received, Record, Transport};
 use events::{DEAD_LETTER_TOPIC, Event, decode, encode, headers};
 use jiff::Timestamp;
-use messaging::{Consumer, Failure, Handler, Relay};
+use messaging::{BatchHandler, Consumer, Failure, Relay};
 use storage::{Db, query_as};
 use uuid::Uuid;
 
@@ -29,7 +29,10 @@ pub fn record(event: &Event) -> Received {
 /// # Errors
 ///
 /// When the handler refuses it.
-pub async fn deliver<H: Handler>(consumer: &Consumer<H>, event: impl Into<Event>) -> Result<(), Failure> {
+pub async fn deliver<H: BatchHandler>(
+    consumer: &Consumer<H>,
+    event: impl Into<Event>,
+) -> Result<(), Failure> {
     consumer.apply_together(&[record(&event.into())]).await
 }
 

@@ -1,4 +1,4 @@
-//! What only Kafka does.
+//! Records, histories and members on a cluster.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -20,7 +20,7 @@ use crate::topic::{Topic, assert_complete, number, open, read, read_all, record,
 const EVENTS: usize = 20_000;
 
 #[tokio::test]
-async fn a_broker_that_is_away_keeps_nobody_from_starting_and_fails_what_needs_it() {
+async fn unreachable_broker_fails_requests_but_not_the_start() {
     let url = KafkaUrl::parse("kafka://127.0.0.1:1/movie").unwrap();
     let began = Instant::now();
     let transport = open(url, None);
@@ -57,9 +57,9 @@ async fn records_of_other_producers_are_read() {
     assert_eq!(batch[0].record, expected);
 }
 
-/// A transaction ends with a marker, which takes an offset and is no record.
+/// A transaction ends with a marker, which takes an offset but is not a record.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_history_that_ends_with_what_is_no_record_has_an_end() {
+async fn history_ends_at_a_transaction_marker() {
     let Some(topic) = Topic::new() else { return };
     let transport = topic.log();
     transport.publish(TOPIC, &records(0..20)).await.unwrap();
@@ -85,14 +85,14 @@ async fn a_history_that_ends_with_what_is_no_record_has_an_end() {
     };
     tokio::task::spawn_blocking(in_transactions).await.unwrap();
     let mut history = transport.history(TOPIC).await.unwrap();
-    assert_eq!(history.total(), 24, "two markers, and one record that was taken back");
+    assert_eq!(history.total(), 24, "20 records, two transactions with their markers");
     let received = read_all(history.as_mut(), 7).await;
     assert_complete(received.iter().map(|received| number(&received.record)).collect(), 0..21);
 }
 
-/// What a rebuild of a view must know before it takes the place of one that was made from all records.
+/// A rebuild of a view must not replace one that was built from all records.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_history_tells_whether_its_beginning_was_deleted() {
+async fn history_reports_a_deleted_beginning() {
     let Some(topic) = Topic::new() else { return };
     let transport = topic.log();
     transport.publish(TOPIC, &[record("a", "1"), record("a", "2")]).await.unwrap();
@@ -109,7 +109,7 @@ async fn a_history_tells_whether_its_beginning_was_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_topic_that_is_made_keeps_its_records_for_ever() {
+async fn created_topic_keeps_its_records_forever() {
     let Some(topic) = Topic::new() else { return };
     topic.log().publish(TOPIC, &records(0..1)).await.unwrap();
     let admin = admin(&topic);
@@ -125,7 +125,7 @@ fn admin(topic: &Topic) -> AdminClient<DefaultClientContext> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clean_stop_delivers_nothing_again() {
+async fn clean_stop_redelivers_nothing() {
     let Some(topic) = Topic::new() else { return };
     let transport = topic.log();
     transport.publish(TOPIC, &records(0..500)).await.unwrap();
@@ -137,27 +137,27 @@ async fn a_clean_stop_delivers_nothing_again() {
     assert_eq!(read(again.as_mut(), 1, true).await, [500]);
 }
 
-/// What a consumer's inbox would have seen, over all members.
+/// The inbox that all members of a consumer group share.
 #[derive(Default)]
 struct Inbox {
     seen: BTreeSet<usize>,
-    /// By key.
+    /// The last number of each key.
     last: BTreeMap<String, usize>,
     applied_by: BTreeMap<&'static str, usize>,
-    /// Who has had records of a key.
+    /// The members that have received records of a key.
     members: BTreeMap<String, BTreeSet<&'static str>>,
-    again: usize,
+    redelivered: usize,
 }
 
 impl Inbox {
     fn apply(&mut self, member: &'static str, record: &Record) {
         let number = number(record);
         if !self.seen.insert(number) {
-            self.again += 1;
+            self.redelivered += 1;
             return;
         }
         let last = self.last.insert(record.key.clone().unwrap(), number);
-        assert!(last < Some(number), "a key's records are new in their order: {number} after {last:?}");
+        assert!(last < Some(number), "new records of a key are in order: {number} after {last:?}");
         self.members.entry(record.key.clone().unwrap()).or_default().insert(member);
         *self.applied_by.entry(member).or_default() += 1;
     }
@@ -190,7 +190,7 @@ async fn member(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_member_joins_and_leaves_while_events_flow() {
+async fn member_joins_and_leaves_while_events_flow() {
     let Some(topic) = Topic::new() else { return };
     let inbox = Arc::new(Mutex::new(Inbox::default()));
     let publisher = topic.log();
@@ -218,18 +218,18 @@ async fn a_member_joins_and_leaves_while_events_flow() {
         second.await.unwrap();
         until(&|inbox| inbox.seen.len() == EVENTS).await;
     };
-    timeout(Duration::from_secs(60), scenario).await.expect("the members get stuck");
+    timeout(Duration::from_secs(60), scenario).await.expect("the members make progress");
     stop.cancel();
     first.await.unwrap();
     publishing.await.unwrap();
     let inbox = inbox.lock().unwrap();
-    println!("{:?}, and {} came again", inbox.applied_by, inbox.again);
-    assert!(inbox.again < EVENTS / 20, "{} records came again", inbox.again);
+    println!("{:?}, and {} were redelivered", inbox.applied_by, inbox.redelivered);
+    assert!(inbox.redelivered < EVENTS / 20, "{} records were redelivered", inbox.redelivered);
 }
 
-/// Its share waits for it, and nobody else takes it over in the meantime.
+/// The group keeps the partitions for the member and does not assign them to another one.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_member_with_a_name_keeps_its_share_over_a_restart() {
+async fn named_member_keeps_its_partitions_over_a_restart() {
     const KEYS: usize = 60;
     let Some(topic) = Topic::new() else { return };
     let publisher = topic.log();
@@ -253,7 +253,7 @@ async fn a_member_with_a_name_keeps_its_share_over_a_restart() {
         let first = start("first", topic.log_of("first"), &stop);
         let second = start("second", topic.log_of("second"), &restart);
         let mut rounds = 0;
-        // Until the two have come to an agreement.
+        // Until the group has assigned partitions to both.
         let mut share = BTreeMap::new();
         loop {
             inbox.lock().unwrap().members.clear();
@@ -272,7 +272,7 @@ async fn a_member_with_a_name_keeps_its_share_over_a_restart() {
 
         restart.cancel();
         second.await.unwrap();
-        // Over two heartbeats, by which the first would hear of it, and well within the session.
+        // Longer than two heartbeats, by which the first member would learn of a rebalance, and well within the session.
         for missed in 1..=25 {
             sleep(Duration::from_millis(100)).await;
             round(rounds).await;
@@ -286,12 +286,12 @@ async fn a_member_with_a_name_keeps_its_share_over_a_restart() {
         first.await.unwrap();
         again.await.unwrap();
     };
-    timeout(Duration::from_secs(60), scenario).await.expect("the members get stuck");
+    timeout(Duration::from_secs(60), scenario).await.expect("the members make progress");
 }
 
-/// A member that has not noticed commits where it was in the old topic.
+/// A member that has not noticed the new topic commits its position in the old one.
 #[tokio::test(flavor = "multi_thread")]
-async fn position_in_the_old_topic_is_none_in_the_new_one() {
+async fn position_in_the_old_topic_does_not_count_in_the_new_one() {
     let Some(topic) = Topic::new() else { return };
     let transport = topic.log();
     transport.publish(TOPIC, &records(1..11)).await.unwrap();
@@ -317,7 +317,7 @@ async fn position_in_the_old_topic_is_none_in_the_new_one() {
         }
         received.len()
     };
-    assert_eq!(received(2, 10).await, 10, "the second incarnation is read from its beginning");
+    assert_eq!(received(2, 10).await, 10, "the group reads the second incarnation from its beginning");
     transport.publish(TOPIC, &records(11..12)).await.unwrap();
     assert_eq!(received(2, 1).await, 1, "once");
     transport.publish(TOPIC, &records(12..13)).await.unwrap();

@@ -1,4 +1,4 @@
-//! What Kafka does beyond the contract that both transports keep.
+//! The properties of Kafka's transport beyond the contract of all transports.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cluster;

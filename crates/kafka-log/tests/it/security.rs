@@ -1,6 +1,6 @@
-//! Brokers that ask who is there, and how they and wrong settings refuse.
+//! Brokers that require a login or TLS, and wrong settings.
 //!
-//! What needs TLS needs `--features tls`; the gate runs it so.
+//! The tests of TLS need `--features tls`, which the gate uses.
 
 use std::error::Error;
 use std::process::Command;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::topic::{PARTITIONS, read, records};
 
-/// Far beyond what a broker takes to refuse.
+/// Much longer than a broker needs for a refusal.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Parser)]
@@ -40,16 +40,17 @@ fn open(url: &str, flags: &[&str]) -> Result<Arc<dyn Transport>, TransportError>
     Ok(Arc::new(KafkaLog::new(connection, PARTITIONS, SeedTimeZone::default())?))
 }
 
-/// The servers of `.ci/backends`; none where they are not up, which is no excuse in the gate.
+/// The servers of `.ci/backends`.
 struct Servers {
     topic: String,
 }
 
 impl Servers {
+    /// `None` if the servers are not up, which is an error in the gate.
     fn up() -> Option<Self> {
         if std::env::var_os("TEST_PASSWORD").is_none() {
             assert!(std::env::var_os("MARQUEE_TEST_BACKENDS").is_none(), "see .ci/backends");
-            println!("left out: there is no broker that asks for a password (see .ci/backends)");
+            println!("skipped: no broker requires a password (see .ci/backends)");
             return None;
         }
         Some(Self { topic: format!("test-{}", Uuid::now_v7().simple()) })
@@ -59,14 +60,14 @@ impl Servers {
         open(&format!("kafka://{}/{}", env(listener), self.topic), flags).unwrap()
     }
 
-    /// With a password in plain text.
+    /// Logs in with a password in plain text.
     fn login(&self, user: &str, password: &str) -> Arc<dyn Transport> {
         let flags = ["--kafka-security-protocol", "SASL_PLAINTEXT", "--kafka-sasl-mechanism", "plain"];
-        let who = ["--kafka-sasl-username", user, "--kafka-sasl-password", password];
-        self.open("TEST_KAFKA_SASL_PLAINTEXT", &[flags, who].concat())
+        let login = ["--kafka-sasl-username", user, "--kafka-sasl-password", password];
+        self.open("TEST_KAFKA_SASL_PLAINTEXT", &[flags, login].concat())
     }
 
-    /// Lets the user `stranger` do something.
+    /// Grants the user `stranger` the permissions of `flags`.
     fn permit(&self, flags: &[&str]) {
         let url = env("TEST_KAFKA_URL");
         let (broker, _) = url.strip_prefix("kafka://").unwrap().split_once('/').unwrap();
@@ -81,23 +82,23 @@ impl Servers {
 }
 
 fn env(variable: &str) -> String {
-    std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is told by .ci/backends env"))
+    std::env::var(variable).unwrap_or_else(|_| panic!(".ci/backends env sets {variable}"))
 }
 
-/// What `transport` says is in the way, once that is `expected`.
-async fn complains(transport: &dyn Transport, expected: &str) {
+/// Waits until `transport` reports a fault that contains `expected`.
+async fn reports(transport: &dyn Transport, expected: &str) {
     let began = Instant::now();
     loop {
         let state = transport.check();
         if state.as_ref().is_err_and(|detail| detail.contains(expected)) {
             return;
         }
-        assert!(began.elapsed() < PATIENCE, "not {expected}, but {state:?}");
+        assert!(began.elapsed() < PATIENCE, "expected {expected}, got {state:?}");
         sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// Until nothing is in the way.
+/// Waits until `transport` reports no fault.
 async fn recovers(transport: &dyn Transport) {
     let began = Instant::now();
     while let Err(detail) = transport.check() {
@@ -115,14 +116,14 @@ async fn carries_records(transport: &dyn Transport) {
     recovers(transport).await;
 }
 
-/// The variable at fault, and what is said of it.
+/// The message about the wrong setting, which begins with its variable.
 fn refusal(flags: &[&str]) -> String {
-    let error = open("kafka://127.0.0.1:1/movie", flags).expect_err("makes no sense");
+    let error = open("kafka://127.0.0.1:1/movie", flags).expect_err("the setting is wrong");
     error.source().unwrap().to_string()
 }
 
 #[test]
-fn settings_that_make_no_sense_are_refused_by_the_name_of_their_variable() {
+fn wrong_settings_are_refused_by_the_name_of_their_variable() {
     for (flags, expected) in [
         ("--kafka-sasl-username me", "KAFKA_SASL_USERNAME: PLAINTEXT has no login"),
         ("--kafka-sasl-mechanism PLAIN", "KAFKA_SASL_MECHANISM: PLAINTEXT has no login"),
@@ -138,14 +139,14 @@ fn settings_that_make_no_sense_are_refused_by_the_name_of_their_variable() {
         ),
         ("--kafka-ssl-key-password x", "KAFKA_SSL_KEY_FILE: is missing"),
     ] {
-        let told = refusal(&flags.split(' ').collect::<Vec<_>>());
-        assert!(told.starts_with(expected), "{flags}: {told}");
+        let message = refusal(&flags.split(' ').collect::<Vec<_>>());
+        assert!(message.starts_with(expected), "{flags}: {message}");
     }
 }
 
 #[cfg(feature = "tls")]
 #[test]
-fn files_that_cannot_be_used_are_refused_by_the_name_of_their_variable() {
+fn unusable_files_are_refused_by_the_name_of_their_variable() {
     let directory = tempfile::tempdir().unwrap();
     let text = directory.path().join("notes.txt");
     std::fs::write(&text, "no certificate").unwrap();
@@ -159,43 +160,43 @@ fn files_that_cannot_be_used_are_refused_by_the_name_of_their_variable() {
         (["--kafka-ssl-certificate-file", pem], "KAFKA_SSL_KEY_FILE: is missing"),
         (["--kafka-ssl-key-file", pem], "KAFKA_SSL_CERTIFICATE_FILE: is missing"),
     ] {
-        let told = refusal(&[&["--kafka-security-protocol", "SSL"], &flags[..]].concat());
-        assert!(told.starts_with(expected), "{flags:?}: {told}");
+        let message = refusal(&[&["--kafka-security-protocol", "SSL"], &flags[..]].concat());
+        assert!(message.starts_with(expected), "{flags:?}: {message}");
     }
 }
 
 #[cfg(not(feature = "tls"))]
 #[test]
-fn a_binary_without_tls_says_how_to_build_one_with_it() {
+fn binary_without_tls_refuses_settings_that_need_it() {
     for (flags, expected) in [
         (["--kafka-security-protocol", "SASL_SSL"], "KAFKA_SECURITY_PROTOCOL: SASL_SSL needs TLS"),
         (["--kafka-sasl-mechanism", "SCRAM-SHA-512"], "KAFKA_SASL_MECHANISM: SCRAM-SHA-512 needs TLS"),
     ] {
-        let told = refusal(&flags);
-        assert!(told.starts_with(expected), "{told}");
-        assert!(told.ends_with("build with --features tls"), "{told}");
+        let message = refusal(&flags);
+        assert!(message.starts_with(expected), "{message}");
+        assert!(message.ends_with("build with --features tls"), "{message}");
     }
 }
 
 #[test]
-fn passwords_are_not_shown() {
+fn debug_output_hides_passwords() {
     let flags = ["--kafka-sasl-password", "s3cret", "--kafka-ssl-key-password", "s3cret"];
     let shown = format!("{:?}", security(&flags));
     assert!(shown.contains("kafka_sasl_password") && !shown.contains("s3cret"), "{shown}");
 }
 
 #[tokio::test]
-async fn a_password_in_plain_text_opens_the_door() {
+async fn plain_password_is_accepted() {
     let Some(servers) = Servers::up() else { return };
     let transport = servers.login("marquee", &env("TEST_PASSWORD"));
     carries_records(transport.as_ref()).await;
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_told_as_one() {
+async fn wrong_password_is_reported() {
     let Some(servers) = Servers::up() else { return };
     let transport = servers.login("marquee", "s3cret");
-    complains(transport.as_ref(), "the brokers refuse the login (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD)")
+    reports(transport.as_ref(), "the brokers refuse the login (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD)")
         .await;
     transport.publish(TOPIC, &records(0..1)).await.unwrap_err();
     let still = transport.check().unwrap_err();
@@ -203,32 +204,32 @@ async fn a_wrong_password_is_told_as_one() {
 }
 
 #[tokio::test]
-async fn a_broker_that_nobody_listens_for_is_told_with_its_address() {
+async fn unreachable_broker_is_reported_with_its_address() {
     let transport = open("kafka://127.0.0.1:1/movie", &[]).unwrap();
-    complains(transport.as_ref(), "no broker answers (EVENTS_URL): 127.0.0.1:1").await;
+    reports(transport.as_ref(), "no broker answers (EVENTS_URL): 127.0.0.1:1").await;
 }
 
 #[tokio::test]
-async fn a_client_without_tls_or_login_is_told_which_setting_may_be_wrong() {
+async fn client_with_the_wrong_protocol_reports_the_setting() {
     let Some(servers) = Servers::up() else { return };
     for listener in ["TEST_KAFKA_SASL_SSL", "TEST_KAFKA_SASL_PLAINTEXT"] {
         let transport = servers.open(listener, &[]);
-        complains(transport.as_ref(), "no broker answers (EVENTS_URL, KAFKA_SECURITY_PROTOCOL)").await;
+        reports(transport.as_ref(), "no broker answers (EVENTS_URL, KAFKA_SECURITY_PROTOCOL)").await;
         let still = transport.check().unwrap_err();
         assert!(still.contains(&env(listener)), "{still}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_user_may_not_do_is_told_by_topic_group_and_operation() {
+async fn missing_permission_is_reported_with_topic_group_and_operation() {
     let Some(servers) = Servers::up() else { return };
     let topic = servers.topic.clone();
     let stranger = servers.login("stranger", &env("TEST_PASSWORD"));
     let error = stranger.publish(TOPIC, &records(0..1)).await.unwrap_err().source().unwrap().to_string();
     assert!(error.starts_with(&format!("user stranger needs permission to CREATE topic {topic}")), "{error}");
-    complains(stranger.as_ref(), &error).await;
+    reports(stranger.as_ref(), &error).await;
 
-    // Somebody who may makes the topics, and lets the stranger see them.
+    // Another user creates the topics and grants the stranger access step by step.
     let marquee = servers.login("marquee", &env("TEST_PASSWORD"));
     marquee.publish(TOPIC, &records(0..10)).await.unwrap();
     let topics = ["--topic", &topic, "--resource-pattern-type", "prefixed"];
@@ -236,7 +237,7 @@ async fn what_a_user_may_not_do_is_told_by_topic_group_and_operation() {
     let may_not_write = format!("user stranger needs permission to WRITE topic {topic}");
     let error = stranger.publish(TOPIC, &records(10..11)).await.unwrap_err().source().unwrap().to_string();
     assert_eq!(error, may_not_write);
-    complains(stranger.as_ref(), &may_not_write).await;
+    reports(stranger.as_ref(), &may_not_write).await;
 
     servers.permit(&[&topics[..], &["--operation", "Write"]].concat());
     stranger.publish(TOPIC, &records(10..20)).await.unwrap();
@@ -248,9 +249,9 @@ async fn what_a_user_may_not_do_is_told_by_topic_group_and_operation() {
         let mut subscription = reader.subscribe(TOPIC, "readers").await.unwrap();
         read(subscription.as_mut(), 20, true).await
     });
-    complains(stranger.as_ref(), &format!("user stranger needs permission to READ group {group}")).await;
+    reports(stranger.as_ref(), &format!("user stranger needs permission to READ group {group}")).await;
     servers.permit(&["--group", &group, "--operation", "Read"]);
-    complains(stranger.as_ref(), &format!("user stranger needs permission to READ topic {topic}")).await;
+    reports(stranger.as_ref(), &format!("user stranger needs permission to READ topic {topic}")).await;
     servers.permit(&[&topics[..], &["--operation", "Read"]].concat());
     assert_eq!(reading.await.unwrap().len(), 20);
 }
@@ -267,7 +268,7 @@ mod tls {
     }
 
     #[tokio::test]
-    async fn scram_over_tls_opens_the_door() {
+    async fn scram_over_tls_is_accepted() {
         for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
             let Some(servers) = Servers::up() else { return };
             let transport = secured(&servers, mechanism, &env("TEST_PASSWORD"), &env("TEST_CA"));
@@ -276,17 +277,17 @@ mod tls {
     }
 
     #[tokio::test]
-    async fn a_wrong_password_is_told_as_one() {
+    async fn wrong_password_is_reported() {
         let Some(servers) = Servers::up() else { return };
         let transport = secured(&servers, "SCRAM-SHA-256", "s3cret", &env("TEST_CA"));
-        complains(transport.as_ref(), "the brokers refuse the login").await;
+        reports(transport.as_ref(), "the brokers refuse the login").await;
     }
 
     #[tokio::test]
-    async fn a_broker_that_no_known_authority_vouches_for_is_not_talked_to() {
+    async fn broker_of_an_unknown_authority_is_refused() {
         let Some(servers) = Servers::up() else { return };
         let transport = secured(&servers, "SCRAM-SHA-256", &env("TEST_PASSWORD"), &env("TEST_OTHER_CA"));
-        complains(transport.as_ref(), "no TLS with the brokers (KAFKA_SSL_CA_FILE)").await;
+        reports(transport.as_ref(), "no TLS with the brokers (KAFKA_SSL_CA_FILE)").await;
         transport.publish(TOPIC, &records(0..1)).await.unwrap_err();
     }
 }

@@ -1,4 +1,4 @@
-//! A topic of a test's own, and numbered records for it.
+//! A topic for a single test, and numbered records for it.
 
 use std::sync::Arc;
 
@@ -50,7 +50,7 @@ pub fn open(url: KafkaUrl, group_instance_id: Option<String>) -> Arc<dyn Transpo
     Arc::new(KafkaLog::new(connection, PARTITIONS, SeedTimeZone::default()).unwrap())
 }
 
-/// So many keys have [`records`].
+/// The number of keys of [`records`].
 const KEYS: usize = 7;
 
 pub fn record(key: &str, payload: &str) -> Record {
@@ -65,22 +65,22 @@ pub fn records(numbers: std::ops::Range<usize>) -> Vec<Record> {
     numbers.map(|number| record(&(number % KEYS).to_string(), &number.to_string())).collect()
 }
 
-/// That `numbers` are all of `expected`, once, and in order for each key of [`records`].
+/// Asserts that `numbers` are those of `expected`, each once, and in order for each key of [`records`].
 pub fn assert_complete(mut numbers: Vec<usize>, expected: std::ops::Range<usize>) {
     for key in 0..KEYS {
         let own: Vec<_> = numbers.iter().copied().filter(|number| number % KEYS == key).collect();
         assert!(own.is_sorted(), "records of one key keep their order: {own:?}");
     }
     numbers.sort_unstable();
-    assert!(numbers.iter().copied().eq(expected), "all, and each once: {numbers:?}");
+    assert!(numbers.iter().copied().eq(expected), "each number once: {numbers:?}");
 }
 
-/// What [`record`] wrote into the payload.
+/// The number that [`record`] wrote into the payload.
 pub fn number(record: &Record) -> usize {
     std::str::from_utf8(record.payload.as_deref().unwrap()).unwrap().parse().unwrap()
 }
 
-/// The next `count` payloads as numbers; each batch is committed if `commit`.
+/// Receives `count` numbers, and commits each batch if `commit`.
 pub async fn read(subscription: &mut dyn Subscription, count: usize, commit: bool) -> Vec<usize> {
     let mut numbers = Vec::new();
     while numbers.len() < count {
@@ -95,7 +95,7 @@ pub async fn read(subscription: &mut dyn Subscription, count: usize, commit: boo
     numbers
 }
 
-/// `history` to its end, at most `max` records at a time.
+/// Reads `history` to its end, at most `max` records at a time.
 pub async fn read_all(history: &mut dyn History, max: usize) -> Vec<Received> {
     let mut all = Vec::new();
     loop {

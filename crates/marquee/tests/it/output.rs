@@ -94,8 +94,8 @@ async fn dead_letter_cannot_control_the_terminal() {
     let transport = fleet.transport().await;
     let letter = DeadLetter { consumer: "book", reason: HOSTILE, attempts: 1 };
     let event = json!({ "eventType": HOSTILE }).to_string();
-    letter.send(transport.as_ref(), &record(&event)).await.unwrap();
-    letter.send(transport.as_ref(), &record(HOSTILE)).await.unwrap();
+    letter.publish(transport.as_ref(), &record(&event)).await.unwrap();
+    letter.publish(transport.as_ref(), &record(HOSTILE)).await.unwrap();
     assert_eq!(transport.history(DEAD_LETTER_TOPIC).await.unwrap().total(), 2);
 
     let dlq = |args: &[&str]| {

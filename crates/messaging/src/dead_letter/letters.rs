@@ -1,4 +1,4 @@
-//! What was put aside, and sending it again.
+//! Reading the dead letters and replaying them.
 
 use std::collections::BTreeSet;
 
@@ -9,37 +9,38 @@ use jiff::Timestamp;
 
 use super::{
     APPENDED_AT, ATTEMPTS, CONSUMER, OFFSET, ORIGINAL_TOPIC, PARTITION, REASON, REPLAY_FOR, REPLAYED,
-    without_ours,
+    original_headers,
 };
 use crate::inbox;
 
 /// Records read at once.
 const BATCH: usize = 1_000;
-/// Letters sent at once, and then marked.
+/// Letters published and then marked at once.
 const REPLAY_BATCH: usize = 100;
 
-/// A record that was put aside.
+/// A record that its consumer could not apply.
 #[derive(Clone, Debug)]
 pub struct Letter {
-    /// In the topic of the dead letters.
+    /// The position of the letter itself.
     pub position: Position,
-    /// Who put it aside, and why.
+    /// The consumer that could not apply the record.
     pub consumer: String,
     pub reason: String,
-    /// Where it was read.
+    /// The topic of the record.
     pub topic: String,
+    /// The position of the record in that topic.
     pub origin: Position,
-    /// When the log took it there; letters of an earlier version do not say.
+    /// When the log appended the record there; letters of an earlier version do not contain it.
     pub appended_at: Option<Timestamp>,
-    /// How often it was tried.
+    /// The number of attempts to apply the record.
     pub attempts: u32,
-    /// As it was.
+    /// The record as its writer published it.
     pub record: Record,
-    /// It was sent again since. If that failed too, there is another letter.
+    /// Whether the letter was replayed. If that failed too, there is another letter.
     pub replayed: bool,
 }
 
-/// All letters, in the order in which they came.
+/// Reads all letters, oldest first.
 ///
 /// # Errors
 ///
@@ -54,7 +55,7 @@ pub async fn letters(transport: &dyn Transport) -> Result<Vec<Letter>, Transport
             break;
         }
         for received in batch {
-            if let Some(position) = settled_by(&received.record.headers) {
+            if let Some(position) = marked_letter(&received.record.headers) {
                 replayed.insert(position);
             } else {
                 letters.extend(Letter::read(received));
@@ -67,17 +68,17 @@ pub async fn letters(transport: &dyn Transport) -> Result<Vec<Letter>, Transport
     Ok(letters)
 }
 
-/// Sends `letters` to the topic of the events again, each for the consumer that put it aside, and marks them. Who has
-/// applied one of them meanwhile knows it by its id: to replay twice does nothing twice.
+/// Publishes the records of `letters` to the topic of the events again, each for the consumer that failed, and marks the letters.
+/// Replaying a letter twice is harmless, because the consumer recognizes the record by its id.
 ///
 /// # Errors
 ///
-/// When the transport fails. Those at the end may not have been sent, and some before them not marked.
+/// When the transport fails. The last records may not have been published, and some letters before them not marked.
 pub async fn replay(transport: &dyn Transport, letters: &[Letter]) -> Result<(), TransportError> {
     for letters in letters.chunks(REPLAY_BATCH) {
-        let records: Vec<_> = letters.iter().map(Letter::again).collect();
+        let records: Vec<_> = letters.iter().map(Letter::replayed_record).collect();
         transport.publish(TOPIC, &records).await?;
-        // A crash here, and they are replayed once more.
+        // After a crash here, the letters are replayed once more.
         let marks: Vec<_> = letters.iter().map(Letter::mark).collect();
         transport.publish(DEAD_LETTER_TOPIC, &marks).await?;
     }
@@ -102,13 +103,13 @@ impl Letter {
                 .and_then(|ms| Timestamp::from_millisecond(ms).ok()),
             attempts: text(ATTEMPTS)?.parse().ok()?,
             replayed: false,
-            record: Record { headers: without_ours(&record.headers), ..record },
+            record: Record { headers: original_headers(&record.headers), ..record },
         })
     }
 
-    /// The record as it was, for the one consumer, and under the id that its consumers know it by: at its new place, it
-    /// must not become another event.
-    fn again(&self) -> Record {
+    /// The record for the consumer that failed. It keeps the id under which inboxes know it, because it must not become another
+    /// event at its new position.
+    fn replayed_record(&self) -> Record {
         let mut record = self.record.clone();
         if headers::find(&record.headers, headers::ID).is_none() {
             let id = inbox::event_id(&record.headers, self.origin, self.appended_at);
@@ -125,8 +126,8 @@ impl Letter {
     }
 }
 
-/// The letter that a mark is about.
-fn settled_by(headers: &Headers) -> Option<Position> {
+/// The position of the letter that a mark refers to.
+fn marked_letter(headers: &Headers) -> Option<Position> {
     let (partition, offset) = headers::find(headers, REPLAYED)?.split_once('/')?;
     Some(Position { partition: partition.parse().ok()?, offset: offset.parse().ok()? })
 }

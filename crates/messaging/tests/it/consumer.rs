@@ -1,4 +1,4 @@
-//! From the log to the use case.
+//! Consuming events: from the log to the handler.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use event_log::{Received, Record, Transport};
 use events::{DEAD_LETTER_TOPIC, Event, TOPIC, encode, headers};
 use jiff::Timestamp;
-use messaging::{Consumer, Delivery, EventLog, Failure, Handler, connect};
+use messaging::{BatchHandler, Consumer, Delivery, EventLog, Failure, Handler, connect};
 use storage::{Db, Migrations, Tx, query, query_as};
 use tokio_util::sync::CancellationToken;
 
@@ -14,16 +14,16 @@ use crate::log::{Files, on_both_transports};
 use crate::relay::canceled;
 
 on_both_transports!(
-    each_event_is_applied_once_however_often_it_comes,
-    an_event_without_an_id_is_known_by_its_place,
-    a_crash_after_the_commit_and_before_the_cursor_applies_nothing_twice,
-    a_refused_event_goes_to_the_dead_letters_and_the_rest_flows,
-    a_record_that_is_no_event_goes_to_the_dead_letters_with_its_reason,
-    tombstones_and_unknown_types_are_passed_over,
-    a_failure_that_passes_is_waited_for_and_keeps_the_order,
-    a_batch_is_handed_over_whole_without_what_was_applied_before,
-    an_event_without_a_time_happened_when_the_log_took_it,
-    local_time_of_a_java_service_is_one_of_its_time_zone,
+    duplicates_are_applied_once,
+    event_without_an_id_is_identified_by_its_position,
+    crash_between_transaction_and_commit_to_the_log_applies_nothing_twice,
+    rejected_event_becomes_a_dead_letter_and_the_others_continue,
+    undecodable_record_becomes_a_dead_letter_with_its_reason,
+    tombstones_and_unknown_types_are_skipped,
+    transient_failure_is_retried_in_order,
+    batch_handler_receives_all_new_events_at_once,
+    event_without_a_time_has_the_time_of_its_record,
+    local_time_of_a_java_service_is_in_its_time_zone,
 );
 
 pub const POISON: i64 = 13;
@@ -44,7 +44,7 @@ pub fn seen_table() -> Migrations {
     }
 }
 
-/// Writes down each booking it is told of; refuses one of them, and fails on another for a while.
+/// Records the booking of each event. It rejects one booking, and fails on another for a while.
 #[derive(Clone, Default)]
 pub struct Scribe {
     failures_left: Arc<AtomicUsize>,
@@ -57,18 +57,18 @@ impl Handler for Scribe {
         let id = delivery.event.booking_id().get();
         tx.execute(query("INSERT INTO seen (booking) VALUES ($1)").bind(id)).await?;
         if id == POISON {
-            return Err(Failure::rejected("a rule says no"));
+            return Err(Failure::rejected("a rule forbids it"));
         }
         let failing =
             self.failures_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         if id == FLAKY && failing.is_ok() {
-            return Err(Failure::Transient("the database is away".into()));
+            return Err(Failure::Transient("the database is unreachable".into()));
         }
         Ok(())
     }
 }
 
-/// All under one key, so that they have an order on every transport.
+/// An event. All have the same key, so that every transport keeps their order.
 pub fn event(id: i64, event_id: &str) -> Record {
     let event = Event::from(canceled(id));
     let at = "2021-02-23T13:32:28Z".parse().unwrap();
@@ -90,7 +90,7 @@ pub async fn seen(db: &Db) -> Vec<i64> {
     rows.into_iter().map(|(booking,)| booking).collect()
 }
 
-/// Publishes `records`, and consumes until `count` bookings were written down.
+/// Publishes `records`, and consumes until `count` bookings are recorded.
 async fn consume(files: &Files, db: &Db, scribe: Scribe, records: &[Record], count: usize) {
     let transport = files.transport().await;
     transport.publish(TOPIC, records).await.unwrap();
@@ -119,7 +119,7 @@ fn header<'r>(record: &'r Record, name: &str) -> &'r str {
     headers::find(&record.headers, name).unwrap_or_default()
 }
 
-async fn each_event_is_applied_once_however_often_it_comes(files: Files) {
+async fn duplicates_are_applied_once(files: Files) {
     let db = files.db(&seen_table()).await;
     let (one, two) = (event(1, "a"), event(2, "b"));
     let records = [one.clone(), one.clone(), two.clone(), one, two, event(3, "c")];
@@ -127,7 +127,7 @@ async fn each_event_is_applied_once_however_often_it_comes(files: Files) {
     assert_eq!(seen(&db).await, [1, 2, 3]);
 }
 
-async fn an_event_without_an_id_is_known_by_its_place(files: Files) {
+async fn event_without_an_id_is_identified_by_its_position(files: Files) {
     let db = files.db(&seen_table()).await;
     let mut java = event(1, "");
     java.headers.clear();
@@ -135,11 +135,11 @@ async fn an_event_without_an_id_is_known_by_its_place(files: Files) {
     let records = [java.clone(), java, event(2, "b")];
     consume(&files, &db, Scribe::default(), &records, 3).await;
     let mut seen = seen(&db).await;
-    seen.sort_unstable(); // What has no key has no order.
+    seen.sort_unstable(); // Records without a key have no order.
     assert_eq!(seen, [1, 1, 2], "two records of the original services are two events");
 }
 
-async fn a_crash_after_the_commit_and_before_the_cursor_applies_nothing_twice(files: Files) {
+async fn crash_between_transaction_and_commit_to_the_log_applies_nothing_twice(files: Files) {
     let db = files.db(&seen_table()).await;
     let transport = files.transport().await;
     transport.publish(TOPIC, &[event(1, "a"), event(2, "b")]).await.unwrap();
@@ -147,21 +147,21 @@ async fn a_crash_after_the_commit_and_before_the_cursor_applies_nothing_twice(fi
     let mut subscription = transport.subscribe(TOPIC, "test").await.unwrap();
     let batch = subscription.receive(10).await.unwrap();
     consumer.apply_together(&batch).await.unwrap();
-    // The process dies here: the cursor was not saved.
+    // The process crashes here, before it commits to the log.
     drop((subscription, consumer));
     consume(&files, &db, Scribe::default(), &[event(3, "c")], 3).await;
     assert_eq!(seen(&db).await, [1, 2, 3]);
 }
 
-async fn a_refused_event_goes_to_the_dead_letters_and_the_rest_flows(files: Files) {
+async fn rejected_event_becomes_a_dead_letter_and_the_others_continue(files: Files) {
     let db = files.db(&seen_table()).await;
     let records = [event(1, "a"), event(POISON, "p"), event(2, "b")];
     consume(&files, &db, Scribe::default(), &records, 2).await;
-    assert_eq!(seen(&db).await, [1, 2], "what the refused event wrote was rolled back");
+    assert_eq!(seen(&db).await, [1, 2], "the write of the rejected event was rolled back");
     let letter = dead_letter(&files).await;
     assert_eq!(letter.payload, records[1].payload);
     assert_eq!(header(&letter, "ce_id"), "p");
-    assert_eq!(header(&letter, "dlq-reason"), "a rule says no");
+    assert_eq!(header(&letter, "dlq-reason"), "a rule forbids it");
     assert_eq!(header(&letter, "dlq-consumer"), "test");
     assert_eq!((header(&letter, "dlq-topic"), header(&letter, "dlq-attempts")), ("movie", "1"));
     let mut topic = files.transport().await.subscribe(TOPIC, "another").await.unwrap();
@@ -175,7 +175,7 @@ async fn a_refused_event_goes_to_the_dead_letters_and_the_rest_flows(files: File
     assert_eq!(header(&letter, "dlq-offset"), refused.offset.to_string());
 }
 
-async fn a_record_that_is_no_event_goes_to_the_dead_letters_with_its_reason(files: Files) {
+async fn undecodable_record_becomes_a_dead_letter_with_its_reason(files: Files) {
     let db = files.db(&seen_table()).await;
     let mut garbage = event(1, "a");
     garbage.payload = Some(b"not json".to_vec());
@@ -184,7 +184,7 @@ async fn a_record_that_is_no_event_goes_to_the_dead_letters_with_its_reason(file
     assert!(header(&dead_letter(&files).await, "dlq-reason").starts_with("not JSON"));
 }
 
-async fn tombstones_and_unknown_types_are_passed_over(files: Files) {
+async fn tombstones_and_unknown_types_are_skipped(files: Files) {
     let db = files.db(&seen_table()).await;
     let (mut tombstone, mut unknown) = (event(1, "a"), event(1, "b"));
     tombstone.payload = None;
@@ -193,7 +193,7 @@ async fn tombstones_and_unknown_types_are_passed_over(files: Files) {
     assert_eq!(seen(&db).await, [2]);
 }
 
-async fn a_failure_that_passes_is_waited_for_and_keeps_the_order(files: Files) {
+async fn transient_failure_is_retried_in_order(files: Files) {
     let db = files.db(&seen_table()).await;
     let scribe = Scribe::default();
     scribe.failures_left.store(3, Ordering::SeqCst);
@@ -202,21 +202,17 @@ async fn a_failure_that_passes_is_waited_for_and_keeps_the_order(files: Files) {
     assert_eq!(seen(&db).await, [FLAKY, 2, 3]);
 }
 
-/// Writes down how many events it is given at a time, and their times.
+/// Records the batches that it receives.
 #[derive(Clone, Default)]
 struct Batches(Arc<Mutex<Vec<Batch>>>);
 
-/// The bookings of one batch, and when what was told of them happened.
+/// The booking and the time of each event in a batch.
 type Batch = Vec<(i64, Timestamp)>;
 
-impl Handler for Batches {
+impl BatchHandler for Batches {
     const READS: &[&str] = &["Canceled"];
 
-    async fn handle(&self, tx: &mut Tx, delivery: Delivery) -> Result<(), Failure> {
-        self.handle_all(tx, &[delivery]).await
-    }
-
-    async fn handle_all(&self, _: &mut Tx, deliveries: &[Delivery]) -> Result<(), Failure> {
+    async fn handle_batch(&self, _: &mut Tx, deliveries: &[Delivery]) -> Result<(), Failure> {
         let batch = deliveries.iter().map(|delivery| (delivery.event.booking_id().get(), delivery.at));
         self.0.lock().unwrap().push(batch.collect());
         Ok(())
@@ -239,7 +235,7 @@ async fn received(transport: &Arc<dyn Transport>, count: usize) -> Vec<Received>
     all
 }
 
-async fn a_batch_is_handed_over_whole_without_what_was_applied_before(files: Files) {
+async fn batch_handler_receives_all_new_events_at_once(files: Files) {
     let db = files.db(&seen_table()).await;
     let transport = files.transport().await;
     let records = [event(1, "a"), event(2, "b"), event(2, "b"), event(3, "c"), event(1, "a"), event(4, "d")];
@@ -252,7 +248,7 @@ async fn a_batch_is_handed_over_whole_without_what_was_applied_before(files: Fil
     assert_eq!(batches.ids(), [vec![1, 2], vec![3, 4]]);
 }
 
-async fn local_time_of_a_java_service_is_one_of_its_time_zone(files: Files) {
+async fn local_time_of_a_java_service_is_in_its_time_zone(files: Files) {
     let db = files.db(&seen_table()).await;
     for (zone, at) in [("Asia/Seoul", "2021-02-23T04:32:28Z"), ("+00:00", "2021-02-23T13:32:28Z")] {
         let mut log: EventLog = files.events_url().parse().unwrap();
@@ -271,7 +267,7 @@ async fn local_time_of_a_java_service_is_one_of_its_time_zone(files: Files) {
     }
 }
 
-async fn an_event_without_a_time_happened_when_the_log_took_it(files: Files) {
+async fn event_without_a_time_has_the_time_of_its_record(files: Files) {
     let db = files.db(&seen_table()).await;
     let transport = files.transport().await;
     let mut timeless = event(1, "");
@@ -285,6 +281,6 @@ async fn an_event_without_a_time_happened_when_the_log_took_it(files: Files) {
     let consumer = Consumer::new("test", db, transport, batches.clone());
     consumer.apply_together(&batch).await.unwrap();
     let (_, at) = batches.0.lock().unwrap()[0][0];
-    // A broker tells milliseconds.
+    // A broker has milliseconds only.
     assert!(before.as_millisecond() <= at.as_millisecond() && at <= after, "{before} {at} {after}");
 }

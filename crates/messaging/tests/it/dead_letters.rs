@@ -1,4 +1,4 @@
-//! What was put aside, and its way back.
+//! Dead letters and their replay.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,17 +14,17 @@ use crate::consumer::{POISON, event, seen, seen_table};
 use crate::log::{Files, on_both_transports, read_all};
 
 on_both_transports!(
-    a_letter_says_who_put_what_aside_and_why,
-    a_replayed_letter_is_applied_once_and_by_no_other_consumer,
-    an_event_without_an_id_keeps_the_one_it_is_known_by,
-    what_fails_again_is_a_new_letter,
-    without_letters_there_is_nothing_to_replay,
+    letter_has_consumer_reason_and_record,
+    replayed_letter_is_applied_once_by_its_consumer_only,
+    replay_keeps_the_id_of_an_event_without_one,
+    failed_replay_is_a_new_letter,
+    replay_without_letters_publishes_nothing,
 );
 
-/// Writes down each booking it is told of, and refuses one of them until it is mended.
+/// Records the booking of each event, and rejects one of them until it is fixed.
 #[derive(Clone, Default)]
 struct Clerk {
-    mended: Arc<AtomicBool>,
+    fixed: Arc<AtomicBool>,
 }
 
 impl Handler for Clerk {
@@ -32,15 +32,15 @@ impl Handler for Clerk {
 
     async fn handle(&self, tx: &mut Tx, delivery: Delivery) -> Result<(), Failure> {
         let id = delivery.event.booking_id().get();
-        if id == POISON && !self.mended.load(Ordering::SeqCst) {
-            return Err(Failure::rejected("a rule says no"));
+        if id == POISON && !self.fixed.load(Ordering::SeqCst) {
+            return Err(Failure::rejected("a rule forbids it"));
         }
         tx.execute(query("INSERT INTO seen (booking) VALUES ($1)").bind(id)).await?;
         Ok(())
     }
 }
 
-/// A consumer with a database of its own, on a log that it shares with others.
+/// A consumer with its own database on a shared log.
 struct Reader {
     name: &'static str,
     db: Db,
@@ -56,11 +56,11 @@ impl Reader {
         Self { name, db, transport: log.transport().await, clerk: Clerk::default(), _own: own }
     }
 
-    fn mend(&self) {
-        self.clerk.mended.store(true, Ordering::SeqCst);
+    fn fix(&self) {
+        self.clerk.fixed.store(true, Ordering::SeqCst);
     }
 
-    /// Publishes `records`, the last of them one to be written down, and reads until it is.
+    /// Publishes `records`, and consumes until the booking `last` is recorded.
     async fn reads(&self, records: &[Record], last: i64) -> Vec<i64> {
         self.transport.publish(TOPIC, records).await.unwrap();
         self.reads_to(last).await
@@ -92,15 +92,15 @@ fn poison() -> Record {
     event(POISON, "p")
 }
 
-async fn a_letter_says_who_put_what_aside_and_why(files: Files) {
+async fn letter_has_consumer_reason_and_record(files: Files) {
     let reader = Reader::new("test", &files).await;
-    // Not every record of the topic is ours.
+    // Other programs may write to the topic too.
     let foreign = Record { key: None, payload: Some(b"x".to_vec()), headers: Vec::new() };
     reader.transport.publish(DEAD_LETTER_TOPIC, &[foreign]).await.unwrap();
     assert_eq!(reader.reads(&[event(1, "a"), poison(), event(2, "b")], 2).await, [1, 2]);
     let letters = reader.letters().await;
     let [letter] = letters.as_slice() else { panic!("{letters:?}") };
-    assert_eq!((letter.consumer.as_str(), letter.reason.as_str()), ("test", "a rule says no"));
+    assert_eq!((letter.consumer.as_str(), letter.reason.as_str()), ("test", "a rule forbids it"));
     assert_eq!((letter.attempts, letter.replayed), (1, false));
     assert_eq!(letter.record, poison());
     assert_eq!(letter.topic, TOPIC);
@@ -108,19 +108,19 @@ async fn a_letter_says_who_put_what_aside_and_why(files: Files) {
     assert_eq!(letter.origin, refused.unwrap().position);
 }
 
-async fn a_replayed_letter_is_applied_once_and_by_no_other_consumer(files: Files) {
+async fn replayed_letter_is_applied_once_by_its_consumer_only(files: Files) {
     let (reader, other) = (Reader::new("test", &files).await, Reader::new("other", &files).await);
-    other.mend();
+    other.fix();
     reader.reads(&[event(1, "a"), poison(), event(2, "b")], 2).await;
-    // It has dealt with it, and has forgotten since: only the header keeps it from doing so again.
+    // It has applied the event and its inbox has forgotten it, so only the header keeps it from applying the event again.
     assert_eq!(other.reads_to(2).await, [1, POISON, 2]);
     let mut tx = other.db.begin().await.unwrap();
     tx.execute(query("DELETE FROM inbox")).await.unwrap();
     tx.commit().await.unwrap();
 
     let found = reader.letters().await;
-    reader.mend();
-    // Twice: the first time, the process died before it wrote the mark, or somebody else was faster.
+    reader.fix();
+    // Twice, as after a crash before the mark, or by two operators.
     replay(reader.transport.as_ref(), &found).await.unwrap();
     replay(reader.transport.as_ref(), &found).await.unwrap();
     assert_eq!(reader.reads(&[event(3, "c")], 3).await, [1, 2, POISON, 3]);
@@ -139,13 +139,13 @@ async fn a_replayed_letter_is_applied_once_and_by_no_other_consumer(files: Files
     }
 }
 
-async fn an_event_without_an_id_keeps_the_one_it_is_known_by(files: Files) {
+async fn replay_keeps_the_id_of_an_event_without_one(files: Files) {
     let reader = Reader::new("test", &files).await;
     let mut java = poison();
     java.headers.clear();
     reader.reads(&[java, event(1, "a")], 1).await;
     let found = reader.letters().await;
-    reader.mend();
+    reader.fix();
     replay(reader.transport.as_ref(), &found).await.unwrap();
     replay(reader.transport.as_ref(), &found).await.unwrap();
     assert_eq!(reader.reads(&[event(2, "b")], 2).await, [1, POISON, 2]);
@@ -160,23 +160,23 @@ async fn an_event_without_an_id_keeps_the_one_it_is_known_by(files: Files) {
     assert_eq!(id, format!("{TOPIC}/{}/{}@{at}", place.partition, place.offset));
 }
 
-async fn what_fails_again_is_a_new_letter(files: Files) {
+async fn failed_replay_is_a_new_letter(files: Files) {
     let reader = Reader::new("test", &files).await;
     reader.reads(&[poison(), event(1, "a")], 1).await;
     replay(reader.transport.as_ref(), &reader.letters().await).await.unwrap();
     reader.reads(&[event(2, "b")], 2).await;
     let found = reader.letters().await;
     assert_eq!(found.iter().map(|letter| letter.replayed).collect::<Vec<_>>(), [true, false]);
-    assert_eq!(found[1].record, poison(), "as its writer sent it");
+    assert_eq!(found[1].record, poison(), "as its writer published it");
     assert!(found[0].origin != found[1].origin);
 
-    reader.mend();
+    reader.fix();
     replay(reader.transport.as_ref(), &found[1..]).await.unwrap();
     assert_eq!(reader.reads(&[event(3, "c")], 3).await, [1, 2, POISON, 3]);
     assert!(reader.letters().await.iter().all(|letter| letter.replayed));
 }
 
-async fn without_letters_there_is_nothing_to_replay(files: Files) {
+async fn replay_without_letters_publishes_nothing(files: Files) {
     let transport = files.transport().await;
     let found = letters(transport.as_ref()).await.unwrap();
     assert!(found.is_empty());

@@ -3,7 +3,7 @@
 use messaging::EventsUrl;
 
 #[test]
-fn an_events_url_says_which_log_and_where() {
+fn events_url_selects_the_log() {
     for url in
         ["sqlite:///tmp/events.db", "kafka://broker:9092/movie", "kafka://a.b:1,[::1]:9092/my_movie-2.0"]
     {

@@ -1,4 +1,4 @@
-//! A cluster that says for a moment that it has no brokers, as one does whose only broker its controller has fenced.
+//! A cluster that briefly reports that it has no brokers, because its controller has fenced the only one.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -18,17 +18,17 @@ use tokio_util::sync::CancellationToken;
 use crate::consumer::{Scribe, event, seen, seen_table};
 use crate::log::Files;
 
-/// The consumer, and what its client is called.
+/// The name of the consumer, and of its client.
 const NAME: &str = "test";
-/// Who has lost its brokers asks for them each second.
+/// Longer than a client without brokers waits before it asks for them again, which is one second.
 const SILENCE: Duration = Duration::from_secs(4);
-/// Of librdkafka 2.12, every few answers silence one.
+/// Enough responses: every few of them silence a client of librdkafka 2.12.
 const MANY: usize = 50;
-/// Several times what it takes.
+/// Several times the expected duration.
 const LONGEST_WAIT: Duration = Duration::from_secs(90);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_consumer_goes_on_after_its_cluster_had_no_broker_for_a_moment() {
+async fn consumer_recovers_after_its_cluster_had_no_broker() {
     let Some(files) = Files::kafka() else { return };
     let (broker, topic) = files.broker_and_topic();
     let wire = Wire::to(broker).await;
@@ -55,11 +55,11 @@ async fn a_consumer_goes_on_after_its_cluster_had_no_broker_for_a_moment() {
     running.await.unwrap();
 }
 
-/// A wire to a broker. Clients are told that the broker is at its near end; of a hidden one, that there is none.
+/// A proxy for a broker. Responses name the proxy as the broker, or no broker while it is hidden.
 struct Wire {
     address: SocketAddr,
     is_hidden: watch::Sender<bool>,
-    /// To the consumer, in answer to its questions for brokers.
+    /// The number of responses without a broker that the consumer has received.
     denials: watch::Sender<usize>,
 }
 
@@ -73,7 +73,7 @@ impl Wire {
         wire
     }
 
-    /// Until the consumer asks for brokers no more. One that is sound would never stop.
+    /// Hides the broker until the consumer stops asking, which a healthy client would never do.
     async fn hide_the_broker(&self) {
         self.is_hidden.send_replace(true);
         let mut denials = self.denials.subscribe();
@@ -118,13 +118,13 @@ impl Wire {
     }
 }
 
-/// A request whose answer says where brokers are.
+/// A request whose response contains the addresses of brokers.
 enum Question {
     Metadata { by_consumer: bool },
     Coordinator,
 }
 
-/// By their correlation ids.
+/// The pending questions by their correlation ids.
 type Asked = Arc<Mutex<HashMap<Vec<u8>, Question>>>;
 
 // Sizes in Kafka's protocol: https://kafka.apache.org/protocol
@@ -133,7 +133,7 @@ const THROTTLE_TIME: usize = 4;
 const NODE_ID: usize = 4;
 const PORT: usize = 4;
 const ERROR_CODE: usize = 2;
-/// Of a structure without tagged fields.
+/// The size of an empty list of tagged fields.
 const TAGS: usize = 1;
 
 async fn forward_requests(mut near: OwnedReadHalf, mut far: OwnedWriteHalf, asked: Asked) -> io::Result<()> {
@@ -147,7 +147,7 @@ async fn forward_requests(mut near: OwnedReadHalf, mut far: OwnedWriteHalf, aske
                 Some(Question::Metadata { by_consumer: client == NAME.as_bytes() })
             }
             (10, ..=2) => Some(Question::Coordinator),
-            (3 | 10, _) => panic!("version {version} of API {api} looks different"),
+            (3 | 10, _) => panic!("unknown version {version} of API {api}"),
             _ => None,
         };
         if let Some(question) = question {
@@ -157,15 +157,15 @@ async fn forward_requests(mut near: OwnedReadHalf, mut far: OwnedWriteHalf, aske
     }
 }
 
-/// In the answer to a question for metadata, all brokers are at `address`.
+/// Sets the address of all brokers in a metadata response to `address`.
 fn move_brokers(answer: &mut [u8], address: SocketAddr) {
     for port in brokers(answer).1 {
         answer[port..port + PORT].copy_from_slice(&port_of(address));
     }
 }
 
-/// `answer` to a question for metadata, without brokers; and long, as what a client gets wrong here is a matter of how long
-/// it reads: it tells of the same topics again and again.
+/// The metadata response `answer` without brokers. It repeats its topics, because the race in the client depends on how long it
+/// parses the response.
 fn denial(answer: &[u8]) -> Vec<u8> {
     let (brokers, _) = brokers(answer);
     let cluster_id = usize::from(answer[brokers.end]).max(1);
@@ -182,12 +182,12 @@ fn denial(answer: &[u8]) -> Vec<u8> {
     denial
 }
 
-/// Where in the answer to a question for metadata its list of brokers is, and each one's port.
+/// The range of the list of brokers in a metadata response, and the offset of each port.
 fn brokers(answer: &[u8]) -> (Range<usize>, Vec<usize>) {
     let begin = CORRELATION_ID + TAGS + THROTTLE_TIME;
     let mut ports = Vec::new();
     let mut at = begin + 1;
-    // Lengths are one more than they are, and all that are met here are short.
+    // Compact lengths are encoded as the length plus one; all lengths here fit into one byte.
     for _ in 1..answer[begin] {
         at += NODE_ID;
         at += usize::from(answer[at]); // The host.

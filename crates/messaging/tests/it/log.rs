@@ -1,4 +1,4 @@
-//! An event log and a database of a test's own.
+//! An event log and a database for a single test.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 pub struct Files {
     directory: TempDir,
-    /// Where the events are; `None` is a file.
+    /// The URL of the events' topic, or `None` for the embedded log.
     kafka: Option<String>,
 }
 
@@ -19,15 +19,14 @@ impl Files {
         Self { directory: TempDir::new().unwrap(), kafka: None }
     }
 
-    /// With topics of its own on the broker of `TEST_KAFKA_URL`; `None` where there is no broker, which is no excuse in
-    /// the gate.
+    /// Topics on the broker of `TEST_KAFKA_URL`; `None` if no broker is configured, which is an error in the gate.
     pub fn kafka() -> Option<Self> {
         let Ok(url) = std::env::var("TEST_KAFKA_URL") else {
             assert!(
                 std::env::var("MARQUEE_TEST_BACKENDS").is_err(),
                 "TEST_KAFKA_URL must lead to a broker: see .ci/backends"
             );
-            println!("left out: TEST_KAFKA_URL leads to no broker (see .ci/backends)");
+            println!("skipped: TEST_KAFKA_URL leads to no broker (see .ci/backends)");
             return None;
         };
         let (brokers, _) = url.rsplit_once('/').unwrap();
@@ -39,7 +38,7 @@ impl Files {
         self.kafka.clone().unwrap_or_else(|| self.file_url("events"))
     }
 
-    /// On Kafka: the broker's address, and what the events' topic is called there.
+    /// On Kafka: the broker's address, and the name of the events' topic.
     pub fn broker_and_topic(&self) -> (&str, &str) {
         let url = self.kafka.as_deref().unwrap();
         url.strip_prefix("kafka://").unwrap().split_once('/').unwrap()
@@ -53,7 +52,7 @@ impl Files {
         format!("sqlite://{}/{name}.db", self.directory.path().display())
     }
 
-    /// Opened anew each time, as each process does.
+    /// Opens the log as a process of its own.
     pub async fn transport(&self) -> Arc<dyn Transport> {
         let log: EventLog = self.events_url().parse().unwrap();
         connect(&log).await.unwrap()
@@ -67,7 +66,7 @@ impl Files {
     }
 }
 
-/// Runs each of the named functions on the embedded log and on Kafka, as a test of its own.
+/// Makes two tests of each named function: one on the embedded log and one on Kafka.
 macro_rules! on_both_transports {
     ($($test:ident),* $(,)?) => {
         mod embedded {
@@ -88,7 +87,7 @@ macro_rules! on_both_transports {
 }
 pub(crate) use on_both_transports;
 
-/// So many keys have [`records`].
+/// The number of keys of [`records`].
 const KEYS: usize = 7;
 
 pub fn record(key: &str, payload: &str) -> Record {
@@ -103,22 +102,22 @@ pub fn records(numbers: std::ops::Range<usize>) -> Vec<Record> {
     numbers.map(|number| record(&(number % KEYS).to_string(), &number.to_string())).collect()
 }
 
-/// That `numbers` are all of `expected`, once, and in order for each key of [`records`].
+/// Asserts that `numbers` are those of `expected`, each once, and in order for each key of [`records`].
 pub fn assert_complete(mut numbers: Vec<usize>, expected: std::ops::Range<usize>) {
     for key in 0..KEYS {
         let own: Vec<_> = numbers.iter().copied().filter(|number| number % KEYS == key).collect();
         assert!(own.is_sorted(), "records of one key keep their order: {own:?}");
     }
     numbers.sort_unstable();
-    assert!(numbers.iter().copied().eq(expected), "all, and each once: {numbers:?}");
+    assert!(numbers.iter().copied().eq(expected), "each number once: {numbers:?}");
 }
 
-/// What [`record`] wrote into the payload.
+/// The number that [`record`] wrote into the payload.
 pub fn number(record: &Record) -> usize {
     std::str::from_utf8(record.payload.as_deref().unwrap()).unwrap().parse().unwrap()
 }
 
-/// The next `count` payloads as numbers; each batch is committed if `commit`.
+/// Receives `count` numbers, and commits each batch if `commit`.
 pub async fn read(subscription: &mut dyn Subscription, count: usize, commit: bool) -> Vec<usize> {
     let mut numbers = Vec::new();
     while numbers.len() < count {
@@ -133,7 +132,7 @@ pub async fn read(subscription: &mut dyn Subscription, count: usize, commit: boo
     numbers
 }
 
-/// `history` to its end, at most `max` records at a time.
+/// Reads `history` to its end, at most `max` records at a time.
 pub async fn read_all(history: &mut dyn History, max: usize) -> Vec<Received> {
     let mut all = Vec::new();
     loop {

@@ -1,11 +1,11 @@
-//! The promises of transport, outbox, inbox and consumer.
+//! The contract of the transports; outbox, relay, inbox and consumer on both of them.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod anew;
 mod consumer;
 mod dead_letters;
 mod events_url;
 mod fenced;
 mod log;
+mod recreated;
 mod relay;
 mod transport;

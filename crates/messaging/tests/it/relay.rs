@@ -1,4 +1,4 @@
-//! From the outbox to the log.
+//! Relaying events: from the outbox to the log.
 
 use events::{BookingId, Canceled, TOPIC};
 use messaging::{Relay, outbox};
@@ -14,11 +14,11 @@ pub fn canceled(id: i64) -> Canceled {
 }
 
 on_both_transports!(
-    an_event_travels_when_its_transaction_commits_and_only_then,
-    a_crash_between_send_and_mark_sends_the_same_event_again,
-    a_backlog_larger_than_a_batch_goes_out_in_order,
-    the_relay_wakes_when_a_transaction_commits_and_drains_when_it_stops,
-    old_rows_are_pruned_and_unsent_ones_never,
+    only_committed_events_are_published,
+    crash_between_publish_and_mark_publishes_the_event_again,
+    backlog_larger_than_a_batch_is_published_in_order,
+    relay_wakes_at_a_commit_and_drains_at_its_stop,
+    old_rows_are_pruned_unless_unsent,
 );
 
 async fn append(db: &Db, id: i64) {
@@ -27,7 +27,7 @@ async fn append(db: &Db, id: i64) {
     tx.commit().await.unwrap();
 }
 
-/// The next `count` booking ids on the log, each with its partition: that is where there is an order.
+/// The next `count` booking ids on the log, each with its partition, within which they are ordered.
 async fn on_the_log(files: &Files, count: usize) -> Vec<(i32, i64)> {
     let mut subscription = files.transport().await.subscribe(TOPIC, "test").await.unwrap();
     let mut found = Vec::new();
@@ -45,7 +45,7 @@ async fn ids_on_the_log(files: &Files, count: usize) -> Vec<i64> {
     ids
 }
 
-async fn an_event_travels_when_its_transaction_commits_and_only_then(files: Files) {
+async fn only_committed_events_are_published(files: Files) {
     let db = files.db(&NO_TABLES).await;
     let relay = Relay::new(db.clone(), files.transport().await);
     let mut tx = db.begin().await.unwrap();
@@ -58,12 +58,12 @@ async fn an_event_travels_when_its_transaction_commits_and_only_then(files: File
     assert_eq!(ids_on_the_log(&files, 2).await, [2, 3]);
 }
 
-async fn a_crash_between_send_and_mark_sends_the_same_event_again(files: Files) {
+async fn crash_between_publish_and_mark_publishes_the_event_again(files: Files) {
     let db = files.db(&NO_TABLES).await;
     append(&db, 1).await;
     let relay = Relay::new(db.clone(), files.transport().await);
     relay.drain().await.unwrap();
-    // As if the process had died before it marked the row.
+    // As after a crash before the mark.
     let mut tx = db.begin().await.unwrap();
     tx.execute(query("UPDATE outbox SET sent_at = NULL")).await.unwrap();
     tx.commit().await.unwrap();
@@ -73,10 +73,10 @@ async fn a_crash_between_send_and_mark_sends_the_same_event_again(files: Files) 
     let mut received = subscription.receive(1).await.unwrap();
     received.extend(subscription.receive(10).await.unwrap());
     assert_eq!(received.len(), 2);
-    assert_eq!(received[0].record, received[1].record, "same event, same id: the inbox will know it");
+    assert_eq!(received[0].record, received[1].record, "the same id, so the inbox recognizes it");
 }
 
-async fn a_backlog_larger_than_a_batch_goes_out_in_order(files: Files) {
+async fn backlog_larger_than_a_batch_is_published_in_order(files: Files) {
     let db = files.db(&NO_TABLES).await;
     let mut tx = db.begin().await.unwrap();
     for id in 1..=1_200 {
@@ -93,7 +93,7 @@ async fn a_backlog_larger_than_a_batch_goes_out_in_order(files: Files) {
     assert!(ids.into_iter().eq(1..=1_200));
 }
 
-async fn the_relay_wakes_when_a_transaction_commits_and_drains_when_it_stops(files: Files) {
+async fn relay_wakes_at_a_commit_and_drains_at_its_stop(files: Files) {
     let db = files.db(&NO_TABLES).await;
     let stop = tokio_util::sync::CancellationToken::new();
     let relay = Relay::new(db.clone(), files.transport().await);
@@ -106,7 +106,7 @@ async fn the_relay_wakes_when_a_transaction_commits_and_drains_when_it_stops(fil
     assert_eq!(ids_on_the_log(&files, 2).await, [1, 2]);
 }
 
-async fn old_rows_are_pruned_and_unsent_ones_never(files: Files) {
+async fn old_rows_are_pruned_unless_unsent(files: Files) {
     let db = files.db(&NO_TABLES).await;
     let relay = Relay::new(db.clone(), files.transport().await);
     append(&db, 1).await;

@@ -1,4 +1,4 @@
-//! The contract every transport keeps.
+//! The contract of all transports.
 
 use std::collections::BTreeMap;
 
@@ -9,21 +9,21 @@ use crate::log::{Files, assert_complete, number, on_both_transports, read, read_
 const TOPIC: &str = "movie";
 
 on_both_transports!(
-    records_arrive_in_order_whole_and_once,
-    what_is_not_text_or_not_there_arrives_as_it_is,
-    what_was_not_committed_comes_again_after_a_crash,
-    a_commit_in_the_middle_of_a_batch_is_where_it_resumes,
-    groups_read_for_themselves_and_topics_do_not_mix,
-    a_waiting_group_gets_what_another_process_publishes,
-    who_stops_waiting_loses_nothing,
-    several_processes_publish_at_once_and_nothing_is_lost,
-    a_backlog_of_100_000_records_is_read_to_its_end,
-    the_history_has_all_records_and_none_that_came_after_it_was_opened,
-    the_history_of_a_topic_that_is_empty_or_not_there_is_empty,
-    to_read_the_history_moves_no_group,
+    records_arrive_once_complete_and_in_order,
+    payload_may_be_missing_empty_or_binary,
+    uncommitted_records_are_redelivered_after_a_crash,
+    group_resumes_at_a_commit_within_a_batch,
+    groups_and_topics_are_independent,
+    waiting_member_receives_records_of_another_process,
+    dropping_a_receive_loses_no_record,
+    concurrent_publishers_lose_no_record,
+    backlog_of_100_000_records_is_read_to_its_end,
+    history_ends_at_the_record_that_was_last_when_it_was_opened,
+    history_of_an_empty_or_missing_topic_is_empty,
+    reading_the_history_moves_no_group,
 );
 
-async fn records_arrive_in_order_whole_and_once(files: Files) {
+async fn records_arrive_once_complete_and_in_order(files: Files) {
     let transport = files.transport().await;
     let sent = records(0..100);
     transport.publish(TOPIC, &sent).await.unwrap();
@@ -45,7 +45,7 @@ async fn records_arrive_in_order_whole_and_once(files: Files) {
     }
 }
 
-async fn what_is_not_text_or_not_there_arrives_as_it_is(files: Files) {
+async fn payload_may_be_missing_empty_or_binary(files: Files) {
     let transport = files.transport().await;
     let mut tombstone = record("a", "");
     tombstone.payload = None;
@@ -64,7 +64,7 @@ async fn what_is_not_text_or_not_there_arrives_as_it_is(files: Files) {
     assert_eq!(received, sent);
 }
 
-async fn what_was_not_committed_comes_again_after_a_crash(files: Files) {
+async fn uncommitted_records_are_redelivered_after_a_crash(files: Files) {
     files.transport().await.publish(TOPIC, &records(0..20)).await.unwrap();
     let committed = {
         let transport = files.transport().await;
@@ -80,7 +80,7 @@ async fn what_was_not_committed_comes_again_after_a_crash(files: Files) {
     assert_complete([committed, rest].concat(), 0..20);
 }
 
-async fn a_commit_in_the_middle_of_a_batch_is_where_it_resumes(files: Files) {
+async fn group_resumes_at_a_commit_within_a_batch(files: Files) {
     let transport = files.transport().await;
     let sent: Vec<_> = (0..10).map(|number: usize| record("a", &number.to_string())).collect();
     transport.publish(TOPIC, &sent).await.unwrap();
@@ -95,7 +95,7 @@ async fn a_commit_in_the_middle_of_a_batch_is_where_it_resumes(files: Files) {
     assert_eq!(read(again.as_mut(), 6, true).await, (4..10).collect::<Vec<_>>());
 }
 
-async fn groups_read_for_themselves_and_topics_do_not_mix(files: Files) {
+async fn groups_and_topics_are_independent(files: Files) {
     let transport = files.transport().await;
     transport.publish("other", &records(900..910)).await.unwrap();
     transport.publish(TOPIC, &records(0..10)).await.unwrap();
@@ -107,7 +107,7 @@ async fn groups_read_for_themselves_and_topics_do_not_mix(files: Files) {
     assert_complete(read(subscription.as_mut(), 10, true).await, 900..910);
 }
 
-async fn a_waiting_group_gets_what_another_process_publishes(files: Files) {
+async fn waiting_member_receives_records_of_another_process(files: Files) {
     let (reader, writer) = (files.transport().await, files.transport().await);
     let mut subscription = reader.subscribe(TOPIC, "one").await.unwrap();
     let waiting = tokio::spawn(async move { read(subscription.as_mut(), 3, true).await });
@@ -115,7 +115,7 @@ async fn a_waiting_group_gets_what_another_process_publishes(files: Files) {
     assert_complete(waiting.await.unwrap(), 0..3);
 }
 
-async fn who_stops_waiting_loses_nothing(files: Files) {
+async fn dropping_a_receive_loses_no_record(files: Files) {
     let transport = files.transport().await;
     let mut subscription = transport.subscribe(TOPIC, "one").await.unwrap();
     let writer = tokio::spawn(async move {
@@ -137,7 +137,7 @@ async fn who_stops_waiting_loses_nothing(files: Files) {
     assert_complete(numbers, 0..200);
 }
 
-async fn several_processes_publish_at_once_and_nothing_is_lost(files: Files) {
+async fn concurrent_publishers_lose_no_record(files: Files) {
     let mut writers = Vec::new();
     for writer in 0..5 {
         let transport = files.transport().await;
@@ -162,7 +162,7 @@ async fn several_processes_publish_at_once_and_nothing_is_lost(files: Files) {
     assert_eq!(all.len(), numbers.len());
 }
 
-async fn a_backlog_of_100_000_records_is_read_to_its_end(files: Files) {
+async fn backlog_of_100_000_records_is_read_to_its_end(files: Files) {
     let transport = files.transport().await;
     for start in (0..100_000).step_by(5_000) {
         transport.publish(TOPIC, &records(start..start + 5_000)).await.unwrap();
@@ -174,7 +174,7 @@ async fn a_backlog_of_100_000_records_is_read_to_its_end(files: Files) {
     assert_complete(numbers, 0..100_000);
 }
 
-async fn the_history_has_all_records_and_none_that_came_after_it_was_opened(files: Files) {
+async fn history_ends_at_the_record_that_was_last_when_it_was_opened(files: Files) {
     let transport = files.transport().await;
     let sent = records(0..5_000);
     transport.publish(TOPIC, &sent).await.unwrap();
@@ -190,25 +190,25 @@ async fn the_history_has_all_records_and_none_that_came_after_it_was_opened(file
         assert_eq!(received.record, sent[number(&received.record)]);
     }
     assert_complete(received.iter().map(|received| number(&received.record)).collect(), 0..5_000);
-    assert!(history.next(300).await.unwrap().is_empty(), "the end is the end");
+    assert!(history.next(300).await.unwrap().is_empty(), "the end stays the end");
 
     let mut later = transport.history(TOPIC).await.unwrap();
     assert_eq!(later.total(), 5_100);
     assert_eq!(read_all(later.as_mut(), 1_000).await.len(), 5_100);
 }
 
-async fn the_history_of_a_topic_that_is_empty_or_not_there_is_empty(files: Files) {
+async fn history_of_an_empty_or_missing_topic_is_empty(files: Files) {
     let transport = files.transport().await;
     let mut missing = transport.history(TOPIC).await.unwrap();
     assert_eq!((missing.total(), missing.next(10).await.unwrap()), (0, Vec::new()));
-    // Makes the topic, where there are topics to make.
+    // Creates the topic on Kafka.
     drop(transport.subscribe(TOPIC, "one").await.unwrap());
     transport.publish("other", &records(0..1)).await.unwrap();
     let mut empty = transport.history(TOPIC).await.unwrap();
     assert_eq!((empty.total(), empty.next(10).await.unwrap()), (0, Vec::new()));
 }
 
-async fn to_read_the_history_moves_no_group(files: Files) {
+async fn reading_the_history_moves_no_group(files: Files) {
     let transport = files.transport().await;
     transport.publish(TOPIC, &records(0..20)).await.unwrap();
     let mut subscription = transport.subscribe(TOPIC, "one").await.unwrap();

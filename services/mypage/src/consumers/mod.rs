@@ -1,6 +1,6 @@
 //! Door 2: events of the other services, all to the one use case that remembers them.
 
-use messaging::{Delivery, Failure, Handler};
+use messaging::{BatchHandler, Delivery, Failure};
 use storage::Tx;
 
 use crate::app;
@@ -9,7 +9,7 @@ use crate::app;
 #[derive(Clone, Copy, Debug)]
 pub struct BookingStory;
 
-impl Handler for BookingStory {
+impl BatchHandler for BookingStory {
     const READS: &[&str] = &[
         "Held",
         "Booked",
@@ -23,11 +23,7 @@ impl Handler for BookingStory {
         "WrittenPoint",
     ];
 
-    async fn handle(&self, tx: &mut Tx, delivery: Delivery) -> Result<(), Failure> {
-        self.handle_all(tx, &[delivery]).await
-    }
-
-    async fn handle_all(&self, tx: &mut Tx, deliveries: &[Delivery]) -> Result<(), Failure> {
+    async fn handle_batch(&self, tx: &mut Tx, deliveries: &[Delivery]) -> Result<(), Failure> {
         app::remember_events(tx, deliveries).await?;
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! A log that was made anew, on the database that this service is on.
 
 use messaging::Relay;
-use messaging::incarnation::{current, look};
+use messaging::incarnation::{check, current};
 use storage::query;
 
 use crate::app::{App, created};
@@ -16,7 +16,7 @@ async fn outbox_is_sent_again_once_when_the_log_begins_with_another_record() {
     let events = relay.drain().await.unwrap();
     assert!(events > 0);
     // A broker that has made the topic a moment ago may not know its leaders yet.
-    while look(&db, transport.as_ref(), "point").await.is_err() {
+    while check(&db, transport.as_ref(), "point").await.is_err() {
         tokio::task::yield_now().await;
     }
     assert_eq!(relay.resend().await.unwrap(), 0);
@@ -24,10 +24,10 @@ async fn outbox_is_sent_again_once_when_the_log_begins_with_another_record() {
     let mut tx = db.begin().await.unwrap();
     tx.execute(query("UPDATE log_partitions SET first_at = first_at - 1000000")).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(look(&db, transport.as_ref(), "point").await.unwrap(), 2);
+    assert_eq!(check(&db, transport.as_ref(), "point").await.unwrap(), 2);
     assert_eq!(relay.resend().await.unwrap(), events as u64);
     assert_eq!(relay.drain().await.unwrap(), events);
-    assert_eq!(look(&db, transport.as_ref(), "point").await.unwrap(), 2);
+    assert_eq!(check(&db, transport.as_ref(), "point").await.unwrap(), 2);
     assert_eq!(relay.resend().await.unwrap(), 0);
     assert_eq!(current(&db, transport.as_ref()).await.unwrap(), 2);
     app.settled().await;

@@ -33,7 +33,7 @@ impl Service {
     pub const ALL: [Self; 5] = [Self::Book, Self::Payment, Self::Ticket, Self::Point, Self::Mypage];
 
     fn reads(self) -> &'static [&'static str] {
-        use messaging::Handler;
+        use messaging::BatchHandler;
         match self {
             Self::Book => book::consumers::BookingEvents::READS,
             Self::Payment => payment::consumers::PaymentEvents::READS,
