@@ -10,7 +10,7 @@ ORDER = [
     ["service"], ["identity"],
     ["audit"], ["desync"], ["test-kit"],
     ["book", "payment", "processor", "ticket", "point", "mypage", "member"],
-    ["audit-databases"],  # behind the services: it compares with the rows that mypage's own domain makes of the events
+    ["audit-databases"],  # behind the services: its repairs compute what mypage must show with mypage's own domain code
     ["gateway"], ["marquee"], ["bench", "chaos", "fuzz"],
 ]
 # These and all they depend on link no sqlx: what serves or calls HTTP has no database.

@@ -1,4 +1,4 @@
-//! Audits over REST for a process that serves requests: one at a time, apart from its event loops.
+//! Runs one audit by REST at a time, apart from the event loops of the calling process.
 
 use std::sync::Arc;
 use std::{io, thread};
@@ -16,7 +16,7 @@ pub struct Auditor {
     turn: Arc<Mutex<()>>,
 }
 
-/// Why there is no report.
+/// Why an audit has no report.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
     #[error("another audit is running")]
@@ -30,12 +30,12 @@ pub enum AuditError {
 }
 
 impl Auditor {
-    /// Takes the addresses of book, payment, ticket, point and mypage.
+    /// `bases` are the addresses of book, payment, ticket, point and mypage.
     pub fn new(bases: [String; 5]) -> Self {
         Self { bases, turn: Arc::default() }
     }
 
-    /// Audits the first `limit` bookings on a separate thread, so that the caller's event loop keeps serving. Dropping the
+    /// Audits the first `limit` bookings on a separate thread, so that the caller's event loop continues to serve. Dropping the
     /// future ends the audit.
     ///
     /// # Errors
@@ -54,10 +54,10 @@ impl Auditor {
                     () = sender.closed() => None,
                 }
             });
-            // The caller may start the next audit as soon as it has this report.
+            // Release the turn first: the caller may start the next audit as soon as it has this report.
             drop(turn);
             if let Some(report) = report {
-                // A caller that left at this moment needs no report.
+                // This fails if the caller has just gone, and then needs no report.
                 let _ = sender.send(report);
             }
         })?;

@@ -1,7 +1,7 @@
-//! What is wrong between a story and the provider's ledger. Pure.
+//! The violations between a story and the provider's ledger. Pure.
 //!
-//! A payment that names no reference is left out: it charged nothing, or is from before there was a provider. The ledger is
-//! asked for everything else, to the won.
+//! Every payment with a reference must match the ledger to the won. A payment without a reference charged nothing, or is older than
+//! the provider.
 
 use std::collections::BTreeMap;
 
@@ -12,34 +12,31 @@ use crate::story::{MovementRow, PaymentRow, Story};
 const CHARGE: &str = "charge";
 const REFUND: &str = "refund";
 
-/// What became of one reference.
+/// The movements of one reference.
 #[derive(Default)]
 struct Account<'s> {
     charges: Vec<&'s MovementRow>,
     refunds: Vec<&'s MovementRow>,
 }
 
-/// Adds what is wrong with the charges of `story`, if the reader sees them.
+/// Adds the violations between `story` and its charges, if the reader sees the ledger.
 pub fn violations(story: &Story, found: &mut Found) {
     let Some(movements) = &story.movements else { return };
     let accounts = accounts(movements, found);
     for (reference, account) in &accounts {
-        account.balances(reference, found);
+        account.compare_refunds(reference, found);
     }
-    let standing: Vec<&str> =
-        accounts.iter().filter(|(_, account)| account.stands()).map(|(reference, _)| *reference).collect();
-    let charges: usize = accounts.values().map(Account::standing).sum();
+    let kept: Vec<&str> =
+        accounts.iter().filter(|(_, account)| account.is_kept()).map(|(reference, _)| *reference).collect();
+    let charges: usize = accounts.values().map(Account::kept).sum();
     if charges > 1 {
-        found.add(
-            Kind::ChargeDoubled,
-            format!("the provider keeps {charges} charges: {}", standing.join(", ")),
-        );
+        found.add(Kind::ChargeDoubled, format!("the provider keeps {charges} charges: {}", kept.join(", ")));
     }
-    if let Some(reference) = standing.first() {
-        kept(story, reference, found);
+    if let Some(reference) = kept.first() {
+        kept_charge(story, reference, found);
     }
     for payment in &story.payments {
-        named(story, payment, &accounts, found);
+        compare_payment(story, payment, &accounts, found);
     }
 }
 
@@ -51,7 +48,7 @@ fn accounts<'s>(movements: &'s [MovementRow], found: &mut Found) -> BTreeMap<&'s
             CHARGE => account.charges.push(movement),
             REFUND => account.refunds.push(movement),
             kind => {
-                let detail = format!("the kind of movement {} is {kind:?}", movement.seq);
+                let detail = format!("movement {} in the ledger has the unknown kind {kind:?}", movement.seq);
                 found.add(Kind::RowUnreadable, detail);
             }
         }
@@ -60,27 +57,27 @@ fn accounts<'s>(movements: &'s [MovementRow], found: &mut Found) -> BTreeMap<&'s
 }
 
 impl Account<'_> {
-    /// Charges that were not refunded.
-    fn standing(&self) -> usize {
+    /// Number of charges that were not refunded.
+    fn kept(&self) -> usize {
         self.charges.len().saturating_sub(self.refunds.len())
     }
 
-    fn stands(&self) -> bool {
-        self.standing() > 0
+    fn is_kept(&self) -> bool {
+        self.kept() > 0
     }
 
-    /// Every refund gives a charge back, and all of it.
-    fn balances(&self, reference: &str, found: &mut Found) {
+    /// Every refund has a charge, and refunds all of it.
+    fn compare_refunds(&self, reference: &str, found: &mut Found) {
         if self.refunds.len() > self.charges.len() {
             let (charges, refunds) = (self.charges.len(), self.refunds.len());
             let detail =
-                format!("the provider charged {reference} {charges} times, and refunded it {refunds} times");
+                format!("the provider charged {reference} {charges} times but refunded it {refunds} times");
             found.add(Kind::RefundUnfounded, detail);
         }
         for (charge, refund) in self.charges.iter().zip(&self.refunds) {
             if (charge.amount, &charge.currency) != (refund.amount, &refund.currency) {
                 let detail = format!(
-                    "the provider charged {} {} under {reference}, and refunded {} {}",
+                    "the provider charged {} {} under {reference} but refunded {} {}",
                     charge.amount, charge.currency, refund.amount, refund.currency
                 );
                 found.add(Kind::AmountWrong, detail);
@@ -89,48 +86,54 @@ impl Account<'_> {
     }
 }
 
-/// A charge stands: is there anything that it stands for, or that will bring it back?
-fn kept(story: &Story, reference: &str, found: &mut Found) {
-    // A booking that waits for its payment asks what became of it; until its hold has run out, nothing is wrong.
+/// A kept charge has a payment or a booking, which justifies it or leads to its refund.
+fn kept_charge(story: &Story, reference: &str, found: &mut Found) {
+    // Book asks payment about a booking that waits for its payment, so its charge is right until its hold expires.
     let has_ended = ["", "Declined", "Expired", "Canceled"].contains(&story.status());
     let mut statuses = story.payments.iter().map(|payment| payment.status.as_str());
     if statuses.clone().any(|status| ["Paid", "Canceling"].contains(&status)) {
-        // Payment has its own rules for money that it knows of.
+        // The rules on payments and bookings cover this payment.
     } else if let Some(status) = statuses.next() {
-        let detail = format!("its payment is {status}, and the provider keeps the charge {reference}");
+        let detail = format!("the payment is {status}, but the provider keeps the charge {reference}");
         found.add(Kind::RefundMissing, detail);
     } else if has_ended {
-        let booking = if story.status().is_empty() { "not there" } else { story.status() };
+        let booking = story.status_text();
         let detail = format!(
-            "the provider keeps the charge {reference}, there is no payment, and the booking is {booking}"
+            "the provider keeps the charge {reference}, but there is no payment, and the booking is {booking}"
         );
         found.add(Kind::ChargeOrphaned, detail);
     }
 }
 
-/// A payment that names its charge: the provider made it, at this price, and keeps it for as long as the payment does.
-fn named(story: &Story, payment: &PaymentRow, accounts: &BTreeMap<&str, Account<'_>>, found: &mut Found) {
+/// The charge that a payment names exists, has the price of the payment, and is kept as long as the payment.
+fn compare_payment(
+    story: &Story,
+    payment: &PaymentRow,
+    accounts: &BTreeMap<&str, Account<'_>>,
+    found: &mut Found,
+) {
     let Some(reference) = payment.reference.as_deref() else { return };
     let account = accounts.get(reference);
     let Some(charge) = account.and_then(|account| account.charges.first()) else {
         if ["Paid", "Canceled"].contains(&payment.status.as_str()) {
             let detail =
-                format!("its payment is {}, and the provider never charged {reference}", payment.status);
+                format!("the payment is {}, but the provider never charged {reference}", payment.status);
             found.add(Kind::ChargeMissing, detail);
         }
         return;
     };
     if charge.amount != payment.total_price {
         let detail = format!(
-            "the provider charged {} under {reference}, and its payment is of {}",
+            "the provider charged {} under {reference}, but the payment has {}",
             charge.amount, payment.total_price
         );
         found.add(Kind::AmountWrong, detail);
     }
-    if payment.status == "Paid" && account.is_some_and(|account| !account.stands()) {
-        let booking = if story.status().is_empty() { "not there" } else { story.status() };
-        let detail =
-            format!("the provider refunded {reference}, its payment is Paid, and the booking is {booking}");
+    if payment.status == "Paid" && account.is_some_and(|account| !account.is_kept()) {
+        let booking = story.status_text();
+        let detail = format!(
+            "the provider refunded {reference}, but the payment is Paid, and the booking is {booking}"
+        );
         found.add(Kind::RefundUnfounded, detail);
     }
 }

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 
 use crate::story::Story;
 
-/// A refund may take this many settling times: it waits for a payment provider that is away.
+/// A refund may take this many settling times, because it waits while the payment provider is unreachable.
 const REFUND_SETTLES: u32 = 10;
 
-/// The time of the audit, and the settling time: a booking that changed within it may still be on its way.
+/// The time of the audit, and the settling time: a booking that changed within the settling time is in flight.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     pub now: Timestamp,
@@ -21,12 +21,12 @@ impl Clock {
         Self { now: Timestamp::now(), settle }
     }
 
-    /// Whether the story may still be under way to where it should be.
+    /// Whether the story changed so recently that the services may not agree yet.
     pub fn is_in_flight(self, story: &Story) -> bool {
         story.last_change().is_some_and(|latest| latest > self.before())
     }
 
-    /// Whether what was to happen at `microsecond` has been due for too long.
+    /// Whether something that was due at `microsecond` is late by more than the settling time.
     pub(crate) fn is_overdue(self, microsecond: i64) -> bool {
         microsecond < self.before().as_microsecond()
     }

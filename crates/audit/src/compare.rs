@@ -1,4 +1,4 @@
-//! What is wrong with a story. The same story and the same time give the same answer.
+//! The violations of a story. Pure: the same story and the same time have the same violations.
 
 use jiff::Timestamp;
 
@@ -11,7 +11,7 @@ use crate::story::{BookingRow, ClaimRow, MypageRow, PaymentRow, Rival, Story};
 
 /// The points of a collected ticket.
 const SCORE: i64 = 100;
-/// Every status there is, by whose row it stands in.
+/// All statuses of a booking.
 const BOOKING_STATUSES: [&str; 8] = [
     "PaymentPending",
     "Registered",
@@ -22,10 +22,12 @@ const BOOKING_STATUSES: [&str; 8] = [
     "Canceling",
     "Canceled",
 ];
+/// All statuses of a payment.
 pub(crate) const PAYMENT_STATUSES: [&str; 4] = ["Paid", "Canceling", "Canceled", "Voided"];
+/// All statuses of a ticket.
 const TICKET_STATUSES: [&str; 4] = ["Waiting", "Printing", "Printed", "Canceled"];
 
-/// All that is wrong with `story`, were it settled: see [`Clock::is_in_flight`].
+/// All violations of `story`, as if it were settled: see [`Clock::is_in_flight`].
 pub fn violations_of(story: &Story, clock: Clock) -> Vec<Violation> {
     let mut found = Found::default();
     rows(story, &mut found);
@@ -40,42 +42,45 @@ pub fn violations_of(story: &Story, clock: Clock) -> Vec<Violation> {
     found.0
 }
 
-/// Each row says something, and none is there twice.
+/// Each row has a known status and exists once.
 fn rows(story: &Story, found: &mut Found) {
     let booking = story.booking.iter().map(|row| ("booking", &row.status, &BOOKING_STATUSES[..]));
     let payments = story.payments.iter().map(|row| ("payment", &row.status, &PAYMENT_STATUSES[..]));
     let tickets = story.tickets.iter().map(|row| ("ticket", &row.status, &TICKET_STATUSES[..]));
     for (what, status, known) in booking.chain(payments).chain(tickets) {
         if !known.contains(&status.as_str()) {
-            found.add(Kind::RowUnreadable, format!("the status of its {what} is {status:?}"));
+            found.add(Kind::RowUnreadable, format!("the {what} has the unknown status {status:?}"));
         }
     }
     if story.payments.len() > 1 {
-        found.add(Kind::PaymentDoubled, format!("it has {} payments", story.payments.len()));
+        found.add(Kind::PaymentDoubled, format!("the booking has {} payments", story.payments.len()));
     }
     if story.tickets.len() > 1 {
-        found.add(Kind::TicketDoubled, format!("it has {} tickets", story.tickets.len()));
+        found.add(Kind::TicketDoubled, format!("the booking has {} tickets", story.tickets.len()));
     }
     let awards = story.points.iter().filter(|row| row.score > 0).count();
     if awards > 1 {
-        found.add(Kind::AwardDoubled, format!("its points were granted {awards} times"));
+        found.add(Kind::AwardDoubled, format!("points were granted {awards} times"));
     }
 }
 
-/// Charged if and only if there is a booking that lives; and never given back while it does.
+/// A confirmed booking has a payment, which is not refunded. No other booking keeps a payment.
 fn money(story: &Story, found: &mut Found) {
     let status = story.status();
     match story.payment() {
-        None if story.stands() => {
-            found.add(Kind::BookingUnpaid, format!("it is {status} and has no payment"));
+        None if story.is_confirmed() => {
+            found.add(Kind::BookingUnpaid, format!("the booking is {status} but has no payment"));
         }
         Some(payment) if payment.status == "Paid" => paid(story, payment, found),
         Some(payment) if ["Canceling", "Canceled"].contains(&payment.status.as_str()) => {
-            let goes = if payment.status == "Canceled" { "went back" } else { "is going back" };
+            let refund = if payment.status == "Canceled" { "was refunded" } else { "is being refunded" };
             if story.ticket_is(&["Printing", "Printed"]) {
-                found.add(Kind::RefundOfCollected, format!("its money {goes}, and its ticket was collected"));
-            } else if story.stands() {
-                found.add(Kind::RefundOfLive, format!("its money {goes}, and it is {status}"));
+                found.add(
+                    Kind::RefundOfCollected,
+                    format!("the payment {refund}, but the ticket was collected"),
+                );
+            } else if story.is_confirmed() {
+                found.add(Kind::RefundOfLive, format!("the payment {refund}, but the booking is {status}"));
             }
         }
         _ => {}
@@ -85,39 +90,43 @@ fn money(story: &Story, found: &mut Found) {
 fn paid(story: &Story, payment: &PaymentRow, found: &mut Found) {
     let due = story.booking.as_ref().map(due);
     if let Some(due) = due.filter(|due| *due != payment.total_price) {
-        found.add(Kind::AmountWrong, format!("{} was paid for it, and it costs {due}", payment.total_price));
+        found
+            .add(Kind::AmountWrong, format!("{} was paid, but the booking costs {due}", payment.total_price));
     }
     match story.status() {
-        "" => found.add(Kind::PaymentOrphaned, "money is kept for it, and there is no such booking"),
+        "" => found.add(Kind::PaymentOrphaned, "a payment is kept, but the booking does not exist"),
         status @ ("Declined" | "Expired" | "Canceled") => {
-            found.add(Kind::PaymentOrphaned, format!("money is kept for it, and it is {status}"));
+            found.add(Kind::PaymentOrphaned, format!("a payment is kept, but the booking is {status}"));
         }
         "PaymentPending" if due == Some(payment.total_price) => {
-            found.add(Kind::PaymentUnsettled, "it was paid, and still waits for its payment");
+            found.add(Kind::PaymentUnsettled, "the payment was made, but the booking still waits for it");
         }
         _ => {}
     }
 }
 
-/// A booking without a price is free.
+/// The price of a booking. A booking without a price is free.
 fn due(booking: &BookingRow) -> i64 {
     booking.total_price.unwrap_or_default()
 }
 
-/// Every seat of a booking that lives is claimed for it, and no other is.
+/// A live booking claims all its seats, and no booking claims other seats.
 fn seats(story: &Story, found: &mut Found) {
     let Some(claims) = &story.claims else {
         return;
     };
     let place = story.place().filter(|_| story.is_live()).unwrap_or_default();
     let seats = story.seats();
-    let is_its_own = |claim: &ClaimRow| claim.place == place && seats.contains(&claim.seat);
-    for claim in claims.iter().filter(|claim| !story.is_live() || !is_its_own(claim)) {
-        let what = match story.status() {
-            "" => "there is no such booking".to_owned(),
-            status => format!("it is {status} and has {seats:?}"),
+    let is_valid = |claim: &ClaimRow| claim.place == place && seats.contains(&claim.seat);
+    for claim in claims.iter().filter(|claim| !story.is_live() || !is_valid(claim)) {
+        let state = match story.status() {
+            "" => "does not exist".to_owned(),
+            status => format!("is {status} and has {seats:?}"),
         };
-        found.add(Kind::ClaimLeft, format!("{} at {} is kept for it, and {what}", claim.seat, claim.place));
+        found.add(
+            Kind::ClaimLeft,
+            format!("the booking claims {} at {}, but {state}", claim.seat, claim.place),
+        );
     }
     if !story.is_live() {
         return;
@@ -129,55 +138,57 @@ fn seats(story: &Story, found: &mut Found) {
         let mut rivals = story.rivals.iter().filter(|rival| rival.seat == *seat);
         match rivals.next() {
             Some(Rival { booking_id, .. }) => {
-                found.add(
-                    Kind::SeatSoldTwice,
-                    format!("{seat} at {place} is booking {booking_id}'s seat as well"),
-                );
+                found.add(Kind::SeatSoldTwice, format!("booking {booking_id} also has {seat} at {place}"));
             }
-            None => found.add(Kind::ClaimMissing, format!("{seat} at {place} is not kept for it")),
+            None => found
+                .add(Kind::ClaimMissing, format!("the booking does not claim its seat {seat} at {place}")),
         }
     }
 }
 
-/// A ticket for each paid booking and for no other; and both agree on what became of it.
+/// A confirmed booking has a ticket, no other booking has one, and both agree on the collection.
 fn ticket(story: &Story, found: &mut Found) {
     let status = story.status();
     match story.ticket() {
-        None if story.stands() => found.add(Kind::TicketMissing, format!("it is {status} and has no ticket")),
+        None if story.is_confirmed() => {
+            found.add(Kind::TicketMissing, format!("the booking is {status} but has no ticket"))
+        }
         None => {}
-        Some(ticket) if ticket.status == "Canceled" && story.stands() => {
-            found.add(Kind::TicketMissing, format!("it is {status}, and its ticket is void"));
+        Some(ticket) if ticket.status == "Canceled" && story.is_confirmed() => {
+            found.add(Kind::TicketMissing, format!("the booking is {status}, but the ticket is void"));
         }
         Some(ticket) if ticket.status == "Canceled" => {}
         Some(ticket) => {
             let collected = (ticket.status == "Printed", status == "PrintComplete");
-            if story.stands() && collected.0 != collected.1 {
-                let detail = format!("its ticket is {}, and it is {status}", ticket.status);
+            if story.is_confirmed() && collected.0 != collected.1 {
+                let detail = format!("the ticket is {}, but the booking is {status}", ticket.status);
                 found.add(Kind::CollectionUntold, detail);
             }
-            if !story.stands() && status != "Canceling" {
-                let booking = if status.is_empty() { "not there" } else { status };
-                let detail = format!("its ticket is {}, and the booking is {booking}", ticket.status);
+            if !story.is_confirmed() && status != "Canceling" {
+                let booking = story.status_text();
+                let detail = format!("the ticket is {}, but the booking is {booking}", ticket.status);
                 found.add(Kind::TicketUnfounded, detail);
             }
             if ticket.status == "Printing" {
-                found.add(Kind::CollectionUnfinished, "its ticket is being collected, and nothing happens");
+                found
+                    .add(Kind::CollectionUnfinished, "the collection of the ticket began, but has not ended");
             }
         }
     }
     if let (Some(ticket), Some(booking)) = (story.ticket(), &story.booking) {
-        let named = [&ticket.screening_id.map(|id| id.to_string()), &ticket.theatre];
-        let differences = screening_differences(booking, named, [ticket.starts_at, ticket.ends_at]);
+        let screening = [&ticket.screening_id.map(|id| id.to_string()), &ticket.theatre];
+        let differences = screening_differences(booking, screening, [ticket.starts_at, ticket.ends_at]);
         if !differences.is_empty() {
-            found.add(Kind::TicketDiffers, format!("its ticket says {}", differences.join(", ")));
+            found.add(Kind::TicketDiffers, format!("the ticket has {}", differences.join(", ")));
         }
     }
     if status == "Canceling" && refunds::under_way(story).is_none() {
-        found.add(Kind::CancelUnfinished, "its cancel was begun, and nothing happens");
+        found.add(Kind::CancelUnfinished, "the cancel began, but has not ended");
     }
 }
 
-/// What a row says of its screening that is not so. A row from before that says nothing, or nothing but the number, is right.
+/// The differences between a row and the screening of its booking. Rows of earlier versions are right although they name no
+/// screening, or only its number.
 fn screening_differences(
     booking: &BookingRow,
     [screening_id, theatre]: [&Option<String>; 2],
@@ -194,62 +205,65 @@ fn screening_differences(
         ("endsAt", text(ends_at), text(booking.ends_at), is_seen),
     ]
     .into_iter()
-    .filter(|(_, says, is, is_seen)| *is_seen && says.is_some() && says != is)
-    .map(|(field, says, is, _)| {
+    .filter(|(_, found, right, is_seen)| *is_seen && found.is_some() && found != right)
+    .map(|(field, found, right, _)| {
         let none = || "none".to_owned();
-        format!("{field} {}, and it is {}", says.unwrap_or_else(none), is.unwrap_or_else(none))
+        format!("{field} {} instead of {}", found.unwrap_or_else(none), right.unwrap_or_else(none))
     })
     .collect()
 }
 
-/// A hundred points if and only if the ticket was collected.
+/// A collected ticket earns exactly 100 points, and any other earns none.
 fn points(story: &Story, found: &mut Found) {
     let sum: i64 = story.points.iter().map(|row| row.score).sum();
     if story.ticket_is(&["Printed"]) {
         if sum != SCORE {
-            found.add(Kind::PointsWrong, format!("its ticket was collected, and earned {sum} points"));
+            found.add(
+                Kind::PointsWrong,
+                format!("the ticket was collected and earned {sum} points instead of {SCORE}"),
+            );
         }
     } else if sum != 0 && !story.ticket_is(&["Printing"]) {
-        found.add(Kind::PointsUnearned, format!("{sum} points were granted, and no ticket was collected"));
+        found.add(Kind::PointsUnearned, format!("{sum} points were granted, but no ticket was collected"));
     }
 }
 
-/// What its customer is to see.
+/// What the customer must see.
 enum Expected {
     Nothing,
-    /// One of these.
+    /// The booking, with one of these statuses.
     Row(&'static [&'static str]),
-    /// Nothing, or this: it cannot be known which.
+    /// Nothing, or the booking with this status. The audit cannot tell which.
     Perhaps(&'static str),
-    /// It cannot be known.
+    /// The audit cannot tell.
     Anything,
 }
 
-/// The row that mypage should have. It has one for every booking that was made, for every held one whose customer is known, and
-/// for every unpaid one that was charged and refunded.
+/// The row that mypage must show: one for every booking that was confirmed, every held booking with a customer, and every unpaid
+/// booking that was charged and refunded.
 fn expected(story: &Story) -> Expected {
-    let money_went_back = story.payment_is("Canceled");
+    let is_refunded = story.payment_is("Canceled");
     match story.status() {
         "PrintComplete" => Expected::Row(&["Printed"]),
         "Registered" | "PaidComplete" | "Canceling" if story.ticket_is(&["Printed"]) => {
             Expected::Row(&["Printed"])
         }
         "Registered" | "PaidComplete" | "Canceling" => Expected::Row(&["Booked"]),
-        "Canceled" if money_went_back || story.ticket().is_some() => Expected::Row(&["Canceled"]),
-        // A row from before there were these words says `Canceled`; it is there because of the money.
-        "Declined" if money_went_back => Expected::Row(&["Declined", "Canceled"]),
-        "Expired" if money_went_back => Expected::Row(&["Expired", "Canceled"]),
-        "PaymentPending" => of_a_hold(story, "PaymentPending", &["PaymentPending"]),
-        "Declined" => of_a_hold(story, "Declined", &["Declined"]),
-        "Expired" => of_a_hold(story, "Expired", &["Expired"]),
-        "Canceled" => of_a_hold(story, "Canceled", &["Canceled"]),
-        "" if money_went_back => Expected::Anything,
+        "Canceled" if is_refunded || story.ticket().is_some() => Expected::Row(&["Canceled"]),
+        // Rows of earlier versions have the status `Canceled`.
+        "Declined" if is_refunded => Expected::Row(&["Declined", "Canceled"]),
+        "Expired" if is_refunded => Expected::Row(&["Expired", "Canceled"]),
+        "PaymentPending" => unpaid(story, "PaymentPending", &["PaymentPending"]),
+        "Declined" => unpaid(story, "Declined", &["Declined"]),
+        "Expired" => unpaid(story, "Expired", &["Expired"]),
+        "Canceled" => unpaid(story, "Canceled", &["Canceled"]),
+        "" if is_refunded => Expected::Anything,
         _ => Expected::Nothing,
     }
 }
 
-/// What is not paid is shown if it was held, and its customer is known.
-fn of_a_hold(story: &Story, status: &'static str, row: &'static [&'static str]) -> Expected {
+/// An unpaid booking is shown if it was held and has a customer.
+fn unpaid(story: &Story, status: &'static str, row: &'static [&'static str]) -> Expected {
     let booking = story.booking.as_ref().filter(|booking| booking.customer_id.is_some());
     match booking.map(|booking| booking.held_published) {
         None | Some(Some(0)) => Expected::Nothing,
@@ -258,12 +272,14 @@ fn of_a_hold(story: &Story, status: &'static str, row: &'static [&'static str]) 
     }
 }
 
-/// Its customer sees what is true.
+/// The customer sees the booking as it is.
 fn mypage(story: &Story, found: &mut Found) {
     match (expected(story), story.shown(), &story.booking) {
         (Expected::Row(_), None, _) => {
-            found
-                .add(Kind::MypageMissing, format!("it is {}, and not shown to its customer", story.status()));
+            found.add(
+                Kind::MypageMissing,
+                format!("the booking is {}, but the customer does not see it", story.status()),
+            );
         }
         (Expected::Row(statuses), Some(row), Some(booking)) => {
             let known = statuses.iter().find(|status| **status == row.status);
@@ -273,8 +289,8 @@ fn mypage(story: &Story, found: &mut Found) {
             differs(differences(story, status, row, booking), found);
         }
         (Expected::Nothing, Some(row), _) => {
-            let status = if story.booking.is_some() { story.status() } else { "not there" };
-            let detail = format!("its customer sees it as {}, and it is {status}", row.status);
+            let booking = story.status_text();
+            let detail = format!("the customer sees the booking as {}, but it is {booking}", row.status);
             found.add(Kind::MypageExtra, detail);
         }
         _ => {}
@@ -289,7 +305,7 @@ fn differs(differences: Vec<String>, found: &mut Found) {
 
 fn differences(story: &Story, status: &str, row: &MypageRow, booking: &BookingRow) -> Vec<String> {
     let ticket = story.ticket().map(|_| story.booking_id);
-    // A customer sees 0 until there are points.
+    // The customer sees 0 until points are granted.
     let score = story.points.iter().map(|row| row.score).max().unwrap_or_default();
     let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
     let number = |value: Option<i64>| value.map_or_else(|| "none".to_owned(), |value| value.to_string());
@@ -306,21 +322,21 @@ fn differences(story: &Story, status: &str, row: &MypageRow, booking: &BookingRo
         ("ticketId", number(row.ticket_id), number(ticket)),
     ]
     .into_iter()
-    .filter(|(_, shown, is)| shown != is)
-    .map(|(field, shown, is)| format!("{field} {shown}, and it is {is}"))
+    .filter(|(_, shown, right)| shown != right)
+    .map(|(field, shown, right)| format!("{field} {shown} instead of {right}"))
     .chain(screening)
-    .map(|difference| format!("its customer sees {difference}"))
+    .map(|difference| format!("the customer sees {difference}"))
     .collect()
 }
 
-/// Nothing waits longer than it should.
+/// No hold and no event waits for too long.
 fn overdue(story: &Story, clock: Clock, found: &mut Found) {
     if let Some(booking) = &story.booking
         && booking.status == "PaymentPending"
         && let Some(until) = booking.held_until.max(booking.paying_until)
         && clock.is_overdue(until)
     {
-        found.add(Kind::HoldOverdue, "it waits for its payment, and its hold has run out");
+        found.add(Kind::HoldOverdue, "the booking waits for its payment, but its hold has expired");
     }
     let waiting: Vec<String> = story
         .unsent
@@ -329,7 +345,7 @@ fn overdue(story: &Story, clock: Clock, found: &mut Found) {
         .map(|event| format!("{} of {}", event.event, event.service))
         .collect();
     if !waiting.is_empty() {
-        found.add(Kind::EventUnsent, format!("not sent yet: {}", waiting.join(", ")));
+        found.add(Kind::EventUnsent, format!("events have not been sent: {}", waiting.join(", ")));
     }
 }
 

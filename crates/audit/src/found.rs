@@ -1,14 +1,14 @@
-//! What an audit finds.
+//! A single violation.
 
 use serde::Serialize;
 
 use crate::kind::Kind;
 
-/// One thing that is wrong.
+/// A single violation of a story or a screening.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Violation {
     pub kind: Kind,
-    /// In which way, for a person.
+    /// Describes the violation for a person.
     pub detail: String,
 }
 

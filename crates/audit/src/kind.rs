@@ -4,80 +4,80 @@ use events::UnknownStatus;
 use serde::{Serialize, Serializer};
 use strum::{Display, EnumString, VariantArray};
 
-/// What is wrong.
+/// The kind of a violation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Display, EnumString, VariantArray)]
 #[strum(serialize_all = "kebab-case", parse_err_ty = UnknownStatus, parse_err_fn = UnknownStatus::from)]
 pub enum Kind {
-    /// Booked, and no money was taken for it.
+    /// A booking is confirmed, but has no payment.
     BookingUnpaid,
-    /// Money is kept for what is no booking, or none any more.
+    /// A payment is kept although its booking does not exist or has ended.
     PaymentOrphaned,
-    /// Money was taken, and the booking still waits for it.
+    /// A payment was made, but its booking still waits for it.
     PaymentUnsettled,
-    /// Another amount was taken than the booking costs.
+    /// The amount of a payment or a charge differs from the price of the booking.
     AmountWrong,
     /// A booking has more than one payment.
     PaymentDoubled,
-    /// Money went back though the ticket was collected.
+    /// A payment was refunded although the ticket was collected.
     RefundOfCollected,
-    /// Money went back, and the booking lives.
+    /// A payment was refunded although the booking is confirmed.
     RefundOfLive,
-    /// The provider keeps a charge, and nothing that the services keep would bring it back.
+    /// The provider keeps a charge that no service will refund.
     ChargeOrphaned,
     /// The provider keeps more than one charge for a booking.
     ChargeDoubled,
     /// A payment names a charge that the provider never made.
     ChargeMissing,
-    /// A payment says that its money went back, and the provider keeps the charge.
+    /// A payment is refunded according to its service, but the provider keeps the charge.
     RefundMissing,
-    /// A refund was begun long ago, and the provider has not confirmed it.
+    /// A refund began long ago, but the provider has not confirmed it.
     RefundUnfinished,
-    /// The provider gave money back that was not to go back, or that it never had.
+    /// The provider refunded a payment that is kept, or a charge that it never made.
     RefundUnfounded,
-    /// A seat has two bookings that live.
+    /// Two live bookings have the same seat.
     SeatSoldTwice,
-    /// A booking lives, and its seat is free for others.
+    /// A live booking has a seat that it does not claim.
     ClaimMissing,
-    /// A seat is kept for a booking that has ended, or does not have it.
+    /// A seat is claimed by a booking that has ended, or that does not have this seat.
     ClaimLeft,
-    /// The places left at a screening are not what its bookings leave.
+    /// The number of places left at a screening does not match its bookings.
     PlacesWrong,
-    /// A booking waits for its payment though its hold has run out.
+    /// A booking waits for its payment although its hold has expired.
     HoldOverdue,
-    /// A cancel was begun and has not ended.
+    /// A cancel began, but has not ended.
     CancelUnfinished,
-    /// Booked, and there is no ticket that could be collected.
+    /// A confirmed booking has no ticket that can be collected.
     TicketMissing,
-    /// A ticket can be collected, or was, for what is no booking.
+    /// A ticket that can be collected, or was, has no confirmed booking.
     TicketUnfounded,
     /// A booking has more than one ticket.
     TicketDoubled,
-    /// A ticket names another screening than its booking has.
+    /// A ticket names another screening than its booking.
     TicketDiffers,
-    /// Ticket and booking do not agree on whether it was collected.
+    /// The ticket and the booking disagree on whether the ticket was collected.
     CollectionUntold,
-    /// A ticket is being collected and stays so.
+    /// A collection began, but has not ended.
     CollectionUnfinished,
     /// A collected ticket did not earn exactly 100 points.
     PointsWrong,
-    /// Points were granted though no ticket was collected.
+    /// Points were granted although no ticket was collected.
     PointsUnearned,
     /// Points were granted more than once.
     AwardDoubled,
-    /// Booked, and its customer does not see it.
+    /// mypage does not show a booking that its customer must see.
     MypageMissing,
-    /// A customer sees what is no booking.
+    /// mypage shows a booking that its customer must not see.
     MypageExtra,
-    /// A customer sees something else than is true.
+    /// mypage shows a booking with wrong values.
     MypageDiffers,
-    /// An event waits to be sent for too long.
+    /// An event has waited in an outbox for too long.
     EventUnsent,
-    /// A row says something that no service understands.
+    /// A row contains a value that no service understands.
     RowUnreadable,
 }
 
 impl Kind {
-    /// All of them, in their order.
+    /// All kinds, in their order.
     pub const ALL: &[Self] = Self::VARIANTS;
 }
 

@@ -1,47 +1,41 @@
-//! Whether the five services and the payment provider tell one story: compares what they keep of every booking, and mends what
-//! is safe to mend.
+//! Checks that the five services and the payment provider agree on every booking.
 //!
-//! The auditor shares no rule with the services it audits: it reads their rows as they stand, statuses as text, and says in
-//! [`compare`] what must be true of them. What it shares with them is the language of the events.
+//! The audit shares no rule with the services that it checks: it reads their rows with statuses as text, and [`compare`] states
+//! what must be true of them. Only the published language of the events is common to both.
 //!
 //! # Layout
 //!
-//! - [`story`]: all that is known of one booking, as the services keep it.
+//! - [`story`]: all records of one booking, as the services keep them.
 //! - [`kind`]: every way in which a story can be wrong.
 //! - [`clock`]: when a story counts as settled.
-//! - [`found`]: what an audit finds.
-//! - [`compare`]: what is wrong with a story. Pure.
-//! - `charges`: what is wrong between a story and the provider's ledger. Pure.
-//! - [`refunds`]: refunds that are under way, and those that are for too long. Pure.
-//! - [`report`]: what an audit found.
-//! - [`rest`]: the stories by the services' REST interface, where there is no access to their databases.
-//! - [`auditor`]: one such audit at a time, for the gateway.
-//! - `databases`: the stories from the databases. Behind the feature of that name.
-//! - `repair`: what is safe to mend, and the mending of it. Behind the same.
+//! - [`found`]: a single violation.
+//! - [`compare`]: the violations of a story. Pure.
+//! - `charges`: the violations between a story and the provider's ledger. Pure.
+//! - [`refunds`]: refunds that are under way, and those that take too long. Pure.
+//! - [`report`]: the result of an audit.
+//! - [`rest`]: an audit by the services' REST interface, which needs no access to their databases.
+//! - [`auditor`]: runs one such audit at a time, for the gateway.
+//!
+//! The crate `audit-databases` reads the stories from the databases, and repairs.
 //!
 //! # In flight or wrong
 //!
-//! The databases are not read at one moment, and the services agree only in the end. So a story is looked at when nothing
-//! has happened to it for a while, and what looks wrong is read again, whole, before it is called wrong.
+//! The services agree only eventually, and their rows are not read at one moment. So a story counts only if nothing has happened
+//! to it for a while, and a story that looks wrong is read again as a whole before it is reported.
 //!
 //! # Memory
 //!
-//! From the databases, rows come in pages in the order of their bookings, and a booking is forgotten as soon as it is found
-//! to be right: it takes the same few megabytes for a thousand bookings and for a million. By REST, payments and points come in
-//! an order of their own, so of each one the numbers are held, 50 to 100 bytes a booking, and the rest comes in pages too. Of
-//! what is wrong, as many stories are kept as are to be shown; the rest is counted.
+//! By REST, payments and points are listed in an order of their own. So an audit keeps the few numbers that matter of each, 50
+//! to 100 bytes per booking, and reads the rest in pages. Of the bookings that are wrong, the report keeps as many stories as it
+//! shows, and counts the rest.
 
 pub mod auditor;
 mod charges;
 pub mod clock;
 pub mod compare;
-#[cfg(feature = "databases")]
-pub mod databases;
 pub mod found;
 pub mod kind;
 pub mod refunds;
-#[cfg(feature = "databases")]
-pub mod repair;
 pub mod report;
 pub mod rest;
 pub mod story;

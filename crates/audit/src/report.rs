@@ -1,4 +1,4 @@
-//! What an audit found.
+//! The result of an audit.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use crate::kind::Kind;
 use crate::refunds::{self, UnderWay};
 use crate::story::Story;
 
-/// What an audit is to do.
+/// The parameters of an audit.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {
-    /// How long nothing must have happened to a booking before what is wrong with it is wrong.
+    /// Bookings that changed within this time are not reported, because they may be in flight.
     pub settle: Duration,
-    /// Stories kept at most; violations beyond them are only counted.
+    /// Maximum number of stories to keep. Violations in other stories are only counted.
     pub shown: usize,
 }
 
-/// A booking that is wrong, and its whole story.
+/// A booking with violations, and its complete story.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
@@ -27,28 +27,28 @@ pub struct Finding {
     pub story: Story,
 }
 
-/// What there was to see, and what is wrong with it.
+/// The result of an audit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// Bookings of which any service knows something.
+    /// Number of bookings of which any service has a row.
     pub bookings: u64,
-    /// Those that look wrong, and to which something happened a moment ago.
+    /// Number of bookings that look wrong, but have just changed.
     pub in_flight: u64,
-    /// Refunds that the payment provider has not confirmed yet.
+    /// Number of refunds that the payment provider has not confirmed yet.
     pub refunds_under_way: u64,
-    /// The first of them.
+    /// The first of these refunds.
     pub under_way: Vec<UnderWay>,
-    /// How much is wrong, by its kind.
+    /// Number of violations by kind.
     pub violations: BTreeMap<Kind, u64>,
-    /// The first of it.
+    /// The first bookings with violations.
     pub findings: Vec<Finding>,
-    /// Screenings whose places are wrong.
+    /// The first screenings with violations.
     pub screenings: Vec<Violation>,
-    /// What was read of the provider's ledger, if it was.
+    /// What the audit has read of the provider's ledger, if it could read it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ledger: Option<LedgerSeen>,
-    /// What this audit could not see, a line each.
+    /// What this audit could not see, one line for each.
     pub not_seen: Vec<String>,
 }
 
@@ -56,22 +56,22 @@ pub struct Report {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LedgerSeen {
-    /// Charges and refunds of this fleet.
+    /// Number of charges and refunds of this fleet.
     pub movements: u64,
-    /// Charges and refunds of others that use the same provider. They were left alone.
+    /// Number of charges and refunds of other fleets at the same provider, which were ignored.
     pub of_others: u64,
-    /// The highest id of a booking of this fleet that the ledger knows; 0 when there is none.
+    /// The highest booking id of this fleet in the ledger, or 0 if there is none.
     pub highest_booking: i64,
 }
 
 impl Report {
-    /// How many things are wrong.
+    /// The total number of violations.
     pub fn total(&self) -> u64 {
         self.violations.values().sum()
     }
 
     /// Counts `story`, and its refund if one is under way.
-    pub(crate) fn count(&mut self, story: &Story, terms: Terms) {
+    pub fn count(&mut self, story: &Story, terms: Terms) {
         self.bookings += 1;
         let Some(under_way) = refunds::under_way(story) else { return };
         self.refunds_under_way += 1;
@@ -80,22 +80,23 @@ impl Report {
         }
     }
 
-    pub(crate) fn add(&mut self, story: Story, violations: Vec<Violation>, terms: Terms) {
+    /// Adds the violations of `story`, and keeps the story unless the report is full.
+    pub fn add(&mut self, story: Story, violations: Vec<Violation>, terms: Terms) {
         self.tally(&violations);
         if self.findings.len() < terms.shown {
             self.findings.push(Finding { violations, story });
         }
     }
 
-    /// Counts `violations` of a booking that is not shown.
+    /// Counts `violations` without keeping their story.
     pub(crate) fn tally(&mut self, violations: &[Violation]) {
         for violation in violations {
             *self.violations.entry(violation.kind).or_default() += 1;
         }
     }
 
-    #[cfg(feature = "databases")]
-    pub(crate) fn add_screening(&mut self, violation: Violation, terms: Terms) {
+    /// Adds the violation of a screening, and keeps it unless the report is full.
+    pub fn add_screening(&mut self, violation: Violation, terms: Terms) {
         *self.violations.entry(violation.kind).or_default() += 1;
         if self.screenings.len() < terms.shown {
             self.screenings.push(violation);

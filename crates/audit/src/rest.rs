@@ -1,8 +1,8 @@
-//! The stories by the services' REST interface, where there is no access to their databases.
+//! An audit by the services' REST interface, which needs no access to their databases.
 //!
-//! REST shows less: neither claims of seats, nor times, nor what waits in the outboxes, nor what was never more than a
-//! memory (tickets barred, events before their booking). What is left out is told in the report. As no row says when it was
-//! written, what seems wrong is looked at twice, with a pause between: what is still wrong then is.
+//! REST shows neither claims of seats, nor times, nor the outboxes, nor rows that customers do not see. The report lists what the
+//! audit could not see. As no row has the time of its last change, a booking that looks wrong is read again after a pause, and
+//! reported if it has not changed.
 
 mod walk;
 
@@ -20,37 +20,38 @@ use crate::report::{Report, Terms};
 use crate::rest::walk::{Walk, outline};
 use crate::story::{BookingRow, MypageRow, PaymentRow, PointRow, Story, TicketRow};
 
-/// Longest for one call.
+/// Maximum duration of one call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// The largest page a collection gives.
+/// Maximum number of rows in a page.
 const PAGE: u64 = 100;
-/// Rows read of one collection for each booking that is read, at most: two is what a right one has in the ledger.
+/// Maximum number of rows of a collection, per booking to read. A right booking has up to two rows of points.
 const ROWS_A_BOOKING: u64 = 4;
-/// Bookings that seem wrong are read again so many at once, and so many in all; the rest is told as it seems.
+/// Number of bookings that are read again at the same time.
 const AT_ONCE: usize = 8;
-const SECOND_LOOKS: usize = 1_000;
+/// Maximum number of bookings that are read again. Violations of others are counted at once.
+const READ_AGAIN_MAX: usize = 1_000;
 
-/// Where the five services answer: five addresses, or five times the gateway's.
+/// A client of the five services.
 #[derive(Clone, Debug)]
 pub struct Rest {
     client: Client,
     bases: [String; 5],
 }
 
-/// A call without an answer, or with one that says nothing.
+/// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RestError {
-    #[error("no answer to GET {url}")]
-    NoAnswer {
+    #[error("no response to GET {url}")]
+    NoResponse {
         url: String,
         #[source]
         source: reqwest::Error,
     },
-    #[error("GET {url} was answered {status}")]
+    #[error("GET {url} returned {status}")]
     Refused { url: String, status: u16 },
 }
 
-/// A collection, in the order of [`Rest::new`]'s addresses.
+/// A collection, in the order of the addresses of [`Rest::new`].
 #[derive(Clone, Copy)]
 enum Of {
     Books,
@@ -71,7 +72,7 @@ impl Of {
         }
     }
 
-    /// What a row of it calls its booking.
+    /// The field with the booking of a row.
     fn key(self) -> &'static str {
         match self {
             Self::Books => "id",
@@ -81,18 +82,18 @@ impl Of {
 }
 
 impl Rest {
-    /// The addresses of book, payment, ticket, point and mypage.
+    /// `bases` are the addresses of book, payment, ticket, point and mypage; all five may be that of the gateway.
     pub fn new(bases: [String; 5]) -> Self {
         let client = Client::builder()
             .timeout(CALL_TIMEOUT)
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .build()
-            .expect("a client without TLS has nothing to fail on");
+            .expect("a client without TLS can be built");
         Self { client, bases: bases.map(|base| base.trim_end_matches('/').to_owned()) }
     }
 
-    /// Reads the first `limit` bookings and what belongs to them, a page at a time, and tells what is wrong.
+    /// Audits the first `limit` bookings, which are read in pages.
     ///
     /// # Errors
     ///
@@ -108,7 +109,7 @@ impl Rest {
                 let violations = violations_of(&story, clock);
                 match () {
                     () if violations.is_empty() => {}
-                    () if suspects.len() < SECOND_LOOKS => suspects.push(outline(story)),
+                    () if suspects.len() < READ_AGAIN_MAX => suspects.push(outline(story)),
                     () => report.tally(&violations),
                 }
             }
@@ -116,13 +117,13 @@ impl Rest {
         report.not_seen = not_seen(limit, walk.is_all());
         if !suspects.is_empty() {
             sleep(terms.settle).await;
-            self.look_again(suspects, clock, terms, &mut report).await?;
+            self.check_again(suspects, clock, terms, &mut report).await?;
         }
         Ok(report)
     }
 
-    /// What seemed wrong may only have been read at two moments; so it is read once more, whole.
-    async fn look_again(
+    /// Reads the suspects once more and reports what is still wrong: the first time, their rows were read at different moments.
+    async fn check_again(
         &self,
         suspects: Vec<Story>,
         clock: Clock,
@@ -143,7 +144,7 @@ impl Rest {
         Ok(())
     }
 
-    /// One story, as it is now.
+    /// Reads the current story of one booking.
     async fn story(&self, booking_id: i64) -> Result<Story, RestError> {
         let mut story = Story::of(booking_id);
         if let Some(row) = self.get(Of::Books, &format!("/books/{booking_id}")).await? {
@@ -160,13 +161,13 @@ impl Rest {
         Ok(story)
     }
 
-    /// `None`: there is no such thing.
+    /// Reads `path`, or returns `None` if it does not exist.
     async fn get(&self, of: Of, path: &str) -> Result<Option<Value>, RestError> {
         let url = format!("{}{path}", self.bases[of as usize]);
-        let no_answer = |source| RestError::NoAnswer { url: url.clone(), source };
-        let answer = self.client.get(&url).send().await.map_err(no_answer)?;
-        match answer.status().as_u16() {
-            200 => answer.json().await.map(Some).map_err(no_answer),
+        let no_response = |source| RestError::NoResponse { url: url.clone(), source };
+        let response = self.client.get(&url).send().await.map_err(no_response)?;
+        match response.status().as_u16() {
+            200 => response.json().await.map(Some).map_err(no_response),
             404 => Ok(None),
             status => Err(RestError::Refused { url, status }),
         }
@@ -175,10 +176,9 @@ impl Rest {
 
 fn not_seen(limit: u64, is_all: bool) -> Vec<String> {
     let mut lines = vec![
-        "which seats are kept for whom, and the places left at screenings".to_owned(),
-        "events that wait in the outboxes, and holds that have run out".to_owned(),
-        "what the payment provider charged and refunded, and for how long refunds have been under way"
-            .to_owned(),
+        "claims of seats, and the places left at screenings".to_owned(),
+        "events in the outboxes, and expired holds".to_owned(),
+        "the charges and refunds of the payment provider, and the age of refunds under way".to_owned(),
     ];
     if !is_all {
         lines.push(format!("bookings after the first {limit}"));

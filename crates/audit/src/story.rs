@@ -1,180 +1,181 @@
-//! All that is known of one booking, as the services keep it.
+//! All records of one booking, as the services keep them.
 //!
-//! Statuses are text, as they stand in the rows: what a service could not read must be told, not be stumbled over. Times are
-//! microseconds since the epoch, as in the databases; `None` where the reader does not see them.
+//! Statuses are text, because a value that no service can read must be reported and not fail the audit. Times are microseconds
+//! since the epoch, as in the databases, and `None` if the reader does not see them.
 
 use events::text::{nfkc, stored_capitals, stored_key};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-/// The statuses of a booking that has, or may get, its seats.
+/// The statuses of a live booking, which keeps its seats.
 pub const LIVE: [&str; 5] = ["PaymentPending", "Registered", "PaidComplete", "PrintComplete", "Canceling"];
 
-/// One booking, by all services.
+/// All records of one booking.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Story {
     pub booking_id: i64,
     pub booking: Option<BookingRow>,
-    /// At most one, if all is well; so are the tickets.
+    /// At most one in a right story.
     pub payments: Vec<PaymentRow>,
+    /// At most one in a right story.
     pub tickets: Vec<TicketRow>,
     pub points: Vec<PointRow>,
     pub mypage: Option<MypageRow>,
-    /// What the provider charged and refunded for it, in the order it happened. `None`: the reader does not see the ledger.
+    /// The lines of the provider's ledger, in their order. `None` if the reader does not see the ledger.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub movements: Option<Vec<MovementRow>>,
-    /// `None`: the reader does not see them.
+    /// `None` if the reader does not see claims.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claims: Option<Vec<ClaimRow>>,
-    /// Other bookings that live and have one of its seats.
+    /// Other live bookings that have one of the seats.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rivals: Vec<Rival>,
-    /// Events about it that have not left their service yet.
+    /// Events about the booking that wait in an outbox.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unsent: Vec<UnsentRow>,
 }
 
-/// Declares the rows that all have a booking and, if they are read from a database, its columns.
-macro_rules! rows {
-    ($($(#[$doc:meta])* pub struct $name:ident { $($(#[$field_doc:meta])* pub $field:ident: $type:ty,)* })*) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-        #[cfg_attr(feature = "databases", derive(sqlx::FromRow))]
-        #[serde(rename_all = "camelCase")]
-        pub struct $name {
-            #[serde(skip)]
-            pub booking_id: i64,
-            $($(#[$field_doc])* pub $field: $type,)*
-        }
-
-        impl OfBooking for $name {
-            fn booking_id(&self) -> i64 {
-                self.booking_id
-            }
-        }
-    )*};
+/// A row of book.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BookingRow {
+    #[serde(skip)]
+    pub booking_id: i64,
+    pub movie_name: Option<String>,
+    pub seat: Option<String>,
+    pub qty: i64,
+    pub total_price: Option<i64>,
+    pub name: String,
+    pub customer_id: Option<i64>,
+    pub screening_id: Option<i64>,
+    /// The hall of the screening. `None` also if the reader does not see it.
+    pub theatre: Option<String>,
+    #[serde(serialize_with = "time")]
+    pub starts_at: Option<i64>,
+    #[serde(serialize_with = "time")]
+    pub ends_at: Option<i64>,
+    pub status: String,
+    /// 1 if book has published `Held`. `None` if the reader does not see it.
+    pub held_published: Option<i64>,
+    #[serde(serialize_with = "time")]
+    pub held_until: Option<i64>,
+    #[serde(serialize_with = "time")]
+    pub paying_until: Option<i64>,
+    #[serde(serialize_with = "time")]
+    pub created_at: Option<i64>,
+    #[serde(serialize_with = "time")]
+    pub updated_at: Option<i64>,
 }
 
-/// A row that is about one booking.
-pub trait OfBooking {
-    fn booking_id(&self) -> i64;
+/// A row of payment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PaymentRow {
+    #[serde(skip)]
+    pub booking_id: i64,
+    pub id: i64,
+    pub total_price: i64,
+    pub status: String,
+    /// The reference of the charge. `None` if the provider charged nothing, the payment is older than the provider, or the reader
+    /// does not see it.
+    pub reference: Option<String>,
+    #[serde(serialize_with = "time")]
+    pub created_at: Option<i64>,
+    #[serde(serialize_with = "time")]
+    pub updated_at: Option<i64>,
 }
 
-rows! {
-    /// What book keeps.
-    pub struct BookingRow {
-        pub movie_name: Option<String>,
-        pub seat: Option<String>,
-        pub qty: i64,
-        pub total_price: Option<i64>,
-        pub name: String,
-        pub customer_id: Option<i64>,
-        pub screening_id: Option<i64>,
-        /// As the programme says; `None` where the reader does not see it, too.
-        pub theatre: Option<String>,
-        #[serde(serialize_with = "time")]
-        pub starts_at: Option<i64>,
-        #[serde(serialize_with = "time")]
-        pub ends_at: Option<i64>,
-        pub status: String,
-        /// 1 if the others were told that it is held; `None` where the reader does not see it.
-        pub held_published: Option<i64>,
-        #[serde(serialize_with = "time")]
-        pub held_until: Option<i64>,
-        #[serde(serialize_with = "time")]
-        pub paying_until: Option<i64>,
-        #[serde(serialize_with = "time")]
-        pub created_at: Option<i64>,
-        #[serde(serialize_with = "time")]
-        pub updated_at: Option<i64>,
-    }
-
-    /// What payment keeps.
-    pub struct PaymentRow {
-        pub id: i64,
-        pub total_price: i64,
-        pub status: String,
-        /// The provider's charge. `None`: there is none, the payment is from before there was a provider, or the reader does
-        /// not see it.
-        pub reference: Option<String>,
-        #[serde(serialize_with = "time")]
-        pub created_at: Option<i64>,
-        #[serde(serialize_with = "time")]
-        pub updated_at: Option<i64>,
-    }
-
-    /// A line of the provider's ledger.
-    pub struct MovementRow {
-        pub seq: i64,
-        pub reference: String,
-        /// `charge` or `refund`.
-        pub kind: String,
-        pub amount: i64,
-        pub currency: String,
-        #[serde(serialize_with = "time")]
-        pub created_at: Option<i64>,
-    }
-
-    /// What ticket keeps.
-    pub struct TicketRow {
-        /// This and the next three are missing in tickets from before they named their screening.
-        pub screening_id: Option<i64>,
-        pub theatre: Option<String>,
-        #[serde(serialize_with = "time")]
-        pub starts_at: Option<i64>,
-        #[serde(serialize_with = "time")]
-        pub ends_at: Option<i64>,
-        pub status: String,
-        /// 0 for the memory that no ticket is to be made.
-        pub issued: i64,
-        #[serde(serialize_with = "time")]
-        pub created_at: Option<i64>,
-        #[serde(serialize_with = "time")]
-        pub updated_at: Option<i64>,
-    }
-
-    /// A row of point's ledger.
-    pub struct PointRow {
-        pub id: i64,
-        pub customer_id: Option<i64>,
-        pub score: i64,
-        pub contents: Option<String>,
-        pub status: String,
-        #[serde(serialize_with = "time")]
-        pub created_at: Option<i64>,
-    }
-
-    /// What mypage shows.
-    pub struct MypageRow {
-        /// 0 for what its customer does not see: events that came before their booking, and what never came to be.
-        pub shown: i64,
-        pub customer_id: Option<i64>,
-        pub movie_name: Option<String>,
-        pub seat: Option<String>,
-        pub qty: Option<i64>,
-        pub price: Option<i64>,
-        pub screening_id: Option<i64>,
-        pub theatre: Option<String>,
-        #[serde(serialize_with = "time")]
-        pub starts_at: Option<i64>,
-        #[serde(serialize_with = "time")]
-        pub ends_at: Option<i64>,
-        pub status: String,
-        pub score: Option<i64>,
-        pub ticket_id: Option<i64>,
-        #[serde(serialize_with = "time")]
-        pub updated_at: Option<i64>,
-    }
-
-    /// A seat that is kept for a booking.
-    pub struct ClaimRow {
-        pub place: String,
-        pub seat: String,
-    }
+/// A line of the provider's ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MovementRow {
+    #[serde(skip)]
+    pub booking_id: i64,
+    pub seq: i64,
+    pub reference: String,
+    /// `charge` or `refund`.
+    pub kind: String,
+    pub amount: i64,
+    pub currency: String,
+    #[serde(serialize_with = "time")]
+    pub created_at: Option<i64>,
 }
 
-/// Another booking that lives, and one of its seats that is this booking's too.
+/// A row of ticket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TicketRow {
+    #[serde(skip)]
+    pub booking_id: i64,
+    /// This and the next three are `None` in tickets of earlier versions.
+    pub screening_id: Option<i64>,
+    pub theatre: Option<String>,
+    #[serde(serialize_with = "time")]
+    pub starts_at: Option<i64>,
+    #[serde(serialize_with = "time")]
+    pub ends_at: Option<i64>,
+    pub status: String,
+    /// 0 if the row only records that no ticket may be issued.
+    pub issued: i64,
+    #[serde(serialize_with = "time")]
+    pub created_at: Option<i64>,
+    #[serde(serialize_with = "time")]
+    pub updated_at: Option<i64>,
+}
+
+/// A row of point's ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PointRow {
+    #[serde(skip)]
+    pub booking_id: i64,
+    pub id: i64,
+    pub customer_id: Option<i64>,
+    pub score: i64,
+    pub contents: Option<String>,
+    pub status: String,
+    #[serde(serialize_with = "time")]
+    pub created_at: Option<i64>,
+}
+
+/// A row of mypage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MypageRow {
+    #[serde(skip)]
+    pub booking_id: i64,
+    /// 0 if the customer does not see the row: its booking was never made, or only later events have arrived.
+    pub shown: i64,
+    pub customer_id: Option<i64>,
+    pub movie_name: Option<String>,
+    pub seat: Option<String>,
+    pub qty: Option<i64>,
+    pub price: Option<i64>,
+    pub screening_id: Option<i64>,
+    pub theatre: Option<String>,
+    #[serde(serialize_with = "time")]
+    pub starts_at: Option<i64>,
+    #[serde(serialize_with = "time")]
+    pub ends_at: Option<i64>,
+    pub status: String,
+    pub score: Option<i64>,
+    pub ticket_id: Option<i64>,
+    #[serde(serialize_with = "time")]
+    pub updated_at: Option<i64>,
+}
+
+/// A seat that a booking claims.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClaimRow {
+    #[serde(skip)]
+    pub booking_id: i64,
+    pub place: String,
+    pub seat: String,
+}
+
+/// Another live booking, and a seat that both have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rival {
@@ -197,26 +198,31 @@ impl Story {
         Self { booking_id, ..Self::default() }
     }
 
-    /// The booking's status; empty where there is no booking.
+    /// The status of the booking, or the empty text if there is no booking.
     pub fn status(&self) -> &str {
         self.booking.as_ref().map_or("", |booking| booking.status.as_str())
+    }
+
+    /// The status of the booking, for a person.
+    pub fn status_text(&self) -> &str {
+        if self.status().is_empty() { "missing" } else { self.status() }
     }
 
     pub fn is_live(&self) -> bool {
         LIVE.contains(&self.status())
     }
 
-    /// Booked and paid, and nobody has asked to cancel.
-    pub fn stands(&self) -> bool {
+    /// Whether the booking is confirmed: paid, and not being canceled.
+    pub fn is_confirmed(&self) -> bool {
         ["Registered", "PaidComplete", "PrintComplete"].contains(&self.status())
     }
 
-    /// The payment that counts; tombstones are none.
+    /// The payment. A tombstone does not count.
     pub fn payment(&self) -> Option<&PaymentRow> {
         self.payments.iter().find(|payment| payment.status != "Voided")
     }
 
-    /// The ticket that was made, void or not.
+    /// The issued ticket, valid or void.
     pub fn ticket(&self) -> Option<&TicketRow> {
         self.tickets.iter().find(|ticket| ticket.issued != 0)
     }
@@ -229,12 +235,12 @@ impl Story {
         self.payment().is_some_and(|payment| payment.status == status)
     }
 
-    /// What its customer sees of it, if anything.
+    /// The row that the customer sees, if any.
     pub fn shown(&self) -> Option<&MypageRow> {
         self.mypage.as_ref().filter(|row| row.shown != 0)
     }
 
-    /// Whether any service has a row about it. The provider is none.
+    /// Whether any service has a row about the booking. The provider is not a service.
     pub fn is_known(&self) -> bool {
         self.booking.is_some()
             || self.mypage.is_some()
@@ -242,13 +248,13 @@ impl Story {
             || self.claims.iter().flatten().next().is_some()
     }
 
-    /// The seats of its booking, each in the form in which it is claimed.
+    /// The seats of the booking, in the form in which they are claimed.
     pub fn seats(&self) -> Vec<String> {
         let list = self.booking.as_ref().and_then(|booking| booking.seat.as_deref()).unwrap_or_default();
         seats_of(list)
     }
 
-    /// Where its seats are its own: a screening or, without one, a movie in any spelling.
+    /// The place in which the booking claims its seats: its screening, or without one its movie in any spelling.
     pub fn place(&self) -> Option<String> {
         let booking = self.booking.as_ref()?;
         Some(match booking.screening_id {
@@ -257,7 +263,7 @@ impl Story {
         })
     }
 
-    /// When the last of its rows was written, as far as the reader sees it.
+    /// The time of the latest change to any record, as far as the reader sees it.
     pub fn last_change(&self) -> Option<Timestamp> {
         let booking = self.booking.iter().map(|row| row.updated_at);
         let payments = self.payments.iter().map(|row| row.updated_at);
@@ -270,7 +276,7 @@ impl Story {
     }
 }
 
-/// The seats of a list, each in the form in which it is claimed.
+/// The seats of a list, in the form in which they are claimed.
 pub fn seats_of(list: &str) -> Vec<String> {
     nfkc(list).split(',').map(stored_capitals).filter(|seat| !seat.is_empty()).collect()
 }
@@ -281,7 +287,7 @@ fn time<S: Serializer>(microsecond: &Option<i64>, serializer: S) -> Result<S::Ok
 
 #[cfg(test)]
 impl BookingRow {
-    /// Booking 7, of 700, without a screening and a known customer.
+    /// Booking 7, which costs 700 and has neither a screening nor a customer.
     pub fn of_nobody(status: &str) -> Self {
         Self {
             booking_id: 7,

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use audit::databases::{Databases, audit};
 use audit::{Report, Terms};
+use audit_databases::{Databases, audit};
 use jiff::Timestamp;
 use storage::{Db, query_as};
 use tokio::time::sleep;

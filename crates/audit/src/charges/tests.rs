@@ -29,7 +29,7 @@ fn payment(status: &str, reference: Option<&str>) -> PaymentRow {
     }
 }
 
-/// A story of this booking (no booking when the status is empty), this payment, and these movements.
+/// A story with a booking unless its status is empty, with this payment and these movements.
 fn story(status: &str, payment: Option<PaymentRow>, movements: Vec<MovementRow>) -> Story {
     Story {
         booking: (!status.is_empty()).then(|| BookingRow::of_nobody(status)),
@@ -54,16 +54,16 @@ fn refund() -> MovementRow {
 }
 
 #[test]
-fn money_that_is_where_it_should_be_is_right() {
+fn charge_that_matches_its_payment_or_booking_is_right() {
     let named = |status| Some(payment(status, Some(OURS)));
     for (status, payment, movements) in [
         ("PaidComplete", named("Paid"), vec![charge()]),
         ("Canceling", named("Canceling"), vec![charge()]),
         ("Canceling", named("Canceling"), vec![charge(), refund()]),
         ("Canceled", named("Canceled"), vec![charge(), refund()]),
-        // Payment is to give it back: that is its own rule.
+        // Payment must refund this; another rule says so.
         ("Expired", named("Paid"), vec![charge()]),
-        // It may still settle.
+        // This booking may still be settled.
         ("PaymentPending", None, vec![charge()]),
         ("Expired", Some(payment("Voided", None)), vec![]),
         ("", None, vec![charge(), refund()]),
@@ -73,34 +73,34 @@ fn money_that_is_where_it_should_be_is_right() {
 }
 
 #[test]
-fn payment_of_before_the_provider_needs_no_charge() {
+fn payment_without_a_reference_needs_no_charge() {
     for status in ["Paid", "Canceling", "Canceled", "Voided"] {
         assert_eq!(kinds(&story("PaidComplete", Some(payment(status, None)), vec![])), [], "{status}");
     }
 }
 
 #[test]
-fn ledger_that_is_not_seen_says_nothing() {
+fn unread_ledger_has_no_violations() {
     let unseen = Story { movements: None, ..story("", Some(payment("Paid", Some(OURS))), vec![]) };
     assert_eq!(kinds(&unseen), []);
 }
 
 #[test]
-fn charge_without_a_payment_and_without_a_booking_that_lives_is_orphaned() {
+fn charge_without_a_payment_and_a_live_booking_is_orphaned() {
     for status in ["", "Declined", "Expired", "Canceled"] {
         assert_eq!(kinds(&story(status, None, vec![charge()])), [Kind::ChargeOrphaned], "{status}");
     }
 }
 
 #[test]
-fn charge_that_stands_though_its_payment_ended_lacks_its_refund() {
+fn kept_charge_of_an_ended_payment_lacks_its_refund() {
     for payment in [payment("Canceled", Some(OURS)), payment("Canceled", None), payment("Voided", None)] {
         assert_eq!(kinds(&story("Canceled", Some(payment), vec![charge()])), [Kind::RefundMissing]);
     }
 }
 
 #[test]
-fn refund_of_what_is_paid_or_was_never_charged_is_unfounded() {
+fn refund_of_a_kept_payment_or_without_a_charge_is_unfounded() {
     let paid = Some(payment("Paid", Some(OURS)));
     assert_eq!(kinds(&story("PaidComplete", paid, vec![charge(), refund()])), [Kind::RefundUnfounded]);
     assert_eq!(kinds(&story("", None, vec![refund()])), [Kind::RefundUnfounded]);
@@ -117,7 +117,7 @@ fn second_charge_is_found_under_one_reference_and_under_two() {
 }
 
 #[test]
-fn payment_whose_charge_was_never_made_is_found() {
+fn payment_without_its_charge_is_found() {
     for status in ["Paid", "Canceled"] {
         let story = story("PaidComplete", Some(payment(status, Some(OURS))), vec![]);
         assert_eq!(kinds(&story), [Kind::ChargeMissing], "{status}");
@@ -125,7 +125,7 @@ fn payment_whose_charge_was_never_made_is_found() {
 }
 
 #[test]
-fn amounts_are_right_to_the_won() {
+fn amounts_are_compared_to_the_won() {
     let paid = || Some(payment("Paid", Some(OURS)));
     assert_eq!(kinds(&story("PaidComplete", paid(), vec![movement(OURS, CHARGE, 699)])), [Kind::AmountWrong]);
     let canceled = Some(payment("Canceled", Some(OURS)));
@@ -141,9 +141,9 @@ fn movement_of_an_unknown_kind_is_unreadable() {
 }
 
 proptest! {
-    /// Charged if and only if a payment or a booking keeps it, for whatever the rows say.
+    /// Whatever the rows contain: if a story is right, a charge is kept if and only if a payment or a booking is.
     #[test]
-    fn a_story_that_is_right_charges_what_it_keeps(
+    fn right_story_keeps_a_charge_for_what_it_keeps(
         status in prop_oneof![Just(""), Just("PaidComplete"), Just("PaymentPending"), Just("Canceled"), Just("Expired")],
         payment_status in prop_oneof![Just(None), Just(Some("Paid")), Just(Some("Canceled")), Just(Some("Voided"))],
         movements in proptest::collection::vec(prop_oneof![Just(charge()), Just(refund())], 0..4),

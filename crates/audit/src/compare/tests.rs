@@ -21,7 +21,7 @@ fn then() -> Option<i64> {
     Some(NOW.as_microsecond() - 3_600_000_000)
 }
 
-/// A booking of two seats as all services keep it, when nothing is wrong with it.
+/// The right story of a booking of two seats with this status.
 fn story(status: &str) -> Story {
     let booked = ["Registered", "PaidComplete", "PrintComplete", "Canceling"].contains(&status);
     let was_booked = booked || status == "Canceled";
@@ -122,7 +122,7 @@ fn story(status: &str) -> Story {
     story
 }
 
-/// The same, changed.
+/// The story of [`story`], after `change`.
 fn but(status: &str, change: impl FnOnce(&mut Story)) -> Story {
     let mut story = story(status);
     change(&mut story);
@@ -138,7 +138,7 @@ fn shown(story: &mut Story) -> &mut MypageRow {
 }
 
 #[test]
-fn nothing_is_wrong_with_a_story_that_has_ended_well() {
+fn right_story_of_each_status_has_no_violations() {
     for status in
         ["PaymentPending", "Registered", "PaidComplete", "PrintComplete", "Declined", "Expired", "Canceled"]
     {
@@ -148,7 +148,7 @@ fn nothing_is_wrong_with_a_story_that_has_ended_well() {
 }
 
 #[test]
-fn what_never_came_to_be_is_shown_if_money_went_to_and_fro_for_it() {
+fn unpaid_booking_is_shown_if_it_was_charged_and_refunded() {
     let (payments, row) = (story("Canceled").payments, story("Canceled").mypage);
     for status in ["Declined", "Expired", "Canceled"] {
         let mut story = but(status, |story| {
@@ -168,7 +168,7 @@ fn what_never_came_to_be_is_shown_if_money_went_to_and_fro_for_it() {
 }
 
 #[test]
-fn money_and_booking_go_together() {
+fn each_payment_has_a_booking_and_each_confirmed_booking_a_payment() {
     assert_eq!(kinds(&but("Registered", |story| story.payments.clear())), [Kind::BookingUnpaid]);
     let voided = but("Registered", |story| story.payments[0].status = "Voided".to_owned());
     assert_eq!(kinds(&voided), [Kind::BookingUnpaid]);
@@ -190,14 +190,14 @@ fn money_and_booking_go_together() {
 }
 
 #[test]
-fn money_goes_back_for_what_has_ended_and_for_nothing_else() {
+fn only_ended_bookings_are_refunded() {
     let back = |story: &mut Story| story.payments[0].status = "Canceled".to_owned();
     assert_eq!(kinds(&but("PaidComplete", back)), [Kind::RefundOfLive]);
     assert_eq!(kinds(&but("PrintComplete", back)), [Kind::RefundOfCollected]);
 }
 
 #[test]
-fn a_seat_is_claimed_by_who_lives_and_by_nobody_else() {
+fn only_live_bookings_claim_their_seats() {
     let free = |story: &mut Story| story.claims = Some(vec![]);
     assert_eq!(kinds(&but("PaymentPending", free)), [Kind::ClaimMissing; 2]);
     let sold = but("Registered", |story| {
@@ -215,7 +215,7 @@ fn a_seat_is_claimed_by_who_lives_and_by_nobody_else() {
 }
 
 #[test]
-fn a_ticket_is_for_a_paid_booking_and_every_paid_booking_has_one() {
+fn each_ticket_has_a_confirmed_booking_and_each_confirmed_booking_a_ticket() {
     let none = |story: &mut Story| {
         story.tickets.clear();
         story.points.clear();
@@ -259,7 +259,7 @@ fn booking_and_ticket_agree_on_the_collection() {
 }
 
 #[test]
-fn a_hundred_points_are_for_a_collected_ticket() {
+fn collected_ticket_earns_exactly_100_points() {
     let less = but("PrintComplete", |story| {
         story.points[1].score = 70;
         shown(story).score = Some(70);
@@ -282,7 +282,7 @@ fn a_hundred_points_are_for_a_collected_ticket() {
 }
 
 #[test]
-fn its_customer_sees_what_is_true() {
+fn customer_sees_the_booking_as_it_is() {
     assert_eq!(kinds(&but("Registered", |story| story.mypage = None)), [Kind::MypageMissing]);
     assert_eq!(kinds(&but("Registered", |story| shown(story).shown = 0)), [Kind::MypageMissing]);
     assert_eq!(kinds(&but("Canceled", |story| story.mypage = None)), [Kind::MypageMissing]);
@@ -332,7 +332,7 @@ fn ticket_names_the_screening_of_its_booking() {
 }
 
 #[test]
-fn rows_from_before_may_say_less_of_their_screening() {
+fn rows_of_earlier_versions_may_lack_their_screening() {
     let unnamed = |story: &mut Story, is_numbered: bool| {
         let (row, number) = (&mut story.tickets[0], is_numbered.then_some(5));
         row.screening_id = number;
@@ -344,7 +344,7 @@ fn rows_from_before_may_say_less_of_their_screening() {
     for is_numbered in [true, false] {
         assert_eq!(kinds(&but("Registered", |story| unnamed(story, is_numbered))), []);
     }
-    // By REST, a booking says the number alone.
+    // By REST, a booking has only the number of its screening.
     let by_rest = but("Registered", |story| {
         (booking(story).theatre, booking(story).starts_at, booking(story).ends_at) = (None, None, None);
     });
@@ -352,7 +352,7 @@ fn rows_from_before_may_say_less_of_their_screening() {
 }
 
 #[test]
-fn what_is_held_is_shown_to_a_customer_who_is_known() {
+fn held_booking_is_shown_to_its_customer() {
     let row = story("Registered").mypage;
     for status in ["PaymentPending", "Declined", "Expired", "Canceled"] {
         let held = |published: Option<i64>, seen: Option<&str>| {
@@ -371,20 +371,20 @@ fn what_is_held_is_shown_to_a_customer_who_is_known() {
         assert_eq!(kinds(&held(Some(1), None)), [Kind::MypageMissing], "{status}");
         assert_eq!(kinds(&held(Some(1), Some("Booked"))), [Kind::MypageDiffers], "{status}");
         assert_eq!(kinds(&held(Some(0), Some(status))), [Kind::MypageExtra], "{status}");
-        // By REST it cannot be known, but what is shown must be true.
+        // REST does not show whether it was held, but a shown row must be right.
         for (seen, wrong) in
             [(None, vec![]), (Some(status), vec![]), (Some("Booked"), vec![Kind::MypageDiffers])]
         {
             assert_eq!(kinds(&held(None, seen)), wrong, "{status}");
         }
-        let mut nobodys = held(Some(1), None);
-        booking(&mut nobodys).customer_id = None;
-        assert_eq!(kinds(&nobodys), [], "{status}");
+        let mut without_customer = held(Some(1), None);
+        booking(&mut without_customer).customer_id = None;
+        assert_eq!(kinds(&without_customer), [], "{status}");
     }
 }
 
 #[test]
-fn nothing_waits_for_too_long() {
+fn hold_and_event_must_not_wait_for_too_long() {
     let held = |until: i64, paying: Option<i64>| {
         but("PaymentPending", |story| {
             booking(story).held_until = Some(NOW.as_microsecond() + until);
@@ -405,7 +405,7 @@ fn nothing_waits_for_too_long() {
 }
 
 #[test]
-fn a_status_that_nobody_knows_is_told() {
+fn unknown_status_is_found() {
     assert_eq!(
         kinds(&but("Declined", |story| booking(story).status = "Lost".to_owned())),
         [Kind::RowUnreadable]
@@ -413,9 +413,9 @@ fn a_status_that_nobody_knows_is_told() {
 }
 
 proptest! {
-    /// Whatever the rows say, whoever was touched last decides whether it is in flight.
+    /// Whichever row changed last decides whether the story is in flight.
     #[test]
-    fn a_story_is_in_flight_until_all_its_rows_are_old(which in 0..5_usize, age in 0..200_i64) {
+    fn story_is_in_flight_until_all_its_rows_are_old(which in 0..5_usize, age in 0..200_i64) {
         let at = Some(NOW.as_microsecond() - age * 1_000_000);
         let story = but("PrintComplete", |story| match which {
             0 => booking(story).updated_at = at,
@@ -427,9 +427,9 @@ proptest! {
         prop_assert_eq!(clock().is_in_flight(&story), age < 60);
     }
 
-    /// No combination of statuses is called right that keeps money for nothing, or gives it back for a collected ticket.
+    /// No right story keeps a payment without a confirmed booking, or refunds a collected ticket.
     #[test]
-    fn no_right_story_breaks_the_rules_of_the_money(
+    fn right_story_keeps_the_rules_on_payments(
         booking_status in proptest::sample::select(&BOOKING_STATUSES[..]),
         payment_status in proptest::sample::select(&PAYMENT_STATUSES[..]),
         ticket_status in proptest::sample::select(&TICKET_STATUSES[..]),
@@ -445,7 +445,7 @@ proptest! {
         });
         if kinds(&story).is_empty() {
             let kept = is_paid && payment_status == "Paid";
-            prop_assert!(kept == story.stands() || (!kept && booking_status == "PaymentPending"));
+            prop_assert!(kept == story.is_confirmed() || (!kept && booking_status == "PaymentPending"));
             prop_assert!(!story.ticket_is(&["Printed"]) || kept);
         }
     }

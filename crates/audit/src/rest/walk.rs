@@ -1,7 +1,7 @@
-//! All stories by REST, a page of bookings at a time.
+//! All stories by REST, one page of bookings at a time.
 //!
 //! Bookings, tickets and mypages are listed in the order of their bookings, so they are read side by side. Payments and points
-//! are listed in the order in which they were made; of each, the few numbers that matter are read first and held.
+//! are listed in the order of their own ids. So these are read first, and the few values that matter are kept.
 
 use std::collections::BTreeMap;
 use std::vec;
@@ -12,16 +12,16 @@ use super::{Of, PAGE, ROWS_A_BOOKING, Rest, RestError, add, booking, id};
 use crate::compare::PAYMENT_STATUSES;
 use crate::story::{PaymentRow, PointRow, Story};
 
-/// Reads the stories of the first bookings, in their order.
+/// Reads the stories of the first bookings in order.
 pub struct Walk<'r> {
     books: Cursor<'r>,
     tickets: Cursor<'r>,
     mypages: Cursor<'r>,
-    /// By booking: the price and the status.
-    payments: Held<(i64, &'static str)>,
-    /// By booking: the points.
-    points: Held<i64>,
-    /// Whether the tail is reached: what belongs to bookings behind the last one.
+    /// The price and the status, by booking.
+    payments: Kept<(i64, &'static str)>,
+    /// The points, by booking.
+    points: Kept<i64>,
+    /// Whether all bookings have been read, so that only rows of unknown bookings after the last one are left.
     is_in_tail: bool,
     is_over: bool,
 }
@@ -33,8 +33,8 @@ impl<'r> Walk<'r> {
             let status = row["status"].as_str().unwrap_or_default();
             (id(row, "totalPrice"), known(status))
         };
-        let payments = Cursor::new(rest, Of::Payments, rows).hold(price_and_status).await?;
-        let points = Cursor::new(rest, Of::Points, rows).hold(|row| id(row, "score")).await?;
+        let payments = Cursor::new(rest, Of::Payments, rows).keep(price_and_status).await?;
+        let points = Cursor::new(rest, Of::Points, rows).keep(|row| id(row, "score")).await?;
         Ok(Self {
             books: Cursor::new(rest, Of::Books, limit),
             tickets: Cursor::new(rest, Of::Tickets, rows),
@@ -46,12 +46,12 @@ impl<'r> Walk<'r> {
         })
     }
 
-    /// Whether there are no bookings behind those that were read.
+    /// Whether all bookings have been read.
     pub fn is_all(&self) -> bool {
         self.is_in_tail
     }
 
-    /// The next stories; `None` at the end.
+    /// The next stories, or `None` at the end.
     pub async fn next(&mut self) -> Result<Option<Vec<Story>>, RestError> {
         if self.is_over {
             return Ok(None);
@@ -62,7 +62,7 @@ impl<'r> Walk<'r> {
             let booking_id = id(row, "id");
             stories.entry(booking_id).or_insert_with(|| Story::of(booking_id)).booking = Some(booking(row));
         }
-        // Up to which booking the others are read now.
+        // The booking up to which the other collections are read.
         let up_to = match stories.keys().next_back() {
             Some(last) => *last,
             None => self.tail().await?,
@@ -87,8 +87,8 @@ impl<'r> Walk<'r> {
         Ok(Some(stories.into_values().collect()))
     }
 
-    /// No bookings are left, or the limit is reached. In the first case the rest may have rows of bookings that book does not
-    /// have; they are read a page at a time too.
+    /// After the last booking, or at the limit: the booking up to which to read the other collections. After the last booking, these
+    /// may have rows of bookings that book does not have, which are read in pages too.
     async fn tail(&mut self) -> Result<i64, RestError> {
         self.is_in_tail = self.books.is_at_the_end;
         if !self.is_in_tail {
@@ -96,10 +96,10 @@ impl<'r> Walk<'r> {
             return Ok(0);
         }
         let nexts = [
-            self.tickets.last_at_hand().await?,
-            self.mypages.last_at_hand().await?,
-            self.payments.last_at_hand(),
-            self.points.last_at_hand(),
+            self.tickets.last_buffered().await?,
+            self.mypages.last_buffered().await?,
+            self.payments.end_of_next_page(),
+            self.points.end_of_next_page(),
         ];
         let up_to = nexts.into_iter().flatten().min();
         self.is_over = up_to.is_none();
@@ -107,7 +107,7 @@ impl<'r> Walk<'r> {
     }
 }
 
-/// `story` with no more than [`Walk`] reads of it: one that is read whole is compared with one of a walk in this form.
+/// Reduces `story` to what [`Walk`] reads, so that a complete story can be compared with one of a walk.
 pub fn outline(mut story: Story) -> Story {
     for row in &mut story.payments {
         *row = payment(row.booking_id, row.total_price, known(&row.status));
@@ -120,7 +120,7 @@ pub fn outline(mut story: Story) -> Story {
     story
 }
 
-/// A status that no service has is the empty one.
+/// The known status with this text, or the empty text for an unknown one.
 fn known(status: &str) -> &'static str {
     PAYMENT_STATUSES.into_iter().find(|known| *known == status).unwrap_or_default()
 }
@@ -135,14 +135,14 @@ fn point(booking_id: i64, score: i64) -> PointRow {
     PointRow { booking_id, id: 0, customer_id, score, contents, status, created_at: None }
 }
 
-/// Rows that are held, in the order of their bookings.
-struct Held<T> {
+/// Values that are kept, in the order of their bookings.
+struct Kept<T> {
     rows: Vec<(i64, T)>,
     next: usize,
 }
 
-impl<T> Held<T> {
-    /// Those of the bookings up to `booking_id` that were not taken before.
+impl<T> Kept<T> {
+    /// Takes the values of the bookings up to `booking_id`.
     fn up_to(&mut self, booking_id: i64) -> &[(i64, T)] {
         let left = &self.rows[self.next..];
         let taken = &left[..left.partition_point(|(id, _)| *id <= booking_id)];
@@ -150,8 +150,8 @@ impl<T> Held<T> {
         taken
     }
 
-    /// The booking of the row that is a page away, or of the last one.
-    fn last_at_hand(&self) -> Option<i64> {
+    /// The booking that is one page ahead, or the last one.
+    fn end_of_next_page(&self) -> Option<i64> {
         let left = &self.rows[self.next..];
         left.get(PAGE as usize - 1).or(left.last()).map(|(id, _)| *id)
     }
@@ -162,20 +162,20 @@ struct Cursor<'r> {
     rest: &'r Rest,
     of: Of,
     after: i64,
-    /// Rows that may still be read.
+    /// Number of rows that may still be read.
     left: u64,
-    /// Rows of the last page that were not taken yet.
-    at_hand: vec::IntoIter<Value>,
-    /// The collection has no more rows.
+    /// Rows of the last page that have not been taken.
+    buffer: vec::IntoIter<Value>,
+    /// Whether the collection has no more rows.
     is_at_the_end: bool,
 }
 
 impl<'r> Cursor<'r> {
     fn new(rest: &'r Rest, of: Of, limit: u64) -> Self {
-        Self { rest, of, after: 0, left: limit, at_hand: Vec::new().into_iter(), is_at_the_end: false }
+        Self { rest, of, after: 0, left: limit, buffer: Vec::new().into_iter(), is_at_the_end: false }
     }
 
-    /// The next page; empty at the end, or at the limit.
+    /// The next page, which is empty at the end or at the limit.
     async fn page(&mut self) -> Result<Vec<Value>, RestError> {
         if self.is_at_the_end || self.left == 0 {
             return Ok(Vec::new());
@@ -187,7 +187,7 @@ impl<'r> Cursor<'r> {
             Value::Array(rows) => rows,
             _ => Vec::new(),
         };
-        // A service that does not know `after` answers the same page again.
+        // A service without the parameter `after` would return the same page again.
         let last = rows.last().map(|row| id(row, "id")).filter(|last| *last > self.after);
         self.is_at_the_end = last.is_none() || (rows.len() as u64) < size;
         let Some(last) = last else { return Ok(Vec::new()) };
@@ -196,36 +196,36 @@ impl<'r> Cursor<'r> {
         Ok(rows)
     }
 
-    /// The rows of the bookings up to `booking_id` that were not taken before.
+    /// Takes the rows of the bookings up to `booking_id`.
     async fn up_to(&mut self, booking_id: i64) -> Result<Vec<Value>, RestError> {
         let mut taken = Vec::new();
         loop {
             let key = self.of.key();
-            let at_hand = self.at_hand.as_slice();
-            let count = at_hand.partition_point(|row| id(row, key) <= booking_id);
-            let is_used_up = count == at_hand.len();
-            taken.extend(self.at_hand.by_ref().take(count));
-            if !is_used_up {
+            let buffer = self.buffer.as_slice();
+            let count = buffer.partition_point(|row| id(row, key) <= booking_id);
+            let is_empty = count == buffer.len();
+            taken.extend(self.buffer.by_ref().take(count));
+            if !is_empty {
                 return Ok(taken);
             }
             let page = self.page().await?;
             if page.is_empty() {
                 return Ok(taken);
             }
-            self.at_hand = page.into_iter();
+            self.buffer = page.into_iter();
         }
     }
 
-    /// The booking of the last row at hand, after another page if there is none.
-    async fn last_at_hand(&mut self) -> Result<Option<i64>, RestError> {
-        if self.at_hand.as_slice().is_empty() {
-            self.at_hand = self.page().await?.into_iter();
+    /// The booking of the last buffered row, after reading a page if the buffer is empty.
+    async fn last_buffered(&mut self) -> Result<Option<i64>, RestError> {
+        if self.buffer.as_slice().is_empty() {
+            self.buffer = self.page().await?.into_iter();
         }
-        Ok(self.at_hand.as_slice().last().map(|row| id(row, self.of.key())))
+        Ok(self.buffer.as_slice().last().map(|row| id(row, self.of.key())))
     }
 
-    /// What `read` takes from each row, in the order of the bookings.
-    async fn hold<T: Ord>(mut self, read: impl Fn(&Value) -> T) -> Result<Held<T>, RestError> {
+    /// Reads all rows, and keeps the value that `read` returns for each, in the order of the bookings.
+    async fn keep<T: Ord>(mut self, read: impl Fn(&Value) -> T) -> Result<Kept<T>, RestError> {
         let mut rows = Vec::new();
         loop {
             let page = self.page().await?;
@@ -235,6 +235,6 @@ impl<'r> Cursor<'r> {
             rows.extend(page.iter().map(|row| (id(row, self.of.key()), read(row))));
         }
         rows.sort_unstable();
-        Ok(Held { rows, next: 0 })
+        Ok(Kept { rows, next: 0 })
     }
 }

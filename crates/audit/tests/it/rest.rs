@@ -1,4 +1,4 @@
-//! The audit by REST, over lists that are longer than a page and whose rows come in any order that the services allow.
+//! The audit by REST of lists that are longer than a page, with rows in any order that the services allow.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -12,13 +12,13 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-/// Bookings of a fleet: more than two pages.
+/// Number of bookings, which fill more than two pages.
 const BOOKINGS: i64 = 250;
 
-/// What the services list, by plural.
+/// The lists of the services, by plural.
 struct Lists {
     rows: HashMap<&'static str, Vec<Value>>,
-    /// The largest page that was asked for.
+    /// The largest requested page.
     largest: Mutex<i64>,
 }
 
@@ -54,7 +54,7 @@ async fn book(State(lists): State<Arc<Lists>>, Path(id): Path<i64>) -> Result<Js
     found.cloned().map(Json).ok_or(StatusCode::NOT_FOUND)
 }
 
-/// Collected bookings. Payments and points were made in the opposite order.
+/// Collected bookings, with payments and points in the opposite order.
 fn right() -> HashMap<&'static str, Vec<Value>> {
     let of = |row: fn(i64) -> Value| (1..=BOOKINGS).map(row).collect::<Vec<_>>();
     let books = of(|id| {
@@ -85,7 +85,7 @@ fn right() -> HashMap<&'static str, Vec<Value>> {
     ])
 }
 
-/// Audits the first `limit` bookings. No page may be larger than the services allow.
+/// Audits the first `limit` bookings, and checks that no page is larger than the services allow.
 async fn audited(rows: HashMap<&'static str, Vec<Value>>, limit: u64) -> Report {
     let lists = Arc::new(Lists { rows, largest: Mutex::default() });
     let routes = Router::new()
@@ -108,7 +108,7 @@ fn counts(report: &Report) -> Vec<(Kind, u64)> {
 }
 
 #[tokio::test]
-async fn every_booking_is_read_in_pages_whatever_the_order_of_payments_and_points() {
+async fn all_bookings_are_read_in_pages_whatever_the_order_of_payments_and_points() {
     let report = audited(right(), 1_000_000).await;
     assert_eq!((report.bookings, counts(&report), report.in_flight), (BOOKINGS as u64, vec![], 0));
     assert!(!report.not_seen.iter().any(|line| line.starts_with("bookings after")), "{:?}", report.not_seen);
@@ -120,9 +120,9 @@ async fn every_booking_is_read_in_pages_whatever_the_order_of_payments_and_point
 }
 
 #[tokio::test]
-async fn what_is_wrong_anywhere_is_counted_and_only_the_first_is_shown() {
+async fn all_violations_are_counted_and_the_first_are_shown() {
     let mut rows = right();
-    // On each page something is missing, and behind the last booking there is money of none.
+    // Each page lacks a ticket, and two payments have no booking.
     let is_planted = |row: &Value| [1, 100, 101, 200, 250].contains(&row["bookingId"].as_i64().unwrap());
     rows.get_mut("tickets").unwrap().retain(|row| !is_planted(row));
     let payments = rows.get_mut("payments").unwrap();
@@ -136,11 +136,11 @@ async fn what_is_wrong_anywhere_is_counted_and_only_the_first_is_shown() {
     assert!(found.contains(&(Kind::PaymentOrphaned, 2)), "{found:?}");
     assert_eq!(report.findings.len(), 3);
     assert_eq!(report.findings[0].story.booking_id, 1);
-    assert_eq!(report.findings[0].story.points[0].status, "Pointed", "the story is read whole");
+    assert_eq!(report.findings[0].story.points[0].status, "Pointed", "the story is complete");
 }
 
 #[tokio::test]
-async fn refunds_under_way_are_reported_and_are_not_wrong() {
+async fn refunds_under_way_are_reported_and_no_violations() {
     let mut rows = right();
     for row in &mut rows.get_mut("books").unwrap()[..4] {
         row["status"] = "Canceling".into();
@@ -164,6 +164,6 @@ async fn refunds_under_way_are_reported_and_are_not_wrong() {
     assert_eq!((counts(&report), report.refunds_under_way, report.under_way.len()), (vec![], 4, 3));
     assert_eq!(
         report.under_way[0].detail,
-        "refund under way: its payment of 700 is Canceling, and the booking is Canceling"
+        "refund under way: the payment of 700 is Canceling, and the booking is Canceling"
     );
 }

@@ -4,7 +4,7 @@
 //! # Layout
 //!
 //! - `report`: what was found, for a person and as JSON.
-//! - The comparing itself is the crate `audit`.
+//! - The crates `audit` and `audit-databases` compare.
 
 mod report;
 
@@ -12,10 +12,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use ::audit::databases::{self, Databases, Provider};
-use ::audit::repair::{Outcome, RepairError, repair};
 use ::audit::rest::{Rest, RestError};
 use ::audit::{Report, Terms};
+use audit_databases::repair::{Outcome, RepairError, repair};
+use audit_databases::{Databases, Provider};
 use storage::{DatabaseUrl, Db, Settings};
 
 use crate::data_dir::{DataDir, DataDirError};
@@ -131,7 +131,7 @@ async fn by_rest(plan: &Plan, url: &str) -> Result<Report, AuditError> {
 
 async fn by_databases(plan: &Plan) -> Result<(Report, Outcome), AuditError> {
     let databases = open(&plan.fleet, plan.without_ledger).await?;
-    let report = databases::audit(&databases, plan.terms()).await?;
+    let report = audit_databases::audit(&databases, plan.terms()).await?;
     let repaired =
         if plan.repair { repair(&databases, &report, plan.max_refunds).await? } else { Outcome::default() };
     databases.close().await;

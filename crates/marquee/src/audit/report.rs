@@ -3,8 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-use ::audit::repair::{Outcome, Repaired};
 use ::audit::{Finding, Report};
+use audit_databases::repair::{Outcome, Repaired};
 use serde_json::json;
 
 use crate::output::{OutputError, print, printable, printable_json};

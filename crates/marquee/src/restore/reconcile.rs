@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
-use ::audit::repair::{RepairError, Returned, return_charges};
-use ::audit::{Kind, Report, Terms, databases};
+use ::audit::{Kind, Report, Terms};
+use audit_databases::Databases;
+use audit_databases::repair::{RepairError, Returned, return_charges};
 use process::crash;
 use reqwest::Method;
 use tokio::time::{Instant, sleep};
@@ -98,7 +99,7 @@ async fn backstage_work(
 
 async fn settle(
     fleet: &Fleet,
-    databases: &databases::Databases,
+    databases: &Databases,
     stores: &Stores,
     max_refunds: usize,
 ) -> Result<Outcome, ReconcileError> {
@@ -107,7 +108,7 @@ async fn settle(
     let (mut rounds, mut arrival) = (0, None);
     loop {
         stores.wait_until_quiet(Instant::now() + SETTLE_TIMEOUT).await?;
-        let report = databases::audit(databases, TERMS).await?;
+        let report = audit_databases::audit(databases, TERMS).await?;
         outcome.wrong = report.total();
         let budget = max_refunds.saturating_sub(outcome.returned.len());
         let (returned, left) = return_charges(databases, &report, budget).await?;

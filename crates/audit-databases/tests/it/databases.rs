@@ -1,10 +1,11 @@
-//! The five databases and the provider's, with two bookings in them with which nothing is wrong.
+//! The databases of a fleet and of the provider, with two right bookings.
 
 use std::time::Duration;
 
-use audit::databases::{Databases, Provider, audit, story};
-use audit::repair::{Outcome, Repaired, repair};
 use audit::{Kind, Report, Story, Terms};
+use audit_databases::repair::{Outcome, Repaired, repair};
+use audit_databases::{Databases, Provider, audit, story};
+use http_server::health::Health;
 use jiff::Timestamp;
 use processor::AppState;
 use processor::sandbox::Sandbox;
@@ -16,25 +17,26 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
 
-/// The booking in which things are planted, and the one that nothing may happen to.
+/// The booking in which tests plant violations.
 pub const PLANTED: i64 = 1;
+/// The booking that an audit and a repair must leave alone.
 pub const BYSTANDER: i64 = 2;
 
-/// What the references of this fleet begin with.
+/// The beginning of this fleet's references.
 const FLEET_ID: &str = "k3x9";
 
-/// Each test has six databases; more at once would only be slower.
+/// Each test has six databases. Running more tests at once would only be slower.
 static TURNS: Semaphore = Semaphore::const_new(2);
 
 pub struct Fleet {
     pub databases: Databases,
-    /// The payment provider itself, over its database.
+    /// The task of the payment provider.
     _provider: JoinHandle<()>,
     _directory: TempDir,
     _turn: SemaphorePermit<'static>,
 }
 
-/// Whose database.
+/// The service that a database belongs to.
 #[derive(Clone, Copy, Debug)]
 pub enum Of {
     Book,
@@ -46,7 +48,7 @@ pub enum Of {
 }
 
 impl Fleet {
-    /// Two bookings that are paid, and whose tickets wait.
+    /// A fleet with two paid bookings, whose tickets are not collected.
     pub async fn new() -> Self {
         let fleet = Self::empty().await;
         for id in [PLANTED, BYSTANDER] {
@@ -77,7 +79,7 @@ impl Fleet {
         Self { databases, _provider: provider, _directory: directory, _turn: turn }
     }
 
-    /// The booking `id`, which must be the next one.
+    /// Adds the booking `id`, which must be the next one.
     async fn add(&self, id: i64) {
         for (of, sql) in [
             (
@@ -161,7 +163,7 @@ impl Fleet {
         audit(&self.databases, terms()).await.unwrap()
     }
 
-    /// All that is wrong, in the order of the bookings.
+    /// The kinds of all violations, in the order of the bookings.
     pub async fn kinds(&self) -> Vec<Kind> {
         let report = self.audit().await;
         let bookings = report.findings.iter().flat_map(|finding| &finding.violations);
@@ -176,26 +178,26 @@ impl Fleet {
         repair(&self.databases, &self.audit().await, refunds).await.unwrap()
     }
 
-    /// The stories of both bookings, without what is on its way to be told.
+    /// The stories of both bookings, without unsent events.
     pub async fn stories(&self) -> [Story; 2] {
         let mut stories = [PLANTED, BYSTANDER].map(Story::of);
-        for told in &mut stories {
-            *told = story(&self.databases, told.booking_id).await.unwrap();
-            told.unsent.clear();
+        for current in &mut stories {
+            *current = story(&self.databases, current.booking_id).await.unwrap();
+            current.unsent.clear();
         }
         stories
     }
 
     /// All events in the outboxes.
-    pub async fn told(&self) -> Vec<String> {
-        let mut told = Vec::new();
+    pub async fn published(&self) -> Vec<String> {
+        let mut published = Vec::new();
         for (service, of) in
             [("book", Of::Book), ("payment", Of::Payment), ("ticket", Of::Ticket), ("point", Of::Point)]
         {
             let types = outbox_types(self.db(of)).await;
-            told.extend(types.iter().map(|event| format!("{service} {event}")));
+            published.extend(types.iter().map(|event| format!("{service} {event}")));
         }
-        told
+        published
     }
 }
 

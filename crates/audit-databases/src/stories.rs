@@ -1,27 +1,33 @@
-//! Some stories, whole: with the events that wait, and with whoever else has their seats.
+//! Complete stories of a few bookings: with their unsent events, and with the other bookings that have their seats.
 
 use std::collections::{BTreeMap, HashSet};
 
+use audit::Story;
+use audit::story::{BookingRow, ClaimRow, MypageRow, PaymentRow, PointRow, Rival, TicketRow, seats_of};
 use events::text::stored_key;
 use sqlx::FromRow;
 use storage::{Db, Error, Row, query_as, query_as_built};
 
-use super::pages::story_of;
-use super::{Databases, ledger};
-use crate::story::{
-    BookingRow, ClaimRow, MypageRow, PaymentRow, PointRow, Rival, Story, TicketRow, seats_of,
-};
+use crate::databases::Databases;
+use crate::rows::{Stored, story_of};
+use crate::{ledger, unsent};
 
-/// Stories read at once at most.
+/// Maximum number of stories that one call reads.
 pub const AT_ONCE: usize = 500;
-/// Bookings of one place that are looked through for a seat.
+/// Maximum number of bookings of one place that are searched for a seat.
 const RIVALS_MAX: i64 = 10_000;
 
-/// The stories of the bookings `ids`, those of which nothing is known left out.
+/// Reads the current story of one booking.
 ///
 /// # Errors
 ///
-/// When a database fails.
+/// When a database is unreachable, or lacks the tables of this version.
+pub async fn story(databases: &Databases, booking_id: i64) -> Result<Story, Error> {
+    let mut stories = read(databases, &[booking_id]).await?;
+    Ok(stories.pop().unwrap_or_else(|| Story::of(booking_id)))
+}
+
+/// Reads the stories of the bookings `ids`. A booking without any row is left out.
 pub async fn read(databases: &Databases, ids: &[i64]) -> Result<Vec<Story>, Error> {
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -75,7 +81,9 @@ pub async fn read(databases: &Databases, ids: &[i64]) -> Result<Vec<Story>, Erro
     for row in all::<MypageRow>(mypage, mypages).await? {
         story_of(&mut stories, row.booking_id).mypage.replace(row);
     }
-    unsent(databases, ids, &mut stories).await?;
+    for (id, event) in unsent::of(databases, ids).await? {
+        story_of(&mut stories, id).unsent.push(event);
+    }
     if let Some(provider) = provider {
         ledger::add(provider, &mut stories, ids).await?;
     }
@@ -85,28 +93,13 @@ pub async fn read(databases: &Databases, ids: &[i64]) -> Result<Vec<Story>, Erro
     Ok(stories.into_values().collect())
 }
 
-async fn unsent(databases: &Databases, ids: &[i64], stories: &mut BTreeMap<i64, Story>) -> Result<(), Error> {
-    let quoted = ids.iter().map(|id| format!("'{id}'")).collect::<Vec<_>>().join(",");
-    for (service, db) in databases.writers() {
-        let select = format!(
-            "SELECT aggregateid, type, occurred_at FROM outbox
-             WHERE sent_at IS NULL AND aggregateid IN ({quoted}) ORDER BY seq"
-        );
-        for row in all(db, select).await? {
-            if let Some((id, event)) = super::read(service, row) {
-                story_of(stories, id).unsent.push(event);
-            }
-        }
-    }
-    Ok(())
-}
-
-/// `select` is put together from literals and numbers.
+/// All rows of `select`, which is built from literals and numbers.
 async fn all<T>(db: &Db, select: String) -> Result<Vec<T>, Error>
 where
-    T: for<'r> FromRow<'r, Row> + Send + Unpin,
+    Stored<T>: for<'r> FromRow<'r, Row> + Send + Unpin,
 {
-    db.read().await?.fetch_all(query_as_built(select)).await
+    let rows = db.read().await?.fetch_all(query_as_built::<Stored<T>>(select)).await?;
+    Ok(rows.into_iter().map(|Stored(row)| row).collect())
 }
 
 fn lacks_a_claim(story: &Story) -> bool {
@@ -115,8 +108,8 @@ fn lacks_a_claim(story: &Story) -> bool {
     story.is_live() && story.seats().iter().any(|seat| !claimed.contains(seat.as_str()))
 }
 
-/// Who else lives in the seats of `story`. That no two do is what the claims are there for, so this is asked for a booking
-/// that lacks one, and for no other.
+/// Other live bookings that have a seat of `story`. Claims rule out such bookings, so this is read only for a booking that lacks
+/// a claim.
 async fn rivals(book: &Db, story: &Story) -> Result<Vec<Rival>, Error> {
     let Some(booking) = &story.booking else {
         return Ok(Vec::new());

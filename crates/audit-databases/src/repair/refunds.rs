@@ -1,52 +1,48 @@
-//! Cancels charges that the provider keeps and nothing stands for.
+//! Cancels charges that no payment and no booking justifies.
 //!
-//! A refund cannot be taken back, and what looks orphaned may be a charge whose rows were lost: a database that was restored
-//! from a backup by hand, or emptied, makes every charge since then look so. So there are four conditions: the charge is older
-//! than an hour, the booking does not live and its ticket was not collected, book has given out at least as many ids as the
-//! ledger knows, and a run cancels a few charges only. `marquee restore` knows what was lost, and has [`return_charges`].
+//! A refund cannot be undone, and a charge that looks orphaned may have lost its rows: if a database was emptied, or restored from
+//! a backup by hand, every charge since then looks orphaned. So a repair cancels a charge only if it is older than an hour, its
+//! booking is not live, its ticket was not collected, and book has assigned all ids in the ledger; and a run cancels only a few
+//! charges. `marquee restore` knows what was lost, and uses [`return_charges`].
 
 use std::time::Duration;
 
+use audit::{Kind, Report, Story};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
 use tokio::time::sleep;
 
 use super::{Outcome, RepairError, Repaired};
-use crate::databases::{Databases, Provider, highest_booking, story};
-use crate::kind::Kind;
-use crate::report::Report;
-use crate::story::Story;
+use crate::databases::{Databases, Provider};
+use crate::ledger::highest_booking;
+use crate::stories::story;
 
-/// How old a charge is before it is canceled: payment and book have asked about their own long before.
+/// Minimum age of a charge. Long before, payment and book have asked the provider about charges of their own.
 const AGE: SignedDuration = SignedDuration::from_hours(1);
-/// Longest wait for the provider's answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Requests for one cancel at most. It is done once, however often it is asked for.
+/// Maximum wait for a response of the provider.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Maximum number of requests for one cancel, which is idempotent.
 const ATTEMPTS: u32 = 10;
-/// Between two of them.
+/// Pause between two requests.
 const RETRY_PAUSE: Duration = Duration::from_millis(300);
-/// What a repair of these kinds does, for a person.
+/// The kinds of violations that a cancel repairs.
 const KINDS: [Kind; 2] = [Kind::ChargeOrphaned, Kind::RefundMissing];
 
 /// Why a charge was not canceled.
 #[derive(Debug, thiserror::Error)]
 pub enum RefundError {
-    #[error("no answer about {reference}")]
-    NoAnswer {
+    #[error("no response about {reference}")]
+    NoResponse {
         reference: String,
         #[source]
         source: reqwest::Error,
     },
-    #[error("the answer about {reference} is {status}")]
+    #[error("the response about {reference} has status {status}")]
     Refused { reference: String, status: StatusCode },
 }
 
-/// Cancels what `report` found, at most `max` charges.
-///
-/// # Errors
-///
-/// When a database or the provider fails.
+/// Cancels the charges in `report`, at most `max` of them.
 pub async fn refund(
     databases: &Databases,
     report: &Report,
@@ -61,34 +57,34 @@ pub async fn refund(
         let Some(kind) = kinds.into_iter().find(|kind| KINDS.contains(kind)) else { continue };
         let story = story(databases, finding.story.booking_id).await?;
         if story.movements != finding.story.movements {
-            continue; // Something happened to it: the next audit reports what came of it.
+            continue; // The booking has changed, so the next audit checks it again.
         }
         let booking_id = story.booking_id;
         let reason = if highest_booking < ledger.highest_booking {
             let highest = ledger.highest_booking;
             Some(format!(
-                "book knows bookings up to {highest_booking}, and the ledger up to {highest}: was book restored by hand?"
+                "book has bookings up to {highest_booking}, but the ledger up to {highest}: was book restored by hand?"
             ))
         } else if left == 0 {
-            Some(format!("{max} charges were canceled in this run (--max-refunds)"))
+            Some(format!("this run has canceled {max} charges (--max-refunds)"))
         } else {
-            reason_against(&story)
+            reason_to_keep(&story)
         };
         if let Some(what) = reason {
             outcome.left_alone.push(Repaired { booking_id, kind, what });
             continue;
         }
-        for reference in standing(&story) {
+        for reference in kept_charges(&story) {
             cancel(provider, &reference).await?;
             left = left.saturating_sub(1);
-            let what = format!("the provider has canceled {reference}");
+            let what = format!("the provider canceled {reference}");
             outcome.repaired.push(Repaired { booking_id, kind, what });
         }
     }
     Ok(())
 }
 
-/// A charge that the provider gave back after a restore.
+/// A charge that the provider refunded after a restore.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Returned {
     pub booking_id: i64,
@@ -98,13 +94,13 @@ pub struct Returned {
     pub currency: String,
 }
 
-/// Cancels the charges that nothing stands for in databases that were restored a moment ago, at most `max`. Their age does not
-/// matter, because no booking is under way; and the restore has raised the ids of book above those of the ledger. Returns what
-/// was canceled, and how many more would have been.
+/// Cancels the charges without a payment or a booking in databases that have just been restored, at most `max` of them. Their age
+/// does not matter, because no booking is in flight, and the restore has raised the ids of book above those in the ledger. Returns
+/// the canceled charges, and how many were left because of `max`.
 ///
 /// # Errors
 ///
-/// When a database or the provider fails; the next call goes on.
+/// When a database or the provider fails. The next call continues.
 pub async fn return_charges(
     databases: &Databases,
     report: &Report,
@@ -117,10 +113,10 @@ pub async fn return_charges(
             continue;
         }
         let story = story(databases, finding.story.booking_id).await?;
-        if stands_for_charge(&story).is_some() {
+        if justification(&story).is_some() {
             continue;
         }
-        for reference in standing(&story) {
+        for reference in kept_charges(&story) {
             if returned.len() >= max {
                 left += 1;
                 continue;
@@ -134,30 +130,30 @@ pub async fn return_charges(
     Ok((returned, left))
 }
 
-/// Why the charges of `story` must stay, if they must.
-fn reason_against(story: &Story) -> Option<String> {
+/// The reason for which the charges of `story` must be kept, if there is one.
+fn reason_to_keep(story: &Story) -> Option<String> {
     let is_young = || {
         let before = Timestamp::now().checked_sub(AGE).unwrap_or(Timestamp::MIN).as_microsecond();
         let is_young =
             story.movements.iter().flatten().any(|row| row.created_at.is_none_or(|at| at > before));
-        is_young.then(|| "money moved for it less than an hour ago".to_owned())
+        is_young.then(|| "it was charged or refunded less than an hour ago".to_owned())
     };
-    stands_for_charge(story).or_else(is_young)
+    justification(story).or_else(is_young)
 }
 
-/// What the charges of `story` stand for, if they stand for anything.
-fn stands_for_charge(story: &Story) -> Option<String> {
+/// What justifies the charges of `story`, if anything does.
+fn justification(story: &Story) -> Option<String> {
     if story.is_live() || story.payment_is("Paid") {
         return Some(format!("the booking is {}", story.status()));
     }
     if story.ticket_is(&["Printing", "Printed"]) {
-        return Some("its ticket was collected".to_owned());
+        return Some("the ticket was collected".to_owned());
     }
     None
 }
 
 /// The references with more charges than refunds.
-fn standing(story: &Story) -> Vec<String> {
+fn kept_charges(story: &Story) -> Vec<String> {
     let rows = || story.movements.iter().flatten();
     let mut references: Vec<&String> = rows().map(|row| &row.reference).collect();
     references.sort_unstable();
@@ -165,15 +161,15 @@ fn standing(story: &Story) -> Vec<String> {
     let count = |reference: &str, kind: &str| {
         rows().filter(|row| row.reference == reference && row.kind == kind).count()
     };
-    let stands = |reference: &&String| count(reference, "charge") > count(reference, "refund");
-    references.into_iter().filter(stands).cloned().collect()
+    let is_kept = |reference: &&String| count(reference, "charge") > count(reference, "refund");
+    references.into_iter().filter(is_kept).cloned().collect()
 }
 
 impl RefundError {
     /// Whether the same request may succeed a moment later.
     fn is_transient(&self) -> bool {
         match self {
-            Self::NoAnswer { .. } => true,
+            Self::NoResponse { .. } => true,
             Self::Refused { status, .. } => {
                 status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
             }
@@ -182,9 +178,9 @@ impl RefundError {
 }
 
 async fn cancel(provider: &Provider, reference: &str) -> Result<(), RefundError> {
-    let client = Client::builder().no_proxy().timeout(ANSWER_TIMEOUT).build();
+    let client = Client::builder().no_proxy().timeout(RESPONSE_TIMEOUT).build();
     let client =
-        client.map_err(|source| RefundError::NoAnswer { reference: reference.to_owned(), source })?;
+        client.map_err(|source| RefundError::NoResponse { reference: reference.to_owned(), source })?;
     let mut outcome = try_cancel(&client, provider, reference).await;
     for _ in 1..ATTEMPTS {
         if !outcome.as_ref().is_err_and(RefundError::is_transient) {
@@ -197,11 +193,11 @@ async fn cancel(provider: &Provider, reference: &str) -> Result<(), RefundError>
 }
 
 async fn try_cancel(client: &Client, provider: &Provider, reference: &str) -> Result<(), RefundError> {
-    let failed = |source| RefundError::NoAnswer { reference: reference.to_owned(), source };
+    let failed = |source| RefundError::NoResponse { reference: reference.to_owned(), source };
     let url = format!("{}/v1/payments/{reference}/cancel", provider.url.trim_end_matches('/'));
-    let answer = client.post(url).send().await.map_err(failed)?;
-    let status = answer.status();
-    let body: Value = answer.json().await.unwrap_or_default();
+    let response = client.post(url).send().await.map_err(failed)?;
+    let status = response.status();
+    let body: Value = response.json().await.unwrap_or_default();
     if status == StatusCode::OK && body["status"] == "canceled" {
         Ok(())
     } else {

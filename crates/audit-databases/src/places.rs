@@ -1,12 +1,11 @@
-//! What is left at each screening without seats: its capacity, less what its bookings take that live.
+//! The places left at each screening without numbered seats: its capacity less the places of its live bookings.
 
+use audit::Kind;
+use audit::found::Violation;
 use sqlx::FromRow;
 use storage::{Db, Error, query_as};
 
-use crate::found::Violation;
-use crate::kind::Kind;
-
-/// Screenings read at a time.
+/// Number of screenings that one query reads.
 const PAGE: i64 = 500;
 
 #[derive(FromRow)]
@@ -17,12 +16,8 @@ struct Places {
     taken: i64,
 }
 
-/// The screenings whose places are wrong. Book keeps both sides of it in one database, and one statement reads both, so
-/// nothing can be in flight.
-///
-/// # Errors
-///
-/// When the database fails.
+/// The screenings whose number of places left is wrong. One statement reads both the number and the bookings, so no change can
+/// be in flight.
 pub async fn violations(book: &Db) -> Result<Vec<Violation>, Error> {
     let mut violations = Vec::new();
     let mut last = i64::MIN;

@@ -1,16 +1,16 @@
-//! The provider's ledger against what the services keep.
+//! Violations between the provider's ledger and the services, and their repair.
 
 use audit::Kind;
 use storage::{Backend, query};
 
 use crate::databases::{Fleet, Of, hour_ago};
 
-/// Two hours ago: old enough to be refunded by a repair.
+/// Two hours ago: old enough for a repair to cancel a charge.
 fn long_ago() -> i64 {
     2 * hour_ago() - jiff::Timestamp::now().as_microsecond()
 }
 
-/// A charge of which no service knows.
+/// Adds a charge that no service knows.
 async fn charge(fleet: &Fleet, reference: &str, at: i64) {
     let mut tx = fleet.db(Of::Processor).begin().await.unwrap();
     for sql in [
@@ -23,7 +23,7 @@ async fn charge(fleet: &Fleet, reference: &str, at: i64) {
     tx.commit().await.unwrap();
 }
 
-/// Booking 1 has ended, and only the provider keeps something of it.
+/// Ends booking 1 and deletes its records, so that only the provider has a charge.
 async fn forget_booking(fleet: &Fleet) {
     fleet.execute(Of::Book, "UPDATE bookings SET status = 'Expired' WHERE id = 1").await;
     fleet.execute(Of::Book, "DELETE FROM seat_claims WHERE booking_id = 1").await;
@@ -43,12 +43,12 @@ async fn balance(fleet: &Fleet, reference: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn orphaned_charge_of_a_booking_that_has_ended_is_canceled_once_it_is_old() {
+async fn orphaned_charge_is_canceled_once_it_is_old() {
     let fleet = Fleet::new().await;
     forget_booking(&fleet).await;
     assert_eq!(fleet.kinds().await, [Kind::ChargeOrphaned]);
 
-    // It was made an hour ago, less what the test has taken: too young.
+    // The charge is a little younger than an hour.
     fleet
         .execute(
             Of::Processor,
@@ -71,12 +71,12 @@ async fn orphaned_charge_of_a_booking_that_has_ended_is_canceled_once_it_is_old(
     assert_eq!(balance(&fleet, "k3x9-booking-1").await, 0);
     assert_eq!(balance(&fleet, "k3x9-booking-2").await, 10_000);
     assert_eq!(fleet.kinds().await, []);
-    // No service has a row or an event about it.
-    assert_eq!(fleet.told().await, [""; 0]);
+    // No service got a row or an event.
+    assert_eq!(fleet.published().await, [""; 0]);
 }
 
 #[tokio::test]
-async fn charge_of_which_no_service_knows_is_found_once() {
+async fn charge_that_no_service_knows_is_found_once() {
     let fleet = Fleet::new().await;
     charge(&fleet, "k3x9-booking-77", long_ago()).await;
     let report = fleet.audit().await;
@@ -87,7 +87,7 @@ async fn charge_of_which_no_service_knows_is_found_once() {
 }
 
 #[tokio::test]
-async fn nothing_is_refunded_while_book_is_behind_the_ledger() {
+async fn no_charge_is_canceled_while_the_ledger_is_ahead_of_book() {
     let fleet = Fleet::new().await;
     forget_booking(&fleet).await;
     fleet.execute(Of::Processor, "UPDATE ledger SET created_at = created_at - 60000000").await;
@@ -99,7 +99,7 @@ async fn nothing_is_refunded_while_book_is_behind_the_ledger() {
     assert_eq!(balance(&fleet, "k3x9-booking-77").await, 700);
 }
 
-/// As a restore does, so that no id is given out twice.
+/// Raises the next id above those in the ledger, as a restore does.
 async fn raise_ids(fleet: &Fleet) {
     let raise = match fleet.db(Of::Book).backend() {
         Backend::Sqlite => "UPDATE sqlite_sequence SET seq = 77 WHERE name = 'bookings'",
@@ -109,7 +109,7 @@ async fn raise_ids(fleet: &Fleet) {
 }
 
 #[tokio::test]
-async fn book_that_has_given_out_every_id_of_the_ledger_is_not_behind_it() {
+async fn charges_are_canceled_after_ids_were_raised_above_the_ledger() {
     let fleet = Fleet::new().await;
     forget_booking(&fleet).await;
     fleet.execute(Of::Processor, "UPDATE ledger SET created_at = created_at - 60000000").await;
@@ -122,7 +122,7 @@ async fn book_that_has_given_out_every_id_of_the_ledger_is_not_behind_it() {
 }
 
 #[tokio::test]
-async fn nothing_is_refunded_while_book_has_no_booking_at_all() {
+async fn no_charge_is_canceled_while_book_is_empty() {
     let fleet = Fleet::new().await;
     forget_booking(&fleet).await;
     fleet.execute(Of::Processor, "UPDATE ledger SET created_at = created_at - 60000000").await;
@@ -134,9 +134,9 @@ async fn nothing_is_refunded_while_book_has_no_booking_at_all() {
 }
 
 #[tokio::test]
-async fn run_refunds_no_more_than_it_may() {
+async fn run_cancels_at_most_max_refunds() {
     let fleet = Fleet::new().await;
-    // Bookings that were declined, of which payment knows nothing.
+    // Declined bookings without payments.
     for id in 3..=6 {
         let mut tx = fleet.db(Of::Book).begin().await.unwrap();
         let booking = query(
@@ -168,7 +168,7 @@ async fn charges_of_other_fleets_are_counted_and_left_alone() {
 }
 
 #[tokio::test]
-async fn name_of_a_fleet_never_becomes_part_of_a_statement() {
+async fn fleet_id_never_becomes_part_of_a_statement() {
     let mut fleet = Fleet::new().await;
     fleet.execute(Of::Payment, "UPDATE payments SET reference = NULL").await;
     fleet.databases.provider.as_mut().unwrap().fleet_id = "x') OR 1 = 1 OR reference IN ('".to_owned();
@@ -177,7 +177,7 @@ async fn name_of_a_fleet_never_becomes_part_of_a_statement() {
 }
 
 #[tokio::test]
-async fn payment_of_before_the_provider_is_right_without_a_charge() {
+async fn payment_without_a_reference_needs_no_charge() {
     let fleet = Fleet::new().await;
     fleet.execute(Of::Payment, "UPDATE payments SET reference = NULL").await;
     fleet.execute(Of::Processor, "DELETE FROM ledger").await;
@@ -185,7 +185,7 @@ async fn payment_of_before_the_provider_is_right_without_a_charge() {
 }
 
 #[tokio::test]
-async fn payment_whose_charge_is_not_in_the_ledger_is_found_and_left_to_a_person() {
+async fn payment_without_its_charge_is_found_and_not_repaired() {
     let fleet = Fleet::new().await;
     fleet.execute(Of::Processor, "DELETE FROM ledger WHERE reference = 'k3x9-booking-1'").await;
     assert_eq!(fleet.kinds().await, [Kind::ChargeMissing]);
@@ -193,7 +193,7 @@ async fn payment_whose_charge_is_not_in_the_ledger_is_found_and_left_to_a_person
 }
 
 #[tokio::test]
-async fn charge_that_stands_though_its_payment_was_canceled_is_refunded() {
+async fn kept_charge_of_a_canceled_payment_is_canceled() {
     let fleet = Fleet::new().await;
     for (of, sql) in [
         (Of::Book, "UPDATE bookings SET status = 'Canceled' WHERE id = 1"),
@@ -212,7 +212,7 @@ async fn charge_that_stands_though_its_payment_was_canceled_is_refunded() {
 }
 
 #[tokio::test]
-async fn refund_of_a_booking_that_stands_is_unfounded() {
+async fn refund_of_a_confirmed_booking_is_unfounded() {
     let fleet = Fleet::new().await;
     fleet
         .execute(
@@ -226,14 +226,14 @@ async fn refund_of_a_booking_that_stands_is_unfounded() {
 }
 
 #[tokio::test]
-async fn amount_that_was_charged_is_compared_to_the_won() {
+async fn charged_amount_is_compared_to_the_won() {
     let fleet = Fleet::new().await;
     fleet.execute(Of::Processor, "UPDATE ledger SET amount = 9999 WHERE reference = 'k3x9-booking-1'").await;
     assert_eq!(fleet.kinds().await, [Kind::AmountWrong]);
 }
 
 #[tokio::test]
-async fn charge_under_a_reference_that_its_payment_names_is_found_whatever_the_fleet_is_called_now() {
+async fn charge_is_found_by_the_reference_in_its_payment_after_the_fleet_id_changed() {
     let fleet = Fleet::new().await;
     fleet.execute(Of::Payment, "UPDATE payments SET reference = 'old-booking-1' WHERE booking_id = 1").await;
     fleet
@@ -246,7 +246,7 @@ async fn charge_under_a_reference_that_its_payment_names_is_found_whatever_the_f
 }
 
 #[tokio::test]
-async fn second_charge_of_a_booking_under_another_reference_is_found() {
+async fn second_charge_under_another_reference_is_found() {
     let fleet = Fleet::new().await;
     fleet.execute(Of::Payment, "UPDATE payments SET reference = 'old-booking-1' WHERE booking_id = 1").await;
     charge(&fleet, "old-booking-1", long_ago()).await;
@@ -256,7 +256,7 @@ async fn second_charge_of_a_booking_under_another_reference_is_found() {
 }
 
 #[tokio::test]
-async fn without_a_ledger_nothing_is_said_about_charges() {
+async fn unread_ledger_has_no_violations() {
     let mut fleet = Fleet::new().await;
     fleet.execute(Of::Processor, "DELETE FROM ledger").await;
     fleet.databases.provider = None;

@@ -1,21 +1,22 @@
 //! What the provider charged and refunded.
 //!
-//! The ledger is in the order of its own numbers, and a reference is text. So a page of stories asks for the lines of its
-//! references, and a walk through the ledger finds the charges of bookings that no service knows.
+//! The ledger is in the order of its own numbers, not of the bookings. So each page of stories reads the lines of its references,
+//! and a scan of the whole ledger finds the charges of bookings that no service knows.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use audit::Story;
+use audit::report::LedgerSeen;
+use audit::story::MovementRow;
 use sqlx::FromRow;
 use storage::{Db, Error, query_as, query_as_built};
 
-use super::pages::story_of;
-use super::{Databases, Provider};
-use crate::report::LedgerSeen;
-use crate::story::{MovementRow, Story};
+use crate::databases::{Databases, Provider};
+use crate::rows::story_of;
 
-/// Lines read at a time.
+/// Number of lines that one query of a scan reads.
 const PAGE: i64 = 2_000;
-/// References asked for at a time, each with at most a few lines.
+/// Number of references in one query; each has a few lines.
 const AT_ONCE: usize = 500;
 
 #[derive(FromRow)]
@@ -28,11 +29,7 @@ struct Line {
     created_at: i64,
 }
 
-/// Adds to `stories` the movements under the references of the bookings `ids`, and under those that their payments name.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Adds to `stories` the movements under the references of the bookings `ids`, and under the references that their payments name.
 pub async fn add(provider: &Provider, stories: &mut BTreeMap<i64, Story>, ids: &[i64]) -> Result<(), Error> {
     let mut bookings = HashMap::new();
     for id in ids {
@@ -43,7 +40,7 @@ pub async fn add(provider: &Provider, stories: &mut BTreeMap<i64, Story>, ids: &
         let named = story.payments.iter().filter_map(|payment| payment.reference.clone());
         bookings.extend(named.map(|text| (text, story.booking_id)));
     }
-    // Text that is no reference has no line; and it must not become part of a statement.
+    // Text that is no reference has no line in the ledger, and must not become part of a statement.
     bookings.retain(|text, _| is_reference(text));
     let references: Vec<&String> = bookings.keys().collect();
     for references in references.chunks(AT_ONCE) {
@@ -63,7 +60,7 @@ pub async fn add(provider: &Provider, stories: &mut BTreeMap<i64, Story>, ids: &
     Ok(())
 }
 
-/// A walk through the ledger, oldest line first.
+/// Reads the whole ledger, oldest line first.
 pub struct Scan {
     db: Db,
     prefix: String,
@@ -77,11 +74,7 @@ impl Scan {
         Self { db: provider.db.clone(), prefix, after: 0, seen: LedgerSeen::default() }
     }
 
-    /// The bookings that the next lines are about; `None` after the last. Lines of other fleets are counted.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
+    /// The bookings of the next lines, or `None` after the last line. Lines of other fleets are only counted.
     pub async fn next(&mut self) -> Result<Option<Vec<i64>>, Error> {
         let page = query_as::<(i64, String, i64)>(
             "SELECT seq, reference,
@@ -101,7 +94,7 @@ impl Scan {
             };
             self.seen.movements += 1;
             self.seen.highest_booking = self.seen.highest_booking.max(id);
-            // Each booking once.
+            // Return each booking once, at the first line of its reference.
             if seq == first {
                 ids.push(id);
             }
@@ -109,17 +102,13 @@ impl Scan {
         Ok(Some(ids))
     }
 
-    /// What the walk has come by.
+    /// Counts of the lines that were read.
     pub fn seen(self) -> LedgerSeen {
         self.seen
     }
 }
 
-/// Those of the bookings `ids` that neither book nor payment knows.
-///
-/// # Errors
-///
-/// When a database fails.
+/// The bookings among `ids` that neither book nor payment has a row of.
 pub async fn unknown(databases: &Databases, ids: &[i64]) -> Result<Vec<i64>, Error> {
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -136,12 +125,8 @@ pub async fn unknown(databases: &Databases, ids: &[i64]) -> Result<Vec<i64>, Err
     Ok(ids.iter().copied().filter(|id| !known.contains(id)).collect())
 }
 
-/// The highest booking id that book has ever given out; 0 when it has no booking. A database that was restored has given out
-/// more ids than it has rows, because `marquee restore` raises its ids above those of the ledger.
-///
-/// # Errors
-///
-/// When the database fails.
+/// The highest booking id that book has ever assigned, or 0 if it has no booking. In a restored database, this is higher than
+/// the id of any row, because `marquee restore` raises the next id above the ids in the ledger.
 pub async fn highest_booking(book: &Db) -> Result<i64, Error> {
     let find = query_as::<(i64,)>("SELECT CAST(COALESCE(MAX(id), 0) AS BIGINT) FROM bookings");
     let mut conn = book.read().await?;
@@ -157,13 +142,13 @@ fn reference(provider: &Provider, booking_id: i64) -> String {
     format!("{}{booking_id}", prefix(provider))
 }
 
-/// The booking of a reference that begins with `prefix`. `None`: it is another fleet's.
+/// The booking of a reference that begins with `prefix`, or `None` if the reference belongs to another fleet.
 fn booking_of(prefix: &str, reference: &str) -> Option<i64> {
     let id = reference.strip_prefix(prefix)?;
     id.parse().ok().filter(|number: &i64| *number > 0 && number.to_string() == id)
 }
 
-/// Whether the provider takes such a text for a reference.
+/// Whether the provider accepts such a text as a reference.
 fn is_reference(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     (1..=128).contains(&text.len()) && text.bytes().all(is_plain)
@@ -174,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn references_of_other_fleets_are_not_ours() {
+    fn references_of_other_fleets_have_no_booking() {
         let prefix = "k3x9-booking-";
         assert_eq!(booking_of(prefix, "k3x9-booking-17"), Some(17));
         for other in [
@@ -191,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn text_with_quotes_is_no_reference() {
+    fn text_with_quotes_is_not_a_reference() {
         assert!(is_reference("k3x9-booking-17"));
         assert!(!is_reference("a' OR 'a' = 'a") && !is_reference(""));
     }

@@ -1,4 +1,4 @@
-//! Many bookings: page after page, whatever stands at their edges.
+//! Audits many bookings, which fill several pages of every table.
 
 use std::time::Instant;
 
@@ -7,11 +7,11 @@ use storage::query;
 
 use crate::databases::{Fleet, Of, hour_ago};
 
-/// More than two pages of every table; `TEST_BOOKINGS=100000` is the large one.
+/// Number of bookings, which fill more than two pages of every table. `TEST_BOOKINGS=100000` sets a larger number.
 const BOOKINGS: i64 = 5_000;
 
 #[tokio::test]
-async fn every_booking_is_looked_at_once_and_no_page_cuts_one_in_two() {
+async fn every_booking_is_audited_once_and_complete() {
     let fleet = Fleet::empty().await;
     let bookings = std::env::var("TEST_BOOKINGS").map_or(BOOKINGS, |number| number.parse().unwrap());
     fleet.fill(bookings).await;
@@ -20,7 +20,7 @@ async fn every_booking_is_looked_at_once_and_no_page_cuts_one_in_two() {
     println!("{bookings} bookings were audited in {:.2?}", began.elapsed());
     assert_eq!((report.bookings, report.total(), report.in_flight), (bookings as u64, 0, 0));
 
-    // One here and there, and all of a stretch.
+    // Single bookings at the ends of pages, and a range of bookings.
     fleet
         .execute(Of::Payment, "DELETE FROM payments WHERE booking_id IN (1, 1999, 2000, 2001, 4000, 5000)")
         .await;
@@ -33,7 +33,7 @@ async fn every_booking_is_looked_at_once_and_no_page_cuts_one_in_two() {
 }
 
 impl Fleet {
-    /// So many bookings, paid and collected, all of them right.
+    /// Adds this number of right bookings, which are paid and collected.
     pub async fn fill(&self, bookings: i64) {
         for (of, sql) in [
             (

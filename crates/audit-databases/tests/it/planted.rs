@@ -1,4 +1,4 @@
-//! One test for each kind of violation.
+//! One test for each kind of violation, and for its repair.
 
 use audit::Kind;
 use events::{CancelRequested, Event, HoldExpired, Paid, PaymentCanceled, Printed};
@@ -8,11 +8,11 @@ use test_kit::fleet::{deliver, outbox};
 
 use crate::databases::{BYSTANDER, Fleet, Of, PLANTED, hour_ago};
 
-/// What is wrong after these statements, and what a repair tells again; it must not touch anything else.
-async fn planted(statements: &[(Of, &'static str)], kinds: &[Kind], told: &[&str]) -> Fleet {
+/// Executes `statements`, and checks that an audit finds `kinds` and a repair publishes `events` and changes nothing else.
+async fn planted(statements: &[(Of, &'static str)], kinds: &[Kind], events: &[&str]) -> Fleet {
     let mut fleet = Fleet::new().await;
     assert_eq!(fleet.kinds().await, [], "before");
-    // What is planted here is between the services; the tests of the ledger are in `charges`.
+    // These violations are between the services. The tests of the ledger are in `charges`.
     fleet.databases.provider = None;
     for (of, sql) in statements {
         fleet.execute(*of, sql).await;
@@ -25,13 +25,13 @@ async fn planted(statements: &[(Of, &'static str)], kinds: &[Kind], told: &[&str
 
     let before = fleet.stories().await;
     let repaired = fleet.repair().await;
-    assert_eq!(fleet.told().await, told);
-    assert_eq!(repaired.len(), told.len(), "{repaired:?}");
+    assert_eq!(fleet.published().await, events);
+    assert_eq!(repaired.len(), events.len(), "{repaired:?}");
     assert_eq!(fleet.stories().await, before);
     fleet
 }
 
-/// The same, where a repair makes the customer's row anew.
+/// Executes `sql` in mypage, and checks that an audit finds `kind` and a repair restores the row.
 async fn planted_in_mypage(sql: &'static str, kind: Kind) {
     let fleet = Fleet::new().await;
     let right = fleet.stories().await;
@@ -40,22 +40,22 @@ async fn planted_in_mypage(sql: &'static str, kind: Kind) {
     let repaired = fleet.repair().await;
     assert_eq!(repaired.len(), 1, "{repaired:?}");
     assert_eq!(fleet.kinds().await, []);
-    assert_eq!(fleet.told().await, [""; 0]);
+    assert_eq!(fleet.published().await, [""; 0]);
     let mut stories = fleet.stories().await;
-    for (mended, right) in stories.iter_mut().zip(&right) {
-        let (mended, right) = (mended.mypage.as_mut().unwrap(), right.mypage.as_ref().unwrap());
-        mended.updated_at = right.updated_at;
+    for (repaired, right) in stories.iter_mut().zip(&right) {
+        let (repaired, right) = (repaired.mypage.as_mut().unwrap(), right.mypage.as_ref().unwrap());
+        repaired.updated_at = right.updated_at;
     }
     assert_eq!(stories, right);
 }
 
 #[tokio::test]
-async fn a_booking_without_payment() {
+async fn booking_without_a_payment_is_found() {
     planted(&[(Of::Payment, "DELETE FROM payments WHERE booking_id = 1")], &[Kind::BookingUnpaid], &[]).await;
 }
 
 #[tokio::test]
-async fn money_kept_for_a_booking_that_has_ended_goes_back() {
+async fn payment_of_an_ended_booking_is_refunded() {
     let fleet = planted(
         &[
             (Of::Book, "UPDATE bookings SET status = 'Expired' WHERE id = 1"),
@@ -68,25 +68,25 @@ async fn money_kept_for_a_booking_that_has_ended_goes_back() {
         &["book HoldExpired"],
     )
     .await;
-    // What was told is what payment gives it back for, and what it is shown by.
-    let told = outbox(fleet.db(Of::Book)).await.remove(0);
-    assert!(matches!(&told, Event::HoldExpired(HoldExpired { qty: Some(2), .. })), "{told:?}");
+    // Payment refunds because of this event, and mypage shows the booking because of it.
+    let event = outbox(fleet.db(Of::Book)).await.remove(0);
+    assert!(matches!(&event, Event::HoldExpired(HoldExpired { qty: Some(2), .. })), "{event:?}");
     let consumer = Consumer::new(
         "payment",
         fleet.db(Of::Payment).clone(),
         transport(),
         payment::consumers::PaymentEvents,
     );
-    deliver(&consumer, told.clone()).await.unwrap();
+    deliver(&consumer, event.clone()).await.unwrap();
     let mut tx = fleet.db(Of::Payment).begin().await.unwrap();
-    let reference = payment::domain::Reference::of(&"test".parse().unwrap(), told.booking_id());
-    payment::app::end_cancel(&mut tx, told.booking_id(), &reference, None).await.unwrap();
+    let reference = payment::domain::Reference::of(&"test".parse().unwrap(), event.booking_id());
+    payment::app::end_cancel(&mut tx, event.booking_id(), &reference, None).await.unwrap();
     tx.commit().await.unwrap();
-    let paid_back = outbox(fleet.db(Of::Payment)).await.remove(0);
+    let refunded = outbox(fleet.db(Of::Payment)).await.remove(0);
     let consumer =
         Consumer::new("mypage", fleet.db(Of::Mypage).clone(), transport(), mypage::consumers::BookingStory);
-    deliver(&consumer, told).await.unwrap();
-    deliver(&consumer, paid_back).await.unwrap();
+    deliver(&consumer, event).await.unwrap();
+    deliver(&consumer, refunded).await.unwrap();
     fleet.execute(Of::Book, "DELETE FROM outbox").await;
     fleet.execute(Of::Payment, "DELETE FROM outbox").await;
     fleet.execute(Of::Payment, "UPDATE payments SET updated_at = created_at").await;
@@ -94,7 +94,7 @@ async fn money_kept_for_a_booking_that_has_ended_goes_back() {
 }
 
 #[tokio::test]
-async fn money_kept_for_no_booking_goes_back() {
+async fn payment_without_a_booking_is_refunded() {
     planted(
         &[
             (Of::Book, "DELETE FROM bookings WHERE id = 1"),
@@ -110,7 +110,7 @@ async fn money_kept_for_no_booking_goes_back() {
 }
 
 #[tokio::test]
-async fn money_kept_for_a_collected_ticket_does_not_go_back() {
+async fn payment_of_a_collected_ticket_is_not_refunded() {
     planted(
         &[
             (Of::Book, "UPDATE bookings SET status = 'Canceled' WHERE id = 1"),
@@ -126,7 +126,7 @@ async fn money_kept_for_a_collected_ticket_does_not_go_back() {
 }
 
 #[tokio::test]
-async fn a_booking_that_waits_though_it_was_paid_is_told_of_its_payment() {
+async fn paid_is_published_again_for_a_pending_booking() {
     let fleet = planted(
         &[
             (Of::Book, "UPDATE bookings SET status = 'PaymentPending', paid = 0 WHERE id = 1"),
@@ -138,18 +138,18 @@ async fn a_booking_that_waits_though_it_was_paid_is_told_of_its_payment() {
         &["payment Paid"],
     )
     .await;
-    let told = outbox(fleet.db(Of::Payment)).await.remove(0);
-    assert!(matches!(told, Event::Paid(Paid { total_price: Some(10_000), .. })), "{told:?}");
+    let event = outbox(fleet.db(Of::Payment)).await.remove(0);
+    assert!(matches!(event, Event::Paid(Paid { total_price: Some(10_000), .. })), "{event:?}");
 }
 
 #[tokio::test]
-async fn another_amount_than_the_booking_costs() {
+async fn payment_of_a_wrong_amount_is_found() {
     let sql = "UPDATE payments SET total_price = 9999 WHERE booking_id = 1";
     planted(&[(Of::Payment, sql)], &[Kind::AmountWrong], &[]).await;
 }
 
 #[tokio::test]
-async fn a_second_payment() {
+async fn second_payment_is_found() {
     planted(
         &[
             (Of::Payment, "CREATE TABLE copied AS SELECT * FROM payments"),
@@ -168,7 +168,7 @@ async fn a_second_payment() {
 }
 
 #[tokio::test]
-async fn money_that_went_back_for_a_collected_ticket() {
+async fn refund_of_a_collected_ticket_is_found() {
     planted(
         &[
             (Of::Book, "UPDATE bookings SET status = 'PrintComplete' WHERE id = 1"),
@@ -184,15 +184,15 @@ async fn money_that_went_back_for_a_collected_ticket() {
 }
 
 #[tokio::test]
-async fn a_booking_whose_money_went_back_is_told_of_that() {
+async fn payment_canceled_is_published_again_for_a_live_booking() {
     let sql = "UPDATE payments SET status = 'Canceled' WHERE booking_id = 1";
     let fleet = planted(&[(Of::Payment, sql)], &[Kind::RefundOfLive], &["payment PaymentCanceled"]).await;
-    let told = outbox(fleet.db(Of::Payment)).await.remove(0);
-    assert!(matches!(told, Event::PaymentCanceled(PaymentCanceled { .. })), "{told:?}");
+    let event = outbox(fleet.db(Of::Payment)).await.remove(0);
+    assert!(matches!(event, Event::PaymentCanceled(PaymentCanceled { .. })), "{event:?}");
 }
 
 #[tokio::test]
-async fn a_seat_with_two_bookings_that_live() {
+async fn seat_of_two_live_bookings_is_found() {
     let fleet = Fleet::new().await;
     fleet.execute(Of::Book, "UPDATE bookings SET seat = '1A,4D' WHERE id = 2").await;
     fleet.execute(Of::Book, "DELETE FROM seat_claims WHERE booking_id = 2 AND seat = '3C'").await;
@@ -205,7 +205,7 @@ async fn a_seat_with_two_bookings_that_live() {
 }
 
 #[tokio::test]
-async fn seat_sold_under_two_spellings_before_they_were_one_is_sold_twice() {
+async fn seat_sold_under_two_spellings_is_found() {
     let fleet = Fleet::new().await;
     let spelled = "UPDATE bookings SET movie_name = ' SOUL', seat = '１a,4D' WHERE id = 2";
     fleet.execute(Of::Book, spelled).await;
@@ -220,13 +220,13 @@ async fn seat_sold_under_two_spellings_before_they_were_one_is_sold_twice() {
 }
 
 #[tokio::test]
-async fn a_seat_that_is_not_kept_for_its_booking() {
+async fn unclaimed_seat_is_found() {
     let sql = "DELETE FROM seat_claims WHERE booking_id = 1 AND seat = '1A'";
     planted(&[(Of::Book, sql)], &[Kind::ClaimMissing], &[]).await;
 }
 
 #[tokio::test]
-async fn a_seat_that_is_kept_for_a_booking_that_has_ended() {
+async fn claim_of_an_ended_booking_is_found() {
     planted(
         &[
             (Of::Book, "UPDATE bookings SET status = 'Declined' WHERE id = 1"),
@@ -243,7 +243,7 @@ async fn a_seat_that_is_kept_for_a_booking_that_has_ended() {
 }
 
 #[tokio::test]
-async fn places_left_that_are_not_what_the_bookings_leave() {
+async fn wrong_number_of_places_left_is_found() {
     let fleet = Fleet::new().await;
     fleet
         .execute(
@@ -264,7 +264,7 @@ async fn places_left_that_are_not_what_the_bookings_leave() {
 }
 
 #[tokio::test]
-async fn a_hold_that_ran_out_long_ago() {
+async fn hold_that_expired_long_ago_is_found() {
     planted(
         &[
             (Of::Book, "UPDATE bookings SET status = 'PaymentPending', held_until = updated_at WHERE id = 1"),
@@ -280,15 +280,15 @@ async fn a_hold_that_ran_out_long_ago() {
 }
 
 #[tokio::test]
-async fn a_cancel_that_has_not_ended_is_asked_for_again() {
+async fn cancel_requested_is_published_again_for_an_unfinished_cancel() {
     let sql = "UPDATE bookings SET status = 'Canceling' WHERE id = 1";
     let fleet = planted(&[(Of::Book, sql)], &[Kind::CancelUnfinished], &["book CancelRequested"]).await;
-    let told = outbox(fleet.db(Of::Book)).await.remove(0);
-    assert!(matches!(told, Event::CancelRequested(CancelRequested { .. })), "{told:?}");
+    let event = outbox(fleet.db(Of::Book)).await.remove(0);
+    assert!(matches!(event, Event::CancelRequested(CancelRequested { .. })), "{event:?}");
 }
 
 #[tokio::test]
-async fn a_cancel_whose_ticket_is_void_goes_on_from_there() {
+async fn unfinished_cancel_with_a_void_ticket_continues() {
     planted(
         &[
             (Of::Book, "UPDATE bookings SET status = 'Canceling' WHERE id = 1"),
@@ -301,7 +301,7 @@ async fn a_cancel_whose_ticket_is_void_goes_on_from_there() {
 }
 
 #[tokio::test]
-async fn a_booking_without_ticket_is_told_of_again() {
+async fn booked_is_published_again_for_a_missing_ticket() {
     let fleet = planted(
         &[
             (Of::Ticket, "DELETE FROM tickets WHERE booking_id = 1"),
@@ -312,16 +312,16 @@ async fn a_booking_without_ticket_is_told_of_again() {
         &["book Booked"],
     )
     .await;
-    let told = outbox(fleet.db(Of::Book)).await.remove(0);
+    let event = outbox(fleet.db(Of::Book)).await.remove(0);
     let consumer =
         Consumer::new("ticket", fleet.db(Of::Ticket).clone(), transport(), ticket::consumers::TicketEvents);
-    deliver(&consumer, told).await.unwrap();
+    deliver(&consumer, event).await.unwrap();
     let kinds: Vec<Kind> = fleet.audit().await.violations.into_keys().collect();
-    assert_eq!(kinds, [], "its ticket was made a moment ago");
+    assert_eq!(kinds, [], "the ticket has just been issued");
 }
 
 #[tokio::test]
-async fn a_ticket_of_a_canceled_booking_is_asked_to_be_void() {
+async fn ticket_of_a_canceled_booking_is_canceled() {
     planted(
         &[
             (Of::Book, "UPDATE bookings SET status = 'Canceled' WHERE id = 1"),
@@ -336,7 +336,7 @@ async fn a_ticket_of_a_canceled_booking_is_asked_to_be_void() {
 }
 
 #[tokio::test]
-async fn a_second_ticket() {
+async fn second_ticket_is_found() {
     planted(
         &[
             (Of::Ticket, "CREATE TABLE copied AS SELECT * FROM tickets"),
@@ -351,7 +351,7 @@ async fn a_second_ticket() {
 }
 
 #[tokio::test]
-async fn a_booking_that_does_not_know_of_its_collection_is_told() {
+async fn printed_is_published_again_for_an_unknown_collection() {
     let fleet = planted(
         &[
             (Of::Ticket, "UPDATE tickets SET status = 'Printed' WHERE booking_id = 1"),
@@ -362,18 +362,18 @@ async fn a_booking_that_does_not_know_of_its_collection_is_told() {
         &["ticket Printed"],
     )
     .await;
-    let told = outbox(fleet.db(Of::Ticket)).await.remove(0);
-    assert!(matches!(told, Event::Printed(Printed { .. })), "{told:?}");
+    let event = outbox(fleet.db(Of::Ticket)).await.remove(0);
+    assert!(matches!(event, Event::Printed(Printed { .. })), "{event:?}");
 }
 
 #[tokio::test]
-async fn a_collection_that_has_not_ended() {
+async fn unfinished_collection_is_found() {
     let sql = "UPDATE tickets SET status = 'Printing' WHERE booking_id = 1";
     planted(&[(Of::Ticket, sql)], &[Kind::CollectionUnfinished], &[]).await;
 }
 
 #[tokio::test]
-async fn a_collected_ticket_without_its_hundred_points() {
+async fn collected_ticket_without_100_points_is_found() {
     planted(
         &[
             (Of::Book, "UPDATE bookings SET status = 'PrintComplete' WHERE id = 1"),
@@ -387,7 +387,7 @@ async fn a_collected_ticket_without_its_hundred_points() {
 }
 
 #[tokio::test]
-async fn points_without_a_collected_ticket() {
+async fn points_without_a_collected_ticket_are_found() {
     planted(
         &[
             (Of::Point, "UPDATE points SET score = 100, status = 'Pointed' WHERE booking_id = 1"),
@@ -400,7 +400,7 @@ async fn points_without_a_collected_ticket() {
 }
 
 #[tokio::test]
-async fn a_second_award() {
+async fn second_award_is_found() {
     planted(
         &[
             (Of::Book, "UPDATE bookings SET status = 'PrintComplete' WHERE id = 1"),
@@ -421,12 +421,12 @@ async fn a_second_award() {
 }
 
 #[tokio::test]
-async fn a_booking_that_its_customer_does_not_see_is_shown() {
+async fn missing_row_of_mypage_is_rebuilt() {
     planted_in_mypage("DELETE FROM mypages WHERE booking_id = 1", Kind::MypageMissing).await;
 }
 
 #[tokio::test]
-async fn what_a_customer_sees_otherwise_than_it_is_is_mended() {
+async fn wrong_row_of_mypage_is_rebuilt() {
     for sql in [
         "UPDATE mypages SET status = 'Printed' WHERE booking_id = 1",
         "UPDATE mypages SET score = 100 WHERE booking_id = 1",
@@ -439,7 +439,7 @@ async fn what_a_customer_sees_otherwise_than_it_is_is_mended() {
 }
 
 #[tokio::test]
-async fn what_a_customer_sees_of_no_booking_is_taken_away() {
+async fn row_of_mypage_without_a_booking_is_deleted() {
     let fleet = Fleet::new().await;
     let before = fleet.stories().await;
     fleet
@@ -455,7 +455,7 @@ async fn what_a_customer_sees_of_no_booking_is_taken_away() {
 }
 
 #[tokio::test]
-async fn an_event_that_is_not_sent_is_found_and_nothing_is_told_twice_while_it_waits() {
+async fn unsent_event_is_found_and_prevents_a_repair() {
     let fleet = Fleet::new().await;
     let insert = "INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload, headers, occurred_at)
                   VALUES ('1', 'booking', '1', 'Booked', '{}', '[]', $1)";
@@ -469,7 +469,7 @@ async fn an_event_that_is_not_sent_is_found_and_nothing_is_told_twice_while_it_w
 }
 
 #[tokio::test]
-async fn a_row_that_no_service_understands() {
+async fn unknown_status_is_found() {
     planted(
         &[
             (Of::Book, "UPDATE bookings SET status = 'Spoiled' WHERE id = 1"),
@@ -486,7 +486,7 @@ async fn a_row_that_no_service_understands() {
 }
 
 #[tokio::test]
-async fn what_happened_a_moment_ago_is_in_flight_and_not_wrong() {
+async fn recent_change_is_in_flight() {
     let fleet = Fleet::new().await;
     let mut tx = fleet.db(Of::Book).begin().await.unwrap();
     let update = "UPDATE bookings SET status = 'Canceling', updated_at = $1 WHERE id = 1";
@@ -499,15 +499,15 @@ async fn what_happened_a_moment_ago_is_in_flight_and_not_wrong() {
 }
 
 #[tokio::test]
-async fn a_repair_told_twice_is_told_once_while_the_first_waits() {
+async fn second_repair_publishes_nothing_while_the_first_event_waits() {
     let fleet = Fleet::new().await;
     fleet.execute(Of::Book, "UPDATE bookings SET status = 'Canceling' WHERE id = 1").await;
     assert_eq!(fleet.repair().await.len(), 1);
     assert_eq!(fleet.repair().await, []);
-    assert_eq!(fleet.told().await, ["book CancelRequested"]);
+    assert_eq!(fleet.published().await, ["book CancelRequested"]);
 }
 
-/// For consumers that are only handed what they are to apply.
+/// A transport for consumers that get their events from the test.
 fn transport() -> std::sync::Arc<dyn event_log::Transport> {
     #[derive(Debug)]
     struct Nowhere;
@@ -517,7 +517,7 @@ fn transport() -> std::sync::Arc<dyn event_log::Transport> {
             _: &'a str,
             _: &'a [event_log::Record],
         ) -> futures_util::future::BoxFuture<'a, Result<(), event_log::TransportError>> {
-            unreachable!("nothing is published here")
+            unreachable!("the test publishes no record")
         }
 
         fn subscribe_in<'a>(
@@ -529,7 +529,7 @@ fn transport() -> std::sync::Arc<dyn event_log::Transport> {
             'a,
             Result<Box<dyn event_log::Subscription>, event_log::TransportError>,
         > {
-            unreachable!("nobody subscribes here")
+            unreachable!("the test does not subscribe")
         }
 
         fn history<'a>(
@@ -537,7 +537,7 @@ fn transport() -> std::sync::Arc<dyn event_log::Transport> {
             _: &'a str,
         ) -> futures_util::future::BoxFuture<'a, Result<Box<dyn event_log::History>, event_log::TransportError>>
         {
-            unreachable!("nobody looks back here")
+            unreachable!("the test reads no history")
         }
     }
     std::sync::Arc::new(Nowhere)

@@ -1,21 +1,23 @@
-//! Rows of six tables in the order of their bookings, side by side: a merge join over five databases, page by page.
+//! All stories, read from six tables side by side: a merge join over five databases, page by page.
 
 use std::collections::{BTreeMap, VecDeque};
 
+use audit::Story;
+use audit::story::{BookingRow, ClaimRow, MypageRow, PaymentRow, PointRow, TicketRow, UnsentRow};
 use sqlx::FromRow;
 use storage::{Db, Error, QueryAs, Row, query_as};
 
-use super::{Databases, Provider, ledger};
-use crate::story::{
-    BookingRow, ClaimRow, MypageRow, OfBooking, PaymentRow, PointRow, Story, TicketRow, UnsentRow,
-};
+use crate::databases::{Databases, Provider};
+use crate::ledger;
+use crate::rows::{OfBooking, Stored, story_of};
 
-/// Rows read from a table at a time.
+/// Number of rows that one query reads.
 const PAGE: i64 = 2_000;
 
-/// All stories, from the first booking on.
+/// All stories, in the order of their bookings.
 pub struct Pages {
-    // The claims before the bookings: what a booking claims while the audit runs is then not missed, only young.
+    // The claims are read before the bookings: a booking that is made in between lacks its claims, but is too young to be
+    // reported.
     claims: Table<ClaimRow>,
     bookings: Table<BookingRow>,
     payments: Table<PaymentRow>,
@@ -78,11 +80,7 @@ impl Pages {
         }
     }
 
-    /// The next stories; `None` after the last.
-    ///
-    /// # Errors
-    ///
-    /// When a database fails.
+    /// The next stories, or `None` after the last.
     pub async fn next(&mut self) -> Result<Option<Vec<Story>>, Error> {
         self.claims.fill().await?;
         self.bookings.fill().await?;
@@ -98,7 +96,7 @@ impl Pages {
             self.points.horizon(),
             self.mypages.horizon(),
         ];
-        // Up to here all six are known.
+        // All rows of the bookings up to here have been read.
         let horizon = horizons.into_iter().min().unwrap_or(i64::MAX);
         let mut stories = self.take(horizon);
         if let Some(provider) = &self.provider {
@@ -139,55 +137,51 @@ impl Pages {
     }
 }
 
-/// Claims are seen here, so none is none.
-pub fn story_of(stories: &mut BTreeMap<i64, Story>, booking_id: i64) -> &mut Story {
-    let seen = || Story { claims: Some(Vec::new()), ..Story::of(booking_id) };
-    stories.entry(booking_id).or_insert_with(seen)
-}
-
-/// One table, read in the order of its bookings.
+/// One table, read in the order of the bookings.
 struct Table<T> {
     db: Db,
     select: &'static str,
     rows: VecDeque<T>,
-    /// Rows up to this booking were read.
+    /// All rows of the bookings up to this one have been read.
     read: i64,
     is_over: bool,
 }
 
 impl<T> Table<T>
 where
-    T: OfBooking + for<'r> FromRow<'r, Row> + Send + Unpin,
+    T: OfBooking,
+    Stored<T>: for<'r> FromRow<'r, Row> + Send + Unpin,
 {
-    /// `select` binds the booking after which to begin, and how many rows to give.
+    /// `select` takes the booking after which to begin, and the number of rows.
     fn new(db: &Db, select: &'static str) -> Self {
         Self { db: db.clone(), select, rows: VecDeque::new(), read: i64::MIN, is_over: false }
     }
 
-    /// Reads on when nothing is left of what was read.
+    /// Reads the next rows if all earlier ones have been taken.
     async fn fill(&mut self) -> Result<(), Error> {
         if self.is_over || !self.rows.is_empty() {
             return Ok(());
         }
-        let select: QueryAs<'_, T> = query_as(self.select).bind(self.read).bind(PAGE);
-        self.rows = self.db.read().await?.fetch_all(select).await?.into();
+        let select: QueryAs<'_, Stored<T>> = query_as(self.select).bind(self.read).bind(PAGE);
+        let rows = self.db.read().await?.fetch_all(select).await?;
+        self.rows = rows.into_iter().map(|Stored(row)| row).collect();
         self.is_over = self.rows.len() < PAGE as usize;
         if !self.is_over {
-            self.leave_the_last();
+            self.drop_last_booking();
         }
         self.read = self.rows.back().map_or(self.read, OfBooking::booking_id);
         Ok(())
     }
 
-    /// A booking whose rows a page may have cut in two is read again, unless the page has nothing else.
-    fn leave_the_last(&mut self) {
+    /// Drops the rows of the last booking, whose other rows may be in the next page, unless the page contains only this booking.
+    fn drop_last_booking(&mut self) {
         let (first, last) = (self.rows.front().map(T::booking_id), self.rows.back().map(T::booking_id));
         if first != last {
             self.rows.retain(|row| Some(row.booking_id()) != last);
         }
     }
 
-    /// Up to this booking all rows are here.
+    /// The booking up to which all rows have been read.
     fn horizon(&self) -> i64 {
         if self.is_over { i64::MAX } else { self.read }
     }

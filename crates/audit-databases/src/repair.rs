@@ -1,12 +1,13 @@
-//! What is safe to mend, and the mending of it.
+//! Repairs what is safe to repair.
 //!
-//! Three things are: to tell again what an event was lost of, to have money returned that is kept for nothing, and to make
-//! one customer's row anew. The first two are events in the outbox of the service whose word it is. Whoever reads such an
-//! event has a rule of its own for hearing it twice, so to repair twice does no harm. Nothing else is touched: what this
-//! cannot mend, a person has to.
+//! A repair publishes a lost event again, starts the refund of a payment without a booking, or rebuilds a row of mypage. The
+//! first two append an event to the outbox of the service that owns it. Every consumer tolerates such an event twice, so repairing
+//! twice is harmless. All other violations are left to a person.
 //!
-//! A charge that no service knows of, or whose payment has ended, is canceled at the provider itself (`refunds`).
+//! A charge that no service knows, or whose payment has ended, is canceled at the provider (`refunds`).
 
+use audit::story::{PaymentRow, PointRow};
+use audit::{Finding, Kind, Report, Story};
 use events::{
     Booked, BookingId, CancelRequested, Canceled, Created, CustomerId, Event, Held, HoldExpired, Paid,
     PaymentCanceled, PaymentId, PointId, Printed, Screening, ScreeningId, TicketCanceled, TicketId,
@@ -18,113 +19,103 @@ use serde::Serialize;
 use storage::{Db, Error, Tx, query, query_as};
 use telemetry::trace_context::TraceContext;
 
-use crate::databases::{Databases, story};
-use crate::kind::Kind;
-use crate::report::{Finding, Report};
-use crate::story::{PaymentRow, PointRow, Story};
+use crate::databases::Databases;
+use crate::stories::story;
 
 mod refunds;
 
 pub use refunds::{Returned, return_charges};
 
-/// One thing that was mended.
+/// One repair of a booking.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Repaired {
     pub booking_id: i64,
     pub kind: Kind,
-    /// For a person.
+    /// Describes the repair, or the reason against it, for a person.
     pub what: String,
 }
 
-/// Something to do.
+/// A way to repair a violation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Mend {
-    /// The event goes into the outbox of the service.
-    Tell(&'static str, Box<Event>),
-    /// The customer's row is made anew from these.
-    Show(Vec<(Event, Timestamp)>),
+enum Remedy {
+    /// Appends the event to the outbox of the service.
+    Publish(&'static str, Box<Event>),
+    /// Rebuilds the row of mypage from these events.
+    Rebuild(Vec<(Event, Timestamp)>),
 }
 
-/// What a repair did, and what it left alone although it could have mended it.
+/// The result of a repair: what was repaired, and what could have been but was left alone, with the reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     pub repaired: Vec<Repaired>,
     pub left_alone: Vec<Repaired>,
 }
 
-/// Why a repair broke off. What was mended before stays mended.
+/// Why a repair stopped. Repairs before that are kept.
 #[derive(Debug, thiserror::Error)]
 pub enum RepairError {
     #[error("a database failed")]
     Storage(#[from] Error),
-    #[error("the payment provider does not cancel")]
+    #[error("the payment provider did not cancel a charge")]
     Provider(#[from] refunds::RefundError),
 }
 
-/// Mends of `report` what is safe to. The provider is asked to cancel `max_refunds` charges at most.
-///
-/// # Errors
-///
-/// When a database or the provider fails.
+/// Repairs the violations in `report` that are safe to repair. The provider cancels at most `max_refunds` charges.
 pub async fn repair(
     databases: &Databases,
     report: &Report,
     max_refunds: u32,
 ) -> Result<Outcome, RepairError> {
     let mut outcome =
-        Outcome { repaired: mend_all(databases, &report.findings).await?, left_alone: Vec::new() };
+        Outcome { repaired: repair_all(databases, &report.findings).await?, left_alone: Vec::new() };
     refunds::refund(databases, report, max_refunds, &mut outcome).await?;
     Ok(outcome)
 }
 
-/// Mends of `findings` what is safe to, and tells what it did. Each booking is read once more before it is touched.
-///
-/// # Errors
-///
-/// When a database fails; what was told to be mended before is.
-async fn mend_all(databases: &Databases, findings: &[Finding]) -> Result<Vec<Repaired>, Error> {
+/// Repairs `findings` by events and rows, and returns the repairs. Each booking is read again first.
+async fn repair_all(databases: &Databases, findings: &[Finding]) -> Result<Vec<Repaired>, Error> {
     let mut done = Vec::new();
     for finding in findings {
         let story = story(databases, finding.story.booking_id).await?;
         if story != finding.story {
-            continue; // Something happened to it: the next audit tells what came of it.
+            continue; // The booking has changed, so the next audit checks it again.
         }
-        let mut told = Vec::new();
+        let mut applied = Vec::new();
         for violation in &finding.violations {
-            let Some(mend) = mend(&story, violation.kind) else {
+            let Some(remedy) = remedy(&story, violation.kind) else {
                 continue;
             };
-            // Two things that are wrong may be mended by one word.
-            if told.contains(&mend) {
+            // One remedy may repair two violations.
+            if applied.contains(&remedy) {
                 continue;
             }
-            let what = apply(databases, &story, &mend).await?;
+            let what = apply(databases, &story, &remedy).await?;
             done.push(Repaired { booking_id: story.booking_id, kind: violation.kind, what });
-            told.push(mend);
+            applied.push(remedy);
         }
     }
     Ok(done)
 }
 
-async fn apply(databases: &Databases, story: &Story, mend: &Mend) -> Result<String, Error> {
-    match mend {
-        Mend::Tell(service, event) => {
-            let mut tx = writer(databases, service).begin().await?;
+async fn apply(databases: &Databases, story: &Story, remedy: &Remedy) -> Result<String, Error> {
+    match remedy {
+        Remedy::Publish(service, event) => {
+            let mut tx = database_of(databases, service).begin().await?;
             outbox::append(&mut tx, service, (**event).clone()).await?;
             tx.commit().await?;
-            Ok(format!("{service} tells {} again", event.event_type()))
+            Ok(format!("{service} publishes {} again", event.event_type()))
         }
-        Mend::Show(events) => {
+        Remedy::Rebuild(events) => {
             let mut tx = databases.mypage.begin().await?;
-            show(&mut tx, story.booking_id, events).await?;
+            rebuild_row(&mut tx, story.booking_id, events).await?;
             tx.commit().await?;
-            Ok(if events.is_empty() { "the row is gone" } else { "the row is made anew" }.to_owned())
+            Ok(if events.is_empty() { "the row was deleted" } else { "the row was rebuilt" }.to_owned())
         }
     }
 }
 
-fn writer<'d>(databases: &'d Databases, service: &str) -> &'d Db {
+fn database_of<'d>(databases: &'d Databases, service: &str) -> &'d Db {
     match service {
         "book" => &databases.book,
         "payment" => &databases.payment,
@@ -133,102 +124,104 @@ fn writer<'d>(databases: &'d Databases, service: &str) -> &'d Db {
     }
 }
 
-/// What mends `kind` in `story`; `None` when nothing safe does.
-fn mend(story: &Story, kind: Kind) -> Option<Mend> {
+/// The remedy for a violation of `kind` in `story`, or `None` if no remedy is safe.
+fn remedy(story: &Story, kind: Kind) -> Option<Remedy> {
     let id = BookingId::new(story.booking_id).ok()?;
     match kind {
         Kind::PaymentOrphaned | Kind::CollectionUntold | Kind::RefundOfLive if story.unsent.is_empty() => {
-            told_again(story, id, kind)
+            republication(story, id, kind)
         }
         Kind::PaymentUnsettled | Kind::TicketMissing | Kind::CancelUnfinished | Kind::TicketUnfounded
             if story.unsent.is_empty() =>
         {
-            told_again(story, id, kind)
+            republication(story, id, kind)
         }
-        Kind::MypageMissing | Kind::MypageExtra | Kind::MypageDiffers => Some(Mend::Show(truth(story, id))),
+        Kind::MypageMissing | Kind::MypageExtra | Kind::MypageDiffers => {
+            Some(Remedy::Rebuild(events_of(story, id)))
+        }
         _ => None,
     }
 }
 
-/// What waits in an outbox may mend it: so this is only for bookings of which nothing does.
-fn told_again(story: &Story, id: BookingId, kind: Kind) -> Option<Mend> {
+/// The event to publish again. A story with unsent events has none, because one of them may repair it.
+fn republication(story: &Story, id: BookingId, kind: Kind) -> Option<Remedy> {
     let ticket = story.ticket().map(|ticket| ticket.status.as_str());
     let is_collected = matches!(ticket, Some("Printing" | "Printed"));
     match kind {
-        // Payment gives back what it took, once, whatever became of the booking.
-        Kind::PaymentOrphaned if !is_collected => tell("book", hold_expired(story, id)),
-        Kind::PaymentUnsettled => tell("payment", paid(id, story.payment()?)?),
+        // Payment refunds its charge once, whatever the state of the booking.
+        Kind::PaymentOrphaned if !is_collected => publish("book", hold_expired(story, id)),
+        Kind::PaymentUnsettled => publish("payment", paid(id, story.payment()?)?),
         Kind::RefundOfLive if !is_collected && story.payment_is("Canceled") => {
-            tell("payment", refunded(id, story.payment()?)?)
+            publish("payment", refunded(id, story.payment()?)?)
         }
-        // Ticket makes it once.
+        // Ticket issues one ticket.
         Kind::TicketMissing if story.tickets.is_empty() && story.payment_is("Paid") => {
-            tell("book", booked(story, id)?)
+            publish("book", booked(story, id)?)
         }
-        // Book takes it as it would have taken the first one.
-        Kind::CollectionUntold if ticket == Some("Printed") => tell("ticket", printed(id)),
-        // Each is answered anew, by whoever is next to say something.
+        // Book handles it like the lost one.
+        Kind::CollectionUntold if ticket == Some("Printed") => publish("ticket", printed(id)),
+        // The next step of the cancel is done again.
         Kind::CancelUnfinished | Kind::TicketUnfounded
             if ["Canceling", "Canceled"].contains(&story.status()) =>
         {
             match ticket {
-                Some("Printed") if kind == Kind::CancelUnfinished => tell("ticket", printed(id)),
+                Some("Printed") if kind == Kind::CancelUnfinished => publish("ticket", printed(id)),
                 Some("Printed" | "Printing") => None,
-                Some("Canceled") => tell("ticket", voided(id)),
-                _ => tell("book", cancel_requested(story, id)),
+                Some("Canceled") => publish("ticket", voided(id)),
+                _ => publish("book", cancel_requested(story, id)),
             }
         }
         _ => None,
     }
 }
 
-fn tell(service: &'static str, event: Event) -> Option<Mend> {
-    Some(Mend::Tell(service, Box::new(event)))
+fn publish(service: &'static str, event: Event) -> Option<Remedy> {
+    Some(Remedy::Publish(service, Box::new(event)))
 }
 
-/// Everything that customers are told of this booking, as its services would.
-fn truth(story: &Story, id: BookingId) -> Vec<(Event, Timestamp)> {
+/// All events about the booking that mypage shows, as the services would publish them.
+fn events_of(story: &Story, id: BookingId) -> Vec<(Event, Timestamp)> {
     let Some(booking) = story.booking.as_ref() else {
         return Vec::new();
     };
     let mut events = Vec::new();
-    let mut tell = |event: Option<Event>, at: Option<i64>| {
+    let mut add = |event: Option<Event>, at: Option<i64>| {
         let at = at.and_then(|at| Timestamp::from_microsecond(at).ok()).unwrap_or_default();
         events.extend(event.map(|event| (event, at)));
     };
-    tell(held(story, id), booking.created_at);
+    add(held(story, id), booking.created_at);
     if booking.status == "PaymentPending" {
         return events;
     }
     if let Some(payment) = story.payment() {
-        tell(paid(id, payment), payment.created_at);
+        add(paid(id, payment), payment.created_at);
         if payment.status == "Canceled" {
-            tell(refunded(id, payment), payment.updated_at);
+            add(refunded(id, payment), payment.updated_at);
         }
     }
-    if came_to_be(story) {
-        tell(booked(story, id), booking.created_at);
+    if was_confirmed(story) {
+        add(booked(story, id), booking.created_at);
         if booking.status == "Canceled" {
-            tell(Some(Canceled { id, status: Some(booking.status.clone()) }.into()), booking.updated_at);
+            add(Some(Canceled { id, status: Some(booking.status.clone()) }.into()), booking.updated_at);
         }
     } else {
-        tell(Some(hold_expired(story, id)), booking.updated_at);
+        add(Some(hold_expired(story, id)), booking.updated_at);
     }
     if let Some(ticket) = story.ticket() {
-        tell(Some(created(story, id)), ticket.created_at);
+        add(Some(created(story, id)), ticket.created_at);
         if ticket.status == "Printed" {
-            tell(Some(printed(id)), ticket.updated_at);
+            add(Some(printed(id)), ticket.updated_at);
         }
     }
     for row in &story.points {
-        tell(point(id, row), row.created_at);
+        add(point(id, row), row.created_at);
     }
     events
 }
 
-/// It was a booking, and perhaps is not any more.
-fn came_to_be(story: &Story) -> bool {
-    story.stands()
+/// Whether the booking is or has been confirmed.
+fn was_confirmed(story: &Story) -> bool {
+    story.is_confirmed()
         || story.status() == "Canceling"
         || (story.status() == "Canceled" && story.ticket().is_some())
 }
@@ -289,7 +282,7 @@ fn held(story: &Story, id: BookingId) -> Option<Event> {
     Some(held.into())
 }
 
-/// As book publishes it.
+/// The screening of the booking, as book publishes it.
 fn screening(story: &Story) -> Screening {
     let Some(row) = &story.booking else {
         return Screening::default();
@@ -344,22 +337,22 @@ fn cancel_requested(story: &Story, id: BookingId) -> Event {
     CancelRequested { id, status: Some(story.status().to_owned()) }.into()
 }
 
-/// Makes the row of one booking anew, by mypage's own rules. What its timeline knew the times of keeps them.
-async fn show(tx: &mut Tx, booking_id: i64, events: &[(Event, Timestamp)]) -> Result<(), Error> {
-    let known = query_as::<(String, i64)>("SELECT event, happened_at FROM timeline WHERE booking_id = $1")
+/// Rebuilds the row of one booking by mypage's own rules. Events that are already in its timeline keep their times.
+async fn rebuild_row(tx: &mut Tx, booking_id: i64, events: &[(Event, Timestamp)]) -> Result<(), Error> {
+    let timeline = query_as::<(String, i64)>("SELECT event, happened_at FROM timeline WHERE booking_id = $1")
         .bind(booking_id);
-    let known = tx.fetch_all(known).await?;
+    let timeline = tx.fetch_all(timeline).await?;
     tx.execute(query("DELETE FROM mypages WHERE booking_id = $1").bind(booking_id)).await?;
     tx.execute(query("DELETE FROM timeline WHERE booking_id = $1").bind(booking_id)).await?;
     let deliveries: Vec<Delivery> = events
         .iter()
         .map(|(event, at)| {
-            let earlier = known.iter().find(|(known, _)| known == event.event_type());
-            let earlier = earlier.and_then(|(_, at)| Timestamp::from_microsecond(*at).ok());
+            let known = timeline.iter().find(|(known, _)| known == event.event_type());
+            let known = known.and_then(|(_, at)| Timestamp::from_microsecond(*at).ok());
             Delivery {
                 id: String::new(),
                 event: event.clone(),
-                at: earlier.unwrap_or(*at),
+                at: known.unwrap_or(*at),
                 trace: TraceContext::root(),
             }
         })

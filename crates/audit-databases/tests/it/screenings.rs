@@ -1,10 +1,10 @@
-//! What a ticket and a customer's page say of their screening, and bookings that are held, by the databases.
+//! Violations of the screening in tickets and rows of mypage, and of held bookings.
 
 use audit::Kind;
 
 use crate::databases::{Fleet, Of};
 
-/// The first booking is of a screening, and its ticket and its row name it.
+/// A fleet whose first booking has a screening, which its ticket and its row of mypage name.
 async fn at_a_screening() -> Fleet {
     let fleet = Fleet::new().await;
     for (of, sql) in [
@@ -49,7 +49,7 @@ async fn ticket_of_another_screening_is_found() {
 }
 
 #[tokio::test]
-async fn page_that_names_another_screening_is_made_anew() {
+async fn row_of_mypage_with_another_screening_is_rebuilt() {
     let fleet = at_a_screening().await;
     let right = fleet.stories().await;
     fleet
@@ -58,13 +58,13 @@ async fn page_that_names_another_screening_is_made_anew() {
     assert_eq!(fleet.kinds().await, [Kind::MypageDiffers]);
     assert_eq!(fleet.repair().await.len(), 1);
     assert_eq!(fleet.kinds().await, []);
-    let mut mended = fleet.stories().await;
-    mended[0].mypage.as_mut().unwrap().updated_at = right[0].mypage.as_ref().unwrap().updated_at;
-    assert_eq!(mended, right);
+    let mut repaired = fleet.stories().await;
+    repaired[0].mypage.as_mut().unwrap().updated_at = right[0].mypage.as_ref().unwrap().updated_at;
+    assert_eq!(repaired, right);
 }
 
 #[tokio::test]
-async fn rows_from_before_that_name_no_screening_are_right() {
+async fn rows_of_earlier_versions_need_no_screening() {
     let fleet = at_a_screening().await;
     for (of, sql) in [
         (
@@ -82,7 +82,7 @@ async fn rows_from_before_that_name_no_screening_are_right() {
 }
 
 #[tokio::test]
-async fn screening_that_was_added_without_an_end_runs_for_two_hours() {
+async fn screening_without_an_end_lasts_two_hours() {
     let fleet = at_a_screening().await;
     fleet.execute(Of::Book, "UPDATE screenings SET ends_at = NULL").await;
     assert_eq!(fleet.kinds().await, [Kind::TicketDiffers, Kind::MypageDiffers]);
@@ -91,7 +91,7 @@ async fn screening_that_was_added_without_an_end_runs_for_two_hours() {
     assert_eq!(fleet.kinds().await, []);
 }
 
-/// The first booking waits for its payment, for a long time to come.
+/// A fleet whose first booking is held for a long time.
 async fn held() -> Fleet {
     let fleet = Fleet::new().await;
     for (of, sql) in [
@@ -119,19 +119,19 @@ async fn held() -> Fleet {
 }
 
 #[tokio::test]
-async fn held_booking_that_its_customer_does_not_see_is_shown() {
+async fn missing_row_of_a_held_booking_is_rebuilt() {
     let fleet = held().await;
     let right = fleet.stories().await;
     fleet.execute(Of::Mypage, "DELETE FROM mypages WHERE booking_id = 1").await;
     assert_eq!(fleet.kinds().await, [Kind::MypageMissing]);
     assert_eq!(fleet.repair().await.len(), 1);
-    let mut mended = fleet.stories().await;
-    mended[0].mypage.as_mut().unwrap().updated_at = right[0].mypage.as_ref().unwrap().updated_at;
-    assert_eq!(mended, right);
+    let mut repaired = fleet.stories().await;
+    repaired[0].mypage.as_mut().unwrap().updated_at = right[0].mypage.as_ref().unwrap().updated_at;
+    assert_eq!(repaired, right);
 }
 
 #[tokio::test]
-async fn end_of_a_hold_that_its_customer_does_not_see_is_shown() {
+async fn row_with_the_wrong_end_of_a_hold_is_rebuilt() {
     for sql in [
         "UPDATE bookings SET status = 'Declined' WHERE id = 1",
         "UPDATE bookings SET status = 'Expired' WHERE id = 1",
@@ -148,9 +148,9 @@ async fn end_of_a_hold_that_its_customer_does_not_see_is_shown() {
     }
 }
 
-/// The others were not told of it: its first attempt to pay runs, or a version before this has left it.
+/// Book has not published `Held`: the first attempt to pay is running, or an earlier version made the booking.
 #[tokio::test]
-async fn page_of_what_was_never_held_is_taken_away() {
+async fn row_of_a_booking_that_was_never_held_is_deleted() {
     let fleet = held().await;
     fleet.execute(Of::Book, "UPDATE bookings SET held_published = 0 WHERE id = 1").await;
     assert_eq!(fleet.kinds().await, [Kind::MypageExtra]);
