@@ -1,4 +1,6 @@
-//! All that differs between SQLite and PostgreSQL, one named function each.
+//! All differences between SQLite and PostgreSQL, one function each.
+
+use crate::locks::MIGRATIONS;
 
 /// The database product behind a [`Db`](crate::Db).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -7,20 +9,20 @@ pub enum Backend {
     Postgres,
 }
 
-/// The cause of a failed statement, which says what has to change before it can succeed.
+/// The cause of a failed statement: what must change before the statement can succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// Its caller: the values violate a constraint, or are out of range.
+    /// The statement itself: its values violate a constraint, or are out of range.
     Statement,
-    /// Nobody: the database is away or overloaded, or a race for a lock was lost.
+    /// Nothing: the database is unreachable or overloaded, or a race for a lock was lost.
     Outage,
-    /// An operator: the database answers, and is read-only, full, without a table or without a permission.
+    /// The database, which answers but is read-only or full, or lacks a table or a permission. An operator must act.
     Refusal,
 }
 
 impl Backend {
-    /// Begins a transaction that will write. SQLite takes its one write lock here, where waiting for it is bounded
-    /// by the busy timeout, and not in the middle, where it would be a deadlock.
+    /// Begins a transaction that will write. SQLite takes its only write lock here, where the busy timeout bounds the wait. In
+    /// the middle of the transaction, the wait would be a deadlock.
     pub fn begin(self) -> &'static str {
         match self {
             Self::Sqlite => "BEGIN IMMEDIATE",
@@ -28,7 +30,7 @@ impl Backend {
         }
     }
 
-    /// Begins a transaction that a power cut may undo even after its commit: it need not wait for the disk.
+    /// Begins a transaction whose commit does not wait for the disk, so that a power cut may undo it.
     pub fn begin_relaxed(self) -> [&'static str; 2] {
         match self {
             Self::Sqlite => ["PRAGMA synchronous = NORMAL", "BEGIN IMMEDIATE"],
@@ -36,7 +38,7 @@ impl Backend {
         }
     }
 
-    /// What a connection must be told after a relaxed transaction, so that the next one is not relaxed.
+    /// Resets a connection after a relaxed transaction, so that the next one waits for the disk.
     pub fn end_relaxed(self) -> Option<&'static str> {
         match self {
             Self::Sqlite => Some("PRAGMA synchronous = FULL"),
@@ -44,19 +46,19 @@ impl Backend {
         }
     }
 
-    /// Begins the transaction of all migrations. Where several processes may start at once, the others wait here until it is
-    /// committed, as long as it takes.
-    pub(crate) fn begin_migrations(self) -> &'static str {
+    /// Begins the transaction of all migrations, with the lock [`MIGRATIONS`]. Other processes that start at the same time wait
+    /// here until it is committed, however long that takes.
+    pub(crate) fn begin_migrations(self) -> String {
         match self {
-            Self::Sqlite => "BEGIN IMMEDIATE",
-            Self::Postgres => {
-                "BEGIN; SET LOCAL statement_timeout = 0; DO $$ BEGIN PERFORM pg_advisory_xact_lock(-1); END $$"
-            }
+            Self::Sqlite => "BEGIN IMMEDIATE".to_owned(),
+            Self::Postgres => format!(
+                "BEGIN; SET LOCAL statement_timeout = 0; DO $$ BEGIN PERFORM pg_advisory_xact_lock({MIGRATIONS}); END $$"
+            ),
         }
     }
 
-    /// Waits until no other transaction holds the key `$1`, and holds it until this one ends. `None` where a writing
-    /// transaction is alone anyway.
+    /// Waits until no other transaction holds the lock `$1`, and holds it until this transaction ends. `None` on SQLite, which
+    /// has one writing transaction at a time.
     pub(crate) fn lock(self) -> Option<&'static str> {
         match self {
             Self::Sqlite => None,
@@ -64,8 +66,8 @@ impl Backend {
         }
     }
 
-    /// Stands for the `number`th value of a statement that is put together by the program. SQLite looks for one with a name
-    /// among all before it, which takes a second where there are thousands; so there they have none.
+    /// The placeholder of the `number`th value of a statement that the program builds. SQLite compares each named placeholder
+    /// with all earlier ones, which takes a second for thousands, so its placeholders have no names.
     pub(crate) fn placeholder(self, number: usize) -> String {
         match self {
             Self::Sqlite => "?".to_owned(),
@@ -73,29 +75,29 @@ impl Backend {
         }
     }
 
-    /// What each new connection is told.
+    /// The settings of each new connection.
     pub(crate) fn session(self, statement_timeout_ms: u128) -> Vec<String> {
         match self {
             Self::Sqlite => vec![
                 format!("PRAGMA busy_timeout = {statement_timeout_ms}"),
                 // Readers and the writer do not wait for each other.
                 "PRAGMA journal_mode = WAL".to_owned(),
-                // A commit that was answered survives a power cut.
+                // A committed transaction survives a power cut.
                 "PRAGMA synchronous = FULL".to_owned(),
                 "PRAGMA foreign_keys = ON".to_owned(),
-                // KiB, negative as the pragma wants it: the working set is small, six processes share a laptop.
+                // In KiB, for which the pragma takes negative numbers. It is small, because six processes share a laptop.
                 "PRAGMA cache_size = -1024".to_owned(),
             ],
             Self::Postgres => vec![format!("SET statement_timeout = {statement_timeout_ms}")],
         }
     }
 
-    /// SQLite has one writer at a time; a second writing connection would only wait.
+    /// Whether a second writing connection would only wait for the first, as on SQLite.
     pub(crate) fn has_one_writer(self) -> bool {
         self == Self::Sqlite
     }
 
-    /// The highest id that the table `$1` has ever given out.
+    /// Selects the highest id that the table `$1` has ever assigned.
     pub(crate) fn last_id(self) -> &'static str {
         match self {
             Self::Sqlite => {
@@ -108,7 +110,7 @@ impl Backend {
         }
     }
 
-    /// Lists the names of the tables.
+    /// Selects the names of the tables.
     pub(crate) fn tables(self) -> &'static str {
         match self {
             Self::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table'",
@@ -120,11 +122,10 @@ impl Backend {
         }
     }
 
-    /// Finds out whether the database takes writes.
+    /// Checks whether the database accepts writes.
     ///
-    /// On SQLite this is a write that changes nothing and fails if the file is read-only; to be rolled back. On
-    /// PostgreSQL each row says whether the session is read-only, and names a table that the user may not write to, if there
-    /// is one.
+    /// On SQLite, this is a write that changes nothing, fails if the file is read-only, and must be rolled back. On PostgreSQL,
+    /// each row contains whether the session is read-only, and the name of a table that the user may not write to, or NULL.
     pub(crate) fn writability(self) -> &'static str {
         match self {
             Self::Sqlite => "PRAGMA user_version = 0",
@@ -138,7 +139,7 @@ impl Backend {
         }
     }
 
-    /// What the database's error code says about its cause.
+    /// The cause of the error `code`.
     ///
     /// Codes: <https://www.sqlite.org/rescode.html>, <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
     pub(crate) fn cause_of(self, code: &str) -> Cause {
@@ -151,7 +152,7 @@ impl Backend {
                 5 | 6 | 7 | 9 | 10 | 14 | 15 | 17 => Cause::Outage,
                 _ => Cause::Refusal,
             },
-            // A full disk is for an operator to mend, unlike the other resources of its class.
+            // An operator must free a full disk. The other resources of its class recover without an operator.
             Self::Postgres if code == "53100" => Cause::Refusal,
             Self::Postgres => match code.get(..2).unwrap_or_default() {
                 // Data exception, integrity constraint violation, program limit exceeded (a value too long for an index).
@@ -169,12 +170,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_violated_constraint_and_a_value_out_of_range_are_the_statements_fault() {
+    fn only_violated_constraints_and_values_out_of_range_are_caused_by_the_statement() {
         // NOT NULL, unique, check; a number out of range, U+0000 in a text, a text too long for an index.
         for code in ["23502", "23505", "23514", "22003", "22021", "54000"] {
             assert_eq!(Backend::Postgres.cause_of(code), Cause::Statement, "{code}");
         }
-        // Read-only, no permission, a table or column that is missing, a failed transaction, a full disk, a password.
+        // Read-only, no permission, a missing table or column, a failed transaction, a full disk, a wrong password.
         for code in ["25006", "42501", "42P01", "42703", "25P02", "53100", "28P01", "3D000", "XX000", ""] {
             assert_eq!(Backend::Postgres.cause_of(code), Cause::Refusal, "{code}");
         }
@@ -185,7 +186,7 @@ mod tests {
         for code in ["19", "2067", "18", "20"] {
             assert_eq!(Backend::Sqlite.cause_of(code), Cause::Statement, "{code}");
         }
-        // ERROR (no such table), PERM, READONLY and its DBMOVED, FULL, NOTADB, what nobody knows.
+        // ERROR (no such table), PERM, READONLY and its DBMOVED, FULL, NOTADB, an unknown code.
         for code in ["1", "3", "8", "1032", "13", "26", "x"] {
             assert_eq!(Backend::Sqlite.cause_of(code), Cause::Refusal, "{code}");
         }

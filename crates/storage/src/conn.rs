@@ -1,9 +1,9 @@
 //! Statements with a deadline, and transactions.
 //!
-//! A connection that missed a deadline is in an unknown state, and so is what runs on it. It is detached from the pool
-//! and closed, never returned: handing it back would make the next caller wait for the same dead peer, and a
-//! connection that is merely dropped can take its place in the pool with it (sqlx issue 4349). A connection on which the
-//! database refused a statement is closed as well: after an operator has mended the cause, only a new session knows.
+//! A connection that missed a deadline is in an unknown state, and so is its statement. It is detached from the pool and closed:
+//! if it were returned to the pool, the next caller would wait for the same dead peer, and if it were only dropped, the pool could
+//! lose its slot (sqlx issue 4349). A connection on which the database refused a statement is closed too, because only a
+//! new session notices that an operator has removed the cause.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -20,17 +20,17 @@ use tokio::time::timeout;
 
 use crate::backend::Backend;
 use crate::error::Error;
-use crate::{Query, QueryAs, Row};
+use crate::statement::{Query, QueryAs, Row, query};
 
-/// A connection from the pool; each statement on it has a deadline.
+/// A connection from the pool. Each statement on it has a deadline.
 #[derive(Debug)]
 pub struct Conn {
-    /// `None` once a deadline was missed, or the database refused a statement.
+    /// `None` after a missed deadline or a refused statement.
     connection: Option<PoolConnection<Any>>,
     backend: Backend,
-    patience: Duration,
+    statement_deadline: Duration,
     in_transaction: bool,
-    /// In a relaxed transaction; the connection must not be used for another one before it is told so.
+    /// Whether a relaxed transaction has changed the settings of the connection, which must be reset before it is used again.
     is_relaxed: bool,
     /// Counts the statements of the database.
     statements: Arc<AtomicU64>,
@@ -40,49 +40,41 @@ impl Conn {
     pub(crate) fn new(
         connection: PoolConnection<Any>,
         backend: Backend,
-        patience: Duration,
+        statement_deadline: Duration,
         statements: Arc<AtomicU64>,
     ) -> Self {
         Self {
             connection: Some(connection),
             backend,
-            patience,
+            statement_deadline,
             in_transaction: false,
             is_relaxed: false,
             statements,
         }
     }
 
-    /// Runs a statement and returns the number of rows it changed.
-    ///
-    /// # Errors
-    ///
-    /// When it fails or takes too long.
+    /// Executes a statement and returns the number of changed rows.
     pub async fn execute(&mut self, query: Query<'_>) -> Result<u64, Error> {
-        let limit = self.patience;
+        let limit = self.statement_deadline;
         let outcome = timeout(limit, query.execute(self.connection()?)).await;
-        Ok(self.judge(outcome)?.rows_affected())
+        Ok(self.check(outcome)?.rows_affected())
     }
 
-    /// The first row, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// When the statement fails or takes too long, or the row is not a `T`.
+    /// Executes a statement and returns its first row, if it has one.
     pub async fn fetch_optional<T>(&mut self, query: QueryAs<'_, T>) -> Result<Option<T>, Error>
     where
         T: for<'r> FromRow<'r, Row> + Send + Unpin,
     {
-        let limit = self.patience;
+        let limit = self.statement_deadline;
         let outcome = timeout(limit, query.fetch_optional(self.connection()?)).await;
-        self.judge(outcome)
+        self.check(outcome)
     }
 
-    /// The one row that a statement such as an aggregate or `RETURNING` always gives.
+    /// Executes a statement that always has a row, such as an aggregate, and returns this row.
     ///
     /// # Errors
     ///
-    /// As [`fetch_optional`](Self::fetch_optional), and when there is no row.
+    /// When the statement fails, or returns no row.
     pub async fn fetch_one<T>(&mut self, query: QueryAs<'_, T>) -> Result<T, Error>
     where
         T: for<'r> FromRow<'r, Row> + Send + Unpin,
@@ -91,22 +83,18 @@ impl Conn {
         row.ok_or(Error::Statement(sqlx::Error::RowNotFound))
     }
 
-    /// All rows; the statement's own LIMIT bounds them.
-    ///
-    /// # Errors
-    ///
-    /// As [`fetch_optional`](Self::fetch_optional).
+    /// Executes a statement and returns all its rows. Their number is bounded only by a `LIMIT` in the statement.
     pub async fn fetch_all<T>(&mut self, query: QueryAs<'_, T>) -> Result<Vec<T>, Error>
     where
         T: for<'r> FromRow<'r, Row> + Send + Unpin,
     {
-        let limit = self.patience;
+        let limit = self.statement_deadline;
         let outcome = timeout(limit, query.fetch_all(self.connection()?)).await;
-        self.judge(outcome)
+        self.check(outcome)
     }
 
-    /// `($1, $2), ($3, $4)`: the placeholders of `rows` rows with `columns` values each, at most
-    /// [`MAX_VALUES`](crate::MAX_VALUES) in all, for a [built](crate::query_built) statement that binds nothing else.
+    /// The placeholders of `rows` rows with `columns` values each, such as `($1, $2), ($3, $4)`: at most
+    /// [`MAX_VALUES`](crate::MAX_VALUES) in all, for a [built](crate::query_built) statement that binds no other values.
     pub fn values(&self, rows: usize, columns: usize) -> String {
         let row = |row: usize| {
             let placeholders: Vec<String> =
@@ -120,30 +108,30 @@ impl Conn {
         self.backend
     }
 
-    /// Ends the connection instead of giving it back to the pool.
+    /// Closes the connection instead of returning it to the pool.
     pub(crate) fn close(mut self) {
         drop(self.connection.take().map(PoolConnection::detach));
     }
 
     async fn control(&mut self, statement: &'static str) -> Result<(), Error> {
-        let limit = self.patience;
+        let limit = self.statement_deadline;
         let outcome = timeout(limit, self.connection()?.execute(statement)).await;
-        self.judge(outcome).map(|_| ())
+        self.check(outcome).map(|_| ())
     }
 
-    /// The connection, for one statement.
+    /// The connection, for one statement, which is counted.
     fn connection(&mut self) -> Result<&mut AnyConnection, Error> {
         self.statements.fetch_add(1, Ordering::Relaxed);
         self.connection.as_deref_mut().ok_or(Error::Deadline)
     }
 
-    fn judge<T>(&mut self, outcome: Result<sqlx::Result<T>, Elapsed>) -> Result<T, Error> {
+    fn check<T>(&mut self, outcome: Result<sqlx::Result<T>, Elapsed>) -> Result<T, Error> {
         match outcome {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => {
                 let error = Error::classify(self.backend, error);
                 if matches!(error, Error::Refused(_)) {
-                    // Its session may be read-only, or without a role, for as long as it lasts.
+                    // The session may stay read-only, or without a role, until it ends.
                     drop(self.connection.take().map(PoolConnection::detach));
                 }
                 Err(error)
@@ -157,7 +145,7 @@ impl Conn {
 }
 
 impl Drop for Conn {
-    /// A transaction that was not committed is rolled back before its connection goes back to the pool.
+    /// Rolls back a transaction that was not committed, and then returns the connection to the pool.
     fn drop(&mut self) {
         if !self.in_transaction {
             return;
@@ -169,7 +157,7 @@ impl Drop for Conn {
             drop(connection.detach());
             return;
         }
-        let limit = self.patience;
+        let limit = self.statement_deadline;
         if let Ok(runtime) = Handle::try_current() {
             self.statements.fetch_add(1, Ordering::Relaxed);
             runtime.spawn(async move {
@@ -184,7 +172,7 @@ impl Drop for Conn {
     }
 }
 
-/// A transaction that writes. Dropped without [`commit`](Self::commit), it never happened.
+/// A transaction that writes. Dropping it without a [`commit`](Self::commit) rolls it back.
 #[derive(Debug)]
 pub struct Tx {
     conn: Conn,
@@ -195,7 +183,7 @@ pub struct Tx {
 
 impl Tx {
     pub(crate) async fn begin(mut conn: Conn, now: Timestamp, announced: Arc<Notify>) -> Result<Self, Error> {
-        // Set first: should this future be dropped while the statement runs, the transaction may have begun.
+        // Set first, because the transaction may have begun even if this future is dropped while the statement runs.
         conn.in_transaction = true;
         conn.control(conn.backend.begin()).await?;
         Ok(Self { conn, now, announced, announce: false })
@@ -214,34 +202,30 @@ impl Tx {
         Ok(Self { conn, now, announced, announce: false })
     }
 
-    /// The one time of everything that happens in this transaction.
+    /// The time of all changes in this transaction.
     pub fn now(&self) -> Timestamp {
         self.now
     }
 
-    /// Waits until no other transaction holds `key`, and holds it until this one ends: for a rule over several rows, some of
-    /// which may not be there yet. `key` is the id of what the rule is about.
-    ///
-    /// # Errors
-    ///
-    /// When that takes too long.
-    pub async fn lock(&mut self, key: i64) -> Result<(), Error> {
+    /// Waits until no other transaction holds the lock `number`, and holds it until this transaction ends. Use it for a rule over
+    /// several rows, some of which may not exist yet. [`locks`](crate::locks) lists the numbers.
+    pub async fn lock(&mut self, number: i64) -> Result<(), Error> {
         if let Some(sql) = self.conn.backend.lock() {
-            self.conn.execute(crate::query(sql).bind(key)).await?;
+            self.conn.execute(query(sql).bind(number)).await?;
         }
         Ok(())
     }
 
-    /// Wakes the waiter on [`Db::announced`](crate::Db::announced) once this transaction is committed.
+    /// Signals [`Db::announced`](crate::Db::announced) when this transaction is committed.
     pub fn announce_commit(&mut self) {
         self.announce = true;
     }
 
-    /// Makes it happen.
+    /// Commits the transaction.
     ///
     /// # Errors
     ///
-    /// When the database refuses; after [`Error::InDoubt`] it is not known whether it happened.
+    /// After [`Error::InDoubt`], the transaction may or may not have been committed.
     pub async fn commit(mut self) -> Result<(), Error> {
         self.conn.control("COMMIT").await.map_err(Error::of_commit)?;
         if self.conn.is_relaxed

@@ -1,54 +1,53 @@
-//! What a caller can do about a failure: wait, or not.
+//! Tells callers whether a failed statement may succeed later.
 
 use crate::backend::{Backend, Cause};
 
 /// Why a statement, or opening the database, failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The database is away or overloaded; the same statement may succeed later.
+    /// The database is unreachable or overloaded. The same statement may succeed later.
     #[error("the database is not available")]
     Unavailable(#[source] sqlx::Error),
-    /// The database answers, and does not do what it is asked to: it is read-only or full, or a table or a permission is
-    /// missing. The same statement succeeds once an operator has mended that. The connection is closed, as its session
-    /// may keep the state of before.
-    #[error("the database refuses")]
+    /// The database answers but cannot execute the statement: it is read-only or full, or a table or a permission is missing. The
+    /// same statement succeeds once an operator has removed the cause. The connection has been closed, because its session may
+    /// not notice that.
+    #[error("the database refuses the statement")]
     Refused(#[source] sqlx::Error),
-    /// No answer within the statement's deadline. The connection is given up.
+    /// The statement missed its deadline. The connection has been closed.
     #[error("the database did not answer in time")]
     Deadline,
-    /// A commit was asked for and not answered: whether it happened is not known.
-    #[error("whether the transaction was committed is not known")]
+    /// A commit was requested but not confirmed, so the transaction may or may not have been committed.
+    #[error("it is unknown whether the transaction was committed")]
     InDoubt(#[source] Box<Self>),
-    /// A row holds what the program never writes.
+    /// A row contains a value that the program never writes.
     #[error("row {table} {key} is corrupt: {detail}")]
     Corrupt { table: &'static str, key: String, detail: String },
-    /// The schema could not be brought to this version.
+    /// A migration failed, or the schema is newer than this program.
     #[error("the database cannot be migrated")]
     Migration(#[source] sqlx::migrate::MigrateError),
-    /// A table is gone that the migrations made: the database was restored or replaced under the process.
+    /// A table that the migrations created is missing: the database was restored or replaced while the process was running.
     #[error("table {0} is missing: the database is not migrated")]
     NotMigrated(String),
-    /// The statement is at fault: it violates a constraint, or a value is out of range. Behind a door that checks its
-    /// input, that is a bug.
+    /// The statement violates a constraint, or a value is out of range. Where requests are validated, this is a bug.
     #[error("the statement failed")]
     Statement(#[source] sqlx::Error),
 }
 
 impl Error {
-    /// Whether the same call may succeed later: by itself, or once an operator has mended the database.
+    /// Whether the same call may succeed later, with or without an operator.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Refused(_) | Self::Deadline | Self::InDoubt(_))
     }
 
-    /// Whether the database gave no answer, which may pass without an operator.
+    /// Whether the database did not answer, which may pass without an operator.
     pub fn is_outage(&self) -> bool {
         self.is_transient() && !matches!(self, Self::Refused(_))
     }
 
-    /// What a failed commit is to its caller.
+    /// The error of a commit, given the error of its statement.
     pub(crate) fn of_commit(self) -> Self {
         let may_have_happened = match &self {
-            // The database's word that it did not; a server that is stopped may give it after the fact.
+            // The error means that the commit failed, except that a server which is shutting down may send it after a commit.
             Self::Unavailable(sqlx::Error::Database(error)) => {
                 error.code().is_some_and(|code| code.starts_with("57P"))
             }
@@ -58,7 +57,7 @@ impl Error {
         if may_have_happened { Self::InDoubt(Box::new(self)) } else { self }
     }
 
-    /// A row of `table` that cannot be read back as what it stands for.
+    /// The error for a row of `table` that cannot be converted to its type.
     pub fn corrupt(table: &'static str, key: impl ToString, detail: impl ToString) -> Self {
         Self::Corrupt { table, key: key.to_string(), detail: detail.to_string() }
     }
@@ -87,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_commit_without_an_answer_may_have_happened_and_one_that_is_refused_has_not() {
+    fn unanswered_commit_is_in_doubt_and_refused_commit_is_not() {
         let broken = || sqlx::Error::Io(std::io::ErrorKind::UnexpectedEof.into());
         for error in [Error::Unavailable(broken()), Error::Deadline] {
             let error = error.of_commit();

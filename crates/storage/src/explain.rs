@@ -1,4 +1,4 @@
-//! Why a database cannot be used, for the person who has to do something about it.
+//! Tells operators why a database cannot be used, and what to do about it.
 
 use std::io;
 
@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::url::{DatabaseUrl, Server};
 
 impl DatabaseUrl {
-    /// One line on `error`, which opening or migrating this database has met: what is wrong, and what to do.
+    /// Explains in one line why opening or migrating this database failed, and what to do about it.
     pub fn explain(&self, error: &Error) -> String {
         match error {
             Error::Unavailable(error) | Error::Refused(error) | Error::Statement(error) => {
@@ -23,13 +23,13 @@ impl DatabaseUrl {
 
     fn explain_sqlx(&self, error: &sqlx::Error) -> String {
         match (error, self.server()) {
-            (sqlx::Error::Io(error), Some(server)) => refused_by_network(error, server),
+            (sqlx::Error::Io(error), Some(server)) => network_failure(error, server),
             (sqlx::Error::PoolTimedOut, Some(server)) => format!("no answer from {}", server.address),
             (sqlx::Error::Tls(error), Some(server)) => {
-                format!("no TLS with {} (sslmode, sslrootcert): {error}", server.address)
+                format!("TLS with {} failed (sslmode, sslrootcert): {error}", server.address)
             }
-            (sqlx::Error::Database(error), Some(server)) => refused_by_server(error.as_ref(), server),
-            (sqlx::Error::Database(error), None) => refused_by_file(error.as_ref()),
+            (sqlx::Error::Database(error), Some(server)) => server_failure(error.as_ref(), server),
+            (sqlx::Error::Database(error), None) => file_failure(error.as_ref()),
             _ => error.to_string(),
         }
     }
@@ -37,12 +37,12 @@ impl DatabaseUrl {
     fn explain_migration(&self, error: &MigrateError) -> String {
         match error {
             MigrateError::VersionMissing(version) => format!(
-                "its schema is newer than this program, which does not know migration {version}: \
-                 run the version that made it, or a later one"
+                "the schema is newer than this program, which does not know migration {version}: \
+                 run the version that created it, or a later one"
             ),
             MigrateError::VersionMismatch(version) => {
                 format!(
-                    "its schema was made by another program: migration {version} is not the one known here"
+                    "the schema was created by another program: its migration {version} differs from this program's"
                 )
             }
             MigrateError::Execute(error) => self.explain_sqlx(error),
@@ -54,40 +54,44 @@ impl DatabaseUrl {
     }
 }
 
-fn refused_by_network(error: &io::Error, Server { address, host, .. }: &Server) -> String {
+fn network_failure(error: &io::Error, Server { address, host, .. }: &Server) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => format!("no server listens on {address}"),
         io::ErrorKind::NotFound => {
-            format!("a file is not there (the socket, sslrootcert, sslcert or sslkey): {error}")
+            format!("a file does not exist (the socket, sslrootcert, sslcert or sslkey): {error}")
         }
-        // The resolver's errors have no kind of their own.
+        // Errors of the resolver have no error kind.
         _ if error.to_string().contains("lookup address") => {
-            format!("there is no host {host}: {error}")
+            format!("host {host} cannot be resolved: {error}")
         }
-        // What rustls says of a certificate comes wrapped.
-        io::ErrorKind::InvalidData => format!("no TLS with {address} (sslmode, sslrootcert): {error}"),
+        // An error of rustls about a certificate.
+        io::ErrorKind::InvalidData => format!("TLS with {address} failed (sslmode, sslrootcert): {error}"),
         _ => format!("no answer from {address}: {error}"),
     }
 }
 
-fn refused_by_server(error: &dyn DatabaseError, Server { user, database, .. }: &Server) -> String {
+fn server_failure(error: &dyn DatabaseError, Server { user, database, .. }: &Server) -> String {
     match error.code().as_deref() {
-        Some("28P01") => format!("the server refuses the password of user {user}"),
-        Some("28000") => format!("the server does not let user {user} in: {}", error.message()),
+        Some("28P01") => format!("the server rejects the password of user {user}"),
+        Some("28000") => format!("the server rejects user {user}: {}", error.message()),
         Some("3D000") => {
-            format!("there is no database {database} on the server; CREATE DATABASE \"{database}\" makes it")
+            format!(
+                "database {database} does not exist on the server; create it with CREATE DATABASE \"{database}\""
+            )
         }
-        _ => format!("the server refuses: {}", error.message()),
+        _ => format!("the server reports: {}", error.message()),
     }
 }
 
-/// Codes: <https://www.sqlite.org/rescode.html>; the low byte is the primary one.
-fn refused_by_file(error: &dyn DatabaseError) -> String {
+/// Codes: <https://www.sqlite.org/rescode.html>. The low byte is the primary code.
+fn file_failure(error: &dyn DatabaseError) -> String {
     let code = error.code().and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff);
     match code {
-        Some(8) => "the file, or its directory, cannot be written to".to_owned(),
-        Some(14) => "the file cannot be opened: are its directory there, and both writable?".to_owned(),
-        Some(26) => "the file is no SQLite database".to_owned(),
+        Some(8) => "the file or its directory is not writable".to_owned(),
+        Some(14) => {
+            "the file cannot be opened; check that its directory exists and that both are writable".to_owned()
+        }
+        Some(26) => "the file is not an SQLite database".to_owned(),
         _ => error.message().to_owned(),
     }
 }

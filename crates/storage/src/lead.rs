@@ -1,10 +1,10 @@
-//! Being the one process of several that does a task.
+//! Elects one of several processes to do a task.
 //!
-//! On PostgreSQL the claim is an advisory lock of a session: it ends with the connection, however that ends, and the next
-//! one to ask has it. For a moment two may believe that they lead (the first has not noticed yet that its connection is
-//! gone), so a task must be harmless when two do it; leading only keeps them from doing the same work.
+//! On PostgreSQL, the leader holds an advisory lock of its session. When the connection ends for any reason, the next process to
+//! try becomes the leader. Two processes may lead for a moment, because the first has not noticed yet that its connection is
+//! broken. So a task must be harmless when two processes do it; the election only saves them the work.
 //!
-//! On SQLite it is a locked file beside the database, which the operating system frees however its process ends.
+//! On SQLite, the leader holds a lock on a file beside the database, which the operating system releases when the process ends.
 
 use std::ffi::OsString;
 use std::fs::{File, TryLockError};
@@ -13,22 +13,24 @@ use std::path::Path;
 
 use crate::conn::Conn;
 use crate::error::Error;
+use crate::locks;
+use crate::statement::{query, query_as};
 
-/// What is done by one process at a time.
+/// A task that one process at a time does.
 #[derive(Clone, Copy, Debug)]
 pub enum Task {
-    /// Sending the outbox.
+    /// Publishing the outbox.
     Relay,
-    /// Making the tables of a view anew.
+    /// Rebuilding the tables of a view.
     Rebuild,
 }
 
 impl Task {
-    /// Positive keys are for rows (`Tx::lock`), and -1 is for migrations.
-    fn key(self) -> i64 {
+    /// The number of the task's lock.
+    fn lock(self) -> i64 {
         match self {
-            Self::Relay => -2,
-            Self::Rebuild => -3,
+            Self::Relay => locks::RELAY,
+            Self::Rebuild => locks::REBUILD,
         }
     }
 
@@ -40,7 +42,7 @@ impl Task {
     }
 }
 
-/// The claim to a task; dropped, another process may have it.
+/// The right to do a task. Dropping it lets another process lead.
 #[derive(Debug)]
 pub struct Lead(Option<Claim>);
 
@@ -52,9 +54,8 @@ enum Claim {
 
 impl Lead {
     pub(crate) async fn of_session(mut session: Conn, task: Task) -> Result<Option<Self>, Error> {
-        let claim =
-            crate::query_as("SELECT CASE WHEN pg_try_advisory_lock($1) THEN CAST(1 AS BIGINT) ELSE 0 END");
-        let (leads,): (i64,) = session.fetch_one(claim.bind(task.key())).await?;
+        let claim = query_as("SELECT CASE WHEN pg_try_advisory_lock($1) THEN CAST(1 AS BIGINT) ELSE 0 END");
+        let (leads,): (i64,) = session.fetch_one(claim.bind(task.lock())).await?;
         Ok((leads == 1).then(|| Self(Some(Claim::Session(session)))))
     }
 
@@ -69,10 +70,10 @@ impl Lead {
         }
     }
 
-    /// Whether the claim still stands.
+    /// Whether this process still leads.
     pub async fn is_held(&mut self) -> bool {
         match &mut self.0 {
-            Some(Claim::Session(session)) => session.execute(crate::query("SELECT 1")).await.is_ok(),
+            Some(Claim::Session(session)) => session.execute(query("SELECT 1")).await.is_ok(),
             Some(Claim::File { .. }) => true,
             None => false,
         }
@@ -80,7 +81,7 @@ impl Lead {
 }
 
 impl Drop for Lead {
-    /// The lock ends with its session, so the connection must not go back to the pool.
+    /// Ends the session, which releases the lock.
     fn drop(&mut self) {
         if let Some(Claim::Session(session)) = self.0.take() {
             session.close();

@@ -1,12 +1,13 @@
-//! Lists in pages: which rows a page shows, whether more follow, and how many rows the list has.
+//! Lists in pages: the rows of a page, whether more rows follow, and the number of rows in the list.
 
-/// A list is counted up to this number of rows, and pages have numbers up to there. Rows beyond are read by `after`.
+/// The rows of a list are counted up to this number, and pages up to it have numbers. Later rows are read by `after`.
 pub const COUNTED_MAX: i64 = 10_000;
 
-/// The rows that a page shows. One SQL text reads both kinds of page: `WHERE id > after ORDER BY id LIMIT … OFFSET …`.
+/// The rows that a page shows. One SQL text reads pages by number and by `after`:
+/// `WHERE id > after ORDER BY id LIMIT … OFFSET …`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slice {
-    /// Id of the row before the first one; 0 for the beginning of the list.
+    /// Id of the row before the first one, or 0 for the beginning of the list.
     pub after: i64,
     /// Number of rows to skip.
     pub offset: i64,
@@ -15,25 +16,25 @@ pub struct Slice {
 }
 
 impl Slice {
-    /// Number of rows to read: one more than the page shows tells whether more follow.
+    /// Number of rows to read: one more than the page shows, to know whether more rows follow.
     pub fn limit(&self) -> i64 {
         self.size + 1
     }
 }
 
-/// Rows to count: one more than [`COUNTED_MAX`] means that there are more.
+/// Maximum number of rows to count: one more than [`COUNTED_MAX`], to know whether the list has more.
 pub const COUNT_LIMIT: i64 = COUNTED_MAX + 1;
 
-/// How many rows a list has.
+/// The number of rows in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Total {
     pub rows: i64,
-    /// The list has more rows than `rows`.
+    /// Whether the list has more rows than `rows`.
     pub at_least: bool,
 }
 
 impl Total {
-    /// `counted` is the result of a count that ended at [`COUNT_LIMIT`].
+    /// The number of rows in a list, from the result of a count up to [`COUNT_LIMIT`].
     pub fn new(counted: i64) -> Self {
         Self { rows: counted.min(COUNTED_MAX), at_least: counted > COUNTED_MAX }
     }
@@ -49,7 +50,7 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// The page of `slice`, from the rows that were read up to [`Slice::limit`] and counted up to [`COUNT_LIMIT`].
+    /// The page of `slice`, from rows that were read up to [`Slice::limit`] and counted up to [`COUNT_LIMIT`].
     pub fn new(mut rows: Vec<T>, slice: Slice, counted: i64, id: impl FnOnce(&T) -> i64) -> Self {
         let size = usize::try_from(slice.size).unwrap_or_default();
         let more_follow = rows.len() > size;
@@ -58,11 +59,7 @@ impl<T> Page<T> {
         Self { rows, next, total: Total::new(counted) }
     }
 
-    /// The same page, with its rows made into something else.
-    ///
-    /// # Errors
-    ///
-    /// When `convert` fails for one of them.
+    /// Converts the rows of the page. Returns the error of the first row that `convert` rejects.
     pub fn try_map<U, E>(self, convert: impl FnMut(T) -> Result<U, E>) -> Result<Page<U>, E> {
         let rows = self.rows.into_iter().map(convert).collect::<Result<_, _>>()?;
         Ok(Page { rows, next: self.next, total: self.total })
@@ -80,14 +77,14 @@ mod tests {
     }
 
     #[test]
-    fn more_rows_follow_only_if_one_more_was_read() {
+    fn page_has_a_next_one_only_if_one_more_row_was_read() {
         assert_eq!(page(&[4, 7, 9]), (vec![4, 7], Some(7)));
         assert_eq!(page(&[4, 7]), (vec![4, 7], None));
         assert_eq!(page(&[]), (vec![], None));
     }
 
     #[test]
-    fn a_total_is_exact_up_to_ten_thousand() {
+    fn total_is_exact_up_to_ten_thousand_rows() {
         assert_eq!(Total::new(10_000), Total { rows: 10_000, at_least: false });
         assert_eq!(Total::new(COUNT_LIMIT), Total { rows: 10_000, at_least: true });
     }

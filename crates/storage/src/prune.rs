@@ -1,31 +1,33 @@
-//! Rows of a table that are old enough are deleted in small batches.
+//! Deletes the old rows of a table in small batches.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::{Db, Error, query, query_as};
+use crate::db::Db;
+use crate::error::Error;
+use crate::statement::{query, query_as};
 
-/// Rows of one batch: the database's one writer on SQLite has it done in milliseconds.
+/// Number of rows in a batch, which SQLite's only writer deletes within milliseconds.
 pub const BATCH: i64 = 1_000;
 
-/// Which rows of a table are deleted, and after how long. Made by [`prune!`](crate::prune!).
+/// The rows of a table to delete, and their age. [`prune!`](crate::prune!) creates it.
 #[derive(Clone, Copy, Debug)]
 pub struct Prune {
     table: &'static str,
     kept_for: Duration,
-    /// The place of the last row that is due among the first `$2` rows after the place `$1`.
+    /// Selects the position of the last due row among the first `$2` rows after position `$1`.
     last_due: &'static str,
-    /// Deletes the rows after the place `$1` and up to `$2` that are due.
+    /// Deletes the due rows after position `$1` and up to `$2`.
     delete: &'static str,
 }
 
-/// What a batch did.
+/// The result of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Batch {
-    /// Where the next one begins.
+    /// The position after which the next batch begins.
     pub end: i64,
-    /// How many rows it deleted.
+    /// Number of deleted rows.
     pub deleted: u64,
 }
 
@@ -44,30 +46,26 @@ impl Prune {
         self.table
     }
 
-    /// Both statements, the one that looks and the one that deletes.
+    /// The statement that finds rows, and the one that deletes them.
     pub fn statements(&self) -> [&'static str; 2] {
         [self.last_due, self.delete]
     }
 
-    /// The time before which rows are due `now`.
+    /// Rows from before this time are due at `now`.
     pub fn due_before(&self, now: Timestamp) -> Timestamp {
         now - self.kept_for
     }
 
-    /// Deletes the rows that were due `before` among the first [`BATCH`] rows after the place `after`, and all that are at one
-    /// place with the last of them. `None`: none of these is due.
+    /// Deletes the rows from before `before` among the first [`BATCH`] rows after position `after`, and all due rows at the
+    /// position of the last one. Returns `None` if none of them is due.
     ///
-    /// The rows are looked for outside of the transaction, so that the writer is held for the deletion only. A row that
-    /// another process deletes meanwhile is not missed.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
+    /// The rows are found outside of the transaction, so that the writer is occupied only by the deletion. It does not matter if
+    /// another process deletes a row in between.
     pub async fn batch(&self, db: &Db, after: i64, before: Timestamp) -> Result<Option<Batch>, Error> {
         let before = before.as_microsecond();
         let last_due = query_as(self.last_due).bind(after).bind(BATCH).bind(before);
-        let (last_due,): (Option<i64>,) = db.read().await?.fetch_one(last_due).await?;
-        let Some(end) = last_due else { return Ok(None) };
+        let (end,): (Option<i64>,) = db.read().await?.fetch_one(last_due).await?;
+        let Some(end) = end else { return Ok(None) };
         let mut tx = db.begin_relaxed().await?;
         let deleted = tx.execute(query(self.delete).bind(after).bind(end).bind(before)).await?;
         tx.commit().await?;
@@ -75,9 +73,9 @@ impl Prune {
     }
 }
 
-/// The [`Prune`](crate::Prune) for `table`, whose rows are read in the order of the indexed whole number `place`, and are deleted
-/// when their time `since`, in microseconds, is longer ago than `kept_for`. Rows without a time are kept. The oldest rows must come
-/// first by `place`; it may be the time itself.
+/// Creates the [`Prune`](crate::Prune) for `table`. Rows are read in the order of the indexed integer column `place`, and deleted
+/// when the time in their column `since`, in microseconds, is longer ago than `kept_for`. Rows without a time are kept. The oldest
+/// rows must come first in the order of `place`, which may be the time itself.
 #[macro_export]
 macro_rules! prune {
     ($table:literal, place: $place:literal, since: $since:literal, kept_for: $kept_for:expr) => {

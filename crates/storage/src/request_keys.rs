@@ -1,26 +1,30 @@
-//! Idempotency keys: a client's name for a request stands for that request, for a day.
+//! Idempotency keys: for a day, a key that a client chooses stands for one request.
 //!
-//! The migrations of the service that uses them create the tables `request_keys` and `idempotency_keys`.
+//! The migrations of each service that uses keys create the tables `request_keys` and `idempotency_keys`.
 
 use std::time::Duration;
 
 use sqlx::FromRow;
 
-use crate::{Error, Prune, Row, Tx, prune, query_as};
+use crate::conn::Tx;
+use crate::error::Error;
+use crate::prune;
+use crate::prune::Prune;
+use crate::statement::{Row, query_as};
 
 /// How long a key stands for its request.
 const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
 
-/// Deletes keys after a day, and those in the older `idempotency_keys`, which processes of an earlier version wrote.
+/// Deletes keys after a day, including those in the older table `idempotency_keys`, which earlier versions wrote.
 pub const PRUNED: [Prune; 2] = [
     prune!("request_keys", place: "created_at", since: "created_at", kept_for: KEPT_FOR),
     prune!("idempotency_keys", place: "created_at", since: "created_at", kept_for: KEPT_FOR),
 ];
 
-/// The statement of [`claim`](crate::request_keys::claim). `older` selects one value that the service's `idempotency_keys` has for
-/// the same key.
+/// The statement of [`claim`](crate::request_keys::claim). `older` selects one value of the same key from the service's table
+/// `idempotency_keys`.
 ///
-/// The update changes nothing: it returns a row that exists. A second statement might not find that row any more.
+/// The update changes nothing, but lets the statement return an existing row. A second statement might not find that row any more.
 #[macro_export]
 macro_rules! claim_key {
     (older: $older:literal) => {
@@ -34,9 +38,9 @@ macro_rules! claim_key {
     };
 }
 
-/// Claims `key` of `scope` for a request about `booking` with this `fingerprint`, by a statement of
-/// [`claim_key!`](crate::claim_key). Returns the booking and the fingerprint of the request for which the key stands, which is an
-/// earlier request if the key was taken, and what the older table has. Waits for a transaction that is claiming the same key.
+/// Claims `key` of `scope` for a request about `booking` with this `fingerprint`, with a statement of
+/// [`claim_key!`](crate::claim_key). Returns the booking and the fingerprint of the request for which the key stands, and the value
+/// from the older table. If the key was taken, this is an earlier request. Waits if another transaction is claiming the same key.
 pub async fn claim<Older>(
     tx: &mut Tx,
     statement: &'static str,

@@ -1,4 +1,4 @@
-//! `DATABASE_URL`.
+//! Parses `DATABASE_URL`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 
 use crate::backend::Backend;
 
-/// Which database: `sqlite://<file>` or `postgres://user:password@host/name`.
+/// The URL of a database: `sqlite://<file>` or `postgres://user:password@host/name`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DatabaseUrl {
     backend: Backend,
@@ -18,7 +18,7 @@ pub struct DatabaseUrl {
     server: Option<Server>,
 }
 
-/// What a PostgreSQL URL comes to, its defaults filled in.
+/// The parts of a PostgreSQL URL, with the defaults filled in.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Server {
     /// `host:port`, or the directory of a socket.
@@ -28,14 +28,14 @@ pub(crate) struct Server {
     pub database: String,
 }
 
-/// Not a database URL. None of the messages holds the URL: there may be a password in it.
+/// A text is not a database URL. No message contains the URL, because it may contain a password.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidUrl {
     #[error("must start with sqlite:// or postgres://")]
     Scheme,
     #[error("is not a PostgreSQL URL: {0}")]
     Malformed(String),
-    #[error("sslmode asks for TLS, and this binary was built without TLS: build with --features tls")]
+    #[error("sslmode requires TLS, but this binary was built without TLS: build with --features tls")]
     NoTls,
 }
 
@@ -48,7 +48,7 @@ impl DatabaseUrl {
         &self.url
     }
 
-    /// Where it is, if it is a file.
+    /// The path of an SQLite database.
     pub fn file(&self) -> Option<PathBuf> {
         match self.backend {
             Backend::Sqlite => {
@@ -59,13 +59,13 @@ impl DatabaseUrl {
         }
     }
 
-    /// `None` for a file.
+    /// The server of a PostgreSQL database.
     pub(crate) fn server(&self) -> Option<&Server> {
         self.server.as_ref()
     }
 
     fn sqlite(url: &str) -> Self {
-        // A file that is not there yet is created.
+        // Create the file if it does not exist.
         let mark = if url.contains('?') { '&' } else { '?' };
         Self {
             backend: Backend::Sqlite,
@@ -118,7 +118,7 @@ impl FromStr for DatabaseUrl {
     }
 }
 
-/// Who, where and which; no password, wherever in the URL it stands.
+/// Shows the user, the address and the database, but never the password.
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.shown)
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_scheme_picks_the_product() {
+    fn scheme_selects_the_product() {
         assert_eq!(url("sqlite:///data/book.db").unwrap().backend(), Backend::Sqlite);
         assert_eq!(url("postgres://db/book").unwrap().backend(), Backend::Postgres);
         assert!(url("mysql://db/book").is_err());
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_not_shown_wherever_it_stands() {
+    fn password_is_never_shown() {
         for text in [
             "postgres://book:s3cret@db:5433/book",
             "postgres://book:s3cret%40@db:5433/book?sslmode=prefer",
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn tls_is_asked_for_by_the_url_and_refused_by_a_binary_that_has_none() {
+    fn url_that_requires_tls_is_rejected_by_a_binary_without_tls() {
         for mode in ["require", "verify-ca", "verify-full"] {
             let parsed = url(&format!("postgres://db/book?sslmode={mode}&sslrootcert=/ca.pem"));
             if cfg!(feature = "tls") {

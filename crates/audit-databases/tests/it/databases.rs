@@ -5,7 +5,6 @@ use std::time::Duration;
 use audit::{Kind, Report, Story, Terms};
 use audit_databases::repair::{Outcome, Repaired, repair};
 use audit_databases::{Databases, Provider, audit, story};
-use http_server::health::Health;
 use jiff::Timestamp;
 use processor::AppState;
 use processor::sandbox::Sandbox;

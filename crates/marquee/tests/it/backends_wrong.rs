@@ -39,7 +39,7 @@ async fn a_database_that_cannot_be_used_is_told_in_one_line() {
     for (prefix, code, expected) in [
         ("postgres://me:s3cret@127.0.0.1:1/", 1, "postgres://me@127.0.0.1:1/ticket of DATABASE_URL"),
         ("postgres://me:s3cret@127.0.0.1:1/", 1, "no server listens on 127.0.0.1:1"),
-        ("postgres://me:s3cret@no.such.invalid/", 1, "there is no host no.such.invalid"),
+        ("postgres://me:s3cret@no.such.invalid/", 1, "host no.such.invalid cannot be resolved"),
         ("sqlite:///nowhere/at/all/", 1, "sqlite:///nowhere/at/all/ticket of DATABASE_URL"),
         ("sqlite:///nowhere/at/all/", 1, "the file cannot be opened"),
         ("mysql://me:s3cret@host/", 64, "DATABASE_URL (--database-url): invalid: must start with"),
@@ -69,8 +69,8 @@ async fn a_binary_without_tls_says_how_to_build_one_with_it() {
 async fn a_server_that_refuses_is_told_in_one_line() {
     let Some((postgres, _, password)) = servers() else { return };
     for (login, expected) in [
-        ("secured:s3cret", "the server refuses the password of user secured".to_owned()),
-        (&format!("secured:{password}"), "there is no database missing_ticket on the server".to_owned()),
+        ("secured:s3cret", "the server rejects the password of user secured".to_owned()),
+        (&format!("secured:{password}"), "database missing_ticket does not exist on the server".to_owned()),
     ] {
         let prefix = format!("postgres://{login}@{postgres}/missing_");
         let (code, line) = refused(&[("DATABASE_URL_PREFIX", &prefix)]).await;
@@ -110,7 +110,7 @@ async fn a_schema_newer_than_the_program_is_told_in_one_line() {
     let (code, line) = refused(&environment).await;
     assert_eq!(code, 1, "{line}");
     assert!(
-        line.contains("its schema is newer than this program, which does not know migration 9999"),
+        line.contains("the schema is newer than this program, which does not know migration 9999"),
         "{line}"
     );
 }

@@ -28,7 +28,7 @@ async fn closed_database_is_one_file_with_every_row() {
     let db = open(&directory, "book").await;
     add_seat(&db, "1A").await;
     assert_eq!(seats(&db).await, 1);
-    // Other parts of the process have it too.
+    // Other parts of the process have clones.
     let _clone = db.clone();
     db.close().await;
     assert!(!directory.path().join("book.db-wal").exists());
@@ -50,11 +50,10 @@ async fn last_of_two_processes_leaves_one_file() {
 }
 
 #[tokio::test]
-async fn connection_that_stays_in_use_does_not_hold_up_the_end() {
+async fn close_does_not_wait_forever_for_a_connection_in_use() {
     let directory = TempDir::new().unwrap();
     let db = open(&directory, "book").await;
     let used = db.read().await.unwrap();
-    // It returns although this is still open.
     db.close().await;
     drop(used);
 }

@@ -1,14 +1,14 @@
-//! Why a database cannot be used, in the words an operator reads; and TLS, which the gate runs with `--features tls`.
+//! Tests of the messages that tell operators why a database cannot be used, and of TLS, with `--features tls`.
 
 use storage::{DatabaseUrl, Db, Migrations, Settings};
 
-/// A server with users and passwords; `None` where there is none, which is no excuse in the gate.
+/// The address and the password of a server with users. Without such a server, tests are skipped, but not in the gate.
 fn server() -> Option<(String, String)> {
     let (Ok(address), Ok(password)) =
         (std::env::var("TEST_POSTGRES_SECURED"), std::env::var("TEST_PASSWORD"))
     else {
         assert!(std::env::var_os("MARQUEE_TEST_BACKENDS").is_none(), "see .ci/backends");
-        println!("left out: there is no PostgreSQL that asks for a password (see .ci/backends)");
+        println!("skipped: needs a PostgreSQL that requires a password (see .ci/backends)");
         return None;
     };
     Some((address, password))
@@ -24,42 +24,47 @@ async fn refusal(url: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_told_with_its_address() {
+async fn unreachable_server_is_reported_with_its_address() {
     assert_eq!(refusal("postgres://me:s3cret@127.0.0.1:1/book").await, "no server listens on 127.0.0.1:1");
-    let told = refusal("postgres://me:s3cret@no.such.invalid/book").await;
-    assert!(told.starts_with("there is no host no.such.invalid: "), "{told}");
+    let message = refusal("postgres://me:s3cret@no.such.invalid/book").await;
+    assert!(message.starts_with("host no.such.invalid cannot be resolved: "), "{message}");
 }
 
 #[tokio::test]
-async fn what_a_server_refuses_is_told_with_what_to_do() {
+async fn rejected_connection_is_reported_with_its_remedy() {
     let Some((server, password)) = server() else { return };
     for user in ["secured:wrong", "secured", "nobody:wrong"] {
-        let told = refusal(&format!("postgres://{user}@{server}/postgres?sslmode=disable")).await;
+        let message = refusal(&format!("postgres://{user}@{server}/postgres?sslmode=disable")).await;
         let name = user.split(':').next().unwrap();
         if name == "secured" {
-            assert_eq!(told, "the server refuses the password of user secured");
+            assert_eq!(message, "the server rejects the password of user secured");
         } else {
-            assert!(told.starts_with("the server does not let user nobody in: "), "{told}");
+            assert!(message.starts_with("the server rejects user nobody: "), "{message}");
         }
     }
-    let told = refusal(&format!("postgres://secured:{password}@{server}/cinema")).await;
-    assert_eq!(told, "there is no database cinema on the server; CREATE DATABASE \"cinema\" makes it");
+    let message = refusal(&format!("postgres://secured:{password}@{server}/cinema")).await;
+    assert_eq!(
+        message,
+        "database cinema does not exist on the server; create it with CREATE DATABASE \"cinema\""
+    );
     open(&format!("postgres://secured:{password}@{server}/postgres")).await.unwrap();
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_file_is_told() {
+async fn unusable_file_is_reported() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().display();
-    let told = refusal(&format!("sqlite://{path}/nowhere/book.db")).await;
-    assert_eq!(told, "the file cannot be opened: are its directory there, and both writable?");
-    std::fs::write(directory.path().join("notes.txt"), "no database, but a text of some length\n".repeat(20))
-        .unwrap();
-    assert_eq!(refusal(&format!("sqlite://{path}/notes.txt")).await, "the file is no SQLite database");
+    let message = refusal(&format!("sqlite://{path}/nowhere/book.db")).await;
+    assert_eq!(
+        message,
+        "the file cannot be opened; check that its directory exists and that both are writable"
+    );
+    std::fs::write(directory.path().join("notes.txt"), "a text that is not a database\n".repeat(20)).unwrap();
+    assert_eq!(refusal(&format!("sqlite://{path}/notes.txt")).await, "the file is not an SQLite database");
 }
 
 #[tokio::test]
-async fn a_schema_that_is_newer_than_the_program_is_told_with_its_migration() {
+async fn newer_schema_is_reported_with_its_migration() {
     let directory = tempfile::tempdir().unwrap();
     let url = test_kit::scratch::database_url("book", &directory).await;
     let db = Db::open(&url, Settings::default()).await.unwrap();
@@ -79,10 +84,10 @@ async fn a_schema_that_is_newer_than_the_program_is_told_with_its_migration() {
     };
     migrate(&[1, 2]).await.unwrap();
     let error = migrate(&[1]).await.unwrap_err();
-    let told = url.explain(&error);
+    let message = url.explain(&error);
     assert!(
-        told.starts_with("its schema is newer than this program, which does not know migration 2"),
-        "{told}"
+        message.starts_with("the schema is newer than this program, which does not know migration 2"),
+        "{message}"
     );
 }
 
@@ -91,11 +96,11 @@ mod tls {
     use super::*;
 
     fn env(variable: &str) -> String {
-        std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is told by .ci/backends env"))
+        std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is set by .ci/backends env"))
     }
 
     #[tokio::test]
-    async fn a_server_that_a_given_authority_vouches_for_is_spoken_to_over_tls() {
+    async fn certificate_of_a_given_authority_is_trusted() {
         let Some((server, password)) = server() else { return };
         let authorities = env("TEST_CA");
         let verified = format!("sslmode=verify-full&sslrootcert={authorities}");
@@ -107,17 +112,20 @@ mod tls {
     }
 
     #[tokio::test]
-    async fn a_server_that_no_known_authority_vouches_for_is_not_spoken_to() {
+    async fn certificate_of_an_unknown_authority_is_rejected() {
         let Some((server, password)) = server() else { return };
         let other = format!("&sslrootcert={}", env("TEST_OTHER_CA"));
         for authorities in ["", other.as_str()] {
             let url =
                 format!("postgres://secured:{password}@{server}/postgres?sslmode=verify-full{authorities}");
-            let told = refusal(&url).await;
-            assert!(told.starts_with(&format!("no TLS with {server} (sslmode, sslrootcert): ")), "{told}");
+            let message = refusal(&url).await;
+            assert!(
+                message.starts_with(&format!("TLS with {server} failed (sslmode, sslrootcert): ")),
+                "{message}"
+            );
         }
         let missing = "sslmode=verify-full&sslrootcert=/nowhere/ca.pem";
-        let told = refusal(&format!("postgres://secured:{password}@{server}/postgres?{missing}")).await;
-        assert!(told.contains("sslrootcert"), "{told}");
+        let message = refusal(&format!("postgres://secured:{password}@{server}/postgres?{missing}")).await;
+        assert!(message.contains("sslrootcert"), "{message}");
     }
 }

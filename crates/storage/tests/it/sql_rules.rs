@@ -1,11 +1,11 @@
-//! One SQL text serves both products: every SQL text of the workspace is held against the rules in `storage`'s docs.
+//! Checks every SQL text of the workspace against the rules in the docs of `storage`.
 
 use std::path::{Path, PathBuf};
 
-/// Column types both products store and return alike through one driver. SQLite's generated key is the exception.
+/// Column types that both products store and return alike. SQLite's generated key is the exception.
 const TYPES: [&str; 7] = ["BIGINT", "SMALLINT", "TEXT", "DOUBLE", "BLOB", "BYTEA", "INTEGER PRIMARY KEY"];
 
-fn workspace() -> PathBuf {
+pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
@@ -24,16 +24,16 @@ fn files(directory: &Path, extension: &str, found: &mut Vec<PathBuf>) {
     }
 }
 
-fn workspace_files(extension: &str) -> Vec<PathBuf> {
+pub fn workspace_files(extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for room in ["crates", "services"] {
         files(&workspace().join(room), extension, &mut found);
     }
-    assert!(found.len() > 3, "the workspace was found");
+    assert!(found.len() > 3, "no workspace found");
     found
 }
 
-/// What is wrong with a migration.
+/// Violations of the rules in a migration.
 fn migration_faults(sql: &str) -> Vec<String> {
     let mut faults = Vec::new();
     let statements: String =
@@ -57,10 +57,10 @@ fn migration_faults(sql: &str) -> Vec<String> {
     faults
 }
 
-/// What is wrong with the SQL in a source file.
+/// Violations of the rules in the SQL of a source file.
 fn statement_faults(source: &str) -> Vec<String> {
     let sql: Vec<String> = source.split('"').skip(1).step_by(2).map(str::to_owned).collect();
-    // A part of a statement that several share has its own literal.
+    // A part that several statements share has its own literal.
     let statements = sql.iter().filter(|text| {
         text.contains("(SELECT ")
             || ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"]
@@ -74,7 +74,7 @@ fn statement_faults(source: &str) -> Vec<String> {
             ("NOW()", "the program binds the time"),
             ("CURRENT_TIMESTAMP", "the program binds the time"),
             ("?", "placeholders are $1, $2"),
-            ("INSERT OR", "only SQLite knows it: use ON CONFLICT"),
+            ("INSERT OR", "exists only on SQLite: use ON CONFLICT"),
             (" TRUE", "booleans are SMALLINT 0 and 1"),
             (" FALSE", "booleans are SMALLINT 0 and 1"),
         ] {
@@ -91,7 +91,7 @@ fn statement_faults(source: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_migration_keeps_to_what_both_products_do_alike() {
+fn every_migration_keeps_to_the_rules() {
     for file in workspace_files("sql") {
         let faults = migration_faults(&std::fs::read_to_string(&file).unwrap());
         assert!(faults.is_empty(), "{}: {faults:#?}", file.display());
@@ -99,7 +99,7 @@ fn every_migration_keeps_to_what_both_products_do_alike() {
 }
 
 #[test]
-fn every_statement_keeps_to_what_both_products_do_alike() {
+fn every_statement_keeps_to_the_rules() {
     for file in workspace_files("rs") {
         let faults = statement_faults(&std::fs::read_to_string(&file).unwrap());
         assert!(faults.is_empty(), "{}: {faults:#?}", file.display());
@@ -107,7 +107,7 @@ fn every_statement_keeps_to_what_both_products_do_alike() {
 }
 
 #[test]
-fn every_service_migrates_both_products_alike() {
+fn migrations_of_both_products_have_the_same_columns() {
     for file in workspace_files("sql") {
         let path = file.display().to_string();
         if path.contains("/migrations/sqlite/") {
@@ -124,7 +124,7 @@ fn every_service_migrates_both_products_alike() {
 }
 
 #[test]
-fn the_rules_find_what_breaks_them() {
+fn violation_of_each_rule_is_found() {
     assert_eq!(migration_faults("    paid BOOLEAN NOT NULL,").len(), 1);
     assert_eq!(migration_faults("    id BIGINT NOT NULL UNIQUE,").len(), 1);
     assert_eq!(migration_faults("    id BIGINT NOT NULL CONSTRAINT one UNIQUE,").len(), 0);

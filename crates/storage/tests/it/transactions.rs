@@ -1,4 +1,4 @@
-//! Transactions, deadlines, migrations.
+//! Tests of transactions, deadlines and migrations.
 
 use std::time::{Duration, Instant};
 
@@ -30,19 +30,19 @@ fn migrations(versions: &[(i64, &'static str)]) -> Migrations {
 
 const SEATS: (i64, &str) = (1, "CREATE TABLE seats (name TEXT NOT NULL CONSTRAINT seats_name UNIQUE)");
 
-/// A database of the test's own, on the product that the environment chooses.
-struct Place {
+/// A database for one test, on the product that the environment selects.
+struct Scratch {
     url: DatabaseUrl,
     _directory: TempDir,
 }
 
-impl Place {
+impl Scratch {
     async fn new() -> Self {
         let directory = TempDir::new().unwrap();
         Self { url: database_url("storage", &directory).await, _directory: directory }
     }
 
-    /// Opened anew each time, as each process does.
+    /// Opens the database as another process.
     async fn open(&self) -> Db {
         Db::open(&self.url, QUICK).await.unwrap()
     }
@@ -73,9 +73,9 @@ async fn count(db: &Db) -> i64 {
 }
 
 #[tokio::test]
-async fn what_is_not_committed_never_happened_and_the_next_one_may_write() {
-    let place = Place::new().await;
-    let db = place.seats().await;
+async fn dropped_transaction_is_rolled_back_and_releases_the_writer() {
+    let scratch = Scratch::new().await;
+    let db = scratch.seats().await;
     let mut tx = db.begin().await.unwrap();
     tx.execute(query("INSERT INTO seats (name) VALUES ('1A')")).await.unwrap();
     drop(tx);
@@ -84,12 +84,12 @@ async fn what_is_not_committed_never_happened_and_the_next_one_may_write() {
 }
 
 #[tokio::test]
-async fn a_begin_that_is_given_up_does_not_block_the_writer() {
-    let place = Place::new().await;
-    let db = place.seats().await;
+async fn dropped_begin_does_not_block_the_writer() {
+    let scratch = Scratch::new().await;
+    let db = scratch.seats().await;
     for _ in 0..50 {
         let mut begin = Box::pin(db.begin());
-        // Polled once and dropped: the statement may be on its way to the database.
+        // When this is dropped, the statement may be on its way to the database.
         let _ = poll_once(&mut begin).await;
         drop(begin);
     }
@@ -108,9 +108,9 @@ async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
 }
 
 #[tokio::test]
-async fn of_many_who_want_one_seat_one_gets_it() {
-    let place = Place::new().await;
-    let db = place.seats().await;
+async fn one_of_many_concurrent_inserts_succeeds() {
+    let scratch = Scratch::new().await;
+    let db = scratch.seats().await;
     let tasks: Vec<_> = (0..20)
         .map(|_| {
             let db = db.clone();
@@ -125,9 +125,9 @@ async fn of_many_who_want_one_seat_one_gets_it() {
 }
 
 #[tokio::test]
-async fn one_statement_takes_as_many_rows_as_both_products_can() {
-    let place = Place::new().await;
-    let db = Db::open(&place.url, Settings::default()).await.unwrap();
+async fn statement_binds_the_maximum_number_of_values() {
+    let scratch = Scratch::new().await;
+    let db = Db::open(&scratch.url, Settings::default()).await.unwrap();
     db.migrate(&[&migrations(&[SEATS])]).await.unwrap();
     let mut tx = db.begin().await.unwrap();
     let mut insert = query_as_built::<(String,)>(format!(
@@ -141,9 +141,9 @@ async fn one_statement_takes_as_many_rows_as_both_products_can() {
 }
 
 #[tokio::test]
-async fn a_reader_does_not_wait_for_the_writer_and_sees_only_what_is_committed() {
-    let place = Place::new().await;
-    let db = place.seats().await;
+async fn reader_does_not_wait_for_the_writer_and_sees_only_committed_rows() {
+    let scratch = Scratch::new().await;
+    let db = scratch.seats().await;
     let mut tx = db.begin().await.unwrap();
     tx.execute(query("INSERT INTO seats (name) VALUES ('1A')")).await.unwrap();
     assert_eq!(count(&db).await, 0);
@@ -152,9 +152,9 @@ async fn a_reader_does_not_wait_for_the_writer_and_sees_only_what_is_committed()
 }
 
 #[tokio::test]
-async fn a_lock_held_by_another_process_is_a_failure_that_passes() {
-    let place = Place::new().await;
-    let (one, other) = (place.seats().await, place.open().await);
+async fn lock_of_another_process_is_a_transient_error() {
+    let scratch = Scratch::new().await;
+    let (one, other) = (scratch.seats().await, scratch.open().await);
     let mut held = one.begin().await.unwrap();
     held.execute(query("INSERT INTO seats (name) VALUES ('1A')")).await.unwrap();
     let error = try_take(&other, "1A").await.unwrap_err();
@@ -164,18 +164,17 @@ async fn a_lock_held_by_another_process_is_a_failure_that_passes() {
 }
 
 #[tokio::test]
-async fn a_statement_over_its_deadline_fails_and_the_pool_recovers() {
-    let place = Place::new().await;
-    let db = place.seats().await;
+async fn statement_over_its_deadline_fails_and_the_pool_recovers() {
+    let scratch = Scratch::new().await;
+    let db = scratch.seats().await;
     let slow = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 20000000)
                 SELECT CAST(COUNT(*) AS BIGINT) FROM n";
     let mut tx = db.begin().await.unwrap();
     let error = tx.fetch_one::<(i64,)>(query_as(slow)).await.unwrap_err();
     assert!(error.is_transient(), "{error:?}");
-    assert!(tx.execute(query("SELECT 1")).await.is_err(), "the transaction is over");
+    assert!(tx.execute(query("SELECT 1")).await.is_err(), "the transaction has ended");
     drop(tx);
-    // The writer's place in the pool and its lock are free again.
-    // On SQLite the statement itself goes on until it is done.
+    // The writer's slot in the pool and its lock become free. On SQLite, only when the statement has finished.
     let deadline = Instant::now() + Duration::from_secs(120);
     while let Err(error) = db.begin().await {
         assert!(error.is_transient() && Instant::now() < deadline, "{error:?}");
@@ -183,11 +182,11 @@ async fn a_statement_over_its_deadline_fails_and_the_pool_recovers() {
     assert_eq!(take(&db, "1A").await, 1);
 }
 
-/// On PostgreSQL: SQLite has no connection that could break.
+/// Only on PostgreSQL, because SQLite has no connection that could break.
 #[tokio::test]
-async fn a_commit_on_a_broken_connection_leaves_it_open_whether_it_happened() {
-    let place = Place::new().await;
-    let db = place.seats().await;
+async fn commit_on_a_broken_connection_is_in_doubt() {
+    let scratch = Scratch::new().await;
+    let db = scratch.seats().await;
     let mut tx = db.begin().await.unwrap();
     if db.backend() != Backend::Postgres {
         return;
@@ -205,9 +204,9 @@ async fn a_commit_on_a_broken_connection_leaves_it_open_whether_it_happened() {
 }
 
 #[tokio::test]
-async fn migrations_run_once_and_a_newer_schema_is_refused() {
-    let place = Place::new().await;
-    let db = place.seats().await;
+async fn migrations_run_once_and_a_newer_schema_is_rejected() {
+    let scratch = Scratch::new().await;
+    let db = scratch.seats().await;
     db.migrate(&[&migrations(&[SEATS])]).await.unwrap();
     let newer = migrations(&[SEATS, (2, "CREATE TABLE halls (name TEXT NOT NULL)")]);
     db.migrate(&[&newer]).await.unwrap();
@@ -216,7 +215,7 @@ async fn migrations_run_once_and_a_newer_schema_is_refused() {
 }
 
 #[tokio::test]
-async fn a_database_that_cannot_be_opened_says_so() {
+async fn unreachable_database_is_a_transient_error() {
     for url in ["sqlite:///dev/null/nowhere.db", "postgres://nobody@127.0.0.1:1/nowhere"] {
         let error = Db::open(&url.parse().unwrap(), QUICK).await.unwrap_err();
         assert!(error.is_transient(), "{error:?}");
@@ -224,9 +223,9 @@ async fn a_database_that_cannot_be_opened_says_so() {
 }
 
 #[tokio::test]
-async fn the_transaction_after_a_relaxed_one_waits_for_the_disk_again() {
-    let place = Place::new().await;
-    let db = place.seats().await;
+async fn transaction_after_a_relaxed_one_waits_for_the_disk() {
+    let scratch = Scratch::new().await;
+    let db = scratch.seats().await;
     for commit in [true, false] {
         let mut relaxed = db.begin_relaxed().await.unwrap();
         relaxed.execute(query("DELETE FROM seats")).await.unwrap();
@@ -255,38 +254,38 @@ async fn waits_for_the_disk(db: &Db, tx: &mut Tx) -> bool {
 }
 
 #[tokio::test]
-async fn ten_processes_may_start_at_once() {
-    let place = Place::new().await;
+async fn ten_processes_migrate_at_once() {
+    let scratch = Scratch::new().await;
     let halls = (2, "CREATE TABLE halls (name TEXT NOT NULL)");
     let start = async || {
-        let db = Db::open(&place.url, Settings::default()).await.unwrap();
+        let db = Db::open(&scratch.url, Settings::default()).await.unwrap();
         db.migrate(&[&migrations(&[SEATS, halls])]).await.unwrap();
     };
     tokio::join!(start(), start(), start(), start(), start(), start(), start(), start(), start(), start());
-    assert_eq!(take(&place.open().await, "1A").await, 1);
+    assert_eq!(take(&scratch.open().await, "1A").await, 1);
 }
 
 #[tokio::test]
-async fn of_several_processes_one_leads_and_another_takes_over() {
-    let place = Place::new().await;
-    let (one, other) = (place.open().await, place.open().await);
+async fn one_process_leads_and_another_takes_over() {
+    let scratch = Scratch::new().await;
+    let (one, other) = (scratch.open().await, scratch.open().await);
     let mut lead = one.try_lead(Task::Relay).await.unwrap().unwrap();
     assert!(lead.is_held().await);
-    assert!(other.try_lead(Task::Rebuild).await.unwrap().is_some(), "each task has its own");
+    assert!(other.try_lead(Task::Rebuild).await.unwrap().is_some(), "each task has its own leader");
     assert!(other.try_lead(Task::Relay).await.unwrap().is_none());
     drop(lead);
-    // The server frees the lock once it has noticed that the connection is gone.
+    // The server releases the lock once it notices that the connection is closed.
     let deadline = Instant::now() + Duration::from_secs(5);
     while other.try_lead(Task::Relay).await.unwrap().is_none() {
-        assert!(Instant::now() < deadline, "nobody took over within 5 s");
+        assert!(Instant::now() < deadline, "no process took over within 5 s");
         tokio::task::yield_now().await;
     }
 }
 
 #[tokio::test]
-async fn each_statement_of_a_database_is_counted_with_begin_commit_and_rollback() {
-    let place = Place::new().await;
-    let db = place.seats().await;
+async fn statements_are_counted_with_begin_commit_and_rollback() {
+    let scratch = Scratch::new().await;
+    let db = scratch.seats().await;
     let clone = db.clone();
     let before = db.statements();
     // BEGIN, INSERT, COMMIT.
@@ -301,9 +300,9 @@ async fn each_statement_of_a_database_is_counted_with_begin_commit_and_rollback(
 }
 
 #[tokio::test]
-async fn last_id_of_a_table_counts_rows_that_are_gone() {
-    let place = Place::new().await;
-    let db = place.open().await;
+async fn last_id_includes_deleted_rows() {
+    let scratch = Scratch::new().await;
+    let db = scratch.open().await;
     let id = match db.backend() {
         Backend::Sqlite => "CREATE TABLE halls (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL)",
         Backend::Postgres => {

@@ -1,4 +1,4 @@
-//! The numbers that `Tx::lock` takes in this service's database.
+//! The numbers that `Tx::lock` takes in this service's database, within the rules of [`storage::locks`].
 //!
 //! The numbers from 1 are customers: the id of the customer whose share of a screening is checked. The largest numbers are
 //! tasks of the whole service. A customer with such an id waits for a task now and then, which is harmless: no transaction takes
