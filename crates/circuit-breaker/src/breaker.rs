@@ -106,21 +106,6 @@ impl CircuitBreaker {
         }
     }
 
-    /// Closes it, with an empty window.
-    pub fn reset(&self) {
-        self.with(Machine::close);
-    }
-
-    /// Opens it until [`reset`](Self::reset) or [`disable`](Self::disable).
-    pub fn force_open(&self) {
-        self.with(|machine, _| machine.force_open());
-    }
-
-    /// Lets every call through and counts none, until [`reset`](Self::reset) or [`force_open`](Self::force_open).
-    pub fn disable(&self) {
-        self.with(|machine, _| machine.disable());
-    }
-
     /// Does something to the machine, and tells of the transition it led to.
     fn with<T>(&self, act: impl FnOnce(&mut Machine, Instant) -> T) -> T {
         let Shared { machine, meters, observer, .. } = &*self.shared;

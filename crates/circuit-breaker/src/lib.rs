@@ -28,9 +28,6 @@
 //! counts as a failure is not for the breaker to know: the caller's classifier says so of each result, and may say
 //! [`Verdict::Ignored`].
 //!
-//! By hand, a breaker can be [forced open](CircuitBreaker::force_open), [disabled](CircuitBreaker::disable), and
-//! [reset](CircuitBreaker::reset).
-//!
 //! A breaker ends no call: what it guards needs a timeout of its own, or a probe that never ends keeps it half-open.
 //!
 //! # Layout

@@ -17,24 +17,18 @@ pub enum State {
     Open,
     /// A few calls go through as probes.
     HalfOpen,
-    /// No call is made until somebody says so.
-    ForcedOpen,
-    /// Calls go through, and are not counted.
-    Disabled,
 }
 
 impl State {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Closed, Self::Open, Self::HalfOpen, Self::ForcedOpen, Self::Disabled];
+    /// All states.
+    pub const ALL: [Self; 3] = [Self::Closed, Self::Open, Self::HalfOpen];
 
-    /// As Resilience4j's metrics spell it.
+    /// Returns the state as Resilience4j's metrics spell it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Closed => "closed",
             Self::Open => "open",
             Self::HalfOpen => "half_open",
-            Self::ForcedOpen => "forced_open",
-            Self::Disabled => "disabled",
         }
     }
 }
@@ -50,9 +44,9 @@ impl fmt::Display for State {
 #[error("the circuit breaker is {state} and permits no call")]
 pub struct CallNotPermitted {
     pub state: State,
-    /// When the breaker may permit one: what is left of its open time, nothing when it is half-open and its probes are
-    /// on their way. `None`: not before somebody says so.
-    pub retry_after: Option<Duration>,
+    /// How long until the breaker may permit a call: the rest of its open time, or zero if it is half-open and all its
+    /// probes are in flight.
+    pub retry_after: Duration,
 }
 
 /// The right to make one call. It is given back by [`Machine::record`] or [`Machine::release`].
@@ -77,8 +71,6 @@ enum Phase {
     Closed(Window),
     Open { until: Instant },
     HalfOpen { probes: Window, left: u32 },
-    ForcedOpen,
-    Disabled,
 }
 
 impl Machine {
@@ -93,8 +85,6 @@ impl Machine {
             Phase::Closed(_) => State::Closed,
             Phase::Open { .. } => State::Open,
             Phase::HalfOpen { .. } => State::HalfOpen,
-            Phase::ForcedOpen => State::ForcedOpen,
-            Phase::Disabled => State::Disabled,
         }
     }
 
@@ -102,7 +92,7 @@ impl Machine {
     pub fn measured(&mut self, now: Instant) -> Measured {
         match &mut self.phase {
             Phase::Closed(window) | Phase::HalfOpen { probes: window, .. } => window.measured(now),
-            Phase::Open { .. } | Phase::ForcedOpen | Phase::Disabled => Measured::default(),
+            Phase::Open { .. } => Measured::default(),
         }
     }
 
@@ -113,16 +103,15 @@ impl Machine {
     /// When it must not be made.
     pub fn acquire(&mut self, now: Instant) -> Result<Permit, CallNotPermitted> {
         if matches!(self.phase, Phase::Open { until } if until <= now) {
-            self.enter_half_open();
+            self.half_open();
         }
         let state = self.state();
         let refused = |retry_after| Err(CallNotPermitted { state, retry_after });
         match &mut self.phase {
-            Phase::Open { until } => return refused(Some(until.duration_since(now))),
-            Phase::HalfOpen { left: 0, .. } => return refused(Some(Duration::ZERO)),
-            Phase::ForcedOpen => return refused(None),
+            Phase::Open { until } => return refused(until.duration_since(now)),
+            Phase::HalfOpen { left: 0, .. } => return refused(Duration::ZERO),
             Phase::HalfOpen { left, .. } => *left -= 1,
-            Phase::Closed(_) | Phase::Disabled => {}
+            Phase::Closed(_) => {}
         }
         Ok(Permit { generation: self.generation })
     }
@@ -150,7 +139,7 @@ impl Machine {
                     self.close(now);
                 }
             }
-            Phase::Open { .. } | Phase::ForcedOpen | Phase::Disabled => {}
+            Phase::Open { .. } => {}
         }
     }
 
@@ -161,26 +150,6 @@ impl Machine {
         {
             *left += 1;
         }
-    }
-
-    /// Closes, with an empty window.
-    pub fn close(&mut self, now: Instant) {
-        self.enter(Phase::Closed(Window::new(&self.settings, now)));
-    }
-
-    /// Opens, for the set time.
-    pub fn open(&mut self, now: Instant) {
-        self.enter(Phase::Open { until: now + self.settings.wait_duration_in_open_state });
-    }
-
-    /// Opens until it is told otherwise.
-    pub fn force_open(&mut self) {
-        self.enter(Phase::ForcedOpen);
-    }
-
-    /// Permits all and counts nothing, until it is told otherwise.
-    pub fn disable(&mut self) {
-        self.enter(Phase::Disabled);
     }
 
     /// The failure rate and the slow call rate, once there are enough calls to speak of one.
@@ -198,7 +167,15 @@ impl Machine {
         self.led_by
     }
 
-    fn enter_half_open(&mut self) {
+    fn close(&mut self, now: Instant) {
+        self.enter(Phase::Closed(Window::new(&self.settings, now)));
+    }
+
+    fn open(&mut self, now: Instant) {
+        self.enter(Phase::Open { until: now + self.settings.wait_duration_in_open_state });
+    }
+
+    fn half_open(&mut self) {
         let left = self.settings.permitted_number_of_calls_in_half_open_state;
         self.enter(Phase::HalfOpen { probes: Window::of_calls(left), left });
     }
@@ -206,7 +183,7 @@ impl Machine {
     fn enter(&mut self, phase: Phase) {
         self.led_by = match &self.phase {
             Phase::Closed(window) | Phase::HalfOpen { probes: window, .. } => window.total(),
-            Phase::Open { .. } | Phase::ForcedOpen | Phase::Disabled => Measured::default(),
+            Phase::Open { .. } => Measured::default(),
         };
         self.phase = phase;
         self.generation += 1;

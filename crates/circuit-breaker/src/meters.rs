@@ -23,6 +23,9 @@ pub(crate) struct Meters {
     slow_call_rate: Gauge,
 }
 
+/// States of Resilience4j that this breaker lacks. Dashboards made for it expect their series, which stay 0.
+const STATES_NEVER_ENTERED: [&str; 2] = ["forced_open", "disabled"];
+
 /// What a rate shows while there are too few calls to speak of one.
 const NO_RATE: (f64, f64) = (-1.0, -1.0);
 
@@ -33,9 +36,10 @@ impl Meters {
         let kinds = |metric: &'static str| {
             ["successful", "failed"].map(|kind| gauge!(metric, "name" => name.clone(), "kind" => kind))
         };
-        let state = |state: State| gauge!("resilience4j_circuitbreaker_state", "name" => name.clone(), "state" => state.as_str());
+        let state = |state: &'static str| gauge!("resilience4j_circuitbreaker_state", "name" => name.clone(), "state" => state);
+        STATES_NEVER_ENTERED.iter().for_each(|never| state(never).set(0.0));
         Self {
-            states: State::ALL.map(|one| (one, state(one))).into(),
+            states: State::ALL.map(|one| (one, state(one.as_str()))).into(),
             successful: calls("successful"),
             failed: calls("failed"),
             ignored: calls("ignored"),

@@ -127,8 +127,7 @@ impl Upstream {
     /// Returns how `/readyz` shows the upstream. It does not decide there, because some requests do not need the upstream.
     pub fn component(&self) -> Value {
         let state = self.breaker.state();
-        let is_called = matches!(state, State::Closed | State::Disabled);
-        json!({"status": if is_called { "UP" } else { "DEGRADED" }, "breaker": state.as_str()})
+        json!({"status": if state == State::Closed { "UP" } else { "DEGRADED" }, "breaker": state.as_str()})
     }
 
     async fn call(

@@ -17,8 +17,8 @@ pub enum CallError {
     #[error("{upstream} is not called at the moment: its circuit breaker is open")]
     NotPermitted {
         upstream: &'static str,
-        /// The rest of the open time. `None`: until it is closed by hand.
-        retry_after: Option<Duration>,
+        /// The rest of the open time; zero if the breaker is half-open and all its probes are in flight.
+        retry_after: Duration,
     },
     /// Too many calls are in flight: the request never left this process.
     #[error("{upstream} is not called at the moment: too many calls are in flight")]
@@ -51,7 +51,7 @@ impl CallError {
     /// Returns when the breaker may permit the next call, if it rejected this one.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::NotPermitted { retry_after, .. } => *retry_after,
+            Self::NotPermitted { retry_after, .. } => Some(*retry_after),
             // One attempt was sent before the breaker rejected the next one.
             Self::Unknown { source, .. } => source.downcast_ref::<Self>().and_then(Self::retry_after),
             Self::NotSent { .. } | Self::BulkheadFull { .. } | Self::Unreadable { .. } => None,

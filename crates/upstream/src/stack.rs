@@ -28,11 +28,8 @@ pub(crate) fn breaker(upstream: &'static str, settings: &Settings) -> CircuitBre
             (_, State::HalfOpen) => {
                 tracing::info!("circuit breaker of {upstream} is half-open: {probes} probes are permitted");
             }
-            (State::HalfOpen, State::Closed) => {
+            (_, State::Closed) => {
                 tracing::info!("circuit breaker of {upstream} is closed: of {calls} probes, {failed} failed");
-            }
-            (_, State::Closed | State::ForcedOpen | State::Disabled) => {
-                tracing::warn!("breaker of {upstream} is {to} by hand");
             }
         }
     };

@@ -64,7 +64,7 @@ async fn a_service_that_fails_is_left_alone_and_comes_back() {
     let Err(Error::NotPermitted(refused)) = call(&service, (AT_ONCE, 200)).await else {
         panic!("an open breaker permits nothing");
     };
-    assert_eq!((refused.state, refused.retry_after), (State::Open, Some(Duration::from_secs(5))));
+    assert_eq!((refused.state, refused.retry_after), (State::Open, Duration::from_secs(5)));
 
     advance(Duration::from_secs(5)).await;
     for _ in 0..3 {
@@ -154,18 +154,12 @@ async fn every_transition_is_told_with_the_numbers_that_led_to_it() {
     for _ in 0..3 {
         call(&service, (AT_ONCE, 200)).await.unwrap();
     }
-    breaker.force_open();
-    breaker.disable();
-    breaker.reset();
     assert_eq!(
         *told.lock().unwrap(),
         [
             (State::Closed, State::Open, 2, 4),
             (State::Open, State::HalfOpen, 0, 0),
             (State::HalfOpen, State::Closed, 0, 3),
-            (State::Closed, State::ForcedOpen, 0, 0),
-            (State::ForcedOpen, State::Disabled, 0, 0),
-            (State::Disabled, State::Closed, 0, 0),
         ]
     );
 }

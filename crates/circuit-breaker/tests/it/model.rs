@@ -24,9 +24,6 @@ enum Step {
     Wait {
         ms: u64,
     },
-    ForceOpen,
-    Disable,
-    Reset,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -36,7 +33,6 @@ fn step() -> impl Strategy<Value = Step> {
         10 => (any::<usize>(), outcome).prop_map(|(which, outcome)| Step::End { which, outcome }),
         2 => any::<usize>().prop_map(|which| Step::Drop { which }),
         4 => (0..2_500_u64).prop_map(|ms| Step::Wait { ms }),
-        1 => prop_oneof![Just(Step::ForceOpen), Just(Step::Disable), Just(Step::Reset), Just(Step::Reset)],
     ]
 }
 
@@ -76,21 +72,20 @@ impl Model {
         self.under_way = 0;
     }
 
-    fn acquire(&mut self, now_ms: u64) -> Result<u64, Option<u64>> {
+    fn acquire(&mut self, now_ms: u64) -> Result<u64, u64> {
         let wait_ms = u64::try_from(self.settings.wait_duration_in_open_state.as_millis()).unwrap();
         if self.state == State::Open && now_ms >= self.entered_ms + wait_ms {
             self.enter(State::HalfOpen, now_ms);
         }
         let ended = u32::try_from(self.ended.len()).unwrap();
         match self.state {
-            State::Open => return Err(Some(self.entered_ms + wait_ms - now_ms)),
-            State::ForcedOpen => return Err(None),
+            State::Open => return Err(self.entered_ms + wait_ms - now_ms),
             State::HalfOpen
                 if self.under_way + ended == self.settings.permitted_number_of_calls_in_half_open_state =>
             {
-                return Err(Some(0));
+                return Err(0);
             }
-            State::HalfOpen | State::Closed | State::Disabled => self.under_way += 1,
+            State::HalfOpen | State::Closed => self.under_way += 1,
         }
         Ok(self.generation)
     }
@@ -101,9 +96,6 @@ impl Model {
         }
         self.under_way -= 1;
         let Some(outcome) = outcome else { return };
-        if self.state == State::Disabled {
-            return;
-        }
         self.ended.push((now_ms, outcome));
         let window = self.window(now_ms);
         let calls = u32::try_from(window.len()).unwrap();
@@ -166,7 +158,7 @@ proptest! {
                 Step::Acquire => match (machine.acquire(now), model.acquire(now_ms)) {
                     (Ok(permit), Ok(generation)) => calls.push((permit, generation)),
                     (Err(refused), Err(left)) => {
-                        prop_assert_eq!(refused.retry_after, left.map(Duration::from_millis));
+                        prop_assert_eq!(refused.retry_after, Duration::from_millis(left));
                     }
                     (machine, model) => prop_assert!(false, "{:?} is not {:?}", machine, model),
                 },
@@ -182,31 +174,17 @@ proptest! {
                 }
                 Step::End { .. } | Step::Drop { .. } => {}
                 Step::Wait { ms } => now_ms += ms,
-                Step::ForceOpen => {
-                    machine.force_open();
-                    model.enter(State::ForcedOpen, now_ms);
-                }
-                Step::Disable => {
-                    machine.disable();
-                    model.enter(State::Disabled, now_ms);
-                }
-                Step::Reset => {
-                    machine.close(now);
-                    model.enter(State::Closed, now_ms);
-                }
             }
             let now = start + Duration::from_millis(now_ms);
             prop_assert_eq!(machine.state(), model.state);
             prop_assert_eq!(machine.generation(), model.generation);
-            if !matches!(model.state, State::Disabled) {
-                let window = model.window(now_ms);
-                let measured = machine.measured(now);
-                prop_assert_eq!(measured.calls as usize, window.len());
-                prop_assert_eq!(measured.failed as usize, window.iter().filter(|one| one.failed).count());
-                prop_assert_eq!(measured.slow as usize, window.iter().filter(|one| one.slow).count());
-                let both = window.iter().filter(|one| one.slow && one.failed).count();
-                prop_assert_eq!(measured.slow_and_failed as usize, both);
-            }
+            let window = model.window(now_ms);
+            let measured = machine.measured(now);
+            prop_assert_eq!(measured.calls as usize, window.len());
+            prop_assert_eq!(measured.failed as usize, window.iter().filter(|one| one.failed).count());
+            prop_assert_eq!(measured.slow as usize, window.iter().filter(|one| one.slow).count());
+            let both = window.iter().filter(|one| one.slow && one.failed).count();
+            prop_assert_eq!(measured.slow_and_failed as usize, both);
         }
     }
 }

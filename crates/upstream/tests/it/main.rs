@@ -14,7 +14,7 @@ use serde_json::json;
 use test_kit::FakeUpstream;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use upstream::circuit_breaker::State;
+use upstream::circuit_breaker::{SlidingWindowType, State};
 use upstream::{Answer, CallError, Settings, Upstream};
 
 /// Long enough for every response on a busy machine.
@@ -24,11 +24,11 @@ fn settings(url: &str) -> Settings {
     Settings { attempt_timeout: Duration::from_secs(10), ..Settings::new(url.parse().unwrap(), DEADLINE) }
 }
 
-/// An upstream whose breaker never opens.
-fn without_breaker(settings: Settings) -> Upstream {
-    let upstream = Upstream::new("stock", settings);
-    upstream.breaker().disable();
-    upstream
+/// An upstream whose breaker never opens, because its window never has enough calls.
+fn without_breaker(mut settings: Settings) -> Upstream {
+    settings.breaker.sliding_window_type = SlidingWindowType::TimeBased;
+    settings.breaker.minimum_number_of_calls = u32::MAX;
+    Upstream::new("stock", settings)
 }
 
 async fn post(upstream: &Upstream) -> Result<Answer, CallError> {
@@ -239,14 +239,16 @@ async fn breaker_and_retries_are_in_the_metrics() {
     // The recorder is installed first, as in a process.
     telemetry::render_metrics();
     let (fake, _) = in_turn(&[500, 201]).await;
-    let upstream = Upstream::new("metered", settings(&fake.url));
+    let mut settings = settings(&fake.url);
+    settings.breaker.minimum_number_of_calls = 2;
+    let upstream = Upstream::new("metered", settings);
     post(&upstream).await.unwrap();
-    upstream.breaker().force_open();
     post(&upstream).await.unwrap_err();
     let rendered = telemetry::render_metrics();
     for line in [
-        r#"resilience4j_circuitbreaker_state{name="metered",state="forced_open"} 1"#,
+        r#"resilience4j_circuitbreaker_state{name="metered",state="open"} 1"#,
         r#"resilience4j_circuitbreaker_state{name="metered",state="closed"} 0"#,
+        r#"resilience4j_circuitbreaker_state{name="metered",state="forced_open"} 0"#,
         r#"resilience4j_circuitbreaker_calls_seconds_count{name="metered",kind="successful"} 1"#,
         r#"resilience4j_circuitbreaker_calls_seconds_count{name="metered",kind="failed"} 1"#,
         r#"resilience4j_circuitbreaker_not_permitted_calls_total{name="metered",kind="not_permitted"} 1"#,
