@@ -1,6 +1,6 @@
-//! The places for requests to each service, and how large their bodies may be.
+//! The limits of concurrent requests to each service, and of their bodies.
 //!
-//! Each service has places of its own, so that one that hangs takes no place from the others.
+//! Each service has a bulkhead of its own, so a service that hangs takes no place from the others.
 
 use http::Method;
 use http_api::body_limit::{BODY_LIMIT_BYTES, LARGE_BODY_LIMIT_BYTES};
@@ -9,10 +9,10 @@ use http_server::overload::Bulkhead;
 
 use crate::table::{TABLE, Target};
 
-/// What the metrics call the places for the gateway's own answers.
+/// The name of the bulkhead of the gateway's own routes, in the metrics.
 const OWN: &str = "gateway";
 
-/// A bulkhead for each service, in the order of [`TABLE`], and one for what the gateway answers itself.
+/// One bulkhead per service, in the order of [`TABLE`], and one for the gateway's own routes.
 #[derive(Debug)]
 pub struct Bulkheads {
     upstreams: [Bulkhead; TABLE.len()],
@@ -27,7 +27,8 @@ impl Bulkheads {
         }
     }
 
-    /// The one for a request for `path`. A service's description comes from the service.
+    /// Returns the bulkhead of a request for `path`. A service's description counts as a request to the
+    /// service.
     pub fn of(&self, path: &str, target: Option<Target>) -> &Bulkhead {
         let described = || TABLE.iter().position(|entry| entry.document.path == path);
         match target.map(|target| target.upstream).or_else(described) {
@@ -37,7 +38,8 @@ impl Bulkheads {
     }
 }
 
-/// The largest body for a method and a path: staff send whole halls. Book has the same rule.
+/// Returns the largest body of a request. Staff send whole halls in `POST /screenings`. Book has the same
+/// rule.
 pub fn body_limit(method: &Method, path: &str) -> usize {
     match (method, path) {
         (&Method::POST, "/screenings") => LARGE_BODY_LIMIT_BYTES,

@@ -9,18 +9,18 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, Version};
 use http_api::problem::Problem;
 use http_api::proxies::{Caller, Host, Prefix, Scheme, TrustedProxies};
 
-/// What the gateway finds out about each client.
+/// Identifies the client of each request.
 pub struct Clients {
     trusted: TrustedProxies,
     public: Option<PublicUrl>,
 }
 
-/// What services learn about the client of a request.
+/// The client of a request, as the services see it.
 #[derive(Clone, Debug)]
 pub struct Client {
     pub caller: Caller,
     pub scheme: Scheme,
-    /// Absent when an HTTP/1.0 client names none.
+    /// `None` if an HTTP/1.0 client sends no `Host`.
     pub host: Option<HeaderValue>,
     pub prefix: Option<HeaderValue>,
 }
@@ -35,12 +35,12 @@ impl Clients {
         self.trusted.caller(peer, headers)
     }
 
-    /// What services learn about the `caller` that sent `request`: `PUBLIC_URL` where it is set, else what a trusted
-    /// proxy reports, else what the request itself names.
+    /// Returns the client that sent `request`. Its scheme, host and prefix come from `PUBLIC_URL` if it is
+    /// set, else from a trusted proxy, else from the request itself.
     ///
     /// # Errors
     ///
-    /// 400 for a request whose `Host` is missing, doubled or malformed, whatever else is known.
+    /// 400 if `Host` is missing, repeated or malformed, even if the host comes from elsewhere.
     pub fn client(&self, caller: Caller, request: &Request) -> Result<Client, Problem> {
         let named = named_host(request, &caller)?;
         if let Some(PublicUrl { scheme, host, prefix }) = &self.public {
@@ -59,15 +59,15 @@ impl Clients {
     }
 }
 
-/// The host that a request names.
+/// The host in a request.
 enum Named {
-    /// As it goes to a service too. Nearly every client writes it so.
+    /// A value that services get unchanged. Nearly every client sends one.
     Normal(HeaderValue),
     Host(Host),
 }
 
 impl Named {
-    /// What the only `Host` of a request names. `is_final`: no proxy reports a port for it.
+    /// Parses the value of `Host`. `is_final`: no proxy reports another port for it.
     fn read(value: &HeaderValue, is_final: bool) -> Option<Self> {
         let text = value.to_str().ok()?;
         if is_final && Host::is_normal(text) {
@@ -77,19 +77,20 @@ impl Named {
     }
 }
 
-/// The host that a request is for (RFC 9112, section 3.2). A target in absolute form goes before `Host`.
+/// Returns the host that a request is for (RFC 9112, section 3.2). A target in absolute form has priority
+/// over `Host`.
 fn named_host(request: &Request, caller: &Caller) -> Result<Option<Named>, Problem> {
     let mut lines = request.headers().get_all(HOST).iter();
     let host = match (lines.next(), lines.next()) {
         (Some(host), None) => {
-            Some(Named::read(host, caller.port.is_none()).ok_or_else(|| invalid_host("is no host"))?)
+            Some(Named::read(host, caller.port.is_none()).ok_or_else(|| invalid_host("is malformed"))?)
         }
         (None, _) if request.version() == Version::HTTP_10 => None,
         (None, _) => return Err(invalid_host("is missing")),
         (Some(_), Some(_)) => return Err(invalid_host("is sent more than once")),
     };
     let Some(authority) = request.uri().authority() else { return Ok(host) };
-    let host = Host::parse(authority.as_str()).ok_or_else(|| invalid_host("is no host in the target"))?;
+    let host = Host::parse(authority.as_str()).ok_or_else(|| invalid_host("in the target is malformed"))?;
     Ok(Some(Named::Host(host)))
 }
 
@@ -98,12 +99,12 @@ fn invalid_host(fault: &str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "invalid-host", detail)
 }
 
-/// Hosts and prefixes are visible ASCII.
+/// Converts a host or a prefix, which consists of visible ASCII.
 fn value(text: String) -> HeaderValue {
-    HeaderValue::try_from(text).expect("a checked host or prefix is a header's value")
+    HeaderValue::try_from(text).expect("a checked host or prefix is a valid header value")
 }
 
-/// What all links begin with: `http(s)://host[:port][/prefix]`.
+/// The beginning of all links: `http(s)://host[:port][/prefix]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl {
     scheme: Scheme,
@@ -137,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_public_url_is_a_scheme_a_host_and_perhaps_a_port_and_a_prefix() {
+    fn public_url_has_a_scheme_and_a_host_and_optionally_a_port_and_a_prefix() {
         for (text, scheme, host, prefix) in [
             ("https://cinema.example", Scheme::Https, "cinema.example", None),
             ("http://cinema.example:8088/", Scheme::Http, "cinema.example:8088", None),
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_link_may_begin_with_is_no_public_url() {
+    fn invalid_public_url_is_rejected() {
         for text in [
             "",
             "cinema.example",

@@ -1,4 +1,4 @@
-//! Where to listen, where the services are, who may call from a browser.
+//! The command line and the environment of the process.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -13,7 +13,7 @@ use http_server::Server;
 
 use crate::client::PublicUrl;
 
-/// The one address of the movie-booking fleet.
+/// The single entry point of the movie-booking fleet.
 #[derive(Parser, Clone, Debug)]
 #[command(name = "gateway", version = process::VERSION, about, long_about = None)]
 pub struct Config {
@@ -27,46 +27,49 @@ pub struct Config {
     #[arg(long, env = "PORT", default_value_t = 8088)]
     pub port: u16,
 
-    /// Where book is: `http://host:port`, or a comma list of its replicas.
+    /// Address of book as `http://host:port`, or a comma-separated list of its replicas.
     #[arg(long, env = "BOOK_URL", default_value = "http://127.0.0.1:8081")]
     pub book_url: UpstreamUrls,
 
-    /// Where payment is: `http://host:port`, or a comma list of its replicas.
+    /// Address of payment as `http://host:port`, or a comma-separated list of its replicas.
     #[arg(long, env = "PAYMENT_URL", default_value = "http://127.0.0.1:8082")]
     pub payment_url: UpstreamUrls,
 
-    /// Where mypage is: `http://host:port`, or a comma list of its replicas.
+    /// Address of mypage as `http://host:port`, or a comma-separated list of its replicas.
     #[arg(long, env = "MYPAGE_URL", default_value = "http://127.0.0.1:8083")]
     pub mypage_url: UpstreamUrls,
 
-    /// Where ticket is: `http://host:port`, or a comma list of its replicas.
+    /// Address of ticket as `http://host:port`, or a comma-separated list of its replicas.
     #[arg(long, env = "TICKET_URL", default_value = "http://127.0.0.1:8084")]
     pub ticket_url: UpstreamUrls,
 
-    /// Where point is: `http://host:port`, or a comma list of its replicas.
+    /// Address of point as `http://host:port`, or a comma-separated list of its replicas.
     #[arg(long, env = "POINT_URL", default_value = "http://127.0.0.1:8085")]
     pub point_url: UpstreamUrls,
 
-    /// Longest wait for the head of a service's answer, in milliseconds. Its body may take as long as it wants.
+    /// Maximum wait for the status and headers of a service's response, in milliseconds. The body has no time
+    /// limit.
     #[arg(long, env = "UPSTREAM_TIMEOUT_MS", default_value_t = 10_000, value_parser = value_parser!(u64).range(1..))]
     pub upstream_timeout_ms: u64,
 
-    /// What links begin with, such as `https://cinema.example`: scheme, host, and perhaps a port and a path in front of all
-    /// paths. By default, links begin with the address that the client used.
+    /// Address that all links begin with, such as `https://cinema.example`: a scheme and a host, optionally a
+    /// port and a path prefix. By default, links begin with the address that the client used.
     #[arg(long, env = "PUBLIC_URL")]
     pub public_url: Option<PublicUrl>,
 
-    /// Requests a second that one client may send; no limit by default. A client is an address, or an IPv6 network of 64
-    /// bits; behind a proxy in TRUSTED_PROXIES the address that it reports. Preflights and `/metrics` count, the other
-    /// probes do not.
+    /// Maximum number of requests per second from one client; no limit by default. A client is an IPv4
+    /// address or an IPv6 /64 network; behind a proxy in TRUSTED_PROXIES, it is the address that the proxy
+    /// reports. Preflights and `/metrics` count, other probes do not.
     #[arg(long, env = "RATE_LIMIT_PER_SECOND")]
     pub rate_limit_per_second: Option<NonZeroU32>,
 
-    /// Requests that a client within its rate may send at once; by default as many as in a second.
+    /// Maximum number of requests that a client may send at once while it stays within its rate; by default
+    /// the rate of one second.
     #[arg(long, env = "RATE_LIMIT_BURST")]
     pub rate_limit_burst: Option<NonZeroU32>,
 
-    /// Origins whose pages may call with credentials, as a comma list; none: every origin may, without credentials.
+    /// Comma-separated list of origins whose pages may send requests with credentials. By default, pages of
+    /// every origin may send requests, without credentials.
     #[arg(long, env = "CORS_ALLOWED_ORIGINS", default_value = "", hide_default_value = true)]
     pub cors_allowed_origins: Origins,
 }
@@ -77,12 +80,12 @@ impl Config {
     }
 }
 
-/// `http://host[:port]`, without a slash at its end.
+/// The address of a replica: `http://host[:port]`, without a trailing slash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamUrl(String);
 
 #[derive(Debug, thiserror::Error)]
-#[error("must be http://host:port, with nothing behind it")]
+#[error("must be http://host:port without a path")]
 pub struct NotAnUpstreamUrl;
 
 impl FromStr for UpstreamUrl {
@@ -99,15 +102,15 @@ impl FromStr for UpstreamUrl {
 }
 
 impl UpstreamUrl {
-    /// `host:port`, to connect to.
+    /// Returns `host:port` to connect to.
     pub fn address(&self) -> String {
         let authority = self.authority();
         if host_alone(authority) { format!("{authority}:80") } else { authority.to_owned() }
     }
 
-    /// What `Host` a request to it has.
+    /// Returns the value of `Host` in requests to this address.
     pub fn host(&self) -> HeaderValue {
-        self.authority().parse().expect("a checked host is a header's value")
+        self.authority().parse().expect("a checked host is a valid header value")
     }
 
     fn authority(&self) -> &str {
@@ -121,10 +124,10 @@ impl fmt::Display for UpstreamUrl {
     }
 }
 
-/// Most replicas of one service.
+/// Maximum number of replicas of one service.
 pub const REPLICAS_MAX: usize = 64;
 
-/// A service's replicas: one at least, each once.
+/// The addresses of a service's replicas: at least one, and no duplicates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamUrls(Vec<UpstreamUrl>);
 
@@ -132,7 +135,7 @@ pub struct UpstreamUrls(Vec<UpstreamUrl>);
 pub enum NotUpstreamUrls {
     #[error("'{0}' {1}")]
     Item(String, NotAnUpstreamUrl),
-    #[error("'{0}' is there twice")]
+    #[error("'{0}' is listed twice")]
     Twice(UpstreamUrl),
     #[error("more than {REPLICAS_MAX} replicas")]
     TooMany,
@@ -169,7 +172,7 @@ impl UpstreamUrls {
 pub struct Origins(pub Vec<HeaderValue>);
 
 #[derive(Debug, thiserror::Error)]
-#[error("'{0}' is no origin: it must be http://host[:port] or https://host[:port]")]
+#[error("'{0}' is not an origin: it must be http://host[:port] or https://host[:port]")]
 pub struct NotAnOrigin(String);
 
 impl FromStr for Origins {
@@ -186,7 +189,8 @@ impl FromStr for Origins {
     }
 }
 
-/// A browser compares origins letter by letter, so what it would never send is refused rather than mended.
+/// Parses an origin. Browsers send origins in one exact form, so any other form is rejected and not
+/// normalized: it would never match.
 fn origin(text: &str) -> Option<HeaderValue> {
     let uri: Uri = text.parse().ok()?;
     let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https"))?;
@@ -196,7 +200,7 @@ fn origin(text: &str) -> Option<HeaderValue> {
         .flatten()
 }
 
-/// The authority, if it is a host and perhaps a port, and no user.
+/// Returns the authority of `uri` if it consists of a host and optionally a port, without user information.
 fn host_and_port(uri: &Uri) -> Option<&str> {
     let authority = uri.authority()?;
     let is_plain = host_alone(authority.as_str()) || authority.port_u16().is_some();
@@ -221,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upstream_is_a_host_and_a_port() {
+    fn upstream_is_a_host_and_optionally_a_port() {
         for (text, url) in [
             ("http://book:8080", "http://book:8080"),
             ("http://book", "http://book"),
@@ -233,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upstream_without_a_port_has_the_one_of_its_scheme() {
+    fn upstream_without_a_port_uses_port_80() {
         for (text, address) in [
             ("http://book", "book:80"),
             ("http://book:8080", "book:8080"),
@@ -245,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_gateway_could_not_call_is_no_upstream() {
+    fn invalid_upstream_is_rejected() {
         for text in [
             "",
             "book:8080",
@@ -266,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn replicas_are_a_comma_list_of_upstreams_each_once() {
+    fn replicas_are_a_comma_separated_list_without_duplicates() {
         let urls = |list: &str| -> Result<Vec<String>, String> {
             let parsed = list.parse::<UpstreamUrls>().map_err(|error| error.to_string())?;
             Ok(parsed.iter().map(ToString::to_string).collect())
@@ -278,13 +282,13 @@ mod tests {
         );
         assert!(urls("").unwrap_err().contains("must be http://host:port"));
         assert!(urls("http://a:1,").unwrap_err().starts_with("'' must be"));
-        assert_eq!(urls("http://a:1,http://a:1/"), Err("'http://a:1' is there twice".to_owned()));
+        assert_eq!(urls("http://a:1,http://a:1/"), Err("'http://a:1' is listed twice".to_owned()));
         let many: Vec<_> = (1..=REPLICAS_MAX + 1).map(|port| format!("http://a:{port}")).collect();
         assert_eq!(urls(&many.join(",")), Err("more than 64 replicas".to_owned()));
     }
 
     #[test]
-    fn origins_are_a_comma_list_and_an_empty_one_is_none() {
+    fn origins_are_a_comma_separated_list_that_may_be_empty() {
         assert_eq!(origins(""), Some(vec![]));
         assert_eq!(
             origins("http://localhost:3000, https://cinema.example"),
@@ -296,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_browser_sends_is_no_origin() {
+    fn origin_in_a_form_that_no_browser_sends_is_rejected() {
         for list in [
             "*",
             "cinema.example",

@@ -1,4 +1,4 @@
-//! What a browser may do here from a page of another origin.
+//! CORS: which pages of other origins may read responses.
 
 use axum::response::Response;
 use http::header::{
@@ -10,20 +10,20 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::config::Origins;
 
-/// Seconds for which a browser may remember the answer to a preflight.
+/// Seconds for which a browser may cache the response to a preflight.
 const PREFLIGHT_MAX_AGE: HeaderValue = HeaderValue::from_static("600");
-/// Headers of an answer that a page may read, beside those that every page may.
+/// Headers of a response that a page may read in addition to the CORS-safelisted ones.
 const EXPOSED: HeaderValue = HeaderValue::from_static("location,retry-after,x-request-id,etag");
 const ANY: HeaderValue = HeaderValue::from_static("*");
 const TRUE: HeaderValue = HeaderValue::from_static("true");
-/// A cache must not give the answer for one origin to another, nor to a request without one.
+/// A cache must not serve a response for one origin to another, nor to a request without an origin.
 const BY_ORIGIN: HeaderValue = HeaderValue::from_static("origin");
 const BY_PREFLIGHT: HeaderValue =
     HeaderValue::from_static("origin, access-control-request-method, access-control-request-headers");
 
-/// Decides which pages may read answers.
+/// Sets the CORS headers of responses.
 pub struct Cors {
-    /// Empty for every origin without credentials, else these with credentials.
+    /// Origins that are allowed, with credentials. If empty, every origin is allowed, without credentials.
     allowed: Vec<HeaderValue>,
 }
 
@@ -32,9 +32,11 @@ impl Cors {
         Self { allowed: allowed.0.clone() }
     }
 
-    /// The answer to a preflight: the `methods` of the route are allowed, and every header that the page asks for.
+    /// Responds to a preflight. It allows the `methods` of the route, and every header that the page asks
+    /// for.
     ///
-    /// The headers are repeated and not `*`, which would exclude `Authorization`, and everything with credentials.
+    /// The headers are listed, because `*` would not include `Authorization`, and does not apply with
+    /// credentials.
     pub fn preflight(&self, asked: &HeaderMap, methods: &'static str) -> Response {
         let mut answer = Response::default();
         let headers = answer.headers_mut();
@@ -48,7 +50,7 @@ impl Cors {
         answer
     }
 
-    /// Adds to an answer what a browser must know to show it to a page of `origin`.
+    /// Adds the headers that let a page of `origin` read a response.
     pub fn mark(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
         headers.append(VARY, BY_ORIGIN);
         if origin.is_some() {
@@ -67,7 +69,7 @@ impl Cors {
     }
 }
 
-/// Whether a browser asks if a page may send a request. Any other `OPTIONS` is for the service.
+/// Whether a request is a preflight. Any other `OPTIONS` request is forwarded.
 pub fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
     let has = |name: HeaderName| headers.contains_key(name);
     *method == Method::OPTIONS && has(ORIGIN) && has(ACCESS_CONTROL_REQUEST_METHOD)

@@ -1,4 +1,4 @@
-//! Swagger UI over the services' own descriptions, and the gateway's.
+//! Swagger UI with the descriptions of all services and of the gateway.
 
 use std::sync::Arc;
 
@@ -25,17 +25,17 @@ use crate::proxy::Upstream;
 use crate::status::{self, Overview};
 use crate::table::TABLE;
 
-/// Where every process of the fleet describes itself.
+/// The path of the description in every process of the fleet.
 const OWN_DOCUMENT: &str = "/api-docs/openapi.json";
 
 #[derive(utoipa::OpenApi)]
 #[openapi(info(
     title = "gateway",
-    description = "The fleet's front door. The services' own routes are described by the services: see `/docs`."
+    description = "The fleet's single entry point. The services describe their own routes: see `/docs`."
 ))]
 struct Description;
 
-/// The routes that the description is about, and the description.
+/// Returns the routes that are in the gateway's description, and the description.
 pub fn described(audits: Arc<Audits>) -> (Router<Overview>, OpenApi) {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(home))
@@ -44,19 +44,20 @@ pub fn described(audits: Arc<Audits>) -> (Router<Overview>, OpenApi) {
         .split_for_parts()
 }
 
-/// `/docs` and the gateway's own description.
+/// Returns the routes of `/docs` and of the gateway's own description.
 pub fn router(description: OpenApi) -> Router {
     let document = fallback::document(&description);
     let documents = TABLE.iter().map(|entry| Url::new(entry.name, entry.document.from_docs));
-    // Without this, Swagger UI sends each description to a validator on the internet.
+    // By default, Swagger UI sends each description to a validator on the internet.
     let config = Config::new(documents).validator_url("none");
     Router::from(SwaggerUi::new("/docs").config(config))
         .layer(from_fn(missing_asset))
         .route(OWN_DOCUMENT, get(|| async { document }))
 }
 
-/// A service's description, as the service gives it. The request for it is the gateway's own: of the client's it has no
-/// header but those that [`log`](http_server::request_log::log) has checked.
+/// Responds with the description that a service returns. The gateway builds the request for it from scratch:
+/// of the client's headers, it carries only the request id and the trace, which
+/// [`log`](http_server::request_log::log) has checked.
 pub async fn document(State(upstream): State<Arc<Upstream>>, method: Method, headers: HeaderMap) -> Response {
     let mut request = Request::new(Full::default());
     *request.uri_mut() = Uri::from_static(OWN_DOCUMENT);
@@ -70,13 +71,13 @@ pub async fn document(State(upstream): State<Arc<Upstream>>, method: Method, hea
     upstream.send(request).await
 }
 
-/// The entry page.
+/// Redirects to the documentation.
 #[utoipa::path(get, path = "/", responses((status = SEE_OTHER, description = "The documentation is at `/docs`.")))]
 async fn home() -> Redirect {
     Redirect::to("/docs")
 }
 
-/// Swagger UI answers an unknown asset with an empty 404.
+/// Responds with a problem to a request for an unknown asset, for which Swagger UI would return an empty 404.
 async fn missing_asset(request: axum::extract::Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     let response = next.run(request).await;

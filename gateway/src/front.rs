@@ -1,7 +1,7 @@
-//! The way of a request through the gateway.
+//! Handles a request, from the connection to the response.
 //!
-//! What is around every request is here and not in layers of the router: axum boxes the service and the future of each
-//! layer, which for a request that is only passed on is most of the work.
+//! The steps around every request are function calls here and not layers of the router: axum boxes the
+//! service and the future of each layer, which would be most of the work for a forwarded request.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -39,22 +39,22 @@ use crate::table::{self, Target};
 pub struct Front {
     /// In the order of [`table::TABLE`].
     pub upstreams: Arc<[Arc<Upstream>]>,
-    /// What the gateway answers itself.
+    /// The gateway's own routes.
     pub own: Arc<Router>,
     pub bulkheads: Bulkheads,
     pub cors: Cors,
     pub clients: Clients,
-    /// The hosts that clients may name; `None` for every host.
+    /// The allowed values of `Host`; `None` allows every host.
     pub hosts: Option<AllowedHosts>,
     pub rate_limit: Option<Arc<RateLimit>>,
-    /// Where the connections live.
+    /// The event loops that run the connections.
     pub loops: Loops,
 }
 
 impl Answers<Door> for Front {
     async fn answer(self: Arc<Self>, request: Request, peer: SocketAddr, door: Arc<Door>) -> Response {
         let target = table::target(request.uri().path());
-        // Boxed, because the futures around it are as large as it, and each of them is moved.
+        // Boxed, because each future around it would contain it, and each of them is moved.
         let answer = |request| or_panicked(Box::pin(self.answer_page(request, target, peer, &door)));
         request_log::log(request, target.map(|target| target.route), request_span!(), answer).await
     }
@@ -68,11 +68,11 @@ impl Answers<Door> for Front {
     }
 }
 
-// It reads its proxies and hosts from its own configuration, and no backup holds it.
+// The defaults apply: the gateway checks proxies and hosts itself, and a backup does not hold its requests.
 impl Serves for Front {}
 
 impl Front {
-    /// The answer, with what a browser must know to show it to the page that asked.
+    /// Returns the response, with its CORS headers.
     async fn answer_page(
         &self,
         request: Request,
@@ -93,7 +93,11 @@ impl Front {
         answer
     }
 
-    /// The client of `request`, unless it sends too much or names no host.
+    /// Returns the client of `request`.
+    ///
+    /// # Errors
+    ///
+    /// 421 or 400 for its `Host`, 429 if the client has exceeded the rate limit.
     fn admit(&self, request: &Request, peer: SocketAddr) -> Result<Client, Problem> {
         let is_uncounted = is_uncounted(request.uri().path());
         if let Some(hosts) = self.hosts.as_ref().filter(|_| !is_uncounted) {
@@ -122,18 +126,18 @@ impl Front {
         let path = request.uri().path();
         let limit = body_limit(request.method(), path);
         let bulkhead = self.bulkheads.of(path, target);
-        // Held until the answer begins.
+        // Held until the response begins.
         let (request, _held) = match door.admit_through(bulkhead, request, client.caller.address, limit).await
         {
             Ok(admitted) => admitted,
             Err(problem) => return pages::made_here(problem),
         };
         match target {
-            // Nobody is tunneled to a service.
+            // A service is never tunneled to.
             Some(_) if request.method() == Method::CONNECT => {
                 pages::made_here(fallback::wrong_method(request.map(Body::from)).await)
             }
-            // Only the fleet itself moves money and points.
+            // Only the fleet itself charges, refunds and grants points.
             Some(target) if target.is_read_only() && !request.method().is_safe() => {
                 let refused = fallback::wrong_method(request.map(Body::from)).await;
                 pages::made_here(([(ALLOW, table::READING)], refused))
@@ -147,22 +151,22 @@ impl Front {
     }
 }
 
-/// `request` with its `client`, for the gateway's own routes.
+/// Returns `request` with its `client` in the extensions, for the gateway's own routes.
 fn known(mut request: Request, client: Client) -> Request {
     request.extensions_mut().insert(client.caller.clone());
     request.extensions_mut().insert(client);
     request
 }
 
-/// Whether the rate limit and the allowed hosts leave out `path`: an orchestrator must get through, while a scrape costs as
-/// much as a request.
+/// Whether `path` is exempt from the rate limit and the allowed hosts, so that an orchestrator's probes
+/// always get through. A scrape of `/metrics` is not exempt, because it costs as much as a request.
 fn is_uncounted(path: &str) -> bool {
     is_probe(path) && path != "/metrics"
 }
 
-/// 500 where `answer` panics.
+/// Returns the response of `answer`, or 500 if it panics.
 fn or_panicked(answer: impl Future<Output = Response>) -> impl Future<Output = Response> {
-    // Not an `async fn`, which would keep room for the future twice.
+    // Not an `async fn`, which would reserve the size of the future twice.
     AssertUnwindSafe(answer)
         .catch_unwind()
         .map(|ended| ended.unwrap_or_else(|panic| pages::made_here(fallback::panicked(panic))))

@@ -1,4 +1,4 @@
-//! Which headers travel with a request and an answer, and which do not.
+//! Headers that are forwarded with a request and a response, and headers that are not.
 
 use http::header::{
     ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, ORIGIN,
@@ -14,11 +14,11 @@ use telemetry::trace_context::TRACEPARENT;
 
 use crate::client::Client;
 
-/// Begins the names of the headers by which proxies tell each other about a client.
+/// The prefix of the headers in which proxies report a client.
 const FORWARDED_FAMILY: &str = "x-forwarded-";
 
-/// These concern the whole way. `Connection` cannot make them end here: the gateway sets or needs them itself, or a service
-/// would take the request for another one without them.
+/// End-to-end headers, which `Connection` cannot remove: the gateway sets or needs them, or a request without
+/// them would have another meaning.
 static END_TO_END: [HeaderName; 12] = [
     HOST,
     CONTENT_LENGTH,
@@ -34,17 +34,18 @@ static END_TO_END: [HeaderName; 12] = [
     STAFF_TOKEN,
 ];
 
-/// Removes the headers of an answer that concern one connection, and those that `Connection` names.
+/// Removes the hop-by-hop headers of a response, and those that `Connection` names.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     strip_nominated(headers);
     strip(headers, is_hop_by_hop);
 }
 
-/// Reads bytes and not text: one option that is no text must not hide the others.
+/// Removes the headers that `Connection` names. It reads bytes, because one option that is not text must not
+/// hide the others.
 fn strip_nominated(headers: &mut HeaderMap) {
     let lists = headers.get_all(CONNECTION).iter();
     let options = lists.flat_map(|list| list.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
-    let names = options.filter(|option| !is_about_its_life(option));
+    let names = options.filter(|option| !is_persistence(option));
     let names = names.filter_map(|name| HeaderName::from_bytes(name).ok());
     let nominated: Vec<HeaderName> = names.filter(|name| !END_TO_END.contains(name)).collect();
     for name in nominated {
@@ -52,7 +53,7 @@ fn strip_nominated(headers: &mut HeaderMap) {
     }
 }
 
-/// Removes all headers whose name `is_unwanted`. Few requests have any, so looking through the names costs less than
+/// Removes all headers whose name `is_unwanted`. Few requests have any, so scanning the names costs less than
 /// looking up each unwanted one.
 fn strip(headers: &mut HeaderMap, is_unwanted: impl Fn(&HeaderName) -> bool) {
     while let Some(name) = headers.keys().find(|name| is_unwanted(name)).cloned() {
@@ -60,12 +61,12 @@ fn strip(headers: &mut HeaderMap, is_unwanted: impl Fn(&HeaderName) -> bool) {
     }
 }
 
-/// Whether an option of `Connection` is one that names no header.
-fn is_about_its_life(option: &[u8]) -> bool {
+/// Whether an option of `Connection` is not the name of a header.
+fn is_persistence(option: &[u8]) -> bool {
     option.eq_ignore_ascii_case(b"keep-alive") || option.eq_ignore_ascii_case(b"close")
 }
 
-/// Whether only the fleet itself may tell a service this.
+/// Whether only the fleet itself may set a header.
 fn is_the_fleets(name: &HeaderName) -> bool {
     let text = name.as_str();
     matches!(text, "forwarded" | "x-real-ip")
@@ -73,16 +74,16 @@ fn is_the_fleets(name: &HeaderName) -> bool {
         || text.starts_with(FORWARDED_FAMILY)
 }
 
-/// Turns a client's headers into those of a request to a service. The pool sets `Host`, and removes what concerns the
-/// client's connection and the framing of its request.
+/// Turns a client's headers into those of a request to a service. The pool sets `Host`, and removes headers
+/// that concern the client's connection or the framing of its request.
 ///
-/// Services read `X-Forwarded-For` as they read it from any proxy. It has one address, the client's: with the proxies
-/// in front of the gateway behind it, a service that trusts the gateway alone would take the last of them for the client.
+/// `X-Forwarded-For` contains only the client's address. If it also listed the proxies in front of the
+/// gateway, a service that trusts only the gateway would take the last of them for the client.
 pub fn forward(headers: &mut HeaderMap, client: &Client) {
     strip_nominated(headers);
     strip(headers, is_the_fleets);
     let address = HeaderValue::try_from(client.caller.address.to_string());
-    headers.insert(FORWARDED_FOR, address.expect("an address is a header's value"));
+    headers.insert(FORWARDED_FOR, address.expect("an address is a valid header value"));
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(client.scheme.as_str()));
     if let Some(host) = &client.host {
         headers.insert(FORWARDED_HOST, host.clone());
@@ -97,9 +98,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn connection_option_that_is_no_text_hides_no_other_option() {
+    fn connection_option_that_is_not_text_does_not_hide_other_options() {
         let mut headers = HeaderMap::new();
-        headers.insert(CONNECTION, HeaderValue::from_bytes(b"close, x-own, \xff").expect("a header's value"));
+        headers.insert(
+            CONNECTION,
+            HeaderValue::from_bytes(b"close, x-own, \xff").expect("a valid header value"),
+        );
         headers.insert("x-own", HeaderValue::from_static("1"));
         headers.insert("x-kept", HeaderValue::from_static("1"));
         strip_hop_by_hop(&mut headers);

@@ -1,24 +1,25 @@
-//! The fleet's front door: one address for the five services, their documentation and their state.
+//! The fleet's single entry point: one address for the five services, their documentation and their state.
 //!
 //! # Layout
 //!
-//! In the order a request meets them:
+//! In the order in which a request passes them:
 //!
-//! - [`config`]: where to listen, where the services are, who may call from a browser.
-//! - [`loops`]: an event loop a core, and which of them a new connection gets.
-//! - [`front`]: the way of a request through all that follows.
-//! - [`routes`]: which path goes where, and what the gateway answers itself.
-//! - [`bulkheads`]: the places for requests to each service, and how large their bodies may be.
+//! - [`config`]: the port, the services' addresses, limits, and allowed origins.
+//! - [`loops`]: one event loop per core; a new connection goes to the least busy one.
+//! - [`front`]: the function that handles a request, and calls all that follows.
+//! - [`table`]: the services, and the paths that lead to them.
+//! - [`routes`]: the gateway's own routes.
+//! - [`bulkheads`]: limits of concurrent requests to each service, and of their bodies.
 //! - [`client`]: the client of a request, and the address under which it reached the fleet.
-//! - [`rate_limit`]: how many requests one client may send.
-//! - [`cors`]: what a browser may do here from a page of another origin.
-//! - [`proxy`]: the forwarding, and what the client is told when it fails.
-//! - [`replicas`]: which process of a service gets a request, and which gets none for now.
-//! - [`headers`]: which headers travel with a request and an answer, and which do not.
-//! - [`pages`]: what a browser may do with an answer that the gateway makes itself.
-//! - [`docs`]: Swagger UI over the services' own descriptions, and the gateway's.
-//! - [`status`]: whether each service is up; for staff, what each of its replicas reports.
-//! - [`audit`]: whether they tell one story, for staff.
+//! - [`rate_limit`]: the limit of requests per client.
+//! - [`cors`]: CORS headers and preflights.
+//! - [`proxy`]: forwards a request, and responds with a problem if that fails.
+//! - [`replicas`]: picks the replica that gets a request, and ejects replicas that fail.
+//! - [`headers`]: headers that are forwarded, and headers that are not.
+//! - [`pages`]: security headers for browsers on the gateway's own responses.
+//! - [`docs`]: Swagger UI with the descriptions of all services and of the gateway.
+//! - [`status`]: whether each service is up; for staff, the state of each replica.
+//! - [`audit`]: whether the services' records agree, for staff.
 
 pub mod audit;
 pub mod bulkheads;
@@ -58,7 +59,7 @@ use crate::rate_limit::RateLimit;
 use crate::replicas::Replicas;
 use crate::status::Overview;
 
-/// From the command line to the exit code.
+/// Runs the process from its command line to its exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     // Configuration, telemetry and signals come first, the same way in every process.
     http_server::run(args, |config: &Config| &config.server, run)
@@ -70,18 +71,18 @@ async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> 
         .check_length(config.server.host)
         .map_err(|short| StartError::Configuration(short.to_string()))?;
 
-    // Take the port: another gateway on it is the one thing that can fail here.
+    // Bind the port. The start can fail here only if another process uses it.
     let listeners = http_server::bind(&config.server, config.port).await?;
 
-    // Start a thread a core.
-    let loops = Loops::start().map_err(|error| StartError::new("no thread for an event loop", error))?;
+    // Start one event loop per core.
+    let loops = Loops::start().map_err(|error| StartError::new("cannot start an event loop", error))?;
 
-    // Serve until asked to stop. The gateway needs no service to be ready: each answer tells of its own.
+    // Serve until the process is stopped. No service has to be ready: without it, its requests get 503.
     serve(listeners, loops, &config, stop).await;
     Ok(())
 }
 
-/// Serves on `listeners` with `loops` until `stop`, then lets running requests finish and ends event streams.
+/// Serves on `listeners` with `loops` until `stop`, then ends event streams and lets running requests finish.
 pub async fn serve(listeners: impl Into<Listeners>, loops: Loops, config: &Config, stop: CancellationToken) {
     let health = Health::always();
     let upstreams: Arc<[Arc<Upstream>]> = table::TABLE

@@ -1,7 +1,8 @@
-//! Event loops, one a core, each with connections of its own to clients and to the services.
+//! Event loops, one per core. Each has its own connections to clients and to the services.
 //!
-//! On one runtime for all cores, what belongs to a request wanders between them: whoever is idle takes a task, or a
-//! connection, that another has in its cache. A proxy does so little for a request that this is a tenth of it.
+//! A multi-threaded runtime moves the tasks and connections of a request between cores: an idle worker steals
+//! a task whose data is in the cache of another core. A proxy does so little work per request that this costs
+//! a tenth of it.
 
 use std::cell::Cell;
 use std::io;
@@ -11,39 +12,41 @@ use std::thread;
 use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// All loops. They end with this, and what still runs on them.
+/// All event loops. When it is dropped, the loops end, and the tasks on them are canceled.
 pub struct Loops {
     handles: Vec<Handle>,
     _end: DropGuard,
 }
 
 thread_local! {
-    /// Zero on every thread that is not a loop's.
+    /// The number of the thread's loop; 0 on every other thread.
     static NUMBER: Cell<usize> = const { Cell::new(0) };
 }
 
-/// How many loops there are: the same for as long as the process lives, whatever becomes of its share of the machine.
+/// Returns the number of loops. It is constant for the life of the process, even if its CPU limit changes.
 pub fn count() -> usize {
     static COUNT: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, usize::from));
     *COUNT
 }
 
-/// The number of the loop that this runs on: from 1, or 0 where it runs on none.
+/// Returns the number of the current thread's loop, from 1, or 0 outside of the loops.
 pub fn current() -> usize {
     NUMBER.get()
 }
 
 impl Loops {
+    /// Starts one loop per core.
+    ///
     /// # Errors
     ///
-    /// Why a loop could not be started.
+    /// If a thread or its runtime cannot be created.
     pub fn start() -> io::Result<Self> {
         let end = CancellationToken::new();
         let handles = (1..=count()).map(|number| start(number, end.clone())).collect::<io::Result<_>>()?;
         Ok(Self { handles, _end: end.drop_guard() })
     }
 
-    /// The loop with the fewest tasks, for the next one.
+    /// Returns the loop with the fewest tasks.
     pub fn least_busy(&self) -> Handle {
         let least = self.handles.iter().min_by_key(|handle| handle.metrics().num_alive_tasks());
         least.expect("there is a loop for each core").clone()
@@ -68,7 +71,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn tasks_that_stay_are_spread_over_all_loops() {
+    async fn long_running_tasks_are_spread_over_all_loops() {
         let loops = Loops::start().unwrap();
 
         let mut used = BTreeSet::new();
@@ -79,11 +82,11 @@ mod tests {
         }
 
         assert_eq!(used, (1..=count()).collect());
-        assert_eq!(current(), 0, "this test runs on none of them");
+        assert_eq!(current(), 0, "this test does not run on a loop");
     }
 
     #[tokio::test]
-    async fn what_still_runs_on_a_loop_ends_with_it() {
+    async fn dropping_the_loops_cancels_their_tasks() {
         let loops = Loops::start().unwrap();
         let running = loops.least_busy().spawn(pending::<()>());
 

@@ -3,6 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // Every step of the boot is in `gateway::run`, where the launcher starts it from too.
+    // The steps of the boot are in the library, because the launcher runs them too.
     gateway::main(std::env::args_os())
 }

@@ -1,4 +1,4 @@
-//! What a browser may do with an answer that the gateway makes itself.
+//! Security headers for browsers on the gateway's own responses.
 
 use axum::extract::{Extension, Request};
 use axum::middleware::Next;
@@ -10,16 +10,16 @@ use http::header::{
 
 use crate::client::Client;
 
-/// A page loads nothing from elsewhere, runs no script but files of ours, and is shown in no frame.
+/// A page loads nothing from other origins, runs no inline scripts, and cannot be framed.
 const POLICY: HeaderValue = HeaderValue::from_static("default-src 'self'; frame-ancestors 'none'");
-/// Swagger UI's style sheet has its icons in it.
+/// Swagger UI's style sheet contains its icons as `data:` URLs.
 const DOCS_POLICY: HeaderValue =
     HeaderValue::from_static("default-src 'self'; img-src 'self' data:; frame-ancestors 'none'");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// An answer of the gateway's own, with the policy for browsers.
+/// Adds the security headers to a response of the gateway's own.
 pub fn made_here(answer: impl IntoResponse) -> Response {
     let mut answer = answer.into_response();
     let headers = answer.headers_mut();
@@ -29,7 +29,7 @@ pub fn made_here(answer: impl IntoResponse) -> Response {
     answer
 }
 
-/// The middleware around the gateway's own routes.
+/// Middleware around the gateway's own routes.
 pub async fn layer(client: Option<Extension<Client>>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let (is_docs, is_private) = (path.starts_with("/docs"), matches!(path, "/status" | "/audit"));
@@ -46,12 +46,13 @@ pub async fn layer(client: Option<Extension<Client>>, request: Request, next: Ne
     made_here(answer)
 }
 
-/// Leads a redirect to where the client finds its target.
+/// Adds the client's path prefix to the target of a redirect.
 fn keep_prefix(client: &Client, answer: &mut Response) {
     let Some(prefix) = &client.prefix else { return };
     if let Some(path) = answer.headers().get(LOCATION) {
         let whole = [prefix.as_bytes(), path.as_bytes()].concat();
-        let whole = HeaderValue::from_bytes(&whole).expect("two values are a value");
+        let whole =
+            HeaderValue::from_bytes(&whole).expect("two joined header values are a valid header value");
         answer.headers_mut().insert(LOCATION, whole);
     }
 }

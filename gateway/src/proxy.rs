@@ -1,7 +1,7 @@
-//! The forwarding, and what the client is told when it fails.
+//! Forwards a request to a service, and responds with a problem if that fails.
 //!
-//! The client must learn whether its request may have had an effect: 503 says that it never left, 504 and 502 that
-//! nobody knows.
+//! The status tells the client whether its request may have had an effect: with 503, the request was never
+//! sent; with 502 and 504, the outcome is unknown.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::headers;
 use crate::pages;
 use crate::replicas::{Replica, Replicas, Tried};
 
-/// When a client may try again that found a service gone: about the time a restart takes.
+/// `Retry-After` while a service is unreachable: about the duration of a restart.
 const RETRY_AFTER_SECONDS: u64 = 1;
 
 /// A service behind the gateway.
@@ -31,7 +31,7 @@ pub struct Upstream {
     stop: CancellationToken,
 }
 
-/// Why a request got no answer, for the log.
+/// Why a request got no response, for the log.
 #[derive(Debug, thiserror::Error)]
 #[error("{upstream} at {url}")]
 struct Failed {
@@ -47,19 +47,20 @@ impl Upstream {
         Self { name, replicas: Arc::new(replicas), stop }
     }
 
-    /// Forwards a request of `client`, and returns the service's answer as it is.
+    /// Forwards a request of `client`, and returns the service's response unchanged.
     pub fn forward(&self, request: Request<Bytes>, client: &Client) -> impl Future<Output = Response> {
         self.send(outgoing(request, client))
     }
 
-    /// The answer of the first replica that gives one. `request` goes out with exactly these headers, and `Host`.
+    /// Sends `request` with exactly its headers and `Host`, and returns the response of the first replica
+    /// that gives one.
     pub async fn send(&self, request: Outgoing) -> Response {
         let is_safe = request.method().is_safe();
         let mut request = Some(request);
         let mut tried = Tried::default();
         let mut failure = None;
         while let Some(replica) = self.replicas.pick(&mut tried) {
-            let is_last = !self.replicas.are_there_others(tried);
+            let is_last = !self.replicas.has_untried(tried);
             let Some(request) = (if is_last { request.take() } else { request.clone() }) else { break };
             match replica.send(request).await {
                 Ok(response) => return self.end_on_stop(response),
@@ -76,32 +77,33 @@ impl Upstream {
         pages::made_here(failure.expect("a service has a replica"))
     }
 
-    /// The problem that tells of a forward without an answer.
+    /// Returns the problem for a request that got no response from `replica`.
     fn failed(&self, error: ExchangeError, replica: &Replica) -> Problem {
         let name = self.name;
         let problem = match error {
             ExchangeError::Unreachable(_) => {
-                let detail = format!(
-                    "{name} cannot be reached. Nothing was done; the same request may be sent again."
-                );
+                let detail =
+                    format!("{name} is unreachable. The request was not sent to it; you can send it again.");
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "upstream-unavailable", detail)
                     .retry_after(RETRY_AFTER_SECONDS)
             }
             ExchangeError::TimedOut => {
                 let detail =
-                    format!("{name} did not answer in time. Whether it did what was asked is unknown.");
+                    format!("{name} did not respond in time. It may or may not have processed the request.");
                 Problem::new(StatusCode::GATEWAY_TIMEOUT, "upstream-timeout", detail)
             }
             ExchangeError::Invalid(_) | ExchangeError::Unusable(_) | ExchangeError::Unsendable(_) => {
-                let detail =
-                    format!("{name} gave no valid answer. Whether it did what was asked is unknown.");
+                let detail = format!(
+                    "{name} did not send a valid response. It may or may not have processed the request."
+                );
                 Problem::new(StatusCode::BAD_GATEWAY, "upstream-broken", detail)
             }
         };
         problem.caused_by(Failed { upstream: name, url: replica.url.clone(), source: error })
     }
 
-    /// Ends an event stream when the gateway stops: it would never end by itself, and its client reconnects.
+    /// Ends an event stream when the gateway stops. The stream would never end otherwise, and its client
+    /// reconnects.
     fn end_on_stop(&self, response: Response) -> Response {
         let is_event_stream = response
             .headers()
@@ -115,10 +117,10 @@ impl Upstream {
     }
 }
 
-/// The request as a service gets it.
+/// Converts a client's request into the request to a service.
 fn outgoing(request: Request<Bytes>, client: &Client) -> Outgoing {
     let mut request = request.map(Full::new);
-    // A client that takes us for a forward proxy names the host in it.
+    // A client that uses the gateway as a forward proxy sends the absolute form.
     if request.uri().authority().is_some() {
         let path = request.uri().path_and_query().cloned();
         *request.uri_mut() = path.map(Uri::from).unwrap_or_default();
@@ -127,8 +129,8 @@ fn outgoing(request: Request<Bytes>, client: &Client) -> Outgoing {
     request
 }
 
-/// Whether a request without an answer may go to another replica: when it never left, or when it changes nothing and
-/// there is time, which a timeout has used up.
+/// Whether a request without a response may go to another replica: if it was never sent, or if it is safe.
+/// After a timeout, no time is left for another attempt.
 fn may_be_repeated(is_safe: bool, error: &ExchangeError) -> bool {
     match error {
         ExchangeError::Unreachable(_) => true,

@@ -1,7 +1,8 @@
-//! How many requests one client may send.
+//! The limit of requests per client.
 //!
-//! A client is an address: the peer of the connection, or behind a proxy in `TRUSTED_PROXIES` the address that the proxy
-//! reports. Behind a load balancer that is not trusted all customers are one client, so the limit is off unless it is set.
+//! A client is an address: the connection's peer, or behind a proxy in `TRUSTED_PROXIES`, the address that
+//! the proxy reports. Behind a load balancer that is not trusted, all customers count as one client, so the
+//! limit is off by default.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 
-/// How often clients that are back at their full share are forgotten.
+/// How often clients with a full quota are forgotten.
 const FORGET_INTERVAL: Duration = Duration::from_secs(10);
 
 pub struct RateLimit {
@@ -29,7 +30,7 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
-    /// The limit that `config` sets, if it does.
+    /// Creates the limit that `config` sets, if any.
     pub fn of(config: &Config) -> Option<Self> {
         let rate = config.rate_limit_per_second?;
         let quota = Quota::per_second(rate).allow_burst(config.rate_limit_burst.unwrap_or(rate));
@@ -45,17 +46,18 @@ impl RateLimit {
     ///
     /// # Errors
     ///
-    /// 429 if the client has used up its share for now.
+    /// 429 if the client has exceeded its quota.
     pub fn check(&self, address: IpAddr) -> Result<(), Problem> {
         let Err(too_early) = self.clients.check_key(&customer(address)) else { return Ok(()) };
         self.limited.increment(1);
         let wait = too_early.wait_time_from(self.clock.now());
-        let detail = "Your address sends more requests than one client may. Nothing was done; send the same request again later.";
+        let detail =
+            "Too many requests from your address. This request was not processed; send it again later.";
         Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate-limited", detail)
             .retry_after(wait.as_secs() + 1))
     }
 
-    /// Forgets clients that are back at their full share, again and again until `stop`.
+    /// Forgets clients with a full quota, periodically until `stop`.
     pub async fn forget(self: Arc<Self>, stop: CancellationToken) {
         while stop.run_until_cancelled(sleep(FORGET_INTERVAL)).await.is_some() {
             self.clients.retain_recent();

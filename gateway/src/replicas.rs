@@ -1,9 +1,9 @@
-//! The replicas of a service: which of them gets a request, and which gets none for now.
+//! The replicas of a service: picks the one that gets a request, and ejects those that fail.
 //!
-//! A request goes to the less busy of two that are drawn at random, which is nearly as good as asking all of them and
-//! never sends everybody to the same one. A replica that cannot be reached, that keeps failing, or that says it is
-//! not ready, is left out; it is in again as soon as it says that it is ready. If all are left out, the request is
-//! tried nevertheless: a wrong guess must not turn a delay into an outage.
+//! A request goes to the less busy of two replicas drawn at random, which is nearly as good as comparing all
+//! of them and never sends all requests to the same one. A replica is ejected if it is unreachable, keeps
+//! failing, or reports that it is not ready; it is readmitted as soon as it reports ready. If all replicas
+//! are ejected, requests are sent anyway: a wrong guess must not turn a delay into an outage.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -21,9 +21,9 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{UpstreamUrl, UpstreamUrls};
 use crate::{headers, loops};
 
-/// Requests in a row that got no valid answer before a replica is left out.
+/// Number of consecutive requests without a valid response after which a replica is ejected.
 const UNANSWERED_MAX: u32 = 3;
-/// Between two questions whether a replica is ready, and the longest wait for the answer.
+/// Interval of the readiness probes, and the timeout of each.
 const PROBE_INTERVAL: Duration = Duration::from_millis(200);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -31,21 +31,21 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct Replica {
     pub url: UpstreamUrl,
     upstream: &'static str,
-    /// One for each event loop, by the loop's number.
+    /// One pool per event loop, by the loop's number.
     pools: Vec<Arc<Pool>>,
-    /// Longest wait for the head of an answer.
+    /// Maximum wait for the head of a response.
     answer_timeout: Duration,
-    /// Requests sent to it and not answered yet.
+    /// Number of requests that wait for a response.
     running: AtomicUsize,
-    /// Requests in a row without a valid answer.
+    /// Number of consecutive requests without a valid response.
     unanswered: AtomicU32,
-    left_out: AtomicBool,
+    is_ejected: AtomicBool,
 }
 
-/// All replicas of a service: one at least.
+/// All replicas of a service: at least one.
 pub struct Replicas(Vec<Replica>);
 
-/// Those that a request went to already, as bits.
+/// The replicas to which a request was already sent, as bits.
 #[derive(Clone, Copy, Default)]
 pub struct Tried(u64);
 
@@ -60,21 +60,21 @@ impl Replicas {
         self.0.iter()
     }
 
-    /// Where a request goes next that went to `tried` in vain, and notes it there; nowhere when it went everywhere.
+    /// Picks the next replica for a request, and adds it to `tried`. Returns `None` if all were tried.
     pub fn pick(&self, tried: &mut Tried) -> Option<&Replica> {
         let untried = (0..self.0.len()).filter(|at| tried.0 & (1 << at) == 0);
-        let used = untried.clone().filter(|at| !self.0[*at].is_left_out());
-        let picked = self.less_busy(used).or_else(|| self.less_busy(untried))?;
+        let admitted = untried.clone().filter(|at| !self.0[*at].is_ejected());
+        let picked = self.less_busy(admitted).or_else(|| self.less_busy(untried))?;
         tried.0 |= 1 << picked;
         Some(&self.0[picked])
     }
 
-    /// Whether there is one that `tried` does not have.
-    pub fn are_there_others(&self, tried: Tried) -> bool {
+    /// Whether a replica is not in `tried`.
+    pub fn has_untried(&self, tried: Tried) -> bool {
         (tried.0.count_ones() as usize) < self.0.len()
     }
 
-    /// Of two of the `candidates`.
+    /// Returns the less busy of two random `candidates`.
     fn less_busy(&self, mut candidates: impl Iterator<Item = usize> + Clone) -> Option<usize> {
         let count = candidates.clone().count();
         if count < 2 {
@@ -86,16 +86,16 @@ impl Replicas {
         pair.min_by_key(|at| self.0[*at].running.load(Ordering::Relaxed))
     }
 
-    /// Asks again and again which of them are ready, until `stop`.
+    /// Probes which replicas are ready, periodically until `stop`.
     ///
-    /// Only one that is left out is asked where there is no other: whether it is used does not depend on the answer.
+    /// A single replica is probed only while it is ejected, because it gets all requests whatever it reports.
     pub async fn probe(self: Arc<Self>, stop: CancellationToken) {
         let mut ticks = interval(PROBE_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let is_alone = self.0.len() == 1;
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            let asked = self.iter().filter(|replica| !is_alone || replica.is_left_out());
-            join_all(asked.map(Replica::ask)).await;
+            let probed = self.iter().filter(|replica| !is_alone || replica.is_ejected());
+            join_all(probed.map(Replica::probe)).await;
             self.iter().flat_map(|replica| &replica.pools).for_each(|pool| pool.prune());
         }
     }
@@ -110,21 +110,21 @@ impl Replica {
             answer_timeout,
             running: AtomicUsize::new(0),
             unanswered: AtomicU32::new(0),
-            left_out: AtomicBool::new(false),
+            is_ejected: AtomicBool::new(false),
         };
-        replica.show();
+        replica.report();
         replica
     }
 
-    pub fn is_left_out(&self) -> bool {
-        self.left_out.load(Ordering::Relaxed)
+    pub fn is_ejected(&self) -> bool {
+        self.is_ejected.load(Ordering::Relaxed)
     }
 
-    /// Sends `request` there, and learns from what comes back.
+    /// Sends `request` to the replica, and counts its failures.
     ///
     /// # Errors
     ///
-    /// Why no answer came.
+    /// See [`ExchangeError`].
     pub async fn send(&self, request: Outgoing) -> Result<Response, ExchangeError> {
         let running = Running::of(self);
         let answer = self.pool().send(request, Instant::now() + self.answer_timeout).await;
@@ -137,79 +137,80 @@ impl Replica {
                 Ok(response)
             }
             Err(error) => {
-                self.gave_no_answer(&error);
+                self.count_failure(&error);
                 Err(error)
             }
         }
     }
 
-    /// A request for something of the gateway's own.
+    /// Sends a request of the gateway's own.
     ///
     /// # Errors
     ///
-    /// Why no answer came.
+    /// The reason why no response came.
     pub async fn get(&self, path: &'static str) -> Result<Response, String> {
         let mut request = Request::new(http_body_util::Full::default());
         *request.uri_mut() = Uri::from_static(path);
         let answer = self.pool().send(request, Instant::now() + PROBE_TIMEOUT).await;
         answer.map(response).map_err(|error| match error {
-            ExchangeError::TimedOut => format!("no answer in {} s", PROBE_TIMEOUT.as_secs()),
+            ExchangeError::TimedOut => format!("no response in {} s", PROBE_TIMEOUT.as_secs()),
             error => chain(&error),
         })
     }
 
-    /// The pool of the event loop that this runs on.
+    /// Returns the pool of the current event loop.
     fn pool(&self) -> &Arc<Pool> {
         &self.pools[loops::current()]
     }
 
-    fn gave_no_answer(&self, error: &ExchangeError) {
+    fn count_failure(&self, error: &ExchangeError) {
         let unanswered = self.unanswered.fetch_add(1, Ordering::Relaxed) + 1;
         if matches!(error, ExchangeError::Unreachable(_)) || unanswered >= UNANSWERED_MAX {
-            self.leave_out(&chain(error));
+            self.eject(&chain(error));
         }
     }
 
-    /// Whether it is ready, by its own word.
-    async fn ask(&self) {
+    /// Ejects or readmits the replica by its readiness.
+    async fn probe(&self) {
         match self.get("/readyz").await {
-            Ok(response) if response.status().is_success() => self.take_in(),
-            Ok(_) => self.leave_out("it is not ready"),
-            Err(reason) => self.leave_out(&reason),
+            Ok(response) if response.status().is_success() => self.readmit(),
+            Ok(_) => self.eject("it is not ready"),
+            Err(reason) => self.eject(&reason),
         }
     }
 
-    fn leave_out(&self, reason: &str) {
-        if !self.left_out.swap(true, Ordering::Relaxed) {
+    fn eject(&self, reason: &str) {
+        if !self.is_ejected.swap(true, Ordering::Relaxed) {
             let Self { upstream, url, .. } = self;
-            tracing::warn!("{upstream} at {url} is left out: {reason}");
+            tracing::warn!("{upstream} at {url} is ejected and gets no requests: {reason}");
             metrics::counter!("gateway_upstream_ejections_total", "upstream" => *upstream, "url" => url.to_string())
                 .increment(1);
-            self.show();
+            self.report();
         }
     }
 
-    fn take_in(&self) {
-        if self.left_out.swap(false, Ordering::Relaxed) {
+    fn readmit(&self) {
+        if self.is_ejected.swap(false, Ordering::Relaxed) {
             self.unanswered.store(0, Ordering::Relaxed);
-            tracing::info!("{} at {} is in again", self.upstream, self.url);
-            self.show();
+            tracing::info!("{} at {} is ready and gets requests again", self.upstream, self.url);
+            self.report();
         }
     }
 
-    fn show(&self) {
-        let left_out = f64::from(u8::from(self.is_left_out()));
+    /// Sets the metric.
+    fn report(&self) {
+        let is_ejected = f64::from(u8::from(self.is_ejected()));
         metrics::gauge!("gateway_upstream_ejected", "upstream" => self.upstream, "url" => self.url.to_string())
-            .set(left_out);
+            .set(is_ejected);
     }
 }
 
-/// An answer as axum takes it.
+/// Converts a response of the pool into one of axum.
 fn response(answer: http::Response<AnswerBody>) -> Response {
     answer.map(|body| if body.is_end_stream() { Body::empty() } else { Body::new(body) })
 }
 
-/// Counts a request for as long as it has no answer, also when its client hangs up.
+/// Counts a request until it has a response or is dropped.
 struct Running<'a>(&'a Replica);
 
 impl<'a> Running<'a> {
@@ -235,9 +236,9 @@ mod tests {
     }
 
     #[test]
-    fn a_request_goes_to_each_replica_once_and_to_those_left_out_last() {
+    fn request_goes_to_each_replica_once_and_to_ejected_ones_last() {
         let replicas = replicas(3);
-        replicas.0[1].leave_out("of a test");
+        replicas.0[1].eject("of a test");
         for _ in 0..100 {
             let mut tried = Tried::default();
             let picked: Vec<_> = std::iter::from_fn(|| replicas.pick(&mut tried))
@@ -249,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_the_less_busy_one_gets_the_request() {
+    fn less_busy_of_two_replicas_gets_the_request() {
         let replicas = replicas(2);
         let _running = Running::of(&replicas.0[0]);
         for _ in 0..100 {
@@ -259,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_that_are_as_busy_each_gets_its_share() {
+    fn equally_busy_replicas_get_equal_shares() {
         let replicas = replicas(4);
         let mut picks = std::collections::HashMap::new();
         for _ in 0..1000 {

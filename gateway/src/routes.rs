@@ -1,4 +1,4 @@
-//! What the gateway answers itself.
+//! The gateway's own routes.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::status::Overview;
 use crate::table::TABLE;
 use crate::{docs, pages};
 
-/// What the gateway answers itself. The services of `overview` are in the order of [`TABLE`].
+/// Returns the gateway's own routes. The services of `overview` are in the order of [`TABLE`].
 pub fn own(overview: Overview, audits: Arc<Audits>, health: Health) -> Router {
     let (own, description) = docs::described(audits);
     let upstreams = overview.upstreams.clone();

@@ -1,4 +1,4 @@
-//! Whether each service is up; for staff, what each of its replicas reports.
+//! `/status`: whether each service is up; for staff, the state of each replica.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,12 +21,12 @@ use utoipa::ToSchema;
 use crate::proxy::Upstream;
 use crate::replicas::Replica;
 
-/// Longest wait for the rest of a service's word on its readiness, once it has begun.
+/// Maximum wait for the body of a readiness response after its head.
 const BODY_TIMEOUT: Duration = Duration::from_secs(1);
-/// Largest such answer; ours are under 1 KiB.
+/// Maximum size of such a body; those of the fleet are below 1 KiB.
 const ANSWER_LIMIT_BYTES: usize = 16 * 1024;
 
-/// How long the services' answers serve further requests.
+/// How long the responses of the services are reused for further requests.
 const FRESH_FOR: Duration = Duration::from_millis(250);
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -48,21 +48,21 @@ struct UpstreamStatus {
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct ReplicaStatus {
-    /// Where the gateway looks for it.
+    /// The address that the gateway uses.
     #[schema(example = "http://127.0.0.1:8081")]
     url: String,
     status: Readiness,
-    /// Whether it gets no requests for now.
+    /// Whether the gateway currently sends it no requests.
     ejected: bool,
-    /// What runs there, if it says so.
+    /// The version of the process, if it reports one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "0.1.0")]
     version: Option<String>,
-    /// Why it is not ready.
+    /// Why the replica is not ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    /// What it depends on, in its own words: its database, the event log, and of each service that it calls the state of
-    /// the circuit breaker in between.
+    /// The dependencies that the process reports: its database, the event log, and the circuit breaker of
+    /// each service that it calls.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>, example = json!({"db": {"status": "UP"}, "payment": {"status": "UP", "breaker": "closed"}}))]
     components: Option<Map<String, Value>>,
@@ -75,7 +75,7 @@ enum Readiness {
     Down,
 }
 
-/// A service's answer at `/readyz`.
+/// A service's response at `/readyz`.
 #[derive(Debug, Deserialize)]
 struct Answer {
     status: Readiness,
@@ -84,7 +84,7 @@ struct Answer {
     components: Option<Map<String, Value>>,
 }
 
-/// What `/status` is made from.
+/// The state of `/status`.
 #[derive(Clone)]
 pub struct Overview {
     pub upstreams: Arc<[Arc<Upstream>]>,
@@ -92,7 +92,7 @@ pub struct Overview {
     latest: Arc<Mutex<Option<Latest>>>,
 }
 
-/// The last answers of all services, and when they were asked for.
+/// The last responses of all services, and their time.
 struct Latest {
     at: Instant,
     services: Arc<[(&'static str, Vec<ReplicaStatus>)]>,
@@ -103,8 +103,8 @@ impl Overview {
         Self { upstreams, staff, latest: Arc::default() }
     }
 
-    /// The replicas of each service. Requests that come at once, or soon after another, share the answers: each service
-    /// asks its database for one.
+    /// Returns the replicas of each service. Concurrent requests share the services' responses, and so do
+    /// requests that soon follow: a service queries its database for each response.
     async fn services(&self) -> Arc<[(&'static str, Vec<ReplicaStatus>)]> {
         let mut latest = self.latest.lock().await;
         if let Some(Latest { at, services }) = &*latest
@@ -121,14 +121,16 @@ impl Overview {
     }
 }
 
-/// The state of the fleet, a quarter of a second old at most. Its replicas, with addresses, versions and
-/// reasons, are shown to staff alone.
+/// Reports whether each service is up.
+///
+/// The state is at most a quarter of a second old. Staff also get each replica: its address, version and
+/// components, and why it is not ready.
 #[utoipa::path(
     get,
     path = "/status",
     params(("X-Staff-Token" = Option<String>, Header, description = "The staff's token, to see the replicas")),
     responses(
-        (status = OK, body = Status, description = "Each service's state. A service that is down does not change the status."),
+        (status = OK, body = Status, description = "The state of each service. The status is 200 even if services are down."),
         (status = FORBIDDEN, description = "A wrong token"),
         (status = TOO_MANY_REQUESTS, description = "Too many wrong tokens from one address; see Retry-After"),
     )
@@ -165,7 +167,7 @@ async fn ask_replica(replica: &Replica) -> ReplicaStatus {
     ReplicaStatus {
         url: replica.url.to_string(),
         status: answer.status,
-        ejected: replica.is_left_out(),
+        ejected: replica.is_ejected(),
         version: answer.version,
         reason: answer.reason,
         components: answer.components,
@@ -178,11 +180,11 @@ async fn readiness(replica: &Replica) -> Result<Answer, String> {
     let reading = to_bytes(response.into_body(), ANSWER_LIMIT_BYTES);
     let body = timeout(BODY_TIMEOUT, reading)
         .await
-        .map_err(|_| format!("no whole answer in {} s", BODY_TIMEOUT.as_secs()))?
+        .map_err(|_| format!("incomplete response after {} s", BODY_TIMEOUT.as_secs()))?
         .map_err(|error| chain(&error))?;
-    // Something else may listen there: only who answers as the fleet's processes do is taken at its word.
+    // Another program may listen there: only a response in the form of the fleet's processes counts.
     match serde_json::from_slice(&body) {
         Ok(answer) if matches!(status, StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE) => Ok(answer),
-        _ => Err(format!("answered {} at /readyz, not its readiness", status.as_u16())),
+        _ => Err(format!("unexpected response {} at /readyz", status.as_u16())),
     }
 }

@@ -5,17 +5,17 @@ use crate::config::{Config, UpstreamUrls};
 /// A service behind the gateway.
 pub struct Entry {
     pub name: &'static str,
-    /// What it serves.
+    /// The paths that it serves.
     pub prefixes: &'static [Prefix],
-    /// Whether clients may only read there: what changes something is for other services, which do not pass the gateway.
+    /// Whether clients may only read. Writes come from other services, which bypass the gateway.
     pub is_read_only: bool,
-    /// Where its description is.
+    /// Its OpenAPI description.
     pub document: Document,
     pub urls: fn(&Config) -> &UpstreamUrls,
 }
 
-/// The path of a service's description, and the same as seen from a page in `/docs/`: relative, so that it is found behind a
-/// proxy that puts a prefix in front of all paths.
+/// The path of a service's description, and the same path relative to a page in `/docs/`, which works behind
+/// a proxy that adds a prefix to all paths.
 pub struct Document {
     pub path: &'static str,
     pub from_docs: &'static str,
@@ -30,14 +30,14 @@ macro_rules! document {
     };
 }
 
-/// What a client may do where it can only read, which includes everything that the gateway answers itself.
+/// The methods of routes that are read-only, among them all of the gateway's own.
 pub const READING: &str = "GET, HEAD";
 
-/// The paths that begin with one segment, as routes are written.
+/// All paths that begin with one segment, as routes.
 pub struct Prefix {
     exact: &'static str,
     below: &'static str,
-    /// The methods that some route there takes.
+    /// The methods that any of these routes accepts.
     methods: &'static str,
 }
 
@@ -47,7 +47,7 @@ macro_rules! prefix {
     };
 }
 
-/// Payment's `/cancellations` is missing on purpose: only the fleet itself may refund.
+/// All services. Payment's `/cancellations` is missing on purpose: only the fleet itself may refund.
 pub const TABLE: [Entry; 5] = [
     Entry {
         name: "book",
@@ -89,25 +89,25 @@ pub const TABLE: [Entry; 5] = [
     },
 ];
 
-/// Where a request goes that is not for the gateway itself.
+/// The service and the route of a request that is forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// Its place in [`TABLE`].
+    /// The service's index in [`TABLE`].
     pub upstream: usize,
-    /// What it counts as.
+    /// The route in logs and metrics.
     pub route: &'static str,
-    /// The methods that some route of its prefix takes.
+    /// The methods that any route of its prefix accepts.
     pub methods: &'static str,
 }
 
 impl Target {
-    /// Whether clients may only read there.
+    /// Whether clients may only read.
     pub fn is_read_only(self) -> bool {
         TABLE[self.upstream].is_read_only
     }
 }
 
-/// Where a request for `path` goes: each prefix is a whole segment, with or without more behind it.
+/// Returns the target of `path`. A prefix matches a whole segment, with or without further segments.
 pub fn target(path: &str) -> Option<Target> {
     let route = |prefix: &Prefix| match path.strip_prefix(prefix.exact)?.as_bytes().first() {
         None => Some(prefix.exact),
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prefix_is_a_whole_segment() {
+    fn prefix_matches_a_whole_segment() {
         let target = |path| target(path).map(|target| (TABLE[target.upstream].name, target.route));
         assert_eq!(target("/books"), Some(("book", "/books")));
         assert_eq!(target("/books/"), Some(("book", "/books/{*rest}")));

@@ -13,12 +13,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::upstreams::{self, Nobody};
+use crate::upstreams::{self, Unreachable};
 
-/// Bounds a test that would otherwise hang; nothing is measured with it.
+/// Ends a test that would otherwise hang. No test measures with it.
 pub const HANG: Duration = Duration::from_secs(60);
 
-/// What staff of the gateway under test send.
+/// The staff token of the gateway under test.
 pub const STAFF_TOKEN: &str = "popcorn";
 
 pub struct Gateway {
@@ -26,17 +26,17 @@ pub struct Gateway {
     pub stop: CancellationToken,
     pub serving: JoinHandle<()>,
     client: Client,
-    _nobody: Nobody,
+    _unreachable: Unreachable,
 }
 
 impl Gateway {
-    /// A gateway with `args` for the settings a test is about. What is not named there is not reachable.
+    /// Starts a gateway with `args`. Services that they do not name are unreachable.
     pub async fn start<const N: usize>(args: [(&str, &str); N]) -> Self {
         Self::start_with(&args).await
     }
 
     pub async fn start_with(args: &[(&str, &str)]) -> Self {
-        let nobody = upstreams::nobody();
+        let unreachable = upstreams::unreachable();
         let mut line = vec!["gateway".to_owned()];
         if !args.iter().any(|(given, _)| *given == "--staff-token") {
             line.extend(["--staff-token", STAFF_TOKEN].map(str::to_owned));
@@ -44,7 +44,7 @@ impl Gateway {
         for name in ["book", "payment", "mypage", "ticket", "point"] {
             let flag = format!("--{name}-url");
             if !args.iter().any(|(given, _)| *given == flag) {
-                line.extend([flag, nobody.url.clone()]);
+                line.extend([flag, unreachable.url.clone()]);
             }
         }
         line.extend(args.iter().flat_map(|(flag, value)| [(*flag).to_owned(), (*value).to_owned()]));
@@ -63,7 +63,7 @@ impl Gateway {
             .timeout(HANG)
             .build()
             .unwrap();
-        Self { address, stop, serving, client, _nobody: nobody }
+        Self { address, stop, serving, client, _unreachable: unreachable }
     }
 
     pub fn get(&self, path: &str) -> RequestBuilder {
@@ -82,13 +82,14 @@ impl Gateway {
         self.client.request(reqwest::Method::OPTIONS, self.url(path))
     }
 
-    /// Sends `request` byte by byte as it stands, and reads until the gateway closes: it must ask for that.
+    /// Sends the bytes of `request`, and reads until the gateway closes the connection, which `request` must
+    /// ask for.
     pub async fn exchange(&self, request: &str) -> String {
         let mut connection = TcpStream::connect(self.address).await.unwrap();
         connection.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         let reading = connection.read_to_end(&mut answer);
-        tokio::time::timeout(HANG, reading).await.expect("the gateway answers and closes").unwrap();
+        tokio::time::timeout(HANG, reading).await.expect("the gateway responds and closes").unwrap();
         String::from_utf8(answer).unwrap()
     }
 
@@ -104,15 +105,15 @@ pub async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(HANG, holding).await.expect("it holds in the end");
+    tokio::time::timeout(HANG, holding).await.expect("the condition holds in the end");
 }
 
-/// Sends `request` and reads JSON.
+/// Sends `request` and returns the JSON of its response.
 pub async fn json(request: RequestBuilder) -> Value {
     request.send().await.unwrap().json().await.unwrap()
 }
 
-/// Checks that `response` is the problem `slug`, and gives its body.
+/// Checks that `response` is the problem `slug`, and returns its body.
 pub async fn problem(response: Response, status: StatusCode, slug: &str) -> Value {
     assert_eq!(response.headers()["content-type"], "application/problem+json");
     assert_eq!(response.status(), status);

@@ -1,4 +1,4 @@
-//! `GET /audit` beside other requests.
+//! Concurrent requests for `/audit`.
 
 use axum::Router;
 use axum::routing::get;
@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::app::{Gateway, eventually, problem};
 
-/// A service whose lists are empty and whose answers wait for a permit each. Gives its URL.
+/// Starts a service whose lists are empty. Each response takes one of `permits`. Returns its URL.
 async fn slow(permits: Arc<Semaphore>, asked: Arc<Semaphore>) -> String {
     let list = move || {
         let (permits, asked) = (permits.clone(), asked.clone());
@@ -35,7 +35,7 @@ async fn start() -> (Arc<Gateway>, Arc<Semaphore>, Arc<Semaphore>) {
 }
 
 #[tokio::test]
-async fn second_audit_is_refused_until_the_first_has_ended() {
+async fn second_audit_is_rejected_until_the_first_has_ended() {
     let (gateway, permits, asked) = start().await;
     let first = tokio::spawn({
         let gateway = gateway.clone();
@@ -45,7 +45,7 @@ async fn second_audit_is_refused_until_the_first_has_ended() {
     let second = gateway.as_staff("/audit").send().await.unwrap();
     assert!(second.headers().contains_key("retry-after"));
     problem(second, StatusCode::SERVICE_UNAVAILABLE, "audit-in-progress").await;
-    // The gateway answers others meanwhile.
+    // The gateway responds to other requests meanwhile.
     assert_eq!(gateway.get("/livez").send().await.unwrap().status(), StatusCode::OK);
     permits.add_permits(1_000);
     assert_eq!(first.await.unwrap(), StatusCode::OK);
@@ -53,7 +53,7 @@ async fn second_audit_is_refused_until_the_first_has_ended() {
 }
 
 #[tokio::test]
-async fn audit_ends_when_its_client_hangs_up() {
+async fn audit_ends_when_its_client_disconnects() {
     let (gateway, permits, asked) = start().await;
     let first = tokio::spawn({
         let gateway = gateway.clone();

@@ -1,4 +1,4 @@
-//! What a browser may do from a page of another origin.
+//! CORS headers and preflights.
 
 use reqwest::header::HeaderMap;
 use reqwest::{RequestBuilder, StatusCode};
@@ -21,10 +21,10 @@ fn preflight(gateway: &Gateway) -> RequestBuilder {
 }
 
 #[tokio::test]
-async fn by_default_every_page_may_call_without_credentials() {
+async fn every_origin_is_allowed_without_credentials_by_default() {
     let book = Echo::start("book").await;
     let gateway = Gateway::start([("--book-url", &book.url)]).await;
-    // A service's answer, a problem of the gateway's, and an unknown path alike.
+    // A response of a service, a problem of the gateway, and an unknown path.
     for path in ["/books", "/payments", "/nothing"] {
         let headers = headers(gateway.get(path), PAGE).await;
         assert_eq!(headers["access-control-allow-origin"], "*", "{path}");
@@ -37,7 +37,7 @@ async fn by_default_every_page_may_call_without_credentials() {
 }
 
 #[tokio::test]
-async fn a_preflight_is_answered_here() {
+async fn gateway_responds_to_preflights_itself() {
     let gateway = Gateway::start([]).await;
     let response = preflight(&gateway).header("origin", PAGE).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
@@ -49,7 +49,7 @@ async fn a_preflight_is_answered_here() {
 }
 
 #[tokio::test]
-async fn a_list_lets_its_origins_call_with_credentials_and_no_other() {
+async fn only_configured_origins_are_allowed_and_with_credentials() {
     let gateway =
         Gateway::start([("--cors-allowed-origins", "http://localhost:3000, https://cinema.example")]).await;
     for origin in ["http://localhost:3000", PAGE] {
@@ -67,7 +67,7 @@ async fn a_list_lets_its_origins_call_with_credentials_and_no_other() {
 }
 
 #[tokio::test]
-async fn a_cache_keeps_what_no_page_asked_for_apart() {
+async fn response_without_an_origin_varies_by_origin_too() {
     let book = Echo::start("book").await;
     let gateway = Gateway::start([("--book-url", &book.url)]).await;
     for path in ["/books", "/payments", "/nothing"] {
@@ -78,7 +78,7 @@ async fn a_cache_keeps_what_no_page_asked_for_apart() {
 }
 
 #[tokio::test]
-async fn options_without_a_requested_method_is_for_the_service() {
+async fn options_without_a_requested_method_is_forwarded() {
     let book = Echo::start("book").await;
     let gateway = Gateway::start([("--book-url", &book.url)]).await;
     for request in [gateway.options("/books/1"), gateway.options("/books/1").header("origin", PAGE)] {
@@ -89,7 +89,7 @@ async fn options_without_a_requested_method_is_for_the_service() {
         assert_eq!(seen["method"], "OPTIONS");
     }
     assert_eq!(book.requests(), 2);
-    // Here too it is a method like any other.
+    // On the gateway's own routes, OPTIONS is a method like any other.
     for (path, status) in [("/status", StatusCode::METHOD_NOT_ALLOWED), ("/nothing", StatusCode::NOT_FOUND)] {
         assert_eq!(
             gateway.options(path).header("origin", PAGE).send().await.unwrap().status(),
@@ -100,7 +100,7 @@ async fn options_without_a_requested_method_is_for_the_service() {
 }
 
 #[tokio::test]
-async fn preflight_allows_no_method_that_the_route_refuses() {
+async fn preflight_allows_no_method_that_the_route_rejects() {
     let gateway = Gateway::start([]).await;
     for path in ["/payments", "/payments/1", "/points", "/mypages/1", "/status", "/audit", "/nothing"] {
         for method in ["POST", "PUT", "PATCH", "DELETE"] {
@@ -111,7 +111,7 @@ async fn preflight_allows_no_method_that_the_route_refuses() {
     }
 }
 
-/// Each service, its prefixes at the gateway, and its description.
+/// The prefixes of each service at the gateway, and its description.
 const SERVICES: [(&[&str], &str); 5] = [
     (&["/books", "/screenings"], include_str!("../../../services/book/openapi.json")),
     (&["/payments"], include_str!("../../../services/payment/openapi.json")),
@@ -121,7 +121,7 @@ const SERVICES: [(&[&str], &str); 5] = [
 ];
 
 #[tokio::test]
-async fn preflight_allows_every_method_that_a_service_describes_and_the_gateway_passes_on() {
+async fn preflight_allows_every_described_method_that_the_gateway_forwards() {
     let gateway = Gateway::start([]).await;
     for (prefixes, description) in SERVICES {
         let description: serde_json::Value = serde_json::from_str(description).unwrap();

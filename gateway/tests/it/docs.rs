@@ -1,4 +1,4 @@
-//! The documentation.
+//! Swagger UI and the descriptions.
 
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -13,7 +13,7 @@ async fn text(gateway: &Gateway, path: &str) -> String {
 }
 
 #[tokio::test]
-async fn swagger_ui_is_served_with_all_it_needs() {
+async fn swagger_ui_is_served_with_all_its_assets() {
     let gateway = Gateway::start([]).await;
     let response = gateway.get("/docs").send().await.unwrap();
     assert_eq!(response.status(), StatusCode::SEE_OTHER);
@@ -28,7 +28,7 @@ async fn swagger_ui_is_served_with_all_it_needs() {
 }
 
 #[tokio::test]
-async fn swagger_ui_lists_the_five_services_and_asks_nobody_else() {
+async fn swagger_ui_lists_the_five_services_and_contacts_no_validator() {
     let gateway = Gateway::start([]).await;
     let script = text(&gateway, "/docs/swagger-initializer.js").await;
     for name in ["book", "payment", "mypage", "ticket", "point"] {
@@ -39,7 +39,7 @@ async fn swagger_ui_lists_the_five_services_and_asks_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_services_description_comes_from_the_service() {
+async fn description_of_a_service_comes_from_the_service() {
     let ticket = Echo::start("ticket").await;
     let gateway = Gateway::start([("--ticket-url", &ticket.url)]).await;
     let seen = json(gateway.get("/api-docs/ticket/openapi.json")).await;
@@ -51,7 +51,7 @@ async fn a_services_description_comes_from_the_service() {
 }
 
 #[tokio::test]
-async fn the_gateways_own_openapi_description_is_the_reviewed_one() {
+async fn openapi_description_matches_its_snapshot() {
     let gateway = Gateway::start([]).await;
     let served = json(gateway.get("/api-docs/openapi.json")).await;
     let snapshot = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
@@ -60,6 +60,6 @@ async fn the_gateways_own_openapi_description_is_the_reviewed_one() {
         std::fs::write(snapshot, text + "\n").unwrap();
     }
     let reviewed: Value = serde_json::from_str(&std::fs::read_to_string(snapshot).unwrap()).unwrap();
-    assert_eq!(served, reviewed, "if this is meant: UPDATE_SNAPSHOTS=1 cargo test -p gateway");
+    assert_eq!(served, reviewed, "if the change is intended: UPDATE_SNAPSHOTS=1 cargo test -p gateway");
     assert_eq!(served["openapi"], "3.1.0");
 }

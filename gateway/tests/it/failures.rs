@@ -1,4 +1,4 @@
-//! What a client is told when a service does not answer, and when it does.
+//! Responses to a client whose service fails, and error responses of services.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use crate::app::{Gateway, problem};
-use crate::upstreams::{self, Echo, answering, read_head, resetting, saying, silent};
+use crate::upstreams::{self, Echo, answering, read_head, resetting, responding_with, silent};
 
 async fn booking_with(book: &str) -> reqwest::Response {
     let gateway = Gateway::start([("--book-url", book), ("--upstream-timeout-ms", "200")]).await;
@@ -24,24 +24,24 @@ fn detail(problem: &Value) -> &str {
 }
 
 #[tokio::test]
-async fn a_service_that_is_gone_is_a_503_that_says_when_to_try_again() {
-    let nobody = upstreams::nobody();
-    let response = booking_with(&nobody.url).await;
+async fn unreachable_service_is_a_503_with_retry_after() {
+    let unreachable = upstreams::unreachable();
+    let response = booking_with(&unreachable.url).await;
     assert_eq!(response.headers()["retry-after"], "1");
     let problem = problem(response, StatusCode::SERVICE_UNAVAILABLE, "upstream-unavailable").await;
-    assert!(detail(&problem).contains("book cannot be reached. Nothing was done"));
+    assert!(detail(&problem).contains("book is unreachable. The request was not sent to it"));
     assert_eq!(problem["instance"], "/books");
 }
 
 #[tokio::test]
-async fn a_service_that_does_not_answer_in_time_is_a_504() {
+async fn service_that_does_not_respond_in_time_is_a_504() {
     let response = booking_with(&silent().await).await;
     let problem = problem(response, StatusCode::GATEWAY_TIMEOUT, "upstream-timeout").await;
-    assert!(detail(&problem).contains("book did not answer in time"));
+    assert!(detail(&problem).contains("book did not respond in time"));
 }
 
 #[tokio::test]
-async fn the_time_for_an_answer_begins_with_each_request_on_a_connection() {
+async fn timeout_starts_anew_with_each_request_on_a_connection() {
     let soon = || async {
         sleep(Duration::from_millis(20)).await;
         "soon"
@@ -52,7 +52,7 @@ async fn the_time_for_an_answer_begins_with_each_request_on_a_connection() {
     let gateway = Gateway::start([("--book-url", &book), ("--upstream-timeout-ms", "1000")]).await;
     assert_eq!(gateway.get("/books/soon").send().await.unwrap().status(), StatusCode::OK);
 
-    // The time of the first request is over, and its connection is kept.
+    // The first request would have timed out by now; its connection is still open.
     sleep(Duration::from_millis(1100)).await;
 
     assert_eq!(gateway.get("/books/soon").send().await.unwrap().status(), StatusCode::OK);
@@ -61,34 +61,37 @@ async fn the_time_for_an_answer_begins_with_each_request_on_a_connection() {
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_or_is_none_is_a_502() {
+async fn invalid_response_is_a_502() {
     for book in [
         resetting().await,
-        saying("").await,
-        saying("HTTP/1.1 200 OK\r\ncontent-le").await,
-        saying("HTTP/1.1 2000 OK\r\n\r\n").await,
-        saying("220 mail.example ESMTP\r\n").await,
-        saying("HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab").await,
-        saying("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n").await,
+        responding_with("").await,
+        responding_with("HTTP/1.1 200 OK\r\ncontent-le").await,
+        responding_with("HTTP/1.1 2000 OK\r\n\r\n").await,
+        responding_with("220 mail.example ESMTP\r\n").await,
+        responding_with("HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab").await,
+        responding_with(
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
+        )
+        .await,
     ] {
         let response = booking_with(&book).await;
         let problem = problem(response, StatusCode::BAD_GATEWAY, "upstream-broken").await;
-        assert!(detail(&problem).contains("book gave no valid answer"));
+        assert!(detail(&problem).contains("book did not send a valid response"));
     }
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_off_in_its_body_is_not_passed_as_whole() {
-    let book = saying("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf").await;
+async fn truncated_body_is_not_forwarded_as_complete() {
+    let book = responding_with("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf").await;
     let gateway = Gateway::start([("--book-url", &book)]).await;
-    // It may break off before its head has gone out.
+    // The error may come before the head has been forwarded.
     if let Ok(response) = gateway.get("/books").send().await {
         assert!(response.bytes().await.is_err());
     }
 }
 
 #[tokio::test]
-async fn what_a_service_says_itself_is_left_as_it_is() {
+async fn error_response_of_a_service_is_forwarded_unchanged() {
     for status in [402, 404, 409, 413, 500, 502, 503, 504].map(|code| StatusCode::from_u16(code).unwrap()) {
         let body = json!({"type": "/problems/its-own", "status": status.as_u16()});
         let response = booking_with(&answering(status, body.clone()).await).await;
@@ -100,9 +103,11 @@ async fn what_a_service_says_itself_is_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn the_media_type_a_service_chose_is_left_as_it_is() {
-    let book =
-        saying("HTTP/1.1 200 OK\r\ncontent-type: application/hal+json\r\ncontent-length: 2\r\n\r\n{}").await;
+async fn media_type_of_a_service_is_forwarded_unchanged() {
+    let book = responding_with(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/hal+json\r\ncontent-length: 2\r\n\r\n{}",
+    )
+    .await;
     let gateway = Gateway::start([("--book-url", &book)]).await;
     let request = gateway.get("/books").header("accept", "application/json");
     let response = request.send().await.unwrap();
@@ -110,11 +115,12 @@ async fn the_media_type_a_service_chose_is_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_restart_of_a_service_between_two_requests_fails_neither() {
+async fn restart_of_a_service_between_two_requests_fails_neither() {
     let mut listener = upstreams::listener().await;
     let address = listener.local_addr().unwrap();
     let gateway = Gateway::start([("--book-url", &upstreams::url(&listener))]).await;
-    // Many lives: the second request of a life races the news that the first one's connection is closed.
+    // Many times, because the second request races the notification that the first one's connection is
+    // closed.
     for _ in 0..20 {
         let (kill, killed) = oneshot::channel();
         let life = tokio::spawn(one_answer_then(listener, killed));
@@ -130,7 +136,7 @@ async fn a_restart_of_a_service_between_two_requests_fails_neither() {
     assert_eq!(book.requests(), 1);
 }
 
-/// A service that answers one request, keeps the connection, and dies when told.
+/// Runs a service that responds to one request, keeps the connection, and ends when it is killed.
 async fn one_answer_then(listener: TcpListener, killed: oneshot::Receiver<()>) {
     let (mut connection, _) = listener.accept().await.unwrap();
     read_head(&mut connection).await;
@@ -140,10 +146,10 @@ async fn one_answer_then(listener: TcpListener, killed: oneshot::Receiver<()>) {
 }
 
 #[tokio::test]
-async fn a_kept_connection_serves_the_next_request() {
+async fn next_request_reuses_the_connection() {
     let listener = upstreams::listener().await;
     let gateway = Gateway::start([("--book-url", &upstreams::url(&listener))]).await;
-    // One connection is accepted and no other: a second request on a new one would get no answer.
+    // Only one connection is accepted: a request on a second one would get no response.
     tokio::spawn(async move {
         let (mut connection, _) = listener.accept().await.unwrap();
         loop {

@@ -1,4 +1,4 @@
-//! What services learn of a client behind proxies, and whose word the gateway takes for it.
+//! What services learn about a client behind proxies, and which proxies the gateway trusts.
 
 use axum::Router;
 use axum::routing::get;
@@ -15,7 +15,7 @@ use utoipa::openapi::OpenApi;
 use crate::app::{Gateway, json, problem};
 use crate::upstreams::{self, Echo};
 
-/// Headers that a service may see about a client.
+/// Headers that describe a client.
 const ALL: [&str; 8] = [
     "x-forwarded-for",
     "x-forwarded-host",
@@ -33,7 +33,7 @@ async fn start<const N: usize>(args: [(&str, &str); N]) -> (Gateway, Echo) {
     (gateway, book)
 }
 
-/// What book saw about the client of `request`: every header of the family that was there.
+/// Sends `request`, and returns those headers of [`ALL`] that book received.
 async fn seen(request: RequestBuilder) -> Value {
     let seen = json(request.header("host", "cinema")).await;
     ALL.into_iter()
@@ -57,7 +57,7 @@ const CLAIMS: [(&str, &str); 7] = [
 ];
 
 #[tokio::test]
-async fn nobody_is_believed_unless_the_configuration_says_so() {
+async fn forwarded_headers_of_an_untrusted_peer_are_ignored() {
     for args in [&[][..], &[("--trusted-proxies", "10.0.0.0/8,::1")]] {
         let book = Echo::start("book").await;
         let gateway = Gateway::start_with(&[&[("--book-url", book.url.as_str())][..], args].concat()).await;
@@ -73,7 +73,7 @@ async fn nobody_is_believed_unless_the_configuration_says_so() {
 }
 
 #[tokio::test]
-async fn what_a_trusted_proxy_reports_is_passed_on_in_one_form() {
+async fn report_of_a_trusted_proxy_is_forwarded_in_normal_form() {
     let (gateway, _book) = start([("--trusted-proxies", "127.0.0.0/8")]).await;
     assert_eq!(
         seen(with(gateway.get("/books"), &CLAIMS)).await,
@@ -87,14 +87,14 @@ async fn what_a_trusted_proxy_reports_is_passed_on_in_one_form() {
 }
 
 #[tokio::test]
-async fn the_chain_ends_at_the_first_address_from_the_right_that_is_not_trusted() {
+async fn client_is_the_rightmost_untrusted_address_of_the_chain() {
     let (gateway, _book) = start([("--trusted-proxies", "127.0.0.1, 10.0.0.0/8")]).await;
     let chain = [("x-forwarded-for", "192.0.2.66"), ("x-forwarded-for", "203.0.113.7, 10.0.0.2")];
     assert_eq!(seen(with(gateway.get("/books"), &chain)).await["x-forwarded-for"], value!(["203.0.113.7"]));
 }
 
 #[tokio::test]
-async fn forwarded_of_a_trusted_proxy_is_read_as_well() {
+async fn forwarded_header_of_a_trusted_proxy_is_read() {
     let (gateway, _book) = start([("--trusted-proxies", "127.0.0.1")]).await;
     let line = r#"for=192.0.2.66;host=evil, For="[2001:db8::7]:4711";Host="movies.example:8443";PROTO=HTTPS"#;
     assert_eq!(
@@ -135,7 +135,7 @@ async fn malformed_values_of_a_trusted_proxy_are_ignored() {
 }
 
 #[tokio::test]
-async fn the_public_url_goes_before_everything_else() {
+async fn public_url_has_priority() {
     let args = [("--public-url", "https://cinema.example/tickets/"), ("--trusted-proxies", "127.0.0.1")];
     let (gateway, _book) = start(args).await;
     for headers in [&[][..], &CLAIMS] {
@@ -144,13 +144,13 @@ async fn the_public_url_goes_before_everything_else() {
         assert_eq!(seen["x-forwarded-proto"], value!(["https"]));
         assert_eq!(seen["x-forwarded-prefix"], value!(["/tickets"]));
     }
-    // A host that is no host is no better for it.
+    // A malformed `Host` is rejected all the same.
     let answer = gateway.exchange("GET /books HTTP/1.1\r\nhost: a b\r\nconnection: close\r\n\r\n").await;
     assert!(answer.contains("/problems/invalid-host"), "{answer}");
 }
 
 #[tokio::test]
-async fn a_redirect_leads_to_where_the_client_finds_its_target() {
+async fn redirect_has_the_clients_path_prefix() {
     let (gateway, _book) = start([("--public-url", "https://cinema.example/tickets")]).await;
     for (path, location) in [("/", "/tickets/docs"), ("/docs", "/tickets/docs/")] {
         let answer = gateway.get(path).send().await.unwrap();
@@ -161,7 +161,7 @@ async fn a_redirect_leads_to_where_the_client_finds_its_target() {
     }
 }
 
-/// A service as all of the fleet are, which answers with a link to itself.
+/// Starts a service built like those of the fleet, which responds with a link to itself.
 async fn linking() -> (String, CancellationToken) {
     let routes =
         Router::new().route("/books", get(|base: BaseUrl| async move { base.link("/books/1").href }));
@@ -182,7 +182,7 @@ struct Service {
 }
 
 #[tokio::test]
-async fn no_answer_names_an_inside_address() {
+async fn links_never_contain_an_internal_address() {
     let (book, stop) = linking().await;
     let gateway = Gateway::start([("--book-url", &book)]).await;
     for (request, link) in [
@@ -213,11 +213,11 @@ async fn no_answer_names_an_inside_address() {
 }
 
 #[tokio::test]
-async fn the_rate_limit_counts_the_client_behind_a_trusted_proxy() {
+async fn rate_limit_counts_the_client_behind_a_trusted_proxy() {
     let args =
         [("--trusted-proxies", "127.0.0.1"), ("--rate-limit-per-second", "1"), ("--rate-limit-burst", "2")];
     let (gateway, book) = start(args).await;
-    // What stands to the left of the client is its own claim, so a new one makes no new client.
+    // The client itself claims the addresses to its left, so another claim is not another client.
     let by_client = async |claim: usize, client: &str| {
         let chain = format!("192.0.2.{claim}, {client}");
         gateway.get("/books").header("x-forwarded-for", chain).send().await.unwrap()
@@ -237,7 +237,7 @@ async fn the_rate_limit_counts_the_client_behind_a_trusted_proxy() {
 }
 
 #[tokio::test]
-async fn preflights_and_scrapes_count_and_probes_do_not() {
+async fn rate_limit_counts_preflights_and_scrapes_but_not_probes() {
     let args = [("--rate-limit-per-second", "1"), ("--rate-limit-burst", "1")];
     for is_preflight in [true, false] {
         let (gateway, _book) = start(args).await;

@@ -1,4 +1,4 @@
-//! Bytes as they come in and as they go out.
+//! Requests and responses byte by byte.
 
 use reqwest::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -7,9 +7,9 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::app::{Gateway, HANG};
-use crate::upstreams::{recording_heads, telling_heads};
+use crate::upstreams::{echoing_heads, recording_heads};
 
-/// The head that the service was sent for `request`.
+/// Sends `request`, and returns the head that the service received.
 async fn head_sent_for(gateway: &Gateway, request: &str) -> String {
     let answer = gateway.exchange(request).await;
     let (_, head) = answer.split_once("\r\n\r\n").unwrap();
@@ -24,8 +24,8 @@ fn names(head: &str) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_request_for_a_description_has_no_header_of_the_clients() {
-    let ticket = telling_heads().await;
+async fn request_for_a_description_carries_no_header_of_the_client() {
+    let ticket = echoing_heads().await;
     let gateway = Gateway::start([("--ticket-url", &ticket)]).await;
     let smuggled = "POST /cancellations HTTP/1.1\r\nhost: x\r\ncontent-length: 15\r\n\r\n{\"bookingId\": 1}";
     let request = format!(
@@ -42,7 +42,7 @@ async fn a_request_for_a_description_has_no_header_of_the_clients() {
 }
 
 #[tokio::test]
-async fn questions_of_the_gateways_own_have_no_header_of_a_client() {
+async fn requests_of_the_gateways_own_carry_no_header_of_a_client() {
     let (seen, mut heads) = mpsc::unbounded_channel();
     let all = recording_heads(seen).await;
     let services = ["--book-url", "--payment-url", "--mypage-url", "--ticket-url", "--point-url"];
@@ -59,8 +59,8 @@ async fn questions_of_the_gateways_own_have_no_header_of_a_client() {
 }
 
 #[tokio::test]
-async fn a_bare_line_feed_is_taken_from_a_client_and_never_passed_on() {
-    let book = telling_heads().await;
+async fn bare_line_feed_is_accepted_from_a_client_and_never_forwarded() {
+    let book = echoing_heads().await;
     let gateway = Gateway::start([("--book-url", &book)]).await;
     let request = "GET /books HTTP/1.1\nhost: cinema\nx-mine: 1\r\nconnection: close\n\n";
     let head = head_sent_for(&gateway, request).await;
@@ -79,7 +79,7 @@ async fn answer_to(gateway: &Gateway, request: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn what_the_parser_refuses_is_answered_without_a_body_and_closed() {
+async fn malformed_request_gets_an_empty_response_and_closes_the_connection() {
     let gateway = Gateway::start([]).await;
     let long_path = format!("GET /{} HTTP/1.1\r\nhost: cinema\r\n\r\n", "a".repeat(16 * 1024));
     let many_headers = format!("GET / HTTP/1.1\r\nhost: cinema\r\n{}\r\n", "x-mine: 1\r\n".repeat(100));
@@ -94,7 +94,7 @@ async fn what_the_parser_refuses_is_answered_without_a_body_and_closed() {
         ("GET / HTTP/1.1\r\nhost: cinema\r\ncontent-length: +1\r\n\r\n", StatusCode::BAD_REQUEST),
         ("GET / HTTP/1.1\r\nhost: cinema\r\ntransfer-encoding: gzip\r\n\r\n", StatusCode::BAD_REQUEST),
         ("GET / HTTP/3.0\r\nhost: cinema\r\n\r\n", StatusCode::BAD_REQUEST),
-        // Longer than a whole head may be, so there is no 414.
+        // Longer than the limit of the whole head, so the status is not 414.
         (&long_path, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
         (&many_headers, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
     ] {

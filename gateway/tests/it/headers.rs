@@ -1,9 +1,9 @@
-//! What travels with a request and an answer, and what does not.
+//! Headers that are forwarded with a request and a response, and headers that are not.
 
 use serde_json::{Value, json as value};
 
 use crate::app::{Gateway, json};
-use crate::upstreams::{Echo, saying};
+use crate::upstreams::{Echo, responding_with};
 
 async fn start() -> (Gateway, Echo) {
     let book = Echo::start("book").await;
@@ -11,7 +11,7 @@ async fn start() -> (Gateway, Echo) {
     (gateway, book)
 }
 
-/// What the upstream saw of a request that was sent as it stands.
+/// Sends the bytes of `request`, and returns what the upstream received.
 async fn seen(gateway: &Gateway, request: &str) -> Value {
     let answer = gateway.exchange(request).await;
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -19,7 +19,7 @@ async fn seen(gateway: &Gateway, request: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_requests_hop_by_hop_headers_stay_here() {
+async fn hop_by_hop_headers_of_a_request_are_not_forwarded() {
     let (gateway, _book) = start().await;
     let seen = seen(
         &gateway,
@@ -36,8 +36,8 @@ async fn a_requests_hop_by_hop_headers_stay_here() {
 }
 
 #[tokio::test]
-async fn an_answers_hop_by_hop_headers_stay_here() {
-    let book = saying(
+async fn hop_by_hop_headers_of_a_response_are_not_forwarded() {
+    let book = responding_with(
         "HTTP/1.1 200 OK\r\nconnection: close, x-nominated\r\nx-nominated: 1\r\nkeep-alive: timeout=5\r\n\
          proxy-connection: close\r\nupgrade: h2c\r\nx-kept: one\r\nx-kept: two\r\ncontent-length: 2\r\n\r\nok",
     )
@@ -52,7 +52,7 @@ async fn an_answers_hop_by_hop_headers_stay_here() {
 }
 
 #[tokio::test]
-async fn the_service_learns_who_asked_and_how() {
+async fn service_receives_the_clients_address_host_and_scheme() {
     let (gateway, book) = start().await;
     let seen =
         seen(&gateway, "GET /books HTTP/1.1\r\nhost: cinema.example:8088\r\nconnection: close\r\n\r\n").await;
@@ -64,7 +64,7 @@ async fn the_service_learns_who_asked_and_how() {
 }
 
 #[tokio::test]
-async fn headers_of_the_fleet_are_not_taken_from_a_client() {
+async fn headers_that_only_the_fleet_may_set_are_removed() {
     let (gateway, _book) = start().await;
     let seen = json(
         gateway
@@ -84,7 +84,7 @@ async fn headers_of_the_fleet_are_not_taken_from_a_client() {
     {
         assert_eq!(headers[name], Value::Null, "{name}");
     }
-    // These are a client's to send.
+    // Clients may send these.
     assert_eq!(headers["idempotency-key"], value!(["mine"]));
     assert_eq!(headers["x-staff-token"], value!(["mine"]));
 }
@@ -118,7 +118,7 @@ async fn connection_cannot_remove_headers_that_the_gateway_sets_or_a_service_nee
 }
 
 #[tokio::test]
-async fn every_request_has_one_id_and_one_trace_all_the_way() {
+async fn request_keeps_one_id_and_one_trace_all_the_way() {
     let (gateway, _book) = start().await;
     let response = gateway.get("/books").send().await.unwrap();
     let ids: Vec<_> = response.headers().get_all("x-request-id").iter().cloned().collect();
@@ -129,7 +129,7 @@ async fn every_request_has_one_id_and_one_trace_all_the_way() {
 }
 
 #[tokio::test]
-async fn a_clients_own_id_and_trace_are_continued() {
+async fn id_and_trace_of_a_client_are_continued() {
     let (gateway, _book) = start().await;
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736";
     let request = gateway

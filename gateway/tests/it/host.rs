@@ -1,4 +1,4 @@
-//! The host that a request names, and what services learn of it.
+//! The `Host` of a request, and the host that services receive.
 
 use serde_json::{Value, json as value};
 
@@ -11,7 +11,7 @@ async fn start() -> (Gateway, Echo) {
     (gateway, book)
 }
 
-/// What the service saw of a request that was sent as it stands.
+/// Sends the bytes of `request`, and returns what the service received.
 async fn seen(gateway: &Gateway, request: &str) -> Value {
     let answer = gateway.exchange(request).await;
     assert!(answer.starts_with("HTTP/1.1 200 ") || answer.starts_with("HTTP/1.0 200 "), "{answer}");
@@ -20,7 +20,7 @@ async fn seen(gateway: &Gateway, request: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_missing_doubled_or_malformed_host_is_a_400_and_reaches_no_service() {
+async fn missing_repeated_or_malformed_host_is_a_400_and_reaches_no_service() {
     let (gateway, book) = start().await;
     for host in [
         "",
@@ -49,7 +49,7 @@ async fn a_missing_doubled_or_malformed_host_is_a_400_and_reaches_no_service() {
 }
 
 #[tokio::test]
-async fn a_host_is_passed_on_in_one_form() {
+async fn host_is_forwarded_in_normal_form() {
     let (gateway, book) = start().await;
     for (host, passed_on) in [
         ("cinema.example", "cinema.example"),
@@ -65,7 +65,7 @@ async fn a_host_is_passed_on_in_one_form() {
 }
 
 #[tokio::test]
-async fn a_target_in_absolute_form_goes_before_host() {
+async fn target_in_absolute_form_has_priority_over_host() {
     let (gateway, _book) = start().await;
     let request =
         "GET http://cinema.example:8088/books/1?a=b HTTP/1.1\r\nhost: other\r\nconnection: close\r\n\r\n";
@@ -86,7 +86,7 @@ async fn a_target_in_absolute_form_goes_before_host() {
 }
 
 #[tokio::test]
-async fn an_http_1_0_client_may_name_no_host() {
+async fn http_1_0_client_may_omit_host() {
     let (gateway, _book) = start().await;
     let seen_without = seen(&gateway, "GET /books HTTP/1.0\r\n\r\n").await;
     let headers = &seen_without["headers"];
@@ -99,7 +99,7 @@ async fn an_http_1_0_client_may_name_no_host() {
 }
 
 #[tokio::test]
-async fn hosts_that_are_configured_are_the_only_ones() {
+async fn only_configured_hosts_are_allowed() {
     let book = Echo::start("book").await;
     let gateway = Gateway::start([("--book-url", &book.url), ("--allowed-hosts", "cinema.example")]).await;
     for (host, status) in [("cinema.example:8088", 200), ("localhost", 200), ("evil.example", 421)] {

@@ -1,4 +1,4 @@
-//! How much a client may send, and how.
+//! Limits of request bodies.
 
 use futures_util::stream;
 use http_api::body_limit::{BODY_LIMIT_BYTES, LARGE_BODY_LIMIT_BYTES};
@@ -7,7 +7,7 @@ use reqwest::{Body, StatusCode};
 use crate::app::{Gateway, json, problem};
 use crate::upstreams::Echo;
 
-/// For customers, and for what only staff send.
+/// Routes and their limits. Only staff send large bodies.
 const LIMITS: [(&str, usize); 3] = [
     ("/books", BODY_LIMIT_BYTES),
     ("/screenings/1", BODY_LIMIT_BYTES),
@@ -20,7 +20,7 @@ async fn start() -> (Gateway, Echo) {
     (gateway, book)
 }
 
-/// A body whose length is not declared.
+/// Creates a body without a declared length.
 fn chunked(bytes: usize) -> Body {
     let chunk = vec![b' '; 1024];
     let chunks = (0..bytes / chunk.len()).map(move |_| Ok::<_, std::io::Error>(chunk.clone()));
@@ -28,7 +28,7 @@ fn chunked(bytes: usize) -> Body {
 }
 
 #[tokio::test]
-async fn body_of_exactly_the_limit_of_its_route_goes_through() {
+async fn body_of_exactly_the_limit_of_its_route_is_forwarded() {
     let (gateway, _book) = start().await;
     for (path, limit) in LIMITS {
         let declared = Body::from(vec![b' '; limit]);
@@ -66,7 +66,7 @@ async fn encoded_body_is_a_415_and_reaches_no_service() {
 }
 
 #[tokio::test]
-async fn a_client_that_asks_before_sending_too_much_is_told_at_once() {
+async fn client_that_expects_100_continue_for_a_large_body_gets_413_at_once() {
     let (gateway, _book) = start().await;
     let request = "POST /books HTTP/1.1\r\nhost: cinema\r\nconnection: close\r\nexpect: 100-continue\r\n\
                    content-length: 2097152\r\n\r\n";
@@ -75,7 +75,7 @@ async fn a_client_that_asks_before_sending_too_much_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_is_the_clients_mistake_and_reaches_no_service() {
+async fn malformed_body_is_a_400_and_reaches_no_service() {
     let (gateway, book) = start().await;
     let request = "POST /books HTTP/1.1\r\nhost: cinema\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n\
                    2\r\n{}\r\nno size\r\n";

@@ -1,6 +1,6 @@
-//! The gateway over real connections, in front of upstreams that do what a test needs.
+//! The gateway over real connections, in front of upstreams that behave as a test needs.
 
-#![expect(clippy::unwrap_used, reason = "a test that panics tells what it needed")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod app;
 mod upstreams;

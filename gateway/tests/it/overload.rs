@@ -16,27 +16,27 @@ use tokio::time::timeout;
 use crate::app::{Gateway, HANG, problem};
 use crate::upstreams::{self, Echo};
 
-/// A book that says when a request has come and answers when it is told to.
+/// A fake of book that reports each request, and responds to it when the test adds a permit.
 struct Slow {
     url: String,
-    came: mpsc::UnboundedReceiver<()>,
+    arrived: mpsc::UnboundedReceiver<()>,
     answers: Arc<Semaphore>,
 }
 
 impl Slow {
     async fn start() -> Self {
-        let (come, came) = mpsc::unbounded_channel();
+        let (arrivals, arrived) = mpsc::unbounded_channel();
         let answers = Arc::new(Semaphore::new(0));
-        let told = answers.clone();
+        let permits = answers.clone();
         let answer = move || {
-            let (come, told) = (come.clone(), told.clone());
+            let (arrivals, permits) = (arrivals.clone(), permits.clone());
             async move {
-                come.send(()).unwrap();
-                told.acquire().await.unwrap().forget();
+                arrivals.send(()).unwrap();
+                permits.acquire().await.unwrap().forget();
             }
         };
         let url = upstreams::serve(upstreams::listener().await, Router::new().fallback(answer));
-        Self { url, came, answers }
+        Self { url, arrived, answers }
     }
 }
 
@@ -45,7 +45,7 @@ async fn is_overloaded(response: Response) {
     problem(response, StatusCode::SERVICE_UNAVAILABLE, "overloaded").await;
 }
 
-/// Waits until the gateway closes the connection, and gives what came before.
+/// Waits until the gateway closes the connection, and returns what it sent before.
 async fn closed(connection: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     // Whether it is closed or reset does not matter.
@@ -63,8 +63,8 @@ async fn hanging_service_takes_no_place_from_the_others() {
     ])
     .await;
     let runs = tokio::spawn(gateway.post("/books").body("{}").send());
-    book.came.recv().await.unwrap();
-    // A service's description comes from the service.
+    book.arrived.recv().await.unwrap();
+    // The description of a service comes from the service.
     for path in ["/books", "/screenings/1", "/api-docs/book/openapi.json"] {
         is_overloaded(gateway.get(path).send().await.unwrap()).await;
     }
@@ -73,7 +73,7 @@ async fn hanging_service_takes_no_place_from_the_others() {
         problem(gone, StatusCode::SERVICE_UNAVAILABLE, "upstream-unavailable").await;
     }
     problem(gateway.get("/nothing").send().await.unwrap(), StatusCode::NOT_FOUND, "not-found").await;
-    // Probes and scrapers are always let in.
+    // Probes and scrapers are always admitted.
     for path in ["/livez", "/readyz", "/actuator/health", "/metrics"] {
         assert_eq!(gateway.get(path).send().await.unwrap().status(), StatusCode::OK, "{path}");
     }
@@ -94,8 +94,8 @@ async fn request_in_the_queue_is_served_when_a_place_is_free() {
     .await;
     let requests: Vec<_> = (0..10).map(|_| tokio::spawn(gateway.get("/books").send())).collect();
     for _ in 0..10 {
-        book.came.recv().await.unwrap();
-        assert!(book.came.is_empty());
+        book.arrived.recv().await.unwrap();
+        assert!(book.arrived.is_empty());
         book.answers.add_permits(1);
     }
     for response in join_all(requests).await {
@@ -113,7 +113,7 @@ async fn request_waits_in_the_queue_no_longer_than_its_timeout() {
     ])
     .await;
     let _runs = tokio::spawn(gateway.get("/books").send());
-    book.came.recv().await.unwrap();
+    book.arrived.recv().await.unwrap();
     is_overloaded(gateway.get("/books").send().await.unwrap()).await;
     let metrics = gateway.get("/metrics").send().await.unwrap().text().await.unwrap();
     assert!(
@@ -123,7 +123,7 @@ async fn request_waits_in_the_queue_no_longer_than_its_timeout() {
 }
 
 #[tokio::test]
-async fn an_event_stream_takes_no_place_from_requests() {
+async fn event_stream_takes_no_place_from_requests() {
     let events = || async {
         let never = stream::pending::<Result<Bytes, std::io::Error>>();
         ([("content-type", "text/event-stream")], Body::from_stream(never))
@@ -140,15 +140,16 @@ async fn an_event_stream_takes_no_place_from_requests() {
     ])
     .await;
     let streams = join_all((0..3).map(|_| gateway.get("/mypages/events").send())).await;
-    // Three at once are too many for one place; those that got in have left it again.
+    // Some of three concurrent requests may be rejected, because there is one place. The admitted ones have
+    // left it again.
     assert!(streams.iter().any(|stream| stream.as_ref().unwrap().status() == StatusCode::OK));
     assert_eq!(gateway.get("/mypages").send().await.unwrap().status(), StatusCode::OK);
     gateway.stop.cancel();
-    timeout(HANG, gateway.serving).await.expect("open streams do not keep the gateway").unwrap();
+    timeout(HANG, gateway.serving).await.expect("open streams do not keep the gateway running").unwrap();
 }
 
 #[tokio::test]
-async fn a_client_that_never_ends_its_head_is_cut_off_and_others_are_served() {
+async fn client_that_never_ends_its_head_is_disconnected_and_others_are_served() {
     let book = Echo::start("book").await;
     let gateway = Gateway::start([("--book-url", &book.url), ("--header-read-timeout-ms", "50")]).await;
     let mut slow = Vec::new();
@@ -164,20 +165,20 @@ async fn a_client_that_never_ends_its_head_is_cut_off_and_others_are_served() {
 }
 
 #[tokio::test]
-async fn the_time_for_a_head_begins_with_its_first_byte() {
+async fn header_timeout_starts_with_the_first_byte() {
     let book = Echo::start("book").await;
     let gateway = Gateway::start([("--book-url", &book.url), ("--header-read-timeout-ms", "50")]).await;
     let mut kept = TcpStream::connect(gateway.address).await.unwrap();
     let mut slow = TcpStream::connect(gateway.address).await.unwrap();
     slow.write_all(b"GET").await.unwrap();
-    // As long as it takes to cut off a slow one, and longer, an idle one is kept.
+    // The idle connection outlives the slow one, which times out.
     assert_eq!(closed(&mut slow).await, "");
     kept.write_all(b"GET /books HTTP/1.1\r\nhost: cinema\r\nconnection: close\r\n\r\n").await.unwrap();
     assert!(closed(&mut kept).await.starts_with("HTTP/1.1 200 "));
 }
 
 #[tokio::test]
-async fn a_client_that_never_ends_its_body_is_told_and_takes_no_place_meanwhile() {
+async fn client_that_never_ends_its_body_gets_408_and_takes_no_place_meanwhile() {
     let book = Echo::start("book").await;
     let gateway = Gateway::start([
         ("--book-url", &book.url),
@@ -197,12 +198,12 @@ async fn a_client_that_never_ends_its_body_is_told_and_takes_no_place_meanwhile(
 }
 
 #[tokio::test]
-async fn a_head_that_is_too_large_or_has_too_many_headers_is_a_431() {
+async fn head_with_too_many_bytes_or_headers_is_a_431() {
     let gateway = Gateway::start([]).await;
     for headers in [format!("x: {}\r\n", "x".repeat(32 * 1024)), "x: y\r\n".repeat(200)] {
         let request = format!("GET /books HTTP/1.1\r\nhost: cinema\r\n{headers}\r\n");
         let mut connection = TcpStream::connect(gateway.address).await.unwrap();
-        // It may be refused before it is sent.
+        // The gateway may reject it before all of it is sent.
         let _ = connection.write_all(request.as_bytes()).await;
         let mut status = [0; 12];
         timeout(HANG, connection.read_exact(&mut status)).await.expect("an answer").unwrap();
@@ -211,11 +212,11 @@ async fn a_head_that_is_too_large_or_has_too_many_headers_is_a_431() {
 }
 
 #[tokio::test]
-async fn where_all_connections_are_taken_the_oldest_unused_one_makes_room() {
+async fn new_connection_beyond_the_limit_evicts_the_oldest_idle_one() {
     let mut book = Slow::start().await;
     let gateway = Gateway::start([("--book-url", &book.url), ("--max-connections", "4")]).await;
     let runs = tokio::spawn(gateway.get("/books").send());
-    book.came.recv().await.unwrap();
+    book.arrived.recv().await.unwrap();
     let mut unused = Vec::new();
     for _ in 0..3 {
         unused.push(TcpStream::connect(gateway.address).await.unwrap());
@@ -224,13 +225,13 @@ async fn where_all_connections_are_taken_the_oldest_unused_one_makes_room() {
         timeout(HANG, gateway.exchange("GET / HTTP/1.1\r\nhost: cinema\r\nconnection: close\r\n\r\n"));
     assert!(answer.await.expect("room is made").starts_with("HTTP/1.1 303 "));
     assert_eq!(closed(&mut unused[0]).await, "");
-    // The one that is in use is not evicted.
+    // The connection with a running request is not evicted.
     book.answers.add_permits(1);
     assert_eq!(runs.await.unwrap().unwrap().status(), StatusCode::OK);
 }
 
 #[tokio::test]
-async fn a_stopping_gateway_is_unready_before_it_takes_no_more_connections() {
+async fn stopping_gateway_turns_unready_before_it_stops_accepting() {
     let gateway = Gateway::start([("--drain-delay-ms", "3600000"), ("--drain-timeout-ms", "0")]).await;
     gateway.stop.cancel();
     let response = gateway.get("/readyz").send().await.unwrap();
@@ -241,7 +242,7 @@ async fn a_stopping_gateway_is_unready_before_it_takes_no_more_connections() {
 }
 
 #[tokio::test]
-async fn a_client_that_asks_too_often_is_told_when_to_come_back() {
+async fn client_beyond_the_rate_limit_gets_429_with_retry_after() {
     let book = Echo::start("book").await;
     let gateway = Gateway::start([
         ("--book-url", &book.url),

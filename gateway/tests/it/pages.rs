@@ -1,4 +1,4 @@
-//! What a browser may do with answers of the gateway's own.
+//! Security headers on the gateway's own responses.
 
 use reqwest::{Response, StatusCode};
 
@@ -10,7 +10,7 @@ fn header<'a>(answer: &'a Response, name: &str) -> &'a str {
 }
 
 #[tokio::test]
-async fn every_answer_of_the_gateways_own_has_the_policy_for_browsers() {
+async fn every_response_of_the_gateways_own_has_the_security_headers() {
     let gateway = Gateway::start([("--rate-limit-per-second", "1000")]).await;
     let preflight = gateway
         .options("/books")
@@ -51,7 +51,7 @@ async fn every_answer_of_the_gateways_own_has_the_policy_for_browsers() {
 }
 
 #[tokio::test]
-async fn a_services_answer_is_left_as_it_is() {
+async fn response_of_a_service_gets_no_security_headers() {
     let book = Echo::start("book").await;
     let gateway = Gateway::start([("--book-url", &book.url)]).await;
     let answer = gateway.get("/books").send().await.unwrap();
@@ -61,7 +61,7 @@ async fn a_services_answer_is_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn the_state_of_the_fleet_is_stored_nowhere() {
+async fn status_and_audit_are_never_stored() {
     let gateway = Gateway::start([]).await;
     for request in [
         gateway.get("/status"),
@@ -76,9 +76,9 @@ async fn the_state_of_the_fleet_is_stored_nowhere() {
     assert_eq!((wrong.status(), header(&wrong, "cache-control")), (StatusCode::FORBIDDEN, "no-store"));
 }
 
-/// What the policy forbids: scripts and styles in the page itself, and anything from elsewhere.
+/// The policy forbids inline scripts and styles, and content from other origins.
 #[tokio::test]
-async fn swagger_ui_needs_no_more_than_the_policy_allows() {
+async fn swagger_ui_works_under_the_policy() {
     let gateway = Gateway::start([]).await;
     let page = gateway.get("/docs/").send().await.unwrap().text().await.unwrap().to_lowercase();
     assert_eq!(page.matches("<script").count(), page.matches("<script src=\"./").count(), "{page}");
@@ -96,7 +96,7 @@ async fn swagger_ui_needs_no_more_than_the_policy_allows() {
     ] {
         assert!(!page.contains(forbidden), "{forbidden} in {page}");
     }
-    // The icons are in the style sheet.
+    // The icons are inline in the style sheet.
     let styles = gateway.get("/docs/swagger-ui.css").send().await.unwrap().text().await.unwrap();
     for target in styles.split("url(").skip(1) {
         let target = target.trim_start_matches(['"', '\'']);

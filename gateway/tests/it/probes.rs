@@ -1,4 +1,4 @@
-//! What probes, scrapers and the curious ask.
+//! Probes, metrics, and `/status`.
 
 use clap::Parser;
 use gateway::Config;
@@ -9,10 +9,10 @@ use serde_json::json as value;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{Gateway, json, problem};
-use crate::upstreams::{self, Echo, answering, nobody, silent};
+use crate::upstreams::{self, Echo, answering, silent, unreachable};
 
 #[tokio::test]
-async fn the_gateway_is_ready_whatever_the_services_do() {
+async fn gateway_is_ready_even_if_no_service_is() {
     let gateway = Gateway::start([]).await;
     for path in ["/livez", "/readyz", "/actuator/health"] {
         let response = gateway.get(path).send().await.unwrap();
@@ -23,7 +23,7 @@ async fn the_gateway_is_ready_whatever_the_services_do() {
 }
 
 #[tokio::test]
-async fn admin_port_has_the_metrics_alone() {
+async fn metrics_are_only_on_the_admin_port() {
     let (main, admin) = (upstreams::listener().await, upstreams::listener().await);
     let (url, admin_url) = (upstreams::url(&main), upstreams::url(&admin));
     let config = Config::try_parse_from(["gateway"]).unwrap();
@@ -51,10 +51,10 @@ async fn admin_port_has_the_metrics_alone() {
 }
 
 #[tokio::test]
-async fn requests_are_counted_by_route_and_not_by_path() {
+async fn metrics_are_labeled_by_route_and_not_by_path() {
     let book = Echo::start("book").await;
     let gateway = Gateway::start([("--book-url", &book.url)]).await;
-    // The first scrape starts the recorder, where no process did.
+    // The first scrape installs the recorder, if no process did.
     gateway.get("/metrics").send().await.unwrap();
     gateway.get("/books/the-4711th").send().await.unwrap();
     let metrics = gateway.get("/metrics").send().await.unwrap().text().await.unwrap();
@@ -63,14 +63,14 @@ async fn requests_are_counted_by_route_and_not_by_path() {
 }
 
 #[tokio::test]
-async fn status_shows_staff_what_each_replica_reports_or_why_it_reports_nothing() {
+async fn status_shows_staff_each_replica_or_why_it_does_not_respond() {
     let components = value!({"db": {"status": "UP"}, "payment": {"status": "DOWN", "breaker": "open"}});
     let book =
         answering(StatusCode::OK, value!({"status": "UP", "version": "1.2.3", "components": components}))
             .await;
     let reason = value!({"status": "DOWN", "version": "1.2.3", "reason": "draining"});
     let payment = answering(StatusCode::SERVICE_UNAVAILABLE, reason).await;
-    let mypage = nobody();
+    let mypage = unreachable();
     let ticket = answering(StatusCode::OK, value!("somebody else")).await;
     let point = silent().await;
     let gateway = Gateway::start([
@@ -96,8 +96,8 @@ async fn status_shows_staff_what_each_replica_reports_or_why_it_reports_nothing(
             ]},
             {"name": "mypage", "status": "DOWN", "replicas": down(&mypage.url, None)},
             {"name": "ticket", "status": "DOWN",
-             "replicas": down(&ticket, Some("answered 200 at /readyz, not its readiness"))},
-            {"name": "point", "status": "DOWN", "replicas": down(&point, Some("no answer in 1 s"))},
+             "replicas": down(&ticket, Some("unexpected response 200 at /readyz"))},
+            {"name": "point", "status": "DOWN", "replicas": down(&point, Some("no response in 1 s"))},
         ]})
     );
 }

@@ -1,4 +1,4 @@
-//! The process itself: its settings, and how it fails to start.
+//! The process: invalid settings and failed starts.
 
 use std::process::{Command, Output};
 
@@ -7,7 +7,7 @@ fn gateway(args: &[&str]) -> Output {
 }
 
 #[test]
-fn a_wrong_setting_is_named_in_one_line_and_exits_64() {
+fn invalid_setting_is_named_in_one_line_and_exits_64() {
     for (flag, value, variable) in [
         ("--port", "70000", "PORT"),
         ("--book-url", "book:8080", "BOOK_URL"),
@@ -28,7 +28,7 @@ fn a_wrong_setting_is_named_in_one_line_and_exits_64() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_one_clear_line() {
+fn port_in_use_is_reported_in_one_line() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let output = gateway(&["--host", "127.0.0.1", "--port", &port]);

@@ -1,4 +1,4 @@
-//! A service with more than one address.
+//! A service with several replicas.
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -6,19 +6,19 @@ use axum::routing::get;
 use serde_json::Value;
 
 use crate::app::{Gateway, eventually, json, problem};
-use crate::upstreams::{self, Echo, nobody, resetting};
+use crate::upstreams::{self, Echo, resetting, unreachable};
 
 async fn in_front_of(books: &[&str]) -> Gateway {
     Gateway::start([("--book-url", &books.join(","))]).await
 }
 
-/// What `/status` shows staff of book's replicas.
+/// Returns book's replicas as `/status` shows them to staff.
 async fn replicas(gateway: &Gateway) -> Vec<Value> {
     let status = json(gateway.as_staff("/status")).await;
     status["upstreams"][0]["replicas"].as_array().unwrap().clone()
 }
 
-/// Waits until exactly these of book's replicas are left out.
+/// Waits until exactly the `expected` replicas of book are ejected.
 async fn ejected(gateway: &Gateway, expected: &[bool]) {
     eventually(async || {
         let ejected: Vec<_> =
@@ -41,8 +41,8 @@ async fn requests_go_to_all_replicas() {
 }
 
 #[tokio::test]
-async fn a_replica_that_is_gone_costs_no_request_and_is_in_again_when_it_is_back() {
-    let gone = nobody();
+async fn unreachable_replica_fails_no_request_and_is_readmitted_when_it_is_back() {
+    let gone = unreachable();
     let stays = Echo::start("stays").await;
     let gateway = in_front_of(&[&gone.url, &stays.url]).await;
     for _ in 0..50 {
@@ -57,7 +57,7 @@ async fn a_replica_that_is_gone_costs_no_request_and_is_in_again_when_it_is_back
 }
 
 #[tokio::test]
-async fn a_replica_that_says_it_is_not_ready_gets_no_requests() {
+async fn unready_replica_gets_no_requests() {
     let unready = get(|| async { StatusCode::SERVICE_UNAVAILABLE });
     let router = Router::new().route("/readyz", unready).fallback(|| async { "unready" });
     let unready = upstreams::serve(upstreams::listener().await, router);
@@ -70,15 +70,15 @@ async fn a_replica_that_says_it_is_not_ready_gets_no_requests() {
 }
 
 #[tokio::test]
-async fn a_request_that_may_have_had_an_effect_is_not_sent_twice() {
+async fn request_that_may_have_had_an_effect_is_not_sent_twice() {
     let breaks = resetting().await;
     let answers = Echo::start("answers").await;
     let gateway = in_front_of(&[&breaks, &answers.url]).await;
     let mut broken = 0;
     for _ in 0..50 {
-        // One that changes nothing goes on to the other replica …
+        // A safe request goes to the other replica …
         assert_eq!(json(gateway.get("/books")).await["upstream"], "answers");
-        // … and one that may have changed something does not.
+        // … and an unsafe one does not.
         let response = gateway.post("/books").body("{}").send().await.unwrap();
         if response.status() != StatusCode::OK {
             broken += 1;
@@ -89,8 +89,8 @@ async fn a_request_that_may_have_had_an_effect_is_not_sent_twice() {
 }
 
 #[tokio::test]
-async fn a_request_that_no_replica_takes_is_a_503() {
-    let gone = [nobody(), nobody()];
+async fn request_that_reaches_no_replica_is_a_503() {
+    let gone = [unreachable(), unreachable()];
     let gateway = in_front_of(&[&gone[0].url, &gone[1].url]).await;
     for _ in 0..3 {
         let response = gateway.post("/books").body("{}").send().await.unwrap();
@@ -101,8 +101,8 @@ async fn a_request_that_no_replica_takes_is_a_503() {
 }
 
 #[tokio::test]
-async fn where_all_replicas_are_left_out_a_request_is_tried_nevertheless() {
-    let gone = nobody();
+async fn request_is_sent_even_if_all_replicas_are_ejected() {
+    let gone = unreachable();
     let gateway = in_front_of(&[&gone.url]).await;
     let response = gateway.post("/books").body("{}").send().await.unwrap();
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -111,8 +111,8 @@ async fn where_all_replicas_are_left_out_a_request_is_tried_nevertheless() {
 }
 
 #[tokio::test]
-async fn metrics_tell_which_replica_is_left_out() {
-    let gone = nobody();
+async fn metrics_show_which_replica_is_ejected() {
+    let gone = unreachable();
     let book = Echo::start("book").await;
     let gateway = in_front_of(&[&gone.url, &book.url]).await;
     gateway.get("/metrics").send().await.unwrap();

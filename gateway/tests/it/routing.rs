@@ -1,4 +1,4 @@
-//! Which path goes where.
+//! Paths and the services that they lead to.
 
 use futures_util::future::join_all;
 use reqwest::StatusCode;
@@ -38,7 +38,7 @@ impl Fleet {
 }
 
 #[tokio::test]
-async fn each_prefix_goes_to_its_service_with_or_without_more_behind_it() {
+async fn each_prefix_leads_to_its_service_with_or_without_further_segments() {
     let Fleet { gateway, .. } = fleet().await;
     for (prefix, service) in [
         ("/books", "book"),
@@ -62,7 +62,7 @@ async fn each_prefix_goes_to_its_service_with_or_without_more_behind_it() {
 }
 
 #[tokio::test]
-async fn every_method_and_the_body_go_through() {
+async fn every_method_and_the_body_are_forwarded() {
     let Fleet { gateway, .. } = fleet().await;
     let seen = json(gateway.post("/books").body(r#"{"qty":"2"}"#)).await;
     assert_eq!(seen["method"], "POST");
@@ -75,7 +75,7 @@ async fn every_method_and_the_body_go_through() {
 }
 
 #[tokio::test]
-async fn payments_and_points_are_read_only_from_outside() {
+async fn payments_and_points_are_read_only() {
     let Fleet { gateway, .. } = fleet().await;
     for path in ["/payments", "/payments/1", "/points", "/points/"] {
         for method in ["POST", "PUT", "PATCH", "DELETE", "PURGE"] {
@@ -89,7 +89,7 @@ async fn payments_and_points_are_read_only_from_outside() {
 }
 
 #[tokio::test]
-async fn a_path_and_a_query_go_through_letter_by_letter() {
+async fn path_and_query_are_forwarded_unchanged() {
     let Fleet { gateway, .. } = fleet().await;
     for target in [
         "/books/a%2Fb%20c?movieName=%EA%B8%B0%EC%83%9D+%26%3D",
@@ -108,7 +108,7 @@ async fn a_path_and_a_query_go_through_letter_by_letter() {
 }
 
 #[tokio::test]
-async fn what_is_not_routed_is_a_404_and_reaches_no_service() {
+async fn unknown_path_is_a_404_and_reaches_no_service() {
     let fleet = fleet().await;
     for path in
         ["/cancellations", "/booksx", "/book", "/Books", "/api-docs/other/openapi.json", "/docs/nothing.js"]
@@ -121,7 +121,7 @@ async fn what_is_not_routed_is_a_404_and_reaches_no_service() {
 }
 
 #[tokio::test]
-async fn a_method_that_is_not_served_is_a_405() {
+async fn wrong_method_is_a_405() {
     let fleet = fleet().await;
     for path in ["/status", "/livez", "/docs/", "/api-docs/openapi.json", "/api-docs/book/openapi.json"] {
         let response = fleet.gateway.post(path).send().await.unwrap();
@@ -132,7 +132,7 @@ async fn a_method_that_is_not_served_is_a_405() {
 }
 
 #[tokio::test]
-async fn a_tunnel_is_refused_with_a_problem() {
+async fn connect_is_rejected_with_a_problem() {
     let fleet = fleet().await;
     for (target, status) in [("/books", "405"), ("book:8080", "404")] {
         let request = format!("CONNECT {target} HTTP/1.1\r\nhost: cinema\r\nconnection: close\r\n\r\n");
@@ -144,7 +144,7 @@ async fn a_tunnel_is_refused_with_a_problem() {
 }
 
 #[tokio::test]
-async fn the_entry_page_leads_to_the_documentation() {
+async fn root_redirects_to_the_documentation() {
     let Fleet { gateway, .. } = fleet().await;
     let response = gateway.get("/").send().await.unwrap();
     assert_eq!(response.status(), StatusCode::SEE_OTHER);
@@ -152,7 +152,7 @@ async fn the_entry_page_leads_to_the_documentation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_one_of_256_clients_at_once_is_served_again_and_again() {
+async fn all_of_256_concurrent_clients_are_served_repeatedly() {
     let Fleet { gateway, services } = fleet().await;
     for _ in 0..4 {
         let bookings = (0..256).map(|_| gateway.post("/books").body("{}").send());

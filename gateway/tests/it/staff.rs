@@ -1,4 +1,4 @@
-//! What staff see, and what becomes of those that guess at their token.
+//! Responses for staff, and wrong staff tokens.
 
 use reqwest::{Response, StatusCode};
 use serde_json::json as value;
@@ -7,7 +7,7 @@ use crate::app::{Gateway, STAFF_TOKEN, json, problem};
 use crate::upstreams::answering;
 
 #[tokio::test]
-async fn status_shows_everybody_only_whether_each_service_is_up() {
+async fn status_without_a_token_shows_only_whether_each_service_is_up() {
     let ready = value!({"status": "UP", "version": "1.2.3", "components": {"db": {"status": "UP"}}});
     let book = answering(StatusCode::OK, ready).await;
     let gateway = Gateway::start([("--book-url", &book)]).await;
@@ -23,7 +23,7 @@ async fn status_shows_everybody_only_whether_each_service_is_up() {
 }
 
 #[tokio::test]
-async fn without_a_token_in_the_settings_nobody_sees_more() {
+async fn without_a_configured_token_every_token_is_wrong() {
     let gateway = Gateway::start([("--staff-token", "")]).await;
     for token in ["", "popcorn"] {
         let answer = gateway.get("/status").header("x-staff-token", token).send().await.unwrap();
@@ -36,7 +36,7 @@ async fn without_a_token_in_the_settings_nobody_sees_more() {
 }
 
 #[tokio::test]
-async fn wrong_tokens_slow_down_their_sender_at_every_door_and_nobody_else() {
+async fn wrong_tokens_limit_only_their_sender_on_all_staff_routes() {
     let gateway = Gateway::start([("--trusted-proxies", "127.0.0.1")]).await;
     let send = async |path: &'static str, client: &'static str, token: &'static str| -> Response {
         let request = gateway.get(path).header("x-forwarded-for", client).header("x-staff-token", token);
@@ -51,7 +51,7 @@ async fn wrong_tokens_slow_down_their_sender_at_every_door_and_nobody_else() {
         problem(refused, StatusCode::TOO_MANY_REQUESTS, "rate-limited").await;
     }
     assert_eq!(send("/status", "203.0.113.8", STAFF_TOKEN).await.status(), StatusCode::OK);
-    // Without a token the client is a customer like any other.
+    // Without a token, the client is a customer like any other.
     let request = gateway.get("/status").header("x-forwarded-for", "203.0.113.7");
     assert_eq!(request.send().await.unwrap().status(), StatusCode::OK);
 }

@@ -1,4 +1,4 @@
-//! Answers of the gateway that come before the request's body has been read, and answers without a body.
+//! Responses that are sent before the request's body has been read, and responses without a body.
 
 use axum::Router;
 use reqwest::StatusCode;
@@ -12,7 +12,7 @@ fn post(headers: &str, body: &str) -> String {
 }
 
 #[tokio::test]
-async fn request_after_one_that_came_too_often_is_answered_on_the_same_connection() {
+async fn connection_stays_usable_after_a_429() {
     let book = Echo::start("book").await;
     let limit =
         [("--book-url", book.url.as_str()), ("--rate-limit-per-second", "1"), ("--rate-limit-burst", "1")];
@@ -24,10 +24,10 @@ async fn request_after_one_that_came_too_often_is_answered_on_the_same_connectio
 }
 
 #[tokio::test]
-async fn body_that_is_refused_unread_ends_the_connection() {
+async fn rejecting_a_body_unread_closes_the_connection() {
     let book = Echo::start("book").await;
     let gateway = Gateway::start([("--book-url", &book.url)]).await;
-    // The body is a request, which must not be taken for one.
+    // The body looks like requests, which must not be read as such.
     let answers = gateway.exchange(&post("content-encoding: gzip\r\n", &post("", "").repeat(1_000))).await;
     assert_eq!(answers.matches("HTTP/1.1 ").count(), 1, "{answers}");
     assert!(answers.starts_with("HTTP/1.1 415 ") && answers.contains("connection: close"), "{answers}");
@@ -35,7 +35,7 @@ async fn body_that_is_refused_unread_ends_the_connection() {
 }
 
 #[tokio::test]
-async fn not_modified_has_no_length_on_its_way_through() {
+async fn not_modified_is_forwarded_without_a_length() {
     let unmodified = Router::new().fallback(|| async { StatusCode::NOT_MODIFIED });
     let book = upstreams::serve(upstreams::listener().await, unmodified);
     let gateway = Gateway::start([("--book-url", &book)]).await;

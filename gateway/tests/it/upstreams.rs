@@ -1,4 +1,4 @@
-//! Services as tests need them: one that tells what it was sent, and some that misbehave.
+//! Fake services: one that responds with what it received, and some that misbehave.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 
-/// A service that answers with what it was sent.
+/// A service that responds with the request that it received.
 pub struct Echo {
     pub url: String,
     requests: Arc<AtomicUsize>,
@@ -36,7 +36,7 @@ impl Echo {
         Self { url: serve(listener, Router::new().fallback(echo).with_state(state)), requests }
     }
 
-    /// How many requests came here.
+    /// Returns the number of requests received.
     pub fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }
@@ -59,47 +59,47 @@ async fn echo(State(state): State<EchoState>, request: Request) -> Response {
     ([("x-request-id", "the-upstreams-own")], Json(seen)).into_response()
 }
 
-/// Every header's values, as one list each.
+/// Returns the values of each header as a list.
 fn listed(headers: &HeaderMap) -> Value {
     let values =
         |name| -> Vec<&str> { headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect() };
     headers.keys().map(|name| (name.to_string(), json!(values(name)))).collect()
 }
 
-/// Serves `router` until the test ends, and tells its URL.
+/// Serves `router` until the test ends, and returns its URL.
 pub fn serve(listener: TcpListener, router: Router) -> String {
     let url = url(&listener);
     tokio::spawn(async move { axum::serve(listener, router).await });
     url
 }
 
-/// A service whose every answer is `status` with `body`.
+/// Starts a service that responds to every request with `status` and `body`.
 pub async fn answering(status: StatusCode, body: Value) -> String {
     let answer = move || async move { (status, [("retry-after", "7")], Json(body)) };
     serve(listener().await, Router::new().fallback(answer))
 }
 
-/// An address where nobody listens. The port is kept, so that nobody else can begin to.
-pub struct Nobody {
+/// An address at which nothing listens. The port stays bound, so that no other process can take it.
+pub struct Unreachable {
     pub url: String,
     port: TcpSocket,
 }
 
-impl Nobody {
-    /// Somebody listens there from now on.
+impl Unreachable {
+    /// Starts to listen.
     pub fn listen(self) -> TcpListener {
         self.port.listen(1024).unwrap()
     }
 }
 
-pub fn nobody() -> Nobody {
+pub fn unreachable() -> Unreachable {
     let port = TcpSocket::new_v4().unwrap();
     port.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    Nobody { url: format!("http://{}", port.local_addr().unwrap()), port }
+    Unreachable { url: format!("http://{}", port.local_addr().unwrap()), port }
 }
 
-/// A service that reads a request and then answers `bytes`, whatever that is, and closes.
-pub async fn saying(bytes: &'static str) -> String {
+/// Starts a service that reads a request, writes `bytes`, whatever they are, and closes the connection.
+pub async fn responding_with(bytes: &'static str) -> String {
     scripted(move |mut connection| async move {
         read_head(&mut connection).await;
         connection.write_all(bytes.as_bytes()).await.unwrap();
@@ -107,8 +107,9 @@ pub async fn saying(bytes: &'static str) -> String {
     .await
 }
 
-/// A service that answers with the head that it was sent, byte for byte, and closes. It reads no body.
-pub async fn telling_heads() -> String {
+/// Starts a service that responds with the head that it received, byte for byte, and closes the connection.
+/// It reads no body.
+pub async fn echoing_heads() -> String {
     scripted(|mut connection| async move {
         let head = read_head(&mut connection).await;
         let answer =
@@ -118,7 +119,7 @@ pub async fn telling_heads() -> String {
     .await
 }
 
-/// A service that answers `{}` to everything, and sends each head that it gets to `seen`.
+/// Starts a service that responds to everything with `{}`, and sends each head that it receives to `seen`.
 pub async fn recording_heads(seen: mpsc::UnboundedSender<String>) -> String {
     scripted(move |mut connection| {
         let seen = seen.clone();
@@ -133,7 +134,7 @@ pub async fn recording_heads(seen: mpsc::UnboundedSender<String>) -> String {
     .await
 }
 
-/// A service that reads a request and resets the connection.
+/// Starts a service that reads a request and resets the connection.
 pub async fn resetting() -> String {
     scripted(|mut connection| async move {
         read_head(&mut connection).await;
@@ -142,7 +143,7 @@ pub async fn resetting() -> String {
     .await
 }
 
-/// A service that reads a request and never answers.
+/// Starts a service that reads a request and never responds.
 pub async fn silent() -> String {
     scripted(|mut connection| async move {
         read_head(&mut connection).await;
@@ -166,7 +167,7 @@ where
     url
 }
 
-/// Reads until the empty line after a request's headers.
+/// Reads up to the empty line after a request's headers.
 pub async fn read_head(connection: &mut TcpStream) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

@@ -10,8 +10,8 @@ use tokio::time::timeout;
 use crate::app::{Gateway, HANG};
 use crate::upstreams;
 
-/// A service that reads requests as HTTP frames them, and answers a description before it has read the body: as one
-/// does whose time is up at once.
+/// Starts a service that frames requests correctly, and responds before it has read the body, like a service
+/// whose deadline passes at once.
 async fn early_service() -> (String, mpsc::UnboundedReceiver<String>) {
     let listener: TcpListener = upstreams::listener().await;
     let url = upstreams::url(&listener);
@@ -50,12 +50,13 @@ async fn early_service() -> (String, mpsc::UnboundedReceiver<String>) {
 }
 
 #[tokio::test]
-async fn body_of_a_request_for_a_description_is_not_the_services_next_request() {
+async fn body_of_a_request_for_a_description_does_not_become_the_next_request() {
     let (book, mut seen) = early_service().await;
     let gateway = Gateway::start([("--book-url", &book)]).await;
     let smuggled =
         "POST /cancellations HTTP/1.1\r\nhost: book\r\ncontent-length: 15\r\n\r\n{\"bookingId\":1}";
-    // The service waits for a body of this length, and takes that many bytes of the next request for it.
+    // If the head were forwarded without the body, the service would read this many bytes of the next request
+    // as the body.
     let next = "GET /books/1 HTTP/1.1\r\nhost: cinema\r\nx-eaten: ";
     let length = next.len() + 200;
     let attack = format!(
@@ -71,11 +72,11 @@ async fn body_of_a_request_for_a_description_is_not_the_services_next_request() 
         "y".repeat(400) + smuggled
     );
     let answer = gateway.exchange(&victim).await;
-    assert!(answer.ends_with("POST /books HTTP/1.1"), "the victim got another answer: {answer}");
+    assert!(answer.ends_with("POST /books HTTP/1.1"), "the victim got another response: {answer}");
 
     let another =
         gateway.exchange("GET /books/1 HTTP/1.1\r\nhost: cinema\r\nconnection: close\r\n\r\n").await;
-    assert!(another.ends_with("GET /books/1 HTTP/1.1"), "a third client got another answer: {another}");
+    assert!(another.ends_with("GET /books/1 HTTP/1.1"), "a third client got another response: {another}");
     for line in ["GET /api-docs/openapi.json HTTP/1.1", "POST /books HTTP/1.1", "GET /books/1 HTTP/1.1"] {
         assert_eq!(timeout(HANG, seen.recv()).await.unwrap().unwrap(), line);
     }

@@ -1,4 +1,4 @@
-//! A whole gateway as a subject of the suite, and its clients.
+//! A gateway as the subject of the suite, and its clients.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,9 +9,9 @@ use tokio::time::timeout;
 
 use crate::app::{Gateway, HANG};
 
-/// Longest that a client waits which does not want to.
+/// How long an impatient client waits.
 const SHORT: Duration = Duration::from_millis(2);
-/// Most requests that a client sends before it reads the answers.
+/// Maximum number of requests that a client sends before it reads the responses.
 const PIPELINE_MAX: usize = 4;
 
 pub struct Gated(Gateway);
@@ -22,8 +22,8 @@ impl Gated {
         Self(Gateway::start([("--book-url", &book), ("--upstream-timeout-ms", "60000")]).await)
     }
 
-    /// Sends some requests at once, and reads their answers in order.
-    async fn together(
+    /// Sends some requests at once, and reads their responses in order.
+    async fn pipeline(
         &self,
         connection: &mut Option<RawClient>,
         group: &[Planned],
@@ -33,7 +33,7 @@ impl Gated {
             Some(client) => client,
             None => RawClient::connect(self.0.address).await.unwrap(),
         };
-        // A gateway that closes is found when the answer is read.
+        // If the gateway has closed the connection, reading the response fails.
         for planned in group {
             send(&mut client, planned).await;
         }
@@ -41,8 +41,8 @@ impl Gated {
         for planned in group {
             let outcome = match client.take() {
                 Some(mut open) => {
-                    let (outcome, goes_on) = answer(&mut open, planned).await;
-                    client = goes_on.then_some(open);
+                    let (outcome, stays_open) = answer(&mut open, planned).await;
+                    client = stays_open.then_some(open);
                     outcome
                 }
                 None => Outcome::Lost,
@@ -62,7 +62,7 @@ impl Subject for Gated {
             let pipelined =
                 rest.iter().take_while(|planned| planned.exchange.leave == Leave::Pipelines).count();
             let (group, others) = rest.split_at((pipelined + 1).min(PIPELINE_MAX).min(rest.len()));
-            self.together(&mut connection, group, &mut outcomes).await;
+            self.pipeline(&mut connection, group, &mut outcomes).await;
             rest = others;
         }
         outcomes
@@ -89,7 +89,7 @@ async fn send(client: &mut RawClient, planned: &Planned) {
     }
 }
 
-/// What came, and whether the connection goes on.
+/// Reads a response. Returns the outcome, and whether the connection stays open.
 async fn answer(client: &mut RawClient, planned: &Planned) -> (Outcome, bool) {
     let exchange = &planned.exchange;
     if exchange.leave == Leave::Sending {
@@ -104,16 +104,17 @@ async fn answer(client: &mut RawClient, planned: &Planned) -> (Outcome, bool) {
         Err(_) if exchange.leave == Leave::Waiting => (Outcome::Left, false),
         Err(_) => (Outcome::Hung, false),
         Ok(Ok(begun)) => {
-            let goes_on = !begun.closes && !matches!(exchange.leave, Leave::HalfClose | Leave::Reading);
-            (told(exchange, begun), goes_on)
+            let stays_open = !begun.closes && !matches!(exchange.leave, Leave::HalfClose | Leave::Reading);
+            (outcome(exchange, begun), stays_open)
         }
         Ok(Err(NoAnswer::Nonsense(what))) => (Outcome::Nonsense(what), false),
         Ok(Err(NoAnswer::Closed)) => (Outcome::Lost, false),
     }
 }
 
-/// An answer of the service, or what the gateway says in its place.
-fn told(exchange: &Exchange, begun: Begun) -> Outcome {
+/// Returns the outcome of an exchange by its response, which comes from the service or is a problem of the
+/// gateway.
+fn outcome(exchange: &Exchange, begun: Begun) -> Outcome {
     let answer = begun.answer;
     if exchange.target != Target::Service || answer.mark.is_some() {
         return Outcome::Answered(answer);
@@ -122,8 +123,8 @@ fn told(exchange: &Exchange, begun: Begun) -> Outcome {
         503 | 400 | 415 => Outcome::NotSent,
         413 if exchange.body > GATEWAY_BODY_MAX => Outcome::TooLarge,
         502 | 504 => Outcome::Failed,
-        status => Outcome::Nonsense(format!(
-            "{status}, which is neither the service's nor an error of the gateway's"
-        )),
+        status => {
+            Outcome::Nonsense(format!("{status}, which comes neither from the service nor from the gateway"))
+        }
     }
 }
