@@ -1,4 +1,4 @@
-//! One machine shared by all callers, with its clock, its metrics and its observer.
+//! One machine, shared by all callers, with a clock, metrics and an observer.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,7 @@ use crate::meters::Meters;
 use crate::settings::{InvalidSettings, Settings};
 use crate::window::{Measured, Outcome};
 
-/// A circuit breaker. Its clones are the same one.
+/// A circuit breaker. Clones share one state.
 #[derive(Clone)]
 pub struct CircuitBreaker {
     shared: Arc<Shared>,
@@ -26,12 +26,12 @@ struct Shared {
     observer: Box<dyn Fn(&Transition) + Send + Sync>,
 }
 
-/// A breaker has gone from one state to another.
+/// A change of a breaker's state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transition {
     pub from: State,
     pub to: State,
-    /// What the window had that led to it.
+    /// The contents of the window that caused it.
     pub measured: Measured,
 }
 
@@ -43,21 +43,22 @@ impl fmt::Debug for CircuitBreaker {
 }
 
 impl CircuitBreaker {
-    /// A closed one. Its metrics carry its `name`; the recorder for them must be there already.
+    /// Creates a closed breaker. Its metrics are labeled with `name`; their recorder must be installed
+    /// before.
     ///
     /// # Errors
     ///
-    /// When the settings make no sense.
+    /// If a setting is out of range.
     pub fn new(name: impl Into<String>, settings: Settings) -> Result<Self, InvalidSettings> {
         Self::observed(name, settings, |_| {})
     }
 
-    /// A closed one whose transitions are told to `observer`, in their order. The breaker is locked meanwhile: an observer is
-    /// quick, and does not ask the breaker for what the transition tells.
+    /// Creates a closed breaker that calls `observer` at every transition, in order. The breaker is locked
+    /// meanwhile, so the observer must return quickly, and must not use the breaker.
     ///
     /// # Errors
     ///
-    /// When the settings make no sense.
+    /// If a setting is out of range.
     pub fn observed(
         name: impl Into<String>,
         settings: Settings,
@@ -81,21 +82,21 @@ impl CircuitBreaker {
         &self.shared.settings
     }
 
-    /// Where it stands. An open one whose time is over stays open until somebody calls.
+    /// Returns the state. An open breaker whose wait is over stays open until the next call.
     pub fn state(&self) -> State {
         self.with(|machine, _| machine.state())
     }
 
-    /// What its window has.
+    /// Returns the contents of the window.
     pub fn measured(&self) -> Measured {
         self.with(Machine::measured)
     }
 
-    /// Asks for one call.
+    /// Permits one call.
     ///
     /// # Errors
     ///
-    /// When it must not be made.
+    /// If the breaker is open, or half-open with all its probes in flight.
     pub fn acquire(&self) -> Result<Call, CallNotPermitted> {
         match self.with(Machine::acquire) {
             Ok(permit) => Ok(Call { breaker: self.clone(), permit: Some(permit), started: Instant::now() }),
@@ -106,10 +107,10 @@ impl CircuitBreaker {
         }
     }
 
-    /// Does something to the machine, and tells of the transition it led to.
+    /// Runs `act` on the machine, and reports the transition that it caused, if any.
     fn with<T>(&self, act: impl FnOnce(&mut Machine, Instant) -> T) -> T {
         let Shared { machine, meters, observer, .. } = &*self.shared;
-        // A panic elsewhere leaves nothing half done in here.
+        // A poisoned lock is harmless: a panic cannot leave the machine in an invalid state.
         let mut machine = machine.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         let (from, generation) = (machine.state(), machine.generation());
@@ -117,12 +118,12 @@ impl CircuitBreaker {
         if machine.generation() != generation {
             let to = machine.state();
             meters.entered(to);
-            observer(&Transition { from, to, measured: machine.led_by() });
+            observer(&Transition { from, to, measured: machine.caused_by() });
         }
         done
     }
 
-    fn ended(&self, permit: Permit, verdict: Verdict, took: Duration) {
+    fn record(&self, permit: Permit, verdict: Verdict, took: Duration) {
         let slow = took > self.shared.settings.slow_call_duration_threshold;
         self.with(|machine, now| {
             match verdict {
@@ -137,21 +138,21 @@ impl CircuitBreaker {
     }
 }
 
-/// A call that was permitted. Dropped before its end, it counts as never made.
+/// A permitted call. If it is dropped before its end, it is not counted.
 #[derive(Debug)]
 #[must_use]
 pub struct Call {
     breaker: CircuitBreaker,
-    /// There until the call has ended.
+    /// `None` once the call has ended.
     permit: Option<Permit>,
     started: Instant,
 }
 
 impl Call {
-    /// The call has ended.
+    /// Ends the call and records its verdict.
     pub fn end(mut self, verdict: Verdict) {
         if let Some(permit) = self.permit.take() {
-            self.breaker.ended(permit, verdict, self.started.elapsed());
+            self.breaker.record(permit, verdict, self.started.elapsed());
         }
     }
 }

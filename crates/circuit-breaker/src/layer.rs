@@ -12,7 +12,7 @@ use crate::Verdict;
 use crate::breaker::{Call, CircuitBreaker};
 use crate::machine::CallNotPermitted;
 
-/// Puts a breaker around services; all of them share it.
+/// A layer that puts one shared breaker around services.
 #[derive(Clone, Debug)]
 pub struct CircuitBreakerLayer<C> {
     breaker: CircuitBreaker,
@@ -20,7 +20,8 @@ pub struct CircuitBreakerLayer<C> {
 }
 
 impl<C> CircuitBreakerLayer<C> {
-    /// `classify` says of each result what it means: `|result: &Result<Response, Error>| …`.
+    /// Creates a layer. `classify` returns the verdict of each result: `|result: &Result<Response, Error>|
+    /// …`.
     pub fn new(breaker: CircuitBreaker, classify: C) -> Self {
         Self { breaker, classify }
     }
@@ -35,7 +36,7 @@ impl<S, C: Clone> Layer<S> for CircuitBreakerLayer<C> {
     }
 }
 
-/// A service whose calls are made while its breaker permits them.
+/// A service that is called only while its breaker permits it.
 #[derive(Clone, Debug)]
 pub struct CircuitBreakerService<S, C> {
     inner: S,
@@ -43,13 +44,13 @@ pub struct CircuitBreakerService<S, C> {
     classify: C,
 }
 
-/// Why a call has no answer.
+/// Why a call has no response.
 #[derive(Debug, thiserror::Error)]
 pub enum Error<E> {
-    /// It was not made.
+    /// The breaker rejected it.
     #[error(transparent)]
     NotPermitted(#[from] CallNotPermitted),
-    /// It was made and failed.
+    /// The service failed.
     #[error(transparent)]
     Inner(E),
 }
@@ -79,7 +80,7 @@ where
 }
 
 pin_project! {
-    /// A call, or its refusal.
+    /// The future of a call, or its rejection.
     #[project = Projected]
     pub enum ResponseFuture<F, C> {
         Permitted {

@@ -1,43 +1,46 @@
-//! A circuit breaker: calls to a service that fails are not made, until it has had time to recover.
+//! A circuit breaker: rejects calls to a failing service until the service has had time to recover.
 //!
-//! # The story
+//! # States
 //!
-//! A breaker is **closed** at first: every call goes through, and how it ended is written into a sliding window, of the
-//! last so many calls or of the last so many seconds. Once the window has enough calls to judge by, each further one is
-//! a verdict: when too many of them failed, or were slow, the breaker **opens**.
+//! A breaker starts **closed**: every call goes through, and its outcome is recorded in a sliding window over
+//! the last *n* calls or the last *n* seconds. Once the window contains enough calls, the breaker evaluates
+//! it after each call. If too many calls failed or were slow, the breaker **opens**.
 //!
-//! While it is **open** no call is made. Each is refused at once with [`CallNotPermitted`], which says how long it stays
-//! so: the service over there gets its rest, and the caller here its answer, instead of both waiting for a timeout.
+//! An **open** breaker rejects every call at once with [`CallNotPermitted`], which contains the remaining
+//! wait. The service gets time to recover, and callers get a response instead of a timeout.
 //!
-//! When that time is over, the next call finds the breaker **half-open**. A few calls may go through as probes, never
-//! more; the others are still refused. When the last probe has ended, all of them are judged together by the same
-//! thresholds: the breaker closes with an empty window, or opens again.
+//! After the wait, the next call turns the breaker **half-open**. A limited number of calls go through as
+//! probes; all others are rejected. When the last probe has ended, the same thresholds are applied to all
+//! probes: the breaker closes with an empty window, or opens again.
 //!
 //! ```text
 //!            too many failed, or were slow
 //!   closed ─────────────────────────────────▶ open ◀──────┐
-//!     ▲                                        │          │ the probes failed
+//!     ▲                                        │          │ too many probes failed, or were slow
 //!     │                     the wait is over   ▼          │
 //!     └──────────────────────────────────── half-open ────┘
-//!                 the probes went well
+//!                 enough probes succeeded
 //! ```
 //!
-//! Three things keep this true when calls overlap. A call belongs to the *generation* in which it was permitted, and
-//! every transition begins a new one: an answer that was asked for before the breaker opened says nothing about the
-//! service after it. A call that is dropped before its end, because its caller hung up, gives its probe back. And what
-//! counts as a failure is not for the breaker to know: the caller's classifier says so of each result, and may say
+//! Calls may overlap with transitions. Each call belongs to the *generation* in which it was permitted, and
+//! every transition begins a new one. The result of a call from an earlier generation does not count, because
+//! it shows nothing about the present state of the service. A call that is dropped before its end returns its
+//! probe.
+//!
+//! The caller's classifier decides which results are failures. It can also ignore a result:
 //! [`Verdict::Ignored`].
 //!
-//! A breaker ends no call: what it guards needs a timeout of its own, or a probe that never ends keeps it half-open.
+//! A breaker does not end calls. Each call needs a timeout, because a probe that never ends keeps the breaker
+//! half-open.
 //!
 //! # Layout
 //!
-//! - [`settings`]: the thresholds, by the names that Resilience4j gave them.
-//! - [`window`]: the last calls, counted.
-//! - [`machine`]: the story above as a pure state machine, which is told the time.
-//! - [`breaker`]: one machine shared by all callers, with its clock, its metrics and its observer.
+//! - [`settings`]: the thresholds, with Resilience4j's names.
+//! - [`window`]: the sliding window.
+//! - [`machine`]: the states above as a pure state machine, to which the caller passes the time.
+//! - [`breaker`]: one machine, shared by all callers, with a clock, metrics and an observer.
 //! - [`layer`]: the breaker around a tower service.
-//! - `meters`: the metrics, by the names that Resilience4j gave them.
+//! - `meters`: the metrics, with Resilience4j's names.
 
 pub mod breaker;
 pub mod layer;
@@ -52,13 +55,13 @@ pub use machine::{CallNotPermitted, State};
 pub use settings::{InvalidSettings, Settings, SlidingWindowType};
 pub use window::Measured;
 
-/// What a result means for the breaker: its caller's classifier says so.
+/// What a result means for the breaker. The caller's classifier decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The service does its work, whatever it answered: a 404 is a success.
+    /// The service works, whatever its response: a 404 is a success.
     Success,
     Failure,
-    /// Says nothing about the service; the call counts as never made.
+    /// The result shows nothing about the service. The call is not counted.
     Ignored,
 }
 

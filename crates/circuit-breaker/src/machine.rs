@@ -1,4 +1,4 @@
-//! The breaker's story as a pure state machine: no clock, no lock, no waiting. Whoever drives it tells it the time.
+//! The breaker as a pure state machine, without a clock or a lock. The caller passes the time.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use tokio::time::Instant;
 use crate::settings::{Settings, SlidingWindowType};
 use crate::window::{Measured, Outcome, Window};
 
-/// Where a breaker stands.
+/// The state of a breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
-    /// Calls go through, and are counted.
+    /// Calls go through, and their outcomes are recorded.
     Closed,
-    /// No call is made.
+    /// Every call is rejected.
     Open,
-    /// A few calls go through as probes.
+    /// A limited number of calls go through as probes.
     HalfOpen,
 }
 
@@ -39,31 +39,31 @@ impl fmt::Display for State {
     }
 }
 
-/// The call was not made.
+/// The breaker rejected a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the circuit breaker is {state} and permits no call")]
 pub struct CallNotPermitted {
     pub state: State,
-    /// How long until the breaker may permit a call: the rest of its open time, or zero if it is half-open and all its
-    /// probes are in flight.
+    /// How long until the breaker may permit a call: the rest of its open time, or zero if it is half-open
+    /// and all its probes are in flight.
     pub retry_after: Duration,
 }
 
-/// The right to make one call. It is given back by [`Machine::record`] or [`Machine::release`].
+/// The permission for one call. It ends with [`Machine::record`] or [`Machine::release`].
 #[derive(Debug)]
 #[must_use]
 pub struct Permit {
     generation: u64,
 }
 
-/// A breaker without its surroundings.
+/// The state machine of a breaker.
 #[derive(Debug)]
 pub struct Machine {
     settings: Settings,
     phase: Phase,
-    /// Grows with every transition.
+    /// The number of transitions.
     generation: u64,
-    led_by: Measured,
+    caused_by: Measured,
 }
 
 #[derive(Debug)]
@@ -74,10 +74,10 @@ enum Phase {
 }
 
 impl Machine {
-    /// A closed one.
+    /// Creates a closed machine.
     pub fn new(settings: Settings, now: Instant) -> Self {
         let phase = Phase::Closed(Window::new(&settings, now));
-        Self { settings, phase, generation: 0, led_by: Measured::default() }
+        Self { settings, phase, generation: 0, caused_by: Measured::default() }
     }
 
     pub fn state(&self) -> State {
@@ -88,7 +88,7 @@ impl Machine {
         }
     }
 
-    /// What the state's window has; nothing in a state that counts nothing.
+    /// Returns the contents of the state's window. An open breaker has none.
     pub fn measured(&mut self, now: Instant) -> Measured {
         match &mut self.phase {
             Phase::Closed(window) | Phase::HalfOpen { probes: window, .. } => window.measured(now),
@@ -96,11 +96,11 @@ impl Machine {
         }
     }
 
-    /// Asks for one call. The first one after the open time finds the breaker half-open.
+    /// Permits one call. The first call after the open time turns the breaker half-open.
     ///
     /// # Errors
     ///
-    /// When it must not be made.
+    /// If the breaker is open, or half-open with all its probes in flight.
     pub fn acquire(&mut self, now: Instant) -> Result<Permit, CallNotPermitted> {
         if matches!(self.phase, Phase::Open { until } if until <= now) {
             self.half_open();
@@ -116,7 +116,8 @@ impl Machine {
         Ok(Permit { generation: self.generation })
     }
 
-    /// A call has ended. It counts if it was permitted in this generation, and is a verdict if there are enough of them.
+    /// Records the outcome of a call, unless it was permitted in an earlier generation. If the window
+    /// contains enough calls, this may change the state.
     pub fn record(&mut self, now: Instant, permit: Permit, outcome: Outcome) {
         if permit.generation != self.generation {
             return;
@@ -124,7 +125,7 @@ impl Machine {
         match &mut self.phase {
             Phase::Closed(window) => {
                 let measured = window.record(now, outcome);
-                if measured.calls >= self.enough() && self.is_too_much(measured) {
+                if measured.calls >= self.minimum() && self.exceeds_threshold(measured) {
                     self.open(now);
                 }
             }
@@ -133,7 +134,7 @@ impl Machine {
                 if measured.calls < self.settings.permitted_number_of_calls_in_half_open_state {
                     return;
                 }
-                if self.is_too_much(measured) {
+                if self.exceeds_threshold(measured) {
                     self.open(now);
                 } else {
                     self.close(now);
@@ -143,7 +144,7 @@ impl Machine {
         }
     }
 
-    /// A call has not been made, or nobody knows how it ended: another may be made in its place.
+    /// Releases a permit without an outcome. A probe may then be made in its place.
     pub fn release(&mut self, permit: Permit) {
         if let Phase::HalfOpen { left, .. } = &mut self.phase
             && permit.generation == self.generation
@@ -152,19 +153,19 @@ impl Machine {
         }
     }
 
-    /// The failure rate and the slow call rate, once there are enough calls to speak of one.
+    /// Returns the failure rate and the slow-call rate, or `None` while there are too few calls.
     pub fn rates(&self, measured: Measured) -> Option<(f64, f64)> {
-        (measured.calls >= self.enough()).then(|| (measured.failure_rate(), measured.slow_call_rate()))
+        (measured.calls >= self.minimum()).then(|| (measured.failure_rate(), measured.slow_call_rate()))
     }
 
-    /// How many transitions there were.
+    /// Returns the number of transitions so far.
     pub fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// What the window of the state before had, when it came to the last transition.
-    pub fn led_by(&self) -> Measured {
-        self.led_by
+    /// Returns what the previous state's window contained at the last transition.
+    pub fn caused_by(&self) -> Measured {
+        self.caused_by
     }
 
     fn close(&mut self, now: Instant) {
@@ -181,7 +182,7 @@ impl Machine {
     }
 
     fn enter(&mut self, phase: Phase) {
-        self.led_by = match &self.phase {
+        self.caused_by = match &self.phase {
             Phase::Closed(window) | Phase::HalfOpen { probes: window, .. } => window.total(),
             Phase::Open { .. } => Measured::default(),
         };
@@ -189,13 +190,13 @@ impl Machine {
         self.generation += 1;
     }
 
-    fn is_too_much(&self, measured: Measured) -> bool {
+    fn exceeds_threshold(&self, measured: Measured) -> bool {
         measured.failure_rate() >= self.settings.failure_rate_threshold
             || measured.slow_call_rate() >= self.settings.slow_call_rate_threshold
     }
 
-    /// The calls without which there is no verdict.
-    fn enough(&self) -> u32 {
+    /// Returns the number of calls needed to evaluate the window.
+    fn minimum(&self) -> u32 {
         let Settings { minimum_number_of_calls, sliding_window_size, .. } = self.settings;
         match (&self.phase, self.settings.sliding_window_type) {
             (Phase::HalfOpen { .. }, _) => self.settings.permitted_number_of_calls_in_half_open_state,

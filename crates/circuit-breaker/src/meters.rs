@@ -1,7 +1,7 @@
-//! The metrics, by the names that Resilience4j gave them, labelled with the breaker's `name`.
+//! The metrics, with Resilience4j's names, labeled with the breaker's `name`.
 //!
-//! They are brought up to date by each call and by each transition: without calls a window of seconds shows what it had at
-//! the last one.
+//! Calls and transitions update them. Without calls, the metrics of a time-based window keep the values of
+//! the last call.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub(crate) struct Meters {
 /// States of Resilience4j that this breaker lacks. Dashboards made for it expect their series, which stay 0.
 const STATES_NEVER_ENTERED: [&str; 2] = ["forced_open", "disabled"];
 
-/// What a rate shows while there are too few calls to speak of one.
+/// The value of a rate while there are too few calls.
 const NO_RATE: (f64, f64) = (-1.0, -1.0);
 
 impl Meters {

@@ -1,8 +1,8 @@
-//! When a breaker opens, and for how long: the names and the defaults are Resilience4j's.
+//! The settings of a breaker, with Resilience4j's names and defaults.
 
 use std::time::Duration;
 
-/// The thresholds of one breaker.
+/// The settings of one breaker.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Share of failed calls at which the breaker opens, in percent: above 0, up to 100.
@@ -12,27 +12,27 @@ pub struct Settings {
     /// A call that takes longer than this is slow, whether it fails or not.
     pub slow_call_duration_threshold: Duration,
     pub sliding_window_type: SlidingWindowType,
-    /// The window's size, in calls or in seconds as its type says.
+    /// The window's size, in calls or in seconds, depending on its type.
     pub sliding_window_size: u32,
-    /// Calls the window must have before it is judged. A window that counts calls is judged once it is full, if it has
-    /// room for less.
+    /// Number of calls that the window must contain before the rates are evaluated. A count-based window
+    /// smaller than that is evaluated once it is full.
     pub minimum_number_of_calls: u32,
-    /// How long no call is made.
+    /// How long the breaker rejects all calls.
     pub wait_duration_in_open_state: Duration,
-    /// How many probes decide whether the breaker closes again.
+    /// Number of probes that decide whether the breaker closes again.
     pub permitted_number_of_calls_in_half_open_state: u32,
 }
 
-/// What the sliding window holds.
+/// What the sliding window contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SlidingWindowType {
-    /// The last calls, so many of them.
+    /// The last `sliding_window_size` calls.
     CountBased,
-    /// The calls of the last seconds, so many of them.
+    /// The calls of the last `sliding_window_size` seconds.
     TimeBased,
 }
 
-/// Settings with which no breaker can work.
+/// A setting that is out of range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSettings {
     #[error("{0} must be above 0 and at most 100")]

@@ -1,4 +1,4 @@
-//! The last calls, counted: so many of them, or those of so many seconds.
+//! The sliding window: counts over the last *n* calls, or over the calls of the last *n* seconds.
 
 use std::collections::VecDeque;
 use std::ops::{AddAssign, SubAssign};
@@ -14,23 +14,23 @@ pub struct Outcome {
     pub slow: bool,
 }
 
-/// Calls, and how many of them failed or were slow.
+/// The number of calls in a window, and how many of them failed or were slow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Measured {
     pub calls: u32,
     pub failed: u32,
     pub slow: u32,
-    /// Both: a slow call may fail or not.
+    /// Calls that are counted in both `slow` and `failed`.
     pub slow_and_failed: u32,
 }
 
 impl Measured {
-    /// The share of failed calls, in percent.
+    /// Returns the share of failed calls, in percent.
     pub fn failure_rate(&self) -> f64 {
         percent(self.failed, self.calls)
     }
 
-    /// The share of slow calls, in percent.
+    /// Returns the share of slow calls, in percent.
     pub fn slow_call_rate(&self) -> f64 {
         percent(self.slow, self.calls)
     }
@@ -64,7 +64,7 @@ impl SubAssign for Measured {
     }
 }
 
-/// A sliding window. Its memory is bounded by its size, and a call costs the same however many there are.
+/// A sliding window. Its size bounds its memory, and the cost of a call does not depend on it.
 #[derive(Debug)]
 pub struct Window {
     kind: Kind,
@@ -77,7 +77,7 @@ enum Kind {
         size: usize,
         last: VecDeque<Outcome>,
     },
-    /// One sum a second, oldest first; each with the number of its second, counted from `since`.
+    /// One sum per second, oldest first, with the number of the second since `since`.
     Seconds {
         size: u64,
         since: Instant,
@@ -86,7 +86,7 @@ enum Kind {
 }
 
 impl Window {
-    /// An empty one that begins now.
+    /// Creates an empty window that begins now.
     pub fn new(settings: &Settings, now: Instant) -> Self {
         match settings.sliding_window_type {
             SlidingWindowType::CountBased => Self::of_calls(settings.sliding_window_size),
@@ -98,13 +98,13 @@ impl Window {
         }
     }
 
-    /// An empty one for the last `size` calls.
+    /// Creates an empty window over the last `size` calls.
     pub fn of_calls(size: u32) -> Self {
         let kind = Kind::Calls { size: size as usize, last: VecDeque::new() };
         Self { kind, total: Measured::default() }
     }
 
-    /// Writes a call down, and gives what the window has then.
+    /// Records a call, and returns the window's contents after it.
     pub fn record(&mut self, now: Instant, outcome: Outcome) -> Measured {
         self.slide(now);
         let one = Measured::from(outcome);
@@ -129,18 +129,18 @@ impl Window {
         self.total
     }
 
-    /// What it has now.
+    /// Returns the contents at `now`.
     pub fn measured(&mut self, now: Instant) -> Measured {
         self.slide(now);
         self.total
     }
 
-    /// What it had when it was last looked at.
+    /// Returns the contents at the last update.
     pub fn total(&self) -> Measured {
         self.total
     }
 
-    /// Forgets the seconds that are over.
+    /// Removes the seconds that have left the window.
     fn slide(&mut self, now: Instant) {
         let Kind::Seconds { size, since, sums } = &mut self.kind else { return };
         let second = now.duration_since(*since).as_secs();

@@ -11,12 +11,13 @@ use tokio::task::JoinSet;
 use tokio::time::{advance, sleep};
 use tower::{Layer, Service, ServiceExt};
 
-/// What the service is to do: take so long, then answer this status.
+/// What the service does: it takes this long, then responds with this status.
 type Request = (Duration, u16);
 
 const AT_ONCE: Duration = Duration::ZERO;
 
-/// Opens at half of the last four calls, for five seconds; three probes; slow is above 100 ms.
+/// A breaker that opens for five seconds if half of the last four calls fail. It has three probes; a call
+/// above 100 ms is slow.
 fn settings() -> Settings {
     Settings {
         sliding_window_size: 4,
@@ -55,14 +56,14 @@ where
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_fails_is_left_alone_and_comes_back() {
+async fn breaker_opens_when_the_service_fails_and_closes_when_it_recovers() {
     let breaker = CircuitBreaker::new("stock", settings()).unwrap();
     let service = guarded(&breaker, tower::service_fn(work));
     for _ in 0..4 {
         assert_eq!(call(&service, (AT_ONCE, 500)).await.unwrap(), 500);
     }
     let Err(Error::NotPermitted(refused)) = call(&service, (AT_ONCE, 200)).await else {
-        panic!("an open breaker permits nothing");
+        panic!("an open breaker rejects every call");
     };
     assert_eq!((refused.state, refused.retry_after), (State::Open, Duration::from_secs(5)));
 
@@ -74,7 +75,7 @@ async fn a_service_that_fails_is_left_alone_and_comes_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_service_opens_it_by_the_clock() {
+async fn slow_calls_open_the_breaker() {
     let breaker = CircuitBreaker::new("stock", settings()).unwrap();
     let service = guarded(&breaker, tower::service_fn(work));
     for _ in 0..4 {
@@ -84,7 +85,7 @@ async fn a_slow_service_opens_it_by_the_clock() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_who_hangs_up_gives_its_probe_back() {
+async fn dropped_call_returns_its_probe() {
     let breaker = CircuitBreaker::new("stock", settings()).unwrap();
     let service = guarded(&breaker, tower::service_fn(work));
     for _ in 0..4 {
@@ -92,9 +93,9 @@ async fn a_caller_who_hangs_up_gives_its_probe_back() {
     }
     advance(Duration::from_secs(5)).await;
     for _ in 0..100 {
-        let hung_up =
+        let dropped =
             tokio::time::timeout(Duration::from_secs(1), call(&service, (Duration::MAX, 200))).await;
-        assert!(hung_up.is_err());
+        assert!(dropped.is_err());
     }
     assert_eq!(breaker.state(), State::HalfOpen);
     for _ in 0..3 {
@@ -104,7 +105,7 @@ async fn a_caller_who_hangs_up_gives_its_probe_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_many_calls_at_once_only_the_probes_reach_a_service_that_may_be_back() {
+async fn half_open_breaker_lets_only_its_probes_through() {
     let breaker = CircuitBreaker::new("stock", settings()).unwrap();
     let reached = Arc::new(Mutex::new(0));
     let seen = reached.clone();
@@ -128,7 +129,7 @@ async fn of_many_calls_at_once_only_the_probes_reach_a_service_that_may_be_back(
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_ignored_answer_is_no_probe_and_no_call() {
+async fn ignored_result_is_not_counted() {
     let breaker = CircuitBreaker::new("stock", settings()).unwrap();
     let service = guarded(&breaker, tower::service_fn(work));
     for _ in 0..100 {
@@ -138,12 +139,12 @@ async fn an_ignored_answer_is_no_probe_and_no_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_transition_is_told_with_the_numbers_that_led_to_it() {
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let tell = told.clone();
+async fn observer_gets_every_transition_with_its_cause() {
+    let observed = Arc::new(Mutex::new(Vec::new()));
+    let transitions = observed.clone();
     let breaker = CircuitBreaker::observed("stock", settings(), move |transition| {
         let measured = transition.measured;
-        tell.lock().unwrap().push((transition.from, transition.to, measured.failed, measured.calls));
+        transitions.lock().unwrap().push((transition.from, transition.to, measured.failed, measured.calls));
     })
     .unwrap();
     let service = guarded(&breaker, tower::service_fn(work));
@@ -155,7 +156,7 @@ async fn every_transition_is_told_with_the_numbers_that_led_to_it() {
         call(&service, (AT_ONCE, 200)).await.unwrap();
     }
     assert_eq!(
-        *told.lock().unwrap(),
+        *observed.lock().unwrap(),
         [
             (State::Closed, State::Open, 2, 4),
             (State::Open, State::HalfOpen, 0, 0),
@@ -165,7 +166,7 @@ async fn every_transition_is_told_with_the_numbers_that_led_to_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_is_not_ready_is_not_called() {
+async fn wait_for_a_busy_service_does_not_count_as_slow() {
     let breaker = CircuitBreaker::new("stock", settings()).unwrap();
     let busy = tower::limit::ConcurrencyLimit::new(tower::service_fn(work), 1);
     let service = guarded(&breaker, busy);
@@ -174,6 +175,6 @@ async fn a_service_that_is_not_ready_is_not_called() {
         call(&service, (Duration::from_millis(50), 200)),
     );
     assert_eq!((first.unwrap(), second.unwrap()), (200, 200));
-    // The wait for the first call is no time of the second one's.
+    // The second call waits for the first one, before it begins.
     assert_eq!(breaker.measured().slow, 0);
 }

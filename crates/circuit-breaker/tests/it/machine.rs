@@ -1,4 +1,4 @@
-//! The story, one sentence at a time.
+//! The states and transitions, one claim at a time.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ const GOOD: Outcome = Outcome { failed: false, slow: false };
 const FAILED: Outcome = Outcome { failed: true, slow: false };
 const SLOW: Outcome = Outcome { failed: false, slow: true };
 
-/// Opens at half of the last four calls, for five seconds; two probes.
+/// A machine that opens for five seconds if half of the last four calls fail. It has two probes.
 fn settings() -> Settings {
     Settings {
         failure_rate_threshold: 50.0,
@@ -24,7 +24,7 @@ fn settings() -> Settings {
     }
 }
 
-/// A machine and the time it is told.
+/// A machine and its time.
 struct Driven {
     machine: Machine,
     now: Instant,
@@ -36,7 +36,7 @@ impl Driven {
         Self { machine: Machine::new(settings, now), now }
     }
 
-    /// One that has opened just now.
+    /// Returns a machine that has opened at this moment.
     fn opened() -> Self {
         let mut driven = Self::new(settings());
         driven.calls(&[FAILED; 4]);
@@ -44,7 +44,7 @@ impl Driven {
         driven
     }
 
-    /// One that has been open long enough, and its first probe.
+    /// Returns a half-open machine, and its first probe.
     fn half_open() -> (Self, Permit) {
         let mut driven = Self::opened();
         driven.wait(Duration::from_secs(5));
@@ -74,17 +74,17 @@ impl Driven {
 }
 
 #[test]
-fn it_opens_when_the_threshold_is_reached_and_not_before() {
+fn breaker_opens_when_the_threshold_is_reached() {
     let mut driven = Driven::new(settings());
     driven.calls(&[GOOD, GOOD, GOOD, FAILED]);
     assert_eq!(driven.machine.state(), State::Closed);
     driven.calls(&[FAILED]);
     assert_eq!(driven.machine.state(), State::Open);
-    assert_eq!((driven.machine.led_by().failed, driven.machine.led_by().calls), (2, 4));
+    assert_eq!((driven.machine.caused_by().failed, driven.machine.caused_by().calls), (2, 4));
 }
 
 #[test]
-fn there_is_no_verdict_before_there_are_enough_calls() {
+fn breaker_stays_closed_until_there_are_enough_calls() {
     let mut driven = Driven::new(settings());
     driven.calls(&[FAILED; 3]);
     assert_eq!(driven.machine.state(), State::Closed);
@@ -95,14 +95,14 @@ fn there_is_no_verdict_before_there_are_enough_calls() {
 }
 
 #[test]
-fn a_window_with_room_for_less_than_the_minimum_is_judged_when_it_is_full() {
+fn window_smaller_than_the_minimum_is_evaluated_when_it_is_full() {
     let mut driven = Driven::new(Settings { minimum_number_of_calls: 1_000, ..settings() });
     driven.calls(&[FAILED; 4]);
     assert_eq!(driven.machine.state(), State::Open);
 }
 
 #[test]
-fn a_window_of_calls_slides_by_one_call() {
+fn count_based_window_slides_by_one_call() {
     let mut driven = Driven::new(settings());
     driven.calls(&[GOOD; 1_000]);
     driven.calls(&[FAILED, GOOD, GOOD, GOOD, FAILED]);
@@ -112,7 +112,7 @@ fn a_window_of_calls_slides_by_one_call() {
 }
 
 #[test]
-fn a_window_of_seconds_forgets_what_is_older() {
+fn time_based_window_drops_older_calls() {
     let time_based = Settings { sliding_window_type: SlidingWindowType::TimeBased, ..settings() };
     let mut driven = Driven::new(time_based);
     driven.calls(&[FAILED, FAILED, FAILED]);
@@ -125,7 +125,7 @@ fn a_window_of_seconds_forgets_what_is_older() {
 }
 
 #[test]
-fn too_many_slow_calls_open_it_though_none_failed() {
+fn slow_calls_open_the_breaker_even_if_none_fails() {
     let mut driven = Driven::new(settings());
     driven.calls(&[SLOW, SLOW, GOOD, GOOD]);
     assert_eq!(driven.machine.state(), State::Closed);
@@ -136,7 +136,7 @@ fn too_many_slow_calls_open_it_though_none_failed() {
 }
 
 #[test]
-fn an_open_one_says_how_long_it_stays_so() {
+fn open_breaker_reports_its_remaining_wait() {
     let mut driven = Driven::opened();
     assert_eq!(driven.retry_after(), Duration::from_secs(5));
     driven.wait(Duration::from_millis(4_999));
@@ -146,7 +146,7 @@ fn an_open_one_says_how_long_it_stays_so() {
 }
 
 #[test]
-fn a_half_open_one_permits_its_probes_and_no_more() {
+fn half_open_breaker_permits_only_its_probes() {
     let (mut driven, _first) = Driven::half_open();
     let _second = driven.machine.acquire(driven.now).unwrap();
     assert_eq!(driven.retry_after(), Duration::ZERO);
@@ -155,7 +155,7 @@ fn a_half_open_one_permits_its_probes_and_no_more() {
 }
 
 #[test]
-fn good_probes_close_it_with_an_empty_window() {
+fn successful_probes_close_the_breaker_with_an_empty_window() {
     let (mut driven, first) = Driven::half_open();
     let second = driven.machine.acquire(driven.now).unwrap();
     driven.end(first, GOOD);
@@ -166,7 +166,7 @@ fn good_probes_close_it_with_an_empty_window() {
 }
 
 #[test]
-fn bad_probes_open_it_again_for_the_whole_time() {
+fn failed_probes_reopen_the_breaker_for_the_whole_wait() {
     let (mut driven, first) = Driven::half_open();
     let second = driven.machine.acquire(driven.now).unwrap();
     driven.end(first, GOOD);
@@ -176,7 +176,7 @@ fn bad_probes_open_it_again_for_the_whole_time() {
 }
 
 #[test]
-fn a_probe_that_is_dropped_is_given_back() {
+fn dropped_probe_is_returned() {
     let (mut driven, first) = Driven::half_open();
     let second = driven.machine.acquire(driven.now).unwrap();
     driven.machine.release(first);
@@ -188,7 +188,7 @@ fn a_probe_that_is_dropped_is_given_back() {
 }
 
 #[test]
-fn an_answer_from_before_the_transition_counts_for_nothing() {
+fn result_of_an_earlier_generation_does_not_count() {
     let mut driven = Driven::new(settings());
     let early: Vec<_> = (0..4).map(|_| driven.machine.acquire(driven.now).unwrap()).collect();
     driven.calls(&[FAILED; 4]);
@@ -204,7 +204,7 @@ fn an_answer_from_before_the_transition_counts_for_nothing() {
 }
 
 #[test]
-fn dropped_call_from_before_the_transition_returns_no_probe() {
+fn dropped_call_of_an_earlier_generation_returns_no_probe() {
     let mut driven = Driven::new(settings());
     let early = driven.machine.acquire(driven.now).unwrap();
     driven.calls(&[FAILED; 4]);
@@ -216,16 +216,16 @@ fn dropped_call_from_before_the_transition_returns_no_probe() {
 }
 
 #[test]
-fn settings_that_make_no_sense_are_named() {
-    let refused = |settings| CircuitBreaker::new("any", settings).unwrap_err();
+fn setting_out_of_range_is_named() {
+    let error_of = |settings| CircuitBreaker::new("any", settings).unwrap_err();
     for rate in [0.0, -1.0, 100.5, f64::NAN] {
         assert_eq!(
-            refused(Settings { failure_rate_threshold: rate, ..settings() }),
+            error_of(Settings { failure_rate_threshold: rate, ..settings() }),
             InvalidSettings::Rate("failure_rate_threshold")
         );
     }
     assert_eq!(
-        refused(Settings { sliding_window_size: 0, ..settings() }),
+        error_of(Settings { sliding_window_size: 0, ..settings() }),
         InvalidSettings::Zero("sliding_window_size")
     );
 }

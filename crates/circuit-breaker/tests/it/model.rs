@@ -1,4 +1,4 @@
-//! The machine against a model of it that remembers everything and counts anew each time.
+//! Compares the machine with a model that remembers all calls and counts them anew each time.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use tokio::time::Instant;
 
-/// What may happen to a breaker.
+/// An input of the machine.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Acquire,
-    /// One of the calls under way ends.
+    /// One of the calls in flight ends.
     End {
         which: usize,
         outcome: Outcome,
@@ -53,14 +53,14 @@ fn settings() -> impl Strategy<Value = Settings> {
     )
 }
 
-/// All that ever happened in the state it is in.
+/// The whole history of the current state.
 struct Model {
     settings: Settings,
     state: State,
     entered_ms: u64,
     generation: u64,
     ended: Vec<(u64, Outcome)>,
-    under_way: u32,
+    in_flight: u32,
 }
 
 impl Model {
@@ -69,7 +69,7 @@ impl Model {
         self.entered_ms = now_ms;
         self.generation += 1;
         self.ended.clear();
-        self.under_way = 0;
+        self.in_flight = 0;
     }
 
     fn acquire(&mut self, now_ms: u64) -> Result<u64, u64> {
@@ -81,11 +81,11 @@ impl Model {
         match self.state {
             State::Open => return Err(self.entered_ms + wait_ms - now_ms),
             State::HalfOpen
-                if self.under_way + ended == self.settings.permitted_number_of_calls_in_half_open_state =>
+                if self.in_flight + ended == self.settings.permitted_number_of_calls_in_half_open_state =>
             {
                 return Err(0);
             }
-            State::HalfOpen | State::Closed => self.under_way += 1,
+            State::HalfOpen | State::Closed => self.in_flight += 1,
         }
         Ok(self.generation)
     }
@@ -94,7 +94,7 @@ impl Model {
         if generation != self.generation {
             return;
         }
-        self.under_way -= 1;
+        self.in_flight -= 1;
         let Some(outcome) = outcome else { return };
         self.ended.push((now_ms, outcome));
         let window = self.window(now_ms);
@@ -112,16 +112,16 @@ impl Model {
             let part = u32::try_from(window.iter().filter(|one| of(one)).count()).unwrap();
             f64::from(part) * 100.0 / f64::from(calls)
         };
-        let too_much = share(|one| one.failed) >= self.settings.failure_rate_threshold
+        let exceeds_threshold = share(|one| one.failed) >= self.settings.failure_rate_threshold
             || share(|one| one.slow) >= self.settings.slow_call_rate_threshold;
-        if too_much {
+        if exceeds_threshold {
             self.enter(State::Open, now_ms);
         } else if self.state == State::HalfOpen {
             self.enter(State::Closed, now_ms);
         }
     }
 
-    /// The calls that count now.
+    /// Returns the calls in the window at `now_ms`.
     fn window(&self, now_ms: u64) -> Vec<Outcome> {
         let size = self.settings.sliding_window_size;
         let second = |ms: u64| (ms - self.entered_ms) / 1_000;
@@ -144,12 +144,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn the_machine_does_what_the_model_does(settings in settings(), steps in vec(step(), 0..200)) {
+    fn machine_behaves_like_the_model(settings in settings(), steps in vec(step(), 0..200)) {
         let start = Instant::now();
         let mut now_ms = 0;
         let mut machine = Machine::new(settings.clone(), start);
         let mut model = Model {
-            settings, state: State::Closed, entered_ms: 0, generation: 0, ended: Vec::new(), under_way: 0,
+            settings, state: State::Closed, entered_ms: 0, generation: 0, ended: Vec::new(), in_flight: 0,
         };
         let mut calls: Vec<(Permit, u64)> = Vec::new();
         for step in steps {
