@@ -1,4 +1,4 @@
-//! What the head of an answer says about the connection, and the body on its way to the caller.
+//! Whether a connection may be kept after an answer, and the answer's body.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,15 +20,16 @@ pub(crate) enum Afterwards {
     Close,
 }
 
-/// Judges the answer to a request with `method`, and removes a `Content-Length` that does not hold.
+/// Decides by the head of an answer to `method` whether its connection may be kept. Removes an invalid
+/// `Content-Length`.
 ///
 /// # Errors
 ///
-/// An answer that switches protocols, or whose body is in a transfer coding that the caller does not know.
+/// If the answer switches protocols, or has an unknown transfer coding.
 pub(crate) fn judge<B>(method: &Method, answer: &mut Response<B>) -> Result<Afterwards, ExchangeError> {
     let status = answer.status();
     if status == StatusCode::SWITCHING_PROTOCOLS {
-        return Err(ExchangeError::Unusable("it switches protocols, which nobody asked for"));
+        return Err(ExchangeError::Unusable("it switches protocols without a request to do so"));
     }
     let is_old = answer.version() != Version::HTTP_11;
     let headers = answer.headers_mut();
@@ -40,7 +41,7 @@ pub(crate) fn judge<B>(method: &Method, answer: &mut Response<B>) -> Result<Afte
     }
     let lengths = headers.get_all(CONTENT_LENGTH).iter().count();
     let is_doubtful = match (is_chunked, lengths) {
-        // Whatever says something about a body that cannot be there may be followed by one.
+        // The head describes a body that must not exist; the upstream may send it all the same.
         (true, _) if has_no_body => true,
         (false, 1) if status == StatusCode::NO_CONTENT => true,
         (true, 1..) | (false, 2..) => true,
@@ -55,7 +56,7 @@ pub(crate) fn judge<B>(method: &Method, answer: &mut Response<B>) -> Result<Afte
     Ok(if is_old || is_doubtful || says_close(headers) { Afterwards::Close } else { Afterwards::Keep })
 }
 
-/// Leaves the one length that hyper read the body by, or none.
+/// Keeps the one `Content-Length` by which hyper reads the body, or none.
 fn settle_length(headers: &mut HeaderMap, has_none: bool) {
     let length = headers.remove(CONTENT_LENGTH);
     let first = length.as_ref().and_then(|value| value.to_str().ok()?.split(',').next()?.trim().parse().ok());
@@ -79,10 +80,11 @@ fn says_close(headers: &HeaderMap) -> bool {
     })
 }
 
-/// The body of an answer. It drives its connection, and returns it to the pool when it has been read to its end.
+/// The body of an answer. It polls its connection, and returns it to the pool when it has been read to its
+/// end.
 pub struct AnswerBody {
     body: Incoming,
-    /// Nothing, once the connection is back in the pool or closed.
+    /// `None` once the connection is back in the pool or closed.
     connection: Option<Box<Connection>>,
     afterwards: Afterwards,
     idle: Arc<Idle>,
@@ -131,7 +133,7 @@ impl Body for AnswerBody {
         match &frame {
             Poll::Pending => {}
             Poll::Ready(None) => this.finish(),
-            // hyper ends them at an empty line after CR LF, other recipients after LF too.
+            // hyper ends trailers at an empty line after CR LF, other recipients also after LF.
             Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => this.afterwards = Afterwards::Close,
             Poll::Ready(Some(Ok(_))) if this.body.is_end_stream() => this.finish(),
             Poll::Ready(Some(Ok(_))) => {}
@@ -167,7 +169,7 @@ mod tests {
     const CHUNKED: (&str, &str) = ("transfer-encoding", "chunked");
 
     #[test]
-    fn a_connection_is_kept_after_an_answer_whose_end_is_certain() {
+    fn connection_is_kept_if_the_end_of_the_answer_is_certain() {
         let keep =
             |lengths: &[&str]| Some((Afterwards::Keep, lengths.iter().map(ToString::to_string).collect()));
         assert_eq!(judged(Method::GET, 200, &[LENGTH]), keep(&["3"]));
@@ -180,11 +182,11 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_closed_after_an_answer_whose_end_is_doubtful() {
+    fn connection_is_closed_if_the_end_of_the_answer_is_doubtful() {
         let close =
             |lengths: &[&str]| Some((Afterwards::Close, lengths.iter().map(ToString::to_string).collect()));
         assert_eq!(judged(Method::GET, 200, &[]), close(&[]), "it ends with the connection");
-        assert_eq!(judged(Method::GET, 200, &[LENGTH, CHUNKED]), close(&[]), "the length does not hold");
+        assert_eq!(judged(Method::GET, 200, &[LENGTH, CHUNKED]), close(&[]), "the length is invalid");
         assert_eq!(judged(Method::GET, 200, &[LENGTH, LENGTH]), close(&["3"]));
         assert_eq!(judged(Method::GET, 200, &[("content-length", "3, 3")]), close(&["3"]));
         assert_eq!(judged(Method::GET, 204, &[LENGTH]), close(&[]));
@@ -196,14 +198,14 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_in_http_1_0_closes_its_connection() {
+    fn http_1_0_answer_closes_its_connection() {
         let mut answer =
             Response::builder().version(Version::HTTP_10).header("content-length", "3").body(()).unwrap();
         assert_eq!(judge(&Method::GET, &mut answer).unwrap(), Afterwards::Close);
     }
 
     #[test]
-    fn an_answer_that_cannot_be_passed_on_is_refused() {
+    fn answer_that_cannot_be_forwarded_is_rejected() {
         assert_eq!(judged(Method::GET, 101, &[]), None);
         assert_eq!(judged(Method::GET, 200, &[("transfer-encoding", "gzip")]), None);
         assert_eq!(judged(Method::GET, 200, &[("transfer-encoding", "gzip, chunked")]), None);

@@ -17,24 +17,25 @@ use crate::error::ExchangeError;
 use crate::request::{Outgoing, OutgoingBody};
 use crate::wire::{Progress, Wire};
 
-/// Largest head of an answer, and most that is read ahead of a slow reader.
+/// Maximum size of an answer's head, and of the data read ahead of a slow reader.
 const BUFFER_MAX_BYTES: usize = 64 * 1024;
 
-/// One connection. It makes progress while it is polled, and is closed when it is dropped.
+/// One connection. It makes progress only while it is polled, and is closed when it is dropped.
 pub(crate) struct Connection {
     sender: SendRequest<OutgoingBody>,
-    /// Nothing, once the connection has ended: hyper returns a request that it has not taken only when it is dropped.
+    /// `None` once the connection has ended. hyper returns a request that it has not taken only when this is
+    /// dropped.
     connection: Option<http1::Connection<TokioIo<Wire>, OutgoingBody>>,
     progress: Arc<Progress>,
     pub idle_since: Instant,
-    /// Rings at the deadline of the request. Kept from one request to the next, because moving a timer to a later time is
-    /// free, while a new timer that is the next to ring interrupts the event loop.
+    /// Fires at the deadline of the request. It is kept from one request to the next, because moving a timer
+    /// to a later time is free, while a new timer that fires next interrupts the event loop.
     timer: Pin<Box<Sleep>>,
 }
 
 /// An exchange without an answer.
 pub(crate) enum Unanswered {
-    /// Nothing of the request was encoded: it may go onto another connection.
+    /// No part of the request was encoded, so it may be sent on another connection.
     NotSent(Box<Outgoing>),
     Failed(ExchangeError),
 }
@@ -84,7 +85,7 @@ impl Connection {
         }
     }
 
-    /// Writes and reads what there is to write and to read.
+    /// Writes and reads as much as the socket allows.
     pub fn drive(&mut self, cx: &mut Context<'_>) {
         if let Some(connection) = &mut self.connection
             && Pin::new(connection).poll(cx).is_ready()
@@ -93,25 +94,38 @@ impl Connection {
         }
     }
 
-    /// Whether the last exchange was in order and is over.
+    /// Whether the last exchange was in order and has ended.
     pub fn is_reusable(&mut self) -> bool {
         self.progress.is_in_order() && self.is_at_rest()
     }
 
-    /// Whether another request may go onto it now, by what the kernel knows.
+    /// Whether the connection may carry another request now. Asks the kernel whether bytes have come since
+    /// the last exchange.
     pub fn is_untouched(&mut self) -> bool {
-        self.progress.look();
+        self.progress.begin_peeking();
         let is_at_rest = self.is_at_rest();
-        self.progress.stop_looking();
+        self.progress.end_peeking();
         is_at_rest
     }
 
+    /// Whether no exchange is in progress, after a poll with a waker that does nothing.
+    ///
+    /// Such a poll replaces the waker that a task has registered with hyper and the socket, so the task would
+    /// never be woken. No wake-up is lost here, because no task waits:
+    ///
+    /// - Only the owner of the connection can call this, because it needs `&mut self`. The owner is
+    ///   [`Idle`](crate::idle::Idle) or the pool, before an exchange or after its answer has been read to the
+    ///   end; both need the result at once.
+    /// - The next task to wait is that of [`exchange`](Self::exchange). It polls the connection with its own
+    ///   waker before it first returns `Pending`, and so replaces the one that does nothing.
+    ///
+    /// The test `exchange_is_woken_after_a_poll_without_a_waker` checks the second point.
     fn is_at_rest(&mut self) -> bool {
         self.drive(&mut Context::from_waker(Waker::noop()));
         self.is_ready()
     }
 
-    /// Whether another request may go onto it, by what it knew when it was polled last.
+    /// Whether the connection may carry another request, as of its last poll.
     pub fn is_ready(&self) -> bool {
         self.connection.is_some() && self.sender.is_ready()
     }
@@ -129,20 +143,41 @@ mod tests {
         Request::post("/books").body(Full::from("{}")).unwrap()
     }
 
-    /// Both ends of a new connection.
+    /// Returns both ends of a new connection.
     async fn pair(listener: &TcpListener) -> (TcpStream, TcpStream) {
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         (stream, listener.accept().await.unwrap().0)
     }
 
+    /// Fails if `exchange` first waits with the waker that does nothing.
     #[tokio::test]
-    async fn request_that_meets_a_closing_connection_is_returned() {
+    async fn exchange_is_woken_after_a_poll_without_a_waker() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (stream, mut upstream) = pair(&listener).await;
+        let mut connection = Connection::open(stream).await.unwrap();
+        assert!(connection.is_untouched() && connection.is_at_rest());
+
+        // In a task of its own, which nothing but its waker polls again.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let exchange = tokio::spawn(connection.exchange(post(), deadline));
+        let mut request = Vec::new();
+        while !request.ends_with(b"{}") {
+            request.push(upstream.read_u8().await.unwrap());
+        }
+        upstream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+
+        assert!(exchange.await.unwrap().is_ok());
+    }
+
+    #[tokio::test]
+    async fn request_on_a_closing_connection_is_returned() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (stream, mut upstream) = pair(&listener).await;
         let connection = Connection::open(stream).await.unwrap();
         let deadline = Instant::now() + Duration::from_secs(10);
         let serving = async {
-            // All of it: what is left unread would turn the close into a reset, which hyper treats otherwise.
+            // All of it, because unread bytes would turn the close into a reset, which hyper handles
+            // differently.
             let mut request = Vec::new();
             while !request.ends_with(b"{}") {
                 request.push(upstream.read_u8().await.unwrap());
@@ -154,7 +189,7 @@ mod tests {
         assert!(connection.is_reusable());
 
         drop(upstream);
-        // A later event on another socket: so the event loop knows of the close, and hyper does not.
+        // After a later event on another socket, the event loop knows of the close, and hyper does not.
         let (other, peer) = pair(&listener).await;
         drop(peer);
         other.readable().await.unwrap();

@@ -23,7 +23,7 @@ pub enum ExchangeError {
 }
 
 impl ExchangeError {
-    /// The error for a connection that could not be had.
+    /// Returns the error for a connection that could not be opened.
     pub(crate) fn unreachable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Unreachable(io::Error::other(source))
     }

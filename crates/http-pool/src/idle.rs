@@ -10,14 +10,16 @@ use tokio::time::Instant;
 
 use crate::connection::Connection;
 
-/// Most idle connections, and how long each is kept. The upstream must keep them longer.
+/// Maximum number of idle connections, and how long each is kept. The upstream must keep them longer.
 pub const IDLE_MAX: usize = 256;
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-/// A connection that has rested for less carries a safe request without a look into its socket. The look is a system call,
-/// and under load a connection rests for microseconds. A safe request that gets lost can be repeated.
-const LOOK_AFTER: Duration = Duration::from_millis(1);
+/// A connection that has been idle for less carries a safe request without a peek into its socket. The peek
+/// is a system call, and under load a connection is idle for microseconds. A safe request that gets lost can
+/// be repeated.
+const PEEK_AFTER: Duration = Duration::from_millis(1);
 
-/// The idle connections to one upstream, the one used last at the end. Boxed, because they are large and often moved.
+/// The idle connections to one upstream; the last one is the most recently used. They are boxed, because they
+/// are large and often moved.
 #[derive(Default)]
 pub(crate) struct Idle {
     connections: Mutex<VecDeque<Box<Connection>>>,
@@ -40,9 +42,9 @@ impl Idle {
     pub(crate) fn take(&self, is_safe: bool) -> Option<Box<Connection>> {
         loop {
             let mut connection = self.lock().pop_back()?;
-            let rested = connection.idle_since.elapsed();
-            let needs_no_look = is_safe && rested < LOOK_AFTER && connection.is_ready();
-            if rested <= IDLE_TIMEOUT && (needs_no_look || connection.is_untouched()) {
+            let idle = connection.idle_since.elapsed();
+            let needs_no_peek = is_safe && idle < PEEK_AFTER && connection.is_ready();
+            if idle <= IDLE_TIMEOUT && (needs_no_peek || connection.is_untouched()) {
                 return Some(connection);
             }
         }
@@ -66,7 +68,7 @@ impl Idle {
         self.returned.notify_one();
     }
 
-    /// Nothing can panic while the lock is held.
+    /// Locks the connections. A poisoned lock is harmless, because nothing can panic while it is held.
     fn lock(&self) -> MutexGuard<'_, VecDeque<Box<Connection>>> {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }

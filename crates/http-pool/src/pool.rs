@@ -1,4 +1,4 @@
-//! The way of a request to a connection: an idle one, or a new one.
+//! Finds an idle connection for a request, or opens a new one.
 
 use std::io;
 use std::sync::Arc;
@@ -17,12 +17,13 @@ use crate::error::ExchangeError;
 use crate::idle::Idle;
 use crate::request::{Outgoing, prepare};
 
-/// Longest wait for a TCP connection: the upstream is near.
+/// Maximum wait for a TCP connection, short because upstreams are in the same network.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// How many connections one request tries, and how many new ones it opens, before it counts as not sent.
+/// Maximum number of connections that a request tries, and of new ones that it opens, before it counts as not
+/// sent.
 pub const ATTEMPTS_MAX: usize = 8;
 
-/// Interval of TCP's own probes, which find a peer that vanished silently.
+/// Interval of TCP keepalive probes, which detect a peer that vanished silently.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// All connections to one upstream.
@@ -35,18 +36,18 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// A pool for the upstream at `address` (`host:port`), whose requests carry `host` as their `Host`.
+    /// Creates a pool for the upstream at `address` (`host:port`). Requests carry `host` as their `Host`.
     pub fn new(address: String, host: HeaderValue) -> Self {
         Self { address, host, idle: Arc::default() }
     }
 
     /// Sends `request` and waits until `deadline` for the head of the answer.
     ///
-    /// The request goes out with the framing of its body, whatever its headers say.
+    /// The request is framed by its body, whatever its headers contain.
     ///
     /// # Errors
     ///
-    /// See [`ExchangeError`]: each variant says whether the upstream may have acted on the request.
+    /// See [`ExchangeError`]: each variant documents whether the upstream may have acted on the request.
     pub async fn send(
         self: &Arc<Self>,
         request: Outgoing,
@@ -60,7 +61,7 @@ impl Pool {
                 .map_err(|_| ExchangeError::TimedOut)??;
             match connection.exchange(request, deadline).await {
                 Ok((response, connection)) => return self.answer(&method, response, connection),
-                // The upstream closed the connection before the request was on it, as one does that restarts.
+                // The upstream closed the connection before the request was written, as in a restart.
                 Err(Unanswered::NotSent(unsent)) => request = *unsent,
                 Err(Unanswered::Failed(error)) => return Err(error),
             }
@@ -73,8 +74,9 @@ impl Pool {
         self.idle.prune();
     }
 
-    /// Returns an idle connection; if there is none, one that another request returns or a new one, whichever comes first. A new
-    /// one belongs to the request that opened it; if it comes too late for that, it becomes idle.
+    /// Returns an idle connection. If there is none, returns one that another request releases or a new one,
+    /// whichever comes first. A new connection belongs to the request that opened it; if that request has
+    /// ended, it becomes idle.
     async fn connection(self: &Arc<Self>, is_safe: bool) -> Result<Box<Connection>, ExchangeError> {
         let mut attempts = 0;
         let mut opening = None;
@@ -84,7 +86,7 @@ impl Pool {
             }
             let new = match &mut opening {
                 Some(new) => new,
-                // Each one was closed at once.
+                // The upstream closed each one at once.
                 None if attempts == ATTEMPTS_MAX => {
                     return Err(ExchangeError::Unreachable(io::ErrorKind::ConnectionAborted.into()));
                 }
@@ -111,7 +113,7 @@ impl Pool {
         let stream = connecting
             .map_err(|_| ExchangeError::Unreachable(io::ErrorKind::TimedOut.into()))?
             .map_err(ExchangeError::Unreachable)?;
-        // A lost option costs latency or a late discovery, not correctness.
+        // Without these options, requests are slower or a dead peer is noticed later; both are correct.
         let _ = stream.set_nodelay(true);
         let _ = SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(TCP_KEEPALIVE));
         Connection::open(stream).await.map_err(ExchangeError::unreachable)
@@ -129,7 +131,7 @@ impl Pool {
     }
 }
 
-/// A connection that is being opened for one request. If the request does not wait for it any more, it becomes idle.
+/// A connection that is being opened for one request. If the request no longer waits for it, it becomes idle.
 struct Opening {
     pool: Arc<Pool>,
     connection: oneshot::Receiver<Result<Box<Connection>, ExchangeError>>,

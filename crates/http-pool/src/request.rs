@@ -1,8 +1,8 @@
-//! The head that a request goes out with.
+//! Prepares the head of a request.
 //!
-//! hyper respects a `Content-Length` or a `Transfer-Encoding` that it is given, even if the body is another one. A header of a
-//! client would then decide where the upstream looks for the next request. So nothing that frames a message or concerns
-//! one connection survives from the request that the pool was given: hyper writes the length of the body that it sends.
+//! hyper keeps a given `Content-Length` or `Transfer-Encoding`, even if it does not fit the body. A client's
+//! header would then decide where the upstream looks for the next request. So the pool removes all headers
+//! that frame a message or concern one connection, and hyper writes the length of the body that it sends.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,11 +20,11 @@ use crate::wire::Progress;
 /// A request whose body is in memory.
 pub type Outgoing = Request<Full<Bytes>>;
 
-/// Gives `request` the head that its body needs, in origin form, for `host`.
+/// Returns `request` in origin form, for `host`, and without headers that could contradict its body.
 ///
 /// # Errors
 ///
-/// `CONNECT` would turn the connection into a tunnel.
+/// If the method is `CONNECT`, which would turn the connection into a tunnel.
 pub(crate) fn prepare(mut request: Outgoing, host: &HeaderValue) -> Result<Outgoing, ExchangeError> {
     if request.method() == Method::CONNECT {
         return Err(ExchangeError::Unsendable("CONNECT"));
@@ -33,12 +33,12 @@ pub(crate) fn prepare(mut request: Outgoing, host: &HeaderValue) -> Result<Outgo
         let path = request.uri().path_and_query().cloned();
         *request.uri_mut() = path.map_or_else(|| Uri::from_static("/"), Uri::from);
     }
-    // `http` leaves no path of `http://evil#top`, not even a slash.
+    // `http` parses an empty path from `http://evil#top`, without a slash.
     if request.uri().path().is_empty() {
         *request.uri_mut() = Uri::from_static("/");
     }
     *request.version_mut() = Version::HTTP_11;
-    // hyper looks for its own instructions in there.
+    // hyper reads options from the extensions.
     request.extensions_mut().clear();
     let needs_length = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH)
         && request.body().is_end_stream();
@@ -53,7 +53,7 @@ pub(crate) fn prepare(mut request: Outgoing, host: &HeaderValue) -> Result<Outgo
 }
 
 fn strip(headers: &mut HeaderMap) {
-    // A request has few headers: looking through them takes less time than looking nine names up.
+    // A request has few headers: scanning them takes less time than looking up nine names.
     while let Some(name) = headers.keys().find(|name| is_of_the_connection(name)).cloned() {
         headers.remove(name);
     }
@@ -64,8 +64,8 @@ fn is_of_the_connection(name: &HeaderName) -> bool {
     is_hop_by_hop(name) || matches!(name.as_str(), "content-length" | "expect")
 }
 
-/// Whether a header concerns one connection (RFC 9110, section 7.6.1). Comparing text is faster than comparing with one name
-/// after the other.
+/// Whether a header concerns one connection (RFC 9110, section 7.6.1). Comparing text is faster than
+/// comparing with one name after the other.
 pub fn is_hop_by_hop(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
@@ -73,7 +73,7 @@ pub fn is_hop_by_hop(name: &HeaderName) -> bool {
     )
 }
 
-/// The body of a request on its way out. It reports when hyper has taken all of it.
+/// The body of a request. It records when hyper has taken all of it.
 pub(crate) struct OutgoingBody {
     body: Full<Bytes>,
     progress: Arc<Progress>,
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_empty_body_of_post_put_and_patch_is_announced() {
+    fn empty_body_is_announced_only_for_post_put_and_patch() {
         for method in [Method::POST, Method::PUT, Method::PATCH] {
             assert_eq!(prepared(method.clone(), "/", &[], "").headers()[CONTENT_LENGTH], "0", "{method}");
             assert!(
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn connect_is_refused() {
+    fn connect_is_rejected() {
         let request =
             Request::builder().method(Method::CONNECT).uri("book:8080").body(Full::default()).unwrap();
         assert!(matches!(prepare(request, &HOST_OF_BOOK), Err(ExchangeError::Unsendable("CONNECT"))));

@@ -1,7 +1,7 @@
-//! The socket below a connection, which knows how much of a request is written.
+//! The socket below a connection, which records how much of a request is written.
 //!
-//! hyper considers a request done when it has encoded it, which is earlier than when the kernel has taken its last byte. The
-//! difference decides whether an answer came early, so it is observed here.
+//! hyper considers a request sent when it has encoded it, before the kernel has taken its last byte. Whether
+//! an answer came early depends on the kernel, so it is recorded here.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -14,10 +14,10 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// How far the request on a connection is, shared by its socket, its body and the connection.
+/// The progress of the request on a connection, shared by its socket, its body and the connection.
 ///
-/// Only the task that polls the connection uses it. The fields are atomic because that task may move to another
-/// thread, which synchronizes them; hence `Relaxed`.
+/// Only the task that polls the connection uses it. The fields are atomic, because that task may move to
+/// another thread. Moving it synchronizes memory, so `Relaxed` is enough.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     /// hyper has taken the last byte of the body.
@@ -28,8 +28,8 @@ pub(crate) struct Progress {
     sent: AtomicBool,
     /// A byte came before that.
     early: AtomicBool,
-    /// The next read only looks.
-    looking: AtomicBool,
+    /// Reads only peek.
+    peeking: AtomicBool,
 }
 
 impl Progress {
@@ -49,22 +49,22 @@ impl Progress {
         self.begun.load(Relaxed)
     }
 
-    /// Whether the request was written whole before the first byte of its answer came.
+    /// Whether the request was written completely before the first byte of its answer came.
     pub fn is_in_order(&self) -> bool {
         self.sent.load(Relaxed) && !self.early.load(Relaxed)
     }
 
-    /// Makes reads look into the socket, and take nothing out of it, until [`Self::stop_looking`].
-    pub fn look(&self) {
-        self.looking.store(true, Relaxed);
+    /// Makes reads peek into the socket, without taking bytes from it, until [`Self::end_peeking`].
+    pub fn begin_peeking(&self) {
+        self.peeking.store(true, Relaxed);
     }
 
-    pub fn stop_looking(&self) {
-        self.looking.store(false, Relaxed);
+    pub fn end_peeking(&self) {
+        self.peeking.store(false, Relaxed);
     }
 }
 
-/// A TCP stream that records the progress of what is written to it.
+/// A TCP stream that records the progress of writes.
 pub(crate) struct Wire {
     stream: TcpStream,
     progress: Arc<Progress>,
@@ -75,16 +75,14 @@ impl Wire {
         Self { stream, progress }
     }
 
-    /// Asks the kernel, and not the event loop, whether anything came: the loop reports it one turn later.
-    fn poll_look(&self) -> Poll<io::Result<()>> {
+    /// Asks the kernel whether bytes have come. The event loop would report them only in its next turn.
+    fn poll_peek(&self) -> Poll<io::Result<()>> {
         match SockRef::from(&self.stream).peek(&mut [MaybeUninit::uninit()]) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
             Err(error) => Poll::Ready(Err(error)),
             // The upstream closed.
             Ok(0) => Poll::Ready(Ok(())),
-            Ok(_) => {
-                Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "bytes that nobody asked for")))
-            }
+            Ok(_) => Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "unsolicited bytes"))),
         }
     }
 
@@ -99,8 +97,8 @@ impl Wire {
 impl AsyncRead for Wire {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.progress.looking.load(Relaxed) {
-            return this.poll_look();
+        if this.progress.peeking.load(Relaxed) {
+            return this.poll_peek();
         }
         let before = buf.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(cx, buf);

@@ -1,11 +1,11 @@
-//! What a request looks like on the wire.
+//! Requests as bytes on the wire.
 
 use http::{Method, Request};
 use http_body_util::Full;
 
 use crate::upstream::{ANSWER, Upstream, get, post};
 
-/// The head that the upstream reads of `request`.
+/// Sends `request`, and returns the head that the upstream reads.
 async fn head_of(request: http_pool::Outgoing) -> String {
     let upstream = Upstream::start().await;
     let sending = upstream.send(request);
@@ -25,7 +25,7 @@ async fn request_without_a_body_carries_no_content_length() {
 }
 
 #[tokio::test]
-async fn length_is_that_of_the_body_whatever_the_headers_say() {
+async fn content_length_is_that_of_the_body_whatever_the_headers_contain() {
     for (name, value) in
         [("content-length", "3"), ("content-length", "300"), ("transfer-encoding", "chunked")]
     {
@@ -38,7 +38,7 @@ async fn length_is_that_of_the_body_whatever_the_headers_say() {
 }
 
 #[tokio::test]
-async fn empty_post_says_that_it_is_empty() {
+async fn empty_post_carries_content_length_0() {
     for method in [Method::POST, Method::PUT, Method::PATCH] {
         let request = Request::builder().method(method).uri("/books").body(Full::default()).unwrap();
         let head = head_of(request).await;
@@ -47,7 +47,7 @@ async fn empty_post_says_that_it_is_empty() {
 }
 
 #[tokio::test]
-async fn no_header_of_the_connection_is_passed_on() {
+async fn hop_by_hop_headers_are_removed() {
     let mut request = post("{}");
     for name in ["connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade", "expect"] {
         request.headers_mut().insert(name, "close, 100-continue".parse().unwrap());

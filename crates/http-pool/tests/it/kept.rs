@@ -14,7 +14,7 @@ fn request(method: Method) -> http_pool::Outgoing {
 }
 
 #[tokio::test]
-async fn connection_is_kept_after_a_whole_answer() {
+async fn connection_is_kept_after_a_complete_answer() {
     for answer in [
         "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
         "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
@@ -31,7 +31,7 @@ async fn connection_is_kept_after_a_whole_answer() {
 }
 
 #[tokio::test]
-async fn connection_is_closed_after_an_answer_that_leaves_a_doubt() {
+async fn connection_is_closed_after_a_doubtful_answer() {
     for answer in [
         "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok",
         "HTTP/1.1 200 OK\r\nconnection: keep-alive\r\nconnection: x, Close\r\ncontent-length: 2\r\n\r\nok",
@@ -55,7 +55,7 @@ async fn connection_is_closed_after_an_answer_that_leaves_a_doubt() {
 }
 
 #[tokio::test]
-async fn length_that_does_not_hold_is_not_passed_on() {
+async fn invalid_content_length_is_removed() {
     let upstream = Upstream::start().await;
     let pool = upstream.pool.clone();
     let sending = tokio::spawn(async move { send(&pool, get("/books")).await });
@@ -70,7 +70,7 @@ async fn length_that_does_not_hold_is_not_passed_on() {
 }
 
 #[tokio::test]
-async fn answer_before_the_request_is_written_whole_closes_the_connection() {
+async fn answer_before_the_request_is_complete_closes_the_connection() {
     let upstream = Upstream::with_small_buffers();
     let length = 16 * 1024 * 1024;
     let sending = upstream.send(post(vec![b'x'; length]));
@@ -101,7 +101,7 @@ async fn rest_of_a_request_is_written_while_its_early_answer_is_read() {
 }
 
 #[tokio::test]
-async fn answer_that_breaks_off_is_an_error_and_closes_the_connection() {
+async fn truncated_answer_is_an_error_and_closes_the_connection() {
     let upstream = Upstream::start().await;
     let sending = upstream.send(get("/books"));
     let mut connection = upstream.accept().await;
@@ -157,7 +157,7 @@ async fn bytes_on_an_idle_connection_close_it() {
     connection.write(ANSWER).await;
     assert_eq!(sending.await.unwrap().unwrap(), "ok");
 
-    // The kernel has these bytes, and this thread's event loop has not turned since.
+    // The kernel has these bytes, and the event loop of this thread does not know of them yet.
     std::io::Write::write_all(&mut connection.0.into_std().unwrap(), ANSWER).unwrap();
     let next = upstream.send(post("{}"));
 
@@ -168,7 +168,7 @@ async fn bytes_on_an_idle_connection_close_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn idle_connection_is_closed_after_its_time() {
+async fn idle_connection_is_closed_after_its_timeout() {
     let upstream = Upstream::start().await;
     let sending = upstream.send(get("/books"));
     let mut connection = upstream.accept().await;
@@ -179,7 +179,7 @@ async fn idle_connection_is_closed_after_its_time() {
     tokio::time::advance(IDLE_TIMEOUT).await;
     upstream.pool.prune();
     let next = upstream.send(get("/next"));
-    assert!(connection.head().await.starts_with("GET /next"), "its time is not over");
+    assert!(connection.head().await.starts_with("GET /next"), "its timeout has not passed");
     connection.write(ANSWER).await;
     assert_eq!(next.await.unwrap().unwrap(), "ok");
 

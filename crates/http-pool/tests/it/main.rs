@@ -1,4 +1,4 @@
-//! The pool against upstreams that do exactly what a test says, byte by byte.
+//! The pool against upstreams that a test controls byte by byte.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

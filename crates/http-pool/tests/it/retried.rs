@@ -1,4 +1,4 @@
-//! What is sent twice, and what is not.
+//! Requests that are sent again, and requests that are not.
 
 use http_pool::{ATTEMPTS_MAX, ExchangeError};
 use tokio::net::TcpListener;
@@ -10,7 +10,7 @@ use crate::upstream::{ANSWER, HANG, Upstream, get, post, send};
 #[tokio::test]
 async fn request_goes_to_a_new_connection_if_the_idle_one_was_closed() {
     let upstream = Upstream::start().await;
-    // Many times: each request races the news that the idle connection is closed.
+    // Many times, because each request races the notification that the idle connection is closed.
     for _ in 0..50 {
         let sending = upstream.send(post("{}"));
         let mut connection = upstream.accept().await;
@@ -37,7 +37,7 @@ async fn request_that_may_have_arrived_is_never_sent_again() {
 }
 
 #[tokio::test]
-async fn answer_before_a_request_is_taken_for_none() {
+async fn request_gets_its_answer() {
     let upstream = Upstream::start().await;
     let pool = upstream.pool.clone();
     let sending = tokio::spawn(async move { send(&pool, get("/first")).await.map(|_| ()) });
@@ -48,13 +48,13 @@ async fn answer_before_a_request_is_taken_for_none() {
 }
 
 #[tokio::test]
-async fn upstream_that_closes_every_connection_is_given_up_after_some_attempts() {
+async fn number_of_attempts_is_limited_if_the_upstream_closes_every_connection() {
     let upstream = Upstream::start().await;
     let sending = upstream.send(get("/books"));
     let mut count = 0;
     let error = loop {
         tokio::select! {
-            // Accepted and closed, over and over.
+            // The upstream accepts and closes, over and over.
             connection = upstream.accept() => {
                 count += 1;
                 drop(connection);
@@ -68,7 +68,7 @@ async fn upstream_that_closes_every_connection_is_given_up_after_some_attempts()
     assert!(count <= ATTEMPTS_MAX * ATTEMPTS_MAX);
 }
 
-/// On a loaded machine some of these were not sent, when every connection they had opened went to another request.
+/// If another request could take it, some of these would not be sent on a loaded machine.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn new_connection_is_not_taken_from_the_request_that_opened_it() {
     const REQUESTS: usize = 256;
@@ -97,7 +97,7 @@ async fn new_connection_is_not_taken_from_the_request_that_opened_it() {
 }
 
 #[tokio::test]
-async fn upstream_that_does_not_listen_was_not_reached() {
+async fn upstream_that_does_not_listen_is_unreachable() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let upstream = Upstream::start().await;
     let gone = listener.local_addr().unwrap().to_string();

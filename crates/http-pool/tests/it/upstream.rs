@@ -1,4 +1,4 @@
-//! An upstream that a test drives by hand.
+//! An upstream that a test controls step by step.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
-/// Bounds a test that would otherwise hang; nothing is measured with it.
+/// Ends a test that would otherwise hang. No test measures with it.
 pub const HANG: Duration = Duration::from_secs(15);
 
 pub const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -27,7 +27,7 @@ impl Upstream {
         Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap())
     }
 
-    /// An upstream whose kernel takes little of a body that it does not read.
+    /// Starts an upstream whose kernel buffers little of an unread body.
     pub fn with_small_buffers() -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
@@ -46,7 +46,7 @@ impl Upstream {
         Connection(accepting.await.expect("the pool connects").unwrap().0)
     }
 
-    /// Whether the pool has opened a connection that was not accepted yet.
+    /// Whether the pool has opened another connection.
     pub async fn has_another(&self) -> bool {
         timeout(Duration::from_millis(50), self.listener.accept()).await.is_ok()
     }
@@ -86,14 +86,14 @@ impl Connection {
     pub async fn head(&mut self) -> String {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
-            head.push(timeout(HANG, self.0.read_u8()).await.expect("a request comes").unwrap());
+            head.push(timeout(HANG, self.0.read_u8()).await.expect("a request arrives").unwrap());
         }
         String::from_utf8(head).unwrap()
     }
 
     pub async fn body(&mut self, length: usize) -> Vec<u8> {
         let mut body = vec![0; length];
-        timeout(HANG, self.0.read_exact(&mut body)).await.expect("the body comes").unwrap();
+        timeout(HANG, self.0.read_exact(&mut body)).await.expect("the body arrives").unwrap();
         body
     }
 
@@ -101,7 +101,7 @@ impl Connection {
         self.0.write_all(bytes).await.unwrap();
     }
 
-    /// Waits until the pool closes, and returns what else came.
+    /// Waits until the pool closes the connection, and returns the number of bytes that still came.
     pub async fn closed(&mut self) -> usize {
         let mut rest = Vec::new();
         // A reset is a close too.
@@ -117,7 +117,7 @@ pub async fn is_kept_after(request: Outgoing, answer: &[u8]) -> bool {
     let mut connection = upstream.accept().await;
     connection.head().await;
     connection.write(answer).await;
-    let _ = timeout(HANG, sending).await.expect("an answer or an error comes").unwrap();
+    let _ = timeout(HANG, sending).await.expect("an answer or an error arrives").unwrap();
     let next = upstream.send(get("/next"));
     let is_kept = tokio::select! {
         head = connection_head(&mut connection) => head.is_some_and(|head| head.starts_with("GET /next")),
@@ -132,7 +132,7 @@ pub async fn is_kept_after(request: Outgoing, answer: &[u8]) -> bool {
     is_kept
 }
 
-/// A head, or nothing if the pool closed.
+/// Reads a head, or returns `None` if the pool closes the connection.
 async fn connection_head(connection: &mut Connection) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

@@ -1,6 +1,7 @@
-//! Generated exchanges through the pool: every client gets its own answer, and the upstream sees what was sent.
+//! Generated exchanges through the pool: every client gets its own answer, and the upstream receives what was
+//! sent.
 //!
-//! `DESYNC_SEED` and `DESYNC_EXCHANGES` choose them.
+//! `DESYNC_SEED` selects the exchanges, `DESYNC_EXCHANGES` sets their number.
 
 mod planted;
 mod regressions;
@@ -14,7 +15,7 @@ use subject::Pooled;
 
 const EXCHANGES: usize = 20_000;
 
-/// A number from the environment.
+/// Reads a number from the environment.
 fn setting<T: FromStr>(name: &str, default: T) -> T {
     match std::env::var(name) {
         Ok(value) => value.parse().unwrap_or_else(|_| panic!("{name} is a number")),
@@ -23,7 +24,7 @@ fn setting<T: FromStr>(name: &str, default: T) -> T {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_client_gets_its_own_answer_and_the_upstream_sees_what_was_sent() {
+async fn every_client_gets_its_own_answer_and_the_upstream_receives_what_was_sent() {
     let seed = setting("DESYNC_SEED", 1);
     let exchanges = generate(seed, setting("DESYNC_EXCHANGES", EXCHANGES), Kind::Pool);
     let report = run(exchanges.clone(), true, Pooled::start).await;
@@ -32,7 +33,7 @@ async fn every_client_gets_its_own_answer_and_the_upstream_sees_what_was_sent() 
         panic!("{}", explain(seed, exchanges, report, trial).await);
     }
     eprintln!("{} exchanges on {} connections: {:?}", report.exchanges, report.connections, report.tally);
-    // Otherwise the suite would say nothing about reuse.
+    // Otherwise the suite would not test reuse.
     assert!(report.connections < report.exchanges, "connections are reused");
     assert!(report.tally.answered > report.exchanges / 2, "most exchanges are answered");
 }
