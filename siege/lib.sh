@@ -1,10 +1,10 @@
-# What the load tests share: a fleet, a siege, a scoreboard and its bars. Sourced, not run.
+# The shared functions of the load tests: a fleet, a siege, a scoreboard and its limits. Sourced, not run.
 #
-#   TARGET           up (default): a fleet of its own on embedded backends; servers: the same on a PostgreSQL and a Kafka of
-#                    its own (.ci/backends); or the URL of a gateway: a compose project, a cluster
+#   TARGET           up (default): starts a fleet with embedded backends; servers: starts it with PostgreSQL and Kafka
+#                    (.ci/backends); or the URL of a gateway, such as of a compose project or a cluster
 #   MARQUEE          the launcher's binary (default: target/release/marquee)
-#   SECONDS_OF_LOAD  how long the load lasts (default: what the seed's test took)
-#   SCOREBOARD       a file to append the scoreboard to, as Markdown
+#   SECONDS_OF_LOAD  duration of the load (default: that of the seed's test)
+#   SCOREBOARD       a file to which the scoreboard is appended, as Markdown
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -25,7 +25,7 @@ die() { printf '%s: %s\n' "$name" "$1" >&2; exit 2; }
 command -v siege >/dev/null || die 'siege is missing: apt-get install siege'
 command -v curl >/dev/null || die 'curl is missing'
 
-# Ends what was started here, by its id, newest first.
+# Stops the processes that the script started, by their ids, the newest first.
 clean_up() {
     local at
     for ((at = ${#started[@]} - 1; at >= 0; at--)); do
@@ -35,12 +35,12 @@ clean_up() {
         wait "${started[at]}" 2>/dev/null || true
     done
     if [ -e "$work/backends" ]; then MARQUEE_BACKENDS=$work/backends "$root/.ci/backends" down >/dev/null || true; fi
-    if [ -n "${KEEP:-}" ]; then say "everything is kept in $work"; else rm -rf "$work"; fi
+    if [ -n "${KEEP:-}" ]; then say "logs and data are in $work"; else rm -rf "$work"; fi
 }
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 
-# A run of nine free ports: the launcher's port base.
+# Prints a port base for the launcher, after which nine ports are free.
 free_port_base() {
     python3 - <<'PYTHON'
 import random, socket
@@ -55,7 +55,7 @@ while True:
 PYTHON
 }
 
-# within SECONDS COMMAND…: until it succeeds.
+# within SECONDS COMMAND…: repeats the command until it succeeds.
 within() {
     local deadline=$((SECONDS + $1))
     shift
@@ -65,8 +65,7 @@ within() {
     done
 }
 
-# The gateway shows each replica only to staff: with their token in STAFF_TOKEN, every replica must be up, else one of each
-# service.
+# The gateway shows replicas only to staff: with STAFF_TOKEN, every replica must be up; without, one of each service.
 fleet_status() {
     curl -s -m 3 "$@" ${STAFF_TOKEN:+-H "X-Staff-Token: $STAFF_TOKEN"} "$gateway/status"
 }
@@ -77,27 +76,27 @@ all_are_up() {
     ! grep -q '"status":"DOWN"' <<<"$status"
 }
 
-# A PostgreSQL and a Kafka, told to the fleet by the environment.
+# Starts PostgreSQL and Kafka, and exports their addresses for the fleet.
 servers_up() {
-    local told
+    local variables
     say 'starting PostgreSQL and Kafka'
     mkdir "$work/backends"
     chmod 755 "$work/backends"
-    told=$(MARQUEE_BACKENDS=$work/backends "$root/.ci/backends" up)
-    eval "$told"
+    variables=$(MARQUEE_BACKENDS=$work/backends "$root/.ci/backends" up)
+    eval "$variables"
     export DATABASE_URL_PREFIX=${TEST_POSTGRES_URL%/*}/
     export EVENTS_URL=${TEST_KAFKA_URL%/*}/movie
 }
 
-# fleet_up [VARIABLE=VALUE…]: brings up the fleet with these settings, or finds the one that TARGET leads to.
+# fleet_up [VARIABLE=VALUE…]: starts a fleet with these settings, or uses the one at TARGET.
 fleet_up() {
     case $TARGET in
         http://* | https://*)
             gateway=${TARGET%/}
-            say "the fleet at $gateway; it must have been started with: ${*:-no settings of its own}"
+            say "using the fleet at $gateway; it must have been started with: ${*:-default settings}"
             ;;
         up | servers)
-            [ -x "$MARQUEE" ] || die "$MARQUEE is not there: cargo build --release"
+            [ -x "$MARQUEE" ] || die "$MARQUEE does not exist: cargo build --release"
             if [ "$TARGET" = servers ]; then servers_up; fi
             base=$(free_port_base)
             gateway=http://127.0.0.1:$((base + 8))
@@ -105,31 +104,31 @@ fleet_up() {
                 >"$work/fleet.log" 2>&1 &
             started+=($!)
             ;;
-        *) die "TARGET=$TARGET: up, servers, or the URL of a gateway" ;;
+        *) die "TARGET=$TARGET: must be up, servers, or the URL of a gateway" ;;
     esac
     within 120 all_are_up || die "the fleet is not up: $(tail -n 5 "$work/fleet.log" 2>/dev/null)"
 }
 
 own_fleet() { [ "$TARGET" = up ] || [ "$TARGET" = servers ]; }
 
-# gone SERVICE: kills it, as a crash would. On another's fleet: by STOP, a command that is given its name.
-gone() {
+# kill_service SERVICE: kills a service, as a crash would. On an external fleet, runs the command STOP with its name.
+kill_service() {
     if own_fleet; then kill -KILL "$(cat "$work/data/run/$1.pid")"
-    else ${STOP:?a command that takes a service away, such as one of kubectl scale} "$1"; fi
+    else ${STOP:?a command that stops a service, such as kubectl scale} "$1"; fi
 }
 
-# back SERVICE [VARIABLE=VALUE…]: starts it again. On another's fleet: by START.
-back() {
+# start_service SERVICE [VARIABLE=VALUE…]: starts a service again. On an external fleet, runs the command START with its name.
+start_service() {
     local service=$1
     shift
     if own_fleet; then
         env LOG_FORMAT=pretty RUST_LOG=warn "$@" "$MARQUEE" service "$service" --data-dir "$work/data" \
             --port-base "$base" >>"$work/$service.log" 2>&1 &
         started+=($!)
-    else ${START:?a command that brings it back} "$service"; fi
+    else ${START:?a command that starts a service} "$service"; fi
 }
 
-# besiege LOG USERS SECONDS PATH_AND_REQUEST: one line a request in LOG, siege's own summary on the screen.
+# besiege LOG USERS SECONDS PATH_AND_REQUEST: writes one line per request to LOG, and prints siege's summary.
 besiege() {
     local log=$1 users=$2 seconds=$3 request=$4
     say "siege -b -c$users -t${seconds}S --content-type application/json '$gateway$request'"
@@ -139,26 +138,26 @@ besiege() {
         "$log.summary" "$log" -h || true
 }
 
-# What siege saw, one request a line: status and seconds. Where no answer came, the status is 0.
+# Prints the status and the seconds of each request, one per line. Without a response, the status is 0.
 requests() { awk '/^HTTP\/1\.[01] [0-9]/ { print $2, $3 } /^\[error\] (socket|read|poll)/ { print 0, 0 }' "$1"; }
 
-# count LOG STATUS…: how many were answered so; without a status, all of them.
+# count LOG STATUS…: prints the number of requests with one of these statuses, or of all requests if none is given.
 count() {
     local log=$1
     shift
     requests "$log" | awk -v wanted=" $* " 'wanted == "  " || index(wanted, " " $1 " ") { n++ } END { print n + 0 }'
 }
 
-# share PART WHOLE: in percent.
+# share PART WHOLE: prints the share in percent.
 share() { awk -v part="$1" -v whole="$2" 'BEGIN { printf "%.2f", whole ? 100 * part / whole : 0 }'; }
 
-# quantile LOG SHARE: in seconds, of the answered ones; siege counts in hundredths.
+# quantile LOG SHARE: prints the quantile of the response times in seconds; siege measures hundredths.
 quantile() {
     requests "$1" | awk '$1 { print $2 }' | sort -n |
         awk -v share="$2" '{ at[NR] = $1 } END { n = int(NR * share + 0.999999); print NR ? at[n < 1 ? 1 : n] : "none" }'
 }
 
-# elapsed LOG: seconds, by siege's clock.
+# elapsed LOG: prints the seconds that siege measured.
 elapsed() { awk '/^Elapsed time:/ { print $3 }' "$1.summary" "$1" | head -n 1; }
 
 rate() { awk -v n="$2" -v seconds="$(elapsed "$1")" 'BEGIN { printf "%.1f", (seconds > 0) ? n / seconds : 0 }'; }
@@ -178,7 +177,7 @@ board() {
     } | tee -a "$work/board"
 }
 
-# outcome LOG SEED_AVAILABILITY SEED_RATE SEED_LONGEST: the rows that every scoreboard has; – where the seed tells nothing.
+# outcome LOG SEED_AVAILABILITY SEED_RATE SEED_LONGEST: prints the rows of every scoreboard; – if the seed has no figure.
 outcome() {
     local log=$1 all useful good status
     all=$(count "$log")
@@ -189,31 +188,32 @@ outcome() {
     done_per_second=$(rate "$log" "$good")
     longest=$(quantile "$log" 1)
     row 'requests' "$all" – –
-    row 'availability (a useful answer)' "$availability %" "${2/%[0-9]/& %}" "$(ratio "$availability" "${2/–/0}")"
+    row 'availability (useful responses)' "$availability %" "${2/%[0-9]/& %}" "$(ratio "$availability" "${2/–/0}")"
     row 'done within the request (200, 201)' "$done_at_once %" "${2/%[0-9]/& %}" "$(ratio "$done_at_once" "${2/–/0}")"
     row 'done a second' "$done_per_second" "$3" "$(ratio "$done_per_second" "${3/–/0}")"
     row 'p50, p95, p99 (s)' "$(quantile "$log" 0.5) $(quantile "$log" 0.95) $(quantile "$log" 0.99)" – –
     row 'longest (s)' "$longest" "$4" –
     for status in $(requests "$log" | awk '{ print $1 }' | sort -n | uniq); do
-        row "answered ${status/#0/not at all}" "$(count "$log" "$status")" – –
+        if [ "$status" = 0 ]; then row 'no response' "$(count "$log" 0)" – –
+        else row "status $status" "$(count "$log" "$status")" – –; fi
     done
 }
 
-# bar WHAT VALUE OPERATOR LIMIT: a figure that must hold.
-bar() {
-    local verdict=holds
+# limit WHAT VALUE OPERATOR LIMIT: checks a figure against a limit.
+limit() {
+    local verdict=met
     awk -v value="$2" -v limit="$4" "BEGIN { exit !(value + 0 $3 limit + 0) }" || { verdict=MISSED; missed=1; }
-    printf -- '- %s: %s %s %s: %s\n' "$1" "$2" "$3" "$4" "$verdict" | tee -a "$work/bars"
+    printf -- '- %s: %s %s %s: %s\n' "$1" "$2" "$3" "$4" "$verdict" | tee -a "$work/limits"
 }
 
-# whole_again: everything that was promised has come true, by the auditor, where the fleet is our own.
-whole_again() {
+# audit: checks that the records of every booking agree, if the script has started the fleet.
+audit() {
     own_fleet || return 0
     if "$MARQUEE" audit --help >/dev/null 2>&1; then
         local verdict=0
         "$MARQUEE" audit --data-dir "$work/data" --port-base "$base" >"$work/audit.log" 2>&1 || verdict=$?
         tail -n 3 "$work/audit.log"
-        bar "the audit's exit code" "$verdict" == 0
+        limit "the audit's exit code" "$verdict" == 0
     fi
 }
 
@@ -221,8 +221,8 @@ whole_again() {
 verdict() {
     say ''
     if [ -n "${SCOREBOARD:-}" ]; then
-        { cat "$work/board"; printf '\n'; cat "$work/bars"; printf '\n'; } >>"$SCOREBOARD"
+        { cat "$work/board"; printf '\n'; cat "$work/limits"; printf '\n'; } >>"$SCOREBOARD"
     fi
-    if [ "$missed" -ne 0 ]; then say "$name: below the bar"; exit 1; fi
-    say "$name: all bars hold"
+    if [ "$missed" -ne 0 ]; then say "$name: a limit is missed"; exit 1; fi
+    say "$name: all limits are met"
 }

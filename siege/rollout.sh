@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Every process of every service is replaced by a new one under load: two replicas each, behind the gateway's lists.
-# The seeds lose 12 to 30 % of the requests in a rollout, and none once Kubernetes asks for readiness.
+# Replaces every process of every service by a new one under load. Each service has two replicas behind the gateway.
+# The seeds lose 12 to 30 % of the requests in a rollout without readiness probes, and none with them.
 #
-# Two processes cannot share a database file, so this is always on a PostgreSQL and a Kafka of its own.
+# Replicas cannot share a database file, so the script always starts PostgreSQL and Kafka.
 . "$(dirname "$0")/lib.sh"
 seconds=${SECONDS_OF_LOAD:-60}
 services=(payment point ticket mypage book)
 bases=()
 declare -A process
-# To see each replica at the gateway. They listen on 127.0.0.1, so the token may be short.
+# Lets the script see each replica at the gateway. A short token is allowed on 127.0.0.1.
 export STAFF_TOKEN=${STAFF_TOKEN:-rollout}
 
-[ "$TARGET" = up ] || [ "$TARGET" = servers ] || die 'a rollout of a fleet of its own only; in a cluster: kubectl rollout restart'
-[ -x "$MARQUEE" ] || die "$MARQUEE is not there: cargo build --release"
+[ "$TARGET" = up ] || [ "$TARGET" = servers ] || die 'rollout.sh needs TARGET=up or servers; in a cluster, use kubectl rollout restart'
+[ -x "$MARQUEE" ] || die "$MARQUEE does not exist: cargo build --release"
 
 port() { # SERVICE REPLICA
     case $1 in
@@ -23,10 +23,11 @@ port() { # SERVICE REPLICA
 
 list() { say "http://127.0.0.1:$(port "$1" 0),http://127.0.0.1:$(port "$1" 1)"; }
 
-# The balancer's port for the calls to a service: those that no process of the second fleet has.
+# Prints the load balancer's port for a service. No process uses these ports of the second replicas' range.
 balanced() { case $1 in payment) say $((bases[1] + 8)) ;; point) say $((bases[1] + 6)) ;; esac; }
 
-# A balancer for the calls between services, as a Service is in a cluster. The gateway lets clients only read payments and points.
+# Starts a load balancer for the calls between services, like a Service in a cluster. The gateway cannot be used, because its
+# /payments and /points are read-only.
 balance() {
     command -v nginx >/dev/null || die 'nginx is missing: apt-get install nginx-light'
     local service conf=$work/nginx.conf
@@ -36,7 +37,7 @@ balance() {
         for service in payment point; do
             say "upstream $service { server 127.0.0.1:$(port $service 0); server 127.0.0.1:$(port $service 1); keepalive 64; }"
             say "server { listen 127.0.0.1:$(balanced $service); location / { proxy_pass http://$service; proxy_http_version 1.1;"
-            # The calls have an Idempotency-Key, so they may be sent again.
+            # The calls carry an Idempotency-Key, so nginx may retry them.
             say 'proxy_set_header Connection ""; proxy_next_upstream error timeout non_idempotent; } }'
         done
         say '}'
@@ -61,14 +62,14 @@ start() {
 
 is_ready() { curl -sf -m 2 "http://127.0.0.1:$(port "$1" "$2")/readyz"; }
 
-# As a Deployment does it: the new one takes over the address of the old one when that has ended.
+# Replaces one replica: stops it, starts a new one at the same address, and waits until it is ready.
 replace() {
     local service=$1 replica=$2
     kill -TERM "${process[$service$replica]}"
     wait "${process[$service$replica]}" || true
     start "$service" "$replica"
-    within 30 is_ready "$service" "$replica" || die "$service did not come back: $(tail -n 3 "$work/$service.log")"
-    # The gateway asks five times a second.
+    within 30 is_ready "$service" "$replica" || die "$service is not ready again: $(tail -n 3 "$work/$service.log")"
+    # The gateway probes five times a second.
     within 10 all_are_up || die "the gateway does not see $service: $(fleet_status)"
     replaced=$((replaced + 1))
 }
@@ -106,7 +107,7 @@ while kill -0 "$siege" 2>/dev/null; do
             replace "$service" "$replica"
         done
     done
-    # All of them once.
+    # Each process is replaced once.
     break
 done
 wait "$siege"
@@ -114,6 +115,6 @@ wait "$siege"
 board "rollout: 50 users, $seconds s, two replicas of each service, on PostgreSQL and Kafka"
 outcome "$work/log" 87.32 – –
 row 'processes replaced under load' "$replaced" – –
-bar 'booked within the request, %' "$done_at_once" '>=' 100
-if [ "$seconds" -ge 60 ]; then bar 'processes replaced' "$replaced" '>=' 10; else bar 'processes replaced' "$replaced" '>=' 1; fi
+limit 'booked within the request, %' "$done_at_once" '>=' 100
+if [ "$seconds" -ge 60 ]; then limit 'processes replaced' "$replaced" '>=' 10; else limit 'processes replaced' "$replaced" '>=' 1; fi
 verdict

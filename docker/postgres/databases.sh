@@ -1,6 +1,6 @@
 #!/bin/bash
-# Makes a database for each service, owned by a role of its own; no other role may connect to it. PostgreSQL's image runs this
-# once, when it makes the server's data directory. What is there stays as it is, so for a service that came later it may run again.
+# Creates a database for each service, owned by its own role; no other role may connect to it. PostgreSQL's image runs this once,
+# when it creates the server's data directory. Existing roles are unchanged, so it can run again for a service that is added later.
 set -eu
 for service in book payment processor ticket point mypage; do
     known=$(psql --tuples-only --no-align --username "$POSTGRES_USER" --command "SELECT 1 FROM pg_roles WHERE rolname = '$service'")
