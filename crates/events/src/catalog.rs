@@ -1,6 +1,6 @@
-//! Every event of the fleet. Fields are named on the wire as here, in camelCase.
+//! All events of the fleet. The fields have the same names on the wire, in camelCase.
 //!
-//! Only ids are required when reading: the original Java services leave any other field null.
+//! Only ids are required when reading, because the original Java services may write null in any other field.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use crate::lenient::{optional_integer, optional_scalar};
 use crate::screening::Screening;
 use crate::wire::Envelope;
 
-/// Declares the events: a struct each, and the enum of all of them.
+/// Declares a struct for each event, and the enum of all events.
 macro_rules! catalog {
     ($(
         $(#[$doc:meta])*
@@ -37,17 +37,17 @@ macro_rules! catalog {
             /// The names of all events, as `eventType` spells them.
             pub const TYPES: &[&str] = &[$(stringify!($name),)*];
 
-            /// Its name, as `eventType` spells it.
+            /// Returns the event's name, as `eventType` spells it.
             pub fn event_type(&self) -> &'static str {
                 match self { $(Self::$name(_) => stringify!($name),)* }
             }
 
-            /// The booking it is about: the record's key.
+            /// Returns the id of the event's booking, which is the record's key.
             pub fn booking_id(&self) -> BookingId {
                 match self { $(Self::$name(event) => event.$booking,)* }
             }
 
-            /// The event's JSON in its envelope.
+            /// Returns the event's JSON in its envelope.
             pub(crate) fn in_envelope(&self, timestamp: String) -> serde_json::Result<String> {
                 let event_type = self.event_type();
                 match self {
@@ -60,7 +60,7 @@ macro_rules! catalog {
                 }
             }
 
-            /// Reads the fields of an event of the given type; `None` when no event is called that.
+            /// Reads the fields of an event of the given type. Returns `None` if the type is unknown.
             pub(crate) fn from_fields(
                 event_type: &str,
                 fields: serde_json::Value,
@@ -78,10 +78,10 @@ catalog! {
     /// A booking was paid and registered. From book.
     Booked by id {
         id: BookingId,
-        /// Seats or places.
+        /// Number of places.
         #[serde(default, deserialize_with = "optional_integer")]
         qty: Option<i64>,
-        /// Comma list, such as `1A,2B`.
+        /// A comma-separated list, such as `1A,2B`.
         #[serde(default, deserialize_with = "optional_scalar")]
         seat: Option<String>,
         #[serde(default, deserialize_with = "optional_scalar")]
@@ -91,18 +91,19 @@ catalog! {
         /// In the smallest unit of the currency.
         #[serde(default, deserialize_with = "optional_integer")]
         total_price: Option<i64>,
-        /// The cinema.
+        /// The name of the cinema.
         #[serde(default, deserialize_with = "optional_scalar")]
         name: Option<String>,
         customer_id: Option<CustomerId>,
-        /// Where and when the movie is shown; empty for a booking of the movie alone.
+        /// The screening; empty for a booking of a movie without a screening.
         #[serde(flatten)]
         screening: Screening,
     }
 
-    /// A booking stays unpaid after its first attempt to pay: its places are held. Published once per booking. From book.
+    /// A booking stayed unpaid after its first attempt to pay, and its places are held. Published once per
+    /// booking. From book.
     ///
-    /// `Booked` ends the hold, or `HoldExpired` does, whose status says how.
+    /// The hold ends with `Booked`, or with `HoldExpired`, whose status contains the reason.
     Held by id {
         id: BookingId,
         customer_id: Option<CustomerId>,
@@ -115,7 +116,7 @@ catalog! {
         /// In the smallest unit of the currency.
         #[serde(default, deserialize_with = "optional_integer")]
         total_price: Option<i64>,
-        /// When the hold runs out, RFC 3339 in UTC.
+        /// When the hold expires, RFC 3339 in UTC.
         held_until: Option<Timestamp>,
         #[serde(flatten)]
         screening: Screening,
@@ -132,7 +133,7 @@ catalog! {
         total_price: Option<i64>,
     }
 
-    /// A payment was refunded, or refused before it was made. From payment.
+    /// A payment was refunded, or prevented before it was made. From payment.
     PaymentCanceled by booking_id {
         id: PaymentId,
         booking_id: BookingId,
@@ -140,14 +141,14 @@ catalog! {
         status: Option<String>,
     }
 
-    /// A customer asked to cancel. From book.
+    /// A customer requested to cancel a booking. From book.
     CancelRequested by id {
         id: BookingId,
         #[serde(default, deserialize_with = "optional_scalar")]
         status: Option<String>,
     }
 
-    /// The ticket was not collected, and is void now. From ticket.
+    /// A ticket that was not collected was made void. From ticket.
     TicketCanceled by booking_id {
         id: TicketId,
         booking_id: BookingId,
@@ -155,7 +156,7 @@ catalog! {
         status: Option<String>,
     }
 
-    /// The ticket was collected already, so the booking stands. From ticket.
+    /// A cancel was rejected because the ticket was already collected. From ticket.
     CancelRejected by booking_id {
         id: TicketId,
         booking_id: BookingId,
@@ -163,16 +164,16 @@ catalog! {
         status: Option<String>,
     }
 
-    /// A cancel ended: ticket void, money back. From book.
+    /// A booking was canceled: its ticket is void, and its payment is refunded. From book.
     Canceled by id {
         id: BookingId,
         #[serde(default, deserialize_with = "optional_scalar")]
         status: Option<String>,
     }
 
-    /// A booking that waited for its payment ends unpaid; money that comes for it goes back. From book.
+    /// A pending booking ended unpaid; a payment that still arrives is refunded. From book.
     ///
-    /// It carries what was to be booked, because a booking that was never held has no event before this one.
+    /// The event contains the whole booking, because a booking that was never held has no earlier event.
     HoldExpired by id {
         id: BookingId,
         /// How it ended: `Expired`, `Declined` or `Canceled`.
@@ -192,7 +193,7 @@ catalog! {
         screening: Screening,
     }
 
-    /// A ticket waits to be collected. From ticket.
+    /// A ticket was created, and can be collected. From ticket.
     Created by booking_id {
         id: TicketId,
         booking_id: BookingId,
@@ -217,7 +218,7 @@ catalog! {
         status: Option<String>,
     }
 
-    /// Points wait for the ticket to be collected. From point.
+    /// Points are waiting until the ticket is collected. From point.
     WaitedPoint by booking_id {
         id: PointId,
         booking_id: BookingId,

@@ -1,8 +1,8 @@
 //! The JSON that carries an event: `{"eventType":"Booked","timestamp":"20210223133228",…fields…,"me":true}`.
 //!
-//! This is what the original Java services write (their `AbstractEvent`) and read. `me` is how their listeners
-//! ask "is this event of the type I am declared for"; Jackson computes it anew when reading, so its value on the wire
-//! says nothing and is ignored here as well.
+//! The original Java services read and write this format (their `AbstractEvent`). Their listeners use `me` to
+//! check that an event has the type that they expect. Jackson computes it again when reading, so its value on
+//! the wire is meaningless, and this crate ignores it too.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -13,18 +13,19 @@ use serde_json::error::Category;
 
 use crate::catalog::Event;
 
-/// The Java services' `SimpleDateFormat("yyyyMMddHHmmss")`: their local time, and UTC where this fleet writes it.
+/// The Java services' `SimpleDateFormat("yyyyMMddHHmmss")`. They write their local time; this fleet writes
+/// UTC.
 const TIMESTAMP_FORMAT: &str = "%Y%m%d%H%M%S";
 
-/// What a record on the topic turned out to be.
+/// A decoded record of the topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decoded {
-    /// Its `eventType`.
+    /// The record's `eventType`.
     pub event_type: String,
-    /// When it happened, to the second, by its writer's clock; the record does not say in which time zone that is.
-    /// `None` when it says nothing at all.
+    /// The event's time in seconds, by its writer's clock and in an unknown time zone. `None` if the record
+    /// has no valid time.
     pub local_time: Option<DateTime>,
-    /// `None` for a type this fleet does not know; such a record is to be passed over.
+    /// `None` if the type is unknown to this fleet; consumers skip such records.
     pub event: Option<Event>,
 }
 
@@ -39,17 +40,17 @@ pub enum DecodeError {
     WrongField { event_type: String, source: serde_json::Error },
 }
 
-/// The record's value for `event`, which happened at `at`.
+/// Returns the record's value for `event`, which happened at `at`.
 pub fn encode(event: &Event, at: Timestamp) -> String {
     let timestamp = at.to_zoned(TimeZone::UTC).strftime(TIMESTAMP_FORMAT);
     event.in_envelope(timestamp.to_string()).expect("an event's fields are numbers and text under text keys")
 }
 
-/// The `eventType` of a record's value, without reading the rest of it.
+/// Returns the `eventType` of a record's value, without reading its fields.
 ///
 /// # Errors
 ///
-/// When it is not JSON, or has no `eventType`.
+/// If the value is not JSON, or has no `eventType`.
 pub fn event_type(value: &[u8]) -> Result<String, DecodeError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -71,7 +72,7 @@ pub fn event_type(value: &[u8]) -> Result<String, DecodeError> {
 ///
 /// # Errors
 ///
-/// When it is not JSON, has no `eventType`, or a field of a known event is of the wrong kind.
+/// If the value is not JSON, has no `eventType`, or a field of a known event has the wrong type.
 pub fn decode(value: &[u8]) -> Result<Decoded, DecodeError> {
     let value: Value = serde_json::from_slice(value).map_err(DecodeError::NotJson)?;
     let event_type =

@@ -1,4 +1,4 @@
-//! CloudEvents 1.0 in Kafka's binary mode: what a record says about its event beside the JSON.
+//! The headers of a record: CloudEvents 1.0 in Kafka's binary mode.
 //!
 //! Names: <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md>.
 
@@ -6,15 +6,15 @@ use jiff::Timestamp;
 
 use crate::catalog::Event;
 
-/// The event's id, a UUID v7: what an inbox remembers.
+/// The event's id, a UUID v7, by which an inbox recognizes it.
 pub const ID: &str = "ce_id";
-/// The W3C trace that led to the event.
+/// The W3C trace in which the event was written.
 pub const TRACEPARENT: &str = "traceparent";
 
 /// Headers of a record, in order.
 pub type Headers = Vec<(String, String)>;
 
-/// The headers of `event` with the id `id`, written by the service `source` at `at`.
+/// Returns the headers of `event` with the id `id`, written by the service `source` at `at`.
 pub fn headers(event: &Event, id: &str, source: &str, at: Timestamp, trace: Option<&str>) -> Headers {
     let event_type = event.event_type();
     let mut headers = vec![
@@ -34,7 +34,7 @@ pub fn headers(event: &Event, id: &str, source: &str, at: Timestamp, trace: Opti
     headers
 }
 
-/// The value of the header `name`, if the record has it.
+/// Returns the value of the header `name`, if the record has it.
 pub fn find<'h>(headers: &'h Headers, name: &str) -> Option<&'h str> {
     headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }

@@ -1,4 +1,4 @@
-//! Typed ids: positive 64-bit numbers, so that a ticket's id is never taken for a payment's.
+//! Typed ids: positive 64-bit numbers, each with its own type, so that ids cannot be mixed up.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,13 +7,13 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::lenient;
 
-/// What all ids have in common.
+/// A typed id.
 pub trait Id: Copy + fmt::Display + FromStr<Err = InvalidId> + Send {
-    /// What it is the id of, for messages.
+    /// The name of the identified thing, for messages.
     const NOUN: &'static str;
 }
 
-/// Not an id.
+/// A value that is not an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a whole number from 1 to {}", i64::MAX)]
 pub struct InvalidId;
@@ -26,9 +26,11 @@ macro_rules! ids {
         pub struct $name(i64);
 
         impl $name {
+            /// Creates an id.
+            ///
             /// # Errors
             ///
-            /// When `id` is not positive.
+            /// If `id` is not positive.
             pub fn new(id: i64) -> Result<Self, InvalidId> {
                 if id > 0 { Ok(Self(id)) } else { Err(InvalidId) }
             }
@@ -66,22 +68,22 @@ macro_rules! ids {
 }
 
 ids! {
-    /// A booking; also the key of all its events.
+    /// The id of a booking, which is also the key of all its events.
     BookingId = "booking";
-    /// A payment.
+    /// The id of a payment.
     PaymentId = "payment";
-    /// A ticket; equal to its booking's id.
+    /// The id of a ticket, which equals its booking's id.
     TicketId = "ticket";
-    /// A row of the point ledger.
+    /// The id of an entry in the ledger of points.
     PointId = "point entry";
-    /// A customer, as the caller numbers them.
+    /// The id of a customer, assigned by the caller.
     CustomerId = "customer";
-    /// A screening.
+    /// The id of a screening.
     ScreeningId = "screening";
 }
 
 impl From<BookingId> for TicketId {
-    /// One ticket per booking, under the same number.
+    /// Converts the id of a booking into that of its only ticket.
     fn from(booking: BookingId) -> Self {
         Self(booking.0)
     }

@@ -1,6 +1,7 @@
-//! A field of a request that is wrong.
+//! Invalid fields of a request.
 
-/// A wrong field: its name as the client spells it, and what is wrong with it, as the rest of a sentence.
+/// An invalid field: its name as the client spells it, and the error as the rest of a sentence, such as "must
+/// not be blank".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invalid {
     pub field: &'static str,

@@ -1,17 +1,17 @@
-//! Numbers that arrive as text, and text that arrives as a number.
+//! Lenient deserialization: accepts numbers as text, and text as numbers.
 //!
-//! `httpie qty=2` and siege send strings; Jackson, which the original services read with, takes either.
+//! `httpie qty=2` and siege send strings; Jackson, which the original services use, accepts both.
 
 use std::fmt;
 
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// A whole number: `3`, `"3"` or `3.0`.
+/// Deserializes a whole number: `3`, `"3"` or `3.0`.
 ///
 /// # Errors
 ///
-/// When it is anything else, or beyond 64 bits.
+/// If the value is anything else, or does not fit in 64 bits.
 pub fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     deserializer.deserialize_any(IntegerVisitor)
 }
@@ -31,11 +31,12 @@ pub fn optional_integer<'de, D: Deserializer<'de>>(d: D) -> Result<Option<i64>, 
     Ok(Option::<Integer>::deserialize(d)?.map(|Integer(value)| value))
 }
 
-/// Text; a whole number is taken as it is written.
+/// Deserializes text. A whole number becomes its digits.
 ///
 /// # Errors
 ///
-/// When it is anything else: `true` and `1.50` have no one spelling.
+/// If the value is anything else. `true` and `1.50` are rejected, because they can be spelled in several
+/// ways.
 pub fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     deserializer.deserialize_any(TextVisitor { takes_any_scalar: false })
 }
@@ -55,12 +56,12 @@ pub fn optional_text<'de, D: Deserializer<'de>>(d: D) -> Result<Option<String>, 
     Ok(Option::<Text>::deserialize(d)?.map(|Text(value)| value))
 }
 
-/// Text in an event: any number or boolean is taken as it is written, as Jackson does in the original services. `null` and
-/// (with `#[serde(default)]`) absence are `None`.
+/// Deserializes text of an event. Any number or boolean becomes text, as with Jackson in the original
+/// services. `null` and (with `#[serde(default)]`) absence are `None`.
 ///
 /// # Errors
 ///
-/// When it is an array or an object.
+/// If the value is an array or an object.
 pub fn optional_scalar<'de, D: Deserializer<'de>>(d: D) -> Result<Option<String>, D::Error> {
     struct Scalar(String);
     impl<'de> Deserialize<'de> for Scalar {
@@ -71,11 +72,12 @@ pub fn optional_scalar<'de, D: Deserializer<'de>>(d: D) -> Result<Option<String>
     Ok(Option::<Scalar>::deserialize(d)?.map(|Scalar(value)| value))
 }
 
-/// Yes or no: `true`, `"true"`, `false` or `"false"`; `null` and (with `#[serde(default)]`) absence are `None`.
+/// Deserializes a boolean: `true`, `"true"`, `false` or `"false"`; `null` and (with `#[serde(default)]`)
+/// absence are `None`.
 ///
 /// # Errors
 ///
-/// When it is anything else.
+/// If the value is anything else.
 pub fn optional_flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
     struct Flag(bool);
     impl<'de> Deserialize<'de> for Flag {
@@ -122,7 +124,7 @@ impl Visitor<'_> for IntegerVisitor {
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<i64, E> {
-        // Beyond 2^53 a double no longer tells whole numbers apart.
+        // From 2^53 on, a double cannot represent every whole number.
         if value.fract() != 0.0 {
             Err(E::custom(format!("must be a whole number, not {value}")))
         } else if value.abs() >= 9_007_199_254_740_992.0 {
@@ -164,7 +166,7 @@ impl Visitor<'_> for TextVisitor {
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<String, E> {
-        // JSON can say it, PostgreSQL cannot store it, and nobody means it.
+        // Valid in JSON, but PostgreSQL cannot store it.
         if value.contains('\0') {
             return Err(E::custom("must not contain the character U+0000"));
         }
@@ -197,14 +199,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_number_reads_the_same_as_its_text(value: i64) {
+        fn number_and_its_text_are_equal(value: i64) {
             prop_assert_eq!(integer(json!(value)).unwrap(), value);
             prop_assert_eq!(integer(json!(value.to_string())).unwrap(), value);
         }
     }
 
     #[test]
-    fn what_is_no_whole_number_says_so() {
+    fn error_names_a_value_that_is_not_a_whole_number() {
         for wrong in [json!("abc"), json!(""), json!(1.5), json!("1.5"), json!(true), json!([]), json!({})] {
             let error = integer(wrong.clone()).unwrap_err().to_string();
             assert!(error.contains("whole number"), "{wrong}: {error}");
@@ -212,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_says_so() {
+    fn number_beyond_64_bits_is_rejected() {
         for wrong in [json!(1e30), json!(u64::MAX), json!("1000000000000000000000000000000")] {
             let error = integer(wrong.clone()).unwrap_err().to_string();
             assert!(error.contains("64 bits"), "{wrong}: {error}");
@@ -220,13 +222,13 @@ mod tests {
     }
 
     #[test]
-    fn null_is_absent_and_a_whole_double_is_a_number() {
+    fn null_is_none_and_a_whole_double_is_a_number() {
         assert_eq!(optional_integer(Value::Null).unwrap(), None);
         assert_eq!(integer(json!(3.0)).unwrap(), 3);
     }
 
     #[test]
-    fn a_flag_may_be_text_and_nothing_else() {
+    fn flag_is_a_boolean_or_its_text() {
         assert_eq!(optional_flag(json!(true)).unwrap(), Some(true));
         assert_eq!(optional_flag(json!("false")).unwrap(), Some(false));
         assert_eq!(optional_flag(Value::Null).unwrap(), None);
@@ -234,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn text_takes_numbers_as_jackson_does() {
+    fn text_accepts_whole_numbers_only() {
         assert_eq!(optional_text(json!(12)).unwrap().as_deref(), Some("12"));
         assert_eq!(optional_text(Value::Null).unwrap(), None);
         for wrong in [json!(["1A"]), json!({}), json!(true), json!(1.5)] {

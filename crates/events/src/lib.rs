@@ -1,18 +1,18 @@
-//! The published language of the fleet: what services say to each other on the topic `movie`.
+//! The events that the services publish on the topic `movie`, and their JSON.
 //!
 //! # Layout
 //!
 //! - [`ids`]: typed ids.
-//! - [`catalog`]: every event, as a struct and in the closed enum [`Event`].
-//! - [`screening`]: where and when a booking's movie is shown, as several events carry it.
-//! - [`envelope`]: the JSON that carries an event, written as the original Java services read it and read leniently.
+//! - [`catalog`]: all events, as structs and as the closed enum [`Event`].
+//! - [`screening`]: the screening of a booking, which several events contain.
+//! - [`envelope`]: encodes and decodes the JSON of an event, compatible with the original Java services.
 //! - `wire`: that JSON, as it is written.
-//! - [`headers`]: CloudEvents 1.0 in binary mode, beside the JSON.
-//! - [`price`] is money in the smallest unit of the currency.
-//! - [`invalid`] is a wrong field of a request.
-//! - [`status`]: words for where a thing stands, the same in answers, events and databases.
-//! - [`lenient`]: numbers that arrive as text, for events and for requests alike.
-//! - [`text`]: names, and the one normal form in which they are compared.
+//! - [`headers`]: the headers of a record, CloudEvents 1.0 in binary mode.
+//! - [`price`]: money in the smallest unit of the currency.
+//! - [`invalid`]: invalid fields of a request.
+//! - [`status`]: statuses, with the same text in responses, events and databases.
+//! - [`lenient`]: deserialization of numbers as text and text as numbers, for events and requests.
+//! - [`text`]: names, and the normal form in which they are compared.
 
 pub mod catalog;
 pub mod envelope;

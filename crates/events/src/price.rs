@@ -6,7 +6,7 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Price(i64);
 
-/// Not a price.
+/// A value that is not a price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPrice {
     #[error("must not be negative")]
@@ -16,9 +16,11 @@ pub enum InvalidPrice {
 }
 
 impl Price {
+    /// Creates a price.
+    ///
     /// # Errors
     ///
-    /// When `price` is negative.
+    /// If `price` is negative.
     pub fn parse(price: i64) -> Result<Self, InvalidPrice> {
         if price >= 0 { Ok(Self(price)) } else { Err(InvalidPrice::Negative) }
     }
@@ -27,13 +29,14 @@ impl Price {
         self.0
     }
 
-    /// The sum. `None`: it exceeds the largest price.
+    /// Returns the sum, or `None` if it exceeds the largest price.
     #[must_use]
     pub fn plus(self, other: Self) -> Option<Self> {
         self.0.checked_add(other.0).map(Self)
     }
 
-    /// The price of `quantity` places, a number that is not negative. `None`: it exceeds the largest price.
+    /// Returns the price of `quantity` places, or `None` if it exceeds the largest price. `quantity` must not
+    /// be negative.
     #[must_use]
     pub fn times(self, quantity: i64) -> Option<Self> {
         self.0.checked_mul(quantity).and_then(|price| Self::parse(price).ok())
@@ -61,14 +64,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn negative_price_is_refused(amount: i64) {
+        fn negative_price_is_rejected(amount: i64) {
             prop_assert_eq!(Price::parse(amount).is_ok(), amount >= 0);
             prop_assert_eq!(amount.to_string().parse(), Price::parse(amount));
         }
     }
 
     #[test]
-    fn text_that_is_no_whole_number_is_refused() {
+    fn text_that_is_not_a_whole_number_is_rejected() {
         for text in ["", "1.5", "much", "9223372036854775808"] {
             assert_eq!(text.parse::<Price>(), Err(InvalidPrice::NotANumber), "{text}");
         }

@@ -1,11 +1,12 @@
 //! Statuses: enums whose text is the same in responses, events and databases.
 //!
-//! Each derives `Display` and `EnumString` of strum, and [`UnknownStatus`] is the error of its `FromStr`. The text is the
-//! variant's name unless the enum says otherwise, so to rename a variant is to change what is stored and published.
+//! Each derives `Display` and `EnumString` of strum, and [`UnknownStatus`] is the error of its `FromStr`. The
+//! text is the variant's name unless the enum says otherwise, so to rename a variant is to change what is
+//! stored and published.
 
-/// Text that names no status.
+/// A text that is not a status.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no status is called {0:?}")]
+#[error("unknown status {0:?}")]
 pub struct UnknownStatus(pub String);
 
 impl From<&str> for UnknownStatus {
@@ -37,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_text_is_refused_and_named_in_the_error() {
+    fn unknown_text_is_rejected_and_named_in_the_error() {
         assert_eq!("red".parse::<Light>(), Err(UnknownStatus("red".to_owned())));
     }
 

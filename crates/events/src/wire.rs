@@ -1,4 +1,4 @@
-//! The JSON object of an event, as it is written.
+//! The JSON object of an event, for writing.
 
 use serde::Serialize;
 

@@ -1,5 +1,5 @@
-//! The wire, held against files: `golden/<EventType>.json` is what this fleet writes, `golden/java/*.json` is what
-//! the original Java services wrote and what must keep being read.
+//! Compares the JSON of events with files: `golden/<EventType>.json` contains what this fleet writes,
+//! `golden/java/*.json` what the original Java services wrote, which must stay readable.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -180,7 +180,7 @@ fn messages_of_the_java_services_read() {
 }
 
 #[test]
-fn event_without_a_screening_is_written_as_the_java_services_know_it() {
+fn event_without_a_screening_is_written_in_the_original_format() {
     let Event::Booked(booked) = examples().remove(0) else { panic!("Booked") };
     let free = Event::from(Booked { screening: Screening::default(), ..booked });
     let written: serde_json::Value = serde_json::from_str(&encode(&free, at())).unwrap();
@@ -204,7 +204,7 @@ fn event_without_a_screening_is_written_as_the_java_services_know_it() {
 }
 
 #[test]
-fn screening_of_an_earlier_writer_is_its_number_alone() {
+fn screening_of_an_older_event_has_only_its_id() {
     let read = |value: &str| decode(value.as_bytes()).map(|read| read.event);
     let Ok(Some(Event::Booked(booked))) = read(r#"{"eventType":"Booked","id":1,"screeningId":"5"}"#) else {
         panic!("Booked");
@@ -222,7 +222,7 @@ fn screening_of_an_earlier_writer_is_its_number_alone() {
 }
 
 #[test]
-fn what_is_no_event_is_refused_with_its_reason() {
+fn invalid_record_is_rejected_with_the_reason() {
     let reason = |value: &str| {
         let error = decode(value.as_bytes()).unwrap_err();
         [Some(error.to_string()), error.source().map(ToString::to_string)]

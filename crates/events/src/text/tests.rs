@@ -1,4 +1,4 @@
-//! Spellings, keys, and what no name may have.
+//! Spellings, keys, and characters that names must not contain.
 
 use icu_normalizer::{ComposingNormalizer, DecomposingNormalizer};
 use proptest::prelude::*;
@@ -54,7 +54,7 @@ fn different_names_stay_different() {
 }
 
 #[test]
-fn characters_that_cannot_be_seen_are_refused_and_named() {
+fn invisible_characters_are_rejected_and_named() {
     for letter in [
         '\u{0}',
         '\u{7}',
@@ -100,7 +100,7 @@ fn characters_that_cannot_be_seen_are_refused_and_named() {
 }
 
 #[test]
-fn blanks_and_characters_without_a_meaning_are_refused_and_named() {
+fn blanks_and_undefined_characters_are_rejected_and_named() {
     for (letter, why) in [
         ('\u{2800}', "cannot be seen"),
         ('\u{1d159}', "cannot be seen"),
@@ -128,7 +128,7 @@ fn blanks_and_characters_without_a_meaning_are_refused_and_named() {
 }
 
 #[test]
-fn key_of_a_stored_name_stays_what_it_was() {
+fn key_of_a_stored_name_is_unchanged() {
     for stored in ["so\u{2800}ul", "so\u{e000}ul", "so\u{fffc}ul", "so\u{378}ul"] {
         assert_eq!(stored_key(&stored.to_uppercase()), stored);
         assert_eq!(Name::stored(stored.to_owned()).key(), stored);
@@ -138,7 +138,7 @@ fn key_of_a_stored_name_stays_what_it_was() {
 }
 
 #[test]
-fn name_is_neither_blank_nor_too_long_in_spelling_and_key() {
+fn blank_or_too_long_name_is_rejected() {
     for blank in ["", " ", "\n\t", "\u{3000}\u{2003}"] {
         assert_eq!(Name::parse(blank, NAME_MAX), Err(NotAName::Blank));
     }
@@ -152,7 +152,7 @@ fn name_is_neither_blank_nor_too_long_in_spelling_and_key() {
 }
 
 #[test]
-fn spelling_is_kept_as_it_was_sent() {
+fn spelling_is_preserved() {
     let name = Name::parse(" Ｓoul\n", NAME_MAX).unwrap();
     assert_eq!((name.spelling(), name.key(), name.capitals().as_str()), (" Ｓoul\n", "soul", "SOUL"));
 }
@@ -166,14 +166,14 @@ fn key_of_every_character_is_stable() {
         let large = capitals(&key);
         assert_eq!(capitals(&stored_key(&large)), large, "U+{:04X}", u32::from(letter));
         assert_eq!(refused(&text).is_some(), refusal(letter).is_some(), "U+{:04X}", u32::from(letter));
-        // Composing and folding bring in nothing that is refused.
-        let brought_in = key.chars().find(|other| *other != letter && refusal(*other).is_some());
-        assert_eq!(brought_in, None, "U+{:04X}", u32::from(letter));
+        // Composing and folding add no character that is rejected.
+        let added = key.chars().find(|other| *other != letter && refusal(*other).is_some());
+        assert_eq!(added, None, "U+{:04X}", u32::from(letter));
         assert_eq!(key.chars().find(|letter| is_invisible(*letter)), None, "U+{:04X}", u32::from(letter));
     }
 }
 
-/// Letters that fold, compose, reorder or vanish, more often than chance would bring them together.
+/// Generates texts with many letters that fold, compose, reorder or vanish.
 fn letters() -> impl Strategy<Value = String> {
     let tricky = prop::sample::select(vec![
         'A', 'a', 'ß', 'ẞ', 'ı', 'İ', 'Σ', 'ς', 'ﬃ', 'ŉ', 'ǰ', 'ΐ', 'ᾳ', 'ᾼ', '\u{345}', '\u{301}',
@@ -211,7 +211,7 @@ proptest! {
 
     #[test]
     fn case_makes_no_difference(text in letters()) {
-        // Composed first: folding moves a loose U+0345 before the marks that belong in front of it.
+        // Composed first, because folding moves a loose U+0345 before marks that belong in front of it.
         let folded = CASES.fold_string(&nfkc(&text)).into_owned();
         if let Ok(name) = Name::parse(&text, NAME_MAX) {
             prop_assert_eq!(stored_key(&folded), name.key());
