@@ -1,4 +1,4 @@
-//! Requests to a router, without a socket.
+//! Sends requests to a router, without a socket.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -18,22 +18,22 @@ const BODY_LIMIT: usize = 16 * 1024 * 1024;
 #[derive(Clone, Debug)]
 pub struct Client(pub Router);
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
-    /// `Null` when the answer has no JSON body.
+    /// `Null` if the response has no JSON body.
     pub body: Value,
 }
 
 impl Answer {
-    /// A header's text; empty when it is absent.
+    /// Returns the text of a header, or an empty text if it is absent.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The last part of the problem's `type`, after checking that it is a whole problem.
+    /// Returns the last part of the problem's `type`. Panics if the response is not a complete problem.
     pub fn problem(&self) -> &str {
         assert_eq!(self.header("content-type"), "application/problem+json");
         assert_eq!(self.body["status"], self.status.as_u16());
@@ -43,7 +43,7 @@ impl Answer {
         self.body["type"].as_str().unwrap().trim_start_matches("/problems/")
     }
 
-    /// The pointers of the problem's errors.
+    /// Returns the pointers of the problem's errors.
     pub fn pointers(&self) -> Vec<&str> {
         let errors = self.body["errors"].as_array().map_or(&[][..], Vec::as_slice);
         errors.iter().map(|error| error["pointer"].as_str().unwrap()).collect()
@@ -51,12 +51,12 @@ impl Answer {
 }
 
 impl Client {
-    /// The same router behind a proxy that it trusts, which sends its headers from this machine.
+    /// Returns a client of the same router that acts as a trusted proxy on this machine.
     pub fn behind_a_proxy(&self) -> Self {
         self.from_peer(Ipv4Addr::LOCALHOST.into(), TrustedProxies::loopback())
     }
 
-    /// The same router, called over a connection from `peer`.
+    /// Returns a client of the same router whose connection comes from `peer`.
     pub fn from_peer(&self, peer: IpAddr, trusted: TrustedProxies) -> Self {
         let peer = ConnectInfo(SocketAddr::new(peer, 4711));
         Self(self.0.clone().layer((Extension(peer), Extension(trusted))))
@@ -82,12 +82,12 @@ impl Client {
         self.json(Method::PATCH, path, body).await
     }
 
-    /// A GET with headers of its own.
+    /// Sends a GET with additional headers.
     pub async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         self.send(with(request(Method::GET, path), headers).body(Body::empty()).unwrap()).await
     }
 
-    /// A POST with headers of its own.
+    /// Sends a POST with additional headers.
     pub async fn post_with(&self, path: &str, body: Value, headers: &[(&str, &str)]) -> Answer {
         let request = request(Method::POST, path).header(CONTENT_TYPE, "application/json");
         self.send(with(request, headers).body(Body::from(body.to_string())).unwrap()).await

@@ -1,4 +1,4 @@
-//! Events delivered by hand, and what a service said in return.
+//! Delivers events to a service, and reads the events that it publishes.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use messaging::{BatchHandler, Consumer, Failure, Relay};
 use storage::{Db, query_as};
 use uuid::Uuid;
 
-/// `event` as its writer's relay would send it, under an id of its own.
+/// Returns `event` as the relay of its writer would send it, with a new id.
 pub fn record(event: &Event) -> Received {
     let at: Timestamp = "2021-02-23T13:32:28Z".parse().unwrap();
     let id = Uuid::now_v7().to_string();
@@ -24,11 +24,11 @@ pub fn record(event: &Event) -> Received {
     }
 }
 
-/// Delivers `event` once, as a new one.
+/// Delivers `event` once, with a new id.
 ///
 /// # Errors
 ///
-/// When the handler refuses it.
+/// If the handler rejects it.
 pub async fn deliver<H: BatchHandler>(
     consumer: &Consumer<H>,
     event: impl Into<Event>,
@@ -36,7 +36,7 @@ pub async fn deliver<H: BatchHandler>(
     consumer.apply_together(&[record(&event.into())]).await
 }
 
-/// All events in the service's outbox, oldest first, sent or not.
+/// Returns all events in the service's outbox, sent or not, the oldest first.
 pub async fn outbox(db: &Db) -> Vec<Event> {
     let rows: Vec<(String,)> = db
         .read()
@@ -48,21 +48,21 @@ pub async fn outbox(db: &Db) -> Vec<Event> {
     rows.iter().map(|(payload,)| decode(payload.as_bytes()).unwrap().event.unwrap()).collect()
 }
 
-/// The names of the events in the service's outbox.
+/// Returns the names of the events in the service's outbox.
 pub async fn outbox_types(db: &Db) -> Vec<&'static str> {
     outbox(db).await.iter().map(Event::event_type).collect()
 }
 
-/// How each test of a service ends: the outbox drains, and the dead letters are empty.
+/// Asserts that the outbox drains and there are no dead letters. Each test of a service ends with this.
 pub async fn assert_settled(db: &Db, transport: &Arc<dyn Transport>) {
     let relay = Relay::new(db.clone(), transport.clone());
     relay.drain().await.unwrap();
-    assert_eq!(relay.drain().await.unwrap(), 0, "events left in the outbox");
+    assert_eq!(relay.drain().await.unwrap(), 0, "unsent events in the outbox");
     let letters = dead_letters(transport).await;
     assert!(letters.is_empty(), "dead letters: {letters:?}");
 }
 
-/// All dead letters. A mark of our own is put behind them, so that there is always something to wait for.
+/// Returns all dead letters. Publishes a mark after them, so that reading ends there.
 pub async fn dead_letters(transport: &Arc<dyn Transport>) -> Vec<Record> {
     const MARK: &str = "end of the dead letters";
     let mark = Record { key: Some(MARK.to_owned()), payload: None, headers: Vec::new() };

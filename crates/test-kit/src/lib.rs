@@ -1,14 +1,14 @@
-//! What the services' tests share. A dev-dependency only.
+//! Shared code of the services' tests. Only a dev-dependency.
 //!
 //! # Layout
 //!
-//! - [`scratch`]: a database and an event log of a test's own.
-//! - [`client`]: requests to a router, without a socket.
-//! - [`fleet`]: events delivered by hand, and what a service said in return.
-//! - [`log`]: the log lines that a test's work writes.
-//! - [`pages`]: what every list promises about its pages.
-//! - [`upstream`]: another service that answers, hangs, breaks off, or is not there.
-//! - [`snapshot`]: the checked-in OpenAPI description.
+//! - [`scratch`]: creates a database and an event log for one test.
+//! - [`client`]: sends requests to a router, without a socket.
+//! - [`fleet`]: delivers events to a service, and reads the events that it publishes.
+//! - [`log`]: captures log lines.
+//! - [`pages`]: checks the promises of every list about its pages.
+//! - [`upstream`]: fakes another service, which responds, hangs, disconnects or is unreachable.
+//! - [`snapshot`]: compares the OpenAPI description with the checked-in one.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 pub mod client;

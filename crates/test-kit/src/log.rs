@@ -1,4 +1,4 @@
-//! The log lines that a test's work writes.
+//! Captures log lines.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -7,7 +7,7 @@ use serde_json::Value;
 use tracing::Dispatch;
 use tracing::subscriber::{DefaultGuard, NoSubscriber, set_default};
 
-/// Everything that was written.
+/// The captured output.
 #[derive(Default)]
 struct Output(Mutex<Vec<u8>>);
 
@@ -22,14 +22,15 @@ impl Write for &Output {
     }
 }
 
-/// The lines that this thread logs, in the format of a process that logs JSON: for a test whose runtime has one thread.
+/// The lines that this thread logs, in the JSON format of a process. For tests whose runtime has one thread.
 pub struct Log(Arc<Output>);
 
 impl Log {
     /// Captures lines until the guard is dropped.
     pub fn capture() -> (Self, DefaultGuard) {
-        // With one subscriber, `tracing` lets the thread that reaches a log line first decide for all threads whether the line is
-        // enabled, and a thread of another test has no subscriber. With two, it asks the subscribers.
+        // With a single subscriber, `tracing` caches whether a log line is enabled when any thread first
+        // reaches it, and threads of other tests have no subscriber. With two subscribers, it asks them each
+        // time.
         static SECOND: OnceLock<Dispatch> = OnceLock::new();
         SECOND.get_or_init(|| Dispatch::new(NoSubscriber::new()));
         let output = Arc::new(Output::default());
@@ -38,7 +39,7 @@ impl Log {
         (Self(output), set_default(lines))
     }
 
-    /// The lines whose message contains `text`.
+    /// Returns the lines whose message contains `text`.
     pub fn lines_with(&self, text: &str) -> Vec<Value> {
         let written = self.0.0.lock().unwrap();
         let lines = serde_json::Deserializer::from_slice(&written).into_iter().map(Result::unwrap);
@@ -48,7 +49,7 @@ impl Log {
     }
 }
 
-/// Asserts that the line of the request that `work` sends to `path` has this booking's id.
+/// Runs `work`, and asserts that the request log's line of `path` contains the id of `booking`.
 pub async fn assert_names_booking(work: impl Future, path: &str, booking: i64) {
     let (log, guard) = Log::capture();
     work.await;

@@ -1,10 +1,10 @@
-//! What every list promises about its pages.
+//! Checks the promises of every list about its pages.
 
 use serde_json::json;
 
 use crate::{Answer, Client};
 
-/// The ids of the entities on a page.
+/// Returns the ids of the entities on a page.
 pub fn ids(page: &Answer) -> Vec<i64> {
     assert_eq!(page.status, 200, "{}", page.body);
     let embedded = page.body["_embedded"].as_object().unwrap();
@@ -12,13 +12,14 @@ pub fn ids(page: &Answer) -> Vec<i64> {
     entities.iter().map(|entity| entity["id"].as_i64().unwrap()).collect()
 }
 
-/// The page that a link of `page` leads to.
+/// Follows a link of `page`.
 pub async fn follow(client: &Client, page: &Answer, relation: &str) -> Answer {
     let link = page.body["_links"][relation]["href"].as_str().unwrap();
     client.get(link.trim_start_matches("http://cinema")).await
 }
 
-/// Asserts that the list at `path`, which has exactly 10,000 rows, is counted whole and read whole by page number.
+/// Asserts that the list at `path`, which has exactly 10,000 rows, is counted exactly and can be read
+/// completely by page number.
 pub async fn assert_all_is_counted(client: &Client, path: &str) {
     let last = client.get(&with(path, "page=99&size=100")).await;
     assert_eq!(ids(&last).len(), 100);
@@ -28,7 +29,7 @@ pub async fn assert_all_is_counted(client: &Client, path: &str) {
     assert_eq!(ids(&follow(client, &last, "last").await), ids(&last));
 }
 
-/// Asserts that the list at `path`, which has exactly 10,001 rows, is read to its end by `after` alone.
+/// Asserts that the list at `path`, which has exactly 10,001 rows, can be read to its end only by `after`.
 pub async fn assert_reads_on(client: &Client, path: &str) {
     let page = client.get(&with(path, "page=99&size=100")).await;
     let info = &page.body["page"];
@@ -56,8 +57,8 @@ pub async fn assert_reads_on(client: &Client, path: &str) {
     assert!(deep.body["errors"][0]["detail"].as_str().unwrap().contains("after="), "{}", deep.body);
 }
 
-/// Asserts that the list at `path`, whose ids are 1 to 5, is read on by `after` where it stopped, although `meanwhile` deletes
-/// the first row and adds a sixth.
+/// Asserts that `after` continues the list at `path` without gaps or repetitions. The list has the ids 1 to
+/// 5; `meanwhile` deletes the first row and adds a sixth.
 pub async fn assert_never_shifts(client: &Client, path: &str, meanwhile: impl AsyncFnOnce()) {
     let first = client.get(&with(path, "size=2")).await;
     let next = first.body["_links"]["next"]["href"].as_str().unwrap();
@@ -69,7 +70,7 @@ pub async fn assert_never_shifts(client: &Client, path: &str, meanwhile: impl As
     assert_eq!(third.body["_links"].get("next"), None);
 }
 
-/// Asserts which parameters the list at `path` refuses, and that it ignores others.
+/// Asserts which parameters the list at `path` rejects, and that it ignores unknown ones.
 pub async fn assert_refusals(client: &Client, path: &str) {
     for (query, problem, pointer) in [
         ("sort=id,desc", "not-supported", "/sort"),

@@ -1,8 +1,9 @@
-//! A database and an event log of a test's own.
+//! Creates a database and an event log for one test.
 //!
-//! SQLite and the embedded log, gone when the test ends; or, when the environment says so, on real servers, under names of
-//! their own: `TEST_DATABASE=postgres` (a server at `TEST_POSTGRES_URL`) and `TEST_EVENTS=kafka` (one at `TEST_KAFKA_URL`).
-//! With `TEST_DATABASE=mixed` only [`ON_POSTGRES`] is on PostgreSQL, and the others are on SQLite.
+//! By default, they are an SQLite file and the embedded log, which are removed when the test ends. With
+//! `TEST_DATABASE=postgres` and `TEST_EVENTS=kafka`, they have new names on the servers at
+//! `TEST_POSTGRES_URL` and `TEST_KAFKA_URL`. With `TEST_DATABASE=mixed`, only [`ON_POSTGRES`] is on
+//! PostgreSQL, and the others are on SQLite.
 
 use std::sync::Arc;
 
@@ -12,15 +13,15 @@ use storage::{DatabaseUrl, Db, Migrations};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// The one service that is on PostgreSQL in a mixed fleet.
+/// The only service on PostgreSQL in a mixed fleet.
 pub const ON_POSTGRES: &str = "book";
-/// As many as two replicas can share, and no more: each is a directory that the broker has to make.
+/// Enough for two replicas to share. Few, because the broker creates a directory for each.
 pub const KAFKA_PARTITIONS: u16 = 3;
 
-/// Files in memory, on Linux.
+/// A directory in memory, on Linux.
 const MEMORY: &str = "/dev/shm";
 
-/// Keeps the files until it is dropped.
+/// A database and an event log. Their files are removed when this is dropped.
 #[derive(Debug)]
 pub struct Scratch {
     pub db: Db,
@@ -30,13 +31,13 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Of the service `name`, with the schema of `migrations`, outbox and inbox included.
+    /// Creates those of the service `name`, with the schema of `migrations`, including outbox and inbox.
     pub async fn new(name: &str, migrations: &Migrations) -> Self {
         Self::in_directory(name, migrations, TempDir::new().unwrap()).await
     }
 
-    /// The same for a test of very many commits: its files are in memory where the system has a directory for that, so that
-    /// no commit waits for a disk.
+    /// Like [`new`](Self::new), for tests with very many commits. The files are in memory if the system has a
+    /// directory for that, so that no commit waits for a disk.
     pub async fn in_memory(name: &str, migrations: &Migrations) -> Self {
         let directory = TempDir::new_in(MEMORY).or_else(|_| TempDir::new()).unwrap();
         Self::in_directory(name, migrations, directory).await
@@ -52,14 +53,14 @@ impl Scratch {
     }
 }
 
-/// Does `work`, and returns what it returned and how many statements `db` sent for it.
+/// Runs `work`, and returns its result and the number of statements that `db` sent meanwhile.
 pub async fn statements_of<T>(db: &Db, work: impl Future<Output = T>) -> (T, u64) {
     let before = db.statements();
     let done = work.await;
     (done, db.statements() - before)
 }
 
-/// A database for the service `name` that nobody else uses.
+/// Creates a new database for the service `name`, and returns its URL.
 pub async fn database_url(name: &str, directory: &TempDir) -> DatabaseUrl {
     let prefix = match databases() {
         Databases::Postgres(prefix) => prefix,
@@ -71,20 +72,19 @@ pub async fn database_url(name: &str, directory: &TempDir) -> DatabaseUrl {
     url
 }
 
-/// An event log that nobody else uses.
+/// Returns the URL of a new event log.
 pub fn events_url(directory: &TempDir) -> String {
     server_events_url().unwrap_or_else(|| file_url(directory, "events.db"))
 }
 
-/// Where the databases are to be. On a server their names begin with something that nobody else uses, which is the end of
-/// the prefix.
+/// Where the databases are created. On a server, the URL prefix ends with a unique beginning of their names.
 pub enum Databases {
     Files,
     Postgres(String),
     Mixed(String),
 }
 
-/// What `TEST_DATABASE` asks for.
+/// Returns the choice of `TEST_DATABASE`.
 pub fn databases() -> Databases {
     let prefix = || format!("{}/test_{}_", server("TEST_POSTGRES_URL"), Uuid::now_v7().simple());
     match chosen("TEST_DATABASE", &["postgres", "mixed"]).as_deref() {
@@ -94,20 +94,21 @@ pub fn databases() -> Databases {
     }
 }
 
-/// A topic that nobody else uses, if `TEST_EVENTS` asks for the event log to be on a server.
+/// Returns the URL of a new topic, if `TEST_EVENTS` selects a server.
 pub fn server_events_url() -> Option<String> {
     let topic = |_| format!("{}/test-{}", server("TEST_KAFKA_URL"), Uuid::now_v7().simple());
     chosen("TEST_EVENTS", &["kafka"]).map(topic)
 }
 
-/// Whether the test is to be left out, as its servers are not chosen. In the gate, which chooses them, that is a failure.
+/// Whether a test must be skipped because its servers are not selected. Panics in the gate, which selects
+/// them.
 pub fn is_left_out(variables: &[&str]) -> bool {
     let missing: Vec<_> = variables.iter().filter(|variable| std::env::var_os(variable).is_none()).collect();
     if missing.is_empty() {
         return false;
     }
     assert!(std::env::var_os("MARQUEE_TEST_BACKENDS").is_none(), "{missing:?} must be set: see .ci/backends");
-    println!("left out: {missing:?} are not set (see .ci/backends)");
+    println!("skipped: {missing:?} are not set (see .ci/backends)");
     true
 }
 
@@ -115,19 +116,19 @@ fn file_url(directory: &TempDir, name: &str) -> String {
     format!("sqlite://{}/{name}", directory.path().display())
 }
 
-/// What `variable` asks for, which must be one of `known`.
+/// Returns the value of `variable`, which must be one of `known`.
 fn chosen(variable: &str, known: &[&str]) -> Option<String> {
     let product = std::env::var(variable).ok()?;
     assert!(
         known.contains(&product.as_str()),
-        "{variable} is {product}; it can be one of {known:?}, or be left out"
+        "{variable} is {product}; it must be one of {known:?} or unset"
     );
     Some(product)
 }
 
-/// `<scheme>://<host>`, without what is behind the last slash.
+/// Returns the URL in `variable` up to its last slash: `<scheme>://<host>`.
 fn server(variable: &str) -> String {
     let url = std::env::var(variable);
-    let url = url.unwrap_or_else(|_| panic!("{variable} must lead to a server: see .ci/backends"));
+    let url = url.unwrap_or_else(|_| panic!("{variable} must be the URL of a server: see .ci/backends"));
     url.rsplit_once('/').unwrap().0.to_owned()
 }

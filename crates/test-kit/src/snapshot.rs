@@ -1,10 +1,10 @@
-//! The checked-in OpenAPI description of a service.
+//! Compares the OpenAPI description of a service with the checked-in one.
 
 use std::path::Path;
 
 use serde_json::Value;
 
-/// Compares `description` with `openapi.json` in the package at `manifest_dir`; rewrites the file when
+/// Asserts that `description` equals `openapi.json` in the package at `manifest_dir`. Rewrites the file if
 /// `UPDATE_SNAPSHOTS` is set.
 pub fn assert_openapi(manifest_dir: &str, description: &Value) {
     let file = Path::new(manifest_dir).join("openapi.json");

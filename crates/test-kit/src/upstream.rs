@@ -1,4 +1,4 @@
-//! Another service that answers, hangs, breaks off, or is not there.
+//! Fakes another service, which responds, hangs, disconnects or is unreachable.
 
 use std::future::ready;
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 
-/// A service on a port of its own; it ends with the test.
+/// A fake service on a free port. It stops when it is dropped.
 #[derive(Debug)]
 pub struct FakeUpstream {
     pub url: String,
@@ -29,7 +29,7 @@ enum Server {
 }
 
 impl FakeUpstream {
-    /// Answers every request with `status` and `body`.
+    /// Responds to every request with `status` and `body`.
     pub async fn answers(status: u16, body: Value) -> Self {
         let requests: Arc<Mutex<Vec<Value>>> = Arc::default();
         let seen = requests.clone();
@@ -41,12 +41,12 @@ impl FakeUpstream {
         Self::serving(app, requests).await
     }
 
-    /// The same, with a `Retry-After`.
+    /// Responds to every request with `status`, `body` and a `Retry-After`.
     pub async fn answers_and_asks_to_wait(status: u16, body: Value) -> Self {
         Self::does_and_asks_to_wait(move || ready((status, body.clone()))).await
     }
 
-    /// Answers by method and path.
+    /// Responds by method and path.
     pub async fn routes<F>(answer: F) -> Self
     where
         F: Fn(&str, &str) -> (StatusCode, Value) + Send + Sync + 'static,
@@ -59,7 +59,7 @@ impl FakeUpstream {
         Self::serving(app, Arc::default()).await
     }
 
-    /// Does something for each request, and answers what it says, with a `Retry-After`.
+    /// Runs `work` for each request, and responds with its result and a `Retry-After`.
     pub async fn does_and_asks_to_wait<F, W>(work: F) -> Self
     where
         F: Fn() -> W + Clone + Send + Sync + 'static,
@@ -68,7 +68,7 @@ impl FakeUpstream {
         Self::working(work, AppendHeaders(Some((RETRY_AFTER, "1")))).await
     }
 
-    /// Does something for each request, and answers what it says.
+    /// Runs `work` for each request, and responds with its result.
     pub async fn does<F, W>(work: F) -> Self
     where
         F: Fn() -> W + Clone + Send + Sync + 'static,
@@ -77,17 +77,17 @@ impl FakeUpstream {
         Self::working(work, AppendHeaders(None)).await
     }
 
-    /// Takes a request and never answers.
+    /// Reads a request and never responds.
     pub async fn hangs() -> Self {
         Self::raw(true).await
     }
 
-    /// Takes a request and closes the connection.
+    /// Reads a request and closes the connection.
     pub async fn breaks_off() -> Self {
         Self::raw(false).await
     }
 
-    /// Nobody listens. The port is kept, so that nobody else can begin to.
+    /// Refuses connections. The port stays bound, so that no other process can take it.
     pub fn refuses() -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -131,7 +131,7 @@ impl FakeUpstream {
         Self { url, requests: Arc::default(), server: Server::Running(server) }
     }
 
-    /// The bodies it was sent, in order.
+    /// Returns the bodies of the requests so far, in order.
     pub fn requests(&self) -> Vec<Value> {
         self.requests.lock().unwrap().clone()
     }
