@@ -11,10 +11,10 @@ use crate::exchange::Method;
 use crate::judge::{Answer, AnswerBody};
 use crate::reader::{Fault, Head, Reader};
 
-/// Most 1xx answers before the real one.
+/// Maximum number of 1xx answers before the final one.
 const INTERIM_MAX: usize = 16;
 
-/// A connection on which a test decides every byte.
+/// A connection on which a test controls every byte.
 pub struct RawClient {
     reader: Reader<OwnedReadHalf>,
     writer: OwnedWriteHalf,
@@ -23,15 +23,16 @@ pub struct RawClient {
 /// Why there is no answer.
 #[derive(Debug)]
 pub enum NoAnswer {
-    /// The connection ended before its first byte, or within its head.
+    /// The connection ended before the answer, or in its head.
     Closed,
+    /// The bytes are not an answer.
     Nonsense(String),
 }
 
 /// An answer whose body has not been read.
 pub struct Begun {
     pub answer: Answer,
-    /// Whether the connection ends with it.
+    /// Whether the connection ends after it.
     pub closes: bool,
     framing: Framing,
 }
@@ -62,7 +63,7 @@ impl RawClient {
         Ok(())
     }
 
-    /// Closes this direction.
+    /// Closes the sending direction.
     pub async fn end(&mut self) {
         let _ = self.writer.shutdown().await;
     }
@@ -84,7 +85,7 @@ impl RawClient {
         Err(NoAnswer::Nonsense("interim answers without an end".to_owned()))
     }
 
-    /// Reads its body.
+    /// Reads the body of the answer.
     pub async fn finish(&mut self, begun: Begun) -> Result<Begun, NoAnswer> {
         let body = match begun.framing {
             Framing::None => Ok(Vec::new()),
@@ -116,7 +117,7 @@ fn begun(head: &Head, method: Method) -> Result<Begun, String> {
         ([], []) => Framing::Close,
         _ => return Err("two framings".to_owned()),
     };
-    // The upstream has its doubts too, if it is right.
+    // After such an answer, no other request may follow on the connection.
     let is_doubtful = codings.len() + lengths.len() > 1;
     let says_close = head.all("connection").any(|options| options.eq_ignore_ascii_case("close"));
     let answer = Answer {

@@ -1,9 +1,9 @@
-//! What a client sends, what the upstream does, and both as one line of text.
+//! One exchange: what the client and the upstream do, with a text form of one line.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// An enum whose variants have names in text.
+/// Declares an enum whose variants have a text form.
 macro_rules! named {
     ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $text:literal),* $(,)? }) => {
         $(#[$meta])*
@@ -36,13 +36,13 @@ named! {
 }
 
 named! {
-    /// What a request is for.
+    /// The target of a request.
     Target {
         /// The upstream, under `/books/`.
         Service = "service",
-        /// The upstream's description, which a gateway asks for itself.
+        /// The upstream's description, for which a gateway sends its own request.
         Document = "document",
-        /// The gateway's own answers.
+        /// The gateway's own routes.
         Status = "status", Docs = "docs", Probe = "probe", Nothing = "nothing",
     }
 }
@@ -53,7 +53,7 @@ named! {
 }
 
 named! {
-    /// What the upstream answers.
+    /// The upstream's answer.
     Form {
         /// 200 with a `Content-Length`.
         Length = "length",
@@ -62,7 +62,7 @@ named! {
         Close = "close",
         NoContent = "204",
         NotModified = "304",
-        /// 200, chunked, with a `Content-Length` that does not hold.
+        /// 200, chunked, with a wrong `Content-Length`.
         Both = "both",
         /// 200 with two equal `Content-Length`s.
         Twice = "twice",
@@ -72,30 +72,30 @@ named! {
         Cut = "cut",
         /// The connection is reset, or closed, and no answer comes.
         Reset = "reset", HangUp = "hang-up",
-        /// Bytes that are no HTTP.
+        /// Bytes that are not HTTP.
         Garbage = "garbage",
         /// 101.
         Switch = "101",
-        /// Nothing until the other end closes.
+        /// No answer until the other end closes.
         Silent = "silent",
     }
 }
 
 named! {
-    /// What the upstream does with the connection after a whole answer.
+    /// What the upstream does with the connection after a complete answer.
     After {
         Keep = "keep",
-        /// Says `Connection: close`, and closes.
+        /// Announces `Connection: close`, and closes.
         SayClose = "say-close",
-        /// Says so, and reads on.
+        /// Announces `Connection: close`, and continues to read.
         SayOnly = "say-only",
-        /// Closes without having said so.
+        /// Closes without announcing it.
         Close = "close",
-        /// Closes its direction, and reads on.
+        /// Closes its sending direction, and continues to read.
         HalfClose = "half-close",
-        /// Sends an answer that nobody asked for, in the same write.
+        /// Sends an unsolicited answer in the same write.
         Extra = "extra",
-        /// Sends an unasked 408 a little later, and closes.
+        /// Sends an unsolicited 408 a little later, and closes.
         Unasked = "408",
     }
 }
@@ -109,32 +109,32 @@ named! {
         Waiting = "waiting",
         /// Stops after the head of the answer.
         Reading = "reading",
-        /// Hangs up in the middle of its own request. Only a raw client can.
+        /// Disconnects in the middle of its own request. Only a raw client can.
         Sending = "sending",
-        /// Closes its direction after the request, and reads on. Only a raw client can.
+        /// Closes its sending direction after the request, and continues to read. Only a raw client can.
         HalfClose = "half-close",
         /// Sends its next request without waiting for the answer. Only a raw client can.
         Pipelines = "pipelines",
     }
 }
 
-/// One request and what happens to it.
+/// One request, and what happens to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exchange {
     pub target: Target,
     pub method: Method,
-    /// Bytes of the request's body.
+    /// Size of the request's body in bytes.
     pub body: usize,
-    /// Writes in which a raw client sends the request.
+    /// Number of writes in which a raw client sends the request.
     pub writes: usize,
     pub leave: Leave,
-    /// Number of 1xx answers before the real one.
+    /// Number of 1xx answers before the final one.
     pub interim: usize,
     pub when: When,
     pub form: Form,
-    /// Bytes of the answer's body, where the form has one.
+    /// Size of the answer's body in bytes, if the form has one.
     pub answer: usize,
-    /// Writes in which the upstream sends the answer.
+    /// Number of writes in which the upstream sends the answer.
     pub pieces: usize,
     pub after: After,
 }
@@ -164,7 +164,7 @@ impl Exchange {
         self.method != Method::Head && !matches!(self.form, Form::NoContent | Form::NotModified)
     }
 
-    /// Whether a whole answer comes.
+    /// Whether the upstream sends a complete answer.
     pub fn is_answered(&self) -> bool {
         use Form::{Both, Chunked, Close, Length, NoContent, NotModified, Old, Twice};
         matches!(self.form, Length | Chunked | Close | NoContent | NotModified | Both | Twice | Old)
@@ -178,7 +178,7 @@ impl Exchange {
         }
     }
 
-    /// Whether the upstream closes the connection, or its direction, after the answer.
+    /// Whether the upstream closes the connection, or its sending direction, after the answer.
     pub fn closes(&self) -> bool {
         matches!(self.form, Form::Close)
             || matches!(self.after, After::SayClose | After::Close | After::HalfClose | After::Unasked)

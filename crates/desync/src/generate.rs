@@ -1,24 +1,24 @@
-//! Exchanges from a seed.
+//! Generates exchanges from a seed.
 
 use fastrand::Rng;
 
 use crate::exchange::{After, Exchange, Form, Leave, Method, Target, When};
 
-/// Largest body of a request or an answer.
+/// Maximum size of the body of a request or an answer.
 pub const BODY_MAX: usize = 256 * 1024;
-/// Largest body that a gateway passes on to the upstream's paths. Some exchanges are above it.
+/// Maximum size of a body that a gateway forwards to the upstream's paths. Some exchanges exceed it.
 pub const GATEWAY_BODY_MAX: usize = 16 * 1024;
 
-/// What the exchanges go through.
+/// The kind of subject for which exchanges are generated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A connection pool: requests are handed over whole.
+    /// A connection pool, which gets complete requests.
     Pool,
-    /// A gateway: a raw client sends them, and some are for the gateway itself.
+    /// A gateway. A raw client sends the requests, and some are for the gateway's own routes.
     Gateway,
 }
 
-/// The exchanges of `seed`.
+/// Generates `count` exchanges from `seed`.
 pub fn generate(seed: u64, count: usize, kind: Kind) -> Vec<Exchange> {
     let mut rng = Rng::with_seed(seed);
     (0..count).map(|_| exchange(&mut rng, kind)).collect()
@@ -60,7 +60,8 @@ fn exchange(rng: &mut Rng, kind: Kind) -> Exchange {
     exchange
 }
 
-/// A request that the gateway answers, or makes itself, with a body that no such request should have.
+/// Turns an exchange into one for the gateway's own routes. Half of them have a body, which such requests
+/// should not have.
 fn own(rng: &mut Rng, exchange: &mut Exchange) {
     exchange.target = pick(
         rng,
@@ -74,7 +75,7 @@ fn own(rng: &mut Rng, exchange: &mut Exchange) {
     exchange.when = When::Whole;
 }
 
-/// Removes combinations that say nothing.
+/// Removes meaningless combinations.
 fn settle(exchange: &mut Exchange) {
     if !exchange.is_answered() {
         exchange.after = After::Keep;
@@ -86,8 +87,8 @@ fn settle(exchange: &mut Exchange) {
         exchange.form = Form::HangUp;
     }
     if exchange.after == After::Extra {
-        // One write of one segment: bytes that come later race with the next request, and no client can tell them
-        // from its answer.
+        // One write of one segment, because later bytes race with the next request, and no client can
+        // distinguish them from its answer.
         exchange.pieces = 1;
         exchange.answer = exchange.answer.min(2000);
         exchange.interim = 0;
@@ -97,7 +98,8 @@ fn settle(exchange: &mut Exchange) {
         }
     }
     if exchange.leave == Leave::Pipelines {
-        // What waits to be read must fit into the kernel's buffers: the client writes all its requests first.
+        // The client writes all its requests before it reads, so unread bytes must fit into the kernel's
+        // buffers.
         exchange.body = exchange.body.min(4_000);
         exchange.answer = exchange.answer.min(8_000);
     }
@@ -129,7 +131,7 @@ fn form(rng: &mut Rng, kind: Kind) -> Form {
         94..96 => Form::HangUp,
         96 => Form::Garbage,
         97 => Form::Switch,
-        // A silent upstream costs its client a wait.
+        // Rare, because each client of a silent upstream waits.
         98 if kind == Kind::Pool || one_in(rng, 4) => Form::Silent,
         _ => Form::Length,
     }
@@ -185,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_gives_the_same_exchanges_and_each_survives_its_text() {
+    fn seed_determines_the_exchanges_and_their_text_form_is_lossless() {
         for kind in [Kind::Pool, Kind::Gateway] {
             let exchanges = generate(7, 2000, kind);
             assert_eq!(exchanges, generate(7, 2000, kind));

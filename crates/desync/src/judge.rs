@@ -1,4 +1,4 @@
-//! The properties.
+//! Checks the outcome of each exchange.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -6,78 +6,80 @@ use crate::exchange::{Exchange, Form, Leave, Target};
 use crate::ledger::Ledger;
 use crate::plan::Planned;
 
-/// What a client got.
+/// The outcome of an exchange for its client.
 #[derive(Debug)]
 pub enum Outcome {
     Answered(Answer),
-    /// An error that says that nothing was sent.
+    /// An error that means that the request was not sent.
     NotSent,
-    /// A gateway's error for a body above its limit, which says that nothing was sent.
+    /// A gateway's error for a body above its limit, which means that the request was not sent.
     TooLarge,
-    /// An error that says that nobody knows.
+    /// An error that means that the outcome is unknown.
     Failed,
-    /// The client left first.
+    /// The client disconnected first.
     Left,
-    /// The client's own connection was lost, to the request before or to its own doing.
+    /// The client's connection was lost because of an earlier request or its own actions.
     Lost,
-    /// Bytes that are no answer.
+    /// Bytes that are not an answer.
     Nonsense(String),
     /// Nothing came for a long time.
     Hung,
 }
 
+/// An answer that a client received.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
-    /// Which answer of the upstream's it is; nothing for a gateway's own.
+    /// Identifies an answer of the upstream; `None` for a gateway's own.
     pub mark: Option<String>,
     pub nonce: Option<String>,
     pub body: AnswerBody,
 }
 
+/// The body of an answer.
 #[derive(Debug)]
 pub enum AnswerBody {
     Whole(Vec<u8>),
-    /// It broke off, and the client knows.
+    /// The body was truncated, and the client got an error.
     Broken,
-    /// The client did not read it to its end.
+    /// The client did not read the body to its end.
     Unread,
 }
 
-/// What came of a run.
+/// The counts of a run.
 #[derive(Debug, Default)]
 pub struct Tally {
     /// Number of complete answers from the upstream.
     pub answered: usize,
-    /// Requests that failed though their own script was harmless.
+    /// Number of requests that failed although their own exchange is harmless.
     pub harmed: usize,
 }
 
-/// Checks the outcome of each exchange against what the upstream has seen. Reports to the ledger.
+/// Compares the outcome of each exchange with what the upstream received. Adds violations to the ledger.
 pub fn judge(ledger: &Ledger, outcomes: Vec<(usize, Outcome)>) -> Tally {
     let mut tally = Tally::default();
-    let mut told = vec![false; ledger.plan.exchanges.len()];
+    let mut has_outcome = vec![false; ledger.plan.exchanges.len()];
     let mut documents = 0;
     for (index, outcome) in outcomes {
-        told[index] = true;
+        has_outcome[index] = true;
         let planned = ledger.plan.planned(index);
         documents += usize::from(planned.exchange.target == Target::Document);
         if let Err(what) = one(ledger, &planned, &outcome, &mut tally) {
             ledger.violation(format!("{what}\n    exchange {index}: {}", planned.exchange));
         }
     }
-    for index in (0..told.len()).filter(|index| !told[*index]) {
+    for index in (0..has_outcome.len()).filter(|index| !has_outcome[*index]) {
         ledger.violation(format!("exchange {index} has no outcome"));
     }
-    let made = ledger.documents.load(SeqCst);
-    if made > documents {
-        ledger.violation(format!("{made} requests for documents, of which {documents} were asked for"));
+    let sent = ledger.documents.load(SeqCst);
+    if sent > documents {
+        ledger.violation(format!("{sent} requests for documents, but only {documents} from clients"));
     }
     let treacheries = ledger.treacheries.load(SeqCst);
     if tally.harmed > treacheries {
         let harmed = tally.harmed;
         ledger.violation(format!(
-            "{harmed} requests failed without a reason, more than the {treacheries} traps"
+            "{harmed} harmless requests failed, but only {treacheries} connections could cause that"
         ));
     }
     tally
@@ -90,7 +92,7 @@ fn one(ledger: &Ledger, planned: &Planned, outcome: &Outcome, tally: &mut Tally)
         return Err(format!("the request was sent {heads} times"));
     }
     match outcome {
-        // An answer that nobody asked for says that it is an error. It may meet whoever comes next.
+        // An unsolicited answer is an error by its status. The next client on the connection may get it.
         Outcome::Answered(answer) if answer.status == 408 && is_unasked(answer) => {
             tally.harmed += 1;
             Ok(())
@@ -103,14 +105,14 @@ fn one(ledger: &Ledger, planned: &Planned, outcome: &Outcome, tally: &mut Tally)
         Outcome::Hung => {
             let (wholes, mark) = (ledger.wholes(*index), ledger.mark(*index));
             Err(format!(
-                "the client got nothing; the upstream saw {heads} heads, {wholes} whole requests, mark {mark:?}"
+                "the client got nothing; the upstream received {heads} heads, {wholes} complete requests, mark {mark:?}"
             ))
         }
         Outcome::NotSent | Outcome::TooLarge if heads > 0 => {
-            Err("the client heard that nothing was sent, but it was".to_owned())
+            Err("the client's error means that nothing was sent, but the request was".to_owned())
         }
         Outcome::Left if exchange.leave == Leave::Sending && heads > 0 => {
-            Err("half a request was passed on".to_owned())
+            Err("half a request was forwarded".to_owned())
         }
         Outcome::NotSent | Outcome::Failed => {
             let is_harmless =
@@ -126,7 +128,8 @@ fn is_unasked(answer: &Answer) -> bool {
     answer.mark.as_deref().is_some_and(|mark| mark.ends_with(".unasked"))
 }
 
-/// Whether the upstream may close the connection while the request is still on its way, so that the answer gets lost.
+/// Whether the upstream may close the connection while the request is still being sent, so that the answer
+/// gets lost.
 fn may_break(exchange: &Exchange) -> bool {
     exchange.is_early() && exchange.closes()
 }
@@ -146,7 +149,7 @@ fn service(ledger: &Ledger, planned: &Planned, answer: &Answer, tally: &mut Tall
     }
     match &answer.body {
         AnswerBody::Whole(_) if exchange.form == Form::Cut => {
-            Err("half an answer was passed as whole".to_owned())
+            Err("half an answer was forwarded as complete".to_owned())
         }
         AnswerBody::Whole(bytes) => {
             let expected = if exchange.answer_has_body() { planned.answer_body() } else { Vec::new() };
@@ -158,27 +161,28 @@ fn service(ledger: &Ledger, planned: &Planned, answer: &Answer, tally: &mut Tall
                 ));
             }
             if !exchange.is_early() && ledger.wholes(*index) != 1 {
-                return Err("an answer to a request that did not arrive whole".to_owned());
+                return Err("an answer to an incomplete request".to_owned());
             }
             tally.answered += 1;
             Ok(())
         }
         AnswerBody::Broken if exchange.form == Form::Cut || may_break(exchange) => Ok(()),
         AnswerBody::Broken if exchange.is_early() && exchange.form == Form::Close => Ok(()),
-        // A server may take the end of what a client sends for its hang-up. The client sees that the answer is not whole.
+        // A server may treat the end of what a client sends as a disconnect. The client notices that the
+        // answer is incomplete.
         AnswerBody::Broken if exchange.leave == Leave::HalfClose => Ok(()),
-        AnswerBody::Broken => Err("a whole answer broke off".to_owned()),
+        AnswerBody::Broken => Err("a complete answer was truncated".to_owned()),
         AnswerBody::Unread => Ok(()),
     }
 }
 
-/// A gateway's own answer: it has no mark, except where it passes a description on.
+/// Checks a gateway's own answer. Only a forwarded description carries a nonce.
 fn own(exchange: &Exchange, answer: &Answer) -> Result<(), String> {
     let nonce = answer.nonce.as_deref();
     match exchange.target {
         Target::Document if answer.status == 200 && nonce == Some("own") => Ok(()),
         Target::Document if (502..=504).contains(&answer.status) && nonce.is_none() => Ok(()),
         Target::Status | Target::Docs | Target::Probe | Target::Nothing if nonce.is_none() => Ok(()),
-        _ => Err(format!("{} of {nonce:?} instead of the gateway's own", answer.status)),
+        _ => Err(format!("{} of {nonce:?} instead of the gateway's own answer", answer.status)),
     }
 }

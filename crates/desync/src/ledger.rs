@@ -1,27 +1,27 @@
-//! What the upstream has seen.
+//! Records what the upstream received.
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use crate::plan::Plan;
 
-/// Most violations that are kept: the first ones tell most.
+/// Maximum number of recorded violations. The first ones are the most useful.
 const VIOLATIONS_MAX: usize = 20;
 
-/// What the upstream has seen of the exchanges of a plan.
+/// What the upstream received of the exchanges of a plan.
 #[derive(Debug)]
 pub struct Ledger {
     pub plan: Arc<Plan>,
     seen: Vec<Seen>,
     violations: Mutex<Vec<String>>,
     pub connections: AtomicUsize,
-    /// How often the upstream did something that can harm the next request on a connection.
+    /// How often the upstream did something that can make the next request on a connection fail.
     pub treacheries: AtomicUsize,
-    /// Requests that a gateway made for its clients.
+    /// Number of a gateway's own requests for descriptions.
     pub documents: AtomicUsize,
 }
 
-/// What it has seen of one exchange.
+/// What the upstream received of one exchange.
 #[derive(Debug, Default)]
 struct Seen {
     heads: AtomicUsize,

@@ -1,28 +1,28 @@
-//! Generated HTTP/1.1 exchanges, an upstream that watches every byte, and the judge of both. For tests only.
+//! Finds HTTP/1.1 desyncs with generated exchanges and an upstream that checks every byte. For tests only.
 //!
-//! A desync is a disagreement between two ends of a connection about where one message ends and the next begins. One
-//! client then gets the answer of another, or a body is executed as a request. This crate looks for them: it sends
-//! generated exchanges through a subject (a connection pool, or a whole gateway) to an upstream of its own, and checks
-//! that every client gets its own answer or an error that says so, and that the upstream sees exactly the requests that
+//! In a desync, the two ends of a connection disagree about where one message ends and the next begins. One
+//! client then gets the answer of another, or a body is executed as a request. This crate sends generated
+//! exchanges through a subject (a connection pool, or a whole gateway) to its own upstream. It checks that
+//! every client gets its own answer or an error, and that the upstream receives exactly the requests that
 //! were sent.
 //!
-//! The parser is its own and strict. A bug of hyper's, or a leniency, must not be on both sides.
+//! The crate has its own strict parser, so that a bug or a leniency of hyper is not on both sides.
 //!
-//! Every body is made of text that reads as a request or as an answer, so that a message read at a wrong place shows as
-//! one that nobody sent.
+//! Every body consists of text that looks like a request or an answer, so that a message that is parsed at a
+//! wrong position is recognized as one that was never sent.
 //!
 //! # Layout
 //!
-//! - [`exchange`]: what a client sends, what the upstream does, and both as one line of text.
-//! - [`mod@generate`]: exchanges from a seed.
+//! - [`exchange`]: one exchange, and its text form.
+//! - [`mod@generate`]: generates exchanges from a seed.
 //! - [`mod@plan`]: the exchanges of one run, each with its nonce and its two bodies.
 //! - [`reader`]: the strict parser.
-//! - [`script`]: the bytes of an answer.
-//! - [`upstream`]: the server that plays the scripts.
+//! - [`script`]: the bytes of the upstream's answers.
+//! - [`upstream`]: the upstream, which answers as the exchanges specify.
 //! - [`client`]: a client connection without a pool.
-//! - [`ledger`]: what the upstream has seen.
-//! - [`mod@judge`]: the properties.
-//! - [`mod@run`]: one run, and the search for the shortest failing sequence.
+//! - [`ledger`]: records what the upstream received.
+//! - [`mod@judge`]: checks the outcome of each exchange.
+//! - [`mod@run`]: performs a run, and searches for the shortest failing sequence.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 pub mod client;

@@ -8,12 +8,12 @@ use crate::exchange::{Exchange, Method, Target};
 /// The exchanges of one run.
 #[derive(Debug)]
 pub struct Plan {
-    /// The upper half of each nonce: a message of an earlier run is not taken for one of this.
+    /// The upper half of each nonce, which distinguishes the messages of this run from those of earlier runs.
     run: u32,
     pub exchanges: Vec<Exchange>,
 }
 
-/// One of them.
+/// One exchange of a plan.
 #[derive(Clone, Debug)]
 pub struct Planned {
     pub index: usize,
@@ -35,7 +35,7 @@ impl Plan {
         format!("{:08x}{index:08x}", self.run)
     }
 
-    /// The exchange that has `nonce`.
+    /// Returns the exchange with `nonce`.
     pub fn find(&self, nonce: &str) -> Option<Planned> {
         let (run, index) = nonce.split_at_checked(8)?;
         let index = usize::from_str_radix(index, 16).ok()?;
@@ -56,13 +56,13 @@ impl Planned {
         }
     }
 
-    /// Text that reads as a request which nobody may send.
+    /// Returns a body that looks like a request that clients never send.
     pub fn request_body(&self) -> Vec<u8> {
         let smuggled = format!("POST /cancellations/{} HTTP/1.1\r\nhost: x\r\n\r\n", self.nonce);
         repeat(&smuggled, self.exchange.body)
     }
 
-    /// Text that reads as an answer which nobody may get.
+    /// Returns a body that looks like an answer that no client may get.
     pub fn answer_body(&self) -> Vec<u8> {
         let nonce = &self.nonce;
         let planted =
@@ -70,7 +70,7 @@ impl Planned {
         repeat(&planted, self.exchange.answer)
     }
 
-    /// The request as a raw client sends it, without its body.
+    /// Returns the head of the request as a raw client sends it.
     pub fn request_head(&self, host: &str) -> String {
         let Self { nonce, exchange, .. } = self;
         let method = exchange.method.text();

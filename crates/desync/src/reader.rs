@@ -1,19 +1,19 @@
-//! The strict parser: what it accepts has one meaning.
+//! The strict parser: it accepts only unambiguous messages.
 
 use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// Largest head of a message.
+/// Maximum size of the head of a message.
 const HEAD_MAX_BYTES: usize = 64 * 1024;
-/// Largest body of a message.
+/// Maximum size of the body of a message.
 const BODY_MAX_BYTES: usize = 1024 * 1024;
 const READ_BYTES: usize = 16 * 1024;
 
 /// Why a message could not be read.
 #[derive(Debug)]
 pub enum Fault {
-    /// The other end closed or reset the connection in the middle of it. Holds the bytes that came.
+    /// The other end closed or reset the connection within the message. Contains the bytes that came.
     Broken(Vec<u8>),
     Syntax(String),
 }
@@ -48,18 +48,18 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         Self { io, buffer: Vec::new() }
     }
 
-    /// Bytes that have come and belong to no message yet.
+    /// Returns the bytes that have come and belong to no message yet.
     pub fn rest(&self) -> &[u8] {
         &self.buffer
     }
 
-    /// Whether a byte came; at the end, none did.
+    /// Reads more bytes. Returns `false` at the end of the stream.
     pub async fn fill(&mut self) -> io::Result<bool> {
         self.buffer.reserve(READ_BYTES);
         Ok(self.io.read_buf(&mut self.buffer).await? > 0)
     }
 
-    /// Reads a head; nothing at the end of the connection.
+    /// Reads a head, or returns `None` at the end of the connection.
     pub async fn head(&mut self) -> Result<Option<Head>, Fault> {
         let mut searched = 0;
         let end = loop {
@@ -130,7 +130,8 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         loop {
             if let Some(end) = find(&self.buffer, b"\r\n") {
                 let line: Vec<u8> = self.buffer.drain(..end + 2).take(end).collect();
-                return String::from_utf8(line).map_err(|_| Fault::Syntax("a line in no UTF-8".to_owned()));
+                return String::from_utf8(line)
+                    .map_err(|_| Fault::Syntax("a line that is not UTF-8".to_owned()));
             }
             if self.buffer.len() > HEAD_MAX_BYTES {
                 return Err(Fault::Syntax("a line without an end".to_owned()));
@@ -147,7 +148,7 @@ fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
 }
 
 fn parse_head(bytes: &[u8]) -> Result<Head, String> {
-    let text = std::str::from_utf8(bytes).map_err(|_| format!("no UTF-8: {}", bytes.escape_ascii()))?;
+    let text = std::str::from_utf8(bytes).map_err(|_| format!("not UTF-8: {}", bytes.escape_ascii()))?;
     let mut lines = text.split("\r\n");
     let line = lines.next().unwrap_or_default().to_owned();
     if let Some(bad) = text.replace("\r\n", "").chars().find(|letter| letter.is_control() && *letter != '\t')
@@ -156,9 +157,9 @@ fn parse_head(bytes: &[u8]) -> Result<Head, String> {
     }
     let mut fields = Vec::new();
     for field in lines {
-        let (name, value) = field.split_once(':').ok_or_else(|| format!("no field: {field:?}"))?;
+        let (name, value) = field.split_once(':').ok_or_else(|| format!("not a field: {field:?}"))?;
         if name.is_empty() || !name.bytes().all(is_token) {
-            return Err(format!("no name of a field: {field:?}"));
+            return Err(format!("invalid name of a field: {field:?}"));
         }
         fields.push((name.to_ascii_lowercase(), value.trim_matches([' ', '\t']).to_owned()));
     }
@@ -174,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_head_that_could_be_read_two_ways_is_none() {
+    fn ambiguous_head_is_rejected() {
         for head in [
             "GET / HTTP/1.1\nhost: x",
             "GET / HTTP/1.1\r\nhost: x\rfoo: y",
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn chunks_are_joined_and_a_wrong_size_is_found() {
+    async fn chunks_are_joined_and_a_wrong_size_is_an_error() {
         let mut reader = Reader::new(&b"3\r\nabc\r\n2\r\nde\r\n0\r\nx: y\r\n\r\nrest"[..]);
         assert_eq!(reader.chunked().await.unwrap(), b"abcde");
         assert_eq!(reader.rest(), b"rest");

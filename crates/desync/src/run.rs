@@ -1,4 +1,4 @@
-//! One run, and the search for the shortest failing sequence.
+//! Performs a run, and searches for the shortest failing sequence.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -14,26 +14,26 @@ use crate::judge::{Outcome, Tally, judge};
 use crate::plan::{Plan, Planned};
 use crate::upstream::Upstream;
 
-/// Clients at once. Each has every so-many-th exchange, in order.
+/// Number of concurrent clients. The exchanges are dealt to them in turn.
 pub const LANES: usize = 32;
-/// Bounds a lane that hangs; nothing is measured with it.
+/// Ends a client that hangs. No test measures with it.
 const LANE_TIMEOUT: Duration = Duration::from_secs(600);
-/// Bounds of the search for the shortest failing sequence.
+/// Limits of the search for the shortest failing sequence.
 const TRIALS_MAX: usize = 150;
 const SEARCH_TIMEOUT: Duration = Duration::from_secs(120);
-/// How often a sequence is tried before it counts as harmless: what fails may depend on timing.
+/// How often a sequence is tried before it counts as passing, because failures may depend on timing.
 const TRIES: usize = 3;
 
-/// What exchanges go through.
+/// The code under test, through which the exchanges are sent.
 pub trait Subject: Send + Sync + 'static {
-    /// Performs the exchanges of one client in order, and reports each outcome.
+    /// Performs the exchanges of one client in order, and returns their outcomes.
     fn lane(&self, work: Vec<Planned>) -> impl Future<Output = Vec<(usize, Outcome)>> + Send;
 
     /// Closes all connections to the upstream.
     fn stop(self) -> impl Future<Output = ()> + Send;
 }
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Report {
     pub violations: Vec<String>,
@@ -42,7 +42,7 @@ pub struct Report {
     pub tally: Tally,
 }
 
-/// Sends `exchanges` through the subject that `start` makes for an upstream's address.
+/// Sends `exchanges` through the subject that `start` creates for an upstream's address.
 pub async fn run<S: Subject>(
     exchanges: Vec<Exchange>,
     greets: bool,
@@ -86,7 +86,7 @@ pub async fn explain(
     for violation in &report.violations {
         let _ = writeln!(text, "- {violation}");
     }
-    // Before the search, which may be interrupted.
+    // Printed before the search, which may be interrupted.
     eprint!("{text}");
     let mut violations = Vec::new();
     let began = Instant::now();
@@ -121,7 +121,7 @@ pub async fn explain(
         let _ = writeln!(text, "- {violation}");
     }
     let _ =
-        writeln!(text, "The shortest failing sequence that {trials} trials found, to keep in `regressions`:");
+        writeln!(text, "The shortest failing sequence found in {trials} trials; add it to `regressions`:");
     for exchange in shortest.iter().take(200) {
         let _ = writeln!(text, "    \"{exchange}\",");
     }

@@ -1,16 +1,16 @@
-//! The bytes of an answer.
+//! The bytes of the upstream's answers.
 
 use crate::exchange::{After, Exchange, Form, When};
 use crate::plan::Planned;
 
-/// An answer that nobody asked for. It says that it is an error, so a client may get it.
+/// Returns an unsolicited answer. Its status is an error, so a client may get it.
 pub fn unasked(connection: usize) -> String {
     format!(
         "HTTP/1.1 408 Request Timeout\r\nx-mark: {connection}.unasked\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
     )
 }
 
-/// The answer to a request that a gateway makes itself.
+/// Returns the answer to a gateway's own request.
 pub fn own(mark: &str, has_body: bool) -> String {
     let body = r#"{"status":"UP"}"#;
     let length = body.len();
@@ -20,7 +20,7 @@ pub fn own(mark: &str, has_body: bool) -> String {
     head + if has_body { body } else { "" }
 }
 
-/// The answer to `planned`, as far as it comes.
+/// Returns the answer to `planned`, as far as it is sent.
 pub fn answer(planned: &Planned, mark: &str) -> Vec<u8> {
     let exchange = &planned.exchange;
     let mut bytes = Vec::new();
@@ -80,7 +80,7 @@ fn chunked(bytes: &mut Vec<u8>, body: &[u8], has_trailer: bool) {
     bytes.extend(if has_trailer { &b"0\r\nx-trailer: 1\r\n\r\n"[..] } else { &b"0\r\n\r\n"[..] });
 }
 
-/// How much of a request's body is read before the answer.
+/// Returns how many bytes of a request's body are read before the answer.
 pub fn read_before(exchange: &Exchange) -> usize {
     match exchange.when {
         When::Head => 0,
@@ -89,8 +89,8 @@ pub fn read_before(exchange: &Exchange) -> usize {
     }
 }
 
-/// The reason why no other request may follow on the connection, if there is one in the answer.
-pub fn last_words(exchange: &Exchange) -> Option<&'static str> {
+/// Returns the reason why no other request may follow on the connection after the answer, if any.
+pub fn end_reason(exchange: &Exchange) -> Option<&'static str> {
     match (exchange.form, exchange.after) {
         (_, After::SayOnly | After::SayClose) => Some("an answer with `Connection: close`"),
         (Form::Both, _) => Some("an answer with two framings"),

@@ -1,4 +1,4 @@
-//! The server that plays the scripts.
+//! The upstream, which answers as the exchanges specify and checks every byte that it receives.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,17 +16,18 @@ use crate::exchange::{After, Form, Method};
 use crate::ledger::Ledger;
 use crate::plan::{Plan, Planned};
 use crate::reader::{Fault, Head, Reader, is_token};
-use crate::script::{self, last_words, read_before};
+use crate::script::{self, end_reason, read_before};
 
-/// Longest wait for connections to end when nobody uses them any more.
+/// Maximum wait until unused connections end.
 const END_TIMEOUT: Duration = Duration::from_secs(20);
-/// Small, so that a large body does not fit into the kernel's buffers and is still being written when the answer comes.
+/// Small, so that a large body does not fit into the kernel's buffers and is still being written during the
+/// answer.
 const RECEIVE_BUFFER_BYTES: u32 = 16 * 1024;
 const BACKLOG: u32 = 1024;
-/// Turns of the event loop before an unasked answer.
+/// Turns of the event loop before an unsolicited answer.
 const UNASKED_TURNS: usize = 3;
 
-/// The server under watch.
+/// The upstream.
 pub struct Upstream {
     pub address: SocketAddr,
     pub ledger: Arc<Ledger>,
@@ -35,7 +36,7 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// Serves `plan`. If it `greets`, some new connections get an answer before there is a request.
+    /// Serves `plan`. If it `greets`, some new connections get an answer before a request.
     pub fn start(plan: Arc<Plan>, greets: bool) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES).unwrap();
@@ -48,7 +49,7 @@ impl Upstream {
         Self { address, ledger, stop, serving }
     }
 
-    /// Waits until every connection has ended: the subject must have closed its own.
+    /// Waits until all connections have ended. The subject must have closed its own.
     pub async fn finish(self) -> Arc<Ledger> {
         let _ = self.stop.send(());
         self.serving.await.unwrap();
@@ -95,30 +96,29 @@ fn note(ledger: &Ledger, served: Result<Result<(), String>, tokio::task::JoinErr
     }
 }
 
-/// One connection, from its first byte to its last.
+/// One connection.
 struct Served {
     number: usize,
     ledger: Arc<Ledger>,
     reader: Reader<OwnedReadHalf>,
     writer: OwnedWriteHalf,
-    /// Why no request may follow.
+    /// The reason why no other request may follow, if any.
     over: Option<&'static str>,
 }
 
-/// Whether a connection goes on.
+/// Whether a connection continues.
 #[derive(PartialEq)]
 enum Goes {
     On,
     Ends,
 }
 
-/// What a request is.
+/// A request.
 enum Request {
+    /// A request of the plan.
     Planned(Planned),
-    /// A gateway's own.
-    Own {
-        has_body: bool,
-    },
+    /// A gateway's own request.
+    Own { has_body: bool },
 }
 
 async fn connection(
@@ -169,13 +169,17 @@ impl Served {
         }
     }
 
-    /// The request of a head, if it is one that may come.
+    /// Identifies the request by its head.
+    ///
+    /// # Errors
+    ///
+    /// If no such request was sent.
     fn request(&self, head: &Head) -> Result<Request, String> {
         let [method, target, "HTTP/1.1"] = head.line.split(' ').collect::<Vec<_>>()[..] else {
-            return Err("no request line of HTTP/1.1".to_owned());
+            return Err("not a request line of HTTP/1.1".to_owned());
         };
         if method.is_empty() || !method.bytes().all(is_token) || !target.starts_with('/') {
-            return Err("no method, or no target in origin form".to_owned());
+            return Err("not a method, or not a target in origin form".to_owned());
         }
         if head.all("host").count() != 1 {
             return Err("not one `Host`".to_owned());
@@ -214,7 +218,7 @@ impl Served {
     fn planned(&self, head: &Head, method: &str, target: &str, lengths: &[&str]) -> Result<Planned, String> {
         let nonce = target.strip_prefix("/books/").and_then(|rest| rest.split('/').next());
         let planned =
-            nonce.and_then(|nonce| self.ledger.plan.find(nonce)).ok_or("a request that nobody sent")?;
+            nonce.and_then(|nonce| self.ledger.plan.find(nonce)).ok_or("a request that no client sent")?;
         let exchange = &planned.exchange;
         if planned.path() != target || exchange.method.text() != method {
             return Err(format!("another request than {exchange}"));
@@ -245,7 +249,7 @@ impl Served {
                 return Err(format!("bytes before the answer to {exchange}: {}", shown(self.reader.rest())));
             }
         }
-        self.over = last_words(exchange);
+        self.over = end_reason(exchange);
         match exchange.form {
             Form::Silent if self.body(after).await? == Goes::On => return self.wait_for_the_end().await,
             Form::Silent => return Ok(Goes::Ends),
@@ -298,7 +302,7 @@ impl Served {
         let _ = self.writer.write_all(script::unasked(self.number).as_bytes()).await;
     }
 
-    /// Reads a part of a body. Every byte of it must be the one that was sent.
+    /// Reads a part of a body, which must equal `expected`.
     async fn body(&mut self, expected: &[u8]) -> Result<Goes, String> {
         match self.reader.exact(expected.len()).await {
             Ok(bytes) if bytes == expected => Ok(Goes::On),
@@ -324,10 +328,10 @@ impl Served {
             let writing = timeout(END_TIMEOUT, self.writer.write_all(piece)).await;
             match writing {
                 Ok(Ok(())) => {}
-                // The other end has left.
+                // The other end has disconnected.
                 Ok(Err(_)) => return Ok(Goes::Ends),
                 Err(_) => {
-                    return Err("an answer that nobody reads, on a connection that nobody closes".to_owned());
+                    return Err("an unread answer on an open connection".to_owned());
                 }
             }
             if pieces > 1 {
@@ -338,13 +342,13 @@ impl Served {
     }
 }
 
-/// What is left of a connection that was closed within a head must be the beginning of one.
+/// Checks that the last bytes of a connection that was closed within a head are the beginning of a request.
 fn begins_a_request(bytes: &[u8]) -> Result<(), String> {
     let is_one = Method::ALL.iter().any(|method| {
         let start = format!("{} /", method.text()).into_bytes();
         bytes.starts_with(&start) || start.starts_with(bytes)
     });
-    if is_one { Ok(()) } else { Err(format!("bytes that are no request: {}", shown(bytes))) }
+    if is_one { Ok(()) } else { Err(format!("bytes that are not a request: {}", shown(bytes))) }
 }
 
 fn shown(bytes: &[u8]) -> String {

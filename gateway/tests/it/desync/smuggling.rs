@@ -80,5 +80,5 @@ async fn body_of_a_request_for_a_description_does_not_become_the_next_request() 
     for line in ["GET /api-docs/openapi.json HTTP/1.1", "POST /books HTTP/1.1", "GET /books/1 HTTP/1.1"] {
         assert_eq!(timeout(HANG, seen.recv()).await.unwrap().unwrap(), line);
     }
-    assert!(timeout(Duration::from_millis(50), seen.recv()).await.is_err(), "a request that nobody sent");
+    assert!(timeout(Duration::from_millis(50), seen.recv()).await.is_err(), "a request that no client sent");
 }

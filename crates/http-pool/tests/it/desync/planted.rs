@@ -1,4 +1,4 @@
-//! Faults that the suite must find: clients that do what a faulty pool does.
+//! Planted faults that the suite must find: clients that behave like a faulty pool.
 
 use std::net::SocketAddr;
 use std::sync::Mutex;
@@ -11,27 +11,27 @@ use tokio::time::timeout;
 /// How long a client waits for an answer that its own fault may have prevented.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What a client does wrong.
+/// The fault of a client.
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
     None,
-    /// Takes an early answer for the end of the request, and sends the next one on the same connection.
+    /// Treats an early answer as the end of its request, and sends the next request on the same connection.
     ReusesAfterEarlyAnswer,
-    /// Passes a `Content-Length` on that is not that of the body.
+    /// Forwards a wrong `Content-Length`.
     SendsAnotherLength,
-    /// Sends a request again that may have arrived.
+    /// Sends a request again although it may have arrived.
     SendsTwice,
-    /// Keeps a connection on which more came than was asked for.
+    /// Keeps a connection with unsolicited bytes.
     KeepsExtraAnswers,
     /// Keeps a connection after an answer with two framings.
     KeepsDoubtfulFraming,
-    /// Takes the half of a body for the whole.
+    /// Treats half a body as complete.
     TakesHalfForWhole,
-    /// Says that nothing was sent when the connection was closed.
+    /// Reports that nothing was sent when the connection was closed.
     DeniesWhatItSent,
     /// Gives one client the answer of another.
     SwapsAnswers,
-    /// Executes a body as a request.
+    /// Sends a body without its head.
     SendsTheBodyAlone,
 }
 
@@ -52,7 +52,7 @@ impl Faulty {
         let sent = if early { body.len() / 2 } else { body.len() };
         let _ = client.write(&[head.as_bytes(), &body[..sent]].concat(), 1).await;
         let method = planned.exchange.method;
-        // A client that sent too little waits in vain; then it leaves.
+        // A client that sent too little waits in vain.
         let Ok(mut begun) = timeout(PATIENCE, client.begin(method)).await else { return Outcome::Hung };
         if self.fault == Fault::SendsTwice && begun.is_err() {
             client = RawClient::connect(self.address).await.unwrap();
@@ -69,7 +69,7 @@ impl Faulty {
                 if (!begun.closes || self.fault == Fault::KeepsDoubtfulFraming) && keeps {
                     *connection = Some(client);
                 }
-                self.told(planned, begun.answer)
+                self.outcome(planned, begun.answer)
             }
             Err(NoAnswer::Closed) if self.fault == Fault::DeniesWhatItSent => Outcome::NotSent,
             Err(NoAnswer::Closed) => Outcome::Failed,
@@ -89,7 +89,7 @@ impl Faulty {
         }
     }
 
-    fn told(&self, planned: &Planned, mut answer: desync::Answer) -> Outcome {
+    fn outcome(&self, planned: &Planned, mut answer: desync::Answer) -> Outcome {
         if self.fault == Fault::TakesHalfForWhole && matches!(answer.body, desync::AnswerBody::Broken) {
             let whole = planned.answer_body();
             answer.body = desync::AnswerBody::Whole(whole[..whole.len() / 2].to_vec());
@@ -105,7 +105,7 @@ impl Subject for Faulty {
         for planned in work {
             let mut outcome = self.perform(&mut connection, &planned).await;
             if self.fault == Fault::SwapsAnswers {
-                // The outcome of the exchange before, whoever's that was.
+                // Takes the outcome of the previous exchange of any client.
                 let before = self.swapped.lock().unwrap().replace((planned.index, outcome));
                 match before {
                     Some((_, of_another)) => outcome = of_another,
@@ -124,10 +124,10 @@ async fn runs(fault: Fault, exchanges: Vec<Exchange>) -> Report {
     run(exchanges, false, async |address| Faulty { fault, address, swapped: Mutex::default() }).await
 }
 
-/// The violations that the suite reports of a client with `fault`.
+/// Returns the violations that the suite reports for a client with `fault`.
 async fn found(fault: Fault, lines: &[&str]) -> String {
     let sequence: Vec<Exchange> = lines.iter().map(|line| line.parse().unwrap()).collect();
-    // Each client has every 32nd exchange: so each has the whole sequence.
+    // Exchanges are dealt to the clients in turn, so that each gets the whole sequence.
     let exchanges = sequence.iter().flat_map(|exchange| vec![exchange.clone(); desync::LANES]).collect();
     let faultless =
         runs(Fault::None, sequence.iter().flat_map(|e| vec![e.clone(); desync::LANES]).collect()).await;
@@ -156,15 +156,15 @@ async fn each_planted_fault_is_found() {
         (
             Fault::TakesHalfForWhole,
             &["GET service form=cut answer=800"],
-            "half an answer was passed as whole",
+            "half an answer was forwarded as complete",
         ),
         (
             Fault::DeniesWhatItSent,
             &["POST service body=9 form=reset"],
-            "heard that nothing was sent, but it was",
+            "the client's error means that nothing was sent, but the request was",
         ),
         (Fault::SwapsAnswers, plain, "its own is"),
-        (Fault::SendsTheBodyAlone, plain, "a request that nobody sent"),
+        (Fault::SendsTheBodyAlone, plain, "a request that no client sent"),
     ] {
         let violations = found(fault, lines).await;
         assert!(violations.contains(violation), "{violation:?} is not in:\n{violations}");
@@ -172,7 +172,7 @@ async fn each_planted_fault_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn failing_run_ends_with_a_short_sequence_to_keep() {
+async fn failing_run_reports_a_short_sequence() {
     let mut exchanges = vec![Exchange::PLAIN; 300];
     exchanges[200] = "POST service body=9 form=hang-up".parse().unwrap();
     let report = runs(Fault::SendsTwice, exchanges.clone()).await;

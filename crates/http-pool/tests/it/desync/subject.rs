@@ -1,4 +1,4 @@
-//! The pool as a subject of the suite.
+//! The pool as the subject of the suite.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::upstream::HANG;
 
-/// Deadline of a request whose caller does not want to wait.
+/// Deadline of a request with an impatient caller.
 const SHORT: Duration = Duration::from_millis(2);
 
 pub struct Pooled(Arc<Pool>);
@@ -56,7 +56,7 @@ impl Subject for Pooled {
     async fn stop(self) {}
 }
 
-/// The request, with headers as an attacker would have them.
+/// Returns the request, with headers as an attacker would send them.
 fn outgoing(planned: &Planned) -> Outgoing {
     let request = Request::builder()
         .method(planned.exchange.method.text())
