@@ -1,4 +1,4 @@
-//! Who books, cancels and collects; every answer is remembered.
+//! The customers: they book, cancel and collect, and remember every response.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,52 +15,53 @@ use tokio::time::sleep;
 use crate::fleet::{LETTERS, ROWS};
 
 const CUSTOMERS: u64 = 64;
-/// Longest for one call.
+/// Timeout of one call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
-/// What a customer does between two wishes, in milliseconds.
+/// Pause of a customer between two wishes, in milliseconds.
 const PAUSE_MS: std::ops::Range<u64> = 20..200;
-/// Repetitions of a request to which nobody answered, and the pause before each.
-const REPEATS: usize = 3;
-const REPEAT_AFTER: Duration = Duration::from_millis(200);
-/// How often a customer asks for a ticket that is not there yet, and the pause before each time.
-const LOOKS: usize = 30;
-const LOOK_AFTER: Duration = Duration::from_millis(100);
-/// Seats of one wish at most.
+/// Maximum number of requests for one wish while their outcome is unknown, and the pause between them.
+const ATTEMPTS_MAX: usize = 3;
+const ATTEMPT_PAUSE: Duration = Duration::from_millis(200);
+/// Maximum number of attempts to collect a ticket that does not exist yet, and the pause between them.
+const COLLECTS_MAX: usize = 30;
+const COLLECT_PAUSE: Duration = Duration::from_millis(100);
+/// Maximum number of seats of one wish.
 const SEATS_MAX: usize = 3;
 
-/// One wish, and all that was answered to it.
+/// One wish, and all responses to it.
 #[derive(Clone, Debug)]
 pub struct Wish {
     pub key: String,
     pub seats: Vec<String>,
     pub asked_at: Timestamp,
     pub answers: Vec<Answer>,
-    /// Its customer has asked to cancel it.
+    /// Whether the customer has sent a cancel.
     pub canceled: bool,
-    /// What was answered to that, and to collecting.
+    /// The status of the response to the cancel, and of that to the collect.
     pub cancel_status: Option<u16>,
     pub collect_status: Option<u16>,
 }
 
+/// The response to a booking.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// 0: none.
+    /// The status, or 0 without a response.
     pub status: u16,
-    /// The last word of its `type`, if it is a problem.
+    /// The last part of its `type`, if it is a problem.
     pub problem: String,
     pub booking_id: Option<i64>,
-    /// The seats that are said to be taken.
+    /// The seats that are already taken, according to a problem.
     pub taken: Vec<String>,
     pub at: Timestamp,
 }
 
-/// 64 of them, until they are told to leave.
+/// All customers, each in a task.
 pub struct Customers {
     all: JoinSet<Vec<Wish>>,
     leave: Arc<AtomicBool>,
 }
 
-/// All wishes.
+/// The wishes of all customers.
 #[derive(Debug)]
 pub struct Answers(pub Vec<Wish>);
 
@@ -86,7 +87,7 @@ impl Answers {
 }
 
 impl Customers {
-    pub fn come(gateway: &str, hall: i64, seed: u64) -> Self {
+    pub fn start(gateway: &str, hall: i64, seed: u64) -> Self {
         let leave = Arc::<AtomicBool>::default();
         let mut all = JoinSet::new();
         for number in 1..=CUSTOMERS {
@@ -102,6 +103,7 @@ impl Customers {
         Self { all, leave }
     }
 
+    /// Lets the customers finish their current wishes, and returns all wishes.
     pub async fn leave(self) -> Answers {
         self.leave.store(true, Ordering::Relaxed);
         Answers(self.all.join_all().await.concat())
@@ -138,20 +140,20 @@ impl Customer {
         let asked_at = Timestamp::now();
         let body = json!({ "screeningId": self.hall, "seat": seats.join(","), "customerId": self.number });
         let mut answers = Vec::new();
-        for _ in 0..REPEATS {
+        for _ in 0..ATTEMPTS_MAX {
             let (status, body) = self.call(Method::POST, "/books", Some((&body, &key))).await;
             answers.push(Answer::read(status, &body));
-            // Nobody knows what became of it; with its key it may be asked for again.
+            // If the outcome is unknown, the request may be repeated with its key.
             if ![0, 502, 504].contains(&status) {
                 break;
             }
-            sleep(REPEAT_AFTER).await;
+            sleep(ATTEMPT_PAUSE).await;
         }
         Wish { key, seats, asked_at, answers, canceled: false, cancel_status: None, collect_status: None }
     }
 
-    /// Half of what is booked is canceled, so that there is something to sell; some is collected, some of it at once with
-    /// the cancel.
+    /// Cancels or collects some bookings. More than half are canceled, so that seats become free again; some
+    /// are canceled and collected at the same time.
     async fn go_on(&mut self, id: i64, wish: &mut Wish) {
         let (cancel, collect) = match self.rng.u8(..20) {
             0..=11 => (true, false),
@@ -169,12 +171,12 @@ impl Customer {
 
     async fn collect(&self, ticket: &str) -> u16 {
         let printed = json!({ "status": "Printed" });
-        for _ in 0..LOOKS {
+        for _ in 0..COLLECTS_MAX {
             let (status, _) = self.call(Method::PATCH, ticket, Some((&printed, ""))).await;
             if status != 404 {
                 return status;
             }
-            sleep(LOOK_AFTER).await;
+            sleep(COLLECT_PAUSE).await;
         }
         404
     }

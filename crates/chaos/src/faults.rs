@@ -1,4 +1,4 @@
-//! What goes wrong, and when: the same for the same seed.
+//! Draws and injects faults. The seed determines the faults and their times.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -14,17 +14,17 @@ use crate::proxy::Line;
 use crate::refusals::{self, Refusal};
 use crate::servers::{Server, Servers};
 
-/// Pauses between two faults, in milliseconds.
+/// Pause between two faults, in milliseconds.
 const PAUSE_MS: std::ops::Range<u64> = 100..1_200;
-/// How long one lasts.
+/// Duration of a fault.
 const LENGTH_MS: std::ops::Range<u64> = 50..2_500;
-/// How much slower a line becomes.
+/// Delay of a slow connection.
 const DELAY_MS: std::ops::Range<u64> = 20..900;
-/// Around the two seconds after which a controller takes the brokers of `.ci/backends` for dead.
+/// Below and above the two seconds after which the controller of `.ci/backends` considers its broker dead.
 const KAFKA_FROZEN_MS: std::ops::Range<u64> = 1_000..5_000;
-/// On both sides of the five seconds for which a service waits for a statement.
+/// Below and above the five seconds for which a service waits for a statement.
 const REFUSES_MS: std::ops::Range<u64> = 500..8_000;
-/// Records that are published once more at a time.
+/// Number of records that a fault publishes again.
 const AGAIN: usize = 50;
 
 #[derive(Clone, Copy, Debug)]
@@ -35,12 +35,13 @@ enum Fault {
     Slow(Between, Duration),
     KillServer(Server),
     FreezeKafka(Duration),
-    /// The database of a process refuses.
+    /// The database of a process rejects statements.
     Refuse(Process, Refusal, Duration),
+    /// Some records are published again.
     Redeliver,
 }
 
-/// Faults until `end`, one after the other; what they were.
+/// Injects faults one after the other until `end`. Returns the number of each.
 pub async fn inject(
     fleet: &mut Fleet,
     servers: Option<&Servers>,
@@ -53,8 +54,8 @@ pub async fn inject(
         sleep(Duration::from_millis(rng.u64(PAUSE_MS))).await;
         let fault = draw(&mut rng, servers.is_some());
         let length = Duration::from_millis(rng.u64(LENGTH_MS));
-        happen(fleet, servers, fault, length, &mut rng).await?;
-        // What could not start again while something else was away.
+        inject_one(fleet, servers, fault, length, &mut rng).await?;
+        // A process may have ended because it could not start during the fault.
         for process in Process::ALL {
             fleet.start_if_it_ended(process)?;
         }
@@ -103,7 +104,7 @@ fn name(fault: Fault) -> String {
     }
 }
 
-async fn happen(
+async fn inject_one(
     fleet: &mut Fleet,
     servers: Option<&Servers>,
     fault: Fault,
@@ -140,7 +141,7 @@ async fn happen(
         Fault::Refuse(process, refusal, length) => {
             let refusing = refusals::refuse(process, fleet.database_url(process)?, refusal).await?;
             sleep(length).await;
-            refusing.mend().await?;
+            refusing.end().await?;
         }
         Fault::Redeliver => redeliver(fleet, rng).await,
     }
@@ -155,7 +156,8 @@ async fn line_is(fleet: &Fleet, between: Between, line: Line, length: Duration) 
     }
 }
 
-/// Publishes some records once more, as a relay does that died before it marked them. The log may be away just now.
+/// Publishes some records again, like a relay that died before it marked them. Does nothing if the event log
+/// is unreachable.
 async fn redeliver(fleet: &Fleet, rng: &mut Rng) {
     let Ok(transport) = fleet.transport().await else {
         return;

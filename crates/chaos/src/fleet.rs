@@ -1,7 +1,7 @@
-//! The processes, each started and killed by itself.
+//! The processes of the fleet, which can be started and killed one by one.
 //!
-//! Payment, point and the payment provider listen on ports of their own; where the others look for them there are proxies. So
-//! is one where the databases are looked for, if they are on a server.
+//! Payment, point and the payment provider are behind proxies, and so are the databases, if they are on a
+//! server.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -35,17 +35,17 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 const STAFF_TOKEN: &str = "chaos";
 /// The user that owns the PostgreSQL server of `.ci/backends`.
 const SUPERUSER: &str = "marquee";
-/// Seconds for which what is not paid is held: short, so that holds end while everything fails.
+/// Duration of holds: short, so that holds expire while faults are injected.
 const HOLD_SECONDS: &str = "10";
-/// The processor declines what costs more: the four best seats.
+/// The payment provider declines higher amounts, such as those of the best seats.
 const DECLINE_OVER: &str = "20000";
-/// When the screening begins: long after the end.
+/// How far ahead the screening begins: long after the run.
 const STARTS_IN: Duration = Duration::from_secs(30 * 24 * 3600);
-/// Rows of the hall, and the seats of each.
+/// Number of rows of the hall, and the seats of each.
 pub const ROWS: usize = 20;
 pub const LETTERS: &str = "ABCDEFGHIJ";
 
-/// Where a connection may be cut.
+/// A proxy's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Between {
     OthersAndPayment,
@@ -54,15 +54,15 @@ pub enum Between {
     ServicesAndDatabases,
 }
 
-/// Ends with this.
+/// A running fleet. Its processes stop when it is dropped.
 pub struct Fleet {
-    /// Where the processes are looked for.
+    /// The addresses by which the processes call each other.
     place: Place,
-    /// Where payment, point and the provider are.
+    /// The addresses of payment, point and the provider behind their proxies.
     behind: Place,
     running: BTreeMap<Process, Child>,
     pub proxies: BTreeMap<Between, Proxy>,
-    /// Their own way to the databases, which nobody cuts.
+    /// The URL prefix of the databases on a server, which bypasses the proxy.
     direct: Option<String>,
     directory: Option<TempDir>,
 }
@@ -111,12 +111,12 @@ impl Fleet {
         Ok(fleet)
     }
 
-    /// How customers reach it.
+    /// Returns the URL of the gateway.
     pub fn gateway(&self) -> String {
         self.place.url(Process::Gateway)
     }
 
-    /// Starts a process that does not run.
+    /// Starts a process that is not running.
     pub fn start(&mut self, process: Process) -> Outcome {
         let place = self.place_of(process).clone();
         std::fs::create_dir_all(place.data_dir.join("logs"))?;
@@ -126,7 +126,7 @@ impl Fleet {
             .args(["service", process.name()])
             .args(place.flags())
             .envs(place.environment())
-            // Payment is behind a proxy itself, and finds the provider behind another one.
+            // Payment is behind a proxy, and reaches the provider through another one.
             .env("PROCESSOR_URL", self.place.url(Process::Processor))
             .envs([
                 ("STAFF_TOKEN", STAFF_TOKEN),
@@ -141,12 +141,12 @@ impl Fleet {
             .stderr(log)
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| format!("cannot start the marquee beside this program: {error}"))?;
+            .map_err(|error| format!("cannot start marquee beside this program: {error}"))?;
         self.running.insert(process, child);
         Ok(())
     }
 
-    /// kill -9.
+    /// Kills a process (kill -9).
     pub async fn kill(&mut self, process: Process) -> Outcome {
         if let Some(mut child) = self.running.remove(&process) {
             child.kill().await?;
@@ -165,12 +165,12 @@ impl Fleet {
     fn send(&self, process: Process, signal: Signal) {
         let id = self.running.get(&process).and_then(Child::id);
         if let Some(pid) = id.and_then(|id| Pid::from_raw(id.cast_signed())) {
-            // It may be gone already.
+            // It may have ended already.
             let _ = kill_process(pid, signal);
         }
     }
 
-    /// Nothing goes wrong any more.
+    /// Ends all faults, and waits until all processes are ready.
     pub async fn heal(&mut self) -> Outcome {
         for proxy in self.proxies.values() {
             proxy.set(Line::Open);
@@ -182,7 +182,8 @@ impl Fleet {
         self.ready().await
     }
 
-    /// One that could not start, as its database was away, is started once more.
+    /// Starts a process again if it has ended, for example because its database was unreachable when it
+    /// started.
     pub fn start_if_it_ended(&mut self, process: Process) -> Outcome {
         let has_ended = match self.running.get_mut(&process) {
             Some(child) => child.try_wait()?.is_some(),
@@ -206,8 +207,9 @@ impl Fleet {
         Ok(())
     }
 
-    /// Twenty rows of ten seats; of the first row, four cost more than the processor takes.
-    pub async fn announce_hall(&self) -> Outcome<i64> {
+    /// Creates a screening in a hall of twenty rows of ten seats, and returns its id. The provider declines
+    /// payments for seats of the first row.
+    pub async fn create_screening(&self) -> Outcome<i64> {
         let row = |number: usize| {
             let class = if number == 1 { "best" } else { "standard" };
             json!({ "name": number.to_string(), "seats": LETTERS, "priceClass": class })
@@ -222,11 +224,11 @@ impl Fleet {
         let request =
             client.post(format!("{}/screenings", self.gateway())).header("X-Staff-Token", STAFF_TOKEN);
         let answer = request.json(&screening).send().await?.error_for_status()?;
-        let announced: Value = answer.json().await?;
-        Ok(announced["id"].as_i64().ok_or("a screening without an id")?)
+        let screening: Value = answer.json().await?;
+        Ok(screening["id"].as_i64().ok_or("a screening without an id")?)
     }
 
-    /// The databases, by a way that nobody cuts.
+    /// Opens all databases, bypassing the proxy.
     pub async fn databases(&self) -> Outcome<Databases> {
         Ok(Databases {
             book: self.db(Process::Book).await?,
@@ -246,7 +248,7 @@ impl Fleet {
         Ok(Db::open(&self.database_url(process)?.parse()?, Settings::default()).await?)
     }
 
-    /// The database of `process`, by a way that nobody cuts, for a user who may do everything.
+    /// Returns the URL of the database of `process`, bypassing the proxy, for a superuser.
     pub fn database_url(&self, process: Process) -> Outcome<String> {
         Ok(match &self.direct {
             Some(prefix) => format!("{prefix}{process}"),
@@ -254,7 +256,7 @@ impl Fleet {
         })
     }
 
-    /// The event log, for who publishes what was published before.
+    /// Opens the event log.
     pub async fn transport(&self) -> Outcome<Arc<dyn Transport>> {
         let url = match &self.place.events_url {
             Some(url) => url.clone(),
@@ -268,24 +270,24 @@ impl Fleet {
         if are_behind.contains(&process) { &self.behind } else { &self.place }
     }
 
-    /// How ready each process says it is.
-    pub async fn told_of_themselves(&self) -> Vec<(Process, String)> {
-        let mut told = Vec::new();
+    /// Returns the readiness that each process reports.
+    pub async fn readiness(&self) -> Vec<(Process, String)> {
+        let mut readiness = Vec::new();
         for process in Process::ALL {
             let answer = Rest::new(&self.place_of(process).url(process)).get("/readyz").await;
-            told.push((
+            readiness.push((
                 process,
                 answer.map_or_else(|error| error.to_string(), |answer| answer.body.to_string()),
             ));
         }
-        told
+        readiness
     }
 
     fn shown_dir(&self) -> String {
         self.place.data_dir.display().to_string()
     }
 
-    /// Leaves data and logs behind, for who wants to know what happened.
+    /// Keeps data and logs for an analysis.
     pub fn keep(&mut self) {
         if let Some(directory) = self.directory.take() {
             println!("kept          {}", directory.keep().display());
@@ -293,8 +295,8 @@ impl Fleet {
     }
 }
 
-/// Two ranges of ten ports, below the ports that the kernel gives to outgoing connections. The search begins anywhere, because
-/// another run may be looking for ports at the same moment.
+/// Finds two ranges of ten free ports, below the ports that the kernel assigns to outgoing connections. The
+/// search starts at a random range, because another run may search at the same time.
 fn free_port_bases() -> Outcome<[u16; 2]> {
     let is_free =
         |base: &u16| (1..=10).all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, base + port)).is_ok());

@@ -1,19 +1,20 @@
-//! Sells one hall of 200 seats to 64 customers while everything fails around them: processes are killed and frozen,
-//! connections are cut and delayed, servers die, databases refuse, events come twice. Then every answer that a customer got is held against the
-//! databases, and the fleet is audited. `chaos --help`.
+//! Sells one hall of 200 seats to 64 customers while faults are injected: processes are killed and frozen,
+//! connections are cut and delayed, servers die, databases reject writes, and events are redelivered. Then it
+//! compares every response that a customer got with the databases, and audits the fleet. See `chaos --help`.
 //!
-//! What goes wrong and when is decided by a seed; it ends by itself, and stops what it started.
+//! A seed determines the faults and their times. The program ends by itself, and stops everything that it
+//! started.
 //!
 //! # Layout
 //!
-//! - `plan`: what is asked for, and the whole of it in order.
-//! - `fleet`: the processes, each started and killed by itself, with proxies where they call each other.
-//! - `proxy`: a connection that can be cut and delayed.
-//! - `servers`: a PostgreSQL and a Kafka that can be killed.
-//! - `refusals`: databases that answer and refuse.
-//! - `faults`: what goes wrong, and when.
-//! - `customers`: who books, cancels and collects; every answer is remembered.
-//! - `verdict`: whether the answers were true.
+//! - `plan`: the command line, and the steps of a run.
+//! - `fleet`: the processes, which can be started and killed one by one, with proxies between them.
+//! - `proxy`: a proxy whose connections can be cut and delayed.
+//! - `servers`: PostgreSQL and Kafka, which can be killed.
+//! - `refusals`: makes databases reject statements.
+//! - `faults`: draws and injects faults.
+//! - `customers`: book, cancel and collect, and remember every response.
+//! - `verdict`: compares the responses with the databases.
 
 mod customers;
 mod faults;
@@ -30,7 +31,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use plan::Plan;
 
-/// What stops this program is told to a person and handled by nobody.
+/// A result whose error is only printed.
 pub type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
 fn main() -> ExitCode {
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
     let outcome = tokio::runtime::Runtime::new().map_err(Into::into).and_then(|runtime| {
         runtime.block_on(async {
             tokio::select! {
-                // First, so that it is listened for from the beginning on.
+                // Polled first, so that the signal handler is installed at the beginning.
                 biased;
                 _ = tokio::signal::ctrl_c() => Err("stopped".into()),
                 outcome = plan.run() => outcome,

@@ -1,4 +1,4 @@
-//! What is asked for, and the whole of it in order.
+//! The command line, and the steps of a run.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,22 +10,22 @@ use crate::fleet::Fleet;
 use crate::servers::Servers;
 use crate::{Outcome, faults, verdict};
 
-/// Violations that are shown; the rest is counted.
+/// Maximum number of violations that are printed.
 const SHOWN: usize = 20;
 
-/// Sells one hall to many customers while everything fails around them, and checks every answer.
+/// Sells one hall to many customers while faults are injected, and checks every response.
 #[derive(Parser, Debug)]
 #[command(name = "chaos", version)]
 pub struct Plan {
-    /// How long everything fails, on each kind of backends.
+    /// Duration of the faults on each kind of backends, in minutes.
     #[arg(long, default_value_t = 3.0, value_parser = minutes)]
     minutes: f64,
 
-    /// Decides what goes wrong and when; any, and told, when it is left out.
+    /// Seed that determines the faults and their times; by default a random one, which is printed.
     #[arg(long)]
     seed: Option<u64>,
 
-    /// On which backends; both, one after the other, when it is left out.
+    /// Kind of backends; by default both, one after the other.
     #[arg(long, value_enum)]
     on: Option<Backends>,
 }
@@ -44,7 +44,7 @@ fn minutes(text: &str) -> Result<f64, String> {
 }
 
 impl Plan {
-    /// All of it; how many violations there were.
+    /// Runs on all chosen backends. Returns the number of violations.
     pub async fn run(&self) -> Outcome<usize> {
         let seed = self.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
         let backends = self.on.map_or(vec![Backends::Files, Backends::Servers], |one| vec![one]);
@@ -60,22 +60,22 @@ async fn run_on(on: Backends, seed: u64, length: Duration) -> Outcome<usize> {
     println!("\n{on:?}, seed {seed}, {:.0} s", length.as_secs_f64());
     let servers = if on == Backends::Servers { Some(Servers::start()?) } else { None };
     let mut fleet = Fleet::up(servers.as_ref()).await?;
-    let hall = fleet.announce_hall().await?;
-    let customers = Customers::come(&fleet.gateway(), hall, seed);
+    let hall = fleet.create_screening().await?;
+    let customers = Customers::start(&fleet.gateway(), hall, seed);
     let faults = faults::inject(&mut fleet, servers.as_ref(), seed, Instant::now() + length).await?;
     fleet.heal().await?;
     let answers = customers.leave().await;
-    let violations = verdict::settle_and_judge(&fleet, hall, &answers).await?;
+    let violations = verdict::violations(&fleet, hall, &answers).await?;
     println!("faults        {}", list(&faults));
     println!("requests      {}", answers.requests());
-    println!("answered      {}", list(&answers.by_status()));
+    println!("responses     {}", list(&answers.by_status()));
     for violation in violations.iter().take(SHOWN) {
-        println!("wrong         {violation}");
+        println!("violation     {violation}");
     }
     println!("violations    {}", violations.len());
     if !violations.is_empty() {
-        for (process, told) in fleet.told_of_themselves().await {
-            println!("{process:<13} {told}");
+        for (process, readiness) in fleet.readiness().await {
+            println!("{process:<13} {readiness}");
         }
         fleet.keep();
     }

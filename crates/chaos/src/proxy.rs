@@ -1,4 +1,4 @@
-//! A connection that can be cut and delayed: listens where a service is looked for, and passes on to where it is.
+//! A TCP proxy whose connections can be cut and delayed.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,17 +12,17 @@ use tokio::time::sleep;
 
 use crate::Outcome;
 
-/// How the line is.
+/// The state of a proxy's connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Line {
     Open,
-    /// What is there is closed, and nothing new gets through.
+    /// Open connections are closed, and new ones are closed at once.
     Cut,
-    /// Every piece of data takes so much longer, in each direction.
+    /// Data is delayed by this time, in each direction.
     Slow(Duration),
 }
 
-/// Ends with this.
+/// A proxy. It stops when it is dropped.
 #[derive(Debug)]
 pub struct Proxy {
     line: Arc<watch::Sender<Line>>,
@@ -30,7 +30,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Listens at `at`, for `target`.
+    /// Starts a proxy at `at` to `target`.
     pub async fn start(at: SocketAddr, target: SocketAddr) -> Outcome<Self> {
         let listener = TcpListener::bind(at).await?;
         let line = Arc::new(watch::Sender::new(Line::Open));

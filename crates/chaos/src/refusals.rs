@@ -1,8 +1,8 @@
-//! Databases that answer and refuse, each for a while: all that an operator does to one, and undoes.
+//! Makes databases reject statements for a while, as an operator might do by mistake.
 //!
-//! On a server a database becomes read-only, its user loses the right to write, or a table goes away. On files a table goes away,
-//! or another process (this one) holds the write lock, longer than a statement waits for it. The permissions of a file are not
-//! among them: they do not stop root, which is who runs the fleet in a container.
+//! On a server, a database becomes read-only, its user loses the right to write, or a table is renamed. On
+//! files, a table is renamed, or this process holds the write lock longer than a statement waits for it. File
+//! permissions are not used, because they do not stop root, which runs the fleet in a container.
 
 use std::time::Duration;
 
@@ -12,20 +12,23 @@ use tokio::time::{Instant, sleep};
 
 use crate::Outcome;
 
-/// The services' user on a server. No superuser, so that it can lose a right; and it owns the databases that it makes.
+/// The services' user on a server. It is not a superuser, so that it can lose a right, and it owns the
+/// databases.
 pub const ROLE: &str = "fleet";
-/// Longest wait for a database that is busy, or starts again.
+/// Maximum wait for a database that is busy or restarts.
 const PATIENCE: Duration = Duration::from_secs(60);
 const RETRY: Duration = Duration::from_millis(100);
 
-/// How a database refuses.
+/// How a database rejects statements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// New sessions cannot write; existing sessions are closed.
     ReadOnly,
     /// No row can be inserted or updated.
     Revoked,
+    /// A table is renamed.
     TableAway,
+    /// Another connection holds the write lock.
     Locked,
 }
 
@@ -48,7 +51,7 @@ impl Refusal {
     }
 }
 
-/// A database that refuses until it is [mended](Self::mend).
+/// A database that rejects statements until [`end`](Self::end).
 #[derive(Debug)]
 pub struct Refusing {
     place: Place,
@@ -60,18 +63,18 @@ pub struct Refusing {
 /// The database of one process.
 #[derive(Clone, Debug)]
 struct Place {
-    /// As a superuser, where it is on a server.
+    /// The URL, for a superuser if it is on a server.
     url: String,
-    /// A table without which the process cannot do its work.
+    /// A table without which the process cannot work.
     table: &'static str,
 }
 
-/// Makes the services' user on a new server.
+/// Creates the services' user on a new server.
 pub async fn create_role(server: &str) -> Outcome {
     run(server, &[format!("CREATE ROLE {ROLE} LOGIN CREATEDB")]).await
 }
 
-/// Lets the database of `process` at `url` refuse.
+/// Makes the database of `process` at `url` reject statements.
 pub async fn refuse(process: Process, url: String, refusal: Refusal) -> Outcome<Refusing> {
     let table = match process {
         Process::Processor => "ledger",
@@ -93,14 +96,15 @@ pub async fn refuse(process: Process, url: String, refusal: Refusal) -> Outcome<
             place.run("ALTER TABLE", &format!("{table} RENAME TO {table}_away")).await?;
             None
         }
-        Refusal::Locked => Some(persistently(async || Ok(open(&place.url).await?.begin().await?)).await?),
+        Refusal::Locked => Some(retrying(async || Ok(open(&place.url).await?.begin().await?)).await?),
     };
     Ok(Refusing { place, refusal, lock })
 }
 
 impl Refusing {
-    /// Sessions that began meanwhile are left alone: the services have to end those by themselves.
-    pub async fn mend(self) -> Outcome {
+    /// Restores the database. Does not close sessions that began meanwhile, because the services must do
+    /// that.
+    pub async fn end(self) -> Outcome {
         let Self { place, refusal, lock } = self;
         match refusal {
             Refusal::ReadOnly => place.set_read_only("RESET default_transaction_read_only").await,
@@ -124,7 +128,7 @@ impl Place {
         run(&self.url, &[format!("{statement} {object}")]).await
     }
 
-    /// From another database, whose sessions can write.
+    /// Changes the setting over a session with another database, which can write.
     async fn set_read_only(&self, setting: &str) -> Outcome {
         let (server, name) = self.url.rsplit_once('/').ok_or("no database in the URL")?;
         run(&format!("{server}/postgres"), &[format!("ALTER DATABASE {name} {setting}")]).await
@@ -141,7 +145,7 @@ impl Place {
 
 /// Runs `statements` in one transaction.
 async fn run(url: &str, statements: &[String]) -> Outcome {
-    persistently(async || {
+    retrying(async || {
         let mut tx = open(url).await?.begin().await?;
         for statement in statements {
             tx.execute(query_built(statement.clone())).await?;
@@ -155,8 +159,8 @@ async fn open(url: &str) -> Outcome<Db> {
     Ok(Db::open(&url.parse()?, Settings::default()).await?)
 }
 
-/// Does `work` until it succeeds: the database may be busy, or start again after it was killed.
-async fn persistently<T>(work: impl AsyncFn() -> Outcome<T>) -> Outcome<T> {
+/// Repeats `work` until it succeeds, because the database may be busy, or restart after it was killed.
+async fn retrying<T>(work: impl AsyncFn() -> Outcome<T>) -> Outcome<T> {
     let began = Instant::now();
     loop {
         match work().await {

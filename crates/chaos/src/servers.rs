@@ -1,4 +1,4 @@
-//! A PostgreSQL and a Kafka of this program's own, by `.ci/backends`: they can be killed and come back.
+//! PostgreSQL and Kafka, started by `.ci/backends`, which can be killed and restarted.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use crate::Outcome;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.ci/backends");
 
-/// They end with this.
+/// Running servers. They stop when this is dropped.
 #[derive(Debug)]
 pub struct Servers {
     pub postgres: SocketAddr,
@@ -18,7 +18,7 @@ pub struct Servers {
     directory: TempDir,
 }
 
-/// One of them.
+/// One of the servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Server {
     Postgres,
@@ -39,32 +39,33 @@ impl Servers {
         use std::os::unix::fs::PermissionsExt;
         println!("starting PostgreSQL and Kafka …");
         let directory = TempDir::new()?;
-        // PostgreSQL does not run as root, and has to reach its files.
+        // PostgreSQL does not run as root, and must be able to read its files.
         std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755))?;
-        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut servers = Self { postgres: nowhere, kafka: nowhere, directory };
-        let told = servers.command(&["up"])?;
+        let unset = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut servers = Self { postgres: unset, kafka: unset, directory };
+        let variables = servers.command(&["up"])?;
         let address = |variable: &str| -> Outcome<SocketAddr> {
-            let line = told.lines().find_map(|line| line.strip_prefix("export ")?.strip_prefix(variable));
+            let line =
+                variables.lines().find_map(|line| line.strip_prefix("export ")?.strip_prefix(variable));
             let host = line.and_then(|url| url.split("//").nth(1)?.split('/').next()?.rsplit('@').next());
-            Ok(host.ok_or(format!("{SCRIPT} does not tell {variable}"))?.parse()?)
+            Ok(host.ok_or(format!("{SCRIPT} does not print {variable}"))?.parse()?)
         };
         let (postgres, kafka) = (address("TEST_POSTGRES_URL=")?, address("TEST_KAFKA_URL=")?);
         (servers.postgres, servers.kafka) = (postgres, kafka);
         Ok(servers)
     }
 
-    /// kill -9.
+    /// Kills a server (kill -9).
     pub async fn kill(&self, server: Server) -> Outcome {
         self.command_beside(vec!["kill", server.name()]).await
     }
 
-    /// On the same port and the same data.
+    /// Starts a killed server again, with the same port and data.
     pub async fn start_again(&self, server: Server) -> Outcome {
         self.command_beside(vec!["start", server.name()]).await
     }
 
-    /// Kafka stands still. After a while its controller, which is in the same process, takes the broker for dead.
+    /// Freezes Kafka. After a while, its controller, which is in the same process, considers the broker dead.
     pub async fn freeze_kafka(&self) -> Outcome {
         self.command_beside(vec!["freeze"]).await
     }
@@ -98,7 +99,7 @@ fn run(state: &std::path::Path, args: &[&str]) -> Outcome<String> {
 impl Drop for Servers {
     fn drop(&mut self) {
         if let Err(error) = self.command(&["down"]) {
-            eprintln!("something may be left of the servers: {error}");
+            eprintln!("the servers may not have stopped completely: {error}");
         }
     }
 }

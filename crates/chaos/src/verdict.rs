@@ -1,4 +1,4 @@
-//! Whether the answers were true: each is held against the databases, once everything has settled and the audit is done.
+//! Compares every response with the databases, after all bookings have settled and the fleet is audited.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -13,15 +13,15 @@ use crate::Outcome;
 use crate::customers::{Answers, Wish};
 use crate::fleet::Fleet;
 
-/// Longest until nothing is under way any more.
+/// Maximum wait until all bookings have settled.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(180);
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
-/// A transaction that is frozen commits so much later than it says, at most.
+/// Maximum time between a transaction's timestamp and its commit, which is long if its process is frozen.
 const SLACK: Duration = Duration::from_secs(15);
-/// Rows read at a time.
+/// Number of rows that are read at a time.
 const PAGE: i64 = 10_000;
 
-/// A booking as book keeps it in the end.
+/// A booking as book stores it in the end.
 struct Booking {
     seats: Vec<String>,
     status: String,
@@ -29,19 +29,15 @@ struct Booking {
     updated_at: i64,
 }
 
-/// What book and payment keep.
+/// The records of book and payment.
 struct Truth {
     bookings: HashMap<i64, Booking>,
     keys: HashMap<String, i64>,
     payments: HashMap<i64, String>,
 }
 
-/// All that is wrong, a line each.
-///
-/// # Errors
-///
-/// When a database cannot be read.
-pub async fn settle_and_judge(fleet: &Fleet, hall: i64, answers: &Answers) -> Outcome<Vec<String>> {
+/// Waits until all bookings have settled, and returns all violations, one per line.
+pub async fn violations(fleet: &Fleet, hall: i64, answers: &Answers) -> Outcome<Vec<String>> {
     let databases = fleet.databases().await?;
     let report = settled(&databases).await?;
     println!("audited       {} bookings", report.bookings);
@@ -53,14 +49,14 @@ pub async fn settle_and_judge(fleet: &Fleet, hall: i64, answers: &Answers) -> Ou
     }
     wrong.extend(report.screenings.iter().map(|one| format!("{}: {}", one.kind, one.detail)));
     if report.in_flight > 0 {
-        wrong.push(format!("{} bookings do not settle", report.in_flight));
+        wrong.push(format!("{} bookings have not settled", report.in_flight));
     }
     let truth = Truth::read(&databases, hall).await?;
     wrong.extend(answers.0.iter().filter_map(|wish| truth.contradicts(wish)));
     Ok(wrong)
 }
 
-/// The audit, once it finds nothing or will find the same for good.
+/// Repeats the audit until it finds nothing and no booking is pending, or until the timeout.
 async fn settled(databases: &Databases) -> Outcome<Report> {
     let began = Instant::now();
     loop {
@@ -74,7 +70,7 @@ async fn settled(databases: &Databases) -> Outcome<Report> {
     }
 }
 
-/// Whether a booking still waits for its payment.
+/// Whether a booking is still pending.
 async fn is_pending(databases: &Databases) -> Outcome<bool> {
     let find = query_as::<(i64,)>("SELECT id FROM bookings WHERE status = 'PaymentPending' LIMIT 1");
     Ok(databases.book.read().await?.fetch_optional(find).await?.is_some())
@@ -106,14 +102,14 @@ impl Truth {
         })
     }
 
-    /// What was answered to `wish` that is not so.
+    /// Returns a contradiction between a response to `wish` and the records, if any.
     fn contradicts(&self, wish: &Wish) -> Option<String> {
         let wrong = wish.answers.iter().find_map(|answer| {
             let Some(id) = answer.booking_id else {
                 return self.contradicts_refusal(wish, answer);
             };
             let Some(booking) = self.bookings.get(&id) else {
-                return Some(format!("booking {id} is not there"));
+                return Some(format!("booking {id} does not exist"));
             };
             let mut seats = booking.seats.clone();
             seats.sort();
@@ -125,7 +121,7 @@ impl Truth {
             (answer.status == 201 && was_lost).then(|| format!("booking {id} is {}", booking.status))
         });
         let wrong = wrong.or_else(|| self.contradicts_end(wish));
-        wrong.map(|wrong| format!("{wrong}, and this was answered: {wish:?}"))
+        wrong.map(|wrong| format!("{wrong}; the responses: {wish:?}"))
     }
 
     fn contradicts_refusal(&self, wish: &Wish, answer: &crate::customers::Answer) -> Option<String> {
@@ -136,9 +132,9 @@ impl Truth {
                 let is_paid = self.payments.get(id).is_some_and(|status| status == "Paid");
                 is_paid.then(|| format!("booking {id} was charged"))
             }
-            // Nothing was kept, unless an earlier request with this key had no answer.
+            // Nothing was stored, unless an earlier request with this key got no response.
             (503, _) if wish.answers.iter().all(|answer| answer.status == 503) => {
-                known.map(|id| format!("booking {id} was kept"))
+                known.map(|id| format!("booking {id} was stored"))
             }
             (409, "seat-taken") => {
                 let free = answer.taken.iter().find(|seat| !self.was_taken(seat, wish, answer.at));
@@ -148,7 +144,7 @@ impl Truth {
         }
     }
 
-    /// Whether somebody may have had `seat` between the question and the answer.
+    /// Whether another booking may have had `seat` between the request and its response.
     fn was_taken(&self, seat: &str, wish: &Wish, answered_at: Timestamp) -> bool {
         let own = self.keys.get(&wish.key);
         let earliest = (wish.asked_at - SLACK).as_microsecond();
@@ -160,16 +156,17 @@ impl Truth {
         })
     }
 
-    /// A cancel that was answered 204 has ended; a ticket that was answered 200 is collected.
+    /// Returns a contradiction if a cancel got 204 and the booking is not canceled, or a collect got 200 and
+    /// the ticket is not collected.
     fn contradicts_end(&self, wish: &Wish) -> Option<String> {
         let id = wish.answers.last()?.booking_id?;
         let status = self.bookings.get(&id)?.status.as_str();
         match (wish.cancel_status, wish.collect_status) {
             (Some(204), _) if status != "Canceled" => {
-                Some(format!("booking {id} is {status}, and was canceled"))
+                Some(format!("booking {id} is {status}, but its cancel got 204"))
             }
             (_, Some(200)) if status != "PrintComplete" => {
-                Some(format!("booking {id} is {status}, and its ticket was handed out"))
+                Some(format!("booking {id} is {status}, but its collect got 200"))
             }
             _ => None,
         }
