@@ -1,4 +1,4 @@
-//! Bookings a second on SQLite and the embedded log, beside PostgreSQL and Kafka.
+//! Bookings per second on SQLite and the embedded log, compared with PostgreSQL and Kafka.
 
 use marquee::load::Plan as Load;
 
@@ -13,7 +13,7 @@ pub struct Plan {
     #[command(flatten)]
     load: Load,
 
-    /// Runs of each side, in turn; one more before them to get warm.
+    /// Number of runs of each side, in turn, after one warm-up run.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=100))]
     runs: u64,
 }

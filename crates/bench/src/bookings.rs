@@ -1,5 +1,6 @@
-//! Bookings a second on PostgreSQL and Kafka, beside pgbench with the same three commits on the same server; and what a
-//! booking costs each process. With a second `marquee`, its fleet books in turn on the same servers.
+//! Bookings per second on PostgreSQL and Kafka, compared with pgbench with the same three commits on the same
+//! server, and the CPU time of a booking in each process. A second `marquee` can be compared on the same
+//! servers, in turn.
 
 use std::path::PathBuf;
 
@@ -19,23 +20,24 @@ pub struct Plan {
     #[command(flatten)]
     load: Load,
 
-    /// Runs of each side, in turn; one more before them to get warm.
+    /// Number of runs of each side, in turn, after one warm-up run.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=100))]
     runs: u64,
 
-    /// Another `marquee` to compare with, such as that of an earlier commit. Its fleet books in turn with this one.
+    /// Path of another `marquee` to compare with, such as one of an earlier commit. The two fleets book in
+    /// turn.
     #[arg(long, value_name = "FILE")]
     base: Option<PathBuf>,
 }
 
-/// A process, and the microseconds of CPU that a booking costs there, with all that follows from it.
+/// A process, and its CPU time per booking in microseconds, including all work that follows from the booking.
 struct Cost {
     name: String,
     pid: u32,
     cpu_us: Runs,
 }
 
-/// A fleet and its figures.
+/// A fleet and its measurements.
 struct Side {
     name: &'static str,
     fleet: Fleet,
@@ -57,7 +59,7 @@ pub async fn run(plan: &Plan) -> Outcome {
     let (mut bare, mut bare_latency) = (Runs::default(), Runs::default());
     for run in 0..=plan.runs {
         eprintln!("run {run} of {}", plan.runs);
-        // What comes second finds the servers as the first one left them, so they take turns at that.
+        // The first side affects the servers for the second one, so the sides alternate.
         sides.reverse();
         for side in &mut sides {
             side.book(&plan.load, run > 0).await?;
@@ -108,7 +110,7 @@ impl Side {
         })
     }
 
-    /// One run, which counts unless it is there to get warm.
+    /// Performs one run. A warm-up run does not count.
     async fn book(&mut self, load: &Load, counts: bool) -> Outcome {
         let before = cpu_of(&self.costs)?;
         let (answers, in_mypage) = self.fleet.book(load).await?;
@@ -141,7 +143,7 @@ impl Side {
     }
 }
 
-/// Everything on this machine that takes part, but the payment provider, which stands in for somebody else's.
+/// Returns all processes that take part, except the payment provider, which stands in for an external one.
 fn costs(fleet: &Fleet, servers: &Servers) -> Outcome<Vec<Cost>> {
     let mut costs = Vec::new();
     for process in fleet.processes().iter().filter(|process| **process != Process::Processor) {

@@ -1,6 +1,6 @@
--- What PostgreSQL has to do for a booking: the statements of book and payment in their three transactions, without
--- the rest of the fleet. Run by pgbench on a database that has the tables of both. No colon stands before a letter or a
--- digit in a text: pgbench would take it for a variable.
+-- The work of PostgreSQL for a booking: the statements of book and payment in their three transactions, without the rest of the
+-- fleet. Run by pgbench on a database with the tables of both. Texts must not contain a colon before a letter or a digit, because
+-- pgbench would replace it as a variable.
 \set qty random(1, 4)
 \set price random(5000, 20000)
 

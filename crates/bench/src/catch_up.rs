@@ -1,4 +1,5 @@
-//! How fast mypage takes a backlog of events, beside a bare consumer that commits each batch.
+//! Events per second that mypage applies from a backlog, compared with a bare consumer that commits each
+//! batch.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -17,20 +18,20 @@ use crate::kafka;
 use crate::servers::Servers;
 use crate::stats::{Runs, print_table};
 
-/// Events of a booking.
+/// Number of events of a booking.
 const CHAPTERS: u64 = 4;
-/// As many records as the fleet's consumers take at most.
+/// Maximum batch of the fleet's consumers.
 const BATCH: usize = 200;
 const PATIENCE: Duration = Duration::from_secs(600);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 #[derive(clap::Args, Debug)]
 pub struct Plan {
-    /// Events in the backlog.
+    /// Number of events in the backlog.
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(4..=10_000_000))]
     events: u64,
 
-    /// Runs of each side, in turn.
+    /// Number of runs of each side, in turn.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100))]
     runs: u64,
 }
@@ -66,7 +67,7 @@ pub async fn run(plan: &Plan) -> Outcome {
     Ok(())
 }
 
-/// The events of bookings that mypage reads, in the order in which they happen.
+/// Returns the events of bookings that mypage applies, in order.
 fn backlog(events: u64) -> Outcome<Vec<Event>> {
     let text = |text: &str| Some(text.to_owned());
     let mut backlog = Vec::new();
@@ -117,7 +118,7 @@ fn backlog(events: u64) -> Outcome<Vec<Event>> {
     Ok(backlog)
 }
 
-/// From the first event that was applied to the last.
+/// Measures the rate from the first applied event to the last one.
 async fn catch_up(servers: &Servers, topic: &str, events: usize, side: &mut Side) -> Outcome<f64> {
     let database = topic.replace('-', "_");
     let fleet = Fleet::mypage(servers, &database, servers.events_url(topic)).await?;
@@ -140,7 +141,7 @@ async fn catch_up(servers: &Servers, topic: &str, events: usize, side: &mut Side
             sleep(POLL_INTERVAL).await;
         }
     });
-    let rate = rate.await.map_err(|_elapsed| "mypage does not catch up")??;
+    let rate = rate.await.map_err(|_elapsed| "mypage has not caught up in time")??;
     side.add(rate, before, fleet.memory(Process::Mypage, "VmHWM")?);
     fleet.stop().await?;
     Ok(rate)
@@ -153,9 +154,11 @@ async fn read_bare(servers: &Servers, topic: &str, events: usize, side: &mut Sid
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into());
     }
-    let told = String::from_utf8(output.stdout)?;
-    let figures: Vec<f64> = told.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
-    let [rate, before, peak] = figures[..] else { return Err(format!("not three figures: {told}").into()) };
+    let printed = String::from_utf8(output.stdout)?;
+    let figures: Vec<f64> = printed.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
+    let [rate, before, peak] = figures[..] else {
+        return Err(format!("not three figures: {printed}").into());
+    };
     side.add(rate, before as u64, peak as u64);
     Ok(rate)
 }
@@ -176,7 +179,8 @@ pub struct BareConsumer {
 }
 
 impl BareConsumer {
-    /// Reads the topic to its end, in batches, each committed before the next, and tells the rate and its memory.
+    /// Reads the topic to its end in batches, and commits each before the next. Prints the rate and its
+    /// memory.
     pub async fn run(self) -> Outcome {
         let myself = Path::new("/proc/self");
         let before = memory(myself, "VmRSS")?;

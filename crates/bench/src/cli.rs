@@ -1,4 +1,4 @@
-//! The commands.
+//! The command line.
 
 use std::error::Error;
 
@@ -6,10 +6,10 @@ use clap::{Parser, Subcommand};
 
 use crate::{backends, bookings, catch_up, doors, events, gateway, memory, on_sale, pages, pool, retention};
 
-/// What stops a benchmark is told to a person and handled by nobody.
+/// A result whose error is only printed.
 pub type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Measures the fleet beside the servers it runs on.
+/// Measures the fleet and the servers that it runs on.
 #[derive(Parser, Debug)]
 #[command(name = "bench", version)]
 pub struct Cli {
@@ -19,29 +19,34 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// From an event's publishing to its showing in mypage, beside the bare round trip through the same broker.
+    /// Time from publishing an event until mypage shows it, compared with the bare round trip through the
+    /// same broker.
     Events(events::Plan),
-    /// Bookings a second on PostgreSQL and Kafka, beside pgbench with the same three commits on the same server.
+    /// Bookings per second on PostgreSQL and Kafka, compared with pgbench with the same three commits on the
+    /// same server.
     Bookings(bookings::Plan),
-    /// Bookings a second on SQLite and the embedded log, beside PostgreSQL and Kafka.
+    /// Bookings per second on SQLite and the embedded log, compared with PostgreSQL and Kafka.
     Backends(backends::Plan),
-    /// Bookings a second of distinct seats, beside one contested row, and with and without a key.
+    /// Bookings per second of distinct seats, compared with one contested row, with and without an
+    /// idempotency key.
     OnSale(on_sale::Plan),
     /// Memory of each process under load.
     Memory(memory::Plan),
-    /// How fast mypage takes a backlog of events, beside a bare consumer that commits each batch.
+    /// Events per second that mypage applies from a backlog, compared with a bare consumer that commits each
+    /// batch.
     CatchUp(catch_up::Plan),
-    /// The gateway beside nginx as a reverse proxy: requests a second, latency, memory.
+    /// The gateway compared with nginx as a reverse proxy: requests per second, latency, CPU time.
     Gateway(gateway::Plan),
     /// Memory of each process while many requests to one of its routes hang.
     Doors(doors::Plan),
-    /// The gateway's connection pool beside hyper-util's client: requests a second, CPU.
+    /// The gateway's connection pool compared with hyper-util's client: requests per second, CPU time.
     Pool(pool::Plan),
-    /// Pages of lists in a table of two million bookings: the first, deep ones, and those of a customer.
+    /// Time of pages of lists in a table of two million bookings: the first page, deep pages, and pages of
+    /// one customer.
     Pages(pages::Plan),
-    /// Old rows deleted a second while a consumer goes on writing, on SQLite and PostgreSQL.
+    /// Old rows deleted per second while a consumer writes, on SQLite and PostgreSQL.
     Retention(retention::Plan),
-    /// The bare consumer of catch-up, in a process of its own.
+    /// The bare consumer of catch-up, in its own process.
     #[command(hide = true)]
     BareConsumer(catch_up::BareConsumer),
 }
@@ -72,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_and_their_flags_do_not_clash() {
+    fn command_line_is_consistent() {
         Cli::command().debug_assert();
     }
 }

@@ -14,13 +14,13 @@ use crate::Outcome;
 use crate::fleet::Fleet;
 use crate::stats::print_table;
 
-/// Rows for the lists to show.
+/// Number of rows in the lists.
 const BOOKINGS: Load = Load { bookings: 200, clients: 8 };
-/// A client's receive buffer, so small that an answer does not fit.
+/// A client's receive buffer, too small for a response.
 const RECEIVE_BUFFER_BYTES: u32 = 4096;
-/// What a body is announced to have.
+/// The announced length of a body.
 const BODY_BYTES: usize = 16 * 1024;
-/// How many bodies of small arrays come at once, and how large they are.
+/// Number of concurrent bodies with small arrays, and their size.
 const ARRAYS: (usize, usize) = (8, 256 * 1024);
 
 const ROUTES: &[(Process, &[&str])] = &[
@@ -76,11 +76,11 @@ const ROUTES: &[(Process, &[&str])] = &[
 
 #[derive(clap::Args, Debug)]
 pub struct Plan {
-    /// How many requests hang at the same time.
+    /// Number of requests that hang at the same time.
     #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u64).range(1..=4000))]
     requests: u64,
 
-    /// How long they hang before the memory is read, in milliseconds.
+    /// How long the requests hang before the memory is read, in milliseconds.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(100..=60_000))]
     hang_ms: u64,
 }
@@ -95,7 +95,7 @@ pub async fn run(plan: &Plan) -> Outcome {
             let rest = mib(&fleet, *process, "VmRSS")?;
             let half = format!("{route} HTTP/1.1\r\nhost: cinema\r\nx-half: ");
             let in_head = peak(plan, &fleet, *process, address, half.as_bytes()).await?;
-            // A body that never comes, also where none is expected.
+            // The body never comes, even if the route expects none.
             let bodiless = head(route, BODY_BYTES);
             let in_body = peak(plan, &fleet, *process, address, bodiless.as_bytes()).await?;
             let whole = format!("{}{{}}", head(route, 2));
@@ -107,12 +107,12 @@ pub async fn run(plan: &Plan) -> Outcome {
     rows.push(arrays(plan, &fleet).await?);
     fleet.stop().await?;
     println!("Resident memory in MiB while {} requests hang", plan.requests);
-    let head = ["process", "route", "at rest", "in the head", "in the body", "in the answer", "left"];
+    let head = ["process", "route", "at rest", "in the head", "in the body", "in the response", "afterwards"];
     print_table(&head, &rows);
     Ok(())
 }
 
-/// Bodies that are small on the wire and large where they are built.
+/// Measures bodies that are small on the wire and large in memory.
 async fn arrays(plan: &Plan, fleet: &Fleet) -> Outcome<Vec<String>> {
     let rest = mib(fleet, Process::Book, "VmRSS")?;
     let (requests, bytes) = ARRAYS;
@@ -125,7 +125,7 @@ async fn arrays(plan: &Plan, fleet: &Fleet) -> Outcome<Vec<String>> {
     Ok(row(Process::Book, &route, [rest, f64::NAN, f64::NAN, peak, left]))
 }
 
-/// The most memory of `process` while each of many connections has sent `bytes`, and reads nothing.
+/// Returns the peak memory of `process` while each of many connections has sent `bytes`, and reads nothing.
 async fn peak(
     plan: &Plan,
     fleet: &Fleet,
@@ -133,7 +133,7 @@ async fn peak(
     address: SocketAddr,
     bytes: &[u8],
 ) -> Outcome<f64> {
-    // Sets the peak to what is resident now.
+    // Resets the peak to the current resident memory.
     fs::write(format!("/proc/{}/clear_refs", fleet.pid(process)?), "5")?;
     let mut hanging = Vec::new();
     for _ in 0..plan.requests {

@@ -1,7 +1,9 @@
-//! From an event's publishing to its showing in mypage, beside the bare round trip through the same broker.
+//! Time from publishing an event until mypage shows it, compared with the bare round trip through the same
+//! broker.
 //!
-//! One event is under way at a time, on either side in turn. Both sides send the same record with the same producer; the
-//! clock runs from before the sending until the bare consumer has it, or until `GET /mypages/{id}` of mypage tells it.
+//! One event is in flight at a time, on each side in turn. Both sides send the same record with the same
+//! producer. The time is measured from before sending until the bare consumer receives the event, or until
+//! `GET /mypages/{id}` of mypage shows it.
 
 use std::time::{Duration, Instant};
 
@@ -21,20 +23,20 @@ use crate::kafka;
 use crate::servers::Servers;
 use crate::stats::{Runs, millis, print_table, quantile};
 
-/// Far from those that the fleet gives itself.
+/// The first id of the events, far above the fleet's own ids.
 const FIRST_BOOKING: i64 = 1_000_000;
 const BARE_TOPIC: &str = "bare";
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Between two looks at mypage: what the figures are exact to.
+/// Interval between two requests to mypage, which limits the precision.
 const POLL_INTERVAL: Duration = Duration::from_micros(200);
 
 #[derive(clap::Args, Debug)]
 pub struct Plan {
-    /// Events of each side in a run.
+    /// Number of events of each side in a run.
     #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     events: u64,
 
-    /// Runs; one more before them to get warm.
+    /// Number of runs, after one warm-up run.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=100))]
     runs: u64,
 }
@@ -98,7 +100,7 @@ pub async fn run(plan: &Plan) -> Outcome {
 }
 
 impl Bench {
-    /// One of each.
+    /// Measures one event of each kind.
     async fn once(&mut self) -> Outcome<[Duration; 3]> {
         self.next += 1;
         let booking = BookingId::new(self.next)?;
@@ -113,7 +115,7 @@ impl Bench {
             customer_id: None,
             screening: events::Screening::default(),
         };
-        // Only mypage reads this one, and shows it once it knows the booking and what came of it.
+        // Only mypage consumes this event, and shows it after the booking and its ticket.
         let written: Event = WrittenPoint {
             id: PointId::new(self.next)?,
             booking_id: booking,
@@ -139,7 +141,7 @@ impl Bench {
         let send = kafka::send(&self.producer, BARE_TOPIC, event);
         let receive = async {
             let record = timeout(PATIENCE, self.bare.recv()).await??;
-            record.payload().ok_or("not what was sent")?;
+            record.payload().ok_or("a record without a payload")?;
             Ok(began.elapsed())
         };
         let ((), received) = tokio::try_join!(send, receive)?;
@@ -153,15 +155,15 @@ impl Bench {
         let began = Instant::now();
         self.shows(id, |_| true).await?;
         let shown = began.elapsed();
-        // What else follows from it is not to fall into the next one's time.
+        // Waits for all further work of this booking, so that it does not affect the next measurement.
         self.shows(id, |row| row["ticketId"].is_i64() && row["score"] == 0).await?;
         Ok(shown)
     }
 
-    /// Waits until mypage's row of a booking is so.
+    /// Waits until `is_so` holds for mypage's row of a booking.
     async fn shows(&self, id: i64, is_so: impl Fn(&Value) -> bool) -> Outcome {
         let path = format!("/mypages/{id}");
-        let look = async {
+        let polling = async {
             loop {
                 let answer = self.mypage.get(&path).await?;
                 if answer.status == 200 && is_so(&answer.body) {
@@ -170,6 +172,8 @@ impl Bench {
                 sleep(POLL_INTERVAL).await;
             }
         };
-        timeout(PATIENCE, look).await.map_err(|_elapsed| format!("{path} does not show what it should"))?
+        timeout(PATIENCE, polling)
+            .await
+            .map_err(|_elapsed| format!("{path} has not reached the expected state"))?
     }
 }

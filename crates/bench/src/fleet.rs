@@ -1,4 +1,4 @@
-//! A fleet, by the `marquee` that was built beside this program.
+//! Starts a fleet with the `marquee` beside this program.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -18,32 +18,32 @@ use tokio::time::sleep;
 use crate::Outcome;
 use crate::servers::Servers;
 
-/// What the fleet's staff know.
+/// The staff token of the fleet.
 pub const STAFF_TOKEN: &str = "bench";
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 const STOP_TIMEOUT: Duration = Duration::from_secs(60);
-/// Longest until what follows from the last booking shows.
+/// Maximum wait for all work that follows from the last booking.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(300);
-/// Files here are in memory, where the system has it.
+/// A directory in memory, on Linux.
 const MEMORY: &str = "/dev/shm";
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// It ends with this.
+/// A running fleet. It stops when it is dropped.
 pub struct Fleet {
     place: Place,
     launcher: Child,
     processes: Vec<Process>,
-    /// Its data directory's, and the payment provider's.
+    /// The data directory, and that of the payment provider.
     _directories: [TempDir; 2],
 }
 
 impl Fleet {
-    /// All of it, on the servers or on files.
+    /// Starts a whole fleet on the servers or on files.
     pub async fn up(servers: Option<&Servers>) -> Outcome<Self> {
         Self::of(own_marquee()?, servers).await
     }
 
-    /// The same by another `marquee`, which may be from before a process was there.
+    /// Starts a whole fleet with another `marquee`, which may be an older version with fewer processes.
     pub async fn of(marquee: PathBuf, servers: Option<&Servers>) -> Outcome<Self> {
         let topic = format!("fleet-{}", uuid::Uuid::now_v7().simple());
         let urls = servers.map(|servers| {
@@ -51,14 +51,14 @@ impl Fleet {
         });
         let mut processes = Vec::new();
         for process in Process::ALL {
-            if knows(&marquee, process).await? {
+            if has_process(&marquee, process).await? {
                 processes.push(process);
             }
         }
         Self::start(&marquee, &["up"], urls, processes).await
     }
 
-    /// Mypage alone, with a new database, on the topic of `events_url`.
+    /// Starts only mypage, with a new database, on the topic of `events_url`.
     pub async fn mypage(servers: &Servers, database: &str, events_url: String) -> Outcome<Self> {
         servers.create_database(&format!("{database}_mypage"))?;
         let urls = (format!("{}{database}_", servers.postgres), events_url);
@@ -73,8 +73,9 @@ impl Fleet {
     ) -> Outcome<Self> {
         let directory = TempDir::new()?;
         let (database_url_prefix, events_url) = urls.unzip();
-        // The payment provider is no part of the fleet, and neither is its database: on a file, its cost is that of its
-        // process; in memory, its commits do not wait for the disk of the fleet's servers.
+        // The payment provider and its database are not part of the fleet. With an SQLite file, the cost of
+        // its database is in its own process; in memory, its commits do not wait for the disk of the fleet's
+        // servers.
         let memory = Path::new(MEMORY);
         let provider_directory = if memory.is_dir() { TempDir::new_in(memory)? } else { TempDir::new()? };
         let provider = format!("sqlite://{}", provider_directory.path().join("processor.db").display());
@@ -99,9 +100,9 @@ impl Fleet {
             .map_err(|error| format!("cannot start {}: {error}", marquee.display()))?;
         let mut fleet = Self { place, launcher, processes, _directories: [directory, provider_directory] };
         fleet.ready().await?;
-        // What would be measured otherwise is something else.
+        // Otherwise, the benchmark would measure the wrong backends.
         if fleet.place.database_url_prefix.is_some() && fleet.has_files() {
-            return Err("the fleet is to use the servers, and uses files".into());
+            return Err("the fleet uses files instead of the servers".into());
         }
         Ok(fleet)
     }
@@ -115,7 +116,7 @@ impl Fleet {
                     return Err(format!("marquee ended with {status}").into());
                 }
                 if began.elapsed() > START_TIMEOUT {
-                    return Err(format!("{process} does not become ready").into());
+                    return Err(format!("{process} has not become ready in time").into());
                 }
                 sleep(POLL_INTERVAL).await;
             }
@@ -128,17 +129,17 @@ impl Fleet {
         entries.any(|entry| entry.path().extension().is_some_and(|kind| kind == "db"))
     }
 
-    /// Its processes.
+    /// Returns the processes of the fleet.
     pub fn processes(&self) -> &[Process] {
         &self.processes
     }
 
-    /// The service itself, not through the gateway.
+    /// Returns a client of a process, which bypasses the gateway.
     pub fn service(&self, process: Process) -> Rest {
         Rest::new(&self.place.url(process))
     }
 
-    /// Where the service listens.
+    /// Returns the address of a process.
     pub fn address(&self, process: Process) -> Outcome<SocketAddr> {
         Ok(self.place.url(process).trim_start_matches("http://").parse()?)
     }
@@ -147,20 +148,20 @@ impl Fleet {
         self.service(Process::Gateway)
     }
 
-    /// What its events' topic is called; empty on the embedded log.
+    /// Returns the name of the topic; empty on the embedded log.
     pub fn topic(&self) -> String {
         let url = self.place.events_url.as_deref().and_then(|url| url.rsplit_once('/'));
         url.map(|(_, topic)| topic.to_owned()).unwrap_or_default()
     }
 
-    /// The name of the service's database on the server.
+    /// Returns the name of the service's database on the server.
     pub fn database(&self, service: Process) -> Outcome<String> {
         let prefix = self.place.database_url_prefix.as_deref().and_then(|url| url.rsplit_once('/'));
         let (_, prefix) = prefix.ok_or("the fleet is not on a server")?;
         Ok(format!("{prefix}{service}"))
     }
 
-    /// Of its memory in KiB, by the names of `/proc/<pid>/status`.
+    /// Returns a field of `/proc/<pid>/status` of a process, in KiB.
     pub fn memory(&self, process: Process, field: &str) -> Outcome<u64> {
         memory(&PathBuf::from("/proc").join(self.pid(process)?.to_string()), field)
     }
@@ -170,25 +171,26 @@ impl Fleet {
         Ok(fs::read_to_string(file)?.trim().parse()?)
     }
 
-    /// Makes the bookings, and waits until all of them show in mypage: how long that took from the first request on.
+    /// Makes the bookings, and waits until mypage shows all of them. Returns the time since the first
+    /// request.
     pub async fn book(&self, plan: &Plan) -> Outcome<(Answers, Duration)> {
         let rest = self.gateway();
         let began = Instant::now();
         let answers = clients::book(&rest, plan).await;
         if answers.booked.len() as u64 != plan.bookings {
-            return Err(format!("not every booking was answered 201: {:?}", answers.by_status).into());
+            return Err(format!("some bookings did not get 201: {:?}", answers.by_status).into());
         }
         let rows = format!("/mypages?customerId={}", answers.customer);
         while rest.count(&rows).await? < plan.bookings {
             if began.elapsed() > SETTLE_TIMEOUT {
-                return Err("not every booking came to mypage".into());
+                return Err("some bookings have not reached mypage".into());
             }
             sleep(POLL_INTERVAL).await;
         }
         Ok((answers, began.elapsed()))
     }
 
-    /// As Ctrl-C does.
+    /// Stops the fleet, like Ctrl-C.
     pub async fn stop(mut self) -> Outcome {
         if let Some(pid) = self.launcher.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
             kill_process(pid, Signal::TERM)?;
@@ -198,19 +200,19 @@ impl Fleet {
     }
 }
 
-/// The `marquee` that was built beside this program.
+/// Returns the path of the `marquee` beside this program.
 pub fn own_marquee() -> Outcome<PathBuf> {
     Ok(std::env::current_exe()?.with_file_name("marquee"))
 }
 
-/// Whether `process` is one of the program's.
-async fn knows(marquee: &Path, process: Process) -> Outcome<bool> {
-    let asked = Command::new(marquee).args(["service", process.name(), "--help"]).output().await;
-    let asked = asked.map_err(|error| format!("cannot start {}: {error}", marquee.display()))?;
-    Ok(asked.status.success())
+/// Whether this version of `marquee` has `process`.
+async fn has_process(marquee: &Path, process: Process) -> Outcome<bool> {
+    let help = Command::new(marquee).args(["service", process.name(), "--help"]).output().await;
+    let help = help.map_err(|error| format!("cannot start {}: {error}", marquee.display()))?;
+    Ok(help.status.success())
 }
 
-/// A line of a process's `status`, in KiB.
+/// Returns a field of a process's `status` file, in KiB.
 pub fn memory(process: &Path, field: &str) -> Outcome<u64> {
     let status = fs::read_to_string(process.join("status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
@@ -218,7 +220,7 @@ pub fn memory(process: &Path, field: &str) -> Outcome<u64> {
     Ok(number.parse()?)
 }
 
-/// Below the ports that the kernel gives to outgoing connections.
+/// Returns a free port base, below the ports that the kernel assigns to outgoing connections.
 fn free_port_base() -> Outcome<u16> {
     let is_free = |base: &u16| {
         Process::ALL.iter().all(|process| TcpListener::bind(("127.0.0.1", process.port(*base))).is_ok())

@@ -1,9 +1,10 @@
-//! The gateway beside nginx as a reverse proxy, in front of the same upstream, under the same load by wrk.
+//! The gateway compared with nginx as a reverse proxy, in front of the same upstream, under the same load by
+//! wrk.
 //!
-//! With `--beside`, it also measures another build of the gateway, and this build a second time: the spread of the two
-//! equal sides is what a difference must exceed.
+//! With `--beside`, it also measures another build of the gateway, and this build a second time. A difference
+//! is significant only if it exceeds the spread of the two equal sides.
 //!
-//! Needs both: `apt-get install nginx-light wrk`.
+//! Needs nginx and wrk: `apt-get install nginx-light wrk`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,20 +19,20 @@ use crate::Outcome;
 use crate::processes::{cpu_seconds, memory_mib};
 use crate::stats::{Runs, print_table};
 
-/// What a booking looks like on the wire.
+/// A booking as JSON.
 const ANSWER: &str = r#"{"id":1,"movieName":"soul","seat":"1A,2B","qty":2,"totalPrice":10000,"name":"CGV","status":"Registered","customerId":null,"_links":{"self":{"href":"http://localhost:8088/books/1"},"book":{"href":"http://localhost:8088/books/1"}}}"#;
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
-/// Before a side is measured, so that it has its connections.
+/// Duration of the load before a measurement, in which the connections are opened.
 const WARM_UP_SECONDS: u64 = 1;
 
 #[derive(clap::Args, Debug)]
 pub struct Plan {
-    /// How often each number of connections is measured on each side.
+    /// Number of measurements of each side with each number of connections.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=99))]
     runs: u64,
 
-    /// How long each time, in seconds.
+    /// Duration of each measurement, in seconds.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=60))]
     seconds: u64,
 
@@ -39,22 +40,22 @@ pub struct Plan {
     #[arg(long, default_values_t = [1, 8, 32, 256], value_delimiter = ',')]
     connections: Vec<u64>,
 
-    /// Another build of `marquee` to compare with, such as that of the commit before.
+    /// Path of another build of `marquee` to compare with, such as one of the previous commit.
     #[arg(long, value_name = "BINARY")]
     beside: Option<PathBuf>,
 }
 
-/// A proxy in front of the upstream, and what was measured of it.
+/// A proxy in front of the upstream, and its measurements.
 struct Side {
     name: &'static str,
     url: String,
     process: Daemon,
-    /// For each number of connections.
+    /// One entry per number of connections.
     rates: Vec<Runs>,
     p99_ms: Vec<Runs>,
-    /// Of the proxy alone: what it costs, however busy the machine is.
+    /// CPU time of only the proxy, which does not depend on the load of the machine.
     cpu_us: Vec<Runs>,
-    /// Its rate and its CPU time divided by the first side's in the same run.
+    /// The rate and the CPU time, divided by those of the first side in the same run.
     rate_ratio: Vec<Runs>,
     cpu_ratio: Vec<Runs>,
 }
@@ -66,7 +67,7 @@ struct Sample {
     cpu_us: f64,
 }
 
-/// A process in the foreground, ended with this.
+/// A child process. It is stopped when this is dropped.
 pub struct Daemon(pub Child);
 
 pub async fn run(plan: &Plan) -> Outcome {
@@ -90,7 +91,7 @@ pub async fn run(plan: &Plan) -> Outcome {
             ]
         }
         Some(other) => {
-            let name = "the other build";
+            let name = "other build";
             let process = self::gateway(directory.path(), other, name, first, upstream, "warn")?;
             [
                 Side::new(name, first, process, plan),
@@ -168,32 +169,32 @@ impl Side {
         Ok(Sample { rate, cpu_us })
     }
 
-    /// Compares with what the first side did in the same run, so that a slow moment of the machine meets both.
+    /// Compares with the first side in the same run, so that a slow moment of the machine affects both.
     fn compare(&mut self, at: usize, own: Sample, reference: Sample) {
         self.rate_ratio[at].add(own.rate / reference.rate);
         self.cpu_ratio[at].add(own.cpu_us / reference.cpu_us);
     }
 }
 
-/// Requests a second, and the latency that 99 % do not exceed, in milliseconds.
+/// Returns the requests per second, and the 99th percentile of the latency in milliseconds.
 fn wrk(url: &str, connections: u64, seconds: u64) -> Outcome<(f64, f64)> {
     let output = Command::new("wrk")
         .args(["--threads", "1", "--latency", "--connections", &connections.to_string()])
         .args(["--duration", &format!("{seconds}s"), url])
         .output()
         .map_err(|error| format!("wrk (apt-get install wrk): {error}"))?;
-    let told = String::from_utf8(output.stdout)?;
-    if told.contains("Non-2xx") || told.contains("Socket errors") || !output.status.success() {
-        return Err(format!("not every request was answered: {told}").into());
+    let printed = String::from_utf8(output.stdout)?;
+    if printed.contains("Non-2xx") || printed.contains("Socket errors") || !output.status.success() {
+        return Err(format!("some requests failed: {printed}").into());
     }
     let word = |name: &str| {
-        let line = told.lines().find_map(|line| line.trim().strip_prefix(name));
-        line.map(str::trim).ok_or(format!("wrk does not tell {name}: {told}"))
+        let line = printed.lines().find_map(|line| line.trim().strip_prefix(name));
+        line.map(str::trim).ok_or(format!("wrk does not print {name}: {printed}"))
     };
     Ok((word("Requests/sec:")?.parse()?, millis(word("99%")?).ok_or("no latency")?))
 }
 
-/// `1.23ms`, as wrk writes a time.
+/// Parses a time as wrk prints it, such as `1.23ms`.
 fn millis(text: &str) -> Option<f64> {
     let unit = text.find(|letter: char| letter.is_ascii_alphabetic())?;
     let number: f64 = text[..unit].parse().ok()?;
@@ -228,7 +229,7 @@ pub fn upstream_conf(port: u16) -> String {
     )
 }
 
-/// The headers of the gateway, and kept connections on both sides.
+/// Returns a configuration with the gateway's headers and keep-alive connections on both sides.
 fn proxy_conf(port: u16, upstream: u16) -> String {
     format!(
         "http {{ access_log off; keepalive_requests 100000000; client_max_body_size 1m;\n\
@@ -240,7 +241,7 @@ fn proxy_conf(port: u16, upstream: u16) -> String {
     )
 }
 
-/// `binary`, a build of `marquee`, as gateway.
+/// Starts `binary`, a build of `marquee`, as gateway.
 fn gateway(
     directory: &Path,
     binary: &Path,
@@ -265,7 +266,7 @@ pub async fn answers(port: u16) -> Outcome {
     let began = Instant::now();
     while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
         if began.elapsed() > START_TIMEOUT {
-            return Err(format!("nothing answers on port {port}").into());
+            return Err(format!("nothing responds on port {port}").into());
         }
         sleep(POLL_INTERVAL).await;
     }
@@ -282,7 +283,7 @@ impl Daemon {
 impl Drop for Daemon {
     fn drop(&mut self) {
         use rustix::process::{Pid, Signal, kill_process};
-        // Asked, not killed: nginx ends its workers.
+        // By SIGTERM, so that nginx stops its workers.
         if let Some(pid) = Pid::from_raw(self.0.id().cast_signed()) {
             let _ = kill_process(pid, Signal::TERM);
         }

@@ -1,4 +1,4 @@
-//! Kafka without the fleet: what its figures are compared with, and how events get onto its topic.
+//! Bare Kafka clients: the baseline of the benchmarks, and a producer for its topics.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::Outcome;
 
-/// As the fleet makes its topic.
+/// The number of partitions of the fleet's own topic.
 pub const PARTITIONS: i32 = 12;
 const DEADLINE: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
@@ -32,7 +32,7 @@ pub async fn create_topic(brokers: &str, topic: &str) -> Outcome {
     let new = NewTopic::new(topic, PARTITIONS, TopicReplication::Fixed(1));
     let made = admin.create_topics([&new], &AdminOptions::new().operation_timeout(Some(DEADLINE))).await?;
     made.into_iter().next().ok_or("no answer")?.map_err(|(_, code)| code)?;
-    // Made is not yet led.
+    // A new topic has no leaders yet.
     let probe: BaseConsumer = config(brokers).create()?;
     let led = async {
         while (0..PARTITIONS).any(|partition| probe.fetch_watermarks(topic, partition, DEADLINE).is_err()) {
@@ -42,14 +42,14 @@ pub async fn create_topic(brokers: &str, topic: &str) -> Outcome {
     Ok(timeout(DEADLINE, led).await?)
 }
 
-/// Acknowledged as the fleet's own records are, and sent at once.
+/// Creates a producer with the acknowledgements of the fleet's own, which sends at once.
 pub fn producer(brokers: &str) -> Outcome<FutureProducer> {
     let mut config = config(brokers);
     config.set("acks", "all").set("enable.idempotence", "true").set("partitioner", "murmur2_random");
     Ok(config.set("linger.ms", "0").set("queue.buffering.max.messages", "1000000").create()?)
 }
 
-/// Reads what is written to `topic` from now on.
+/// Creates a consumer at the end of `topic`.
 pub fn tail(brokers: &str, topic: &str) -> Outcome<StreamConsumer> {
     let consumer: StreamConsumer =
         config(brokers).set("group.id", "tail").set("enable.auto.commit", "false").create()?;
@@ -62,7 +62,7 @@ pub fn tail(brokers: &str, topic: &str) -> Outcome<StreamConsumer> {
     Ok(consumer)
 }
 
-/// A member of a group of its own, at the first record.
+/// Creates the only member of a new group, at the first record.
 pub fn member(brokers: &str, topic: &str) -> Outcome<StreamConsumer> {
     let consumer: StreamConsumer = config(brokers)
         .set("group.id", Uuid::now_v7().to_string())
@@ -73,12 +73,12 @@ pub fn member(brokers: &str, topic: &str) -> Outcome<StreamConsumer> {
     Ok(consumer)
 }
 
-/// Sends `event` as its writer's relay would.
+/// Sends `event` as the relay of its writer would.
 pub async fn send(producer: &FutureProducer, topic: &str, event: &Event) -> Outcome {
     let now = Timestamp::now();
     let (key, payload) = (event.booking_id().to_string(), encode(event, now));
-    let told = headers::headers(event, &Uuid::now_v7().to_string(), "bench", now, None);
-    let headers = told.iter().fold(OwnedHeaders::new(), |headers, (key, value)| {
+    let headers = headers::headers(event, &Uuid::now_v7().to_string(), "bench", now, None);
+    let headers = headers.iter().fold(OwnedHeaders::new(), |headers, (key, value)| {
         headers.insert(Header { key, value: Some(value.as_str()) })
     });
     let record = FutureRecord::to(topic).key(&key).payload(&payload).headers(headers);

@@ -1,15 +1,17 @@
-//! Measures the fleet beside the servers it runs on: `bench --help`, and docs/BENCHMARKS.md for what came of it.
+//! Measures the fleet and the servers that it runs on. See `bench --help`; docs/BENCHMARKS.md has the
+//! results.
 //!
-//! Each benchmark starts the PostgreSQL and the Kafka it needs, and the `marquee` that was built beside it, in a
-//! temporary directory; it runs both sides in turn, prints a table, and leaves nothing behind. No figure makes it fail.
+//! Each benchmark starts the PostgreSQL and Kafka that it needs, and the `marquee` beside it, in a temporary
+//! directory. It runs all sides in turn, prints a table, and removes everything. It does not fail because of
+//! a result.
 //!
 //! # Layout
 //!
-//! - `cli`: the commands.
+//! - `cli`: the command line.
 //! - `events`, `bookings`, `backends`, `on_sale`, `memory`, `catch_up`, `gateway`, `doors`, `pool`,
 //!   `pages`, `retention`: the benchmarks.
-//! - `servers`, `fleet`: what they start. `kafka`, `pgbench`: what they compare with. `processes`: what each costs. `stats`:
-//!   medians and tables.
+//! - `servers`, `fleet`: start servers and fleets. `kafka`, `pgbench`: baselines. `processes`: CPU time and
+//!   memory. `stats`: medians and tables.
 
 mod backends;
 mod bookings;
@@ -40,7 +42,7 @@ fn main() -> ExitCode {
     let outcome = tokio::runtime::Runtime::new().map_err(Into::into).and_then(|runtime| {
         runtime.block_on(async {
             tokio::select! {
-                // First, so that it is listened for from the beginning on.
+                // Polled first, so that the signal handler is installed at the beginning.
                 biased;
                 _ = tokio::signal::ctrl_c() => Err("stopped".into()),
                 outcome = cli.command.run() => outcome,

@@ -10,29 +10,29 @@ use crate::fleet::Fleet;
 use crate::servers::Servers;
 use crate::stats::print_table;
 
-/// Bookings between two looks at the clock.
+/// Number of bookings between two checks of the time.
 const STRETCH: u64 = 200;
 
 #[derive(clap::Args, Debug)]
 pub struct Plan {
-    /// How long to book, in minutes.
+    /// Duration of the load, in minutes.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     minutes: u64,
 
-    /// Between two readings, in seconds.
+    /// Interval of the readings, in seconds.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
     every: u64,
 
-    /// How many clients book at the same time.
+    /// Number of concurrent clients.
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(1..=1024))]
     clients: u64,
 
-    /// On SQLite and the embedded log.
+    /// Use SQLite and the embedded log.
     #[arg(long)]
     embedded: bool,
 }
 
-/// Minutes since the start, and the resident memory of each process in MiB.
+/// The minutes since the start, and the resident memory of each process in MiB.
 type Reading = (f64, Vec<f64>);
 
 pub async fn run(plan: &Plan) -> Outcome {
@@ -77,7 +77,7 @@ fn row(process: Process, at: usize, readings: &[Reading]) -> Vec<String> {
     vec![process.name().to_owned(), first, middle, last, format!("{:+.3}", slope(&points[half..]))]
 }
 
-/// Of the line with the least squares.
+/// Returns the slope of the least-squares line.
 fn slope(points: &[(f64, f64)]) -> f64 {
     let count = points.len() as f64;
     let mean_x = points.iter().map(|(x, _)| x).sum::<f64>() / count;

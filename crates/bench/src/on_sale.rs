@@ -1,5 +1,5 @@
-//! An on-sale: every seat of one hall, beside as many places of one contested row, beside bookings that nobody competes for,
-//! without and with an `Idempotency-Key`.
+//! Bookings per second in an on-sale: all seats of one hall, compared with as many places in one contested
+//! row, and with uncontested bookings with and without an `Idempotency-Key`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,41 +15,41 @@ use crate::fleet::{Fleet, STAFF_TOKEN};
 use crate::servers::Servers;
 use crate::stats::{Runs, print_table};
 
-/// Seats of a row, and rows of a hall at most.
+/// Number of seats of a row, and maximum number of rows of a hall.
 const LETTERS: &str = "ABCDEFGHIJKLMNOPQRST";
 const ROWS_MAX: u64 = 100;
-/// When the screening begins: long after the end.
+/// How far ahead the screening begins: long after the run.
 const STARTS_IN: Duration = Duration::from_secs(30 * 24 * 3600);
 
 #[derive(clap::Args, Debug)]
 pub struct Plan {
-    /// Seats, or places, that are sold in a run; as many as 20 times 100.
+    /// Number of seats or places that are sold in a run: up to 20 rows of 100.
     #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(20..=2_000))]
     seats: u64,
 
-    /// How many clients buy at the same time.
+    /// Number of concurrent clients.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=1_024))]
     clients: u64,
 
-    /// Runs of each kind, in turn; one more before them to get warm.
+    /// Number of runs of each kind, in turn, after one warm-up run.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=100))]
     runs: u64,
 
-    /// On SQLite and the embedded log instead of PostgreSQL and Kafka.
+    /// Use SQLite and the embedded log instead of PostgreSQL and Kafka.
     #[arg(long)]
     files: bool,
 }
 
-/// What is sold.
+/// A kind of on-sale.
 #[derive(Clone, Copy, Debug)]
 enum Sale {
-    /// Bookings that nobody competes for.
+    /// Bookings without contention.
     Plain,
-    /// The same, each with a key of its own.
+    /// Bookings without contention, each with its own key.
     Keyed,
-    /// Each seat of one hall.
+    /// All seats of one hall.
     Seats,
-    /// Places of one screening: all change one row.
+    /// Places of one screening, all in one row of the table.
     Places,
 }
 
@@ -97,7 +97,7 @@ pub async fn run(plan: &Plan) -> Outcome {
     Ok(())
 }
 
-/// Sells all of it, and tells how many a second that were.
+/// Sells everything, and returns the bookings per second.
 async fn sell(gateway: &str, plan: &Plan, sale: Sale, run: u64) -> Outcome<f64> {
     let client = Client::builder().no_proxy().build()?;
     let screening = announce(&client, gateway, plan, sale, run).await?;

@@ -1,5 +1,5 @@
-//! Pages of book's lists on PostgreSQL, in a table of two million bookings: the first page, a page by number, one deep in the
-//! list by `after`, and pages of one customer.
+//! Time of pages of book's lists on PostgreSQL, in a table of two million bookings: the first page, a page by
+//! number, a deep page by `after`, and pages of one customer.
 
 use std::time::Instant;
 
@@ -11,19 +11,19 @@ use crate::fleet::Fleet;
 use crate::servers::Servers;
 use crate::stats::{Runs, millis, print_table};
 
-/// A customer of the many, and the one who has half of all bookings.
+/// A customer with few bookings, and the customer with half of all bookings.
 const CUSTOMER: u64 = 7;
 const GREAT_CUSTOMER: u64 = 1;
-/// How many customers share the other half.
+/// Number of customers that share the other half.
 const CUSTOMERS: u64 = 10_000;
 
 #[derive(clap::Args, Debug)]
 pub struct Plan {
-    /// Bookings in the table.
+    /// Number of bookings in the table.
     #[arg(long, default_value_t = 2_000_000, value_parser = clap::value_parser!(u64).range(20_000..=10_000_000))]
     bookings: u64,
 
-    /// Requests for each page, in turn; two more before them to get warm.
+    /// Number of requests for each page, in turn, after two warm-up requests.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     runs: u64,
 }
@@ -66,7 +66,7 @@ pub async fn run(plan: &Plan) -> Outcome {
     Ok(())
 }
 
-/// How long the page took, in milliseconds.
+/// Returns the time of a page in milliseconds.
 async fn read(book: &Rest, page: &str) -> Outcome<f64> {
     let before = Instant::now();
     let answer = book.get(page).await?;

@@ -1,4 +1,4 @@
-//! pgbench with the commits of a booking, on a database of its own with the fleet's tables.
+//! Runs pgbench with the commits of a booking, on a separate database with the fleet's tables.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -9,13 +9,13 @@ use crate::servers::Servers;
 const DATABASE: &str = "pgbench";
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/bookings.sql");
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-/// Where the migrations are that make the tables.
+/// The directories of the migrations that create the tables.
 const MIGRATIONS: [&str; 3] = [
     "crates/messaging/migrations/postgres",
     "services/book/migrations/postgres",
     "services/payment/migrations/postgres",
 ];
-/// Not part of a payment that book asks for, and book has tables of these names.
+/// Omitted, because a payment does not use these tables, and book has tables of the same names.
 const LEFT_OUT: [&str; 2] = [
     "services/payment/migrations/postgres/0102_idempotency_keys.sql",
     "services/payment/migrations/postgres/0110_request_keys.sql",
@@ -37,18 +37,21 @@ impl<'s> Pgbench<'s> {
         Ok(Self(servers))
     }
 
-    /// So many bookings, shared among the clients.
+    /// Makes the bookings, shared among the clients.
     pub fn run(&self, bookings: u64, clients: u64) -> Outcome<Result> {
         let each = (bookings / clients).max(1).to_string();
         let url = format!("{}{DATABASE}", self.0.postgres);
         let clients = clients.to_string();
         let flags = ["-n", "-M", "prepared", "-j", "2", "-c", &clients, "-t", &each, "-f", SCRIPT, &url];
-        let told = self.0.run("pgbench", &flags)?;
-        Ok(Result { rate: figure(&told, "tps = ")?, mean_latency_ms: figure(&told, "latency average = ")? })
+        let printed = self.0.run("pgbench", &flags)?;
+        Ok(Result {
+            rate: figure(&printed, "tps = ")?,
+            mean_latency_ms: figure(&printed, "latency average = ")?,
+        })
     }
 }
 
-/// The files of all migrations, in the order of their numbers.
+/// Returns the files of all migrations, in the order of their numbers.
 fn migrations() -> Outcome<Vec<PathBuf>> {
     let root = Path::new(ROOT);
     let mut files = Vec::new();
@@ -61,8 +64,8 @@ fn migrations() -> Outcome<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The number behind `label`.
-fn figure(told: &str, label: &str) -> Outcome<f64> {
-    let number = told.lines().find_map(|line| line.strip_prefix(label)?.split_whitespace().next());
-    Ok(number.ok_or_else(|| format!("pgbench does not tell '{label}': {told}"))?.parse()?)
+/// Returns the number after `label`.
+fn figure(printed: &str, label: &str) -> Outcome<f64> {
+    let number = printed.lines().find_map(|line| line.strip_prefix(label)?.split_whitespace().next());
+    Ok(number.ok_or_else(|| format!("pgbench does not print '{label}': {printed}"))?.parse()?)
 }

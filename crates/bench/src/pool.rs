@@ -1,4 +1,5 @@
-//! The gateway's connection pool beside hyper-util's client, in front of the same nginx, in this process.
+//! The gateway's connection pool compared with hyper-util's client, in this process, with the same nginx as
+//! upstream.
 //!
 //! Needs nginx: `apt-get install nginx-light`.
 
@@ -20,7 +21,7 @@ use crate::gateway::{Daemon, answers, free_ports, nginx, upstream_conf};
 use crate::processes::cpu_seconds;
 use crate::stats::{Runs, print_table};
 
-/// Longest wait for one answer.
+/// Maximum wait for one response.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(clap::Args, Debug)]
@@ -29,7 +30,7 @@ pub struct Plan {
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u64).range(1..=99))]
     runs: u64,
 
-    /// Length of a run, in seconds.
+    /// Duration of a run, in seconds.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=60))]
     seconds: u64,
 
@@ -38,7 +39,7 @@ pub struct Plan {
     callers: Vec<u16>,
 }
 
-/// What sends the requests.
+/// A side: the client that sends the requests.
 #[derive(Clone)]
 enum Sender {
     Pool(Arc<Pool>),
@@ -58,7 +59,7 @@ pub async fn run(plan: &Plan) -> Outcome {
     for run in 1..=plan.runs {
         eprintln!("run {run} of {} …", plan.runs);
         for (at, callers) in plan.callers.iter().enumerate() {
-            // The side that begins changes from run to run.
+            // The sides alternate in beginning a run.
             for side in [run % 2, (run + 1) % 2].map(|side| usize::from(side == 1)) {
                 let (rate, cost) = measure(side, port, *callers, plan.seconds, &server).await?;
                 rates[side][at].add(rate);
@@ -83,11 +84,11 @@ pub async fn run(plan: &Plan) -> Outcome {
     Ok(())
 }
 
-/// Requests a second, and this process's CPU time for one, in microseconds.
+/// Returns the requests per second, and this process's CPU time per request in microseconds.
 async fn measure(side: usize, port: u16, callers: u16, seconds: u64, server: &Daemon) -> Outcome<(f64, f64)> {
     let own_cpu = || Outcome::Ok(cpu_seconds(std::process::id())? - cpu_seconds(server.0.id())?);
     let before = own_cpu()?;
-    // One event loop, as each core of the gateway has.
+    // One event loop, like those of the gateway.
     let running = tokio::task::spawn_blocking(move || -> Outcome<u64> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(load(side, port, callers, Duration::from_secs(seconds)))
@@ -96,7 +97,7 @@ async fn measure(side: usize, port: u16, callers: u16, seconds: u64, server: &Da
     Ok((answered / seconds as f64, (own_cpu()? - before) * 1e6 / answered))
 }
 
-/// The number of answers that `callers` get within `time`.
+/// Returns the number of responses that `callers` get within `time`.
 async fn load(side: usize, port: u16, callers: u16, time: Duration) -> Outcome<u64> {
     let sender = if side == 0 {
         let address = format!("127.0.0.1:{port}");

@@ -1,4 +1,4 @@
-//! How fast old rows are deleted while a consumer goes on writing, beside the consumer alone.
+//! Old rows deleted per second while a consumer writes, compared with the consumer alone.
 
 use std::time::{Duration, Instant};
 
@@ -10,18 +10,18 @@ use crate::Outcome;
 use crate::servers::Servers;
 use crate::stats::{Runs, print_table};
 
-/// Events that a consumer remembers in one transaction.
+/// Number of events that a consumer records in one transaction.
 const EVENTS: u64 = 200;
-/// How long the consumer writes alone.
+/// Duration for which the consumer writes alone.
 const ALONE: Duration = Duration::from_secs(3);
 
 #[derive(clap::Args, Debug)]
 pub struct Plan {
-    /// Rows of the inbox that are due.
+    /// Number of expired rows in the inbox.
     #[arg(long, default_value_t = 500_000, value_parser = clap::value_parser!(u64).range(10_000..=10_000_000))]
     rows: u64,
 
-    /// Runs of each side, in turn.
+    /// Number of runs of each side, in turn.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100))]
     runs: u64,
 }
@@ -31,7 +31,7 @@ struct Side {
     deleted: Runs,
     written: Runs,
     alone: Runs,
-    /// Events that were written so far.
+    /// Number of events written so far.
     events: u64,
 }
 
@@ -48,7 +48,7 @@ pub async fn run(plan: &Plan) -> Outcome {
             eprintln!("run {run} of {}: {name}", plan.runs);
         }
     }
-    println!("{} runs with {} rows that are due: median (min – max)", plan.runs, plan.rows);
+    println!("{} runs with {} expired rows: median (min – max)", plan.runs, plan.rows);
     let rows = sides.map(|(name, _, side)| {
         vec![name.to_owned(), side.deleted.shown(0), side.written.shown(0), side.alone.shown(0)]
     });
@@ -86,7 +86,7 @@ impl Side {
         Ok(())
     }
 
-    /// A transaction of a consumer that remembers its events.
+    /// Runs a transaction of a consumer, which records its events.
     async fn write(&mut self, db: &Db) -> Outcome {
         let ids: Vec<String> = (self.events..self.events + EVENTS).map(|event| event.to_string()).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
@@ -98,7 +98,7 @@ impl Side {
     }
 }
 
-/// Adds rows that have been due since 1970, with ten events at each time.
+/// Adds rows that expired in 1970, ten per timestamp.
 async fn fill(db: &Db, rows: u64) -> Outcome {
     let mut tx = db.begin().await?;
     let insert = query(

@@ -1,4 +1,4 @@
-//! A PostgreSQL and a Kafka of the benchmark's own, by `.ci/backends`.
+//! Starts PostgreSQL and Kafka by `.ci/backends`.
 
 use std::collections::HashMap;
 use std::fs;
@@ -11,9 +11,9 @@ use crate::Outcome;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.ci/backends");
 
-/// They end with this.
+/// Running servers. They stop when this is dropped.
 pub struct Servers {
-    /// `postgres://user@host:port/`, to be followed by a database's name.
+    /// `postgres://user@host:port/`, to which a database's name is appended.
     pub postgres: String,
     postgres_bin: PathBuf,
     /// `host:port`
@@ -21,7 +21,7 @@ pub struct Servers {
     started: Started,
 }
 
-/// Whatever was started in this directory.
+/// The directory of the servers, which are stopped when it is dropped.
 struct Started(TempDir);
 
 impl Servers {
@@ -30,11 +30,11 @@ impl Servers {
         let directory = TempDir::new()?;
         open_to_all(directory.path())?;
         let started = Started(directory);
-        let told = backends("up", &started.state())?;
+        let output = backends("up", &started.state())?;
         let variables: HashMap<&str, &str> =
-            told.lines().filter_map(|line| line.strip_prefix("export ")?.split_once('=')).collect();
+            output.lines().filter_map(|line| line.strip_prefix("export ")?.split_once('=')).collect();
         let variable =
-            |name: &str| variables.get(name).copied().ok_or(format!("{SCRIPT} does not tell {name}"));
+            |name: &str| variables.get(name).copied().ok_or(format!("{SCRIPT} does not print {name}"));
         let (postgres, _) = variable("TEST_POSTGRES_URL")?.rsplit_once('/').ok_or("a URL without a path")?;
         let kafka = variable("TEST_KAFKA_URL")?;
         let brokers = kafka.trim_start_matches("kafka://").split('/').next().unwrap_or_default();
@@ -56,17 +56,17 @@ impl Servers {
         Ok(())
     }
 
-    /// A program that came with PostgreSQL: what it prints.
+    /// Runs a program of PostgreSQL, and returns its output.
     pub fn run(&self, program: &str, flags: &[&str]) -> Outcome<String> {
         let output = Command::new(self.postgres_bin.join(program)).args(flags).output()?;
-        let told = String::from_utf8(output.stdout)?;
+        let printed = String::from_utf8(output.stdout)?;
         if !output.status.success() {
-            return Err(format!("{program}: {told}{}", String::from_utf8_lossy(&output.stderr)).into());
+            return Err(format!("{program}: {printed}{}", String::from_utf8_lossy(&output.stderr)).into());
         }
-        Ok(told)
+        Ok(printed)
     }
 
-    /// Of `postgres` or `kafka`.
+    /// Returns the process id of `postgres` or `kafka`.
     pub fn pid(&self, server: &str) -> Outcome<u32> {
         let state = self.started.state();
         let file = if server == "postgres" {
@@ -78,7 +78,7 @@ impl Servers {
         Ok(first)
     }
 
-    /// A topic on them.
+    /// Returns the URL of a topic.
     pub fn events_url(&self, topic: &str) -> String {
         format!("kafka://{}/{topic}", self.brokers)
     }
@@ -93,12 +93,12 @@ impl Started {
 impl Drop for Started {
     fn drop(&mut self) {
         if let Err(error) = backends("down", &self.state()) {
-            eprintln!("something may be left of the servers: {error}");
+            eprintln!("the servers may not have stopped completely: {error}");
         }
     }
 }
 
-/// PostgreSQL does not run as root, and has to reach its files.
+/// Lets PostgreSQL, which does not run as root, read its files.
 fn open_to_all(directory: &Path) -> Outcome {
     use std::os::unix::fs::PermissionsExt;
     Ok(fs::set_permissions(directory, fs::Permissions::from_mode(0o755))?)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// One figure of several runs.
+/// One measured value of several runs.
 #[derive(Clone, Debug, Default)]
 pub struct Runs(Vec<f64>);
 
@@ -16,14 +16,14 @@ impl Runs {
         quantile(&self.0, 0.5)
     }
 
-    /// `median (min – max)`
+    /// Formats the values as `median (min – max)`.
     pub fn shown(&self, digits: usize) -> String {
         let [min, median, max] = [quantile(&self.0, 0.0), self.median(), quantile(&self.0, 1.0)];
         format!("{median:.digits$} ({min:.digits$} – {max:.digits$})")
     }
 }
 
-/// The figure that `share` of the sorted ones do not exceed.
+/// Returns the value that `share` of the sorted values do not exceed.
 pub fn quantile(sorted: &[f64], share: f64) -> f64 {
     let rank = (sorted.len() as f64 * share).ceil() as usize;
     sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
@@ -33,7 +33,7 @@ pub fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
-/// In Markdown, so that it can be pasted.
+/// Prints a Markdown table.
 pub fn print_table(head: &[&str], rows: &[Vec<String>]) {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
