@@ -1,4 +1,4 @@
-"""The test executables of the workspace: which there are, and running them. For .ci/servers."""
+"""Lists and runs the test executables of the workspace, for .ci/servers."""
 
 import dataclasses
 import functools
@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# Where a process reaches one of these, the code under test may depend on the backends.
+# If a package depends on one of these, its tests may depend on the backends.
 BACKENDS = {"sqlx", "rdkafka"}
 
 
@@ -39,7 +39,7 @@ class Suite:
 
 
 def build(*flags):
-    """The suites that `cargo test` would run with these flags. With --workspace, all of them must be there."""
+    """The suites that `cargo test` would run with these flags. With --workspace, no suite may be missing."""
     metadata = json.loads(cargo("metadata", "--format-version=1", "--locked"))
     packages = {package["id"]: package for package in metadata["packages"] if package["id"] in metadata["workspace_members"]}
     with_backends = reaching(metadata, BACKENDS)
@@ -64,7 +64,7 @@ def cargo(*arguments):
 
 
 def reaching(metadata, names):
-    """The packages that depend on one of `names`, by whatever way, but not only in their tests."""
+    """The packages that depend on one of `names`, directly or not, outside of their tests."""
     depend_on = {
         node["id"]: [dep["pkg"] for dep in node["deps"] if any(kind["kind"] is None for kind in dep["dep_kinds"])]
         for node in metadata["resolve"]["nodes"]
@@ -79,7 +79,7 @@ def reaching(metadata, names):
 
 
 class Runs:
-    """Runs suites; keeps how many tests passed and which suites failed. A failed one does not end the others."""
+    """Runs suites, and records the number of passed tests and the failed suites. All suites run even if one fails."""
 
     def __init__(self):
         self.lock = threading.Lock()
@@ -105,7 +105,7 @@ class Runs:
                 self.failed.append(label)
 
     def lanes(self, *lanes):
-        """Each lane is a list of functions, called one after the other. The lanes run at the same time."""
+        """Runs lanes concurrently. A lane is a list of functions that are called one after the other."""
         def drive(lane):
             for step in lane:
                 step()
@@ -118,10 +118,10 @@ class Runs:
     def show_running(self):
         for label, output in list(self.running.items()):
             output.seek(0)
-            print(f"{output.read()}-- ended while it was running: {label}", flush=True)
+            print(f"{output.read()}-- still running at the end: {label}", flush=True)
 
     def end(self):
-        """Adds what passed to $MARQUEE_TEST_COUNT. Fails if something failed, or nothing ran."""
+        """Adds the number of passed tests to $MARQUEE_TEST_COUNT. Fails if a suite failed or no test ran."""
         counter = Path(os.environ["MARQUEE_TEST_COUNT"])
         counter.write_text(f"{int(counter.read_text() if counter.exists() else 0) + self.passed}\n")
         print(f"{self.passed} passed")
@@ -132,14 +132,14 @@ class Runs:
 
 
 def record(seconds, label):
-    """For the summary of .ci/run."""
+    """Records a duration for the summary of .ci/run."""
     if times := os.environ.get("MARQUEE_TIMES"):
         with open(times, "a") as file:
             print(f"{seconds:.0f} {label}", file=file)
 
 
 def main(run):
-    """Calls `run` with new `Runs`. If the gate ends it at its limit, what hangs has shown what it printed."""
+    """Calls `run` with new `Runs`. If the gate stops it at its time limit, prints the output of the suites that hang."""
     if "MARQUEE_TEST_COUNT" not in os.environ:
         raise SystemExit("MARQUEE_TEST_COUNT is set by .ci/run")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

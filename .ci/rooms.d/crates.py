@@ -1,8 +1,8 @@
-"""Rules on the crates: their order, what each may depend on, and which link no database."""
+"""Rules on the crates: their order, their dependencies, and the crates without a database."""
 
 import tomllib
 
-# An arrow goes to an earlier row only. One row may name several crates, which then know nothing of each other.
+# A crate depends only on crates of earlier rows. Crates in the same row do not depend on each other.
 ORDER = [
     ["events"], ["circuit-breaker"], ["storage"],
     ["telemetry"], ["process"], ["http-api"], ["http-connections"], ["http-server"], ["http-pool"], ["upstream"],
@@ -13,15 +13,15 @@ ORDER = [
     ["audit-databases"],  # behind the services: its repairs compute what mypage must show with mypage's own domain code
     ["gateway"], ["marquee"], ["bench", "chaos", "fuzz"],
 ]
-# These and all they depend on link no sqlx: what serves or calls HTTP has no database.
+# These crates and their dependencies do not link sqlx: a crate that serves or calls HTTP has no database.
 WITHOUT_SQLX = ["telemetry", "process", "http-api", "http-connections", "http-server", "http-pool", "upstream", "gateway"]
-# Crate → the only dependencies it may have, or those it may not.
+# Crate → its only allowed dependencies, or its forbidden ones.
 ONLY = {"events": {"serde", "serde_json", "jiff", "thiserror", "icu_casemap", "icu_normalizer", "icu_properties"}}
 NEVER = {"storage": {"axum", "reqwest"}, "event-log": {"axum", "reqwest"}, "kafka-log": {"axum", "reqwest"}, "messaging": {"axum", "reqwest"}}
 
 
 def dependencies(crate):
-    """The packages that a crate links: its tests' own are left out, optional ones are not."""
+    """The packages that a crate links, including optional ones, without dev-dependencies."""
     package = tomllib.loads((crate / "Cargo.toml").read_text())
     found = set()
     for table in [package, *package.get("target", {}).values()]:
@@ -32,7 +32,7 @@ def dependencies(crate):
 
 
 def check_crates(root, crates):
-    """(breach, its name in the list of the pending ones)"""
+    """(breach, its name in PENDING) of each breach."""
     rank = {name: at for at, row in enumerate(ORDER) for name in row}
     links = {crate.name: dependencies(crate) for crate in crates}
     for crate in crates:

@@ -1,4 +1,4 @@
-"""Rules on the files of one crate: no circles between them, and a limit on the size of a shared crate."""
+"""Rules on the files of one crate: no circles between them, and a maximum size of shared crates."""
 
 from rust import code_of, imports, line_at, module_of, without_unit_tests, written_paths
 
@@ -18,14 +18,14 @@ def sources(source):
 
 
 class Uses:
-    """Which unit of a crate uses which. A unit is a file of `src` with the directory of its name.
+    """The uses between the units of a crate. A unit is a file of `src` with the directory of its name.
 
-    A re-export is no use: whoever names the re-exported thing uses the unit that defines it.
+    A re-export does not count as a use: code that names a re-exported item uses the unit that defines it.
     """
 
     def __init__(self, modules):
         self.modules = modules
-        self.imported = {}  # (module, name) → path of the crate that the name stands for there
+        self.imported = {}  # (module, name) → the path in the crate to which the name refers
         for module, (_, code, _) in modules.items():
             for _, path, _ in imports(code, module):
                 path, _, renamed = path.partition(" as ")
@@ -34,14 +34,14 @@ class Uses:
                     self.imported[module, renamed.strip() or names[-1]] = names
 
     def inside(self, path, module):
-        """The names of a path below the crate's root; nothing for a path into another crate."""
+        """The names of a path below the crate's root; empty for a path into another crate."""
         names = tuple(path.split("::"))
         if names[0] == "crate":
             return names[1:]
         return (*module, *names) if (*module, names[0]) in self.modules else ()
 
     def unit(self, names, hops=5):
-        """The unit that defines what a path names, behind its re-exports."""
+        """The unit that defines the item at a path, after following re-exports."""
         home = max((names[:n] for n in range(len(names) + 1) if names[:n] in self.modules), key=len, default=())
         rest = names[len(home) :]
         behind = self.imported.get((home, rest[0])) if rest else None
@@ -65,7 +65,7 @@ class Uses:
 
 
 def circles(edges):
-    """Groups of units each of which reaches all others of its group."""
+    """Groups of units in which each unit reaches all others."""
     after = {}
     for user, used in edges:
         after.setdefault(user, set()).add(used)
@@ -86,7 +86,7 @@ def circles(edges):
 def check_circles(root, crate, modules, is_shared):
     edges = Uses(modules).edges()
     if not is_shared:
-        # `lib.rs` of a service holds its state and its router, so it uses its files and they use it.
+        # `lib.rs` of a service has its state and its router, so it uses the other files and they use it.
         edges = {edge: place for edge, place in edges.items() if () not in edge}
     for circle in sorted(circles(edges), key=sorted):
         shown = ", ".join(unit[0] if unit else "lib" for unit in sorted(circle))

@@ -1,11 +1,11 @@
-"""The rule on the documents: a link to a file or to a heading of the repository leads there."""
+"""The rule on documents: a link to a file or a heading of the repository has a target."""
 
 import re
 
 from rust import blank, line_at
 
 LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)")
-# Fenced blocks and `code` hold no links.
+# Fenced blocks and `code` contain no links.
 NOT_PROSE = re.compile(r"^(```|~~~).*?^\1|`[^`\n]*`", re.S | re.M)
 
 

@@ -1,4 +1,4 @@
-"""For each rule, small trees that break it and small trees that do not."""
+"""Small trees that break a rule, and small trees that do not, for each rule."""
 
 import re
 import tempfile
@@ -10,13 +10,13 @@ from rooms import MAIN_LINES, NO_ROOM, READERS, ROOMS
 
 
 def plants():
-    """(path → text, what a breach at the one place must say; nothing where there must be no breach)"""
+    """(path → text, the expected text of the breach; empty if there must be none)"""
     for plant in (rooms, readers, crates, circles, sizes, links):
         yield from plant()
 
 
 def home(room):
-    """A file of the room: one directory deep, or beside the rooms for a flow."""
+    """A file in the room, or beside the rooms for a flow."""
     return "services/book/src/refunder.rs" if room == "flows" else f"services/book/src/{room}/planted.rs"
 
 

@@ -1,4 +1,4 @@
-"""Rules on the rooms of a service: what each may not name, and why."""
+"""Rules on the rooms of a service: the paths that each must not use, and the reasons."""
 
 import re
 
@@ -7,7 +7,7 @@ from rust import code_of, functions, imports, line_at, module_of, named_paths
 MAIN_LINES = 60
 SQL = ["sqlx", "storage::query*", "storage::Query*", "storage::Row"]
 
-# Room → (why, forbidden paths, forbidden words). A path forbids all below it; a final `*` is the rest of a name.
+# Room → (reason, forbidden paths, forbidden words). A path forbids everything below it; a final `*` matches the rest of a name.
 ROOMS = {
     "http": ("http parses, begins, calls app and responds; SQL is store's",
         [*SQL, "rdkafka"], []),
@@ -25,9 +25,9 @@ ROOMS = {
     "flows": ("a flow is a sequence of use cases and calls; SQL is store's, and responses are http's",
         [*SQL, "axum", "rdkafka", "crate::http"], []),
 }
-# What else lies beside the rooms: the crate's root, and the steps of its start. Every other file there is a flow.
+# The other files beside the rooms: the crate's root, and the steps of its start. Any further file is a flow.
 NO_ROOM = {"lib", "main", "boot", "config", "demo_data", "upgrade"}
-# These rooms read by `crate::store`, on a connection of their own. Whatever writes is a use case.
+# These rooms may read with `crate::store`, on their own connection. Writing is the job of a use case.
 READERS = ("http", "flows")
 WRITES = re.compile(r"\bTx\b|\bbegin(?:_\w+)?\s*\(")
 
@@ -44,7 +44,7 @@ def breaks(path, ban):
     path, _, renamed = path.partition(" as ")
     if path == ban or path.startswith(ban + "::") or (ban.endswith("*") and path.startswith(ban[:-1])):
         return True
-    # A glob, or another name for what lies above the forbidden thing, lets it in unseen.
+    # A glob or a renamed parent would hide the forbidden path.
     return (renamed or path.endswith("::*")) and ban.startswith(path.removesuffix("*").removesuffix("::") + "::")
 
 
@@ -60,7 +60,7 @@ def check_room(root, source, file, room):
 
 
 def check_reads(root, file, room, code, module):
-    """A function that names `crate::store`, or what was imported from there, begins no transaction and takes none."""
+    """Checks that a function that uses `crate::store` neither begins a transaction nor takes one."""
     names = {"store"}
     for at, path, _ in imports(code, module):
         path, _, renamed = path.partition(" as ")

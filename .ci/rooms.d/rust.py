@@ -1,4 +1,4 @@
-"""Reads Rust source well enough to know which paths it names."""
+"""Finds the paths that Rust source names."""
 
 import re
 
@@ -14,7 +14,7 @@ def blank(found):
 
 
 def code_of(text):
-    """The text with spaces in place of comments and strings; offsets and lines stay."""
+    """The text with spaces instead of comments and strings. Offsets and lines are unchanged."""
     return NOT_CODE.sub(blank, text)
 
 
@@ -23,7 +23,7 @@ def line_at(code, offset):
 
 
 def block_end(code, start):
-    """The offset behind the brace that closes the block whose inside begins at `start`."""
+    """The offset after the closing brace of the block whose content begins at `start`."""
     depth, end = 1, start
     while depth and end < len(code):
         depth += (code[end] == "{") - (code[end] == "}")
@@ -32,7 +32,7 @@ def block_end(code, start):
 
 
 def without_unit_tests(code):
-    """The code with spaces in place of what is compiled for unit tests only, and the number of lines that takes."""
+    """The code with spaces instead of unit tests, and the number of lines of the unit tests."""
     lines = 0
     for found in UNIT_TEST.finditer(code):
         end = block_end(code, found.end()) if found[0].endswith("{") else found.end()
@@ -42,7 +42,7 @@ def without_unit_tests(code):
 
 
 def module_of(file, source):
-    """The names of the module that a file holds, from its crate's root."""
+    """The names of a file's module, from the crate's root."""
     names = file.relative_to(source).with_suffix("").parts
     return names[:-1] if names[-1] in ("mod", "lib", "main") else names
 
@@ -54,12 +54,12 @@ def inline_modules(code):
 
 
 def functions(code):
-    """(start, end) of each function with a body; one inside another is part of it."""
+    """(start, end) of each function with a body. A nested function belongs to the outer one."""
     end = 0
     for found in re.finditer(r"\bfn\s+\w+", code):
         if found.start() < end:
             continue
-        # The `;` of an array type is no end of the signature.
+        # The `;` of an array type does not end the signature.
         depth, at = 0, found.end()
         while at < len(code) and (depth or code[at] not in "{;"):
             depth += (code[at] in "([") - (code[at] in ")]")
@@ -86,7 +86,7 @@ def use_paths(tree, prefix=""):
 
 
 def absolute(path, module):
-    """The path from the crate's root, for one written in `module`."""
+    """The path from the crate's root of a path in `module`."""
     names, module = path.removeprefix("::").split("::"), list(module)
     if names[0] not in ("self", "super"):
         return "::".join(names)
@@ -105,7 +105,7 @@ def imports(code, module):
 
 
 def written_paths(code, module):
-    """(offset, path) of each path written out outside of the `use` lines."""
+    """(offset, path) of each path outside of `use` lines."""
     inline = list(inline_modules(code))
     for found in PATH.finditer(USE.sub(blank, code)):
         place = (*module, *(name for start, end, name in inline if start < found.start() < end))
@@ -113,6 +113,6 @@ def written_paths(code, module):
 
 
 def named_paths(code, module):
-    """(offset, path) of everything the code names: imports with their globs and renames, and paths written out."""
+    """(offset, path) of everything that the code names: imports with their globs and renames, and other paths."""
     yield from ((at, path) for at, path, _ in imports(code, module))
     yield from written_paths(code, module)

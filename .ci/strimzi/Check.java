@@ -10,7 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/** Reads Strimzi's resources by Strimzi's own classes; what those do not know is named, and ends it with 1. */
+/** Reads Strimzi's resources with Strimzi's own classes. Prints unknown fields and kinds, and exits with 1 if there are any. */
 class Check {
     static final Map<String, Class<?>> KINDS = Map.of("Kafka", Kafka.class, "KafkaNodePool", KafkaNodePool.class,
         "KafkaTopic", KafkaTopic.class, "KafkaUser", KafkaUser.class);
@@ -25,7 +25,7 @@ class Check {
             if (kind == null) {
                 unknown.add(name);
             } else {
-                look(mapper.convertValue(document, kind), name);
+                collect(mapper.convertValue(document, kind), name);
             }
             count++;
         }
@@ -34,10 +34,10 @@ class Check {
         System.exit(unknown.isEmpty() ? 0 : 1);
     }
 
-    /** Strimzi keeps what it does not know, in `additionalProperties`. */
-    static void look(Object value, String path) throws Exception {
+    /** Collects unknown fields, which Strimzi's classes store in `additionalProperties`. */
+    static void collect(Object value, String path) throws Exception {
         if (value instanceof Iterable<?> list) {
-            for (Object item : list) look(item, path);
+            for (Object item : list) collect(item, path);
         } else if (value != null && value.getClass().getName().startsWith("io.strimzi.")) {
             for (Method method : value.getClass().getMethods()) {
                 boolean reads = method.getName().startsWith("get") && method.getParameterCount() == 0;
@@ -46,7 +46,7 @@ class Check {
                 if (method.getName().equals("getAdditionalProperties")) {
                     ((Map<?, ?>) found).keySet().forEach(key -> unknown.add(path + "." + key));
                 } else {
-                    look(found, path + "." + method.getName().substring(3));
+                    collect(found, path + "." + method.getName().substring(3));
                 }
             }
         }
