@@ -1,4 +1,4 @@
-//! `Accept` and `If-None-Match` in any shape. Each line of the input is a line of both.
+//! Arbitrary `Accept` and `If-None-Match` headers. Each line of the input is a line of both.
 #![no_main]
 
 use http::header::{ACCEPT, IF_NONE_MATCH};

@@ -1,7 +1,7 @@
-//! Any bytes as the answer of an upstream to `http_pool`.
+//! Arbitrary bytes as the answer of an upstream to `http_pool`.
 //!
-//! Each input is one connection: a byte of flags, a byte that says where the second write begins, and what the upstream
-//! writes after it has read a request. Then a second request is sent, to see whether the connection was kept.
+//! Each input is one connection: a byte of flags, a byte with the start of the second write, and the bytes that the upstream
+//! writes after it has read a request. Then a second request is sent, to check whether the connection was kept.
 #![no_main]
 
 use std::sync::Arc;
@@ -20,26 +20,26 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, timeout};
 
-/// Bounds what would otherwise hang.
+/// Ends a run that would otherwise hang.
 const HANG: Duration = Duration::from_secs(10);
-/// Turns of the event loop after which everything that was written has arrived.
+/// Number of turns of the event loop after which all written bytes have arrived.
 const SETTLED_TURNS: usize = 12;
-/// Most fields of a head that hyper reads.
+/// Maximum number of fields of a head that hyper reads.
 const FIELDS_MAX: usize = 100;
-/// What the second request is answered with.
+/// The answer to the second request.
 const OWN: &str = "own-4711";
 
 fuzz_target!(|data: &[u8]| {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let case = Case::read(data);
-    // A machine under load may deliver late. Only what the pool does then is an error, and not an answer.
+    // Retried, because bytes may arrive late on a loaded machine, and the pool then returns an error instead of the answer.
     let is_answered = (0..3).any(|_| runtime.block_on(check(&case)));
     assert!(is_answered, "an answer without a doubt is passed on");
 });
 
 struct Case<'d> {
     method: Method,
-    /// The upstream closes its direction after the bytes.
+    /// Whether the upstream closes its sending direction after the bytes.
     closes: bool,
     writes: [&'d [u8]; 2],
     all: &'d [u8],
@@ -57,7 +57,7 @@ impl<'d> Case<'d> {
     }
 }
 
-/// What a client got.
+/// The result for a client.
 #[derive(Debug)]
 struct Got {
     status: u16,
@@ -65,7 +65,7 @@ struct Got {
     is_whole: bool,
 }
 
-/// Returns whether the first request got what the strict parser promises.
+/// Returns whether the first request got the answer that the strict parser reads.
 async fn check(case: &Case<'_>) -> bool {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -135,7 +135,7 @@ fn judge(case: &Case<'_>, got: Result<Got, String>, is_kept: bool) -> bool {
     match got {
         Ok(got) => {
             judge_body(&answer, &got);
-            // A body that breaks off where the strict parser sees its end.
+            // The body must not be truncated where the strict parser finds its end.
             got.is_whole || !is_certain(&answer)
         }
         Err(_) => !is_certain(&answer),
@@ -152,7 +152,7 @@ fn judge_body(answer: &Answer, got: &Got) {
     assert!(is_same, "{got:?} of {answer:?}");
 }
 
-/// Whether every client must be able to read it.
+/// Whether every client must be able to read the answer.
 fn is_certain(answer: &Answer) -> bool {
     !answer.is_last && answer.fields <= FIELDS_MAX && matches!(answer.end, End::At(_))
 }
@@ -184,12 +184,12 @@ fn send(pool: &Arc<Pool>, request: Outgoing) -> JoinHandle<Result<Got, String>> 
 
 async fn accept(listener: &TcpListener) -> TcpStream {
     let (connection, _) = timeout(HANG, listener.accept()).await.expect("the pool connects").unwrap();
-    // A reset leaves no port behind that waits.
+    // A reset leaves no port in TIME_WAIT.
     SockRef::from(&connection).set_linger(Some(Duration::ZERO)).unwrap();
     connection
 }
 
-/// Reads a request to its end. Nothing if the pool closed.
+/// Reads a request to its end. Returns `None` if the pool closes the connection.
 async fn next_request(connection: &mut TcpStream) -> Option<()> {
     let mut bytes = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! Bodies in any pieces, at any pace and from several peers at once, through `http_server::body`.
+//! Bodies in arbitrary pieces, at any pace and from several peers at once, through `http_server::body`.
 #![no_main]
 
 use std::io;
@@ -22,17 +22,17 @@ use http_api::proxies::TrustedProxies;
 use tokio::time::{sleep, timeout};
 
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
-/// Longer than any body may take.
+/// Longer than the timeout of any body.
 const LONG: Duration = Duration::from_secs(3600);
 const MIB: usize = 1024 * 1024;
-/// The memory for the bodies of all requests, and of those of one peer.
+/// The memory for the bodies of all requests, and for those of one peer.
 const TOTAL: usize = 64 * MIB;
 const SHARE: usize = 8 * MIB;
-/// Largest piece of a body.
+/// Maximum size of a piece of a body.
 const PIECE_MAX: usize = 64 * 1024;
 const BODIES_MAX: usize = 8;
 const PIECES_MAX: usize = 12;
-/// Most copies of one body that are sent at once.
+/// Maximum number of copies of one body that are sent at once.
 const COPIES_MAX: usize = 80;
 
 fuzz_target!(|data: &[u8]| {
@@ -46,7 +46,7 @@ fuzz_target!(|data: &[u8]| {
     runtime.block_on(check(&plans));
 });
 
-/// The body of one request, or of several at once.
+/// The body of one request, or of several concurrent ones.
 #[derive(Debug)]
 struct Plan {
     copies: usize,
@@ -54,16 +54,16 @@ struct Plan {
     limit: usize,
     coding: Option<&'static str>,
     start: Duration,
-    /// The client is gone after so long.
+    /// When the client disconnects.
     leaves: Option<Duration>,
-    /// How long the request runs once the body is there.
+    /// How long the request runs after its body is complete.
     works: Duration,
     form: Form,
 }
 
 #[derive(Clone, Debug)]
 enum Form {
-    /// Known whole, as after a `Content-Length` of which all has come.
+    /// Known to be complete, like a body with a `Content-Length` of which all bytes have come.
     Whole(usize),
     Pieces(Vec<(Duration, usize)>, Ending),
 }
@@ -96,7 +96,7 @@ impl Plan {
         Self { copies, peer: peer.into(), limit, coding, start, leaves, works, form }
     }
 
-    /// The sizes of all pieces.
+    /// Returns the sizes of all pieces.
     fn sizes(&self) -> Vec<usize> {
         match &self.form {
             Form::Whole(length) => vec![*length],
@@ -130,7 +130,7 @@ impl Plan {
         }
     }
 
-    /// The status of the problem that the pieces alone lead to, if no memory is short and all come in time.
+    /// Returns the status of the problem that the pieces cause, if there is enough memory and all come in time.
     fn expected(&self) -> Option<u16> {
         let is_empty = matches!(self.form, Form::Whole(0));
         if self.coding == Some("gzip") && !is_empty {
@@ -141,7 +141,7 @@ impl Plan {
         if length > self.limit { Some(413) } else { breaks_off.then_some(400) }
     }
 
-    /// Whether everything comes at once.
+    /// Whether all pieces come at once.
     fn is_prompt(&self) -> bool {
         match &self.form {
             Form::Whole(_) => true,
@@ -167,7 +167,7 @@ fn size(choices: &mut Choices<'_>) -> usize {
     }
 }
 
-/// The bytes of every body from `begin` on. No two places close to each other look alike.
+/// Returns the bytes of a body from `begin` on. Nearby positions have different bytes.
 fn piece(begin: usize, length: usize) -> Bytes {
     static PATTERN: LazyLock<Bytes> = LazyLock::new(|| {
         let number = |at: u32| at.wrapping_mul(0x9e37_79b1).to_le_bytes()[3];
@@ -219,7 +219,7 @@ async fn request(bodies: Arc<Bodies>, plan: &Plan, is_alone: bool) {
     }
 }
 
-/// All of the peer's share is free again.
+/// Checks that the whole share of the peer is free again.
 async fn check_share(bodies: &Bodies, peer: IpAddr) {
     let mut held = Vec::new();
     let whole = Bytes::from_static(&[b' '; MIB]);

@@ -1,4 +1,4 @@
-//! The head of a request on its way through the gateway's own code to a service.
+//! The head of a request, forwarded by the gateway's own code to a service.
 //!
 //! The input is text: the peer, `TRUSTED_PROXIES`, `METHOD target version`, the header lines, an empty line, the body.
 #![no_main]
@@ -25,16 +25,16 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// Bounds what would otherwise hang.
+/// Ends a run that would otherwise hang.
 const HANG: Duration = Duration::from_secs(10);
 /// A client that the nearest proxy reports.
 const REAL: &str = "203.0.113.77";
-/// What ends at each connection, by RFC 9110 (section 7.6.1).
+/// Hop-by-hop headers, by RFC 9110 (section 7.6.1).
 const HOP_BY_HOP: [&str; 7] =
     ["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"];
-/// What only the fleet may say, and what concerns the gateway alone.
+/// Headers that only the fleet may set, or that concern only the gateway.
 const OURS: [&str; 5] = ["host", "expect", "forwarded", "x-real-ip", "x-request-timeout-ms"];
-/// What a service needs, or the gateway sets: no client can make it end at the gateway.
+/// Headers that a service needs or the gateway sets. A client cannot remove them with `Connection`.
 const KEPT: [&str; 12] = [
     "host",
     "content-length",
@@ -100,7 +100,7 @@ impl Case {
         Some(Self { peer, trusted, request })
     }
 
-    /// An untrusted peer is not believed, and every host and prefix that comes out may stand in a link.
+    /// Checks that claims of an untrusted peer are ignored, and that every resulting host and prefix is safe in a link.
     fn check_caller(&self) {
         let caller = self.trusted.caller(self.peer, self.request.headers());
         let direct = Caller::direct(self.peer);
@@ -120,7 +120,7 @@ impl Case {
         }
     }
 
-    /// A client's claims change nothing that a trusted proxy adds to their right.
+    /// Checks that a client's claims do not change what a trusted proxy adds to their right.
     fn check_claims(&self) {
         let real: IpAddr = REAL.parse().unwrap();
         if !self.trusted.contains(self.peer) || self.trusted.contains(real) {
@@ -149,14 +149,14 @@ impl Case {
         (expected.port, expected.prefix) = (None, None);
         for add in [add_line, add_to_line] {
             let mut headers = self.request.headers().clone();
-            // A proxy that speaks one language passes nothing on that is in the other.
+            // A proxy that sends one kind of header does not forward the other kind.
             added.iter().for_each(|(name, _)| drop(headers.remove(name)));
             add(&mut headers, &FORWARDED, "for=\"203.0.113.77:80\";host=cinema.example;proto=https");
             assert_eq!(self.trusted.caller(self.peer, &headers), expected, "{headers:?}");
         }
     }
 
-    /// What a service learns from the gateway, in memory and on the wire.
+    /// Checks what a service receives from the gateway, in memory and on the wire.
     fn check_client(&self, client: &Client) {
         let (own, version) = (self.request.headers(), self.request.version());
         assert!(
@@ -179,7 +179,7 @@ impl Case {
         }
     }
 
-    /// The fields that a service may see, by the rules and not by the code.
+    /// Returns the fields that a service may receive, derived from the rules and not from the code.
     fn expected(&self, client: &Client) -> Fields {
         let mut fields = fields(self.request.headers());
         let options = self.request.headers().get_all(CONNECTION).iter();
@@ -236,7 +236,7 @@ fn check_prefix(text: &str) {
     assert_eq!(text.parse::<Uri>().expect("it may stand in a link").path(), text);
 }
 
-/// The values of each field, in their order.
+/// The values of each field, in order.
 type Fields = BTreeMap<String, Vec<Vec<u8>>>;
 
 fn fields(headers: &HeaderMap) -> Fields {
@@ -248,7 +248,7 @@ thread_local! {
     static WIRE: RefCell<Option<Wire>> = const { RefCell::new(None) };
 }
 
-/// The gateway's way to a service, and a service that shows every byte it gets.
+/// The gateway's upstream, and a service that reports every byte that it receives.
 struct Wire {
     runtime: Runtime,
     upstream: Upstream,
@@ -302,7 +302,7 @@ impl Wire {
     }
 }
 
-/// Reads requests by their `Content-Length`, and answers each.
+/// Reads requests by their `Content-Length`, and responds to each.
 async fn serve(mut connection: TcpStream, see: mpsc::UnboundedSender<Vec<u8>>) {
     let mut bytes = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! JSON bodies in any shape, read into requests of the fleet. The oracle reads the same bytes into a tree with serde_json.
+//! Arbitrary JSON bodies, read into requests of the fleet. The oracle reads the same bytes into a tree with serde_json.
 #![no_main]
 
 use std::fmt;
@@ -24,7 +24,7 @@ fuzz_target!(|data: &[u8]| {
     check_optional(data);
 });
 
-/// Any JSON, with every member of an object, be it doubled.
+/// Any JSON, with all members of an object, including repeated ones.
 #[derive(Debug)]
 enum Tree {
     Other,
@@ -79,7 +79,7 @@ fn check<T: DeserializeOwned>(data: &[u8], tree: Option<&Tree>) {
         Err(problem) => problems::read(problem).now_or_never().expect("the body is there"),
     };
     let Some(tree) = tree else {
-        // The first fault counts, which may be a text in front of the one that breaks the syntax.
+        // The first fault counts, which may be a text before the syntax error.
         return assert!(is_malformed(&problem) || is_nul(&problem), "{} for nonsense", problem.status);
     };
     assert_eq!((problem.status, problem.slug.as_str()), (422, "invalid-field"), "well-formed JSON");

@@ -1,4 +1,4 @@
-//! Decisions out of the fuzzer's bytes.
+//! Turns the fuzzer's bytes into decisions.
 
 /// Reads one decision after another. Beyond the end, all bytes are 0.
 pub struct Choices<'d>(&'d [u8]);
@@ -18,7 +18,7 @@ impl<'d> Choices<'d> {
         *first
     }
 
-    /// One of `count` places.
+    /// Returns a number below `count`.
     pub fn below(&mut self, count: usize) -> usize {
         usize::from(self.byte()) % count
     }
@@ -27,7 +27,7 @@ impl<'d> Choices<'d> {
         self.byte() & 1 == 1
     }
 
-    /// All bytes that no decision has used.
+    /// Returns all bytes that no decision has used.
     pub fn rest(self) -> &'d [u8] {
         self.0
     }

@@ -1,4 +1,4 @@
-//! The checks that every problem answer must pass.
+//! Checks that every problem must pass.
 
 use axum::response::IntoResponse;
 use http::header::CONTENT_TYPE;
@@ -19,7 +19,7 @@ pub struct Read {
 ///
 /// # Panics
 ///
-/// When it is an error of the server's own, when its body is no problem, or when a pointer is none.
+/// If the status is an error of the server, the body is not a problem, or a pointer is invalid.
 pub async fn read(problem: Problem) -> Read {
     let answer = problem.into_response();
     let status = answer.status().as_u16();
@@ -33,7 +33,7 @@ pub async fn read(problem: Problem) -> Read {
     let errors = errors.map(|error| {
         let [pointer, detail] =
             ["pointer", "detail"].map(|member| error[member].as_str().unwrap().to_owned());
-        assert!(pointer.is_empty() || pointer.starts_with('/'), "{pointer:?} is no JSON pointer");
+        assert!(pointer.is_empty() || pointer.starts_with('/'), "{pointer:?} is not a JSON pointer");
         (pointer, detail)
     });
     Read { status, slug, errors: errors.collect() }

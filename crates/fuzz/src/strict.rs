@@ -1,8 +1,8 @@
-//! A parser for HTTP/1.1 messages (RFC 9112) that accepts what has one meaning.
+//! A parser for HTTP/1.1 messages (RFC 9112) that accepts only unambiguous ones.
 //!
-//! It shares no code with hyper, so that a leniency of hyper's is not on both sides. A line of a head may end with LF alone:
-//! RFC 9112 (section 2.2) lets a recipient take that for a line end, and it has no other meaning there. Nor have empty lines in
-//! front of a head.
+//! It shares no code with hyper, so that a leniency of hyper is not on both sides. A line of a head may end with a bare LF:
+//! RFC 9112 (section 2.2) lets a recipient accept that as a line end, and it has no other meaning there. The same holds for
+//! empty lines before a head.
 
 /// The head of a message.
 #[derive(Debug)]
@@ -20,16 +20,16 @@ impl Head {
     }
 }
 
-/// What bytes say about the first message in them.
+/// The result of parsing the first message in some bytes.
 #[derive(Debug)]
 pub enum Read<T> {
     Whole(T),
-    /// It goes on after the last byte.
+    /// The message continues after the last byte.
     Partial,
     Nonsense(&'static str),
 }
 
-/// Reads the head that `bytes` begin with.
+/// Reads the head at the beginning of `bytes`.
 pub fn head(bytes: &[u8]) -> Read<Head> {
     let (mut lines, mut at) = (Vec::new(), 0);
     loop {
@@ -62,28 +62,28 @@ fn field(line: &[u8]) -> Option<(String, Vec<u8>)> {
     Some((name, value.trim_ascii().to_vec()))
 }
 
-/// An answer, as far as its bytes have come.
+/// A response, as far as its bytes have come.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
     pub fields: usize,
-    /// What has come of its body.
+    /// The part of its body that has come.
     pub body: Vec<u8>,
     pub end: End,
-    /// Whether two recipients may disagree about where it ends, or the upstream says that the connection ends with it.
+    /// Whether two recipients may disagree about its end, or it ends the connection.
     pub is_last: bool,
 }
 
-/// Where an answer ends.
+/// Where a response ends.
 #[derive(Debug, PartialEq, Eq)]
 pub enum End {
     /// Before the byte at this place.
     At(usize),
     /// With the connection.
     Connection,
-    /// It goes on after the last byte.
+    /// After the last byte.
     Later,
-    /// A framing that cannot be followed: nothing after the part of the body is certain.
+    /// At an unknown position, because the framing is invalid.
     Nowhere(&'static str),
 }
 
@@ -95,7 +95,7 @@ enum Framing {
     Unknown(&'static str),
 }
 
-/// Reads the answer to a request without a body or with one, after all interim answers.
+/// Reads the final response to a request, after all interim responses.
 pub fn answer(bytes: &[u8], is_head: bool) -> Read<Answer> {
     let mut at = 0;
     loop {
@@ -112,7 +112,7 @@ pub fn answer(bytes: &[u8], is_head: bool) -> Read<Answer> {
     }
 }
 
-/// Whether the version is HTTP/1.0, and the status.
+/// Returns whether the version is HTTP/1.0, and the status.
 fn status(line: &[u8]) -> Option<(bool, u16)> {
     let is_old = line.starts_with(b"HTTP/1.0 ");
     let rest = line.strip_prefix(b"HTTP/1.1 ").or_else(|| line.strip_prefix(b"HTTP/1.0 "))?;
@@ -130,7 +130,7 @@ fn with_body(bytes: &[u8], begin: usize, head: &Head, status: u16, is_old: bool,
     let framing = match (&codings[..], &lengths[..]) {
         _ if has_no_body => Framing::None,
         ([], []) => Framing::Connection,
-        // Equal ones may count as one (RFC 9110, section 8.6).
+        // Equal lengths may count as one (RFC 9110, section 8.6).
         ([], [first, others @ ..]) if others.iter().all(|other| number(other, 10) == number(first, 10)) => {
             number(first, 10).map_or(Framing::Unknown("no length"), Framing::Length)
         }
@@ -162,7 +162,7 @@ fn with_body(bytes: &[u8], begin: usize, head: &Head, status: u16, is_old: bool,
     Answer { status, fields: head.fields.len(), body, end, is_last }
 }
 
-/// A number without a sign and without blanks.
+/// Parses a number without a sign and without blanks.
 fn number(digits: &[u8], radix: u32) -> Option<u64> {
     let text = std::str::from_utf8(digits).ok()?;
     let is_number = !text.is_empty() && text.chars().all(|digit| digit.is_digit(radix));
@@ -171,7 +171,7 @@ fn number(digits: &[u8], radix: u32) -> Option<u64> {
 
 /// Reads a body in chunks that begins at `at`.
 ///
-/// A recipient that lets LF alone end a line may find the end of trailers earlier, so they leave a doubt.
+/// A recipient that accepts a bare LF as a line end may find the end of trailers earlier, so trailers are ambiguous.
 fn chunked(bytes: &[u8], mut at: usize, has_trailers: &mut bool) -> (Vec<u8>, End) {
     let mut body = Vec::new();
     loop {
@@ -204,7 +204,7 @@ fn chunked(bytes: &[u8], mut at: usize, has_trailers: &mut bool) -> (Vec<u8>, En
     }
 }
 
-/// Where the trailers end that begin at `at`.
+/// Returns the end of the trailers that begin at `at`.
 fn trailers(bytes: &[u8], mut at: usize) -> End {
     loop {
         let Some(line) = line(&bytes[at..]) else { return End::Later };
@@ -215,7 +215,7 @@ fn trailers(bytes: &[u8], mut at: usize) -> End {
     }
 }
 
-/// The line that ends with CR LF.
+/// Returns the first line, which must end with CR LF.
 fn line(bytes: &[u8]) -> Option<&[u8]> {
     let end = bytes.windows(2).position(|pair| pair == b"\r\n")?;
     Some(&bytes[..end])
