@@ -58,7 +58,7 @@ impl Sale {
 
     fn name(self) -> &'static str {
         match self {
-            Self::Plain => "nobody competes",
+            Self::Plain => "no contention",
             Self::Keyed => "the same, with Idempotency-Key",
             Self::Seats => "distinct seats of one hall",
             Self::Places => "places of one row",

@@ -4,6 +4,6 @@
 
 mod desync;
 mod framing;
-mod kept;
 mod retried;
+mod reuse;
 mod upstream;
