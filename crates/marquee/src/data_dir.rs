@@ -5,15 +5,15 @@
 //! <data-dir>/events.db        the event log
 //! <data-dir>/fleet-id         the name of this installation at the payment provider
 //! <data-dir>/logs/<name>.log  the output of each process
-//! <data-dir>/run/<name>.pid   its process id while it runs
-//! <data-dir>/run/<name>.lock  locked by the process; run/fleet.lock by the launcher
-//! <data-dir>/control/…        the sockets by which a backup holds back requests
-//! <data-dir>/restore.json     a restore that has not come to its end
+//! <data-dir>/run/<name>.pid   the id of each running process
+//! <data-dir>/run/<name>.lock  locked by each running process; run/fleet.lock by the launcher
+//! <data-dir>/control/…        the sockets through which a backup holds back requests
+//! <data-dir>/restore.json     the mark of an unfinished restore
 //! ```
 //!
-//! Bookings are personal data, so the directory is readable and writable for its owner alone: directories have mode 0700
-//! and files 0600. A directory that another version left more open is tightened. A symbolic link could lead a
-//! privileged process to somebody else's file, so links inside the directory, and one in its place, are refused.
+//! Bookings are personal data, so only the owner can read and write the directory: directories have mode 0700 and files
+//! 0600. Wider permissions, left by an earlier version, are removed. A symbolic link could lead a privileged process to
+//! another user's file, so links inside the directory, and one in its place, are refused.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -27,30 +27,30 @@ use uuid::Uuid;
 
 pub const DIRECTORY_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
-/// The permissions that no file of the fleet gives to its group and to others.
+/// The permissions of the group and of others, which no file of the fleet grants.
 const OTHERS: u32 = 0o077;
-/// The ends of the names of database files. SQLite adds the next three kinds, and a service the locks of its relay and of a
-/// rebuild.
+/// The suffixes of database files. SQLite adds the second to fourth, and a service the locks of its relay and
+/// of a rebuild.
 const DATABASE_FILES: [&str; 6] =
     [".db", ".db-wal", ".db-shm", ".db-journal", ".db-relay.lock", ".db-rebuild.lock"];
 
 const FLEET_ID_FILE: &str = "fleet-id";
-/// Longest name of a fleet, in characters.
+/// Maximum length of a fleet id, in characters.
 const FLEET_ID_MAX: usize = 32;
-/// Random hexadecimal digits of a new name: two fleets that share a provider do not get the same.
-const FLEET_ID_MADE: usize = 12;
+/// Random hexadecimal digits of a new fleet id. They are enough to distinguish the fleets that share a provider.
+const FLEET_ID_DIGITS: usize = 12;
 const SMALL_FILE_BYTES: u64 = 1024;
 
-/// A data directory that exists, belongs to this user, and can be written to.
+/// A data directory that exists, belongs to this user, and is writable.
 #[derive(Clone, Debug)]
 pub struct DataDir {
-    /// As the user wrote it, for messages.
+    /// The path as the user wrote it, for messages.
     shown: PathBuf,
-    /// Absolute, for the processes.
+    /// The absolute path, for the processes.
     root: PathBuf,
 }
 
-/// A part of the directory taken for this process. The operating system frees it however the process ends.
+/// A lock on a part of the directory. The operating system releases it however the process ends.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
@@ -77,8 +77,8 @@ pub enum DataDirError {
     )]
     Foreign { path: PathBuf, owner: u32, user: u32 },
     #[error(
-        "{} does not hold the name of this fleet, which is 1 to 32 characters of a-z, 0-9 and '-'; restore the file from a \
-         backup, as the payment provider knows the charges of this fleet by that name",
+        "{} does not contain a fleet id, which has 1 to 32 characters of a-z, 0-9 and '-'; restore the file from a backup, \
+         because the payment provider knows the charges of this fleet by that id",
         path.display()
     )]
     NoFleetId { path: PathBuf },
@@ -96,19 +96,19 @@ fn unfinished(from: &Path, is_undone: bool) -> String {
     let from = from.display();
     if is_undone {
         format!(
-            "the undoing of a restore of {from} was not finished, and the fleet does not start before it is; run it again: \
+            "undoing a restore of {from} is unfinished, and the fleet does not start until it is complete; run it again: \
              marquee restore --undo"
         )
     } else {
         format!(
-            "a restore of {from} was not finished, and the fleet does not start before it is; run it again: \
+            "a restore of {from} is unfinished, and the fleet does not start until it is complete; run it again: \
              marquee restore --from {from}; or undo it: marquee restore --undo"
         )
     }
 }
 
-/// Makes every file that this process and its children create private to this user, whichever library creates it:
-/// SQLite opens its databases itself.
+/// Makes every new file of this process and its children private to this user, including files that a library such as
+/// SQLite creates.
 pub fn keep_new_files_private() {
     umask(Mode::RWXG | Mode::RWXO);
 }
@@ -127,14 +127,14 @@ fn flags(flags: OFlags) -> i32 {
 }
 
 impl DataDir {
-    /// Creates the directory if it does not exist, and takes the permissions of others away if it does.
+    /// Creates the directory, or removes the permissions of others from an existing one.
     ///
     /// # Errors
     ///
     /// [`DataDirError::NotWritable`], [`DataDirError::Link`] and [`DataDirError::Foreign`].
     pub fn open(path: &Path) -> Result<Self, DataDirError> {
         let not_writable = |source| DataDirError::NotWritable { path: path.to_owned(), source };
-        // Behind a slash at the end, the system would follow a link in spite of O_NOFOLLOW.
+        // With a slash at the end of the path, the system would follow a link in spite of O_NOFOLLOW.
         let shown: PathBuf = path.components().collect();
         let root = std::path::absolute(&shown).map_err(not_writable)?;
         let directory = Self { shown, root };
@@ -145,8 +145,8 @@ impl DataDir {
         Ok(directory)
     }
 
-    /// Makes one directory, and what is in it, this user's alone. The directory comes before its files: from then on
-    /// nobody else can exchange them.
+    /// Makes one directory and its files private. The directory comes first, so that other users can no
+    /// longer replace its files.
     fn secure(&self, part: &str) -> Result<(), DataDirError> {
         let path = if part.is_empty() { self.root.clone() } else { self.root.join(part) };
         let shown = if part.is_empty() { self.shown.clone() } else { self.shown.join(part) };
@@ -176,7 +176,7 @@ impl DataDir {
         Ok(())
     }
 
-    /// Why `path` could not be used: a link and another owner explain more than the error of the system does.
+    /// The reason why `path` cannot be used. A link or another owner explains more than the system's error.
     fn refusal(&self, path: &Path, shown: &Path, source: io::Error) -> DataDirError {
         match fs::symlink_metadata(path) {
             Ok(metadata) if metadata.is_symlink() => DataDirError::Link { path: shown.to_owned() },
@@ -188,7 +188,7 @@ impl DataDir {
         }
     }
 
-    /// The processes create the databases; an error here is clearer than one in each of five processes.
+    /// Checks that files can be created: one error here is clearer than one from each process.
     fn probe(&self) -> io::Result<()> {
         let probe = self.root.join(format!("run/.probe-{}", std::process::id()));
         let moved = self.root.join(format!(".probe-{}", std::process::id()));
@@ -197,11 +197,11 @@ impl DataDir {
         fs::remove_file(&moved)
     }
 
-    /// Locks the part `name` for as long as the lock lives.
+    /// Locks the part `name` until the lock is dropped.
     ///
     /// # Errors
     ///
-    /// [`DataDirError::InUse`] when another process holds it.
+    /// [`DataDirError::InUse`] if another process holds the lock.
     pub fn lock(&self, name: &str) -> Result<Lock, DataDirError> {
         let not_writable = |source| DataDirError::NotWritable { path: self.shown.clone(), source };
         let place = Path::new("run").join(format!("{name}.lock"));
@@ -226,8 +226,8 @@ impl DataDir {
         Ok(Lock { _file: file })
     }
 
-    /// The name of this installation at the payment provider. It is made once and kept, because the charges of earlier days
-    /// are found under it.
+    /// The name of this installation at the payment provider. It is created once and kept, because the provider knows
+    /// earlier charges by it.
     ///
     /// # Errors
     ///
@@ -238,11 +238,11 @@ impl DataDir {
         }
         let path = self.root.join(FLEET_ID_FILE);
         let refused = |source| self.refusal(&path, &self.shown.join(FLEET_ID_FILE), source);
-        self.make_fleet_id(&path).map_err(refused)?;
+        self.create_fleet_id(&path).map_err(refused)?;
         self.known_fleet_id()?.ok_or_else(|| refused(io::ErrorKind::NotFound.into()))
     }
 
-    /// The same, if it was made.
+    /// The name of this installation at the payment provider, if it was created before.
     ///
     /// # Errors
     ///
@@ -262,12 +262,12 @@ impl DataDir {
         }
     }
 
-    /// Writes the file beside and links it, so that of two processes that make one at once, both get the first.
-    fn make_fleet_id(&self, path: &Path) -> io::Result<()> {
+    /// Writes a temporary file and links it, so that two processes that create the name at once both get the first one.
+    fn create_fleet_id(&self, path: &Path) -> io::Result<()> {
         let unfinished = self.root.join(format!("run/.fleet-id-{}", std::process::id()));
         let mut file = open_private(File::options().write(true).create(true).truncate(true), &unfinished)?;
         let random = Uuid::new_v4().simple().to_string();
-        writeln!(file, "{}", &random[..FLEET_ID_MADE])?;
+        writeln!(file, "{}", &random[..FLEET_ID_DIGITS])?;
         file.sync_all()?;
         let linked = match fs::hard_link(&unfinished, path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -278,29 +278,29 @@ impl DataDir {
         File::open(&self.root)?.sync_all()
     }
 
-    /// `sqlite://` and the absolute path, escaped as in any URL.
+    /// The URL of the database `name`: `sqlite://` and its absolute path, escaped.
     pub fn database_url(&self, name: &str) -> String {
         self.database_url_in(&self.root, name)
     }
 
-    /// The same in another directory, which is absolute.
+    /// Like [`database_url`](Self::database_url), in another directory, whose path is absolute.
     pub fn database_url_in(&self, directory: &Path, name: &str) -> String {
         let file = directory.join(format!("{name}.db"));
         let url = Url::from_file_path(file).expect("the root is absolute");
         format!("sqlite://{}", url.path())
     }
 
-    /// The file that keeps the output of the process `name`.
+    /// The log file of the process `name`.
     pub fn log_file(&self, name: &str) -> PathBuf {
         self.root.join("logs").join(format!("{name}.log"))
     }
 
-    /// The socket by which the process `name` is asked to hold back requests.
+    /// The socket through which the process `name` is asked to hold back requests.
     pub fn control_socket(&self, name: &str) -> PathBuf {
         self.root.join("control").join(format!("{name}.sock"))
     }
 
-    /// The directory itself, as an absolute path.
+    /// The absolute path of the directory.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -310,7 +310,7 @@ impl DataDir {
     }
 }
 
-/// The text of a small file of the data directory.
+/// Reads a small file of the data directory.
 fn read_private(path: &Path) -> io::Result<String> {
     let file = open_private(File::options().read(true), path)?;
     let mut text = String::new();
@@ -324,18 +324,18 @@ fn write_own_pid(file: &mut File) -> io::Result<()> {
     writeln!(file, "{}", std::process::id())
 }
 
-/// A file that is refused, or that the system did not let us look at.
+/// A file was refused, or the system could not read its metadata.
 enum FileError {
     Refused(DataDirError),
     Failed(io::Error),
 }
 
-/// Takes the permissions of others from a file. By its path: SQLite loses its locks on a file that its process opens and
-/// closes once more.
+/// Removes the permissions of others from a file. It uses the path, because SQLite loses its locks on a file
+/// that the same process opens and closes again.
 fn secure_file(path: &Path, shown: &Path) -> Result<(), FileError> {
     let metadata = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
-        // A process of this fleet has ended, and has taken its file along.
+        // A process of this fleet has ended and removed its file.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(FileError::Failed(error)),
     };

@@ -1,4 +1,4 @@
-//! The fleet: which processes, on which ports, over which files, started with which flags.
+//! The processes of a fleet, their ports, and the flags and environment they are started with.
 
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -10,7 +10,7 @@ use storage::DatabaseUrl;
 use crate::data_dir::{DataDir, DataDirError};
 
 pub const DEFAULT_DATA_DIR: &str = "./data";
-/// The ports of the seed: 8081 to 8085 and, for the gateway, 8088. The payment provider has 8090.
+/// Gives the ports of the seed: 8081 to 8085, and 8088 for the gateway. The payment provider has 8090.
 pub const DEFAULT_PORT_BASE: u16 = 8080;
 const DATABASE_URL_PREFIX: &str = "DATABASE_URL_PREFIX";
 const DATABASE_URLS: &str = "DATABASE_URLS";
@@ -18,10 +18,10 @@ const EVENTS_URL: &str = "EVENTS_URL";
 const TRUSTED_PROXIES: &str = "TRUSTED_PROXIES";
 const PROCESSOR_URL: &str = "PROCESSOR_URL";
 const FLEET_ID: &str = "FLEET_ID";
-/// Every process's port must exist.
+/// Port bases for which every process has a valid port.
 pub const PORT_BASES: std::ops::RangeInclusive<i64> = 1..=u16::MAX as i64 - 10;
 
-/// A process of the fleet. The order is the one they are shown in.
+/// A process of the fleet, in the order of display.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Process {
     Gateway,
@@ -37,14 +37,14 @@ impl Process {
     pub const ALL: [Self; 7] =
         [Self::Gateway, Self::Book, Self::Processor, Self::Payment, Self::Mypage, Self::Ticket, Self::Point];
 
-    /// Those with a database and events.
+    /// The processes with a database and events.
     pub const SERVICES: [Self; 5] = [Self::Book, Self::Payment, Self::Mypage, Self::Ticket, Self::Point];
 
-    /// Those with a database. The payment provider has no events.
+    /// The processes with a database. The payment provider has no events.
     pub const WITH_DATABASE: [Self; 6] =
         [Self::Book, Self::Processor, Self::Payment, Self::Mypage, Self::Ticket, Self::Point];
 
-    /// First the door, then each before those it calls or whose view it feeds.
+    /// The gateway stops first; then each service stops before the services that it calls or sends events to.
     pub const STOP_ORDER: [Self; 7] =
         [Self::Gateway, Self::Book, Self::Ticket, Self::Payment, Self::Processor, Self::Point, Self::Mypage];
 
@@ -72,7 +72,7 @@ impl Process {
         }
     }
 
-    /// Becomes this process until it is told to stop.
+    /// Runs this process until it is asked to stop.
     pub fn main(self, args: Vec<OsString>) -> ExitCode {
         match self {
             Self::Gateway => gateway::main(args),
@@ -85,7 +85,7 @@ impl Process {
         }
     }
 
-    /// The flags that tell it where the others are.
+    /// The flags for the URLs of its upstreams.
     fn upstreams(self) -> &'static [(&'static str, Self)] {
         match self {
             Self::Gateway => &[
@@ -108,37 +108,37 @@ impl std::fmt::Display for Process {
     }
 }
 
-/// Where a fleet lives.
+/// The addresses and the data of a fleet.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Fleet {
-    /// Directory of the databases, the event log, the logs and the process ids; created if it does not exist. Only its
-    /// owner can read it; a symbolic link or a directory of another user is refused.
+    /// Directory for the databases, the event log, the logs and the process ids; created if it does not exist. Only its
+    /// owner can read it. A symbolic link, or a directory of another user, is refused.
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR)]
     pub data_dir: PathBuf,
 
-    /// Where the ports start: book is the first after it, then payment, mypage, ticket, point; the gateway the eighth, the
-    /// payment provider the tenth.
+    /// Base of the ports: book has base+1, payment +2, mypage +3, ticket +4, point +5, the gateway +8, and the payment
+    /// provider +10.
     #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT_BASE,
           value_parser = clap::value_parser!(u16).range(PORT_BASES))]
     pub port_base: u16,
 
-    /// Address that the gateway listens on; 0.0.0.0 lets other machines in. The services stay on this machine.
+    /// Address that the gateway listens on; 0.0.0.0 admits other machines. The services listen on this machine only.
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub host: IpAddr,
 
-    /// Databases on a server: what stands before each service's name in its URL, such as
-    /// postgres://user:password@host/ . What is not there is created. Settings such as ?sslmode=verify-full stay at the
-    /// end.
+    /// Puts the databases on a server: the prefix before each service's name in its database URL, such as
+    /// postgres://user:password@host/ . Missing databases are created. Settings such as ?sslmode=verify-full stay at
+    /// the end.
     #[arg(long, value_name = "URL", env = DATABASE_URL_PREFIX, hide_env_values = true)]
     pub database_url_prefix: Option<String>,
 
-    /// The database of one service, for any number of them, such as book=postgres://user:password@host/book . What is not
-    /// there is created; it goes before the prefix. In the variable, with blanks between them.
+    /// Database of one service, such as book=postgres://user:password@host/book ; takes precedence over the prefix, and
+    /// may be repeated. A missing database is created. In the environment variable, spaces separate the values.
     #[arg(long = "database-url", value_name = "SERVICE=URL", value_parser = database_of, env = DATABASE_URLS,
           value_delimiter = ' ', hide_env_values = true)]
     pub database_urls: Vec<(Process, String)>,
 
-    /// The event log on a server, such as kafka://host:9092/movie .
+    /// Puts the event log on a server, such as kafka://host:9092/movie .
     #[arg(long, value_name = "URL", env = EVENTS_URL)]
     pub events_url: Option<String>,
 }
@@ -148,7 +148,8 @@ impl Fleet {
         SocketAddr::new(self.host_of(process), process.port(self.port_base))
     }
 
-    /// The address that `process` listens on. Only the gateway is for other machines: a service does what it is asked.
+    /// The address that `process` listens on. Only the gateway admits other machines, because the services trust their
+    /// callers.
     fn host_of(&self, process: Process) -> IpAddr {
         match self.host {
             host if process == Process::Gateway || host.is_loopback() => host,
@@ -157,7 +158,7 @@ impl Fleet {
         }
     }
 
-    /// How the others on this machine reach it.
+    /// The URL at which other processes on this machine reach `process`.
     pub fn url(&self, process: Process) -> String {
         let mut address = self.address(process);
         match address.ip() {
@@ -168,7 +169,7 @@ impl Fleet {
         format!("http://{address}")
     }
 
-    /// How a person on this machine writes it: as the seed does, where that is the same.
+    /// The URL to show to users of this machine: with `localhost`, as in the seed, where that is equivalent.
     pub fn shown_url(&self, process: Process) -> String {
         let localhost = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
         let host = self.host_of(process);
@@ -179,7 +180,7 @@ impl Fleet {
         }
     }
 
-    /// The flags of `marquee service` that mean this fleet, together with [`environment`](Self::environment).
+    /// The flags that select this fleet for `marquee service`, together with [`environment`](Self::environment).
     pub fn flags(&self) -> Vec<OsString> {
         vec![
             "--data-dir".into(),
@@ -191,8 +192,8 @@ impl Fleet {
         ]
     }
 
-    /// The variables that lead to servers. There may be a password in them, so they are no flags: those are for all users
-    /// of the machine to see.
+    /// The variables with the URLs of servers. They are not passed as flags, because a URL may contain a password, and
+    /// all users of the machine can see the flags of a process.
     pub fn environment(&self) -> impl Iterator<Item = (&'static str, String)> {
         let own: Vec<String> =
             self.database_urls.iter().map(|(service, url)| format!("{service}={url}")).collect();
@@ -204,12 +205,12 @@ impl Fleet {
         all.into_iter().filter_map(|(name, url)| Some((name, url?)))
     }
 
-    /// The variables that `process` needs besides, which the environment does not set: where the payment provider is, and
-    /// the name that this installation has there.
+    /// The further variables that `process` needs and the environment does not set: the URL of the payment
+    /// provider, and the name of this installation there.
     ///
     /// # Errors
     ///
-    /// When the name cannot be read or made.
+    /// When the name cannot be read or created.
     pub fn environment_of(
         &self,
         process: Process,
@@ -228,7 +229,7 @@ impl Fleet {
         Ok(missing)
     }
 
-    /// Where the payment provider is. The environment goes before.
+    /// The URL of the payment provider. The environment takes precedence.
     pub fn provider_url(&self) -> String {
         std::env::var(PROCESSOR_URL).unwrap_or_else(|_| self.url(Process::Processor))
     }
@@ -238,7 +239,7 @@ impl Fleet {
         std::env::var_os(PROCESSOR_URL).is_none()
     }
 
-    /// The name that this installation has at the payment provider, if it has one. The environment goes before.
+    /// The name of this installation at the payment provider, if it has one. The environment takes precedence.
     ///
     /// # Errors
     ///
@@ -247,17 +248,17 @@ impl Fleet {
         self.given_fleet_id().map_or_else(|| data_dir.known_fleet_id(), |id| Ok(Some(id)))
     }
 
-    /// The same, if the environment gives it.
+    /// The name of this installation at the payment provider, if the environment sets it.
     pub fn given_fleet_id(&self) -> Option<String> {
         std::env::var(FLEET_ID).ok()
     }
 
-    /// Where `process` keeps its data.
+    /// The URL of the database of `process`.
     pub fn database_url(&self, process: Process, data_dir: &DataDir) -> String {
         self.given_database_url(process).unwrap_or_else(|| data_dir.database_url(process.name()))
     }
 
-    /// The same, if it is not in the data directory.
+    /// The URL of the database of `process`, if it is not in the data directory.
     pub fn given_database_url(&self, process: Process) -> Option<String> {
         let own = self.database_urls.iter().rfind(|(service, _)| *service == process);
         match (own, &self.database_url_prefix) {
@@ -274,7 +275,7 @@ impl Fleet {
         self.events_url.clone().unwrap_or_else(|| data_dir.database_url("events"))
     }
 
-    /// From where the gateway of this machine calls the services, and whom the environment trusts besides.
+    /// The addresses from which the gateway on this machine calls, and the proxies that the environment trusts.
     fn trusted_proxies(&self) -> String {
         let mut trusted = "127.0.0.1,::1".to_owned();
         if let Some(others) = std::env::var(TRUSTED_PROXIES).ok().filter(|others| !others.trim().is_empty()) {
@@ -284,11 +285,11 @@ impl Fleet {
         trusted
     }
 
-    /// What to type to start `process` alone.
+    /// The command line that starts `process` alone.
     pub fn command_line(&self, process: Process) -> String {
         let mut words = vec![program(), "service".into(), process.name().into()];
         words.extend(self.flags());
-        // Who has typed it as a flag will have to do so again; a variable is still there.
+        // A setting that was typed as a flag must be typed again; a variable is still set.
         let typed = self.environment().filter(|(name, url)| std::env::var(name).as_ref() != Ok(url));
         for (name, value) in typed {
             let flag = match name {
@@ -302,12 +303,12 @@ impl Fleet {
         shell(&words)
     }
 
-    /// What to type to walk through the scenario on this fleet.
+    /// The command line that walks through the scenario on this fleet.
     pub fn demo_command_line(&self) -> String {
         shell(&[program(), "demo".into(), "--url".into(), self.url(Process::Gateway).into()])
     }
 
-    /// The command line of the process itself, its name first.
+    /// The arguments of the process itself, its name first.
     pub fn args_of(&self, process: Process, data_dir: &DataDir) -> Vec<OsString> {
         let mut args: Vec<OsString> = vec![
             process.name().into(),
@@ -333,7 +334,7 @@ impl Fleet {
     }
 }
 
-/// Reads `book=postgres://…`.
+/// Parses `book=postgres://…`.
 fn database_of(text: &str) -> Result<(Process, String), String> {
     let (name, url) = text.split_once('=').ok_or("must be <service>=<url>")?;
     let service = Process::WITH_DATABASE.into_iter().find(|service| service.name() == name);
@@ -347,7 +348,7 @@ fn program() -> OsString {
     std::env::args_os().next().unwrap_or_else(|| "marquee".into())
 }
 
-/// The words of a command as a shell takes them.
+/// Quotes the words of a command for a shell.
 fn shell(words: &[OsString]) -> String {
     let quoted = words.iter().map(|word| {
         let word = word.to_string_lossy();

@@ -1,23 +1,23 @@
-//! The whole fleet on one machine: start it, walk through it, load it.
+//! The command line of Marquee: runs the whole fleet on one machine, and tests, audits, saves and restores it.
 //!
 //! # Layout
 //!
 //! - [`cli`]: the commands and their flags.
-//! - [`fleet`]: which processes there are, on which ports, over which files, with which flags. The one place that knows.
+//! - [`fleet`]: the processes of a fleet, with their ports, databases and flags. No other module knows these.
 //! - [`data_dir`]: the data directory: locks, process ids, databases, logs.
 //! - [`service`]: `marquee service <name>` becomes one of the processes.
-//! - [`up`]: `marquee up` starts them all as children of itself and stays with them.
-//! - [`mark`]: the mark of a restore that is not complete.
-//! - [`target`]: a fleet that runs already.
+//! - [`up`]: `marquee up` runs all processes as its children.
+//! - [`mark`]: the mark of an unfinished restore.
+//! - [`target`]: the address of a running fleet.
 //! - [`metrics_text`]: reads the text of `/metrics`.
-//! - [`rest`]: a client of the fleet's REST interface, for the two below.
-//! - [`demo`]: `marquee demo` walks the whole scenario and checks every answer.
-//! - [`load`]: `marquee load` books from many clients at once and checks what came of it.
-//! - [`audit`]: `marquee audit` compares what all services keep of every booking.
-//! - [`backup`]: `marquee backup` copies one state of all databases, while the fleet runs.
-//! - [`restore`]: `marquee restore` brings such a state back, and reconciles it with the payment provider.
-//! - [`dlq`]: `marquee dlq` looks at the events that could not be applied, and sends them again.
-//! - [`output`]: printing, with text from data made safe for a terminal.
+//! - [`rest`]: a client of the fleet's REST interface.
+//! - [`demo`]: `marquee demo` walks through the whole scenario and checks every answer.
+//! - [`load`]: `marquee load` makes bookings from many clients at once, and checks the results.
+//! - [`audit`]: `marquee audit` compares all records of every booking.
+//! - [`backup`]: `marquee backup` copies one state of all databases; the fleet may keep running.
+//! - [`restore`]: `marquee restore` restores such a state, and reconciles it with the payment provider.
+//! - [`dlq`]: `marquee dlq` lists, shows and replays dead letters.
+//! - [`output`]: printing; escapes text from data, so that it is safe on a terminal.
 //! - [`paint`]: color on a terminal.
 
 pub mod audit;

@@ -7,11 +7,11 @@ use marquee::cli::{Cli, Command};
 use marquee::{audit, backup, data_dir, demo, dlq, load, output, restore, service, up};
 use process::EXIT_CONFIG;
 
-/// Not async: a service brings a runtime of its own, and two cannot be nested.
+/// Not async: each service creates its own runtime, and runtimes cannot be nested.
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return output::answer(&error, EXIT_CONFIG),
+        Err(error) => return output::report_usage(&error, EXIT_CONFIG),
     };
     data_dir::keep_new_files_private();
     match cli.command {

@@ -1,4 +1,4 @@
-//! The mark of a restore that has begun and not come to its end. While it is there, the fleet does not start.
+//! The mark of an unfinished restore. While it exists, the fleet does not start.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -11,53 +11,57 @@ use crate::data_dir::{DataDir, DataDirError, open_private};
 
 const MARK: &str = "restore.json";
 
-/// What has to be known to go on with a restore.
+/// The state that is needed to continue a restore.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Mark {
-    /// The backup.
+    /// Directory of the backup.
     pub from: PathBuf,
     pub taken_at: Timestamp,
-    /// Bookings in the files that are put in place.
+    /// Number of bookings in the files that are put in place.
     pub bookings: i64,
-    /// Name of the directory for what is moved out of the way.
+    /// Name of the directory for the files that are moved aside.
     pub aside: String,
-    /// Name of the directory with the files from before the first restore, if this one follows others that were not finished.
+    /// Name of the directory with the files from before the first restore, if this one follows unfinished ones.
     #[serde(default)]
     pub original: Option<String>,
-    /// Name of the directory whose files are put back, if this undoes a restore.
+    /// Name of the directory whose files are put back, when a restore is undone.
     #[serde(default)]
     pub back: Option<String>,
     pub stage: Stage,
     /// The highest booking id that was ever given out.
     pub last_booking: i64,
-    /// There was a ledger of the payment provider to reconcile with.
+    /// A ledger of the payment provider existed to reconcile with.
     pub has_ledger: bool,
 }
 
-/// How far it has come.
+/// How far the restore has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
-    /// Some files may be those of before, and others the new ones.
+    /// Some files may be the previous ones, and others the new ones.
     Moving,
-    /// All files are of one state. What the provider did after it is not reconciled yet.
+    /// All files are of one state. The provider's later charges and refunds are not reconciled yet.
     Reconciling,
 }
 
+/// Checks that no restore is unfinished.
+///
 /// # Errors
 ///
-/// [`DataDirError::RestoreUnfinished`] while a restore has not come to its end.
-pub fn none(data_dir: &DataDir) -> Result<(), DataDirError> {
+/// [`DataDirError::RestoreUnfinished`] if one is.
+pub fn no_restore_is_unfinished(data_dir: &DataDir) -> Result<(), DataDirError> {
     match unfinished(data_dir)? {
         Some(mark) => Err(mark.refusal()),
         None => Ok(()),
     }
 }
 
+/// Checks that all files are of one state.
+///
 /// # Errors
 ///
-/// [`DataDirError::RestoreUnfinished`] while the files may be of two states.
+/// [`DataDirError::RestoreUnfinished`] while an unfinished restore moves files.
 pub fn files_are_whole(data_dir: &DataDir) -> Result<(), DataDirError> {
     match unfinished(data_dir)? {
         Some(mark) if mark.stage == Stage::Moving => Err(mark.refusal()),
@@ -75,14 +79,16 @@ impl Mark {
         DataDirError::RestoreUnfinished { from: self.from, is_undone: self.back.is_some() }
     }
 
-    /// Name of the directory with the files from before the first restore that was not finished.
+    /// Name of the directory with the files from before the first unfinished restore.
     pub fn before(&self) -> &str {
         self.original.as_deref().unwrap_or(&self.aside)
     }
 
+    /// Reads the mark, if one exists.
+    ///
     /// # Errors
     ///
-    /// When there is a mark that cannot be read.
+    /// When it cannot be read.
     pub fn read(data_dir: &DataDir) -> io::Result<Option<Self>> {
         let text = match fs::read(data_dir.root().join(MARK)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -91,11 +97,11 @@ impl Mark {
         Ok(Some(serde_json::from_slice(&text)?))
     }
 
-    /// Writes it, so that it survives a crash from then on.
+    /// Writes the mark durably.
     ///
     /// # Errors
     ///
-    /// When that fails; the mark of before is still there then.
+    /// When that fails; then the previous mark still exists.
     pub fn write(&self, data_dir: &DataDir) -> io::Result<()> {
         let path = data_dir.root().join(MARK);
         let unfinished = path.with_extension("json.new");
@@ -107,16 +113,18 @@ impl Mark {
         sync(data_dir.root())
     }
 
+    /// Removes the mark durably.
+    ///
     /// # Errors
     ///
-    /// When it cannot be removed.
+    /// When that fails.
     pub fn remove(data_dir: &DataDir) -> io::Result<()> {
         fs::remove_file(data_dir.root().join(MARK))?;
         sync(data_dir.root())
     }
 }
 
-/// What was renamed or removed in `directory` stays so after a power cut.
+/// Makes renames and removals in `directory` survive a power failure.
 ///
 /// # Errors
 ///
@@ -130,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mark_of_a_version_without_undo_is_read() {
+    fn mark_without_the_fields_for_undo_is_read() {
         let text = r#"{ "from": "/backups/monday", "takenAt": "2026-11-30T02:00:00Z", "bookings": 3,
             "aside": "before-restore-1", "stage": "moving", "lastBooking": 9, "hasLedger": true }"#;
         let mark: Mark = serde_json::from_str(text).unwrap();

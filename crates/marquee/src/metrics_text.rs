@@ -2,7 +2,7 @@
 
 use crate::rest::{Rest, RestError};
 
-/// The sum of a metric over its labels; 0 when there is none of that name yet.
+/// Sums a metric over its labels; 0 if no metric has that name yet.
 ///
 /// # Errors
 ///
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_metric_is_summed_over_its_labels_and_not_mixed_up_with_its_neighbours() {
+    fn metric_is_summed_over_its_labels_without_longer_names() {
         let text = "# TYPE dead_letters counter\ndead_letters{a=\"x } y\"} 2\ndead_letters{a=\"z\"} 3\n\
                     dead_letters_total 7\n";
         assert!((sum_of(text, "dead_letters") - 5.0).abs() < f64::EPSILON);

@@ -1,7 +1,8 @@
-//! What the commands print: text from data made safe for a terminal, and errors of writing reported.
+//! Prints the output of the commands, escapes text from data, and reports write errors.
 //!
-//! Rows, events and answers hold what customers typed. On a terminal, a control character can overwrite what the operator has
-//! read, and an invisible or bidirectional one can make a text look like another. Such characters are shown as escapes.
+//! Rows, events and answers contain text that customers typed. On a terminal, a control character can
+//! overwrite earlier output, and an invisible or bidirectional one can make a text look like another. Such
+//! characters are printed as escapes.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -12,36 +13,36 @@ use std::process::ExitCode;
 use telemetry::chain;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-/// Standard output rejected text, and not because its reader is gone: the disk is full, for example.
+/// Standard output failed for another reason than a closed reader: the disk is full, for example.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write to standard output")]
 pub struct OutputError(#[from] io::Error);
 
-/// Prints `text` and a line break. Text from data must have gone through [`printable`], [`printable_lines`] or
+/// Prints `text` and a line break. Escape text from data before with [`printable`], [`printable_lines`] or
 /// [`printable_json`].
 ///
 /// # Errors
 ///
-/// [`OutputError`]; not when the reader has closed the pipe, as `head` does after its last line.
+/// [`OutputError`], except if the reader has closed the pipe, as `head` does after its last line.
 pub fn print(text: &str) -> Result<(), OutputError> {
     write(io::stdout(), text)
 }
 
 /// Prints why a command failed, and returns its exit code.
 pub fn fail(error: &(dyn Error + 'static)) -> ExitCode {
-    // A closed terminal is no reason to panic.
+    // `eprintln!` would panic on a closed terminal.
     let _ = writeln!(io::stderr(), "marquee: {}", printable_lines(&chain(error)));
     ExitCode::FAILURE
 }
 
-/// `1 booking`, `2 bookings`.
+/// Formats a count with its noun: `1 booking`, `2 bookings`.
 pub fn counted(count: i64, noun: &str) -> String {
     let ending = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{ending}")
 }
 
 fn write(mut out: impl Write, text: &str) -> Result<(), OutputError> {
-    // One write: a line break that fails alone would leave a line that looks whole.
+    // One write: if only the line break failed, the line would look complete.
     let written = out.write_all(format!("{text}\n").as_bytes()).and_then(|()| out.flush());
     match written {
         Err(error) if !is_closed(&error) => Err(error.into()),
@@ -49,38 +50,38 @@ fn write(mut out: impl Write, text: &str) -> Result<(), OutputError> {
     }
 }
 
-/// Whether the reader is gone: the pipe is closed, or the terminal.
+/// Returns true if the reader has closed the pipe or the terminal.
 pub fn is_closed(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::BrokenPipe
         || error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
 }
 
-/// Prints help and version on standard output, or what is wrong with the command line on standard error. Returns the exit
-/// code of the process, which is `wrong` for a wrong command line.
-pub fn answer(error: &clap::Error, wrong: u8) -> ExitCode {
+/// Prints help and version on standard output, and errors of the command line on standard error. Returns the
+/// exit code of the process, which is `wrong` for such an error.
+pub fn report_usage(error: &clap::Error, wrong: u8) -> ExitCode {
     let printed = error.print().and_then(|()| io::stdout().flush());
     match printed {
-        // Without standard error, the exit code has to do.
+        // If standard error fails, the exit code alone reports it.
         _ if error.use_stderr() => ExitCode::from(wrong),
         Err(error) if !is_closed(&error) => fail(&OutputError(error)),
         _ => ExitCode::SUCCESS,
     }
 }
 
-/// `text` on one line, without characters that do something to a terminal or that nobody sees: `\n`, `\u{202e}`.
+/// Puts `text` on one line, with control characters and invisible ones escaped: `\n`, `\u{202e}`.
 pub fn printable(text: &str) -> Cow<'_, str> {
     escaped(text, is_unsafe, |character, shown| shown.extend(character.escape_default()))
 }
 
-/// The same on as many lines as `text` has; tabs stay too.
+/// Like [`printable`], but keeps line breaks and tabs.
 pub fn printable_lines(text: &str) -> Cow<'_, str> {
     let is_unsafe = |character| !matches!(character, '\n' | '\t') && is_unsafe(character);
     escaped(text, is_unsafe, |character, shown| shown.extend(character.escape_default()))
 }
 
-/// A JSON text with such characters as JSON itself escapes them, so that it means the same: `\u202e`.
+/// Escapes such characters in a JSON text the way JSON does, so that its meaning stays the same: `\u202e`.
 pub fn printable_json(json: &str) -> Cow<'_, str> {
-    // A line break in a string is escaped already; what is left sets the JSON out.
+    // Line breaks within strings are already escaped; the others only format the JSON.
     let is_unsafe = |character| character != '\n' && is_unsafe(character);
     escaped(json, is_unsafe, |character, shown| {
         for unit in character.encode_utf16(&mut [0; 2]) {
@@ -119,8 +120,8 @@ fn is_unsafe(character: char) -> bool {
         )
 }
 
-/// Characters that Unicode calls default-ignorable and that are letters, marks or reserved: joiners, fillers, variation
-/// selectors.
+/// Returns true for letters, marks and reserved characters that Unicode calls default-ignorable: joiners, fillers,
+/// variation selectors.
 fn is_invisible_letter_or_mark(character: char) -> bool {
     matches!(
         character,
@@ -143,8 +144,8 @@ mod tests {
 
     use super::*;
 
-    /// A terminal's escape, C1's CSI, right-to-left override, zero-width space and joiner, a byte-order mark, a line
-    /// separator, a variation selector, a Hangul filler, a tag.
+    /// Escape, delete, C1's CSI, right-to-left override, zero-width space and joiner, byte-order mark, line separator,
+    /// variation selector, Hangul filler, tag.
     const HOSTILE: [char; 11] = [
         '\u{1b}',
         '\u{7f}',
@@ -160,7 +161,7 @@ mod tests {
     ];
 
     #[test]
-    fn characters_that_do_something_or_are_invisible_are_escaped() {
+    fn control_and_invisible_characters_are_escaped() {
         for character in HOSTILE {
             let escape = format!("\\u{{{:x}}}", u32::from(character));
             assert_eq!(printable(&format!("a{character}b")), format!("a{escape}b"));
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_people_read_stays_as_it_is() {
+    fn readable_text_is_unchanged() {
         for text in ["", "soul 1A,2B", "영화 예매", "한글", "Lumière", "e\u{301}", "映画「夜」", "🎬", "שלום"]
         {
             assert!(matches!(printable(text), Cow::Borrowed(same) if same == text), "{text}");
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn escaped_json_means_the_same() {
+    fn escaped_json_keeps_its_meaning() {
         let hostile: String = HOSTILE.iter().collect();
         let value = json!({ "movieName": hostile, "plain": "한글\n" });
         let pretty = format!("{value:#}");
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn closed_pipe_is_no_error_and_a_full_disk_is_one() {
+    fn closed_pipe_is_ignored_and_full_disk_is_an_error() {
         assert!(write(Broken(io::ErrorKind::BrokenPipe), "line").is_ok());
         assert!(write(Broken(io::ErrorKind::StorageFull), "line").is_err());
     }

@@ -1,4 +1,4 @@
-//! Colour, where there is a terminal to show it and nobody asked for none (`NO_COLOR`).
+//! Color for output on a terminal, unless `NO_COLOR` is set.
 
 use std::fmt::Display;
 
@@ -6,10 +6,10 @@ use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 
-/// Whether one stream of this process gets colour.
+/// Colors text if the stream is a terminal.
 #[derive(Clone, Copy, Debug)]
 pub struct Paint {
-    coloured: bool,
+    colored: bool,
 }
 
 pub const GOOD: Style = AnsiColor::Green.on_default().bold();
@@ -20,15 +20,15 @@ pub const QUIET: Style = Style::new().dimmed();
 
 impl Paint {
     pub fn for_stream(stream: &impl RawStream) -> Self {
-        Self { coloured: AutoStream::choice(stream) != ColorChoice::Never }
+        Self { colored: AutoStream::choice(stream) != ColorChoice::Never }
     }
 
-    /// Without colour.
+    /// Never colors.
     pub fn none() -> Self {
-        Self { coloured: false }
+        Self { colored: false }
     }
 
     pub fn text(self, style: Style, text: impl Display) -> String {
-        if self.coloured { format!("{style}{text}{style:#}") } else { text.to_string() }
+        if self.colored { format!("{style}{text}{style:#}") } else { text.to_string() }
     }
 }

@@ -7,9 +7,9 @@ use reqwest::{Client, Method};
 use serde_json::Value;
 use uuid::Uuid;
 
-/// Longest for one call; the fleet's own deadlines are far below.
+/// Timeout of one call; the deadlines of the fleet are far shorter.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// The largest page a collection gives.
+/// Maximum page size of a collection.
 const PAGE_SIZE: u64 = 100;
 
 #[derive(Clone, Debug)]
@@ -18,12 +18,12 @@ pub struct Rest {
     client: Client,
 }
 
-/// An answer, whatever its status.
+/// An answer with any status.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
-    /// Null when there is none; what is not JSON is a string.
+    /// Null if there is no body; a body that is not JSON becomes a string.
     pub body: Value,
 }
 
@@ -35,12 +35,12 @@ pub enum RestError {
         #[source]
         source: reqwest::Error,
     },
-    #[error("{call} was answered {status}: {body}")]
+    #[error("{call} returned {status}: {body}")]
     Refused { call: String, status: u16, body: Value },
 }
 
 impl Rest {
-    /// `base` is scheme, host and port.
+    /// Creates a client; `base` is scheme, host and port.
     pub fn new(base: &str) -> Self {
         let client = Client::builder()
             .timeout(CALL_TIMEOUT)
@@ -57,14 +57,14 @@ impl Rest {
 
     /// # Errors
     ///
-    /// When no answer came.
+    /// When no answer arrives.
     pub async fn get(&self, path: &str) -> Result<Answer, RestError> {
         self.send(Method::GET, path, None).await
     }
 
     /// # Errors
     ///
-    /// When no answer came.
+    /// When no answer arrives.
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, RestError> {
         let call = format!("{method} {}{path}", self.base);
         let mut request = self.client.request(method, format!("{}{path}", self.base));
@@ -85,11 +85,11 @@ impl Rest {
         answer.await.map_err(|source| RestError::NoAnswer { call, source })
     }
 
-    /// Every entity of the collection `/<plural>`, page by page.
+    /// Reads every entity of the collection `/<plural>`, page by page.
     ///
     /// # Errors
     ///
-    /// When a page was not answered 200.
+    /// When a page returns another status than 200.
     pub async fn collection(&self, plural: &str) -> Result<Vec<Value>, RestError> {
         let mut entities = Vec::new();
         let mut after = 0;
@@ -100,11 +100,12 @@ impl Rest {
         Ok(entities)
     }
 
-    /// How many entities the collection at `path` has. If it has more than its pages count, this reads all of it.
+    /// Counts the entities of the collection at `path`. If the collection reports only a lower bound, this
+    /// reads all of it.
     ///
     /// # Errors
     ///
-    /// When it was not answered 200.
+    /// When a page returns another status than 200.
     pub async fn count(&self, path: &str) -> Result<u64, RestError> {
         let mark = if path.contains('?') { '&' } else { '?' };
         let answer = self.get_ok(&format!("{path}{mark}size=1")).await?;
@@ -120,8 +121,8 @@ impl Rest {
         Ok(count)
     }
 
-    /// The page of the collection at `path` that follows the entity `after`, and the id of its last entity. `None`: the
-    /// collection ends there.
+    /// Reads the page of the collection at `path` that follows the entity `after`. Returns it with the id of its last
+    /// entity, or `None` at the end of the collection.
     async fn page_after(&self, path: &str, after: i64) -> Result<Option<(Vec<Value>, i64)>, RestError> {
         let mark = if path.contains('?') { '&' } else { '?' };
         let mut answer = self.get_ok(&format!("{path}{mark}after={after}&size={PAGE_SIZE}")).await?;
@@ -130,7 +131,7 @@ impl Rest {
         else {
             return Ok(None);
         };
-        // A service that does not know `after` answers the same page again.
+        // A service that does not support `after` returns the same page again.
         let last = rows.last().and_then(|row| row["id"].as_i64()).filter(|last| *last > after);
         Ok(last.map(|last| (rows, last)))
     }
@@ -148,8 +149,8 @@ impl Rest {
     }
 }
 
-/// The first place where `actual` is not as `expected`: whatever `expected` holds must be in `actual`, which may
-/// hold more, except that lists must be of the same length.
+/// Describes the first difference between `actual` and `expected`. Objects in `actual` may have more fields than
+/// expected; lists must have the same length.
 pub fn difference(actual: &Value, expected: &Value) -> Option<String> {
     difference_at("", actual, expected)
 }
@@ -169,12 +170,12 @@ fn difference_at(place: &str, actual: &Value, expected: &Value) -> Option<String
         _ if actual == expected => None,
         _ => {
             let place = if place.is_empty() { "the body" } else { place };
-            Some(format!("expected {place} to be {expected}, and it is {actual}"))
+            Some(format!("expected {place} to be {expected}, but it is {actual}"))
         }
     }
 }
 
-/// A number that no customer is likely to have, and that JavaScript reads exactly.
+/// A random customer id that is almost certainly unused, and that JavaScript represents exactly.
 pub fn new_customer() -> i64 {
     const LARGEST: u64 = 1 << 53;
     (Uuid::new_v4().as_u64_pair().1 % LARGEST) as i64
@@ -187,18 +188,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn more_than_expected_is_no_difference() {
+    fn additional_fields_are_no_difference() {
         let actual = json!({ "id": 1, "seats": [{ "name": "1A", "free": true }] });
         assert_eq!(difference(&actual, &json!({ "seats": [{ "free": true }] })), None);
     }
 
     #[test]
-    fn the_first_difference_is_named_with_its_place() {
+    fn first_difference_is_described_with_its_place() {
         let actual = json!({ "seats": [{ "name": "1A" }, { "name": "2B" }] });
         let expected = json!({ "seats": [{ "name": "1A" }, { "name": "2C" }] });
         assert_eq!(
             difference(&actual, &expected).unwrap(),
-            "expected /seats/1/name to be \"2C\", and it is \"2B\""
+            "expected /seats/1/name to be \"2C\", but it is \"2B\""
         );
         assert!(difference(&actual, &json!({ "seats": [{}] })).is_some());
         assert!(difference(&actual, &json!({ "id": 1 })).is_some());

@@ -11,12 +11,13 @@ use crate::data_dir::{DataDir, DataDirError, Lock, open_private};
 use crate::fleet::{Fleet, Process};
 use crate::mark;
 
-/// The process's id, in its file for as long as it runs. After a crash the file stays; the lock tells.
+/// The file with the process's id, removed on drop. After a crash the file remains, so only the lock proves that the
+/// process runs.
 struct PidFile(PathBuf);
 
 pub fn run(process: Process, fleet: &Fleet, flags: Vec<OsString>) -> ExitCode {
     if flags.iter().any(|flag| flag == "--help" || flag == "--version" || flag == "--healthcheck") {
-        // Only a question: it needs no data directory.
+        // These need no data directory.
         return process.main([vec![process.name().into()], flags].concat());
     }
     let data_dir = match DataDir::open(&fleet.data_dir) {
@@ -25,10 +26,10 @@ pub fn run(process: Process, fleet: &Fleet, flags: Vec<OsString>) -> ExitCode {
     };
     match fleet.environment_of(process, &data_dir) {
         Ok(missing) if missing.is_empty() => {}
-        Ok(missing) => return start_over(missing),
+        Ok(missing) => return restart_with(missing),
         Err(error) => return crate::output::fail(&error),
     }
-    // A rebuild goes on beside the process that serves, and has a claim of its own.
+    // A rebuild runs beside the serving process, and takes its own lock.
     let is_rebuild = flags.iter().any(|flag| flag == "--rebuild");
     let _claim = match (!is_rebuild).then(|| claim(process, &data_dir)).transpose() {
         Ok(claim) => claim,
@@ -42,23 +43,23 @@ pub fn run(process: Process, fleet: &Fleet, flags: Vec<OsString>) -> ExitCode {
     process.main(args)
 }
 
-/// Becomes this program once more, with `variables` in its environment. A running process cannot set them.
-fn start_over(variables: Vec<(&'static str, String)>) -> ExitCode {
+/// Executes this program again, with `variables` in its environment. A running process cannot set them safely.
+fn restart_with(variables: Vec<(&'static str, String)>) -> ExitCode {
     let mut words = std::env::args_os();
     let failure = std::env::current_exe().map(|program| {
         let mut command = Command::new(program);
         command.arg0(words.next().unwrap_or_default()).args(words).envs(variables);
         command.exec()
     });
-    crate::output::fail(&StartOver(failure.unwrap_or_else(|error| error)))
+    crate::output::fail(&RestartError(failure.unwrap_or_else(|error| error)))
 }
 
-/// This program could not be run once more.
+/// This program could not be executed again.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot start")]
-struct StartOver(#[source] io::Error);
+struct RestartError(#[source] io::Error);
 
-/// One database has one process: a second one on the same directory is refused.
+/// Claims `process` in the data directory: a second one of that name is refused, as each database has one process.
 fn claim(process: Process, data_dir: &DataDir) -> Result<(Lock, PidFile), DataDirError> {
     let lock = data_dir.lock(process.name())?;
     let path = data_dir.pid_file(process.name());
@@ -67,7 +68,7 @@ fn claim(process: Process, data_dir: &DataDir) -> Result<(Lock, PidFile), DataDi
 }
 
 impl PidFile {
-    /// Written beside and renamed, so that a reader sees a whole number or no file.
+    /// Writes the file under another name and renames it, so that readers see a complete number or no file.
     fn write(path: &Path) -> io::Result<Self> {
         let unfinished = path.with_extension("pid.new");
         let mut file = open_private(File::options().write(true).create(true).truncate(true), &unfinished)?;

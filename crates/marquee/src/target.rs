@@ -1,4 +1,4 @@
-//! A fleet that runs already, for the commands that send it requests.
+//! The address of a running fleet, for the commands that send it requests.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -7,17 +7,17 @@ use crate::fleet::{DEFAULT_PORT_BASE, PORT_BASES, Process};
 /// A running fleet.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Target {
-    /// Address of the gateway, for a fleet that is not on this machine.
+    /// Address of the gateway, for a fleet on another machine.
     #[arg(long, conflicts_with = "port_base")]
     url: Option<String>,
 
-    /// The fleet on this machine that was started with this --port-base.
+    /// The --port-base of the fleet on this machine.
     #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT_BASE, value_parser = clap::value_parser!(u16).range(PORT_BASES))]
     port_base: u16,
 }
 
 impl Target {
-    /// A fleet on this machine.
+    /// The fleet on this machine with this port base.
     pub fn local(port_base: u16) -> Self {
         Self { url: None, port_base }
     }
@@ -26,7 +26,7 @@ impl Target {
         self.url.clone().unwrap_or_else(|| self.local_url(Process::Gateway))
     }
 
-    /// The processes' own addresses; none when only the gateway of the fleet is known.
+    /// The addresses of the processes; empty if only the gateway is known.
     pub fn processes(&self) -> Vec<(Process, String)> {
         if self.url.is_some() {
             return Vec::new();

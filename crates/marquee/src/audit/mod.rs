@@ -1,10 +1,10 @@
-//! `marquee audit`: whether all services tell the same story of every booking; and the mending of what is safe to mend. It
-//! reads the fleet's databases, while the fleet runs or not.
+//! `marquee audit`: compares the records of every booking in all services, and repairs what is safe to
+//! repair. It reads the databases of the fleet, which may keep running.
 //!
 //! # Layout
 //!
-//! - `report`: what was found, for a person and as JSON.
-//! - The crates `audit` and `audit-databases` compare.
+//! - `report`: prints the report as text or as JSON.
+//! - The crates `audit` and `audit-databases` compare and repair.
 
 mod report;
 
@@ -23,9 +23,9 @@ use crate::fleet::{Fleet, Process};
 use crate::mark;
 use crate::output::OutputError;
 
-/// A page of a large audit is read within this, also on a machine that has other things to do.
+/// Timeout for reading one page of an audit; long, because the machine may be busy.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
-/// Stories that are kept to be mended: what is beyond them, the next run mends.
+/// Maximum number of bookings that one run repairs; the next run repairs more.
 const REPAIRS_AT_ONCE: usize = 10_000;
 
 #[derive(clap::Args, Debug)]
@@ -33,36 +33,37 @@ pub struct Plan {
     #[command(flatten)]
     fleet: Fleet,
 
-    /// Address of the gateway of a fleet whose databases cannot be reached: sees less, and says what.
+    /// Address of the gateway, for a fleet whose databases cannot be reached. The audit then checks less, and
+    /// reports what it does not check.
     #[arg(long, conflicts_with = "repair")]
     url: Option<String>,
 
-    /// How long nothing must have happened to a booking before what is wrong with it is wrong.
+    /// Ignore bookings that changed within this many seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(..=86_400))]
     settle_seconds: u64,
 
-    /// How many of the wrong bookings to show, each with its whole story; the rest is counted.
+    /// Maximum number of violating bookings to show, each with all its records; the rest is counted.
     #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u64).range(..=100_000))]
     show: u64,
 
-    /// How many bookings to read at most, with --url.
+    /// Maximum number of bookings to read with --url.
     #[arg(long, value_name = "NUMBER", default_value_t = 100_000, requires = "url", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     limit: u64,
 
-    /// Mends what is safe to mend: tells again what was lost, has money returned that is kept for nothing, makes rows of
-    /// mypage anew. Says what it did, and does it once however often it runs.
+    /// Repairs what is safe to repair, and reports it: publishes lost events again, refunds charges without a
+    /// booking, and recreates rows of mypage. Running it again does no harm.
     #[arg(long)]
     repair: bool,
 
-    /// How many charges a repair has the payment provider cancel at most; the next run cancels more.
+    /// Maximum number of charges that a repair refunds; the next run refunds more.
     #[arg(long, value_name = "NUMBER", default_value_t = 20, requires = "repair", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
     max_refunds: u32,
 
-    /// Leaves out the ledger of the sandbox payment provider, for fleets whose provider is another one.
+    /// Ignore the ledger of the sandbox payment provider, for fleets with another provider.
     #[arg(long, conflicts_with = "url")]
     without_ledger: bool,
 
-    /// As JSON, with all that is known of each wrong booking.
+    /// Print JSON, with all records of each violating booking.
     #[arg(long)]
     json: bool,
 }
@@ -76,8 +77,8 @@ pub enum AuditError {
     #[error("there is no database {}: has a fleet run there? See --data-dir and --database-url-prefix", .0.display())]
     NoDatabase(PathBuf),
     #[error(
-        "the name of the fleet at the payment provider is not known: FLEET_ID is not set, and there is no file fleet-id in {}; \
-         --without-ledger leaves the ledger out",
+        "the fleet id at the payment provider is unknown: FLEET_ID is not set, and there is no file fleet-id in {}; \
+         --without-ledger skips the ledger",
         .0.display()
     )]
     NoFleetId(PathBuf),
@@ -85,9 +86,9 @@ pub enum AuditError {
     Url(Process, storage::InvalidUrl),
     #[error("cannot use the database of {0}, {1}")]
     Open(Process, String, #[source] storage::Error),
-    #[error("the audit broke off; are all databases those of a fleet of this version?")]
+    #[error("the audit failed; do all databases belong to a fleet of this version?")]
     Storage(#[from] storage::Error),
-    #[error("the repair broke off")]
+    #[error("the repair failed")]
     Repair(#[from] RepairError),
     #[error(transparent)]
     Rest(#[from] RestError),
@@ -98,7 +99,7 @@ pub enum AuditError {
 pub fn run(plan: &Plan) -> ExitCode {
     let outcome = tokio::runtime::Runtime::new()
         .map_err(AuditError::Runtime)
-        .and_then(|runtime| runtime.block_on(look(plan)));
+        .and_then(|runtime| runtime.block_on(audit(plan)));
     match outcome {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
@@ -106,8 +107,8 @@ pub fn run(plan: &Plan) -> ExitCode {
     }
 }
 
-/// How much is wrong.
-async fn look(plan: &Plan) -> Result<u64, AuditError> {
+/// Audits the fleet, prints the report, and returns the number of violations.
+async fn audit(plan: &Plan) -> Result<u64, AuditError> {
     let began = Instant::now();
     let (mut report, repaired) = match &plan.url {
         Some(url) => (by_rest(plan, url).await?, Outcome::default()),
@@ -149,11 +150,11 @@ impl Plan {
     }
 }
 
-/// The databases of `fleet`, and the ledger of the provider if there is one and it is not left out.
+/// Opens the databases of `fleet`, and the ledger of the provider, if it exists and `without_ledger` is false.
 ///
 /// # Errors
 ///
-/// When one of them is not there or cannot be opened.
+/// When a database does not exist or cannot be opened.
 pub async fn open(fleet: &Fleet, without_ledger: bool) -> Result<Databases, AuditError> {
     if fleet.data_dir.exists() {
         mark::files_are_whole(&DataDir::open(&fleet.data_dir)?)?;
@@ -168,7 +169,8 @@ pub async fn open(fleet: &Fleet, without_ledger: bool) -> Result<Databases, Audi
     })
 }
 
-/// `None` for the files of a fleet that has not been started since it has a provider.
+/// Opens the ledger of the provider; `None` if its database file does not exist, as after an upgrade from a
+/// version without it.
 async fn provider(fleet: &Fleet) -> Result<Option<Provider>, AuditError> {
     let db = match open_one(fleet, Process::Processor).await {
         Err(AuditError::NoDatabase(_)) => return Ok(None),
@@ -187,7 +189,7 @@ async fn open_one(fleet: &Fleet, process: Process) -> Result<Db, AuditError> {
     Db::open(&url, settings).await.map_err(|error| AuditError::Open(process, url.to_string(), error))
 }
 
-/// To look into it is no reason to make one.
+/// The URL of a database file; does not create a missing one.
 fn file_url(fleet: &Fleet, process: Process) -> Result<String, AuditError> {
     let file = fleet.data_dir.join(format!("{process}.db"));
     if !file.exists() {

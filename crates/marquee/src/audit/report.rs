@@ -1,4 +1,4 @@
-//! What was found, for a person and as JSON.
+//! Prints the report as text or as JSON.
 
 use std::io;
 use std::time::Duration;
@@ -29,14 +29,14 @@ pub fn text(report: &Report, outcome: &Outcome, took: Duration) -> Result<(), Ou
         print(&format!("ledger        {} charges and refunds{others}", ledger.movements))?;
     }
     for line in &report.not_seen {
-        print(&format!("not seen      {}", printable(line)))?;
+        print(&format!("not checked   {}", printable(line)))?;
     }
     if report.in_flight > 0 {
-        print(&format!("in flight     {} bookings; look again a little later", report.in_flight))?;
+        print(&format!("in progress   {} bookings; repeat the audit a little later", report.in_flight))?;
     }
     if report.refunds_under_way > 0 {
         print(&format!(
-            "under way     {} refunds that the provider has not confirmed",
+            "in progress   {} refunds that the provider has not confirmed",
             report.refunds_under_way
         ))?;
     }
@@ -48,21 +48,21 @@ pub fn text(report: &Report, outcome: &Outcome, took: Duration) -> Result<(), Ou
     }
     for violation in &report.screenings {
         let detail = printable(&violation.detail);
-        print(&paint.text(BAD, format_args!("wrong         {}: {detail}", violation.kind)))?;
+        print(&paint.text(BAD, format_args!("violation     {}: {detail}", violation.kind)))?;
     }
     for Repaired { booking_id, kind, what } in &outcome.left_alone {
         let what = printable(what);
-        print(&paint.text(BAD, format_args!("left alone    booking {booking_id}, {kind}: {what}")))?;
+        print(&paint.text(BAD, format_args!("not repaired  booking {booking_id}, {kind}: {what}")))?;
     }
     for Repaired { booking_id, kind, what } in &outcome.repaired {
         let what = printable(what);
         print(&paint.text(GOOD, format_args!("repaired      booking {booking_id}, {kind}: {what}")))?;
     }
     for (kind, count) in &report.violations {
-        print(&paint.text(BAD, format_args!("in all        {count} times {kind}")))?;
+        print(&paint.text(BAD, format_args!("total         {count} times {kind}")))?;
     }
     if report.violations.is_empty() {
-        print(&paint.text(GOOD, format_args!("right         no violations")))?;
+        print(&paint.text(GOOD, format_args!("passed        no violations")))?;
     }
     Ok(())
 }
@@ -70,7 +70,7 @@ pub fn text(report: &Report, outcome: &Outcome, took: Duration) -> Result<(), Ou
 fn show(Finding { violations, story }: &Finding, paint: Paint) -> Result<(), OutputError> {
     for violation in violations {
         let (id, kind, detail) = (story.booking_id, violation.kind, printable(&violation.detail));
-        print(&paint.text(BAD, format_args!("wrong         booking {id}, {kind}: {detail}")))?;
+        print(&paint.text(BAD, format_args!("violation     booking {id}, {kind}: {detail}")))?;
     }
     print(&format!("              {}", printable_json(&json!(story).to_string())))
 }

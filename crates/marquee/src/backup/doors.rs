@@ -1,4 +1,4 @@
-//! The doors of a running fleet, closed for as long as this process holds a connection to them.
+//! Closes the doors of a running fleet for as long as this process is connected to them.
 
 use std::io;
 
@@ -9,14 +9,14 @@ use tokio::net::UnixStream;
 use crate::data_dir::DataDir;
 use crate::fleet::Process;
 
-/// The services that customers change something at. Payment and point go on: these two need them for what is under way.
+/// The services in which customers change something. Payment and point go on, because running requests need them.
 const DOORS: [Process; 2] = [Process::Book, Process::Ticket];
 
 #[derive(Debug, thiserror::Error)]
 pub enum DoorError {
     #[error(
-        "no backup: {process} runs and cannot hold back its requests, as there is no control socket of it; start it again \
-         with this version, or stop the fleet for the backup"
+        "no backup: {process} runs but cannot hold back its requests, because it has no control socket; restart it with this \
+         version, or stop the fleet for the backup"
     )]
     NoSocket {
         process: Process,
@@ -27,21 +27,21 @@ pub enum DoorError {
     NotHeld { process: Process },
 }
 
-/// Dropped, the doors are open again; the end of this process opens them too.
+/// Closed doors. They open on drop, and when this process ends.
 #[derive(Debug)]
 pub struct Doors {
     _connections: Vec<BufReader<UnixStream>>,
 }
 
 impl Doors {
-    /// Closes the doors of those that are `running`, and waits until no request runs behind them.
+    /// Closes the doors of the `running` services, and waits until their running requests have finished.
     ///
     /// # Errors
     ///
     /// When a process cannot close its door.
     pub async fn close(data_dir: &DataDir, running: &[Process]) -> Result<Self, DoorError> {
         let mut connections = Vec::new();
-        // Both begin to close at once, so that customers wait for less.
+        // Both doors close at the same time, so that customers wait less.
         for process in DOORS.into_iter().filter(|door| running.contains(door)) {
             let connected = connect(data_dir, process).await;
             connections.push((process, connected.map_err(|source| DoorError::NoSocket { process, source })?));

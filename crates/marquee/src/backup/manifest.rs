@@ -1,4 +1,4 @@
-//! What a backup holds: a JSON file in it, written last.
+//! The manifest of a backup: a JSON file that describes its contents, written last.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,13 +13,13 @@ use sha2::{Digest, Sha256};
 use super::names::NAMES;
 use crate::data_dir::open_private;
 
-/// The name of the file.
+/// The name of the manifest's file.
 pub const MANIFEST: &str = "manifest.json";
-/// The file of the fleet's name at the payment provider.
+/// The name of the file with the fleet id.
 pub const FLEET_ID: &str = "fleet-id";
-/// Goes up when a program of before could misread a backup.
+/// The format version, raised when earlier programs could misread a backup.
 const FORMAT: u32 = 1;
-/// A manifest has a line for each table and file.
+/// Maximum length of a manifest, which has a line for each table and file.
 const MANIFEST_MAX_BYTES: u64 = 1024 * 1024;
 const CHUNK_BYTES: usize = 64 * 1024;
 
@@ -30,7 +30,7 @@ pub struct Manifest {
     pub taken_at: Timestamp,
     /// Version of the program that took the backup.
     pub version: String,
-    /// Name of the fleet at the payment provider.
+    /// The fleet id, which is the fleet's name at the payment provider.
     pub fleet_id: Option<String>,
     pub bookings: i64,
     /// Position after the last record of the event log.
@@ -43,9 +43,9 @@ pub struct Manifest {
 #[serde(rename_all = "camelCase")]
 pub struct Saved {
     pub bytes: u64,
-    /// Hexadecimal.
+    /// The checksum in hexadecimal digits.
     pub sha256: String,
-    /// The last migration of the database; 0 for a file that is none.
+    /// The last migration of the database; 0 for other files.
     pub migration: i64,
     /// The highest id that each table has given out.
     pub last_ids: BTreeMap<String, i64>,
@@ -59,24 +59,24 @@ pub enum ManifestError {
         #[source]
         source: io::Error,
     },
-    #[error("{} is no backup: it has no file {MANIFEST}", .0.display())]
+    #[error("{} is not a backup: it has no file {MANIFEST}", .0.display())]
     NoBackup(PathBuf),
-    #[error("{} is damaged: it is no manifest of a backup", path.display())]
+    #[error("{} is damaged: it is not the manifest of a backup", path.display())]
     Unreadable {
         path: PathBuf,
         #[source]
         source: serde_json::Error,
     },
-    #[error("the backup in {} has format {format}, and this version reads format {FORMAT}", path.display())]
+    #[error("the backup in {} has format {format}, but this version reads format {FORMAT}", path.display())]
     Format { path: PathBuf, format: u32 },
-    #[error("the backup is damaged: {} is not the file that was saved", .0.display())]
+    #[error("the backup is damaged: {} has changed since it was saved", .0.display())]
     Damaged(PathBuf),
-    #[error("the backup is not whole: its manifest does not name {0}")]
+    #[error("the backup is incomplete: its manifest does not name {0}")]
     Missing(String),
 }
 
 impl Manifest {
-    /// Of databases as they are now. The files are added by [`seal`](Self::seal).
+    /// Creates the manifest of a backup taken now. [`seal`](Self::seal) adds the checksums.
     pub fn new(bookings: i64, log_end: i64, files: BTreeMap<String, Saved>) -> Self {
         Self {
             format: FORMAT,
@@ -89,7 +89,7 @@ impl Manifest {
         }
     }
 
-    /// Puts the files in `directory` on the disk, and then this with their sums.
+    /// Syncs the files in `directory` to the disk, and then writes the manifest with their checksums.
     ///
     /// # Errors
     ///
@@ -115,7 +115,7 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// When it is no backup, or a file is missing or is another one.
+    /// When it is not a backup, or a file is missing or has changed.
     pub fn verified(directory: &Path) -> Result<Self, ManifestError> {
         let path = directory.join(MANIFEST);
         let text = match File::open(&path) {
@@ -138,7 +138,7 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// The files that a backup consists of. Others that a manifest may name are not touched.
+    /// The names of the files of a backup. A manifest may name others, which are ignored.
     pub fn expected(&self) -> Vec<String> {
         let databases = NAMES.iter().map(|name| format!("{name}.db"));
         databases.chain(self.fleet_id.as_ref().map(|_| FLEET_ID.to_owned())).collect()
@@ -146,9 +146,11 @@ impl Manifest {
 }
 
 impl Saved {
+    /// Compares the file at `path` with this description.
+    ///
     /// # Errors
     ///
-    /// When `path` is not the file that was saved.
+    /// When they differ.
     pub fn compare(&self, path: &Path) -> Result<(), ManifestError> {
         let bytes = fs::metadata(path).map(|metadata| metadata.len());
         let is_same = bytes.is_ok_and(|bytes| bytes == self.bytes)
@@ -157,7 +159,7 @@ impl Saved {
     }
 }
 
-/// The SHA-256 of a file, and its length.
+/// The SHA-256 checksum of a file, and its length.
 fn sum(path: &Path) -> io::Result<(String, u64)> {
     let mut file = File::open(path)?;
     let mut hash = Sha256::new();

@@ -1,14 +1,16 @@
-//! `marquee backup`: one state of all databases and of the event log, in a directory, while the fleet runs or not.
+//! `marquee backup`: copies one state of all databases and the event log into a directory; the fleet may keep running.
 //!
-//! 1. The doors close: new requests that change something wait (`doors`). Those that run finish.
-//! 2. The events that are on their way arrive: all outboxes are empty, and every service has read the whole log (`stores`).
-//! 3. The write locks of all databases are taken, in one order, and 2 is checked again. From here to the end of 4 nothing
-//!    changes. It is the locks that make it one state: if a door should open too early, requests meet a locked database.
-//! 4. Each database is copied. Then locks and doors are let go of.
-//! 5. The copies are synced, and the manifest with their sums is written last (`manifest`). All of this happens in a directory
-//!    with a temporary name, which is renamed at the end: a backup that is not whole is not there.
+//! 1. The doors close (`doors`): new requests that change something wait, and running ones finish.
+//! 2. All events are delivered: all outboxes are empty, and every service has read the whole log (`stores`).
+//! 3. The backup takes the write locks of all databases in a fixed order, and checks step 2 again. From here
+//!    to the end of step 4, nothing changes. The locks guarantee this: if a door opened too early, requests
+//!    would find a locked database.
+//! 4. Each database is copied. Then the locks are released and the doors opened.
+//! 5. The copies are synced, and the manifest with their checksums is written last (`manifest`). All files
+//!    are in a directory with a temporary name, which is renamed at the end, so that an incomplete backup
+//!    never looks like one.
 //!
-//! The ledger of the payment provider is not copied. It is the provider's, and a restore never sets it back.
+//! The ledger of the payment provider is not copied, because it belongs to the provider and is never set back.
 
 mod doors;
 pub mod manifest;
@@ -37,12 +39,12 @@ pub struct Plan {
     #[command(flatten)]
     fleet: Fleet,
 
-    /// Directory for the backup. It is created; one that exists must be empty.
+    /// Directory for the backup. It is created; an existing one must be empty.
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
 
-    /// Longest wait until no request and no event is under way, in seconds. Requests that change something are held back
-    /// meanwhile; if it takes longer, there is no backup.
+    /// Maximum wait in seconds until no request and no event is under way. Meanwhile, requests that change
+    /// something are held back. If the wait takes longer, the backup fails.
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=50))]
     wait_seconds: u64,
 }
@@ -61,7 +63,7 @@ enum BackupError {
     Door(#[from] DoorError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("no backup: after {0} s there are still requests under way")]
+    #[error("no backup: requests are still running after {0} s")]
     StillRunning(u64),
     #[error(transparent)]
     Manifest(#[from] ManifestError),
@@ -69,17 +71,19 @@ enum BackupError {
     Output(#[from] OutputError),
 }
 
-/// A database or the event log is not in the data directory.
+/// A database or the event log is outside of the data directory.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "this command is for a fleet whose databases and event log are files in its data directory; for those on servers, see \
-     the chapter Backup of docs/OPERATIONS.md"
+    "this command works on databases and an event log in the data directory only; for servers, see the chapter Backup of \
+     docs/OPERATIONS.md"
 )]
 pub struct Elsewhere;
 
+/// Checks that all databases and the event log of the fleet are in its data directory.
+///
 /// # Errors
 ///
-/// When the fleet is not in its data directory alone.
+/// When one is not.
 pub fn is_in_files(fleet: &Fleet) -> Result<(), Elsewhere> {
     let is_elsewhere =
         fleet.database_url_prefix.is_some() || !fleet.database_urls.is_empty() || fleet.events_url.is_some();
@@ -103,8 +107,8 @@ async fn take(plan: &Plan) -> Result<(), BackupError> {
     }
     let data_dir = DataDir::open(&plan.fleet.data_dir)?;
     let _lock = data_dir.lock("backup")?;
-    mark::none(&data_dir)?;
-    Stores::are_there(&plan.fleet.data_dir)?;
+    mark::no_restore_is_unfinished(&data_dir)?;
+    Stores::all_exist(&plan.fleet.data_dir)?;
     let target = Target::prepare(&plan.to)?;
     let stores = Stores::open(&data_dir).await?;
     let copied = copy(plan, &data_dir, &stores, &target).await;
@@ -119,7 +123,7 @@ async fn take(plan: &Plan) -> Result<(), BackupError> {
     Ok(())
 }
 
-/// Copies one state into `target`. Returns what it is, and how long the doors were closed.
+/// Copies one state into `target`. Returns its manifest, and how long the doors were closed.
 async fn copy(
     plan: &Plan,
     data_dir: &DataDir,
@@ -132,7 +136,7 @@ async fn copy(
     let closing = timeout_at(deadline, Doors::close(data_dir, &running)).await;
     let doors = closing.map_err(|_| BackupError::StillRunning(plan.wait_seconds))??;
     crash::point("backup.held");
-    // Where nothing runs, what is on its way waits in the files, and goes on after a restore.
+    // If no service runs, events in the outboxes and the log wait there, and are delivered after a restore.
     let mut locks = stores.lock(deadline, !running.is_empty()).await?;
     crash::point("backup.locked");
     stores.copy_into(target.unfinished()).await?;
@@ -148,7 +152,7 @@ async fn copy(
     Ok((manifest, waited))
 }
 
-/// The services of the fleet that run.
+/// The running services of the fleet.
 fn running(data_dir: &DataDir) -> Result<Vec<Process>, DataDirError> {
     let mut running = Vec::new();
     for process in Process::SERVICES {

@@ -1,6 +1,7 @@
-//! What a backup contains.
+//! The names of the files in a backup.
 
-/// The file of the event log.
+/// The name of the event log's file.
 pub const LOG: &str = "events";
-/// The files of a backup, in the order in which they are locked. No service waits for one of them while it has locked another.
+/// The names of the databases, in the order in which they are locked. No service waits for one while it has
+/// locked another.
 pub const NAMES: [&str; 6] = ["book", "payment", "ticket", "point", "mypage", LOG];

@@ -1,4 +1,4 @@
-//! The databases and the event log of a fleet: what is on its way between them, and all of them locked at once.
+//! The databases and the event log of a fleet: waits until all events are delivered, locks all files, and copies them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,11 +15,11 @@ use super::names::{LOG, NAMES};
 use crate::data_dir::DataDir;
 use crate::output::counted;
 
-/// Longest that one database may take to be copied.
+/// Maximum time to copy one database.
 const COPY_TIMEOUT: Duration = Duration::from_secs(600);
-/// Between two looks at what is on its way.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// Longest wait for a connection.
+/// Pause between two checks for undelivered events.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// Maximum wait for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, thiserror::Error)]
@@ -28,19 +28,19 @@ pub enum StoreError {
     NoDatabase(PathBuf),
     #[error("cannot use the database {0}.db")]
     Database(&'static str, #[source] storage::Error),
-    #[error("no backup: {0}. What is on its way has not arrived in time; does every service run?")]
+    #[error("no backup: {0}. These events were not delivered in time; does every service run?")]
     NotQuiet(Pending),
-    #[error("no backup: a service does not let go of its database")]
+    #[error("no backup: a service does not release its database")]
     NotLocked,
 }
 
-/// All of them, opened beside the processes.
+/// All databases and the event log, opened while the processes use them.
 #[derive(Clone, Debug)]
 pub struct Stores {
     all: Vec<(&'static str, Db)>,
 }
 
-/// What is on its way, by service. A service that has nothing is left out.
+/// The undelivered events by service, without the services that have none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pending(BTreeMap<&'static str, OfService>);
 
@@ -72,18 +72,22 @@ impl fmt::Display for Pending {
 }
 
 impl Stores {
+    /// Checks that all files exist, because opening them would create them.
+    ///
     /// # Errors
     ///
-    /// [`StoreError::NoDatabase`]: to look for a database is no reason to make one.
-    pub fn are_there(data_dir: &Path) -> Result<(), StoreError> {
+    /// [`StoreError::NoDatabase`] if one does not exist.
+    pub fn all_exist(data_dir: &Path) -> Result<(), StoreError> {
         let missing =
             NAMES.iter().map(|name| data_dir.join(format!("{name}.db"))).find(|file| !file.exists());
         missing.map_or(Ok(()), |file| Err(StoreError::NoDatabase(file)))
     }
 
+    /// Opens all files.
+    ///
     /// # Errors
     ///
-    /// When one of them cannot be opened.
+    /// When one cannot be opened.
     pub async fn open(data_dir: &DataDir) -> Result<Self, StoreError> {
         let mut all = Vec::new();
         for name in NAMES {
@@ -98,11 +102,11 @@ impl Stores {
         }
     }
 
-    /// Waits until nothing is on its way.
+    /// Waits until all events are delivered.
     ///
     /// # Errors
     ///
-    /// [`StoreError::NotQuiet`] at the `deadline`, with what is left.
+    /// [`StoreError::NotQuiet`] at the `deadline`, with the undelivered events.
     pub async fn wait_until_quiet(&self, deadline: Instant) -> Result<(), StoreError> {
         loop {
             let mut pending = Pending::default();
@@ -116,26 +120,26 @@ impl Stores {
             if Instant::now() >= deadline {
                 return Err(StoreError::NotQuiet(pending));
             }
-            sleep(LOOK_EVERY).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 
-    /// Takes the write lock of every database, at a moment when nothing `is_moving`, if anything can.
+    /// Takes the write lock of every database. If services run, it does so when all events are delivered.
     ///
     /// # Errors
     ///
-    /// When something is still on its way at the `deadline`, or a database stays locked.
-    pub async fn lock(&self, deadline: Instant, is_moving: bool) -> Result<Locks, StoreError> {
+    /// When an event is undelivered or a database locked at the `deadline`.
+    pub async fn lock(&self, deadline: Instant, services_run: bool) -> Result<Locks, StoreError> {
         loop {
-            if is_moving {
+            if services_run {
                 self.wait_until_quiet(deadline).await?;
             }
             let taken = timeout_at(deadline, self.take_locks()).await;
             let mut locks = taken.map_err(|_| StoreError::NotLocked)??;
-            if !is_moving || locks.pending().await?.is_empty() {
+            if !services_run || locks.pending().await?.is_empty() {
                 return Ok(locks);
             }
-            // Something came between the look and the locks.
+            // A service published an event between the check and the locks.
         }
     }
 
@@ -147,7 +151,7 @@ impl Stores {
         Ok(Locks(locks))
     }
 
-    /// Copies all of them into `directory`, at once, so that customers wait for the largest one only.
+    /// Copies all databases into `directory` at the same time, so that customers wait only for the largest one.
     ///
     /// # Errors
     ///
@@ -165,13 +169,13 @@ impl Stores {
     }
 }
 
-/// Opens a database file beside the process that owns it.
+/// Opens a database file while the process that owns it may be running.
 ///
 /// # Errors
 ///
 /// When that fails.
 pub async fn open_file(url: &str) -> Result<Db, storage::Error> {
-    let url = url.parse().expect("it is made of a path");
+    let url = url.parse().expect("the URL of a path is valid");
     let settings =
         Settings { max_connections: 2, acquire_timeout: ACQUIRE_TIMEOUT, statement_timeout: COPY_TIMEOUT };
     Db::open(&url, settings).await
@@ -181,7 +185,7 @@ fn of(name: &'static str) -> impl Fn(storage::Error) -> StoreError {
     move |error| StoreError::Database(name, error)
 }
 
-/// The write locks of all databases. Dropped, they are free again.
+/// The write locks of all databases, released on drop.
 #[derive(Debug)]
 pub struct Locks(Vec<(&'static str, Tx)>);
 
@@ -194,7 +198,7 @@ impl Locks {
         Ok(pending)
     }
 
-    /// What the databases hold.
+    /// Describes the contents of the databases.
     ///
     /// # Errors
     ///
@@ -237,7 +241,7 @@ pub async fn last_ids(conn: &mut Conn) -> Result<BTreeMap<String, i64>, storage:
     Ok(conn.fetch_all(find).await?.into_iter().collect())
 }
 
-/// Adds what `name` has still to send or, if it is the log, what every service has still to read of it.
+/// Adds the unsent events of the database `name` or, if it is the log, the unread events of each service.
 async fn add_pending(
     pending: &mut Pending,
     name: &'static str,
@@ -269,7 +273,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_on_its_way_is_named_by_service() {
+    fn undelivered_events_are_named_by_service() {
         let pending = Pending(BTreeMap::from([
             ("ticket", OfService { to_send: 0, to_read: 3 }),
             ("book", OfService { to_send: 1, to_read: 2 }),

@@ -1,4 +1,4 @@
-//! The directory of a backup: under a temporary name until it is whole.
+//! The directory of a backup, which has a temporary name until it is complete.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
@@ -20,7 +20,7 @@ pub enum TargetError {
     },
 }
 
-/// Dropped before it is finished, nothing is left of it.
+/// The directory of a backup. If it is dropped before it is finished, the directory is removed.
 #[derive(Debug)]
 pub struct Target {
     to: PathBuf,
@@ -30,14 +30,14 @@ pub struct Target {
 }
 
 impl Target {
-    /// Makes the directory under its temporary name, in the place of one that a killed backup left.
+    /// Creates the directory under its temporary name, and removes one that a killed backup has left.
     ///
     /// # Errors
     ///
-    /// When `to` exists and is not empty, or nothing can be written there.
+    /// When `to` exists and is not empty, or is not writable.
     pub fn prepare(to: &Path) -> Result<Self, TargetError> {
         let failed = |source| TargetError::NotWritable { path: to.to_owned(), source };
-        // Without a slash at its end, which a name may have.
+        // The components drop a slash at the end.
         let absolute: PathBuf = std::path::absolute(to).map_err(failed)?.components().collect();
         let no_name = || failed(io::ErrorKind::InvalidInput.into());
         let (parent, name) = absolute.parent().zip(absolute.file_name()).ok_or_else(no_name)?;
@@ -56,14 +56,16 @@ impl Target {
         Ok(Self { parent: parent.to_owned(), to: absolute, unfinished, is_finished: false })
     }
 
-    /// Where to write.
+    /// The directory under its temporary name.
     pub fn unfinished(&self) -> &Path {
         &self.unfinished
     }
 
+    /// Writes the file with the fleet id.
+    ///
     /// # Errors
     ///
-    /// When it cannot be written.
+    /// When that fails.
     pub fn write_fleet_id(&self, id: &str) -> Result<(), TargetError> {
         let path = self.unfinished.join(FLEET_ID);
         let failed = |source| TargetError::NotWritable { path: path.clone(), source };
@@ -71,11 +73,11 @@ impl Target {
         writeln!(file, "{id}").map_err(failed)
     }
 
-    /// Gives the directory its name, once all that is in it is on the disk.
+    /// Syncs the directory to the disk, and gives it its name.
     ///
     /// # Errors
     ///
-    /// When that fails; nothing is left then.
+    /// When that fails; then the directory is removed.
     pub fn finish(mut self) -> Result<(), TargetError> {
         let renamed = File::open(&self.unfinished)
             .and_then(|directory| directory.sync_all())

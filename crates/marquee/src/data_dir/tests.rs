@@ -2,15 +2,15 @@ use std::os::unix::fs::{chown, symlink};
 
 use super::*;
 
-/// An owner that no process of the tests runs as.
-const SOMEBODY_ELSE: u32 = 61_234;
+/// A user that no test process runs as.
+const OTHER_USER: u32 = 61_234;
 
 fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).unwrap().mode() & 0o777
 }
 
-/// A data directory as an older version left it: open to everybody.
-fn open_to_everybody() -> (tempfile::TempDir, PathBuf) {
+/// A data directory of an older version, which all users could read.
+fn open_to_all() -> (tempfile::TempDir, PathBuf) {
     let scratch = tempfile::tempdir().unwrap();
     let root = scratch.path().join("data");
     for directory in ["", "run", "logs"] {
@@ -39,8 +39,8 @@ fn new_directory_is_private() {
 }
 
 #[test]
-fn existing_directory_loses_the_permissions_of_others() {
-    let (_scratch, root) = open_to_everybody();
+fn permissions_of_others_are_removed_from_an_existing_directory() {
+    let (_scratch, root) = open_to_all();
     fs::write(root.join("notes.txt"), "the user's own").unwrap();
     fs::set_permissions(root.join("notes.txt"), Permissions::from_mode(0o644)).unwrap();
     DataDir::open(&root).unwrap();
@@ -82,7 +82,7 @@ fn link_inside_the_directory_is_refused_and_its_target_is_untouched() {
         "book.db-wal",
         "book.db-relay.lock",
     ] {
-        let (scratch, root) = open_to_everybody();
+        let (scratch, root) = open_to_all();
         let target = scratch.path().join("target");
         fs::write(&target, "not ours").unwrap();
         fs::set_permissions(&target, Permissions::from_mode(0o644)).unwrap();
@@ -97,7 +97,7 @@ fn link_inside_the_directory_is_refused_and_its_target_is_untouched() {
         );
     }
     for name in ["run", "logs"] {
-        let (scratch, root) = open_to_everybody();
+        let (scratch, root) = open_to_all();
         let target = scratch.path().join("target");
         fs::rename(root.join(name), &target).unwrap();
         symlink(&target, root.join(name)).unwrap();
@@ -124,12 +124,12 @@ fn directory_or_file_of_another_owner_is_refused() {
         return println!("left out: only root can give a file to another user");
     }
     for name in ["", "run", "logs", "book.db", "logs/book.log", "run/book.lock"] {
-        let (_scratch, root) = open_to_everybody();
+        let (_scratch, root) = open_to_all();
         let path = if name.is_empty() { root.clone() } else { root.join(name) };
-        chown(&path, Some(SOMEBODY_ELSE), None).unwrap();
+        chown(&path, Some(OTHER_USER), None).unwrap();
         let refused = DataDir::open(&root).unwrap_err().to_string();
         let expected =
-            format!("{} belongs to user {SOMEBODY_ELSE}, and this process runs as user 0; ", path.display());
+            format!("{} belongs to user {OTHER_USER}, and this process runs as user 0; ", path.display());
         assert!(refused.starts_with(&expected), "{refused}");
         assert!(refused.contains("--data-dir"), "{refused}");
     }
@@ -147,7 +147,7 @@ fn second_lock_names_the_process_that_holds_the_first() {
 }
 
 #[test]
-fn path_with_spaces_and_signs_is_escaped_in_the_url() {
+fn special_characters_of_a_path_are_escaped_in_the_url() {
     let directory = tempfile::tempdir().unwrap();
     let data_dir = DataDir::open(&directory.path().join("my data? 100%")).unwrap();
     let url = data_dir.database_url("book");
@@ -156,7 +156,7 @@ fn path_with_spaces_and_signs_is_escaped_in_the_url() {
 }
 
 #[test]
-fn name_of_the_fleet_is_made_once_and_private() {
+fn fleet_id_is_created_once_and_is_private() {
     let scratch = tempfile::tempdir().unwrap();
     let root = scratch.path().join("data");
     let data_dir = DataDir::open(&root).unwrap();
@@ -170,19 +170,19 @@ fn name_of_the_fleet_is_made_once_and_private() {
 }
 
 #[test]
-fn processes_that_make_the_name_at_once_get_the_same() {
+fn processes_that_create_the_fleet_id_at_once_get_the_same() {
     let scratch = tempfile::tempdir().unwrap();
     let data_dir = DataDir::open(&scratch.path().join("data")).unwrap();
-    // Each has found no file, and has yet to make it.
+    // Each has found no file, and is about to create it.
     let path = data_dir.root.join("fleet-id");
-    data_dir.make_fleet_id(&path).unwrap();
+    data_dir.create_fleet_id(&path).unwrap();
     let id = data_dir.fleet_id().unwrap();
-    data_dir.make_fleet_id(&path).unwrap();
+    data_dir.create_fleet_id(&path).unwrap();
     assert_eq!(data_dir.fleet_id().unwrap(), id);
 }
 
 #[test]
-fn damaged_name_of_the_fleet_is_refused_and_kept() {
+fn damaged_fleet_id_is_refused_and_kept() {
     let scratch = tempfile::tempdir().unwrap();
     let root = scratch.path().join("data");
     let data_dir = DataDir::open(&root).unwrap();

@@ -1,9 +1,9 @@
-//! `marquee demo`: walks the whole scenario against a running fleet.
+//! `marquee demo`: walks through the whole scenario on a running fleet.
 //!
 //! # Layout
 //!
-//! - `scenario`: the story, step by step.
-//! - `walk`: making a call, showing it, and holding the answer against what it should be.
+//! - `scenario`: the scenario, step by step.
+//! - `walk`: makes a call, prints it, and compares the answer with the expected one.
 
 mod scenario;
 mod walk;
@@ -19,7 +19,7 @@ pub fn run(target: &Target) -> ExitCode {
         Err(error) => return crate::output::fail(&error),
     };
     let mut walk = Walk::new(&target.gateway());
-    let outcome = runtime.block_on(scenario::tell(&mut walk));
+    let outcome = runtime.block_on(scenario::play(&mut walk));
     if let Err(Unexpected::Output(error)) = &outcome {
         return crate::output::fail(error);
     }

@@ -1,4 +1,4 @@
-//! The story: one booking from the seats to the points, and one that is taken back.
+//! The scenario: one booking from its seats to its points, one that is canceled, and an invalid order.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 use super::walk::{Expected, Unexpected, Walk};
 use crate::rest::new_customer;
 
-pub async fn tell(walk: &mut Walk) -> Result<(), Unexpected> {
+pub async fn play(walk: &mut Walk) -> Result<(), Unexpected> {
     let customer = new_customer();
     let booking = book_and_pay(walk, customer).await?;
     collect_the_ticket(walk, customer, booking).await?;
-    see_it_all_in_mypage(walk, booking).await?;
+    check_the_timeline(walk, booking).await?;
     collect_and_cancel_too_late(walk, customer, booking).await?;
     cancel_in_time(walk, customer).await?;
-    order_nonsense(walk).await
+    send_an_invalid_order(walk).await
 }
 
 async fn book_and_pay(walk: &mut Walk, customer: i64) -> Result<i64, Unexpected> {
@@ -23,9 +23,7 @@ async fn book_and_pay(walk: &mut Walk, customer: i64) -> Result<i64, Unexpected>
     let payments = format!("/payments/search/findByBookingId?bookingId={booking}");
     walk.get(&payments, payment(booking, "Paid")).await?;
 
-    walk.step(
-        "Booked and paid, so a ticket is made, and points wait to be earned with it. Both follow by events.",
-    )?;
+    walk.step("Events have created a ticket, and points that wait until the ticket is collected.")?;
     let ticket = json!({ "bookingId": booking, "status": "Waiting", "seat": "1A,2B" });
     walk.wait(&format!("/tickets/{booking}"), ticket).await?;
     let waiting = json!({ "_embedded": { "points": [{ "score": 0, "status": "Waiting Point" }] } });
@@ -38,17 +36,17 @@ async fn book_and_pay(walk: &mut Walk, customer: i64) -> Result<i64, Unexpected>
 }
 
 async fn collect_the_ticket(walk: &mut Walk, customer: i64, booking: i64) -> Result<(), Unexpected> {
-    walk.step("At the cinema the ticket is collected; ticket calls point before it answers.")?;
+    walk.step("The customer collects the ticket at the cinema; ticket calls point before it answers.")?;
     print_ticket(walk, booking).await?;
 
-    walk.step("Which has earned 100 points.")?;
+    walk.step("The customer has earned 100 points.")?;
     balance_is_100(walk, customer).await?;
     walk.get(&points_of(booking), json!({})).await?;
     Ok(())
 }
 
-async fn see_it_all_in_mypage(walk: &mut Walk, booking: i64) -> Result<(), Unexpected> {
-    walk.step("mypage shows where the booking has got to, and every event on the way.")?;
+async fn check_the_timeline(walk: &mut Walk, booking: i64) -> Result<(), Unexpected> {
+    walk.step("mypage shows the status of the booking, and every event so far.")?;
     let row = walk.wait(&format!("/mypages/{booking}"), json!({ "status": "Printed", "score": 100 })).await?;
     let events: Vec<&str> = row["timeline"]
         .as_array()
@@ -63,18 +61,18 @@ async fn see_it_all_in_mypage(walk: &mut Walk, booking: i64) -> Result<(), Unexp
 }
 
 async fn collect_and_cancel_too_late(walk: &mut Walk, customer: i64, booking: i64) -> Result<(), Unexpected> {
-    walk.step("Collecting it again changes nothing and earns nothing.")?;
+    walk.step("Collecting the ticket again changes nothing, and earns no points.")?;
     print_ticket(walk, booking).await?;
     balance_is_100(walk, customer).await?;
 
-    walk.step("Too late to cancel: the ticket is collected.")?;
+    walk.step("A cancel is rejected, because the ticket was collected.")?;
     let refused = Expected { status: 409, body: json!({ "type": "/problems/ticket-already-collected" }) };
     walk.call(Method::DELETE, &format!("/books/{booking}"), None, refused).await?;
     Ok(())
 }
 
 async fn cancel_in_time(walk: &mut Walk, customer: i64) -> Result<(), Unexpected> {
-    walk.step("Another booking, canceled before its ticket is collected: the money goes back.")?;
+    walk.step("A second booking is canceled before its ticket is collected, and refunded.")?;
     let booking = book(walk, customer, "3C,4D").await?;
     let row = format!("/mypages/{booking}");
     walk.wait(&row, json!({ "status": "Booked", "ticketId": booking })).await?;
@@ -86,8 +84,8 @@ async fn cancel_in_time(walk: &mut Walk, customer: i64) -> Result<(), Unexpected
     Ok(())
 }
 
-async fn order_nonsense(walk: &mut Walk) -> Result<(), Unexpected> {
-    walk.step("A wrong order is refused, and the answer says what is wrong with it.")?;
+async fn send_an_invalid_order(walk: &mut Walk) -> Result<(), Unexpected> {
+    walk.step("An invalid order is rejected, and the answer names the invalid field.")?;
     let refused = Expected {
         status: 422,
         body: json!({ "type": "/problems/invalid-field", "errors": [{ "pointer": "/qty" }] }),
@@ -98,7 +96,7 @@ async fn order_nonsense(walk: &mut Walk) -> Result<(), Unexpected> {
 }
 
 async fn book(walk: &Walk, customer: i64, seat: &str) -> Result<i64, Unexpected> {
-    // A showing of its own each time: its seats are free however often the story is told on the same data.
+    // Each run has its own showing, so that the seats are free however often it runs on the same data.
     let movie = format!("soul, showing {customer}");
     let order = json!({
         "movieName": movie, "seat": seat, "qty": 2, "totalPrice": 10000, "customerId": customer,

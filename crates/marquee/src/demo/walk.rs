@@ -1,4 +1,4 @@
-//! Making a call, showing it, and holding the answer against what it should be.
+//! Makes a call, prints it, and compares the answer with the expected one.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -12,8 +12,8 @@ use crate::output::{OutputError, print, printable, printable_json};
 use crate::paint::{BAD, GOOD, HEADING, Paint, QUIET, REQUEST};
 use crate::rest::{Answer, Rest, RestError, difference};
 
-/// Longest to wait for an event to have its effect.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Maximum time until an event has its effect.
+const EFFECT_TIMEOUT: Duration = Duration::from_secs(10);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 pub struct Walk {
@@ -22,14 +22,14 @@ pub struct Walk {
     step: u32,
 }
 
-/// The first thing that is not as it should be.
+/// The first unexpected answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Unexpected {
-    #[error("expected status {expected}, and it is {status}")]
+    #[error("expected status {expected}, but got {status}")]
     Status { expected: u16, status: u16 },
     #[error("{0}")]
     Body(String),
-    #[error("{0}, also after {wait} s", wait = PATIENCE.as_secs())]
+    #[error("{0}, even after {wait} s", wait = EFFECT_TIMEOUT.as_secs())]
     StillNot(String),
     #[error(transparent)]
     NoAnswer(#[from] RestError),
@@ -37,7 +37,7 @@ pub enum Unexpected {
     Output(#[from] OutputError),
 }
 
-/// What an answer should be: its status, and what its body holds among other things.
+/// The expected status of an answer, and the fields that its body must have at least.
 pub struct Expected {
     pub status: u16,
     pub body: Value,
@@ -48,7 +48,7 @@ impl Walk {
         Self { rest: Rest::new(gateway), paint: Paint::for_stream(&io::stdout()), step: 0 }
     }
 
-    /// Announces what comes next.
+    /// Prints the heading of the next step.
     pub fn step(&mut self, what: &str) -> Result<(), OutputError> {
         self.step += 1;
         print("")?;
@@ -75,7 +75,7 @@ impl Walk {
         checked.map(|()| answer.body)
     }
 
-    /// Asks again and again until the answer is as expected: what follows from events is there a moment later.
+    /// Polls until the answer is as expected, because events take a moment to have their effect.
     pub async fn wait(&self, path: &str, expected: Value) -> Result<Value, Unexpected> {
         self.show_request(&Method::GET, path, None)?;
         let expected = Expected { status: 200, body: expected };
@@ -83,7 +83,7 @@ impl Walk {
         loop {
             let answer = self.rest.get(path).await?;
             let checked = check(&answer, &expected);
-            if checked.is_err() && started.elapsed() < PATIENCE {
+            if checked.is_err() && started.elapsed() < EFFECT_TIMEOUT {
                 sleep(POLL_INTERVAL).await;
                 continue;
             }
@@ -97,10 +97,10 @@ impl Walk {
 
     pub fn end(&self, outcome: &Result<(), Unexpected>) -> Result<(), OutputError> {
         match outcome {
-            Ok(()) => print(&self.paint.text(GOOD, "\nEverything is as it should be.")),
+            Ok(()) => print(&self.paint.text(GOOD, "\nAll answers are as expected.")),
             Err(unexpected) => {
                 let line = telemetry::chain(unexpected);
-                print(&self.paint.text(BAD, format_args!("\nNot as it should be: {}", printable(&line))))
+                print(&self.paint.text(BAD, format_args!("\nUnexpected: {}", printable(&line))))
             }
         }
     }

@@ -1,9 +1,9 @@
-//! `marquee dlq`: the events that could not be applied, and their way back. It works on the fleet's event log, while the
-//! fleet runs or not.
+//! `marquee dlq`: lists, shows and replays dead letters. It works on the fleet's event log; the fleet may keep running.
 //!
 //! # Layout
 //!
-//! - `report`: letters as a table, one by one, and as JSON.
+//! - `name`: the name of a letter, such as `0-17`.
+//! - `report`: prints letters as a table, one by one, or as JSON.
 
 mod name;
 mod report;
@@ -31,10 +31,10 @@ pub enum Command {
         log: Log,
         #[command(flatten)]
         of: Of,
-        /// Those that were replayed as well.
+        /// Also list replayed letters.
         #[arg(long)]
         all: bool,
-        /// As JSON, with all that is known of each.
+        /// Print JSON, with all details of each letter.
         #[arg(long)]
         json: bool,
     },
@@ -42,20 +42,21 @@ pub enum Command {
     Show {
         #[command(flatten)]
         log: Log,
-        /// As the list calls it, such as 0-17.
+        /// Name of the letter, as printed by `dlq list`, such as 0-17.
         #[arg(value_parser = parse_name)]
         letter: Position,
     },
     /// Publishes dead letters to the event topic again, each for the service that rejected it.
     ///
-    /// Replay a letter once the cause that its reason names is fixed. Without names, all waiting letters are replayed. A second
-    /// replay does no harm: a service applies each event once. An event that fails again becomes a new dead letter.
+    /// Replay a letter after fixing the cause that its reason names. Without names, all waiting letters are replayed. A
+    /// second replay does no harm, because a service applies each event once. An event that fails again becomes a new
+    /// dead letter.
     Replay {
         #[command(flatten)]
         log: Log,
         #[command(flatten)]
         of: Of,
-        /// Which, as the list calls them, such as 0-17.
+        /// Names of the letters to replay, as printed by `dlq list`, such as 0-17.
         #[arg(value_parser = parse_name, conflicts_with = "consumer")]
         letters: Vec<Position>,
         /// Only print what would be replayed.
@@ -67,11 +68,11 @@ pub enum Command {
 /// The event log of a fleet.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Log {
-    /// The fleet's data directory, where its event log is.
+    /// Data directory of the fleet, which contains its event log.
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR)]
     data_dir: PathBuf,
 
-    /// The event log on a server, such as kafka://host:9092/movie .
+    /// Event log on a server, such as kafka://host:9092/movie .
     #[arg(long, value_name = "URL", env = "EVENTS_URL")]
     events_url: Option<EventLog>,
 
@@ -79,10 +80,10 @@ pub struct Log {
     kafka_security: KafkaSecurity,
 }
 
-/// Whose letters.
+/// Selects letters by their consumer.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Of {
-    /// Only what this service put aside.
+    /// Only letters that this service could not apply.
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(consumers()))]
     consumer: Option<String>,
 }
@@ -112,14 +113,14 @@ pub fn run(command: &Command) -> ExitCode {
         .enable_all()
         .build()
         .map_err(DlqError::Runtime)
-        .and_then(|runtime| runtime.block_on(obey(command)));
+        .and_then(|runtime| runtime.block_on(execute(command)));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => crate::output::fail(&error),
     }
 }
 
-async fn obey(command: &Command) -> Result<(), DlqError> {
+async fn execute(command: &Command) -> Result<(), DlqError> {
     match command {
         Command::List { log, of, all, json } => {
             let log = log.open().await?;
@@ -149,7 +150,7 @@ async fn obey(command: &Command) -> Result<(), DlqError> {
     Ok(())
 }
 
-/// Those that are `named`; if none is, all that wait. In the order in which they came.
+/// Returns the `named` letters or, without names, all waiting ones, in the order of the log.
 fn choose(letters: &[Letter], of: &Of, named: &[Position]) -> Result<Vec<Letter>, DlqError> {
     for name in named {
         find(letters, *name)?;
@@ -184,13 +185,13 @@ impl Log {
         Ok(OpenLog { url: log.url.to_string(), transport })
     }
 
-    /// To look into it is no reason to make one.
+    /// The embedded log of the data directory; does not create a missing one.
     fn embedded(&self) -> Result<EventLog, DlqError> {
         if !self.data_dir.join("events.db").exists() {
             return Err(DlqError::NoLog(self.data_dir.clone()));
         }
         let url = DataDir::open(&self.data_dir)?.database_url("events");
-        Ok(url.parse().expect("it is made of a path"))
+        Ok(url.parse().expect("the URL of a path is valid"))
     }
 }
 

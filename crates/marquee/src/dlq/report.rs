@@ -1,4 +1,4 @@
-//! Letters as a table, one by one, and as JSON.
+//! Prints letters as a table, one by one, or as JSON.
 
 use std::io;
 
@@ -16,7 +16,7 @@ pub fn table(letters: &[Letter], all: bool) -> Result<(), OutputError> {
     let paint = Paint::for_stream(&io::stdout());
     if letters.is_empty() {
         return print(
-            &paint.text(GOOD, if all { "no dead letters, and there were none" } else { "no dead letters" }),
+            &paint.text(GOOD, if all { "no dead letters, replayed or not" } else { "no dead letters" }),
         );
     }
     let rows: Vec<[String; 6]> = letters.iter().map(row).collect();
@@ -51,18 +51,18 @@ fn line(cells: &[String; 6], widths: &[usize; 6]) -> String {
 
 pub fn letter(letter: &Letter) -> Result<(), OutputError> {
     let paint = Paint::for_stream(&io::stdout());
-    let say = |what: &str, value: &str| {
+    let field = |what: &str, value: &str| {
         print(&format!("{}{}", paint.text(HEADING, format_args!("{what:<10}")), printable(value)))
     };
-    say("letter", &name(letter.position))?;
-    say("state", if letter.replayed { "replayed" } else { "waits" })?;
-    say("consumer", &letter.consumer)?;
+    field("letter", &name(letter.position))?;
+    field("state", if letter.replayed { "replayed" } else { "waiting" })?;
+    field("consumer", &letter.consumer)?;
     print(&format!("{}{}", paint.text(HEADING, "reason    "), paint.text(BAD, printable(&letter.reason))))?;
-    say("attempts", &letter.attempts.to_string())?;
-    say("read at", &place(letter))?;
-    say("key", letter.record.key.as_deref().unwrap_or("none"))?;
+    field("attempts", &letter.attempts.to_string())?;
+    field("read at", &place(letter))?;
+    field("key", letter.record.key.as_deref().unwrap_or("none"))?;
     for (header, value) in &letter.record.headers {
-        say("header", &format!("{header}: {value}"))?;
+        field("header", &format!("{header}: {value}"))?;
     }
     print(&paint.text(HEADING, "payload"))?;
     for line in payload(&letter.record).lines() {
@@ -71,7 +71,7 @@ pub fn letter(letter: &Letter) -> Result<(), OutputError> {
     Ok(())
 }
 
-/// All of them as one array, so that other programs can go on with it.
+/// Prints all letters as one array, for other programs.
 pub fn json(letters: &[Letter]) -> Result<(), OutputError> {
     let letters: Vec<Value> = letters.iter().map(as_json).collect();
     print(&printable_json(&format!("{:#}", Value::Array(letters))))
@@ -94,7 +94,7 @@ fn as_json(letter: &Letter) -> Value {
     })
 }
 
-/// Shows which letters were replayed, or would be, and which were replayed before.
+/// Prints the letters that were replayed now, or would be, and the ones that were replayed before.
 pub fn replayed(open: &[Letter], done: &[Letter], dry_run: bool) -> Result<(), OutputError> {
     let paint = Paint::for_stream(&io::stdout());
     for letter in done {
@@ -102,17 +102,18 @@ pub fn replayed(open: &[Letter], done: &[Letter], dry_run: bool) -> Result<(), O
     }
     let verb = if dry_run { "would replay" } else { "replayed" };
     for letter in open {
-        let event = event_type(&letter.record).unwrap_or_else(|| "a record that is no event".to_owned());
+        let event = event_type(&letter.record).unwrap_or_else(|| "a record that is not an event".to_owned());
         let line = format!("{verb} {} for {}: {event}", name(letter.position), letter.consumer);
         print(&printable(&line))?;
     }
     match (open.len(), done.len()) {
         (0, 0) => print(&paint.text(GOOD, "no dead letters to replay")),
         (0, _) => Ok(()),
-        (count, _) if dry_run => print(&format!("{count} in all; nothing was changed")),
-        (count, _) => {
-            print(&paint.text(GOOD, format_args!("{count} in all; what fails again is a new dead letter")))
-        }
+        (count, _) if dry_run => print(&format!("{count} in total; nothing was changed")),
+        (count, _) => print(&paint.text(
+            GOOD,
+            format_args!("{count} in total; an event that fails again becomes a new dead letter"),
+        )),
     }
 }
 
@@ -121,7 +122,7 @@ fn place(letter: &Letter) -> String {
     format!("{}/{partition}/{offset}", letter.topic)
 }
 
-/// As the record itself says; `None`: it is no event.
+/// The type of the event; `None` if the record is not an event.
 fn event_type(record: &Record) -> Option<String> {
     let payload: Value = serde_json::from_slice(record.payload.as_deref()?).ok()?;
     payload["eventType"].as_str().map(str::to_owned)
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn json_has_all_that_is_known() {
+    fn json_has_all_details() {
         let expected = json!({
             "letter": "0-17", "consumer": "book", "reason": "row bookings 1 is corrupt\nvery", "topic": "movie",
             "partition": 3, "offset": 42, "attempts": 1, "replayed": false, "eventType": "Paid", "key": null,
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_is_set_out_and_what_is_no_json_is_shown_as_it_is() {
+    fn json_payload_is_formatted_and_other_payload_is_escaped() {
         assert_eq!(payload(&letter(br#"{"a":1}"#).record), "{\n  \"a\": 1\n}");
         let hidden = payload(&letter(br#"{"a":"\u202e\u009b"}"#).record);
         assert_eq!(hidden, "{\n  \"a\": \"\\u202e\\u009b\"\n}");

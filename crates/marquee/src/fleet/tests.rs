@@ -4,7 +4,7 @@ use super::*;
 use crate::cli::Cli;
 
 #[test]
-fn words_that_a_shell_would_take_apart_are_quoted() {
+fn words_with_special_characters_are_quoted_for_the_shell() {
     let words = ["marquee", "--data-dir", "my data", "it's"].map(OsString::from);
     assert_eq!(shell(&words), r"marquee --data-dir 'my data' 'it'\''s'");
 }
@@ -14,7 +14,7 @@ fn fleet(flags: &[&str]) -> Result<Fleet, clap::Error> {
 }
 
 #[test]
-fn a_service_may_have_its_database_elsewhere_than_the_others() {
+fn database_url_of_one_service_overrides_the_prefix() {
     let directory = tempfile::tempdir().unwrap();
     let data_dir = DataDir::open(directory.path()).unwrap();
     let urls = ["--database-url", "ticket=sqlite:///t.db", "--database-url", "point=postgres://p/points"];
@@ -22,10 +22,10 @@ fn a_service_may_have_its_database_elsewhere_than_the_others() {
     assert_eq!(mixed.database_url(Process::Ticket, &data_dir), "sqlite:///t.db");
     assert_eq!(mixed.database_url(Process::Point, &data_dir), "postgres://p/points");
     assert_eq!(mixed.database_url(Process::Book, &data_dir), "postgres://db/book");
-    // Its processes get the same settings, and so does a process that is started alone.
-    let told: Vec<_> = mixed.environment().collect();
+    // All processes get the same settings, also one that is started alone.
+    let passed: Vec<_> = mixed.environment().collect();
     let own = "ticket=sqlite:///t.db point=postgres://p/points".to_owned();
-    assert_eq!(told, [(DATABASE_URL_PREFIX, "postgres://db/".to_owned()), (DATABASE_URLS, own)]);
+    assert_eq!(passed, [(DATABASE_URL_PREFIX, "postgres://db/".to_owned()), (DATABASE_URLS, own)]);
     let typed = mixed.command_line(Process::Point);
     assert!(
         typed.ends_with(
@@ -37,7 +37,7 @@ fn a_service_may_have_its_database_elsewhere_than_the_others() {
 }
 
 #[test]
-fn a_database_url_that_says_nothing_is_refused() {
+fn invalid_database_url_is_refused_with_the_reason() {
     for (url, reason) in [
         ("postgres://db/book", "must be <service>=<url>"),
         ("book", "must be <service>=<url>"),
@@ -50,7 +50,7 @@ fn a_database_url_that_says_nothing_is_refused() {
 }
 
 #[test]
-fn services_trust_the_gateway_of_this_machine_and_the_gateway_trusts_nobody() {
+fn services_trust_the_local_gateway_and_the_gateway_trusts_no_proxy() {
     let directory = tempfile::tempdir().unwrap();
     let data_dir = DataDir::open(directory.path()).unwrap();
     let fleet = fleet(&["--host", "192.0.2.1"]).unwrap();
@@ -60,7 +60,7 @@ fn services_trust_the_gateway_of_this_machine_and_the_gateway_trusts_nobody() {
         args[flag + 1].to_str().map(str::to_owned)
     };
     for service in Process::WITH_DATABASE {
-        // What the environment of the test trusts stands behind it.
+        // Proxies that the test's environment trusts follow.
         assert!(trusted(service).unwrap().starts_with("127.0.0.1,::1"), "{service}");
     }
     assert_eq!(trusted(Process::Gateway), None);
@@ -78,7 +78,7 @@ fn only_the_gateway_listens_beyond_this_machine() {
 }
 
 #[test]
-fn no_two_processes_share_a_port() {
+fn each_process_has_its_own_port() {
     let mut ports = Process::ALL.map(|process| process.port(DEFAULT_PORT_BASE));
     ports.sort_unstable();
     assert_eq!(ports, [8081, 8082, 8083, 8084, 8085, 8088, 8090]);
@@ -92,7 +92,7 @@ fn every_process_is_stopped() {
 }
 
 #[test]
-fn only_services_with_events_are_given_the_event_log() {
+fn only_services_with_events_get_the_event_log() {
     let directory = tempfile::tempdir().unwrap();
     let data_dir = DataDir::open(directory.path()).unwrap();
     let fleet = fleet(&["--database-url-prefix", "postgres://db/"]).unwrap();

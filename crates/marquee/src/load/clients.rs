@@ -1,4 +1,4 @@
-//! The clients and what they were answered.
+//! The clients, and the answers that they get.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,17 +14,17 @@ use super::verify::Booked;
 use crate::rest::{Answer, Rest, RestError};
 
 pub struct Answers {
-    /// Who made all these bookings; nobody else has this number.
+    /// The customer of all these bookings, and of no others.
     pub customer: i64,
-    /// Those answered 201.
+    /// The bookings that were answered with 201.
     pub booked: Vec<Booked>,
     pub by_status: BTreeMap<String, u64>,
-    /// Of all answers, shortest first.
+    /// The latencies of all answers, shortest first.
     pub latencies: Vec<Duration>,
     pub took: Duration,
 }
 
-/// Makes the planned bookings; each client sends the next one as soon as the last is answered.
+/// Makes the planned bookings; each client sends its next request as soon as the last one is answered.
 pub async fn book(rest: &Rest, plan: &Plan) -> Answers {
     let customer = crate::rest::new_customer();
     let next = Arc::new(AtomicU64::new(0));
@@ -52,11 +52,11 @@ pub async fn book(rest: &Rest, plan: &Plan) -> Answers {
     all
 }
 
-/// A movie of its own: one with screenings is not booked without one of them, and any data directory may have screenings.
+/// A movie without screenings, which can be booked without naming one.
 const MOVIE: &str = "marquee load";
 
 async fn book_one(rest: &Rest, number: u64, answers: &mut Answers) {
-    // General admission: there are not seats enough for everybody. Quantities and prices differ, to be told apart.
+    // General admission, because seats would run out. Quantities and prices differ, so that mix-ups are found.
     let qty = 1 + number as i64 % 4;
     let total_price = 5_000 * qty + number as i64;
     let order = json!({
@@ -69,7 +69,7 @@ async fn book_one(rest: &Rest, number: u64, answers: &mut Answers) {
     if let Ok(answer) = answer
         && answer.status == 201
     {
-        // An answer without an id is found out by its absence everywhere.
+        // If the answer has no id, the check will find no record of the booking.
         let id = answer.body["id"].as_i64().unwrap_or_default();
         answers.booked.push(Booked { id, qty, total_price });
     }
@@ -104,7 +104,7 @@ impl Answers {
         }
     }
 
-    /// The latency that `share` of the answers did not exceed.
+    /// The latency that `share` of the answers do not exceed.
     pub fn quantile(&self, share: f64) -> Duration {
         let rank = (self.latencies.len() as f64 * share).ceil() as usize;
         let nth = rank.saturating_sub(1);
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_quantile_is_an_answer_that_was_there() {
+    fn quantile_is_one_of_the_latencies() {
         let mut answers = Answers::none(1);
         assert_eq!(answers.quantile(0.5), Duration::ZERO);
         answers.latencies = (1..=100).map(Duration::from_millis).collect();

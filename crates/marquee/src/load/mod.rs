@@ -1,11 +1,11 @@
-//! `marquee load`: books from many clients at once, measures it, and checks what came of it.
+//! `marquee load`: makes bookings from many clients at once, measures them, and checks the results.
 //!
 //! # Layout
 //!
-//! - `plan`: how many bookings, from how many clients.
-//! - `clients`: the clients and what they were answered.
-//! - `verify`: whether every service knows every booking, once.
-//! - `report`: the figures.
+//! - `plan`: the number of bookings and of clients.
+//! - `clients`: the clients, and the answers that they get.
+//! - `verify`: checks that every service has one record of every booking.
+//! - `report`: prints the figures.
 
 pub mod clients;
 pub mod plan;
@@ -24,7 +24,7 @@ use clients::Answers;
 
 pub use plan::Plan;
 
-/// Longest to wait until what follows from the last booking has happened everywhere.
+/// Maximum time until every service has processed the events of the last booking.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(120);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -49,11 +49,11 @@ enum LoadError {
     Output(#[from] OutputError),
 }
 
-/// What is not as it should be, told to the user as well.
+/// Makes the bookings and checks them. Returns the differences, which are also printed.
 async fn book_and_check(target: &Target, plan: &Plan) -> Result<Vec<String>, LoadError> {
     let gateway = target.gateway();
     let rest = Rest::new(&gateway);
-    let processes = verify::Processes::look(target).await?;
+    let processes = verify::Processes::before_load(target).await?;
 
     let what = format!("{} bookings from {} clients at {gateway}", plan.bookings, plan.clients);
     print(&printable(&what))?;
@@ -68,14 +68,14 @@ async fn book_and_check(target: &Target, plan: &Plan) -> Result<Vec<String>, Loa
     }
     let refused = plan.bookings - answers.booked.len() as u64;
     if refused > 0 {
-        differences.push(format!("{refused} of {} answers were not 201", plan.bookings));
+        differences.push(format!("{refused} of {} requests were not answered with 201", plan.bookings));
     }
     report::differences(&differences, &answers, &processes)?;
     Ok(differences)
 }
 
-/// How long after the last answer all that was booked showed; `None` when it never did. That the rows are the right
-/// ones is [`verify`]'s business.
+/// Waits until mypage has as many rows as were booked. Returns the time since the last answer, or `None` after
+/// [`SETTLE_TIMEOUT`]. [`verify`] checks the rows themselves.
 async fn wait_for_mypage(
     rest: &Rest,
     answers: &Answers,
@@ -91,7 +91,7 @@ async fn wait_for_mypage(
     Ok(None)
 }
 
-/// Looks again until nothing is amiss, or until what is amiss will stay so.
+/// Compares until no difference is left, or for [`SETTLE_TIMEOUT`], and returns the remaining differences.
 async fn settled(
     rest: &Rest,
     answers: &Answers,

@@ -1,4 +1,4 @@
-//! The figures.
+//! Prints the figures.
 
 use std::io;
 use std::time::Duration;
@@ -9,17 +9,17 @@ use super::verify::Processes;
 use crate::output::{OutputError, print, printable};
 use crate::paint::{BAD, GOOD, Paint};
 
-/// More differences than this are only counted.
+/// Maximum number of differences to print; the rest is counted.
 const SHOWN_DIFFERENCES: usize = 20;
 
 pub fn answers(answers: &Answers, plan: &Plan) -> Result<(), OutputError> {
     let seconds = answers.took.as_secs_f64();
     let rate = plan.bookings as f64 / seconds;
-    print(&format!("requests      {rate:.0} a second, {seconds:.2} s in all"))?;
+    print(&format!("requests      {rate:.0} a second, {seconds:.2} s in total"))?;
     let [p50, p90, p99, max] = [0.5, 0.9, 0.99, 1.0].map(|share| answers.quantile(share).as_secs_f64() * 1e3);
     print(&format!("latency       p50 {p50:.1} ms, p90 {p90:.1} ms, p99 {p99:.1} ms, max {max:.1} ms"))?;
     for (kind, count) in &answers.by_status {
-        print(&format!("answered      {count} times {}", printable(kind)))?;
+        print(&format!("answered      {count} times with {}", printable(kind)))?;
     }
     Ok(())
 }
@@ -27,7 +27,7 @@ pub fn answers(answers: &Answers, plan: &Plan) -> Result<(), OutputError> {
 pub fn mypage(took: Option<Duration>) -> Result<(), OutputError> {
     match took {
         Some(took) => print(&format!("in mypage     the last booking {took:.2?} after the last answer")),
-        None => print("in mypage     not all bookings"),
+        None => print("in mypage     not all bookings are shown"),
     }
 }
 
@@ -38,11 +38,11 @@ pub fn differences(
 ) -> Result<(), OutputError> {
     let paint = Paint::for_stream(&io::stdout());
     for difference in differences.iter().take(SHOWN_DIFFERENCES) {
-        print(&paint.text(BAD, format_args!("wrong         {}", printable(difference))))?;
+        print(&paint.text(BAD, format_args!("difference    {}", printable(difference))))?;
     }
     if differences.len() > SHOWN_DIFFERENCES {
         let rest = differences.len() - SHOWN_DIFFERENCES;
-        print(&paint.text(BAD, format_args!("wrong         … and {rest} more")))?;
+        print(&paint.text(BAD, format_args!("difference    … and {rest} more")))?;
     }
     if differences.is_empty() {
         let booked = answers.booked.len();

@@ -1,4 +1,4 @@
-//! Whether every service knows every booking, once.
+//! Checks that every service has one record of every booking.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use crate::metrics_text::metric;
 use crate::rest::{Rest, RestError, difference};
 use crate::target::Target;
 
-/// A booking that was answered 201, and what was ordered.
+/// A booking that was answered with 201, and its order.
 #[derive(Clone, Copy, Debug)]
 pub struct Booked {
     pub id: i64,
@@ -17,10 +17,10 @@ pub struct Booked {
     pub total_price: i64,
 }
 
-/// Rows by booking.
+/// Rows by booking id.
 type Rows = HashMap<i64, Vec<Value>>;
 
-/// What the services know.
+/// The records of all services.
 #[derive(Default)]
 struct Tables {
     books: Rows,
@@ -30,11 +30,12 @@ struct Tables {
     mypages: Rows,
 }
 
-/// What is not as it should be, a sentence each, of bookings that nobody has collected or canceled.
+/// Describes each difference between the bookings and the records of the services. No booking may have been
+/// collected or canceled.
 ///
 /// # Errors
 ///
-/// When a collection could not be read.
+/// When a collection cannot be read.
 pub async fn differences(rest: &Rest, booked: &[Booked]) -> Result<Vec<String>, RestError> {
     let tables = Tables {
         books: rows_by(rest, "books", "id").await?,
@@ -87,7 +88,7 @@ impl Tables {
     }
 }
 
-/// The services themselves, where they can be reached: what they count.
+/// The metrics of the services, if the services can be reached directly.
 pub struct Processes {
     known: Vec<Counted>,
 }
@@ -99,12 +100,12 @@ struct Counted {
 }
 
 impl Processes {
-    /// Looks before the load, to know afterwards what came of it.
+    /// Reads the counters before the load, so that [`unsettled`](Self::unsettled) can report the increase.
     ///
     /// # Errors
     ///
-    /// When one does not answer.
-    pub async fn look(target: &Target) -> Result<Self, RestError> {
+    /// When a service does not answer.
+    pub async fn before_load(target: &Target) -> Result<Self, RestError> {
         let mut known = Vec::new();
         for (process, url) in target.processes() {
             if !Process::SERVICES.contains(&process) {
@@ -121,11 +122,11 @@ impl Processes {
         !self.known.is_empty()
     }
 
-    /// Events not sent yet, and events that nobody could take.
+    /// Describes the events that are not sent yet, and new dead letters.
     ///
     /// # Errors
     ///
-    /// When one does not answer.
+    /// When a service does not answer.
     pub async fn unsettled(&self) -> Result<Vec<String>, RestError> {
         let mut lines = Vec::new();
         for Counted { process, rest, dead_letters_before } in &self.known {
@@ -160,12 +161,12 @@ mod tests {
     }
 
     #[test]
-    fn a_booking_that_is_everywhere_once_is_as_it_should_be() {
+    fn booking_with_one_record_in_each_service_has_no_difference() {
         assert_eq!(tables().differences_of(&BOOKED), [""; 0]);
     }
 
     #[test]
-    fn what_is_missing_is_found() {
+    fn missing_records_are_found() {
         assert_eq!(
             Tables::default().differences_of(&BOOKED),
             ["booking", "payment", "ticket", "points row", "mypage row"]
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_double_or_wrong_is_found() {
+    fn duplicate_and_wrong_records_are_found() {
         let mut tables = tables();
         let payments = tables.payments.get_mut(&7).unwrap();
         payments.push(payments[0].clone());
@@ -185,7 +186,7 @@ mod tests {
             [
                 "booking 7: its status is \"PaymentPending\"",
                 "booking 7: it has more than one payment: 2",
-                "booking 7: its mypage row: expected /ticketId to be 7, and it is 8",
+                "booking 7: its mypage row: expected /ticketId to be 7, but it is 8",
             ]
         );
     }

@@ -1,8 +1,8 @@
-//! The files of a backup: staged beside those that are there, and put in their place one after the other. To undo a restore,
-//! the directory with the files from before it is the stage.
+//! Stages the files of a backup in the data directory, and moves them into place one after the other. To undo
+//! a restore, the directory with the files from before it is the stage.
 //!
-//! A file that is still in the stage has not been put in its place, and one that is not there any more has. So it can go on
-//! after a crash between any two steps: what stands in the way of a staged file is from before the restore.
+//! A file is in the stage until it is in place, and only then. So this can continue after a crash between any
+//! two steps: a file in the place of a staged one is from before the restore.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -17,9 +17,10 @@ use crate::backup::names::NAMES;
 use crate::data_dir::{DIRECTORY_MODE, DataDir};
 use crate::mark::{Mark, sync};
 
-/// The stage, in the data directory: a rename from there is one step.
+/// The stage. It is in the data directory, so that a rename from there is atomic.
 const STAGE: &str = "restoring";
-/// What SQLite keeps beside a database. These go before it: an old one must never meet a new database.
+/// The files that SQLite keeps with a database. They are moved before it: SQLite would apply an old one to a
+/// new database.
 const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +41,7 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> FilesError {
     move |source| FilesError::File { path: path.to_owned(), source }
 }
 
-/// Where the files of a backup wait for their place.
+/// The directory in which the files of a backup are staged.
 pub fn stage(data_dir: &DataDir) -> PathBuf {
     data_dir.root().join(STAGE)
 }
@@ -49,13 +50,13 @@ pub fn stage(data_dir: &DataDir) -> PathBuf {
 ///
 /// # Errors
 ///
-/// When a file cannot be copied, or is not the one that was saved.
+/// When a file cannot be copied, or does not match the manifest.
 pub fn copy_to_stage(data_dir: &DataDir, from: &Path, manifest: &Manifest) -> Result<(), FilesError> {
     let stage = stage(data_dir);
     remove_all(&stage)?;
     DirBuilder::new().mode(DIRECTORY_MODE).create(&stage).map_err(at(&stage))?;
     for name in manifest.expected() {
-        // The name that is there is this fleet's.
+        // This fleet keeps its id.
         if name == FLEET_ID && data_dir.root().join(FLEET_ID).exists() {
             continue;
         }
@@ -66,12 +67,12 @@ pub fn copy_to_stage(data_dir: &DataDir, from: &Path, manifest: &Manifest) -> Re
     Ok(())
 }
 
-/// Syncs the files of a stage to the disk. The last connection to a database that was closed has merged its write-ahead log
-/// into it, so that the file can be moved alone.
+/// Syncs the files of a stage to the disk. Closing a database has merged its write-ahead log into it, so that
+/// its file can be moved alone.
 ///
 /// # Errors
 ///
-/// When the system refuses, or a database has a write-ahead log.
+/// When that fails, or a database still has a write-ahead log.
 pub fn sync_stage(stage: &Path) -> Result<(), FilesError> {
     for name in staged(stage)? {
         let path = stage.join(&name);
@@ -83,7 +84,8 @@ pub fn sync_stage(stage: &Path) -> Result<(), FilesError> {
     sync(stage).map_err(at(stage))
 }
 
-/// Moves aside what is in the way of each staged file, and the file into its place. May be called again after a crash.
+/// Moves the previous file of each staged file aside, and the staged file into its place. May be called again
+/// after a crash.
 ///
 /// # Errors
 ///
@@ -98,7 +100,7 @@ pub fn put_in_place(data_dir: &DataDir, mark: &Mark) -> Result<(), FilesError> {
             let old = format!("{name}{end}");
             move_aside(&root.join(&old), &aside.join(&old))?;
         }
-        // Durable before the new file can be.
+        // This must be durable before the new file is.
         sync(&aside).and_then(|()| sync(root)).map_err(at(&aside))?;
         crash::point("restore.aside");
         let place = root.join(&name);
@@ -116,7 +118,7 @@ fn move_aside(path: &Path, aside: &Path) -> Result<(), FilesError> {
     }
 }
 
-/// The names of the files in a stage, in order. What somebody else has put there stays there.
+/// The sorted names of the staged files. Other files in the directory are ignored.
 fn staged(stage: &Path) -> Result<Vec<String>, FilesError> {
     let mut names = Vec::new();
     for entry in fs::read_dir(stage).map_err(at(stage))? {
@@ -129,7 +131,7 @@ fn staged(stage: &Path) -> Result<Vec<String>, FilesError> {
     Ok(names)
 }
 
-/// Removes the stage of `mark` once all of its files are in their place, and one that another restore has left half-filled.
+/// Removes the stage of `mark` after its files were moved, and an incomplete stage that another restore has left.
 ///
 /// # Errors
 ///

@@ -1,9 +1,10 @@
-//! Ids go on beyond every one that was ever given out: customers have them, events carry them, and the payment provider knows
-//! charges by them.
+//! Raises ids above every one that was ever given out: customers know them, events carry them, and the
+//! payment provider names charges by them.
 //!
-//! What the backup does not know is found where it has left a trace: in the databases that are replaced and their event log,
-//! and in the names of the provider's charges. Only the service that gives out an id is trusted with any number. A booking id
-//! in another service may come from a request that made it up, so such traces count only near the ids of the owner.
+//! Ids that the backup does not contain have left traces: in the databases that are replaced and their event
+//! log, and in the references of the provider's charges. Only the service that gives out an id is trusted
+//! with any number. A booking id in another service may come from a request that made it up, so such traces
+//! count only near the ids of the owner.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,16 +17,16 @@ use crate::backup::stores::{last_ids, open_file};
 use crate::data_dir::DataDir;
 use crate::fleet::Process;
 
-/// Added to the known ids of a service whose own database is not there or cannot be read: bookings that were never paid, for
+/// Added to the known ids of a service whose own database is missing or unreadable: unpaid bookings, for
 /// example, have left no trace elsewhere.
 const MARGIN: i64 = 10_000;
-/// How far a trace in another service may lie beyond what the owner of the id is known to have given out.
+/// Maximum distance of a trace in another service from the highest id that the owner is known to have given out.
 const FARTHEST_TRACE: i64 = 1_000_000;
 const BOOK: &str = "book";
 const BOOKINGS: &str = "bookings";
 const SCREENINGS: &str = "screenings";
 
-/// Where a database has ids of book: the table, and a subquery for the ids.
+/// Databases that contain ids of book: the table of book, and a subquery for the ids.
 const TRACES: [(&str, &str, &str); 7] = [
     ("payment", BOOKINGS, "SELECT booking_id AS id FROM payments"),
     ("ticket", BOOKINGS, "SELECT booking_id AS id FROM tickets"),
@@ -46,15 +47,15 @@ const CARRIERS: [(&str, &str, &[&str], &str); 4] = [
 /// The highest ids that are known to have been given out.
 #[derive(Debug, Default)]
 pub struct LastIds {
-    /// What the services themselves have given out.
+    /// The ids that the services themselves have given out.
     own: BTreeMap<(&'static str, String), i64>,
-    /// What other services and the provider know.
+    /// The ids that other services and the provider know.
     traced: BTreeMap<(&'static str, String), i64>,
-    /// Services whose own database is not there or cannot be read.
+    /// Services whose own database is missing or unreadable.
     lost: Vec<&'static str>,
-    /// Databases that are replaced and could not be read.
+    /// Databases to be replaced that could not be read.
     pub unreadable: Vec<&'static str>,
-    /// Ids that do not count.
+    /// Ids that are ignored.
     pub strays: Vec<Stray>,
     /// The provider was asked about a booking of this fleet.
     pub is_known_to_provider: bool,
@@ -63,15 +64,15 @@ pub struct LastIds {
 /// Ids of book that book never gave out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stray {
-    /// Where they are: the name of a database.
+    /// The database that contains them.
     pub place: &'static str,
-    /// What they would be the ids of.
+    /// The noun for the entity that they would identify.
     pub noun: &'static str,
     pub highest: i64,
     pub count: i64,
 }
 
-/// What databases hold whose ids were raised.
+/// The contents of book's database after its ids were raised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Raised {
     pub bookings: i64,
@@ -84,13 +85,13 @@ pub struct Raised {
 pub struct IdsError(pub &'static str, #[source] Error);
 
 impl LastIds {
-    /// Reads the ids from the databases in `next`, from the databases in `data_dir` that they replace, and from the charges of
-    /// the fleet `fleet_id` in the provider's ledger.
+    /// Reads the ids from the databases in `next`, from the databases in `data_dir` that they replace, and
+    /// from the charges of the fleet `fleet_id` in the provider's ledger.
     ///
     /// # Errors
     ///
-    /// When one of the databases in `next` cannot be read. Another that is damaged is a reason for a restore, and none against
-    /// it.
+    /// When one of the databases in `next` cannot be read. A damaged database in `data_dir` is a reason to
+    /// restore, so it is no error.
     pub async fn known(data_dir: &DataDir, next: &Path, fleet_id: Option<&str>) -> Result<Self, IdsError> {
         let mut known = Self::default();
         for name in NAMES {
@@ -108,7 +109,7 @@ impl LastIds {
                 Err(_) => known.cannot_read(name),
             }
         }
-        // Traces are compared with what the services themselves have given out, so that comes first.
+        // Traces are compared with the ids that the services themselves have given out, so those are read first.
         for (name, db) in replaced {
             if known.follow_traces(name, &db).await.is_err() {
                 known.cannot_read(name);
@@ -118,7 +119,7 @@ impl LastIds {
         let provider = Process::Processor.name();
         if let Some(fleet_id) = fleet_id
             && data_dir.root().join(format!("{provider}.db")).exists()
-            && known.look_at_provider(&data_dir.database_url(provider), fleet_id).await.is_err()
+            && known.follow_provider(&data_dir.database_url(provider), fleet_id).await.is_err()
         {
             known.unreadable.push(provider);
         }
@@ -130,17 +131,17 @@ impl LastIds {
         self.lost.push(name);
     }
 
-    /// Opens a database, and notes what its service has given out.
+    /// Opens a database, and notes the ids that its service has given out.
     async fn open(&mut self, name: &'static str, url: &str) -> Result<Db, Error> {
         let db = open_file(url).await?;
-        let looked = self.look_into(name, &db).await;
-        if looked.is_err() {
+        let noted = self.note_own_ids(name, &db).await;
+        if noted.is_err() {
             db.close().await;
         }
-        looked.map(|()| db)
+        noted.map(|()| db)
     }
 
-    async fn look_into(&mut self, name: &'static str, db: &Db) -> Result<(), Error> {
+    async fn note_own_ids(&mut self, name: &'static str, db: &Db) -> Result<(), Error> {
         let mut conn = db.read().await?;
         for (table, id) in last_ids(&mut conn).await? {
             note(&mut self.own, name, &table, id);
@@ -162,8 +163,8 @@ impl LastIds {
         Ok(())
     }
 
-    /// Every reference that the provider was asked about counts, charged or not.
-    async fn look_at_provider(&mut self, url: &str, fleet_id: &str) -> Result<(), Error> {
+    /// Follows the references at the provider, charged or not.
+    async fn follow_provider(&mut self, url: &str, fleet_id: &str) -> Result<(), Error> {
         let db = open_file(url).await?;
         let followed = async {
             let ids = "SELECT CAST(SUBSTR(reference, LENGTH($2) + 1) AS BIGINT) AS id FROM payments
@@ -178,7 +179,8 @@ impl LastIds {
         Ok(())
     }
 
-    /// Notes the highest of `ids` that book can have given out, and those beyond as strays. Returns whether there are any.
+    /// Notes the highest of `ids` that book can have given out, and higher ones as strays. Returns whether
+    /// there are any ids.
     async fn follow(
         &mut self,
         place: &'static str,
@@ -214,7 +216,7 @@ impl LastIds {
         known[0].max(known[1]).saturating_add(margin)
     }
 
-    /// Raises the ids of the databases in `next`, so that none is given out again.
+    /// Raises the ids of the databases in `next`, so that no id is given out again.
     ///
     /// # Errors
     ///
@@ -253,7 +255,7 @@ impl LastIds {
             }
             let raise = query("UPDATE sqlite_sequence SET seq = $1 WHERE name = $2 AND seq < $1");
             tx.execute(raise.bind(id).bind(table.clone())).await?;
-            // A table that never had a row has no line there.
+            // SQLite adds the row of a table only with its first insert.
             let begin = query(
                 "INSERT INTO sqlite_sequence (name, seq) SELECT $2, $1
                  WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = $2)",
@@ -269,7 +271,7 @@ fn note(ids: &mut BTreeMap<(&'static str, String), i64>, service: &'static str, 
     *highest = id.max(*highest);
 }
 
-/// The highest number in `field` of the events of these types. What is no JSON counts for nothing.
+/// The highest number in `field` of the events of these types. Records that are not JSON are ignored.
 async fn carried(conn: &mut Conn, types: &[&str], field: &'static str) -> Result<i64, Error> {
     let types = types.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
     let find = query_as_built::<(i64,)>(format!(

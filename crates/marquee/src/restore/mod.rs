@@ -1,16 +1,17 @@
-//! `marquee restore`: the state of a backup, in the data directory of a stopped fleet, and reconciled with the payment provider.
+//! `marquee restore`: restores a backup into the data directory of a stopped fleet, and reconciles it with
+//! the payment provider.
 //!
-//! 1. The files are compared with the manifest, copied into a stage, and their ids are raised above every id that was ever
-//!    given out ([`ids`]). Until here, nothing has happened to the fleet.
-//! 2. The mark is written ([`mark`]). From here on the fleet does not start, and another call goes on.
-//! 3. What is there is moved aside, and each staged file into its place ([`files`]).
-//! 4. The services start without their door to customers, and do away with what the provider knows and they do not
-//!    ([`reconcile`]). Then the mark is removed.
+//! 1. The files are compared with the manifest and copied to a stage, and their ids are raised above every id
+//!    that was ever given out ([`ids`]). Up to here, nothing of the fleet has changed.
+//! 2. The mark is written ([`mark`]). From here on, the fleet does not start, and another run continues the restore.
+//! 3. The present files are moved aside, and each staged file into its place ([`files`]).
+//! 4. The services start without the gateway, and refund or cancel where the provider's ledger differs from
+//!    their records ([`reconcile`]). Then the mark is removed.
 //!
-//! Once the files are of one state, another backup may be restored instead, or the restore undone (`undo`): both are 1 to 4
-//! with other files.
+//! Once all files are of one state, another backup may be restored instead, or the restore undone (`undo`):
+//! both repeat steps 1 to 4 with other files.
 //!
-//! The ledger of the provider and the fleet's name there stay as they are.
+//! The ledger of the provider and the fleet id stay as they are.
 
 pub mod files;
 pub mod ids;
@@ -55,9 +56,9 @@ enum RestoreError {
         #[source]
         source: io::Error,
     },
-    #[error("the backup is of the fleet {backup}, and {} belongs to the fleet {here}", path.display())]
+    #[error("the backup belongs to the fleet {backup}, but {} to the fleet {here}", path.display())]
     AnotherFleet { backup: String, here: String, path: PathBuf },
-    #[error("the files of another state are not all in their place yet")]
+    #[error("an earlier restore has not moved all of its files into place yet")]
     Moving(#[source] DataDirError),
     #[error("cannot use the mark of the restore in {}", path.display())]
     Mark {
@@ -72,7 +73,7 @@ enum RestoreError {
     #[error(transparent)]
     Undo(#[from] UndoError),
     #[error(
-        "the files are in their place, and not yet reconciled with the payment provider; run the same command again, restore \
+        "the files are in place, but not yet reconciled with the payment provider; run the same command again, restore \
          another backup with --from, or undo the restore with --undo"
     )]
     Reconcile(#[from] ReconcileError),
@@ -91,10 +92,10 @@ pub fn run(plan: &Plan) -> ExitCode {
     }
 }
 
-/// Whether all is well in the end.
+/// Restores or undoes. Returns true if nothing remains to be refunded, canceled or repaired.
 async fn restore(plan: &Plan) -> Result<bool, RestoreError> {
     is_in_files(&plan.fleet)?;
-    // A restore that is refused makes no data directory.
+    // A refused restore must not create a data directory.
     let checked = check(plan)?;
     let data_dir = DataDir::open(&plan.fleet.data_dir)?;
     let _lock = data_dir.lock("fleet")?;
@@ -116,7 +117,7 @@ async fn restore(plan: &Plan) -> Result<bool, RestoreError> {
     Ok(outcome.left == 0 && outcome.wrong == 0 && outcome.not_canceled.is_empty())
 }
 
-/// What can be checked without a data directory; if there is none, the whole backup.
+/// Checks the flags. If there is no data directory yet, verifies the backup and returns its manifest.
 fn check(plan: &Plan) -> Result<Option<Manifest>, RestoreError> {
     let is_there = plan.fleet.data_dir.exists();
     let Some(from) = &plan.from else {
@@ -132,7 +133,7 @@ fn check(plan: &Plan) -> Result<Option<Manifest>, RestoreError> {
     Ok(Some(manifest))
 }
 
-/// No process of the fleet runs, or starts, while the files are exchanged; and no backup is taken.
+/// Locks all parts of the data directory, so that no process runs and no backup is taken while the files are replaced.
 fn claim_all(data_dir: &DataDir) -> Result<Vec<Lock>, DataDirError> {
     let names = Process::ALL.iter().map(|process| process.name()).chain(["backup"]);
     names.map(|name| data_dir.lock(name)).collect()
@@ -142,7 +143,7 @@ fn bad_mark(data_dir: &DataDir) -> impl Fn(io::Error) -> RestoreError {
     |source| RestoreError::Mark { path: data_dir.root().to_owned(), source }
 }
 
-/// The mark of a restore from the backup in `from`: the one that has begun, or a new one.
+/// Returns the mark of an unfinished restore of the backup in `from`, or stages the backup and writes a new one.
 async fn from_backup(
     plan: &Plan,
     data_dir: &DataDir,
@@ -163,7 +164,7 @@ async fn from_backup(
     Ok(mark)
 }
 
-/// Everything that can be done before the first file is touched. The restore `before` was not finished.
+/// Prepares the files of the backup in the stage. `before` is the mark of an unfinished earlier restore.
 async fn stage(
     plan: &Plan,
     data_dir: &DataDir,
@@ -181,7 +182,7 @@ async fn stage(
     report::ids(&known)?;
     let Raised { bookings, last_booking } = known.raise(data_dir, &stage).await?;
     files::sync_stage(&stage)?;
-    // A restore without a ledger has started a provider, whose ledger is empty.
+    // An earlier restore without a ledger has started a provider, whose new ledger is empty.
     let is_ledger = before.is_none_or(|before| before.has_ledger) || known.is_known_to_provider;
     Ok(Mark {
         from: from.to_owned(),
@@ -208,7 +209,8 @@ fn is_of_this_fleet(plan: &Plan, here: Option<&str>, manifest: &Manifest) -> Res
     }
 }
 
-/// The mark of undoing the restore that has begun. All its files come to their place first: what was moved aside is whole then.
+/// Prepares to undo an unfinished restore, and writes the mark for it. First, all files of the restore move
+/// into place, so that the files that were moved aside are complete.
 async fn undoing(plan: &Plan, data_dir: &DataDir) -> Result<Mark, RestoreError> {
     let mark = Mark::read(data_dir).map_err(bad_mark(data_dir))?;
     let mut mark = mark.ok_or_else(|| UndoError::Nothing(plan.fleet.data_dir.clone()))?;
@@ -224,7 +226,7 @@ async fn undoing(plan: &Plan, data_dir: &DataDir) -> Result<Mark, RestoreError> 
     Ok(mark)
 }
 
-/// Goes on with moving files, if that has not ended.
+/// Moves the remaining files into place, and removes the stage.
 fn put_in_place(data_dir: &DataDir, mark: &mut Mark) -> Result<(), RestoreError> {
     if mark.stage == Stage::Moving {
         files::put_in_place(data_dir, mark)?;

@@ -1,7 +1,7 @@
-//! What the payment provider did after the backup, and the restored databases do not know.
+//! Reconciles the restored databases with the charges and refunds of the payment provider after the backup.
 //!
-//! Its ledger keeps charges of bookings that are not there any more: they are returned. It has given back charges of bookings
-//! that live again: these are canceled, as their customers had asked. The services do both, without their door to customers.
+//! Charges of bookings that no longer exist are refunded. Bookings that live again, but whose charges the provider has
+//! refunded, are canceled, as their customers had requested. The services do both, without the gateway.
 
 use std::time::Duration;
 
@@ -21,20 +21,21 @@ use crate::rest::{Rest, RestError};
 use crate::up::StartError;
 use crate::up::backstage::Backstage;
 
-/// Longest until events of a round have arrived.
+/// Maximum time until the events of a round have arrived.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(60);
-/// Longest for one cancel.
+/// Maximum time for one cancel.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(30);
-const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// A round mends what the one before has left; more of them mend nothing more.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// Maximum number of rounds. Each repairs what the previous one has left or caused; further rounds would find nothing.
 const ROUNDS: usize = 5;
-/// Longest wait for what is still wrong when nothing is left to mend: a refund on its way takes as long as the provider does.
+/// Maximum wait for violations to disappear when nothing is left to repair: a refund under way takes as long
+/// as the provider.
 const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(10);
-const ARRIVAL_LOOK_EVERY: Duration = Duration::from_millis(250);
-/// How often book is asked to cancel a booking, while it answers that it cannot now.
+const ARRIVAL_POLL_INTERVAL: Duration = Duration::from_millis(250);
+/// Maximum number of requests to cancel a booking while book answers with a transient error.
 const CANCEL_ATTEMPTS: u32 = 10;
 const CANCEL_RETRY_PAUSE: Duration = Duration::from_millis(500);
-/// Nobody else changes anything, so nothing has to settle.
+/// No customer changes anything, so no settling time is needed.
 const TERMS: Terms = Terms { settle: Duration::ZERO, shown: 100_000 };
 
 #[derive(Debug, thiserror::Error)]
@@ -45,11 +46,11 @@ pub enum ReconcileError {
     Audit(#[from] AuditError),
     #[error("the databases cannot be compared")]
     Storage(#[from] storage::Error),
-    #[error("the services do not come to rest")]
+    #[error("the services do not finish processing events")]
     Store(#[from] StoreError),
-    #[error("the payment provider does not return a charge")]
+    #[error("the payment provider does not refund a charge")]
     Repair(#[from] RepairError),
-    #[error("book does not cancel")]
+    #[error("book does not cancel a booking")]
     Rest(#[from] RestError),
 }
 
@@ -57,19 +58,19 @@ pub enum ReconcileError {
 pub struct Outcome {
     pub returned: Vec<Returned>,
     pub canceled: Vec<i64>,
-    /// Bookings whose money has gone back, and why they could not be canceled.
+    /// Refunded bookings that could not be canceled, and the reasons.
     pub not_canceled: Vec<(i64, String)>,
-    /// Charges that are still to be returned.
+    /// Number of charges that remain to be refunded.
     pub left: usize,
-    /// How much is wrong in the end.
+    /// Number of violations at the end.
     pub wrong: u64,
 }
 
-/// Starts the services, has them reconcile, and stops them.
+/// Starts the services, reconciles, and stops them.
 ///
 /// # Errors
 ///
-/// When something fails; another call goes on.
+/// When any step fails; another call continues.
 pub async fn reconcile(
     fleet: &Fleet,
     data_dir: &DataDir,
@@ -77,18 +78,18 @@ pub async fn reconcile(
     max_refunds: usize,
 ) -> Result<Outcome, ReconcileError> {
     let backstage = Backstage::start(fleet, data_dir).await?;
-    let outcome = backstage_work(&backstage.fleet, data_dir, mark, max_refunds).await;
+    let outcome = reconcile_with(&backstage.fleet, data_dir, mark, max_refunds).await;
     backstage.stop().await;
     outcome
 }
 
-async fn backstage_work(
+async fn reconcile_with(
     fleet: &Fleet,
     data_dir: &DataDir,
     mark: &Mark,
     max_refunds: usize,
 ) -> Result<Outcome, ReconcileError> {
-    // A ledger that was not there before the restore knows nothing of the charges of the backup.
+    // If the ledger did not exist before the restore, it has none of the backup's charges.
     let databases = audit::open(fleet, !mark.has_ledger).await?;
     let stores = Stores::open(data_dir).await?;
     let outcome = settle(fleet, &databases, &stores, max_refunds).await;
@@ -114,19 +115,19 @@ async fn settle(
         let (returned, left) = return_charges(databases, &report, budget).await?;
         crash::point("restore.returned");
         outcome.left = left;
-        let mut has_done = !returned.is_empty();
+        let mut has_changed = !returned.is_empty();
         outcome.returned.extend(returned);
         for id in without_money(&report) {
             if outcome.refuses(id) {
                 continue;
             }
-            has_done = true;
+            has_changed = true;
             match cancel(&book, id).await? {
                 Ok(()) => outcome.canceled.push(id),
                 Err(reason) => outcome.not_canceled.push((id, reason)),
             }
         }
-        if has_done {
+        if has_changed {
             rounds += 1;
             if rounds < ROUNDS {
                 continue;
@@ -136,24 +137,24 @@ async fn settle(
         if left > 0 || outcome.wrong <= outcome.known_wrong(&report) || Instant::now() >= deadline {
             return Ok(outcome);
         }
-        sleep(ARRIVAL_LOOK_EVERY).await;
+        sleep(ARRIVAL_POLL_INTERVAL).await;
     }
 }
 
 impl Outcome {
-    /// Whether the booking could not be canceled.
+    /// Returns true if the booking could not be canceled.
     fn refuses(&self, id: i64) -> bool {
         self.not_canceled.iter().any(|(refused, _)| *refused == id)
     }
 
-    /// What is wrong with bookings that could not be canceled, and stays so.
+    /// The number of violations of bookings that could not be canceled, which remain.
     fn known_wrong(&self, report: &Report) -> u64 {
         let refused = report.findings.iter().filter(|finding| self.refuses(finding.story.booking_id));
         refused.map(|finding| finding.violations.len() as u64).sum()
     }
 }
 
-/// Bookings that live, and whose money the provider has given back.
+/// The live bookings that the provider has refunded.
 fn without_money(report: &Report) -> Vec<i64> {
     let is_without = |finding: &&::audit::Finding| {
         let story = &finding.story;
@@ -164,7 +165,7 @@ fn without_money(report: &Report) -> Vec<i64> {
     report.findings.iter().filter(is_without).map(|finding| finding.story.booking_id).collect()
 }
 
-/// Cancels a booking the way its customer does. `Err` is why it stays.
+/// Cancels a booking as its customer would. The inner `Err` is the reason why it cannot be canceled.
 async fn cancel(book: &Rest, id: i64) -> Result<Result<(), String>, RestError> {
     let path = format!("/books/{id}");
     let mut answer = book.send(Method::DELETE, &path, None).await;
@@ -191,8 +192,8 @@ async fn cancel(book: &Rest, id: i64) -> Result<Result<(), String>, RestError> {
         let is_under_way = status == Some("Canceling") || is_transient(answer.status);
         match status {
             Some("Canceled") => return Ok(Ok(())),
-            _ if is_under_way && Instant::now() < deadline => sleep(LOOK_EVERY).await,
-            status => return Ok(Err(format!("it is {}", status.unwrap_or("not there")))),
+            _ if is_under_way && Instant::now() < deadline => sleep(POLL_INTERVAL).await,
+            status => return Ok(Err(format!("its status is {}", status.unwrap_or("unknown")))),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a restore prints.
+//! Prints the results of a restore.
 
 use super::ids::{LastIds, Stray};
 use super::plan::Plan;
@@ -6,51 +6,53 @@ use super::reconcile::Outcome;
 use crate::mark::Mark;
 use crate::output::{OutputError, counted, print, printable};
 
-/// What was left out of account when ids were raised.
+/// Prints what was ignored when ids were raised.
 ///
 /// # Errors
 ///
-/// When it cannot be printed.
+/// When that fails.
 pub fn ids(known: &LastIds) -> Result<(), OutputError> {
     for name in &known.unreadable {
         print(&format!(
-            "not read      {name}.db, which is replaced; its ids are taken from what the others know"
+            "not read      {name}.db, which is replaced; the other databases show which ids it gave out"
         ))?;
     }
     for Stray { place, noun, highest, count } in &known.strays {
         let others = if *count > 1 { format!(" and {} more", count - 1) } else { String::new() };
-        print(&format!("not counted   {noun} id {highest}{others} of {place}, which book never gave out"))?;
+        print(&format!("ignored       {noun} id {highest}{others} of {place}, which book never gave out"))?;
     }
     Ok(())
 }
 
-/// What was done, and what is left to do.
+/// Prints what was done, and what remains to be done.
 ///
 /// # Errors
 ///
-/// When it cannot be printed.
+/// When that fails.
 pub fn outcome(plan: &Plan, mark: &Mark, outcome: &Outcome) -> Result<(), OutputError> {
     moved(plan, mark)?;
     if !mark.has_ledger {
-        print("not seen      what the payment provider did after the backup: its ledger is not here")?;
+        print(
+            "not checked   charges and refunds after the backup: the payment provider's ledger is not here",
+        )?;
     }
     bookings(mark, outcome)?;
     if outcome.left > 0 {
         return unfinished(plan, mark, outcome.left);
     }
     if outcome.wrong > 0 {
-        print(&format!("wrong         {} things; `marquee audit` shows them", outcome.wrong))?;
+        print(&format!("violations    {}; `marquee audit` shows them", outcome.wrong))?;
     } else if mark.has_ledger {
-        print("right         all services and the provider's ledger tell one story")?;
+        print("passed        all services and the provider's ledger agree")?;
     } else {
-        print("right         all services tell one story")?;
+        print("passed        all services agree")?;
     }
     if mark.has_ledger {
         return Ok(());
     }
     if plan.fleet.has_own_provider() {
         print(
-            "to do         copy processor.db of the other machine before the fleet starts, or charges from before can \
+            "to do         copy processor.db from the other machine before the fleet starts; without it, earlier charges can \
              neither be compared nor refunded",
         )
     } else {
@@ -59,19 +61,19 @@ pub fn outcome(plan: &Plan, mark: &Mark, outcome: &Outcome) -> Result<(), Output
 }
 
 fn bookings(mark: &Mark, outcome: &Outcome) -> Result<(), OutputError> {
-    let (charged, gone) = match mark.back {
-        None => ("charged after the backup", "had gone back after the backup"),
-        Some(_) => ("which no booking stands for", "has gone back"),
+    let (charged, refunded) = match mark.back {
+        None => ("charged after the backup", "was refunded after the backup"),
+        Some(_) => ("charged without a booking", "was refunded"),
     };
     for returned in &outcome.returned {
         let (id, amount, currency) = (returned.booking_id, returned.amount, printable(&returned.currency));
-        print(&format!("returned      booking {id}: {amount} {currency}, {charged}"))?;
+        print(&format!("refunded      booking {id}: {amount} {currency}, {charged}"))?;
     }
     for id in &outcome.canceled {
-        print(&format!("canceled      booking {id}: its money {gone}"))?;
+        print(&format!("canceled      booking {id}: it {refunded}"))?;
     }
     for (id, reason) in &outcome.not_canceled {
-        print(&format!("not canceled  booking {id}, whose money {gone}: {}", printable(reason)))?;
+        print(&format!("not canceled  booking {id}, which {refunded}: {}", printable(reason)))?;
     }
     Ok(())
 }
@@ -84,12 +86,12 @@ fn moved(plan: &Plan, mark: &Mark) -> Result<(), OutputError> {
     let aside = printable(&aside);
     if back.is_some() {
         print(&format!(
-            "put back      {bookings} from before the restore of {taken_at}; new ones have ids from {next}"
+            "put back      {bookings} from before the restore of {taken_at}; new ones get ids from {next}"
         ))?;
-        print(&format!("moved aside   what was restored is in {aside}"))
+        print(&format!("moved aside   the restored files are in {aside}"))
     } else {
-        print(&format!("restored      {bookings} of {taken_at}; new ones have ids from {next}"))?;
-        print(&format!("moved aside   what was there is in {aside}"))
+        print(&format!("restored      {bookings} of {taken_at}; new ones get ids from {next}"))?;
+        print(&format!("moved aside   the previous files are in {aside}"))
     }
 }
 
@@ -98,7 +100,7 @@ fn unfinished(plan: &Plan, mark: &Mark, left: usize) -> Result<(), OutputError> 
     let from = printable(&from);
     let start = if mark.back.is_some() { "--undo".to_owned() } else { format!("--from {from}") };
     print(&format!(
-        "unfinished    {left} more charges are to be returned, and the fleet does not start before: \
+        "unfinished    {left} more charges must be refunded before the fleet can start: \
          marquee restore {start} --max-refunds {left}"
     ))?;
     if mark.back.is_some() {
@@ -106,7 +108,7 @@ fn unfinished(plan: &Plan, mark: &Mark, left: usize) -> Result<(), OutputError> 
     }
     let before = plan.fleet.data_dir.join(mark.before()).display().to_string();
     print(&format!(
-        "otherwise     restore another backup with --from, or put back what is in {}: marquee restore --undo",
+        "otherwise     restore another backup with --from, or put back the files in {}: marquee restore --undo",
         printable(&before)
     ))
 }

@@ -1,4 +1,4 @@
-//! What is checked of a backup before anything is written.
+//! Checks a backup before anything is written.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,13 +14,17 @@ pub enum SourceError {
     NotRegular(PathBuf),
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    #[error("the backup is of a newer version: {0} has migration {1}, and this version ends at {2}")]
+    #[error(
+        "the backup is of a newer version: {0} has migration {1}, but this version knows migrations up to {2}"
+    )]
     Newer(&'static str, i64, i64),
 }
 
+/// Checks that `from` is outside of the data directory.
+///
 /// # Errors
 ///
-/// [`SourceError::Inside`] when `from` is the data directory or in it, whatever it is called.
+/// [`SourceError::Inside`] if it is the data directory or in it, also through links.
 pub fn is_outside(from: &Path, data_dir: &Path) -> Result<(), SourceError> {
     match (fs::canonicalize(from), fs::canonicalize(data_dir)) {
         (Ok(real), Ok(data_dir)) if real.starts_with(&data_dir) => Err(SourceError::Inside(from.to_owned())),
@@ -28,21 +32,21 @@ pub fn is_outside(from: &Path, data_dir: &Path) -> Result<(), SourceError> {
     }
 }
 
-/// Whether both are the same directory.
+/// Returns true if both paths lead to the same directory.
 pub fn is_same(one: &Path, other: &Path) -> bool {
     let real = |path| fs::canonicalize(path).ok();
     one == other || real(one).is_some_and(|one| real(other) == Some(one))
 }
 
-/// The manifest of the backup in `from`, whose files are as it says.
+/// Compares the backup in `from` with its manifest, and returns the manifest.
 ///
 /// # Errors
 ///
-/// When it is no backup, is damaged, or is of a newer version.
+/// When it is not a backup, is damaged, or is of a newer version.
 pub fn verified(from: &Path) -> Result<Manifest, SourceError> {
     let databases = NAMES.map(|name| format!("{name}.db"));
     for name in databases.iter().map(String::as_str).chain([MANIFEST, FLEET_ID]) {
-        // To open a pipe would wait for its writer.
+        // Opening a pipe would wait for its writer.
         let path = from.join(name);
         if fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
             return Err(SourceError::NotRegular(path));
@@ -53,7 +57,7 @@ pub fn verified(from: &Path) -> Result<Manifest, SourceError> {
     Ok(manifest)
 }
 
-/// A service refuses a schema that is newer than it is; here that is found before anything is moved.
+/// Checks the schema of each database. A service would refuse a newer one too, but only after files were moved.
 fn is_not_newer(manifest: &Manifest) -> Result<(), SourceError> {
     for (name, migrations) in [
         ("book", &book::MIGRATIONS),

@@ -1,5 +1,5 @@
-//! Back from a restore that was not finished: the files from before it are put back as those of a backup are, and reconciled
-//! with the payment provider in the same way.
+//! Undoes an unfinished restore: puts back the files from before it like the files of a backup, and
+//! reconciles them with the payment provider in the same way.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ use crate::output::OutputError;
 pub enum UndoError {
     #[error("there is nothing to undo: no restore is unfinished in {}", .0.display())]
     Nothing(PathBuf),
-    #[error("the restore cannot be undone, as there is no {}; restore another backup: marquee restore --from DIR", .0.display())]
+    #[error("the restore cannot be undone, because {} does not exist; restore another backup: marquee restore --from DIR", .0.display())]
     Missing(PathBuf),
     #[error("the restore cannot be undone; restore another backup: marquee restore --from DIR")]
     Ids(#[from] IdsError),
@@ -24,12 +24,12 @@ pub enum UndoError {
     Output(#[from] OutputError),
 }
 
-/// Makes the files from before the restore of `mark` ready to be put back, and returns the mark for that. Until it is written,
-/// nothing has happened to the fleet.
+/// Prepares the files from before the restore of `mark`, and returns the mark for putting them back. Until
+/// that is written, nothing of the fleet has changed.
 ///
 /// # Errors
 ///
-/// When one of the databases was not there before the restore, or cannot be used.
+/// When one of the databases did not exist before the restore, or cannot be used.
 pub async fn prepare(data_dir: &DataDir, fleet_id: Option<&str>, mark: &Mark) -> Result<Mark, UndoError> {
     let back = mark.before();
     let directory = data_dir.root().join(back);

@@ -1,5 +1,5 @@
-//! The services and the payment provider without the gateway, on free ports of this machine: nobody comes to them but the
-//! command that started them.
+//! Runs the services and the payment provider without the gateway, on free ports of this machine. Only the command that
+//! starts them sends them requests.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -15,24 +15,24 @@ use crate::data_dir::DataDir;
 use crate::fleet::{Fleet, Process};
 use crate::paint::Paint;
 
-/// Ports that most systems give to nobody.
+/// Port bases below the ephemeral ports of most systems.
 const PORT_BASES: std::ops::Range<u16> = 20_000..30_000;
-/// Port bases that are tried at most.
+/// Maximum number of port bases to try.
 const ATTEMPTS: usize = 100;
-/// Ports of one fleet.
+/// Number of ports that one fleet needs.
 const SPAN: u16 = 16;
 
-/// Running services. Dropped, they are killed.
+/// Running services, which are killed on drop.
 pub struct Backstage {
-    /// Where they are.
+    /// Their addresses and data.
     pub fleet: Fleet,
     children: Children,
     screen: Screen,
 }
 
 impl Backstage {
-    /// Starts them on the data directory of `fleet`, and waits until each is ready and receives the others' events. What they
-    /// print is in their log files.
+    /// Starts the services on the data directory of `fleet`, and waits until each is ready and has joined the
+    /// event log. Their output goes to their log files only.
     ///
     /// # Errors
     ///
@@ -56,17 +56,17 @@ impl Backstage {
         Ok(Self { fleet, children, screen })
     }
 
-    /// Stops them in order.
+    /// Stops the services in order.
     pub async fn stop(mut self) {
         self.children.stop_in_order(&self.screen).await;
     }
 }
 
-/// `fleet` on this machine alone, at ports that are free now.
+/// Moves `fleet` to free ports on the loopback address.
 fn on_free_ports(fleet: &Fleet) -> Result<Fleet, StartError> {
     let mut fleet = Fleet { host: IpAddr::V4(Ipv4Addr::LOCALHOST), ..fleet.clone() };
     let bases = usize::from((PORT_BASES.end - PORT_BASES.start) / SPAN);
-    // Another one for each process, so that two restores at once do not try the same ones.
+    // The first base depends on the process id, so that two restores at once try different ones.
     let first = std::process::id() as usize % bases;
     let mut outcome = Ok(());
     for attempt in 0..ATTEMPTS {

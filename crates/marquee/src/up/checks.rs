@@ -1,4 +1,4 @@
-//! What must be so before anything is started.
+//! The checks before any process is started.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -17,43 +17,46 @@ pub struct PortError {
     source: io::Error,
 }
 
-/// A process that was started alone, or that has not yet noticed that its launcher is gone.
+/// Checks that no process of the fleet runs: one may have been started alone, or have not yet noticed that
+/// its launcher has ended.
 ///
 /// # Errors
 ///
-/// [`DataDirError::InUse`].
-pub fn nothing_of_it_runs(data_dir: &DataDir) -> Result<(), DataDirError> {
+/// [`DataDirError::InUse`] if one runs.
+pub fn no_process_runs(data_dir: &DataDir) -> Result<(), DataDirError> {
     Process::ALL.iter().try_for_each(|process| data_dir.lock(process.name()).map(drop))
 }
 
-/// A database that cannot be made, or whose server is away.
+/// A database cannot be created, or its server is unreachable.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
-    #[error("cannot make the database {url} of {process} (--database-url-prefix): {problem}")]
-    NotMade { process: Process, url: String, problem: String },
+    #[error("cannot create the database {url} of {process} (--database-url-prefix): {problem}")]
+    NotCreated { process: Process, url: String, problem: String },
     #[error("DATABASE_URL_PREFIX (--database-url-prefix): {0}")]
     Configuration(#[from] storage::InvalidUrl),
 }
 
-/// Makes the databases that are not there.
+/// Creates missing databases.
 ///
 /// # Errors
 ///
-/// Whose database, and why not.
+/// When one cannot be created.
 pub async fn databases_exist(fleet: &Fleet, data_dir: &DataDir) -> Result<(), DatabaseError> {
     for process in Process::WITH_DATABASE {
         let url: DatabaseUrl = fleet.database_url(process, data_dir).parse()?;
         if let Err(error) = Db::create_if_missing(&url).await {
             let problem = url.explain(&error);
-            return Err(DatabaseError::NotMade { process, url: url.to_string(), problem });
+            return Err(DatabaseError::NotCreated { process, url: url.to_string(), problem });
         }
     }
     Ok(())
 }
 
+/// Checks that the port of every process is free.
+///
 /// # Errors
 ///
-/// Which port is not free, and for whom.
+/// When one is taken.
 pub fn ports_are_free(fleet: &Fleet) -> Result<(), PortError> {
     for process in Process::ALL {
         let address = fleet.address(process);

@@ -1,4 +1,4 @@
-//! Starting, losing and stopping processes.
+//! Starts, watches and stops the processes.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,8 +18,8 @@ use super::screen::Screen;
 use crate::data_dir::DataDir;
 use crate::fleet::Process;
 
-/// Longest to wait for a killed process, and for the rest of what an ended one printed.
-const AFTERMATH: Duration = Duration::from_secs(2);
+/// Maximum wait for a killed process to end, and for the remaining output of an ended one.
+const END_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub struct Children {
     running: BTreeMap<Process, Running>,
@@ -27,7 +27,7 @@ pub struct Children {
 }
 
 struct Running {
-    /// Its end asks the process to stop.
+    /// Closing it asks the process to stop.
     stdin: Option<ChildStdin>,
     kill: Arc<Notify>,
 }
@@ -44,7 +44,7 @@ impl Children {
         for process in processes.iter().copied() {
             let spawned = spawn(process, up, data_dir, screen);
             let (child, output) = spawned.map_err(|source| StartError::Spawn { process, source })?;
-            running.insert(process, attend(process, child, output, report.clone()));
+            running.insert(process, supervise(process, child, output, report.clone()));
         }
         Ok(Self { running, ended })
     }
@@ -53,7 +53,7 @@ impl Children {
         self.running.is_empty()
     }
 
-    /// Waits for the next process to end; for ever when none is left.
+    /// Waits for the next process to end; forever if none is left.
     pub async fn next_ended(&mut self) -> Ended {
         match self.ended.recv().await {
             Some(ended) => {
@@ -64,20 +64,20 @@ impl Children {
         }
     }
 
-    /// One after the other, so that nobody is left waiting for an answer from one that is already gone.
+    /// Stops one process after the other, so that no process waits for an answer from one that has ended.
     pub async fn stop_in_order(&mut self, screen: &Screen) {
         for process in Process::STOP_ORDER {
             let Some(running) = self.running.get_mut(&process) else {
                 continue;
             };
             running.stdin = None;
-            if timeout(STOP_TIMEOUT, self.gone(process)).await.is_err() {
+            if timeout(STOP_TIMEOUT, self.wait_for_end(process)).await.is_err() {
                 screen.alarm(&format!(
                     "{process} did not stop within {} s and is killed",
                     STOP_TIMEOUT.as_secs()
                 ));
                 self.kill(process);
-                let _ = timeout(AFTERMATH, self.gone(process)).await;
+                let _ = timeout(END_TIMEOUT, self.wait_for_end(process)).await;
             }
         }
     }
@@ -87,7 +87,7 @@ impl Children {
             self.kill(process);
         }
         for process in Process::ALL {
-            let _ = timeout(AFTERMATH, self.gone(process)).await;
+            let _ = timeout(END_TIMEOUT, self.wait_for_end(process)).await;
         }
     }
 
@@ -97,15 +97,15 @@ impl Children {
         }
     }
 
-    async fn gone(&mut self, process: Process) {
+    async fn wait_for_end(&mut self, process: Process) {
         while self.running.contains_key(&process) {
             self.next_ended().await;
         }
     }
 }
 
-/// A child of this launcher: `marquee service <process>` in a process group of its own, so that Ctrl-C in the
-/// terminal reaches the launcher alone and the order of stopping is kept.
+/// Starts `marquee service <process>` in its own process group, so that Ctrl-C in the terminal reaches only
+/// the launcher, which stops the processes in order.
 fn spawn(process: Process, up: &Up, data_dir: &DataDir, screen: &Screen) -> io::Result<(Child, Arc<Output>)> {
     let output = Output::open(process, &data_dir.log_file(process.name()), screen.clone())?;
     let mut command = Command::new(std::env::current_exe()?);
@@ -115,10 +115,10 @@ fn spawn(process: Process, up: &Up, data_dir: &DataDir, screen: &Screen) -> io::
     }
     command.envs(up.fleet.environment());
     command.envs(up.fleet.environment_of(process, data_dir).map_err(io::Error::other)?);
-    // One admin port cannot serve seven processes on one machine; their probes are on their main ports.
+    // Seven processes on one machine cannot share one admin port; their main ports serve the probes.
     command.env_remove("ADMIN_PORT");
     if std::env::var_os("LOG_FORMAT").is_none() {
-        // The lines go to people, though not to a terminal.
+        // People read the lines, although the output is a pipe.
         command.args(["--log-format", "pretty"]);
     }
     let child = command
@@ -131,8 +131,13 @@ fn spawn(process: Process, up: &Up, data_dir: &DataDir, screen: &Screen) -> io::
     Ok((child, Arc::new(output)))
 }
 
-/// Forwards what the child prints, waits for its end and reports it.
-fn attend(process: Process, mut child: Child, output: Arc<Output>, report: mpsc::Sender<Ended>) -> Running {
+/// Forwards the output of the child, waits for its end, and reports it.
+fn supervise(
+    process: Process,
+    mut child: Child,
+    output: Arc<Output>,
+    report: mpsc::Sender<Ended>,
+) -> Running {
     let pid = child.id().unwrap_or_default();
     let kill = Arc::new(Notify::new());
     let running = Running { stdin: child.stdin.take(), kill: kill.clone() };
@@ -144,7 +149,7 @@ fn attend(process: Process, mut child: Child, output: Arc<Output>, report: mpsc:
             read_to_end(pipe).await;
         }
         let ended = Ended { process, pid, status, last_lines: output.last_lines() };
-        // Nobody listens when the launcher itself is ending.
+        // The receiver is gone if the launcher itself is ending.
         let _ = report.send(ended).await;
     });
     running
@@ -154,7 +159,7 @@ async fn end_of(child: &mut Child, kill: &Notify) -> ExitStatus {
     let status = tokio::select! {
         status = child.wait() => status,
         () = kill.notified() => {
-            // It fails only when the process has just ended.
+            // This fails only if the process has already ended.
             let _ = child.start_kill();
             child.wait().await
         }
@@ -162,7 +167,7 @@ async fn end_of(child: &mut Child, kill: &Notify) -> ExitStatus {
     status.expect("a child is waited for once")
 }
 
-/// The pipe of an ended process ends too, unless the process left something behind that holds it.
+/// Reads the rest of the pipe of an ended process. It ends too, unless a child of the process still holds it.
 async fn read_to_end(pipe: JoinHandle<()>) {
-    let _ = timeout(AFTERMATH, pipe).await;
+    let _ = timeout(END_TIMEOUT, pipe).await;
 }

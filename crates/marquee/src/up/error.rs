@@ -1,4 +1,4 @@
-//! Why a fleet does not start, and how long the launcher waits for its processes.
+//! The reasons why a fleet does not start, and how long the launcher waits for its processes.
 
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
@@ -11,9 +11,9 @@ use super::checks;
 use crate::data_dir::DataDirError;
 use crate::fleet::Process;
 
-/// Longest the fleet may take until it is ready; it takes less than a second.
+/// Maximum time until the fleet is ready. Normally it takes less than a second.
 pub const READY_TIMEOUT: Duration = Duration::from_secs(60);
-/// Longest one process may take to stop: its own drain timeout of 10 s, and a little.
+/// Maximum time for one process to stop: its own drain timeout of 10 s, and a margin.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// Why the fleet did not start.
@@ -33,14 +33,14 @@ pub enum StartError {
     },
     #[error("{0}")]
     Ended(Ended),
-    #[error("not everything was ready within {wait} s; no answer from {0}", wait = READY_TIMEOUT.as_secs())]
+    #[error("the fleet was not ready within {wait} s; not ready: {0}", wait = READY_TIMEOUT.as_secs())]
     NotReady(String),
     #[error("cannot start")]
     Runtime(#[source] std::io::Error),
 }
 
 impl StartError {
-    /// A configuration that a process refused is refused here in the same way.
+    /// The exit code of the launcher. If a process refuses its configuration, the launcher exits with the same code.
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Ended(ended) if ended.refused_its_configuration() => ExitCode::from(EXIT_CONFIG),

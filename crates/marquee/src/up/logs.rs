@@ -1,4 +1,4 @@
-//! What the processes print, into their files and onto the screen.
+//! Copies the output of the processes to their log files and to the screen.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -12,21 +12,21 @@ use super::screen::Screen;
 use crate::data_dir::open_private;
 use crate::fleet::Process;
 
-/// A longer line is cut into several.
+/// Maximum length of a line; longer ones are split.
 const LINE_LIMIT_BYTES: usize = 64 * 1024;
-/// A file that has grown to this becomes `<name>.log.old` and a new one is begun.
+/// Maximum length of a log file. A file of this length is renamed to `<name>.log.old`, and a new one begins.
 const FILE_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
-/// How much of the end is kept to explain a failed start.
+/// Length of the end of the output that is kept to explain a failed start.
 const TAIL_BYTES: usize = 2 * 1024;
 
-/// Where one process's lines go.
+/// The log file and the screen for the output of one process.
 pub struct Output {
     process: Process,
     screen: Screen,
-    kept: Mutex<Kept>,
+    log: Mutex<LogFile>,
 }
 
-struct Kept {
+struct LogFile {
     path: PathBuf,
     file: File,
     length: u64,
@@ -37,36 +37,36 @@ struct Kept {
 impl Output {
     pub fn open(process: Process, path: &Path, screen: Screen) -> io::Result<Self> {
         let file = open_private(File::options().create(true).append(true), path)?;
-        let kept = Mutex::new(Kept {
+        let log = Mutex::new(LogFile {
             path: path.to_owned(),
             length: file.metadata()?.len(),
             file,
             tail: Vec::new(),
             failed: false,
         });
-        Ok(Self { process, screen, kept })
+        Ok(Self { process, screen, log })
     }
 
-    /// `lines` are whole.
+    /// Writes complete lines.
     fn write(&self, lines: &[u8]) {
         self.screen.lines(self.process, lines);
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.remember(lines);
-        if let Err(error) = kept.append(lines)
-            && !std::mem::replace(&mut kept.failed, true)
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.remember(lines);
+        if let Err(error) = log.append(lines)
+            && !std::mem::replace(&mut log.failed, true)
         {
-            let path = kept.path.display();
-            self.screen.alarm(&format!("cannot write {path}: {error}"));
+            let path = log.path.display();
+            self.screen.alarm(&format!("cannot write to {path}: {error}"));
         }
     }
 
     pub fn last_lines(&self) -> String {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&kept.tail).trim_end().to_owned()
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&log.tail).trim_end().to_owned()
     }
 }
 
-impl Kept {
+impl LogFile {
     fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         if self.length >= FILE_LIMIT_BYTES {
             fs::rename(&self.path, self.path.with_extension("log.old"))?;
@@ -87,7 +87,7 @@ impl Kept {
     }
 }
 
-/// Copies `pipe` to `output` until it ends, as many whole lines at a time as there are.
+/// Copies `pipe` to `output` until it ends, in batches of complete lines.
 pub fn forward(mut pipe: impl AsyncRead + Send + Unpin + 'static, output: Arc<Output>) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut buffer = Vec::with_capacity(LINE_LIMIT_BYTES);
@@ -117,7 +117,7 @@ mod tests {
     use crate::paint::Paint;
 
     #[tokio::test]
-    async fn lines_are_kept_whole_and_an_unfinished_last_one_is_ended() {
+    async fn lines_stay_complete_and_the_last_one_gets_its_line_break() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("book.log");
         let output =
@@ -134,12 +134,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_at_its_limit_makes_room_for_a_new_one() {
+    async fn full_log_file_is_renamed_and_a_new_one_begins() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("book.log");
         fs::write(&path, "old\n").unwrap();
         let output = Output::open(Process::Book, &path, Screen::onto(io::sink(), Paint::none())).unwrap();
-        output.kept.lock().unwrap().length = FILE_LIMIT_BYTES;
+        output.log.lock().unwrap().length = FILE_LIMIT_BYTES;
         output.write(b"new\n");
         assert_eq!(fs::read_to_string(path.with_extension("log.old")).unwrap(), "old\n");
         assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");

@@ -1,19 +1,20 @@
-//! `marquee up`: the whole fleet as children of one launcher.
+//! `marquee up`: runs the whole fleet as children of one launcher.
 //!
 //! # Layout
 //!
-//! - [`backstage`]: the services without the gateway, for a command that needs them for a while.
-//! - `checks`: what must be so before anything is started.
-//! - `plan`: what to start.
-//! - `error`: why a fleet does not start.
-//! - `children`: starting, losing and stopping processes.
-//! - `logs`: what they print, into their files and onto the screen.
-//! - `screen`: what the launcher prints; a stuck or closed terminal never holds the fleet up.
-//! - `ready`: waiting for all of them, and what is printed then.
-//! - `signals`: what asks the launcher to stop.
+//! - [`backstage`]: runs the services without the gateway, for commands that need them for a while.
+//! - `checks`: the checks before any process is started.
+//! - `plan`: the flags.
+//! - `error`: the reasons why a fleet does not start.
+//! - `children`: starts, watches and stops the processes.
+//! - `logs`: copies the output of the processes to their log files and to the screen.
+//! - `screen`: prints; a blocked or closed terminal never delays the fleet.
+//! - `ready`: waits for all processes, and formats the text that is printed then.
+//! - `signals`: the signals that stop the launcher.
 //!
-//! A child holds the reading end of a pipe whose writing end is the launcher's alone. Its end is the request to stop:
-//! it comes when the launcher closes it, and by itself when the launcher is gone, however that happened.
+//! Each child has the reading end of a pipe as its standard input, and only the launcher has the writing end.
+//! The end of the pipe is the request to stop: the launcher closes it, or the operating system does when the
+//! launcher has ended in any way.
 
 pub mod backstage;
 mod checks;
@@ -41,7 +42,7 @@ use signals::StopSignals;
 
 pub use error::StartError;
 
-/// What a shell reports for a program ended by Ctrl-C.
+/// The exit code that a shell reports for a program that Ctrl-C ended.
 const EXIT_INTERRUPTED: u8 = 130;
 
 pub fn run(up: &Up) -> ExitCode {
@@ -64,8 +65,8 @@ async fn launch(up: &Up) -> Result<ExitCode, StartError> {
     let started = Instant::now();
     let data_dir = DataDir::open(&fleet.data_dir)?;
     let _lock = data_dir.lock("fleet")?;
-    checks::nothing_of_it_runs(&data_dir)?;
-    mark::none(&data_dir)?;
+    checks::no_process_runs(&data_dir)?;
+    mark::no_restore_is_unfinished(&data_dir)?;
     checks::ports_are_free(fleet)?;
     checks::databases_exist(fleet, &data_dir).await?;
 
@@ -79,9 +80,9 @@ async fn launch(up: &Up) -> Result<ExitCode, StartError> {
     if let Ok(Some(joined)) = ready {
         if !joined {
             screen
-                .alarm("not every service reaches the event log yet; what they tell each other waits for it");
+                .alarm("not every service has joined the event log yet; events between services are delayed");
         }
-        screen.say(&ready::block(fleet, started.elapsed()));
+        screen.print(&ready::block(fleet, started.elapsed()));
         watch(fleet, &mut children, &screen, &mut signals).await;
     }
     let stopped = stop(fleet, &data_dir, &mut children, &screen, &mut signals).await;
@@ -89,7 +90,8 @@ async fn launch(up: &Up) -> Result<ExitCode, StartError> {
     ready.map(|_| if screen.has_failed() { ExitCode::FAILURE } else { stopped })
 }
 
-/// Whether they hear each other's events too. A process that ends now ends the start.
+/// Waits until all processes are ready, and returns whether all services have joined the event log. If a process ends
+/// before, the start fails.
 async fn all_ready(fleet: &Fleet, children: &mut Children) -> Result<bool, StartError> {
     let ready = async {
         ready::all(fleet, &Process::ALL).await;
@@ -102,12 +104,12 @@ async fn all_ready(fleet: &Fleet, children: &mut Children) -> Result<bool, Start
     }
 }
 
-/// Until it is asked to stop. A process that is lost is reported, and nothing is started again behind the user's back.
+/// Reports processes that end, until the launcher is asked to stop. It restarts none: the user decides.
 async fn watch(fleet: &Fleet, children: &mut Children, screen: &Screen, signals: &mut StopSignals) {
     loop {
         tokio::select! {
             ended = children.next_ended() => {
-                let rest = if children.none_left() { "Nothing is left running." } else { "The others stay up." };
+                let rest = if children.none_left() { "No process is left." } else { "The others keep running." };
                 let command = fleet.command_line(ended.process);
                 screen.alarm(&format!("{ended}\n{rest} To start it again:\n\n    {command}\n"));
             }
@@ -123,23 +125,23 @@ async fn stop(
     screen: &Screen,
     signals: &mut StopSignals,
 ) -> ExitCode {
-    screen.note("stopping; once more to kill");
-    let patient = tokio::select! {
+    screen.note("stopping; press Ctrl-C again to kill");
+    let graceful = tokio::select! {
         () = children.stop_in_order(screen) => true,
         () = signals.next() => false,
     };
-    if !patient {
-        screen.alarm("killing what is left");
+    if !graceful {
+        screen.alarm("killing the remaining processes");
         children.kill_all().await;
     }
     for process in Process::ALL {
-        // Someone started it again on its own: it is not the launcher's to stop.
+        // The user has restarted this process alone, so the launcher does not stop it.
         if let Err(DataDirError::InUse { pid: Some(pid), .. }) = data_dir.lock(process.name()) {
             screen.note(&format!(
-                "{process} was started by someone else and goes on: process {pid}, {}",
+                "{process} was not started by this launcher and keeps running: process {pid}, {}",
                 fleet.shown_url(process)
             ));
         }
     }
-    if patient { ExitCode::SUCCESS } else { ExitCode::from(EXIT_INTERRUPTED) }
+    if graceful { ExitCode::SUCCESS } else { ExitCode::from(EXIT_INTERRUPTED) }
 }

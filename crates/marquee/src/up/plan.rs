@@ -1,4 +1,4 @@
-//! What `marquee up` starts.
+//! The flags of `marquee up`.
 
 use crate::fleet::Fleet;
 
@@ -9,7 +9,8 @@ pub struct Up {
     #[command(flatten)]
     pub fleet: Fleet,
 
-    /// Leaves out the demo program: three movies in two halls, for a week. It is created only if no future screening exists.
+    /// Does not create the demo program: three movies in two halls, for a week. It is created only if no
+    /// future screening exists.
     #[arg(long)]
     pub no_demo_data: bool,
 }

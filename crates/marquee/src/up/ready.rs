@@ -1,4 +1,4 @@
-//! Waiting for all processes, and what is printed then.
+//! Waits for all processes, and formats the text that is printed then.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use crate::metrics_text::metric;
 use crate::output::printable;
 use crate::rest::Rest;
 
-/// Between two looks; short, because the fleet is ready in less than a second.
+/// Pause between two probes; short, because the fleet is ready in less than a second.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
-/// Longest to wait for events to be heard: a consumer group that was killed gives its places away after six seconds.
+/// Maximum time until all consumers have joined: a killed consumer keeps its partitions for six seconds.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Returns when each of `processes` says it is ready.
+/// Waits until each of `processes` is ready.
 pub async fn all(fleet: &Fleet, processes: &[Process]) {
     for process in processes {
         let probe = Rest::new(&fleet.url(*process));
@@ -24,8 +24,8 @@ pub async fn all(fleet: &Fleet, processes: &[Process]) {
     }
 }
 
-/// Whether every service hears the others' events. Without its broker a fleet takes bookings all the same, so this is not
-/// waited for longer than 15 s.
+/// Waits until every service has joined its consumer group, for 15 s at most: a fleet accepts bookings
+/// without its broker, too. Returns whether all have joined.
 pub async fn all_joined(fleet: &Fleet) -> bool {
     let joined = async {
         for process in Process::SERVICES {
@@ -38,7 +38,7 @@ pub async fn all_joined(fleet: &Fleet) -> bool {
     timeout(JOIN_TIMEOUT, joined).await.is_ok()
 }
 
-/// The names of those that are not ready now.
+/// The names of the processes that are not ready.
 pub async fn missing(fleet: &Fleet, processes: &[Process]) -> String {
     let mut names = Vec::new();
     for process in processes {
@@ -53,7 +53,7 @@ async fn is_ready(probe: &Rest) -> bool {
     probe.get("/readyz").await.is_ok_and(|answer| answer.status == 200)
 }
 
-/// Addresses, and commands to paste.
+/// Formats the addresses, and commands to paste.
 pub fn block(fleet: &Fleet, took: Duration) -> String {
     let gateway = fleet.shown_url(Process::Gateway);
     let services: String = Process::WITH_DATABASE
@@ -72,7 +72,7 @@ pub fn block(fleet: &Fleet, took: Duration) -> String {
 {services}
   Databases, logs and process ids are under {data_dir}. Ctrl-C stops everything.
 
-  Book two seats, collect the ticket, look at mypage (put the id your booking answers in the place of 1):
+  Book two seats, collect the ticket, open mypage (replace 1 with the id of your booking):
 
     http POST {gateway}/books qty=2 movieName="soul" seat="1A,2B" totalPrice=10000
     http PATCH {gateway}/tickets/1 status="Printed"
@@ -87,7 +87,7 @@ pub fn block(fleet: &Fleet, took: Duration) -> String {
   A booking whose ticket is not collected can be canceled: curl -X DELETE {gateway}/books/2
 
   Load:  siege -c50 -t60S -r10 --content-type "application/json" '{gateway}/books POST {{"qty":"3"}}'
-  All of it, explained:  {demo}
+  The whole scenario, step by step:  {demo}
 
 "#
     )

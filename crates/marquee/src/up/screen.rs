@@ -1,8 +1,8 @@
-//! What the launcher prints.
+//! Prints the output of the launcher and of the processes.
 //!
-//! Writing to a terminal can block (a paused terminal, a pager) and can fail (a closed one, a full disk). Neither may hold
-//! up the fleet: a thread writes, the others queue their text for it, and lines of the processes are dropped and counted
-//! when it cannot keep up. The log files have them in any case.
+//! Writing to a terminal can block (a paused terminal, a pager) and can fail (a closed one, a full disk).
+//! Neither may delay the fleet: one thread writes, and the others queue their text. If it cannot keep up,
+//! lines of the processes are dropped and counted; the log files still contain them.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use crate::fleet::Process;
 use crate::output::{OutputError, is_closed, printable_lines};
 use crate::paint::{self, Paint};
 
-/// Longest text that waits to be written, in bytes; the processes' lines beyond it are dropped.
+/// Maximum text in the queue, in bytes; further lines of the processes are dropped.
 const BACKLOG_LIMIT_BYTES: usize = 4 * 1024 * 1024;
-/// Longest to wait for the last of it to be written.
+/// Maximum time to write the rest of the queue.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
-/// The longest name: `processor`.
+/// The length of the longest name, `processor`.
 const NAME_WIDTH: usize = 9;
 
 #[derive(Clone)]
@@ -44,7 +44,7 @@ enum Text {
 }
 
 impl Screen {
-    /// On standard output.
+    /// Starts a thread that writes to standard output.
     pub fn start() -> Self {
         Self::onto(io::stdout(), Paint::for_stream(&io::stdout()))
     }
@@ -57,7 +57,7 @@ impl Screen {
         Self { texts, backlog, paint }
     }
 
-    /// Lines that `process` printed.
+    /// Prints lines of the output of `process`.
     pub fn lines(&self, process: Process, lines: &[u8]) {
         if self.backlog.bytes.load(Ordering::Relaxed) > BACKLOG_LIMIT_BYTES {
             let count = lines.iter().filter(|byte| **byte == b'\n').count();
@@ -68,25 +68,25 @@ impl Screen {
         if dropped > 0 {
             self.note(&format!("{dropped} lines are only in the log files"));
         }
-        self.push(self.prefixed(colour(process), process.name(), &String::from_utf8_lossy(lines)));
+        self.push(self.prefixed(color(process), process.name(), &String::from_utf8_lossy(lines)));
     }
 
-    /// Something the launcher says by the way.
+    /// Prints a message of the launcher.
     pub fn note(&self, text: &str) {
         self.push(self.prefixed(paint::QUIET, "marquee", text));
     }
 
-    /// Something that nobody should overlook.
+    /// Prints an important message of the launcher.
     pub fn alarm(&self, text: &str) {
         self.push(self.prefixed(paint::BAD, "marquee", text));
     }
 
-    /// Text without a prefix, to be pasted from.
-    pub fn say(&self, text: &str) {
+    /// Prints text without a prefix, to copy commands from.
+    pub fn print(&self, text: &str) {
         self.push(text.to_owned());
     }
 
-    /// Whether text was lost although somebody may still read it, as on a full disk.
+    /// Returns true if text was lost for another reason than a closed reader, such as a full disk.
     pub fn has_failed(&self) -> bool {
         self.backlog.failed.load(Ordering::Relaxed)
     }
@@ -101,7 +101,7 @@ impl Screen {
 
     fn push(&self, text: String) {
         self.backlog.bytes.fetch_add(text.len(), Ordering::Relaxed);
-        // The thread ends when the last screen is gone, so there is one to receive it.
+        // The thread ends when the last `Screen` is dropped, so it still runs.
         let _ = self.texts.send(Text::Write(text));
     }
 
@@ -118,7 +118,7 @@ impl Screen {
     }
 }
 
-/// The writing thread. After an error it goes on emptying the queue.
+/// Writes the queue to the terminal. After an error, it only drains the queue.
 fn write_all(mut queue: mpsc::UnboundedReceiver<Text>, mut terminal: impl Write, backlog: &Backlog) {
     let mut ended = false;
     while let Some(text) = queue.blocking_recv() {
@@ -142,8 +142,8 @@ fn write_all(mut queue: mpsc::UnboundedReceiver<Text>, mut terminal: impl Write,
     }
 }
 
-fn colour(process: Process) -> Style {
-    let colour = match process {
+fn color(process: Process) -> Style {
+    let color = match process {
         Process::Gateway => AnsiColor::Blue,
         Process::Book => AnsiColor::Green,
         Process::Processor => AnsiColor::BrightYellow,
@@ -152,7 +152,7 @@ fn colour(process: Process) -> Style {
         Process::Ticket => AnsiColor::Cyan,
         Process::Point => AnsiColor::BrightBlue,
     };
-    colour.on_default()
+    color.on_default()
 }
 
 #[cfg(test)]
@@ -162,7 +162,7 @@ mod tests {
 
     use super::*;
 
-    /// A terminal that takes what comes once it is told to go on.
+    /// A terminal that blocks until it is resumed.
     struct Paused {
         go_on: std_mpsc::Receiver<()>,
         shown: Arc<Mutex<String>>,
@@ -170,7 +170,7 @@ mod tests {
 
     impl Write for Paused {
         fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-            // An error is the sender's end: nobody pauses it any more.
+            // An error means that the sender was dropped: the terminal is no longer paused.
             let _ = self.go_on.recv();
             self.shown.lock().unwrap().push_str(&String::from_utf8_lossy(text));
             Ok(text.len())
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_paused_terminal_holds_nobody_up_and_costs_only_lines_of_the_processes() {
+    async fn paused_terminal_blocks_nothing_and_drops_only_lines_of_processes() {
         let (pause, go_on) = std_mpsc::channel();
         let shown = Arc::<Mutex<String>>::default();
         let screen = Screen::onto(Paused { go_on, shown: shown.clone() }, Paint::none());
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn broken_terminal_does_not_block_and_only_a_full_disk_is_a_failure() {
+    async fn broken_terminal_blocks_nothing_and_only_a_full_disk_is_a_failure() {
         for (kind, failed) in [(io::ErrorKind::BrokenPipe, false), (io::ErrorKind::StorageFull, true)] {
             let screen = Screen::onto(Broken(kind), Paint::none());
             for _ in 0..10 {

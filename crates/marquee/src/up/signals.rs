@@ -1,4 +1,4 @@
-//! What asks the launcher to stop: Ctrl-C, SIGTERM, and the terminal going away.
+//! The signals that stop the launcher: Ctrl-C, SIGTERM, and the hangup of its terminal.
 
 use std::io;
 

@@ -1,5 +1,5 @@
-//! `marquee audit` over the real fleet: it finds nothing where nothing is wrong, finds what is planted, and what it repairs
-//! is right again once the fleet has heard of it.
+//! `marquee audit` on a real fleet: it passes without violations, finds planted ones, and passes again after
+//! its repairs have been processed.
 
 use marquee::fleet::Process;
 use reqwest::Method;
@@ -11,15 +11,15 @@ use crate::fleet::{Fleet, marquee, run};
 use crate::wait::until;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_finds_what_is_wrong_and_the_fleet_mends_what_it_is_told_of() {
+async fn violations_are_found_and_repaired() {
     let fleet = Fleet::up().await;
     let load = Load::start(&fleet.rest);
-    load.goes_on(50).await;
+    load.books_more(50).await;
     let answers = load.stop().await;
     settled(&fleet, &answers.booked).await;
-    right(&fleet).await;
+    passes(&fleet).await;
 
-    // Each on a booking of its own: a lost ticket, money kept for nothing, and a row that says something else.
+    // One violation per booking: a lost ticket, a charge without a booking, and a row that differs.
     let [lost, kept, shown] = [0, 1, 2].map(|index| answers.booked[index].id);
     change(&fleet, Process::Ticket, "DELETE FROM tickets WHERE booking_id = $1", lost).await;
     change(&fleet, Process::Book, "UPDATE bookings SET status = 'Expired' WHERE id = $1", kept).await;
@@ -35,19 +35,19 @@ async fn it_finds_what_is_wrong_and_the_fleet_mends_what_it_is_told_of() {
     let (code, report) = audit(&fleet, &["--repair"]).await;
     assert_eq!(code, 1, "{report}");
     assert!(report["repaired"].as_array().unwrap().len() >= 3, "{report}");
-    right(&fleet).await;
+    passes(&fleet).await;
     let payments =
         fleet.rest.get(&format!("/payments/search/findByBookingId?bookingId={kept}")).await.unwrap();
     assert_eq!(payments.body["_embedded"]["payments"][0]["status"], "Canceled");
     assert_eq!(fleet.rest.get(&format!("/tickets/{lost}")).await.unwrap().status, 200);
 
-    // To mend what is mended changes nothing.
+    // A second repair changes nothing.
     let (code, report) = audit(&fleet, &["--repair"]).await;
     assert_eq!((code, &report["repaired"]), (0, &json!([])), "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn charge_that_only_the_provider_knows_is_found_and_kept_while_it_may_be_a_lost_booking() {
+async fn unknown_charge_is_found_and_kept_while_its_booking_may_be_lost() {
     let fleet = Fleet::up().await;
     let booking = json!({ "movieName": "soul", "totalPrice": 10000 });
     let booked = fleet.rest.send(Method::POST, "/books", Some(&booking)).await.unwrap();
@@ -70,7 +70,7 @@ async fn charge_that_only_the_provider_knows_is_found_and_kept_while_it_may_be_a
     let ledger = json!({ "movements": 2, "ofOthers": 1, "highestBooking": 999 });
     assert_eq!(report["ledger"], ledger);
 
-    // Book knows one booking: it may have been restored.
+    // Book knows one booking only, so its database may have been restored.
     let (_, report) = audit(&fleet, &["--repair"]).await;
     assert_eq!(report["repaired"], json!([]), "{report}");
     assert_eq!(report["leftAlone"][0]["bookingId"], 999);
@@ -79,11 +79,11 @@ async fn charge_that_only_the_provider_knows_is_found_and_kept_while_it_may_be_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn by_rest_it_sees_less_and_says_so() {
+async fn audit_by_rest_reports_what_it_does_not_check() {
     let mut fleet = Fleet::nothing().await;
     fleet.up_with(&[("STAFF_TOKEN", "open sesame")]).await;
     let load = Load::start(&fleet.rest);
-    load.goes_on(20).await;
+    load.books_more(20).await;
     let answers = load.stop().await;
     settled(&fleet, &answers.booked).await;
     let (code, report) = by_rest(&fleet).await;
@@ -96,7 +96,7 @@ async fn by_rest_it_sees_less_and_says_so() {
     let (code, report) = by_rest(&fleet).await;
     assert_eq!((code, &report["violations"]), (1, &json!({ "booking-unpaid": 1 })), "{report}");
 
-    // The gateway's own, for staff.
+    // The audit of the gateway, for staff.
     let path = "/audit?settleSeconds=0";
     let refused = fleet.rest.get(path).await.unwrap();
     assert_eq!((refused.status, &refused.body["type"]), (403, &json!("/problems/staff-only")));
@@ -109,7 +109,7 @@ async fn by_rest_it_sees_less_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_token_nobody_is_staff_and_where_no_fleet_ran_there_is_nothing_to_audit() {
+async fn audit_without_a_database_or_a_staff_token_is_refused() {
     let mut fleet = Fleet::nothing_but_files().await;
     let mut command = marquee(["audit"]);
     command.arg("--data-dir").arg(&fleet.data_dir);
@@ -123,29 +123,29 @@ async fn without_a_token_nobody_is_staff_and_where_no_fleet_ran_there_is_nothing
     assert_eq!(refused.status, 403);
 }
 
-/// Once everything is told, and applied.
-pub async fn right(fleet: &Fleet) {
-    until("an audit that finds nothing", async || match audit(fleet, &[]).await {
+/// Waits until all events are applied and an audit passes.
+pub async fn passes(fleet: &Fleet) {
+    until("an audit without violations", async || match audit(fleet, &[]).await {
         (0, report) if report["inFlight"] == 0 => Ok(()),
         (_, report) => Err(report.to_string()),
     })
     .await;
 }
 
-/// With no patience: whatever looks wrong is wrong.
+/// Audits without settling time, so that every difference is a violation.
 pub async fn audit(fleet: &Fleet, flags: &[&str]) -> (i32, Value) {
     let mut command = marquee(["audit", "--settle-seconds", "0", "--json"]);
     command.args(fleet.flags()).args(flags);
-    told(run(command).await)
+    parsed(run(command).await)
 }
 
 async fn by_rest(fleet: &Fleet) -> (i32, Value) {
     let mut command = marquee(["audit", "--settle-seconds", "0", "--json", "--url"]);
     command.arg(fleet.rest.base());
-    told(run(command).await)
+    parsed(run(command).await)
 }
 
-fn told((code, output): (i32, String)) -> (i32, Value) {
+fn parsed((code, output): (i32, String)) -> (i32, Value) {
     let report = serde_json::from_str(&output);
     (code, report.unwrap_or_else(|error| panic!("{error}: {output}")))
 }

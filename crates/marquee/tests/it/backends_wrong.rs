@@ -1,14 +1,14 @@
-//! Backends that are not there, or refuse: one clear line, and a readiness that tells the truth.
+//! Unreachable backends, and backends that refuse: one clear line, and an accurate readiness.
 
 use marquee::fleet::Process;
 use serde_json::{Value, json};
 use storage::{DatabaseUrl, Db, Settings, query};
 use uuid::Uuid;
 
-use crate::fleet::{Fleet, Started, free_port_base, marquee, run};
+use crate::fleet::{Fleet, READY, Started, free_port_base, marquee, run};
 use crate::wait::until;
 
-/// `marquee service ticket` on backends that make it end; its exit code, and its one line.
+/// Runs `marquee service ticket` on backends that make it fail, and returns its exit code and its one line.
 async fn refused(environment: &[(&str, &str)]) -> (i32, String) {
     let directory = tempfile::tempdir().unwrap();
     let data_dir = directory.path().to_str().unwrap();
@@ -22,20 +22,20 @@ async fn refused(environment: &[(&str, &str)]) -> (i32, String) {
     (code, output)
 }
 
-/// Servers that ask for a password: PostgreSQL, Kafka, and the password.
+/// Servers that require a password: PostgreSQL, Kafka, and the password.
 fn servers() -> Option<(String, String, String)> {
     let names = ["TEST_POSTGRES_SECURED", "TEST_KAFKA_SASL_PLAINTEXT", "TEST_PASSWORD"];
     let [postgres, kafka, password] = names.map(|name| std::env::var(name).ok());
     let servers = postgres.and_then(|postgres| Some((postgres, kafka?, password?)));
     if servers.is_none() {
         assert!(std::env::var_os("MARQUEE_TEST_BACKENDS").is_none(), "see .ci/backends");
-        println!("left out: there are no servers that ask for a password (see .ci/backends)");
+        println!("left out: no servers that require a password (see .ci/backends)");
     }
     servers
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_cannot_be_used_is_told_in_one_line() {
+async fn unusable_database_is_reported_in_one_line() {
     for (prefix, code, expected) in [
         ("postgres://me:s3cret@127.0.0.1:1/", 1, "postgres://me@127.0.0.1:1/ticket of DATABASE_URL"),
         ("postgres://me:s3cret@127.0.0.1:1/", 1, "no server listens on 127.0.0.1:1"),
@@ -53,7 +53,7 @@ async fn a_database_that_cannot_be_used_is_told_in_one_line() {
 
 #[cfg(not(feature = "tls"))]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_binary_without_tls_says_how_to_build_one_with_it() {
+async fn binary_without_tls_reports_how_to_build_with_tls() {
     for (variable, value) in [
         ("DATABASE_URL_PREFIX", "postgres://me:s3cret@host/?sslmode=verify-full"),
         ("KAFKA_SECURITY_PROTOCOL", "SASL_SSL"),
@@ -66,7 +66,7 @@ async fn a_binary_without_tls_says_how_to_build_one_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_refuses_is_told_in_one_line() {
+async fn refused_login_at_postgres_is_reported_in_one_line() {
     let Some((postgres, _, password)) = servers() else { return };
     for (login, expected) in [
         ("secured:s3cret", "the server rejects the password of user secured".to_owned()),
@@ -80,7 +80,7 @@ async fn a_server_that_refuses_is_told_in_one_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_launcher_tells_of_databases_it_cannot_make_in_one_line() {
+async fn launcher_reports_a_database_that_it_cannot_create_in_one_line() {
     let mut fleet = Fleet::nothing_but_files().await;
     let up = fleet.start(["up"], &[("DATABASE_URL_PREFIX", "postgres://me:s3cret@127.0.0.1:1/")]);
     assert_eq!(up.exit_code().await, 1);
@@ -93,7 +93,7 @@ async fn the_launcher_tells_of_databases_it_cannot_make_in_one_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_schema_newer_than_the_program_is_told_in_one_line() {
+async fn schema_newer_than_the_program_is_reported_in_one_line() {
     let directory = tempfile::tempdir().unwrap();
     let prefix = format!("sqlite://{}/", directory.path().display());
     let environment = [("DATABASE_URL_PREFIX", prefix.as_str())];
@@ -116,17 +116,17 @@ async fn a_schema_newer_than_the_program_is_told_in_one_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_broker_a_service_is_ready_and_says_once_what_it_lacks() {
+async fn without_a_broker_a_service_is_ready_and_logs_once_what_it_lacks() {
     let mut service = Service::start(&[("EVENTS_URL", "kafka://127.0.0.1:1/movie")]);
     service.event_log_is_down("no broker answers (EVENTS_URL): 127.0.0.1:1").await;
     // The consumer has tried, and so has the relay.
     service.process.prints("cannot receive events").await;
-    service.says_once("the event log is not usable");
-    service.says_once("cannot receive events");
+    service.logs_once("the event log is not usable");
+    service.logs_once("cannot receive events");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_login_is_told_once_and_by_readiness() {
+async fn refused_login_at_kafka_is_logged_once_and_shown_by_readiness() {
     let Some((_, kafka, _)) = servers() else { return };
     let mut service = Service::start(&[
         ("EVENTS_URL", &format!("kafka://{kafka}/movie")),
@@ -139,12 +139,12 @@ async fn a_refused_login_is_told_once_and_by_readiness() {
         .event_log_is_down("the brokers refuse the login (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD)")
         .await;
     service.process.prints("cannot receive events").await;
-    service.says_once("the event log is not usable");
+    service.logs_once("the event log is not usable");
     assert!(!service.process.output().contains("s3cret"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fleet_whose_servers_ask_for_passwords_shows_them_to_nobody() {
+async fn passwords_of_servers_are_never_shown() {
     let Some((postgres, kafka, password)) = servers() else { return };
     let mut fleet = Fleet::nothing_but_files().await;
     let id = Uuid::now_v7().simple();
@@ -159,7 +159,7 @@ async fn a_fleet_whose_servers_ask_for_passwords_shows_them_to_nobody() {
             ("KAFKA_SASL_PASSWORD", &password),
         ],
     );
-    launcher.prints("  All of it, explained:").await;
+    launcher.prints(READY).await;
     for process in [Process::Book, Process::Ticket, Process::Payment, Process::Point, Process::Mypage] {
         let service = fleet.service(process);
         until(&format!("all of {process} to be up"), async || {
@@ -174,7 +174,7 @@ async fn a_fleet_whose_servers_ask_for_passwords_shows_them_to_nobody() {
     assert!(!fleet.launcher().output().contains(&password));
 }
 
-/// A process of its own, on a data directory of its own.
+/// A single service process with its own data directory.
 struct Service {
     process: Started,
     rest: marquee::rest::Rest,
@@ -192,7 +192,7 @@ impl Service {
         Self { process, rest: marquee::rest::Rest::new(&url), _directory: directory }
     }
 
-    /// Its readiness, which must be 200.
+    /// Waits for its readiness, which must be 200.
     async fn ready(&mut self) -> Value {
         until("a service to be ready", async || match self.rest.get("/readyz").await {
             Ok(answer) if answer.status == 200 => Ok(answer.body),
@@ -208,13 +208,13 @@ impl Service {
             assert_eq!(readiness["components"]["db"], json!({"status": "UP"}));
             let event_log = &readiness["components"]["eventLog"];
             assert_eq!(event_log["status"], "DOWN", "{readiness}");
-            let told = event_log["detail"].as_str().unwrap();
-            if told.contains(detail) { Ok(()) } else { Err(told.to_owned()) }
+            let shown = event_log["detail"].as_str().unwrap();
+            if shown.contains(detail) { Ok(()) } else { Err(shown.to_owned()) }
         })
         .await;
     }
 
-    fn says_once(&self, text: &str) {
+    fn logs_once(&self, text: &str) {
         let output = self.process.output();
         assert_eq!(output.matches(text).count(), 1, "{output}");
     }

@@ -1,4 +1,4 @@
-//! What is in the files of a fleet: after a clean stop, and in a backup of a running one.
+//! The files of a fleet, after a clean stop and in a backup.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,11 +13,11 @@ use crate::clients::Load;
 use crate::fleet::{Fleet, Started, marquee, run, send};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stopped_fleet_is_its_database_files_alone() {
+async fn stopped_fleet_leaves_complete_database_files() {
     let mut fleet = Fleet::nothing_but_files().await;
     fleet.up_again().await;
     let load = Load::start(&fleet.rest);
-    load.goes_on(60).await;
+    load.books_more(60).await;
     let answers = load.stop().await;
     stop(&mut fleet).await;
     let left = names(&fleet.data_dir);
@@ -38,11 +38,11 @@ async fn stopped_fleet_is_its_database_files_alone() {
     let log = Db::open(&url.parse().unwrap(), Settings::default()).await.unwrap();
     let count = query_as::<(i64,)>("SELECT CAST(COUNT(*) AS BIGINT) FROM records");
     let (records,) = log.read().await.unwrap().fetch_one(count).await.unwrap();
-    // `Booked` and `Paid` of each, at least.
+    // At least `Booked` and `Paid` of each booking.
     assert!(records >= 2 * answers.booked.len() as i64, "{records} records");
 }
 
-/// Asks the launcher to stop, and waits until it has.
+/// Asks the launcher to stop, and waits for its end.
 pub async fn stop(fleet: &mut Fleet) {
     let pids = fleet.pids();
     let launcher = fleet.last_started();
@@ -51,7 +51,7 @@ pub async fn stop(fleet: &mut Fleet) {
     assert!(!pids.is_empty());
 }
 
-/// The names of the files in `directory`, in order.
+/// The sorted names of the files in `directory`.
 pub fn names(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).unwrap();
     let mut names: Vec<String> =
@@ -82,14 +82,14 @@ async fn backup_of_a_stopped_fleet_copies_its_files() {
     ];
     assert_eq!(names(&to), expected);
     assert!(!names(&fleet.data_dir).iter().any(|name| name.ends_with("-wal")));
-    // A second one does not go into the same place.
+    // A second backup to the same directory is refused.
     let (code, output) = backup(&fleet, &to).await;
     assert_eq!(code, 1);
     assert!(output.contains("is not empty"), "{output}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn backup_that_cannot_wait_for_a_service_names_it_and_lets_requests_in_again() {
+async fn backup_that_times_out_names_the_service_and_releases_requests() {
     let mut fleet = Fleet::nothing_but_files().await;
     fleet.up_again().await;
     fleet.kill(Process::Ticket).await;
@@ -105,7 +105,7 @@ async fn backup_that_cannot_wait_for_a_service_names_it_and_lets_requests_in_aga
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn backup_that_is_killed_leaves_no_directory_and_holds_nobody_up() {
+async fn backup_that_is_killed_leaves_no_directory_and_releases_requests() {
     let mut fleet = Fleet::nothing_but_files().await;
     fleet.up_again().await;
     let to = target(&fleet);
@@ -117,14 +117,14 @@ async fn backup_that_is_killed_leaves_no_directory_and_holds_nobody_up() {
         assert!(!to.exists(), "{point}");
         book(&fleet).await;
     }
-    // What the killed ones left is in the way of nothing.
+    // Leftovers of the killed backups do not disturb the next one.
     let (code, output) = backup(&fleet, &to).await;
     assert_eq!(code, 0, "{output}");
     assert_eq!(names(to.parent().unwrap()), ["backup", "data"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn backup_of_a_fleet_on_servers_is_refused_with_the_page_that_helps() {
+async fn backup_of_servers_is_refused_and_names_the_manual() {
     let directory = tempfile::tempdir().unwrap();
     for flags in [["--database-url-prefix", "postgres://db/"], ["--events-url", "kafka://broker:9092/movie"]]
     {
@@ -138,7 +138,7 @@ async fn backup_of_a_fleet_on_servers_is_refused_with_the_page_that_helps() {
     }
 }
 
-/// A booking that is answered 201; its id.
+/// Makes a booking, asserts that it is answered with 201, and returns its id.
 pub async fn book(fleet: &Fleet) -> i64 {
     let order = json!({ "movieName": "soul", "totalPrice": 10000, "customerId": 7 });
     let answer = fleet.rest.send(Method::POST, "/books", Some(&order)).await.unwrap();
@@ -146,7 +146,7 @@ pub async fn book(fleet: &Fleet) -> i64 {
     answer.body["id"].as_i64().unwrap()
 }
 
-/// Beside the data directory.
+/// The directory for a backup, next to the data directory.
 pub fn target(fleet: &Fleet) -> PathBuf {
     fleet.data_dir.parent().unwrap().join("backup")
 }

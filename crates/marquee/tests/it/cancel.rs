@@ -1,18 +1,18 @@
-//! Taking a booking back, and collecting its ticket, also while one of the processes is away.
+//! Canceling bookings and collecting tickets, also while one of the processes is down.
 
 use marquee::fleet::Process;
 use marquee::rest::{Answer, Rest, difference};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::clients::nothing_under_way;
+use crate::clients::assert_quiet;
 use crate::fleet::Fleet;
 use crate::wait::until;
 
 const CUSTOMER: i64 = 33;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn before_collection_the_money_goes_back_and_the_ticket_is_void() {
+async fn cancel_before_collection_refunds_and_voids_the_ticket() {
     let fleet = Fleet::up().await;
     let booking = book(&fleet).await;
     ticket_is(&fleet, booking, "Waiting").await;
@@ -21,16 +21,16 @@ async fn before_collection_the_money_goes_back_and_the_ticket_is_void() {
     assert_eq!((answer.status, answer.body), (204, Value::Null));
     everything_is_canceled(&fleet, booking).await;
 
-    // Again: it is already so.
+    // A repeated cancel changes nothing.
     assert_eq!(cancel(&fleet, booking).await.status, 204);
     let patch = json!({ "status": "Canceled" });
     let answer = fleet.rest.send(Method::PATCH, &format!("/books/{booking}"), Some(&patch)).await.unwrap();
     assert_eq!((answer.status, &answer.body["status"]), (200, &json!("Canceled")));
-    nothing_under_way(&fleet).await;
+    assert_quiet(&fleet).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_canceled_ticket_cannot_be_collected() {
+async fn canceled_ticket_cannot_be_collected() {
     let fleet = Fleet::up().await;
     let booking = book(&fleet).await;
     ticket_is(&fleet, booking, "Waiting").await;
@@ -41,7 +41,7 @@ async fn a_canceled_ticket_cannot_be_collected() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_collection_it_is_too_late_and_nothing_changes() {
+async fn cancel_after_collection_is_rejected_and_changes_nothing() {
     let fleet = Fleet::up().await;
     let booking = book(&fleet).await;
     ticket_is(&fleet, booking, "Waiting").await;
@@ -50,12 +50,12 @@ async fn after_collection_it_is_too_late_and_nothing_changes() {
 
     let answer = cancel(&fleet, booking).await;
     assert_eq!(problem(&answer), (409, "/problems/ticket-already-collected"), "{answer:?}");
-    nothing_under_way(&fleet).await;
+    assert_quiet(&fleet).await;
     everything_is_printed(&fleet, booking).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_ticket_process_a_cancel_is_accepted_and_ends_when_it_is_back() {
+async fn cancel_completes_after_the_ticket_process_has_restarted() {
     let mut fleet = Fleet::up().await;
     let booking = book(&fleet).await;
     ticket_is(&fleet, booking, "Waiting").await;
@@ -69,11 +69,11 @@ async fn without_the_ticket_process_a_cancel_is_accepted_and_ends_when_it_is_bac
 
     fleet.start_alone(Process::Ticket).await;
     everything_is_canceled(&fleet, booking).await;
-    nothing_under_way(&fleet).await;
+    assert_quiet(&fleet).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn collecting_twice_gives_points_once() {
+async fn collecting_twice_grants_points_once() {
     let fleet = Fleet::up().await;
     let booking = book(&fleet).await;
     ticket_is(&fleet, booking, "Waiting").await;
@@ -81,7 +81,7 @@ async fn collecting_twice_gives_points_once() {
         let answer = collect(&fleet, booking).await;
         assert_eq!((answer.status, &answer.body["status"]), (200, &json!("Printed")), "{answer:?}");
     }
-    nothing_under_way(&fleet).await;
+    assert_quiet(&fleet).await;
     assert_eq!(balance(&fleet).await, 100);
     let points = fleet.rest.collection("points").await.unwrap();
     let granted = points.iter().filter(|row| row["score"] == 100 && row["status"] == "Pointed");
@@ -89,7 +89,7 @@ async fn collecting_twice_gives_points_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn collecting_at_ten_counters_at_once_gives_points_once() {
+async fn collecting_at_ten_counters_at_once_grants_points_once() {
     let fleet = Fleet::up().await;
     let booking = book(&fleet).await;
     ticket_is(&fleet, booking, "Waiting").await;
@@ -109,7 +109,7 @@ async fn collecting_at_ten_counters_at_once_gives_points_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_point_process_a_ticket_is_not_collected() {
+async fn ticket_is_not_collected_while_the_point_process_is_down() {
     let mut fleet = Fleet::up().await;
     let booking = book(&fleet).await;
     ticket_is(&fleet, booking, "Waiting").await;
@@ -128,7 +128,7 @@ async fn without_the_point_process_a_ticket_is_not_collected() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_payment_process_seats_are_held_and_paid_when_it_is_back() {
+async fn seats_are_held_and_paid_after_the_payment_process_has_restarted() {
     let mut fleet = Fleet::up().await;
     fleet.kill(Process::Payment).await;
     let order = json!({ "movieName": "soul", "seat": "1A", "totalPrice": 10000, "payLater": false });
@@ -148,7 +148,7 @@ async fn without_the_payment_process_seats_are_held_and_paid_when_it_is_back() {
     assert_eq!((paid.status, &paid.body["status"]), (201, &json!("Registered")), "{paid:?}");
     let later = later.body["id"].as_i64().unwrap();
     shows(&fleet, &format!("/mypages/{later}"), json!({ "status": "Booked", "seat": "2B" })).await;
-    nothing_under_way(&fleet).await;
+    assert_quiet(&fleet).await;
 }
 
 pub async fn book(fleet: &Fleet) -> i64 {

@@ -1,4 +1,4 @@
-//! Customers who book all the while.
+//! Clients that book continuously.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,15 +18,14 @@ use crate::fleet::Fleet;
 use crate::wait::until;
 
 const CLIENTS: usize = 16;
-/// What a customer does who has booked. More than this is not more of a test, and leaves less of a machine to servers that are
-/// to come back.
+/// Pause of a client after a booking. A higher load would not test more, and would slow down servers that restart.
 const PAUSE_AFTER_BOOKING: Duration = Duration::from_millis(50);
-/// So many bookings are made within the time that anything is waited for.
+/// Number of bookings that are surely made within the timeout of one wait.
 const STRIDE: usize = 500;
-/// What a customer does who was turned away: comes back a little later.
+/// Pause of a client after a refused booking.
 const PAUSE_AFTER_REFUSAL: Duration = Duration::from_millis(20);
 
-/// 16 clients, booking until they are told to stop.
+/// 16 clients that book until [`stop`](Self::stop).
 pub struct Load {
     clients: JoinSet<Answers>,
     shared: Arc<Shared>,
@@ -37,16 +36,16 @@ struct Shared {
     stop: AtomicBool,
     next: AtomicI64,
     booked: AtomicUsize,
-    turned_away: AtomicUsize,
+    refused: AtomicUsize,
 }
 
 #[derive(Default)]
 pub struct Answers {
-    /// Answered 201.
+    /// Bookings that were answered with 201.
     pub booked: Vec<Booked>,
-    /// Answered 202.
+    /// Bookings that were answered with 202.
     pub pending: Vec<i64>,
-    /// How many of each status; 0 is no answer.
+    /// Number of answers by status; 0 stands for no answer.
     pub by_status: BTreeMap<u16, usize>,
 }
 
@@ -55,7 +54,7 @@ impl Load {
         Self::on(&[rest], PAUSE_AFTER_BOOKING)
     }
 
-    /// Each client stays with one of `doors` for as long as it answers, and pauses after each booking.
+    /// Starts clients at `doors`. Each client stays with one door while it answers, and pauses after each booking.
     pub fn on(doors: &[&Rest], pause: Duration) -> Self {
         let shared = Arc::<Shared>::default();
         let mut clients = JoinSet::new();
@@ -68,8 +67,8 @@ impl Load {
         Self { clients, shared }
     }
 
-    /// Waits until `more` bookings have been answered 201 from now on.
-    pub async fn goes_on(&self, more: usize) {
+    /// Waits until `more` further bookings have been answered with 201.
+    pub async fn books_more(&self, more: usize) {
         let wanted = self.booked() + more;
         until("more bookings", async || {
             let booked = self.booked();
@@ -78,21 +77,21 @@ impl Load {
         .await;
     }
 
-    /// How many were answered 201 so far.
+    /// The number of bookings that were answered with 201.
     pub fn booked(&self) -> usize {
         self.shared.booked.load(Ordering::Relaxed)
     }
 
-    /// Waits until so many bookings have been answered 201 in all.
-    pub async fn comes_to(&self, wanted: usize) {
+    /// Waits until `wanted` bookings in total have been answered with 201.
+    pub async fn reaches(&self, wanted: usize) {
         while self.booked() < wanted {
-            self.goes_on(STRIDE.min(wanted.saturating_sub(self.booked()))).await;
+            self.books_more(STRIDE.min(wanted.saturating_sub(self.booked()))).await;
         }
     }
 
-    /// How many were answered with neither 201 nor 202 so far.
-    pub fn turned_away(&self) -> usize {
-        self.shared.turned_away.load(Ordering::Relaxed)
+    /// The number of requests that were answered with neither 201 nor 202.
+    pub fn refused(&self) -> usize {
+        self.shared.refused.load(Ordering::Relaxed)
     }
 
     pub async fn stop(self) -> Answers {
@@ -114,7 +113,7 @@ async fn book_until_stopped(mut doors: Vec<Rest>, pause: Duration, shared: Arc<S
     while !shared.stop.load(Ordering::Relaxed) {
         let number = shared.next.fetch_add(1, Ordering::Relaxed);
         let (qty, total_price) = (1 + number % 4, 1000 + number);
-        // A customer each, as one cannot hold many that are unpaid.
+        // Each booking has its own customer, because the unpaid bookings of a customer are limited.
         let order =
             json!({ "movieName": "soul", "qty": qty, "totalPrice": total_price, "customerId": 1 + number });
         let answer = doors[0].send(Method::POST, "/books", Some(&order)).await;
@@ -130,7 +129,7 @@ async fn book_until_stopped(mut doors: Vec<Rest>, pause: Duration, shared: Arc<S
             (202, Some(id)) => answers.pending.push(id),
             _ => {
                 doors.rotate_left(1);
-                shared.turned_away.fetch_add(1, Ordering::Relaxed);
+                shared.refused.fetch_add(1, Ordering::Relaxed);
                 sleep(PAUSE_AFTER_REFUSAL).await;
             }
         }
@@ -138,10 +137,10 @@ async fn book_until_stopped(mut doors: Vec<Rest>, pause: Duration, shared: Arc<S
     answers
 }
 
-/// Waits until every service knows every one of these bookings, once, and nothing is under way or dead.
+/// Waits until every service has one record of each of these bookings, and no event is unsent or a dead letter.
 pub async fn settled(fleet: &Fleet, booked: &[Booked]) {
     assert!(!booked.is_empty());
-    // Counting is cheap; reading all of it is left for when it may be there.
+    // Counting is cheap, so rows are read only when there are enough.
     for plural in ["books", "payments", "tickets", "points", "mypages"] {
         until(&format!("as many {plural} as bookings"), async || {
             let rows = fleet.rest.count(&format!("/{plural}")).await.map_err(|error| error.to_string())?;
@@ -158,10 +157,11 @@ pub async fn settled(fleet: &Fleet, booked: &[Booked]) {
         }
     })
     .await;
-    nothing_under_way(fleet).await;
+    assert_quiet(fleet).await;
 }
 
-pub async fn nothing_under_way(fleet: &Fleet) {
+/// Waits until all outboxes are empty, and asserts that there are no dead letters.
+pub async fn assert_quiet(fleet: &Fleet) {
     for process in Process::SERVICES {
         let service = fleet.service(process);
         until(&format!("{process}'s outbox to be empty"), async || {

@@ -1,4 +1,4 @@
-//! `docker/`, held against the processes it starts. That the file is a valid one is for `docker compose config` to say.
+//! Compares `docker/` with the processes. `docker compose config` validates the file itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use test_kit::FakeUpstream;
 
 use crate::fleet::{marquee, run};
 
-/// Inside of a container; the gateway's is the published one.
+/// The port in the container. The gateway's is published.
 fn port(process: Process) -> u16 {
     if process == Process::Gateway { 8088 } else { 8080 }
 }
@@ -27,7 +27,7 @@ fn compose() -> Value {
 }
 
 #[test]
-fn every_process_is_a_service_that_is_built_restarted_and_waits_for_those_it_needs() {
+fn every_process_is_built_restarted_and_waits_for_its_dependencies() {
     let compose = compose();
     let healthy = |names: &[&str]| -> Value {
         names.iter().map(|name| ((*name).to_owned(), json!({ "condition": "service_healthy" }))).collect()
@@ -60,13 +60,13 @@ fn every_process_is_a_service_that_is_built_restarted_and_waits_for_those_it_nee
     }
 }
 
-/// Whether `help` names the variable. One that may hold a password is shown without its value.
+/// Returns true if `help` names the variable. The help shows no values of variables that may contain passwords.
 pub fn reads(help: &str, name: &str) -> bool {
     [format!("[env: {name}="), format!("[env: {name}]")].iter().any(|shown| help.contains(shown))
 }
 
 #[tokio::test]
-async fn every_variable_is_one_that_its_process_knows() {
+async fn every_variable_is_known_to_its_process() {
     let compose = compose();
     for process in Process::ALL {
         let (code, help) = run(marquee(["service", process.name(), "--", "--help"])).await;
@@ -78,16 +78,16 @@ async fn every_variable_is_one_that_its_process_knows() {
         for needed in ["DATABASE_URL", "EVENTS_URL"] {
             assert_eq!(given.contains_key(needed), reads(&help, needed), "{needed} of {process}");
         }
-        // What has a default here points to this machine, where nobody is in a container.
+        // These defaults are for processes on one machine, so a container must set them.
         for line in help.lines().filter(|line| line.contains("127.0.0.1:")) {
             let name = line.split("[env: ").nth(1).unwrap().split('=').next().unwrap();
-            assert!(given.contains_key(name), "{process} is not told its {name}");
+            assert!(given.contains_key(name), "{process} has no {name}");
         }
     }
 }
 
 #[test]
-fn every_url_leads_to_a_service_of_the_file() {
+fn every_url_names_a_service_of_the_file() {
     let compose = compose();
     for process in Process::ALL {
         for (name, value) in compose["services"][process.name()]["environment"].as_object().unwrap() {
@@ -112,7 +112,7 @@ fn every_url_leads_to_a_service_of_the_file() {
 }
 
 #[test]
-fn the_server_makes_a_database_for_each_service() {
+fn server_creates_a_database_for_each_service() {
     let compose = compose();
     let script = read("postgres/databases.sh");
     let made =
@@ -129,12 +129,12 @@ fn the_server_makes_a_database_for_each_service() {
     assert_eq!(*environment, expected.map(|(name, value)| (name, Value::String(value))).collect());
 }
 
-/// Compose says which command makes the password, and starts nothing without it.
+/// The reference to a password. Without the password, Compose names the command that generates it, and starts nothing.
 fn password_of(user: &str) -> String {
     format!("${{{}_PASSWORD:?run docker/secrets}}", user.to_uppercase())
 }
 
-/// `docker/secrets` in a copy of the directory: the variables that it writes.
+/// Runs `docker/secrets` in a copy of the directory, and returns the variables that it writes.
 fn generated(directory: &Path) -> BTreeMap<String, String> {
     std::fs::copy(docker().join("secrets"), directory.join("secrets")).unwrap();
     let output = std::process::Command::new(directory.join("secrets")).output().unwrap();
@@ -160,7 +160,7 @@ fn passwords_are_generated_once_and_private() {
             password.len() == 48 && password.bytes().all(|byte| byte.is_ascii_alphanumeric()),
             "{password}"
         );
-        assert!(made.insert(password), "two have the same");
+        assert!(made.insert(password), "two users have the same password");
     }
     let id = &first["FLEET_ID"];
     assert!(id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
@@ -170,7 +170,7 @@ fn passwords_are_generated_once_and_private() {
 }
 
 #[test]
-fn only_services_reach_the_servers_and_only_the_gateway_is_outside() {
+fn only_services_reach_the_servers_and_only_the_gateway_is_exposed() {
     let compose = compose();
     let networks = |service: &str| -> BTreeSet<String> {
         match &compose["services"][service]["networks"] {
@@ -192,7 +192,7 @@ fn only_services_reach_the_servers_and_only_the_gateway_is_outside() {
     }
     assert_eq!(compose["networks"].as_object().unwrap().len(), 3);
 
-    // The services believe the gateway, at an address that no other container is given.
+    // The services trust the gateway at a fixed address, which no other container gets.
     let address = compose["services"]["gateway"]["networks"]["inside"]["ipv4_address"].as_str().unwrap();
     for process in Process::SERVICES {
         assert_eq!(
@@ -209,7 +209,7 @@ fn only_services_reach_the_servers_and_only_the_gateway_is_outside() {
 }
 
 #[test]
-fn the_dockerfile_builds_every_process_and_runs_it_as_nobody() {
+fn dockerfile_builds_every_process_and_runs_it_without_privileges() {
     let dockerfile = read("Dockerfile");
     for process in Process::ALL {
         assert!(dockerfile.contains(&format!("target/dist/{process}")), "{process} is not installed");
@@ -233,7 +233,7 @@ fn the_dockerfile_builds_every_process_and_runs_it_as_nobody() {
 }
 
 #[tokio::test]
-async fn a_container_is_healthy_when_its_process_says_that_it_is_ready() {
+async fn container_is_healthy_when_its_process_is_ready() {
     let dockerfile = read("Dockerfile");
     assert!(dockerfile.contains("CMD [\"/app\", \"--healthcheck\"]\n"));
     let ready = FakeUpstream::answers(200, json!({})).await;
@@ -241,7 +241,8 @@ async fn a_container_is_healthy_when_its_process_says_that_it_is_ready() {
     let nobody = FakeUpstream::refuses();
     for (upstream, expected) in [(&ready, 0), (&unready, 1), (&nobody, 1)] {
         let (_, port) = upstream.url.rsplit_once(':').unwrap();
-        let (code, said) = run(marquee(["service", "gateway", "--", "--healthcheck", "--port", port])).await;
-        assert_eq!(code, expected, "{}: {said}", upstream.url);
+        let (code, output) =
+            run(marquee(["service", "gateway", "--", "--healthcheck", "--port", port])).await;
+        assert_eq!(code, expected, "{}: {output}", upstream.url);
     }
 }

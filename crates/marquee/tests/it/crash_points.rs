@@ -1,5 +1,5 @@
-//! Every gap between two durable steps: a process is told to die exactly there, customers go on until it does, it is started
-//! again, and everything settles.
+//! Crashes in every gap between two durable steps: while customers go on, a process crashes at a named point
+//! and restarts, and an audit passes at the end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -10,25 +10,28 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::audit::right;
+use crate::audit::passes;
 use crate::cancel::cancel;
 use crate::fleet::Fleet;
 use crate::wait::until;
 
-/// Customers at once.
+/// Number of concurrent customers.
 const CUSTOMERS: i64 = 4;
-/// What every service does: its events leave, and those of the others are applied.
+/// The points that every service has: in its relay and in its consumer.
 const EVERYWHERE: [&str; 3] = ["relay.read", "relay.published:2", "consumer.applied:2"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn book_may_die_in_any_gap() {
-    dies_at(Process::Book, &["book.opened:3", "book.paid:3", "book.settled:3", "book.cancel.requested"])
-        .await;
+async fn book_survives_a_crash_in_any_gap() {
+    crash_at_each(
+        Process::Book,
+        &["book.opened:3", "book.paid:3", "book.settled:3", "book.cancel.requested"],
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn payment_may_die_in_any_gap() {
-    dies_at(
+async fn payment_survives_a_crash_in_any_gap() {
+    crash_at_each(
         Process::Payment,
         &[
             "payment.charged:3",
@@ -41,75 +44,75 @@ async fn payment_may_die_in_any_gap() {
     .await;
 }
 
-/// Whatever it did before it died stands once: the audit at the end holds its ledger against every booking.
+/// The audit at the end compares the provider's ledger with every booking.
 #[tokio::test(flavor = "multi_thread")]
-async fn provider_may_die_in_any_gap() {
+async fn provider_survives_a_crash_in_any_gap() {
     let mut fleet = Fleet::up().await;
     for point in ["processor.opened:3", "processor.charged:3", "processor.canceled:2"] {
-        die_with(&mut fleet, Process::Processor, point, &[("PAYMENT_LATENCY_MS", "1")]).await;
+        crash_with(&mut fleet, Process::Processor, point, &[("PAYMENT_LATENCY_MS", "1")]).await;
     }
-    right(&fleet).await;
+    passes(&fleet).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ticket_may_die_in_any_gap() {
-    dies_at(Process::Ticket, &["ticket.begun:2", "ticket.awarded:2", "ticket.settled:2"]).await;
+async fn ticket_survives_a_crash_in_any_gap() {
+    crash_at_each(Process::Ticket, &["ticket.begun:2", "ticket.awarded:2", "ticket.settled:2"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn point_may_die_in_any_gap() {
-    dies_at(Process::Point, &["point.granted:2"]).await;
+async fn point_survives_a_crash_in_any_gap() {
+    crash_at_each(Process::Point, &["point.granted:2"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mypage_may_die_in_any_gap() {
+async fn mypage_survives_a_crash_in_any_gap() {
     let mut fleet = Fleet::up().await;
-    die(&mut fleet, Process::Mypage, "consumer.applied:2").await;
-    right(&fleet).await;
+    crash(&mut fleet, Process::Mypage, "consumer.applied:2").await;
+    passes(&fleet).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ticket_may_die_while_it_finishes_what_an_earlier_death_left() {
+async fn ticket_survives_a_crash_while_it_finishes_collections_after_another_crash() {
     let mut fleet = Fleet::up().await;
     for point in ["ticket.reconciler.resumed", "ticket.reconciler.awarded"] {
         fleet.kill(Process::Ticket).await;
         let customers = Customers::come(&fleet.rest);
         fleet.start_armed(Process::Ticket, "ticket.begun", &[]);
-        fleet.died(Process::Ticket, "ticket.begun").await;
+        fleet.crashed(Process::Ticket, "ticket.begun").await;
         customers.leave().await;
-        // What it finds at its start is enough: nobody has to come.
+        // The interrupted collections alone bring the reconciler to the point.
         fleet.start_armed(Process::Ticket, point, &[]);
-        fleet.died(Process::Ticket, point).await;
+        fleet.crashed(Process::Ticket, point).await;
         fleet.start_alone(Process::Ticket).await;
     }
-    right(&fleet).await;
+    passes(&fleet).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn book_may_die_while_a_hold_ends() {
+async fn book_survives_a_crash_while_a_hold_expires() {
     let mut fleet = Fleet::up().await;
     fleet.kill(Process::Payment).await;
     fleet.kill(Process::Book).await;
     let point = "book.expired";
     fleet.start_armed(Process::Book, point, &[("HOLD_SECONDS", "1")]);
     fleet.ready(Process::Book).await;
-    let id = is_answered(&fleet, 202).await;
-    fleet.died(Process::Book, point).await;
+    let id = book_with_status(&fleet, 202).await;
+    fleet.crashed(Process::Book, point).await;
     fleet.start_alone(Process::Book).await;
     fleet.start_alone(Process::Payment).await;
-    until("the hold to be over", async || {
+    until("the hold to expire", async || {
         let answer = fleet.rest.get(&format!("/books/{id}")).await.map_err(|error| error.to_string())?;
         if answer.body["status"] == "Expired" { Ok(()) } else { Err(answer.body.to_string()) }
     })
     .await;
-    right(&fleet).await;
+    passes(&fleet).await;
     // The seat is free.
-    is_answered(&fleet, 201).await;
+    book_with_status(&fleet, 201).await;
 }
 
-/// The answer comes too late, and `Paid` does not come at all, as nobody can write to the event log: so book has to ask.
+/// The answer comes too late, and `Paid` cannot be published because the event log is locked, so book has to inquire.
 #[tokio::test(flavor = "multi_thread")]
-async fn book_may_die_while_it_asks_what_became_of_a_payment() {
+async fn book_survives_a_crash_while_it_inquires_about_a_payment() {
     let slow = [("PAYMENT_LATENCY_MS", "1000"), ("PAYMENT_DEADLINE_MS", "300")];
     let mut fleet = Fleet::nothing_but_files().await;
     fleet.up_with(&slow).await;
@@ -119,44 +122,44 @@ async fn book_may_die_while_it_asks_what_became_of_a_payment() {
         fleet.ready(Process::Book).await;
         let log = fleet.event_log().await;
         let held = log.begin().await.unwrap();
-        let id = is_answered(&fleet, 202).await;
-        fleet.died(Process::Book, point).await;
+        let id = book_with_status(&fleet, 202).await;
+        fleet.crashed(Process::Book, point).await;
         drop(held);
         fleet.start_alone(Process::Book).await;
-        right(&fleet).await;
-        // It was paid, and its seat goes to who comes next.
+        passes(&fleet).await;
+        // The booking was paid; its seat is released for the next round.
         assert_eq!(cancel(&fleet, id).await.status, 204);
     }
 }
 
-/// A booking that is answered so.
-async fn is_answered(fleet: &Fleet, status: u16) -> i64 {
+/// Makes a booking, asserts the status of the answer, and returns its id.
+async fn book_with_status(fleet: &Fleet, status: u16) -> i64 {
     let order = json!({ "movieName": "soul", "seat": "1A", "totalPrice": 10000 });
     let answer = fleet.rest.send(Method::POST, "/books", Some(&order)).await.unwrap();
     assert_eq!(answer.status, status, "{answer:?}");
     answer.body["id"].as_i64().unwrap()
 }
 
-/// One death after the other, in one fleet.
-async fn dies_at(process: Process, points: &[&str]) {
+/// Crashes `process` at one point after the other, in one fleet.
+async fn crash_at_each(process: Process, points: &[&str]) {
     let mut fleet = Fleet::up().await;
     for point in EVERYWHERE.iter().chain(points) {
-        die(&mut fleet, process, point).await;
+        crash(&mut fleet, process, point).await;
     }
-    right(&fleet).await;
+    passes(&fleet).await;
 }
 
-/// Dies at `point` while customers go on, and is started again.
-async fn die(fleet: &mut Fleet, process: Process, point: &str) {
-    die_with(fleet, process, point, &[]).await;
+/// Crashes `process` at `point` while customers go on, and restarts it.
+async fn crash(fleet: &mut Fleet, process: Process, point: &str) {
+    crash_with(fleet, process, point, &[]).await;
 }
 
-/// The same with settings of its own.
-async fn die_with(fleet: &mut Fleet, process: Process, point: &str, env: &[(&str, &str)]) {
+/// Like [`crash`], with additional settings.
+async fn crash_with(fleet: &mut Fleet, process: Process, point: &str, env: &[(&str, &str)]) {
     fleet.kill(process).await;
     let customers = Customers::come(&fleet.rest);
     fleet.start_armed(process, point, env);
-    fleet.died(process, point).await;
+    fleet.crashed(process, point).await;
     fleet.start_alone(process).await;
     let booked = customers.leave().await;
     for id in booked {
@@ -166,17 +169,17 @@ async fn die_with(fleet: &mut Fleet, process: Process, point: &str, env: &[(&str
 }
 
 impl Fleet {
-    /// Starts `process` so that it will die at `point`.
+    /// Starts `process` so that it will crash at `point`.
     fn start_armed(&mut self, process: Process, point: &str, env: &[(&str, &str)]) {
         let armed = [&[("MARQUEE_CRASH_AT", point)], env].concat();
         self.start(["service", process.name()], &armed);
     }
 
-    /// Waits until what was started last has died at `point`.
-    async fn died(&mut self, process: Process, point: &str) {
+    /// Waits until the process that was started last has crashed at `point`.
+    async fn crashed(&mut self, process: Process, point: &str) {
         let started = self.last_started();
-        until(&format!("{process} to die at {point}"), async || {
-            started.ended().ok_or_else(|| "it lives".to_owned())
+        until(&format!("{process} to crash at {point}"), async || {
+            started.ended().ok_or_else(|| "it still runs".to_owned())
         })
         .await;
         started.exit_code().await;
@@ -185,7 +188,7 @@ impl Fleet {
     }
 }
 
-/// Customers who book, collect and cancel until they are told to leave.
+/// Customers who book, collect and cancel until [`leave`](Self::leave).
 struct Customers {
     all: JoinSet<Vec<i64>>,
     leave: Arc<AtomicBool>,
@@ -203,7 +206,7 @@ impl Customers {
         Self { all, leave }
     }
 
-    /// The bookings that were answered 201.
+    /// Stops them, and returns the bookings that were answered with 201.
     async fn leave(self) -> Vec<i64> {
         self.leave.store(true, Ordering::Relaxed);
         self.all.join_all().await.concat()
@@ -228,7 +231,7 @@ async fn customer(rest: Rest, number: i64, leave: Arc<AtomicBool>) -> Vec<i64> {
         if answer.status == 201 {
             booked.push(id);
         }
-        // Whatever comes of it: the auditor will see.
+        // Any answer will do: the audit checks the result.
         let _ = match round % 3 {
             0 => rest.send(Method::DELETE, &format!("/books/{id}"), None).await,
             1 => collect(&rest, id).await,
@@ -238,7 +241,7 @@ async fn customer(rest: Rest, number: i64, leave: Arc<AtomicBool>) -> Vec<i64> {
     booked
 }
 
-/// As soon as there is a ticket, but without waiting for it for long.
+/// Collects the ticket as soon as it exists, within 400 ms.
 async fn collect(rest: &Rest, id: i64) -> Result<marquee::rest::Answer, marquee::rest::RestError> {
     let printed: Value = json!({ "status": "Printed" });
     for _ in 0..20 {

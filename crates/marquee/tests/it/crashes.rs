@@ -1,4 +1,4 @@
-//! kill -9 in the middle of the load. Nothing that was answered 201 may be lost, and nothing may be there twice.
+//! kill -9 under load: no booking that was answered with 201 may be lost, and no record may be duplicated.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,65 +6,65 @@ use marquee::fleet::Process;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::clients::{Load, nothing_under_way, settled};
+use crate::clients::{Load, assert_quiet, settled};
 use crate::fleet::{Fleet, gone, send};
 use crate::wait::until;
 
-/// How often each process is killed.
+/// Number of kills of each process.
 const TIMES: usize = 3;
-/// How many bookings are made before, between and after the kills.
+/// Number of bookings before, between and after the kills.
 const STRETCH: usize = 40;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ticket_killed_three_times_under_load() {
-    bookings_go_on_without(Process::Ticket).await;
+async fn bookings_continue_while_ticket_is_killed() {
+    bookings_continue_without(Process::Ticket).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn point_killed_three_times_under_load() {
-    bookings_go_on_without(Process::Point).await;
+async fn bookings_continue_while_point_is_killed() {
+    bookings_continue_without(Process::Point).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mypage_killed_three_times_under_load() {
-    bookings_go_on_without(Process::Mypage).await;
+async fn bookings_continue_while_mypage_is_killed() {
+    bookings_continue_without(Process::Mypage).await;
 }
 
-async fn bookings_go_on_without(process: Process) {
+async fn bookings_continue_without(process: Process) {
     let mut fleet = Fleet::up().await;
     let load = Load::start(&fleet.rest);
     for _ in 0..TIMES {
-        load.goes_on(STRETCH).await;
+        load.books_more(STRETCH).await;
         fleet.kill(process).await;
-        load.goes_on(STRETCH).await;
+        load.books_more(STRETCH).await;
         fleet.start_alone(process).await;
     }
-    load.goes_on(STRETCH).await;
+    load.books_more(STRETCH).await;
     let answers = load.stop().await;
     assert_eq!(answers.by_status.keys().collect::<Vec<_>>(), [&201], "{:?}", answers.by_status);
     settled(&fleet, &answers.booked).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn payment_killed_three_times_under_load() {
+async fn bookings_settle_after_payment_was_killed_under_load() {
     let mut fleet = Fleet::up().await;
     let load = Load::start(&fleet.rest);
     for _ in 0..TIMES {
-        load.goes_on(STRETCH).await;
+        load.books_more(STRETCH).await;
         fleet.kill(Process::Payment).await;
         fleet.start_alone(Process::Payment).await;
     }
-    load.goes_on(STRETCH).await;
+    load.books_more(STRETCH).await;
     let answers = load.stop().await;
     let statuses: HashSet<u16> = answers.by_status.keys().copied().collect();
     assert!(statuses.is_subset(&HashSet::from([201, 202, 503])), "{:?}", answers.by_status);
 
     settled(&fleet, &answers.booked).await;
     every_payment_has_its_booking(&fleet).await;
-    // What was answered 503 was not kept.
+    // Bookings that were answered with 503 do not exist.
     let kept = fleet.rest.count("/books").await.unwrap();
     assert_eq!(kept, (answers.booked.len() + answers.pending.len()) as u64, "{:?}", answers.by_status);
-    // What was answered 202 is booked if it was paid, and waits if it was not.
+    // Bookings that were answered with 202 are booked if they were paid, and pending otherwise.
     let payments = by_booking(&fleet, "payments", "bookingId").await;
     let books = by_booking(&fleet, "books", "id").await;
     for id in answers.pending {
@@ -75,10 +75,10 @@ async fn payment_killed_three_times_under_load() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everything_killed_under_load_and_started_again() {
+async fn bookings_settle_after_all_processes_were_killed_under_load() {
     let mut fleet = Fleet::up().await;
     let load = Load::start(&fleet.rest);
-    load.goes_on(4 * STRETCH).await;
+    load.books_more(4 * STRETCH).await;
     let mut pids = fleet.pids();
     pids.push(fleet.launcher().pid());
     for pid in &pids {
@@ -93,13 +93,13 @@ async fn everything_killed_under_load_and_started_again() {
     fleet.up_again().await;
     settled(&fleet, &answers.booked).await;
     every_payment_has_its_booking(&fleet).await;
-    nothing_under_way(&fleet).await;
+    assert_quiet(&fleet).await;
 }
 
-/// Registered or later.
+/// The statuses of paid bookings.
 pub const BOOKED: &[&str] = &["Registered", "PaidComplete", "PrintComplete"];
 
-/// Money is never kept without a booking; `Paid` settles what a crash left open.
+/// Waits until every payment has a paid booking; `Paid` settles bookings that a crash has left pending.
 pub async fn every_payment_has_its_booking(fleet: &Fleet) {
     until("every payment to have its booking", async || {
         let payments = by_booking(fleet, "payments", "bookingId").await;
@@ -107,7 +107,7 @@ pub async fn every_payment_has_its_booking(fleet: &Fleet) {
         for id in payments.keys() {
             let status = books.get(id).and_then(|booking| booking["status"].as_str());
             if !status.is_some_and(|status| BOOKED.contains(&status)) {
-                return Err(format!("booking {id} is paid, and it is {status:?}"));
+                return Err(format!("booking {id} is paid, but its status is {status:?}"));
             }
         }
         Ok(())
@@ -115,7 +115,7 @@ pub async fn every_payment_has_its_booking(fleet: &Fleet) {
     .await;
 }
 
-/// The collection by booking; there is at most one row for each.
+/// Reads a collection by booking id, and asserts that each booking has at most one row.
 pub async fn by_booking(fleet: &Fleet, plural: &str, id: &str) -> HashMap<i64, Value> {
     let rows = fleet.rest.collection(plural).await.unwrap();
     let count = rows.len();

@@ -1,5 +1,5 @@
-//! A record that a service cannot apply: put aside with its reason, while the rest flows; and its way back, once what was
-//! wrong is mended. Each of the five consumers is poisoned by a row that somebody has spoiled.
+//! A record that a service cannot apply becomes a dead letter with its reason, while later records are
+//! applied; it is replayed after the cause was repaired. Each of the five consumers fails at a corrupt row.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -21,12 +21,12 @@ const CONSUMERS: [Process; 5] =
     [Process::Book, Process::Payment, Process::Mypage, Process::Ticket, Process::Point];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn book_cannot_read_its_booking() {
+async fn event_for_a_corrupt_booking_is_replayed() {
     let fleet = Fleet::up().await;
     let booking = book(&fleet).await;
     change(&fleet, Process::Book, "UPDATE bookings SET status = 'Spoiled' WHERE id = $1", booking).await;
     collect(&fleet, booking).await;
-    put_aside(&fleet, Process::Book, &["Printed"], "row bookings 1 is corrupt").await;
+    are_dead_letters(&fleet, Process::Book, &["Printed"], "row bookings 1 is corrupt").await;
     book(&fleet).await;
 
     change(&fleet, Process::Book, "UPDATE bookings SET status = 'PaidComplete' WHERE id = $1", booking).await;
@@ -34,90 +34,90 @@ async fn book_cannot_read_its_booking() {
     let collected =
         async || shows(&fleet, &format!("/books/{booking}"), json!({ "status": "PrintComplete" })).await;
     collected().await;
-    nothing_comes_of_replaying_again(&fleet, booking).await;
+    replaying_again_changes_nothing(&fleet, booking).await;
     collected().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn payment_cannot_read_its_payment() {
+async fn event_for_a_corrupt_payment_is_replayed() {
     let fleet = Fleet::up().await;
     let booking = book(&fleet).await;
     let spoil = "UPDATE payments SET status = 'Spoiled' WHERE booking_id = $1";
     change(&fleet, Process::Payment, spoil, booking).await;
     cancel(&fleet, booking).await;
-    put_aside(&fleet, Process::Payment, &["TicketCanceled"], "row payments 1 is corrupt").await;
+    are_dead_letters(&fleet, Process::Payment, &["TicketCanceled"], "row payments 1 is corrupt").await;
     book(&fleet).await;
 
     change(&fleet, Process::Payment, "UPDATE payments SET status = 'Paid' WHERE booking_id = $1", booking)
         .await;
     replayed(&fleet, Process::Payment, 1).await;
     canceled_once(&fleet, booking).await;
-    nothing_comes_of_replaying_again(&fleet, booking).await;
+    replaying_again_changes_nothing(&fleet, booking).await;
     canceled_once(&fleet, booking).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ticket_cannot_read_its_ticket() {
+async fn event_for_a_corrupt_ticket_is_replayed() {
     let fleet = Fleet::up().await;
     let booking = book(&fleet).await;
     change(&fleet, Process::Ticket, "UPDATE tickets SET status = 'Spoiled' WHERE booking_id = $1", booking)
         .await;
     cancel(&fleet, booking).await;
-    put_aside(&fleet, Process::Ticket, &["CancelRequested"], "row tickets 1 is corrupt").await;
+    are_dead_letters(&fleet, Process::Ticket, &["CancelRequested"], "row tickets 1 is corrupt").await;
     book(&fleet).await;
 
     change(&fleet, Process::Ticket, "UPDATE tickets SET status = 'Waiting' WHERE booking_id = $1", booking)
         .await;
     replayed(&fleet, Process::Ticket, 1).await;
     canceled_once(&fleet, booking).await;
-    nothing_comes_of_replaying_again(&fleet, booking).await;
+    replaying_again_changes_nothing(&fleet, booking).await;
     canceled_once(&fleet, booking).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn point_cannot_read_its_ledger() {
+async fn event_for_a_corrupt_ledger_is_replayed() {
     let fleet = Fleet::up().await;
-    // Who it was granted to is nobody: the row of the booking that comes next.
+    // A row with an invalid customer, for the booking that comes next.
     let booking = book(&fleet).await + 1;
     let spoil = "INSERT INTO points (booking_id, customer_id, score, status, created_at)
                  VALUES ($1, -1, 100, 'Pointed', 0)";
     change(&fleet, Process::Point, spoil, booking).await;
     assert_eq!(order(&fleet).await, booking);
-    put_aside(&fleet, Process::Point, &["Created"], "is corrupt").await;
+    are_dead_letters(&fleet, Process::Point, &["Created"], "is corrupt").await;
     book(&fleet).await;
 
     change(&fleet, Process::Point, "DELETE FROM points WHERE booking_id = $1", booking).await;
     replayed(&fleet, Process::Point, 1).await;
     everywhere(&fleet, booking).await;
-    nothing_comes_of_replaying_again(&fleet, booking).await;
+    replaying_again_changes_nothing(&fleet, booking).await;
     everywhere(&fleet, booking).await;
     assert_eq!(on_the_topic(&fleet, booking).await["WaitedPoint"], 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mypage_cannot_read_its_row() {
+async fn event_for_a_corrupt_mypage_row_is_replayed() {
     let fleet = Fleet::up().await;
     let booking = book(&fleet).await;
     let spoil = "UPDATE mypages SET status = 'Spoiled' WHERE booking_id = $1";
     change(&fleet, Process::Mypage, spoil, booking).await;
     collect(&fleet, booking).await;
     let events = ["Printed", "WrittenPoint"];
-    put_aside(&fleet, Process::Mypage, &events, "row mypages 1 is corrupt").await;
+    are_dead_letters(&fleet, Process::Mypage, &events, "row mypages 1 is corrupt").await;
     book(&fleet).await;
 
     change(&fleet, Process::Mypage, "UPDATE mypages SET status = 'Booked' WHERE booking_id = $1", booking)
         .await;
     replayed(&fleet, Process::Mypage, 2).await;
     mypage_has(&fleet, booking, json!({ "status": "Printed", "score": 100 }), 6).await;
-    nothing_comes_of_replaying_again(&fleet, booking).await;
+    replaying_again_changes_nothing(&fleet, booking).await;
     mypage_has(&fleet, booking, json!({ "status": "Printed", "score": 100 }), 6).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_that_is_no_event_is_put_aside_by_all_five_and_replayed_for_each() {
+async fn record_that_is_not_an_event_becomes_a_dead_letter_of_each_consumer() {
     let fleet = Fleet::up().await;
     publish(&fleet, "1", "not json").await;
-    all_put_aside(&fleet, "not json", 5).await;
+    all_are_dead_letters(&fleet, "not json", 5).await;
     for process in CONSUMERS {
         counts(&fleet, process, 1).await;
     }
@@ -126,16 +126,16 @@ async fn a_record_that_is_no_event_is_put_aside_by_all_five_and_replayed_for_eac
 
     let (code, printed) = fleet.dlq(&["replay"]).await;
     assert_eq!((code, printed.lines().count()), (0, 6), "{printed}");
-    // They fail again, each for the one it was for.
-    all_put_aside(&fleet, "not json", 10).await;
+    // Each letter fails again at its own consumer.
+    all_are_dead_letters(&fleet, "not json", 10).await;
     publish(&fleet, "1", "not json either").await;
-    all_put_aside(&fleet, "not json either", 5).await;
-    all_put_aside(&fleet, "not json", 10).await;
+    all_are_dead_letters(&fleet, "not json either", 5).await;
+    all_are_dead_letters(&fleet, "not json", 10).await;
     assert_eq!(open(&fleet).await.len(), 10, "five of each");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn letters_are_listed_and_shown_and_wrong_names_refused() {
+async fn letters_are_listed_shown_and_replayed_and_unknown_names_refused() {
     let fleet = Fleet::up().await;
     let (code, printed) = fleet.dlq(&["list"]).await;
     assert_eq!((code, printed.as_str()), (0, "no dead letters\n"));
@@ -143,7 +143,7 @@ async fn letters_are_listed_and_shown_and_wrong_names_refused() {
     assert_eq!(fleet.dlq(&["replay"]).await, (0, "no dead letters to replay\n".to_owned()));
 
     publish(&fleet, "77", r#"{"eventType":"Paid","bookingId":"x"}"#).await;
-    until("book and mypage to put it aside", async || {
+    until("the dead letters of book and mypage", async || {
         let open = open(&fleet).await;
         if open.len() == 2 { Ok(()) } else { Err(format!("{open:?}")) }
     })
@@ -186,7 +186,7 @@ async fn letters_are_listed_and_shown_and_wrong_names_refused() {
 }
 
 #[tokio::test]
-async fn without_an_event_log_it_says_so_and_makes_none() {
+async fn missing_event_log_is_reported_and_not_created() {
     let directory = tempfile::tempdir().unwrap();
     let elsewhere = directory.path().join("elsewhere");
     let (code, printed) = run(marquee(["dlq", "list", "--data-dir", elsewhere.to_str().unwrap()])).await;
@@ -204,7 +204,7 @@ async fn without_an_event_log_it_says_so_and_makes_none() {
     assert!(began.elapsed() < Duration::from_secs(60));
 }
 
-/// A booking that has come to its end everywhere.
+/// Makes a booking, and waits until every service has processed it.
 async fn book(fleet: &Fleet) -> i64 {
     let booking = order(fleet).await;
     everywhere(fleet, booking).await;
@@ -239,7 +239,7 @@ async fn collect(fleet: &Fleet, booking: i64) {
     assert_eq!(answer.status, 200, "{answer:?}");
 }
 
-/// The customer wants out, and does not hear the end.
+/// Requests a cancel, which is answered before it completes.
 async fn cancel(fleet: &Fleet, booking: i64) {
     let answer = fleet.rest.send(Method::DELETE, &format!("/books/{booking}"), None).await.unwrap();
     assert_eq!(answer.status, 202, "{answer:?}");
@@ -275,7 +275,7 @@ fn only(plural: &str, row: Value) -> Value {
     json!({ "_embedded": { plural: [row] } })
 }
 
-/// By hand, in the service's own database. `$1` is the booking.
+/// Changes a row in the service's database. `$1` is the booking.
 async fn change(fleet: &Fleet, process: Process, sql: &'static str, booking: i64) {
     let mut tx = fleet.db(process).await.begin().await.unwrap();
     assert_eq!(tx.execute(query(sql).bind(booking)).await.unwrap(), 1, "{sql}");
@@ -301,9 +301,9 @@ async fn open(fleet: &Fleet) -> Vec<Letter> {
     letters
 }
 
-/// Waits until `process` has put aside these events, for this reason, and nothing else.
-async fn put_aside(fleet: &Fleet, process: Process, events: &[&str], reason: &str) {
-    let listed = until(&format!("{process} to put aside {events:?}"), async || {
+/// Waits until `process` has written dead letters of exactly these events, for this reason.
+async fn are_dead_letters(fleet: &Fleet, process: Process, events: &[&str], reason: &str) {
+    let listed = until(&format!("dead letters of {events:?} by {process}"), async || {
         let (code, printed) = fleet.dlq(&["list", "--json"]).await;
         assert_eq!(code, 0, "{printed}");
         let listed: Value = serde_json::from_str(&printed).unwrap();
@@ -321,7 +321,7 @@ async fn put_aside(fleet: &Fleet, process: Process, events: &[&str], reason: &st
     counts(fleet, process, events.len()).await;
 }
 
-/// The alarm, which goes up a moment after the letter is safe.
+/// Waits for the metric, which rises shortly after the letter is written.
 async fn counts(fleet: &Fleet, process: Process, letters: usize) {
     until(&format!("{process} to count {letters} dead letters"), async || {
         let dead = metric(&fleet.service(process), "dead_letters_total").await.unwrap();
@@ -330,7 +330,7 @@ async fn counts(fleet: &Fleet, process: Process, letters: usize) {
     .await;
 }
 
-/// Replays what `process` put aside: `count` letters, and none of them before it is meant.
+/// Replays the `count` letters of `process`. A dry run and a replay of another consumer must not replay them.
 async fn replayed(fleet: &Fleet, process: Process, count: usize) {
     let before = [records(fleet, TOPIC).await, records(fleet, DEAD_LETTER_TOPIC).await];
     let (code, printed) = fleet.dlq(&["replay", "--dry-run", "--consumer", process.name()]).await;
@@ -349,22 +349,22 @@ async fn replayed(fleet: &Fleet, process: Process, count: usize) {
     assert_eq!(printed.lines().filter(|line| line.ends_with("(replayed)")).count(), count, "{printed}");
 }
 
-/// The command has nothing more to replay; and if the letters are sent once more nevertheless, as after a crash before
-/// they were marked, that is over when this returns.
-async fn nothing_comes_of_replaying_again(fleet: &Fleet, booking: i64) {
+/// Asserts that no letter waits, then sends all letters again, as after a crash before they were marked, and
+/// waits until they are processed.
+async fn replaying_again_changes_nothing(fleet: &Fleet, booking: i64) {
     assert_eq!(fleet.dlq(&["replay"]).await, (0, "no dead letters to replay\n".to_owned()));
     let letters = all_letters(fleet).await;
     assert!(!letters.is_empty());
     replay(fleet.transport().await.as_ref(), &letters).await.unwrap();
-    // Who has come to this record of the same booking has passed the ones before it.
+    // A consumer that has processed this record of the same booking has processed the earlier ones.
     publish(fleet, &booking.to_string(), "not json").await;
-    all_put_aside(fleet, "not json", 5).await;
-    assert_eq!(open(fleet).await.len(), 5, "only this one, by each");
+    all_are_dead_letters(fleet, "not json", 5).await;
+    assert_eq!(open(fleet).await.len(), 5, "only this record, once per consumer");
 }
 
-/// Waits until `count` letters have this payload; no more of them, and as many by each consumer.
-async fn all_put_aside(fleet: &Fleet, payload: &str, count: usize) {
-    let by_consumer = until(&format!("{payload} to be put aside {count} times"), async || {
+/// Waits until `count` letters have this payload, the same number from each consumer.
+async fn all_are_dead_letters(fleet: &Fleet, payload: &str, count: usize) {
+    let by_consumer = until(&format!("{count} dead letters of {payload}"), async || {
         let mut by_consumer = BTreeMap::<String, usize>::new();
         for letter in all_letters(fleet).await {
             if letter.record.payload.as_deref() == Some(payload.as_bytes()) {
@@ -387,20 +387,20 @@ async fn records(fleet: &Fleet, topic: &str) -> u64 {
     fleet.transport().await.history(topic).await.unwrap().total()
 }
 
-/// How often each event of `booking` has been told, but for replays.
+/// Counts the events of `booking` on the topic by type, without replays.
 async fn on_the_topic(fleet: &Fleet, booking: i64) -> BTreeMap<String, usize> {
     let mut history = fleet.transport().await.history(TOPIC).await.unwrap();
-    let mut told = BTreeMap::new();
+    let mut by_type = BTreeMap::new();
     loop {
         let batch = history.next(100).await.unwrap();
         if batch.is_empty() {
-            return told;
+            return by_type;
         }
         for record in batch.into_iter().map(|received| received.record) {
             let replayed = record.headers.iter().any(|(name, _)| name == "dlq-replay-for");
             let event: Option<Value> = serde_json::from_slice(&record.payload.unwrap()).ok();
             if let Some(event) = event.filter(|_| !replayed && record.key == Some(booking.to_string())) {
-                *told.entry(event["eventType"].as_str().unwrap().to_owned()).or_default() += 1;
+                *by_type.entry(event["eventType"].as_str().unwrap().to_owned()).or_default() += 1;
             }
         }
     }

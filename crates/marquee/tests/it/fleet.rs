@@ -1,4 +1,4 @@
-//! A fleet for one test.
+//! Runs a fleet for one test.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -24,41 +24,44 @@ use tokio::sync::{Mutex as AsyncMutex, MutexGuard};
 
 use crate::wait::until;
 
-/// Two fleets at once would only be slower than one after the other.
+/// Tests run their fleets one at a time: two at once would only be slower.
 static TURN: AsyncMutex<()> = AsyncMutex::const_new(());
 
-/// A data directory, six ports, and whatever runs on them.
+/// The beginning of the last line that a ready launcher prints.
+pub const READY: &str = "  The whole scenario, step by step:";
+
+/// A data directory, the ports of a fleet, and the processes on them.
 pub struct Fleet {
     pub rest: Rest,
     pub data_dir: PathBuf,
     pub port_base: u16,
-    /// Flags that lead to servers, when the environment asks for them.
+    /// Flags for servers that the environment selects.
     backends: Vec<String>,
     started: Vec<Started>,
     _directory: TempDir,
-    /// `None` in a replica, which is part of another one's turn.
+    /// `None` in a replica, which shares the turn of its fleet.
     _turn: Option<MutexGuard<'static, ()>>,
 }
 
 impl Fleet {
-    /// `marquee up`, ready.
+    /// Runs `marquee up`, and waits until it is ready.
     pub async fn up() -> Self {
         let mut fleet = Self::nothing().await;
         fleet.up_again().await;
         fleet
     }
 
-    /// Only the data directory and the ports.
+    /// Reserves a data directory and ports, and starts nothing.
     pub async fn nothing() -> Self {
         let turn = TURN.lock().await;
         Self::on(backends(), Some(turn))
     }
 
-    /// Only the data directory and the ports of a second process for each service, on the same databases and the same event
-    /// log, which must be on servers.
+    /// Reserves a data directory and ports for second processes on the same databases and event log, which
+    /// must be on servers.
     pub fn replica(&self) -> Self {
         let replica = Self::on(self.backends.clone(), None);
-        // To the payment provider, both are one installation.
+        // Both are one installation at the payment provider.
         DataDir::open(&replica.data_dir).unwrap();
         fs::copy(self.data_dir.join("fleet-id"), replica.data_dir.join("fleet-id")).unwrap();
         replica
@@ -78,14 +81,14 @@ impl Fleet {
         }
     }
 
-    /// The same, and no flags that lead to servers.
+    /// Like [`nothing`](Self::nothing), with all data in files, whatever servers the environment selects.
     pub async fn nothing_but_files() -> Self {
         let mut fleet = Self::nothing().await;
         fleet.backends.clear();
         fleet
     }
 
-    /// Leads the fleet to this event log, whatever the environment says.
+    /// Puts the fleet on this event log, whatever the environment selects.
     pub fn on_event_log(&mut self, url: &str) {
         if let Some(flag) = self.backends.iter().position(|flag| flag == "--events-url") {
             self.backends.drain(flag..flag + 2);
@@ -93,18 +96,18 @@ impl Fleet {
         self.backends.extend(["--events-url".to_owned(), url.to_owned()]);
     }
 
-    /// `marquee up` on this data directory, ready.
+    /// Runs `marquee up` on this data directory, and waits until it is ready.
     pub async fn up_again(&mut self) {
         self.up_with(&[]).await;
     }
 
-    /// The same with settings of its own.
+    /// Like [`up_again`](Self::up_again), with additional settings.
     pub async fn up_with(&mut self, env: &[(&str, &str)]) {
         let launcher = self.start(["up"], env);
         until("the ready block", async || launcher_is_ready(launcher)).await;
     }
 
-    /// `marquee service <process>` on this data directory, ready and, if it has one, in its consumer group.
+    /// Runs `marquee service <process>`, and waits until it is ready and has joined its consumer group, if it has one.
     pub async fn start_alone(&mut self, process: Process) {
         let service = self.service(process);
         let started = self.start(["service", process.name()], &[]);
@@ -118,7 +121,7 @@ impl Fleet {
         .await;
     }
 
-    /// `marquee <command>` with the flags that mean this fleet.
+    /// Starts `marquee <command>` with the flags of this fleet.
     pub fn start<const N: usize>(&mut self, command: [&str; N], env: &[(&str, &str)]) -> &mut Started {
         let flags = self.flags();
         let args = command.map(OsStr::new).into_iter().chain(flags.iter().map(OsStr::new));
@@ -136,7 +139,7 @@ impl Fleet {
         flags
     }
 
-    /// `marquee dlq <args>` on the event log of this fleet: its exit code, and what it printed.
+    /// Runs `marquee dlq <args>` on the event log of this fleet, and returns its exit code and output.
     pub async fn dlq(&self, args: &[&str]) -> (i32, String) {
         let mut command = marquee(["dlq"].iter().chain(args));
         command.arg("--data-dir").arg(&self.data_dir);
@@ -144,7 +147,7 @@ impl Fleet {
         run(command).await
     }
 
-    /// The database of `process`, for who meddles with it.
+    /// Opens the database of `process`.
     pub async fn db(&self, process: Process) -> Db {
         let prefix = self.backend("--database-url-prefix").map(|prefix| format!("{prefix}{process}"));
         let own = self.backend("--database-url").and_then(|own| own.strip_prefix(&format!("{process}=")));
@@ -152,7 +155,7 @@ impl Fleet {
         Db::open(&url.parse().unwrap(), Settings::default()).await.unwrap()
     }
 
-    /// Its event log, where that is a file.
+    /// Opens the database of the embedded event log.
     pub async fn event_log(&self) -> Db {
         Db::open(&self.file_url("events").parse().unwrap(), Settings::default()).await.unwrap()
     }
@@ -161,7 +164,7 @@ impl Fleet {
         connect(&self.events_url().parse::<EventLog>().unwrap()).await.unwrap()
     }
 
-    /// Where its event log is.
+    /// The URL of the event log.
     pub fn events_url(&self) -> String {
         self.backend("--events-url").map_or_else(|| self.file_url("events"), str::to_owned)
     }
@@ -170,13 +173,13 @@ impl Fleet {
         format!("sqlite://{}/{name}.db", self.data_dir.display())
     }
 
-    /// What stands behind `flag`, if this fleet is on a server in this respect.
+    /// The value of `flag`, if this fleet has it.
     fn backend(&self, flag: &str) -> Option<&str> {
         let mut flags = self.backends.iter().skip_while(|known| *known != flag);
         flags.nth(1).map(String::as_str)
     }
 
-    /// What was started first: the launcher, in most tests.
+    /// The process that was started first: the launcher, in most tests.
     pub fn launcher(&mut self) -> &mut Started {
         &mut self.started[0]
     }
@@ -185,7 +188,7 @@ impl Fleet {
         self.started.last_mut().unwrap()
     }
 
-    /// The service itself, not through the gateway.
+    /// A client that calls the service directly, not through the gateway.
     pub fn service(&self, process: Process) -> Rest {
         Rest::new(&url(process, self.port_base))
     }
@@ -195,7 +198,7 @@ impl Fleet {
         until(&format!("{process} to be ready"), async || is_ready(&service).await).await;
     }
 
-    /// From its file in `run`.
+    /// The process id, from its file in `run`.
     pub fn pid(&self, process: Process) -> i32 {
         let file = self.pid_file(process);
         let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
@@ -210,12 +213,12 @@ impl Fleet {
         Process::ALL.map(|process| self.pid(process)).to_vec()
     }
 
-    /// kill -9, and gone.
+    /// Kills a process with SIGKILL, and waits for its end.
     pub async fn kill(&self, process: Process) {
         self.end(process, Signal::KILL).await;
     }
 
-    /// Asks it to stop, and waits until it has.
+    /// Asks a process to stop, and waits for its end.
     pub async fn stop(&self, process: Process) {
         self.end(process, Signal::TERM).await;
     }
@@ -235,7 +238,7 @@ async fn is_ready(service: &Rest) -> Result<(), String> {
     }
 }
 
-/// Whether it hears the others' events.
+/// Returns an error until the service has joined its consumer group.
 async fn has_joined(service: &Rest) -> Result<(), String> {
     match metric(service, "consumer_joined").await {
         Ok(joined) if joined > 0.0 => Ok(()),
@@ -249,10 +252,10 @@ fn launcher_is_ready(launcher: &mut Started) -> Result<(), String> {
         panic!("the launcher ended with {status}:\n{}", launcher.output());
     }
     let output = launcher.output();
-    if output.contains("  All of it, explained:") { Ok(()) } else { Err(output) }
+    if output.contains(READY) { Ok(()) } else { Err(output) }
 }
 
-/// The flags that lead to the servers the environment asks for.
+/// The flags for the servers that the environment selects.
 fn backends() -> Vec<String> {
     let mut flags = match databases() {
         Databases::Files => vec![],
@@ -265,17 +268,17 @@ fn backends() -> Vec<String> {
     flags
 }
 
-/// Whatever a test leaves running, or leaves behind because it panicked, ends here.
+/// Kills all processes that a test has left running.
 impl Drop for Fleet {
     fn drop(&mut self) {
-        // First the launcher, which may have been started by a shell, so that it reports no losses.
+        // First the launcher, which a shell may have started, so that it does not report ended processes.
         let run = self.data_dir.join("run");
         let services = Process::ALL.map(|process| self.pid_file(process));
         for file in std::iter::once(run.join("fleet.lock")).chain(services) {
             let Ok(text) = fs::read_to_string(file) else {
                 continue;
             };
-            // A number in an old file may be another process's by now.
+            // Another process may have the id of an old file by now.
             if let Ok(pid) = text.trim().parse()
                 && command_line(pid).contains(self.data_dir.to_str().unwrap())
             {
@@ -285,7 +288,7 @@ impl Drop for Fleet {
     }
 }
 
-/// The binary under test in an environment that holds nothing to influence it but patience with a busy machine.
+/// The binary under test, in an empty environment except for longer timeouts, as the machine may be busy.
 pub fn marquee(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_marquee"));
     command.args(args).env_clear().stdin(Stdio::null());
@@ -298,7 +301,7 @@ pub fn marquee(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
     command
 }
 
-/// A process of this test, and what it has printed so far.
+/// A process of this test, and its output so far.
 pub struct Started {
     child: Child,
     printed: Arc<Mutex<String>>,
@@ -336,7 +339,7 @@ impl Started {
         .await;
     }
 
-    /// The exit code, once it has ended and all it printed is here; -1 when a signal ended it.
+    /// Waits for the end of the process and of its output. Returns its exit code, or -1 if a signal ended it.
     pub async fn exit_code(&mut self) -> i32 {
         let status = until("a process to end", async || {
             let status = self.ended().filter(|_| self.pipes.iter().all(JoinHandle::is_finished));
@@ -358,7 +361,7 @@ impl Drop for Started {
     }
 }
 
-/// Runs a command to its end; its exit code and what it printed.
+/// Runs a command to its end, and returns its exit code and output.
 pub async fn run(command: Command) -> (i32, String) {
     let mut started = Started::spawn(command);
     let code = started.exit_code().await;
@@ -375,7 +378,7 @@ fn collect(mut pipe: impl Read + Send + 'static, printed: Arc<Mutex<String>>) ->
 }
 
 pub fn send(pid: i32, signal: Signal) {
-    // It may be gone already.
+    // The process may have ended already.
     let _ = kill_process(Pid::from_raw(pid).unwrap(), signal);
 }
 
@@ -384,14 +387,14 @@ pub async fn gone(pid: i32) {
         .await;
 }
 
-/// A process that has ended and was not yet waited for does not run. It is over when its last thread is: until then it
-/// holds its files and its port.
+/// Returns true while any thread of the process runs: until then, it holds its files and its port. A zombie
+/// does not run.
 pub fn is_running(pid: i32) -> bool {
     let threads = fs::read_dir(Path::new("/proc").join(pid.to_string()).join("task"));
     let mut threads = threads.into_iter().flatten().flatten();
     threads.any(|thread| {
         let stat = fs::read_to_string(thread.path().join("stat"));
-        // `pid (name) state …`, and the name may hold anything.
+        // `pid (name) state …`, where the name may contain any character.
         stat.is_ok_and(|stat| !stat.rsplit(") ").next().unwrap_or_default().starts_with(['Z', 'X']))
     })
 }
@@ -405,7 +408,7 @@ fn url(process: Process, port_base: u16) -> String {
     format!("http://127.0.0.1:{}", process.port(port_base))
 }
 
-/// Below the ports that the kernel gives to outgoing connections, so that nobody takes one in between.
+/// Finds free ports below the ephemeral ones, which the kernel may give to other connections at any time.
 pub fn free_port_base() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 20_000 + u16::try_from(std::process::id() % 100).unwrap() * 100;

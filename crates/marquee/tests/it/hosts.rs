@@ -1,4 +1,4 @@
-//! Pages of strangers in a browser of this machine: no process but the gateway, which is for pages, answers them.
+//! Web pages of other origins in a browser on this machine: only the gateway, which is made for browsers, answers them.
 
 use marquee::fleet::Process;
 use reqwest::Client;
@@ -6,7 +6,7 @@ use reqwest::Client;
 use crate::fleet::Fleet;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_service_answers_a_page_whose_name_resolves_to_this_machine() {
+async fn services_reject_pages_of_other_hosts_and_origins() {
     let fleet = Fleet::up().await;
     let client = Client::builder().no_proxy().build().unwrap();
     for process in Process::ALL.into_iter().filter(|process| *process != Process::Gateway) {

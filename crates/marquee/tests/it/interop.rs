@@ -1,7 +1,8 @@
-//! The fleet beside the original Java services, on one topic: it takes what they write, and they can read what it writes.
+//! The fleet and the original Java services on one topic: each reads the events of the other.
 //!
-//! Their part is played by Kafka's own console producer and by `tests/java/Listeners.java`, over a real broker. These
-//! tests need the one of `TEST_KAFKA_URL` and the jars of `TEST_KAFKA_JARS`, which the gate sets (`.ci/backends`).
+//! Kafka's console producer and `tests/java/Listeners.java` act as the Java services, on a real broker. These
+//! tests need the broker of `TEST_KAFKA_URL` and the jars of `TEST_KAFKA_JARS`, which the gate sets
+//! (`.ci/backends`).
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -16,19 +17,20 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use uuid::Uuid;
 
-use crate::clients::nothing_under_way;
+use crate::clients::assert_quiet;
 use crate::fleet::{Fleet, send};
 use crate::wait::until;
 
-/// Header names and values as Spring Cloud Stream writes them: in JSON.
+/// Header names and values as Spring Cloud Stream writes them, in JSON.
 const SPRING_HEADERS: &str =
     r#"contentType="application/json";spring_json_header_types={"contentType":"java.lang.String"}"#;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_java_services_write_has_its_effect_once() {
+async fn events_of_the_java_services_are_applied_once() {
     let Some((fleet, java)) = fleet_beside_java().await else { return };
 
-    // A Java book service: our ticket, point and mypage follow it. Everything comes twice, as after a lost answer.
+    // A Java book service books: ticket, point and mypage follow. Each event comes twice, as after a lost
+    // acknowledgment.
     let bare = [about(1001, "booked-by-siege"), about(1004, "unknown-type")];
     java.writes(&[bare.clone(), bare].concat()).await;
     let with_headers =
@@ -39,31 +41,31 @@ async fn what_the_java_services_write_has_its_effect_once() {
         (1002, json!({ "qty": 2, "movieName": "WonderWoman", "seat": "1,2", "price": 20_000 })),
         (1003, json!({ "qty": 1, "movieName": "1917", "seat": "7", "price": 500 })),
     ] {
-        rests_at(&fleet, "mypages", id, &row).await;
+        row_becomes(&fleet, "mypages", id, &row).await;
         let common = json!({ "status": "Booked", "score": 0, "ticketId": id });
-        rests_at(&fleet, "mypages", id, &common).await;
+        row_becomes(&fleet, "mypages", id, &common).await;
         let ticket = json!({ "status": "Waiting", "movieName": row["movieName"], "qty": row["qty"] });
-        rests_at(&fleet, "tickets", id, &ticket).await;
-        rests_at(&fleet, "points", id, &json!({ "status": "Waiting Point", "score": 0 })).await;
+        row_becomes(&fleet, "tickets", id, &ticket).await;
+        row_becomes(&fleet, "points", id, &json!({ "status": "Waiting Point", "score": 0 })).await;
     }
 
-    // A Java book service cancels by itself, once before our ticket has heard of the booking. Its money goes back, or is never
-    // taken; our payment knows of none here, and remembers that.
+    // A Java book service cancels without asking, once before ticket knows the booking. Payment has no charge of these
+    // bookings, and records tombstones.
     let [canceled, early] = [1002, 1007].map(|id| json!({ "eventType": "Canceled", "id": id, "me": true }));
     java.writes(&[canceled.clone(), canceled, early]).await;
-    rests_at(&fleet, "payments", 1007, &json!({ "status": "Voided" })).await;
+    row_becomes(&fleet, "payments", 1007, &json!({ "status": "Voided" })).await;
     java.writes(&[about(1007, "booked-by-siege")]).await;
     for id in [1002, 1007] {
-        rests_at(&fleet, "mypages", id, &json!({ "status": "Canceled" })).await;
-        rests_at(&fleet, "payments", id, &json!({ "status": "Voided" })).await;
+        row_becomes(&fleet, "mypages", id, &json!({ "status": "Canceled" })).await;
+        row_becomes(&fleet, "payments", id, &json!({ "status": "Voided" })).await;
     }
-    rests_at(&fleet, "tickets", 1002, &json!({ "status": "Canceled" })).await;
+    row_becomes(&fleet, "tickets", 1002, &json!({ "status": "Canceled" })).await;
 
-    // A Java ticket service: point follows it.
+    // A Java ticket service creates a ticket: point follows.
     java.writes(&[about(1005, "created-unknown-fields"), about(1005, "created-unknown-fields")]).await;
-    rests_at(&fleet, "points", 1005, &json!({ "contents": "WonderWoman", "score": 0 })).await;
+    row_becomes(&fleet, "points", 1005, &json!({ "contents": "WonderWoman", "score": 0 })).await;
 
-    // Java services that go on with a booking of ours: `Printed` says `me:false`, `TicketCanceled` numbers in text.
+    // Java services continue bookings of the fleet: `Printed` has `me:false`, `TicketCanceled` has numbers as text.
     let [collected, voided] = [book(&fleet, "1A,2B").await, book(&fleet, "3C,4D").await];
     let written =
         json!({ "eventType": "WrittenPoint", "bookingId": collected, "id": 1, "score": "100", "me": true });
@@ -71,20 +73,20 @@ async fn what_the_java_services_write_has_its_effect_once() {
         json!({ "eventType": "TicketCanceled", "id": "1", "bookingId": voided.to_string(), "me": true });
     let expired = json!({ "eventType": "HoldExpired", "id": 1006 });
     java.writes(&[about(collected, "printed-me-false"), written, canceled, expired]).await;
-    rests_at(&fleet, "mypages", collected, &json!({ "status": "Printed", "score": 100 })).await;
-    rests_at(&fleet, "books", collected, &json!({ "status": "PrintComplete" })).await;
-    rests_at(&fleet, "payments", voided, &json!({ "status": "Canceled" })).await;
+    row_becomes(&fleet, "mypages", collected, &json!({ "status": "Printed", "score": 100 })).await;
+    row_becomes(&fleet, "books", collected, &json!({ "status": "PrintComplete" })).await;
+    row_becomes(&fleet, "payments", voided, &json!({ "status": "Canceled" })).await;
 
-    // Were it to cancel a booking of ours, that would end as any cancel does, and the money would go back once.
+    // A Java book service cancels a booking of the fleet: it ends like every cancel, with one refund.
     let ours = book(&fleet, "7G,8H").await;
     let canceled = json!({ "eventType": "Canceled", "id": ours, "status": "Canceled", "me": true });
     java.writes(&[canceled.clone(), canceled]).await;
     for plural in ["tickets", "payments", "books", "mypages"] {
-        rests_at(&fleet, plural, ours, &json!({ "status": "Canceled" })).await;
+        row_becomes(&fleet, plural, ours, &json!({ "status": "Canceled" })).await;
     }
-    rests_at(&fleet, "payments", 1006, &json!({ "status": "Voided" })).await;
+    row_becomes(&fleet, "payments", 1006, &json!({ "status": "Voided" })).await;
 
-    nothing_under_way(&fleet).await;
+    assert_quiet(&fleet).await;
     let counts = [("tickets", 3 + 3), ("points", 4 + 3), ("payments", 3 + 3), ("mypages", 4 + 3)];
     for (plural, expected) in counts {
         assert_eq!(fleet.rest.count(&format!("/{plural}")).await.unwrap(), expected, "{plural}");
@@ -92,19 +94,19 @@ async fn what_the_java_services_write_has_its_effect_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_java_payment_service_settles_a_booking() {
+async fn java_payment_service_settles_a_booking() {
     let Some((mut fleet, java)) = fleet_beside_java().await else { return };
     let booking = book_without_an_answer_from_payment(&fleet).await;
     fleet.kill(Process::Payment).await;
     java.writes(&[about(booking, "paid-without-me")]).await;
-    rests_at(&fleet, "books", booking, &json!({ "status": "PaidComplete" })).await;
-    rests_at(&fleet, "tickets", booking, &json!({ "status": "Waiting" })).await;
+    row_becomes(&fleet, "books", booking, &json!({ "status": "PaidComplete" })).await;
+    row_becomes(&fleet, "tickets", booking, &json!({ "status": "Waiting" })).await;
     fleet.start_alone(Process::Payment).await;
-    nothing_under_way(&fleet).await;
+    assert_quiet(&fleet).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_event_reads_into_the_classes_of_the_java_services() {
+async fn java_services_can_read_every_event() {
     let Some((fleet, java)) = fleet_beside_java().await else { return };
     let [collected, canceled] = [book(&fleet, "1A,2B").await, book(&fleet, "3C,4D").await];
     let printed = json!({ "status": "Printed" });
@@ -113,8 +115,8 @@ async fn every_event_reads_into_the_classes_of_the_java_services() {
     assert_eq!(answer.status, 200, "{answer:?}");
     let answer = fleet.rest.send(Method::DELETE, &format!("/books/{canceled}"), None).await.unwrap();
     assert!([202, 204].contains(&answer.status), "{answer:?}");
-    rests_at(&fleet, "books", canceled, &json!({ "status": "Canceled" })).await;
-    // Our book knows of the collection and asks no more; a Java one may.
+    row_becomes(&fleet, "books", canceled, &json!({ "status": "Canceled" })).await;
+    // Book knows that the ticket was collected, and does not request a cancel; a Java book service may.
     java.writes(&[
         json!({ "eventType": "CancelRequested", "id": collected, "status": "Canceling", "me": true }),
     ])
@@ -123,9 +125,9 @@ async fn every_event_reads_into_the_classes_of_the_java_services() {
     let answer = fleet.rest.send(Method::DELETE, &format!("/books/{expired}"), None).await.unwrap();
     assert_eq!(answer.status, 204, "{answer:?}");
     send(fleet.pid(Process::Payment), Signal::CONT);
-    nothing_under_way(&fleet).await;
+    assert_quiet(&fleet).await;
 
-    let heard = |event: &str, booking: i64, fields: Value| (event.to_owned(), booking, fields);
+    let received = |event: &str, booking: i64, fields: Value| (event.to_owned(), booking, fields);
     let point = |status: &str, score: i64| json!({ "contents": "soul", "status": status, "score": score });
     let booked = |seats: &str| {
         json!({
@@ -136,73 +138,73 @@ async fn every_event_reads_into_the_classes_of_the_java_services() {
     let status = |status: &str| json!({ "status": status });
     let paid = json!({ "status": "Paid", "totalPrice": 20_000 });
     let expected = [
-        heard("Paid", collected, paid),
-        heard("Booked", collected, booked("1A,2B")),
-        heard("Created", collected, created("1A,2B")),
-        heard("WaitedPoint", collected, point("Waiting Point", 0)),
-        heard("WrittenPoint", collected, point("Pointed", 100)),
-        heard("Printed", collected, status("Printed")),
-        heard("CancelRejected", collected, status("Printed")),
-        heard("Booked", canceled, booked("3C,4D")),
-        heard("Created", canceled, created("3C,4D")),
-        heard("CancelRequested", canceled, status("Canceling")),
-        heard("TicketCanceled", canceled, status("Canceled")),
-        heard("PaymentCanceled", canceled, status("Canceled")),
-        heard("Canceled", canceled, status("Canceled")),
-        heard("HoldExpired", expired, status("Canceled")),
+        received("Paid", collected, paid),
+        received("Booked", collected, booked("1A,2B")),
+        received("Created", collected, created("1A,2B")),
+        received("WaitedPoint", collected, point("Waiting Point", 0)),
+        received("WrittenPoint", collected, point("Pointed", 100)),
+        received("Printed", collected, status("Printed")),
+        received("CancelRejected", collected, status("Printed")),
+        received("Booked", canceled, booked("3C,4D")),
+        received("Created", canceled, created("3C,4D")),
+        received("CancelRequested", canceled, status("Canceling")),
+        received("TicketCanceled", canceled, status("Canceled")),
+        received("PaymentCanceled", canceled, status("Canceled")),
+        received("Canceled", canceled, status("Canceled")),
+        received("HoldExpired", expired, status("Canceled")),
     ];
-    let mut heard = Vec::new();
+    let mut lines = Vec::new();
     until("every event to be on the topic", async || {
-        heard = java.listens().await;
-        let missing = expected.iter().find(|(event, booking, _)| find(&heard, event, *booking).is_none());
+        lines = java.received().await;
+        let missing = expected.iter().find(|(event, booking, _)| find(&lines, event, *booking).is_none());
         missing.map_or(Ok(()), |missing| Err(format!("{missing:?}")))
     })
     .await;
     for (event, booking, fields) in &expected {
-        let line = find(&heard, event, *booking).unwrap();
+        let line = find(&lines, event, *booking).unwrap();
         assert_eq!(difference(&line["got"], fields), None, "{line}");
         assert_eq!(line["key"], booking.to_string(), "{line}");
     }
-    // Ours all have a key.
-    for line in heard.iter().filter(|line| line["key"].is_string()) {
+    // All events of the fleet have a key.
+    for line in lines.iter().filter(|line| line["key"].is_string()) {
         assert_eq!(line["got"], line["strictly"], "{line}");
         let (got, value) = (line["got"].as_object().unwrap(), &line["value"]);
         for (name, got) in got.iter().filter(|(name, _)| *name != "me") {
             assert_eq!(got, &value[name], "{name} in {line}");
         }
     }
-    let types: BTreeSet<&str> = heard.iter().map(|line| line["listener"].as_str().unwrap()).collect();
-    assert_eq!(types.len(), 12, "all events that the Java services know: {types:?}");
+    let types: BTreeSet<&str> = lines.iter().map(|line| line["listener"].as_str().unwrap()).collect();
+    assert_eq!(types.len(), 12, "not all events of the Java services: {types:?}");
 }
 
-/// A fleet on a topic of its own, and the Java programs beside it; `None` where there is no broker, which is no excuse
-/// in the gate.
+/// Starts a fleet on a new topic, with the Java programs. Returns `None` without a broker, which the gate
+/// does not allow.
 async fn fleet_beside_java() -> Option<(Fleet, Java)> {
     let Some(java) = Java::find() else {
         assert!(
             std::env::var("MARQUEE_TEST_BACKENDS").is_err(),
-            "TEST_KAFKA_URL and TEST_KAFKA_JARS must lead to a broker and its jars: see .ci/backends"
+            "TEST_KAFKA_URL and TEST_KAFKA_JARS must name a broker and its jars: see .ci/backends"
         );
-        println!("left out: TEST_KAFKA_URL and TEST_KAFKA_JARS lead to no broker (see .ci/backends)");
+        println!("left out: TEST_KAFKA_URL and TEST_KAFKA_JARS are not set (see .ci/backends)");
         return None;
     };
     let mut fleet = Fleet::nothing().await;
     fleet.on_event_log(&format!("kafka://{}/{}", java.brokers, java.topic));
-    // Payment is stopped in some of them, and the customer does not wait for it.
+    // Some tests pause payment, and must not wait long for it.
     fleet.up_with(&[("PAYMENT_DEADLINE_MS", "500")]).await;
     Some((fleet, java))
 }
 
-/// A booking of ours that has come everywhere.
+/// Makes a booking, and waits until book and mypage show it.
 async fn book(fleet: &Fleet, seats: &str) -> i64 {
     let (status, id) = order(fleet, seats).await;
     assert_eq!(status, 201);
-    rests_at(fleet, "books", id, &json!({ "status": "PaidComplete" })).await;
-    rests_at(fleet, "mypages", id, &json!({ "status": "Booked", "ticketId": id, "score": 0 })).await;
+    row_becomes(fleet, "books", id, &json!({ "status": "PaidComplete" })).await;
+    row_becomes(fleet, "mypages", id, &json!({ "status": "Booked", "ticketId": id, "score": 0 })).await;
     id
 }
 
-/// Payment is stopped, and holds the request.
+/// Makes a booking while payment is paused and does not answer.
 async fn book_without_an_answer_from_payment(fleet: &Fleet) -> i64 {
     send(fleet.pid(Process::Payment), Signal::STOP);
     let (status, id) = order(fleet, "5E,6F").await;
@@ -217,8 +219,8 @@ async fn order(fleet: &Fleet, seats: &str) -> (u16, i64) {
     (answer.status, answer.body["id"].as_i64().unwrap())
 }
 
-/// Waits until the one row that `plural` has of a booking is as expected.
-async fn rests_at(fleet: &Fleet, plural: &str, booking: i64, expected: &Value) {
+/// Waits until the only row of a booking in `plural` is as expected.
+async fn row_becomes(fleet: &Fleet, plural: &str, booking: i64, expected: &Value) {
     let path = match plural {
         "books" => format!("/books/{booking}"),
         _ => format!("/{plural}/search/findByBookingId?bookingId={booking}"),
@@ -235,14 +237,14 @@ async fn rests_at(fleet: &Fleet, plural: &str, booking: i64, expected: &Value) {
     .await;
 }
 
-fn find<'h>(heard: &'h [Value], event: &str, booking: i64) -> Option<&'h Value> {
-    heard.iter().find(|line| {
+fn find<'l>(lines: &'l [Value], event: &str, booking: i64) -> Option<&'l Value> {
+    lines.iter().find(|line| {
         let id = line["got"].get("bookingId").unwrap_or(&line["got"]["id"]);
         line["listener"] == event && *id == booking
     })
 }
 
-/// A record of the Java services, from its file, about another booking: its ids keep their kind, number or text.
+/// Reads a record of the Java services, and puts in another booking id, as a number or text as before.
 fn about(booking: i64, file: &str) -> Value {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events/tests/golden/java");
     let text = std::fs::read_to_string(directory.join(file).with_extension("json")).unwrap();
@@ -257,20 +259,20 @@ fn about(booking: i64, file: &str) -> Value {
     record
 }
 
-/// Numbers where we have text.
+/// A record with numbers in place of text.
 fn numbers_for_text(booking: i64) -> Value {
     json!({
         "eventType": "Booked", "id": booking, "qty": "1", "seat": 7, "movieName": 1917, "totalPrice": 500.0, "name": true,
     })
 }
 
-/// A line for the console producer.
+/// A line for the console producer, with headers and key.
 fn headed(key: Option<i64>, record: &Value) -> String {
     let key = key.map_or_else(|| "null".to_owned(), |key| key.to_string());
     format!("{SPRING_HEADERS}\t{key}\t{record}")
 }
 
-/// Java programs on one topic.
+/// The Java programs on one topic.
 struct Java {
     brokers: String,
     topic: String,
@@ -288,7 +290,7 @@ impl Java {
         })
     }
 
-    /// Without key and without headers.
+    /// Writes records without keys and headers.
     async fn writes(&self, records: &[Value]) {
         let lines: Vec<String> = records.iter().map(Value::to_string).collect();
         self.produce(&[], &lines).await;
@@ -316,12 +318,12 @@ impl Java {
         stdin.write_all((lines.join("\n") + "\n").as_bytes()).await.unwrap();
         drop(stdin);
         let output = producer.wait_with_output().await.unwrap();
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && !complaint.contains("ERROR"), "{complaint}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !stderr.contains("ERROR"), "{stderr}");
     }
 
-    /// All that is on the topic, a line each.
-    async fn listens(&self) -> Vec<Value> {
+    /// Reads the whole topic with the Java services' classes, one line per record.
+    async fn received(&self) -> Vec<Value> {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/java/Listeners.java");
         let mut listeners = self.java(program.to_str().unwrap());
         let output = listeners.args([&self.brokers, &self.topic]).output().await.unwrap();

@@ -1,4 +1,4 @@
-//! `marquee up` and `marquee service`, in good times and bad.
+//! `marquee up` and `marquee service`: starting, stopping, and failures.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -10,10 +10,10 @@ use reqwest::Method;
 use rustix::process::{Signal, geteuid};
 use serde_json::json;
 
-use crate::fleet::{Fleet, Started, free_port_base, gone, is_running, marquee, run, send};
+use crate::fleet::{Fleet, READY, Started, free_port_base, gone, is_running, marquee, run, send};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_all_are_ready_it_shows_where_they_are_and_what_to_type() {
+async fn ready_fleet_prints_its_addresses_and_commands_to_paste() {
     let mut fleet = Fleet::up().await;
     let output = fleet.launcher().output();
     let at = |process: Process| format!("http://localhost:{}", process.port(fleet.port_base));
@@ -42,7 +42,7 @@ async fn when_all_are_ready_it_shows_where_they_are_and_what_to_type() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_processes_print_has_their_names_before_it_and_is_kept_in_files() {
+async fn output_of_the_processes_is_prefixed_and_logged() {
     let mut fleet = Fleet::up().await;
     let answer = fleet.rest.send(Method::POST, "/books", Some(&json!({ "movieName": "soul" }))).await;
     assert_eq!(answer.unwrap().status, 201);
@@ -57,12 +57,12 @@ async fn what_the_processes_print_has_their_names_before_it_and_is_kept_in_files
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ctrl_c_stops_everything() {
+async fn ctrl_c_stops_all_processes() {
     stops_on(Signal::INT).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sigterm_stops_everything() {
+async fn sigterm_stops_all_processes() {
     stops_on(Signal::TERM).await;
 }
 
@@ -74,14 +74,14 @@ async fn stops_on(signal: Signal) {
     assert_eq!(launcher.exit_code().await, 0, "{}", launcher.output());
     let output = launcher.output();
     assert!(!output.contains("killed") && !output.contains("killing"), "{output}");
-    // One after the other: what each says of its stopping comes before what the next one says.
-    let said: Vec<&str> = output
+    // They stop one after the other: each logs its stop before the next one does.
+    let stopped: Vec<&str> = output
         .lines()
         .filter(|line| line.contains("stopping: "))
         .filter_map(|line| line.split(" |").next())
         .map(str::trim)
         .collect();
-    assert_eq!(said, Process::STOP_ORDER.map(Process::name), "{output}");
+    assert_eq!(stopped, Process::STOP_ORDER.map(Process::name), "{output}");
     for pid in pids {
         assert!(!is_running(pid));
     }
@@ -91,7 +91,7 @@ async fn stops_on(signal: Signal) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_ctrl_c_kills_what_does_not_stop() {
+async fn second_ctrl_c_kills_processes_that_do_not_stop() {
     let mut fleet = Fleet::up().await;
     let pids = fleet.pids();
     send(fleet.pid(Process::Gateway), Signal::STOP);
@@ -106,7 +106,7 @@ async fn a_second_ctrl_c_kills_what_does_not_stop() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_fleet_on_the_same_data_is_refused() {
+async fn second_fleet_on_the_same_data_is_refused() {
     let mut fleet = Fleet::up().await;
     let pid = fleet.launcher().pid();
     let in_use = format!("marquee: the data directory {} is in use: ", fleet.data_dir.display());
@@ -133,7 +133,7 @@ async fn two_fleets_run_side_by_side() {
         "--port-base".to_owned(),
         other_base.to_string(),
     ]));
-    other.prints("  All of it, explained:").await;
+    other.prints(READY).await;
     let answer = fleet.rest.send(Method::POST, "/books", Some(&json!({ "movieName": "soul" }))).await;
     assert_eq!(answer.unwrap().status, 201);
     let other_rest = marquee::rest::Rest::new(&format!("http://127.0.0.1:{}", other_base + 8));
@@ -143,7 +143,7 @@ async fn two_fleets_run_side_by_side() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_port_that_is_taken_is_named() {
+async fn taken_port_is_named() {
     let mut fleet = Fleet::nothing().await;
     let port = Process::Ticket.port(fleet.port_base);
     let _taken = TcpListener::bind(("127.0.0.1", port)).unwrap();
@@ -155,9 +155,9 @@ async fn a_port_that_is_taken_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_data_directory_that_cannot_be_written_is_named() {
+async fn data_directory_that_is_not_writable_is_named() {
     let mut fleet = Fleet::nothing().await;
-    // Below a file nobody can make a directory, not even root.
+    // Not even root can create a directory below a file.
     std::fs::write(&fleet.data_dir, "a file").unwrap();
     fleet.data_dir.push("data");
     let path = fleet.data_dir.display().to_string();
@@ -172,7 +172,7 @@ async fn a_data_directory_that_cannot_be_written_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn data_of_a_fleet_is_private_whatever_the_umask_is() {
+async fn data_of_a_fleet_is_private_with_any_umask() {
     let mut fleet = Fleet::nothing_but_files().await;
     let mut shell = Command::new("bash");
     shell.args(["-c", r#"umask 0; exec "$0" "$@""#, env!("CARGO_BIN_EXE_marquee"), "up"]).args(fleet.flags());
@@ -202,7 +202,7 @@ async fn data_of_a_fleet_is_private_whatever_the_umask_is() {
     send(launcher.pid(), Signal::TERM);
     assert_eq!(launcher.exit_code().await, 0);
 
-    // One that an older version made is tightened by the next start.
+    // The next start removes the wider permissions of an older version.
     for path in [fleet.data_dir.clone(), fleet.data_dir.join("book.db"), fleet.data_dir.join("logs/book.log")]
     {
         let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode(&path) | 0o055);
@@ -248,7 +248,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_data_directory_may_have_any_name() {
+async fn data_directory_may_have_any_name() {
     let mut fleet = Fleet::nothing().await;
     fleet.data_dir.set_file_name("our data? 100% #1 영화");
     fleet.up_again().await;
@@ -258,13 +258,13 @@ async fn a_data_directory_may_have_any_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_is_lost_is_reported_with_the_command_that_brings_it_back() {
+async fn ended_process_is_reported_with_the_command_that_restarts_it() {
     let mut fleet = Fleet::up().await;
     let pid = fleet.pid(Process::Ticket);
     fleet.kill(Process::Ticket).await;
     let report = format!("ticket (process {pid}) ended with signal: 9 (SIGKILL)");
     fleet.launcher().prints(&report).await;
-    fleet.launcher().prints("The others stay up").await;
+    fleet.launcher().prints("The others keep running").await;
     for process in Process::ALL.into_iter().filter(|process| *process != Process::Ticket) {
         fleet.ready(process).await;
     }
@@ -278,25 +278,25 @@ async fn a_process_that_is_lost_is_reported_with_the_command_that_brings_it_back
     fleet.ready(Process::Ticket).await;
     assert_eq!(fleet.pid(Process::Ticket), alone.pid());
 
-    // It was not the launcher that started it, so it is not the launcher's to stop.
+    // The launcher stops only the processes that it has started.
     let launcher = fleet.launcher();
     send(launcher.pid(), Signal::TERM);
     assert_eq!(launcher.exit_code().await, 0);
-    assert!(launcher.output().contains("ticket was started by someone else"), "{}", launcher.output());
+    assert!(launcher.output().contains("ticket was not started by this launcher"), "{}", launcher.output());
     assert!(is_running(alone.pid()));
     send(alone.pid(), Signal::TERM);
     assert_eq!(alone.exit_code().await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_the_launcher_is_killed_its_processes_stop_by_themselves() {
+async fn processes_stop_when_the_launcher_is_killed() {
     let mut fleet = Fleet::up().await;
     let pids = fleet.pids();
     fleet.launcher().kill();
     for pid in pids {
         gone(pid).await;
     }
-    // In an orderly way: they had the time to take their files along.
+    // They have stopped in an orderly way, so they have removed their files.
     for process in Process::ALL {
         assert!(!fleet.pid_file(process).exists(), "{process}");
     }
@@ -304,9 +304,9 @@ async fn when_the_launcher_is_killed_its_processes_stop_by_themselves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_terminal_that_is_closed_does_not_take_the_fleet_along() {
+async fn closed_terminal_does_not_stop_the_fleet() {
     let mut fleet = Fleet::nothing().await;
-    // `head` reads one line and is gone, and with it the reading end of the launcher's output.
+    // `head` reads one line and ends, which closes the reading end of the launcher's output.
     let script = r#""$0" "$@" | head -1; wait"#;
     let mut shell = Command::new("bash");
     shell.args(["-c", script, env!("CARGO_BIN_EXE_marquee"), "up"]).args(fleet.flags());
@@ -329,7 +329,7 @@ async fn a_terminal_that_is_closed_does_not_take_the_fleet_along() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_setting_is_named_and_exits_64() {
+async fn wrong_setting_is_named_and_exits_64() {
     let mut fleet = Fleet::nothing().await;
     let wrong = [("PAYMENT_LATENCY_MS", "x")];
     let alone = fleet.start(["service", "processor"], &wrong);
@@ -354,19 +354,19 @@ async fn a_wrong_setting_is_named_and_exits_64() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn settings_of_the_single_processes_come_from_the_environment() {
+async fn settings_of_the_processes_come_from_the_environment() {
     let mut fleet = Fleet::nothing().await;
     let launcher = fleet.start(["up"], &[("NAME", "Lumiere"), ("PORT", "1")]);
-    launcher.prints("  All of it, explained:").await;
+    launcher.prints(READY).await;
     let answer = fleet.rest.send(Method::POST, "/books", Some(&json!({ "movieName": "soul" }))).await;
     assert_eq!(answer.unwrap().body["name"], "Lumiere");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn payment_is_told_where_the_provider_is_and_what_the_fleet_is_called() {
+async fn payment_gets_the_provider_url_and_the_fleet_id() {
     let fleet = Fleet::up().await;
     let id = std::fs::read_to_string(fleet.data_dir.join("fleet-id")).unwrap();
-    let told = |pid: i32| {
+    let settings_of = |pid: i32| {
         let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap();
         let variables = String::from_utf8(environment).unwrap();
         let of = |name: &str| {
@@ -376,19 +376,19 @@ async fn payment_is_told_where_the_provider_is_and_what_the_fleet_is_called() {
     };
     let url = format!("http://127.0.0.1:{}", Process::Processor.port(fleet.port_base));
     let expected = (Some(id.trim().to_owned()), Some(url));
-    assert_eq!(told(fleet.pid(Process::Payment)), expected);
-    // Nobody else needs to know.
-    assert_eq!(told(fleet.pid(Process::Book)), (None, None));
+    assert_eq!(settings_of(fleet.pid(Process::Payment)), expected);
+    // No other process gets them.
+    assert_eq!(settings_of(fleet.pid(Process::Book)), (None, None));
 
-    // The same where it is started alone.
+    // A process that is started alone gets them too.
     let mut fleet = fleet;
     fleet.stop(Process::Payment).await;
     fleet.start_alone(Process::Payment).await;
-    assert_eq!(told(fleet.pid(Process::Payment)), expected);
+    assert_eq!(settings_of(fleet.pid(Process::Payment)), expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn provider_keeps_a_ledger_behind_a_port_that_the_gateway_does_not_serve() {
+async fn provider_has_a_ledger_that_the_gateway_does_not_serve() {
     let fleet = Fleet::up().await;
     let provider = fleet.service(Process::Processor);
     let charge = json!({ "amount": 700, "currency": "KRW" });

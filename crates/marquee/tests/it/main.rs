@@ -1,9 +1,9 @@
-//! The fleet as its users meet it: real processes, started by the binary itself.
+//! Tests the fleet as its users run it: real processes, started by the binary itself.
 //!
-//! - `fleet`: starts one for a test, and ends all of it afterwards, also when the test panics.
-//! - `clients`: customers who book all the while.
-//! - `topic`: what the event log itself holds.
-//! - `seed_commands`: the list of the seeds' commands.
+//! - `fleet`: starts a fleet for a test, and kills it afterwards, also if the test panics.
+//! - `clients`: clients that book continuously.
+//! - `topic`: reads the event log itself.
+//! - `seed_commands`: the commands of the seed's documentation.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

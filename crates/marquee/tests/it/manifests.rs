@@ -1,4 +1,4 @@
-//! `k8s/`, held against the processes. That the manifests are valid ones is for an API server to say (`.ci/manifests`).
+//! Compares `k8s/` with the processes. An API server validates the manifests (`.ci/manifests`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ fn k8s() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../k8s")
 }
 
-/// The documents of a file.
+/// Reads the documents of a file.
 fn read(file: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(k8s().join(file)).unwrap();
     text.split("\n---\n").map(|document| serde_norway::from_str(document).unwrap()).collect()
@@ -25,15 +25,15 @@ fn of_kind<'a>(documents: &'a [Value], kind: &str) -> BTreeMap<&'a str, &'a Valu
     of_kind.map(|document| (document["metadata"]["name"].as_str().unwrap(), document)).collect()
 }
 
-/// The value that a list of JSON patches puts at a path of the container.
+/// The value that a list of JSON patches sets at a path of the container.
 fn patched(patches: &Value, path: &str) -> Value {
     let path = format!("/spec/template/spec/containers/0/{path}");
     let found = patches.as_array().unwrap().iter().find(|patch| patch["path"] == path.as_str());
-    found.unwrap_or_else(|| panic!("nothing is put at {path}"))["value"].clone()
+    found.unwrap_or_else(|| panic!("no patch sets {path}"))["value"].clone()
 }
 
 #[test]
-fn probes_and_metrics_are_asked_on_the_admin_port() {
+fn probes_and_metrics_use_the_admin_port() {
     let patches = &read("base/deployment.patch.yaml")[0];
     assert_eq!(patched(patches, "env/-"), json!({ "name": "ADMIN_PORT", "value": "9090" }));
     assert_eq!(patched(patches, "ports/-"), json!({ "name": "admin", "containerPort": 9090 }));
@@ -47,7 +47,7 @@ fn probes_and_metrics_are_asked_on_the_admin_port() {
     assert_eq!(monitor["spec"]["podMetricsEndpoints"][0]["port"], "admin");
     let policy = of_kind(&monitoring, "NetworkPolicy")["from-prometheus"];
     assert_eq!(policy["spec"]["ingress"][0]["ports"], json!([{ "port": "admin" }]));
-    // No other policy opens it, and no Service leads to it.
+    // No other policy or Service opens it.
     for file in ["base/network.yaml", "base/gateway.yaml", "base/book.yaml"] {
         let text = std::fs::read_to_string(k8s().join(file)).unwrap();
         assert!(!text.contains("port: admin") && !text.contains("9090"), "{file}");
@@ -55,7 +55,7 @@ fn probes_and_metrics_are_asked_on_the_admin_port() {
 }
 
 #[tokio::test]
-async fn every_setting_is_one_that_its_process_knows() {
+async fn every_setting_is_known_to_its_process() {
     // Parts of DATABASE_URL, which no process reads.
     let parts = ["DATABASE_USER", "DATABASE_PASSWORD", "DATABASE_SERVER", "DATABASE_OPTIONS"];
     let everywhere = patched(&read("base/deployment.patch.yaml")[0], "env/-");
@@ -78,7 +78,7 @@ async fn every_setting_is_one_that_its_process_knows() {
 }
 
 #[test]
-fn no_password_is_in_the_manifests() {
+fn manifests_contain_no_password() {
     let overlay = &read("overlays/dev/kustomization.yaml")[0];
     let secrets = overlay["secretGenerator"].as_array().unwrap();
     assert_eq!(secrets.len(), Process::WITH_DATABASE.len());
@@ -92,7 +92,7 @@ fn no_password_is_in_the_manifests() {
 }
 
 #[test]
-fn generated_passwords_of_dev_stay_and_are_the_ones_given_to_postgresql() {
+fn generated_passwords_of_dev_are_kept_and_given_to_postgresql() {
     let copy = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(copy.path().join("overlays/dev")).unwrap();
     std::fs::copy(k8s().join("secrets"), copy.path().join("secrets")).unwrap();
@@ -118,7 +118,7 @@ fn generated_passwords_of_dev_stay_and_are_the_ones_given_to_postgresql() {
 }
 
 #[test]
-fn production_checks_its_servers_certificates() {
+fn production_verifies_the_certificates_of_its_servers() {
     for component in ["backends", "external-tls"] {
         let settings =
             &read(&format!("components/{component}/kustomization.yaml"))[0]["configMapGenerator"][0];
@@ -137,7 +137,7 @@ fn production_checks_its_servers_certificates() {
             &of_kind(&base, "Deployment")[process.name()]["spec"]["template"]["spec"]["containers"][0];
         let names: Vec<_> =
             container["env"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
-        // Kubernetes puts in only what was named before.
+        // Kubernetes expands only variables that are defined earlier.
         let place = |name: &str| names.iter().position(|other| *other == name).unwrap();
         for part in ["DATABASE_USER", "DATABASE_PASSWORD", "DATABASE_SERVER", "DATABASE_OPTIONS"] {
             assert!(place(part) < place("DATABASE_URL"), "{process}: {part}");
@@ -150,7 +150,7 @@ fn production_checks_its_servers_certificates() {
 }
 
 #[test]
-fn kafka_lets_a_service_write_what_it_must() {
+fn kafka_grants_each_service_the_permissions_it_needs() {
     let kafka = read("components/backends/kafka.yaml");
     let users = of_kind(&kafka, "KafkaUser");
     assert_eq!(users.len(), Process::SERVICES.len() + 1);
@@ -170,10 +170,10 @@ fn kafka_lets_a_service_write_what_it_must() {
 }
 
 #[test]
-fn the_mesh_lets_only_book_and_payment_move_money_and_only_ticket_grant_points() {
+fn mesh_lets_only_book_and_payment_move_money_and_only_ticket_grant_points() {
     let access = read("components/istio/access.yaml");
     let policies = of_kind(&access, "AuthorizationPolicy");
-    // The callers that may change something, by the service that they call.
+    // The callers with write access, by the called service.
     let mut writers = BTreeSet::new();
     for process in Process::WITH_DATABASE {
         let policy = policies[process.name()];
@@ -200,7 +200,7 @@ fn the_mesh_lets_only_book_and_payment_move_money_and_only_ticket_grant_points()
     ];
     let expected = expected.map(|(service, caller, paths)| (service, caller, paths.to_owned()));
     assert_eq!(writers, expected.into_iter().collect());
-    // What no rule allows is refused.
+    // Requests that no rule allows are refused.
     let nothing = policies["allow-nothing"];
     assert!(nothing["spec"].get("rules").is_none(), "{nothing}");
     assert_eq!(nothing["spec"]["selector"]["matchLabels"], json!({ "app.kubernetes.io/part-of": "marquee" }));

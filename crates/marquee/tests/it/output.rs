@@ -1,4 +1,4 @@
-//! What the commands print: text from data cannot control the terminal, and output that is lost is an error.
+//! Output of the commands: text from data cannot control the terminal, and lost output is an error.
 
 use std::fs::File;
 use std::process::{Command, Stdio};
@@ -14,47 +14,48 @@ use serde_json::{Value, json};
 use storage::query;
 use test_kit::FakeUpstream;
 
-use crate::audit::right;
+use crate::audit::passes;
 use crate::fleet::{Fleet, marquee, send};
 
-/// Clears the screen, colors what follows (C1), turns the direction, and hides: escape, CSI, override, zero-width space.
+/// Clears the screen, colors text (C1), reverses it, and hides a character: escape, CSI, override, zero-width space.
 const HOSTILE: &str = "soul\u{1b}[2J\u{9b}31m\u{202e}9A\u{200b}";
 const PRINTED: &str = r"soul\u{1b}[2J\u{9b}31m\u{202e}9A\u{200b}";
 const PRINTED_AS_JSON: &str = r"soul\u001b[2J\u009b31m\u202e9A\u200b";
 
 const LOST: &str = "cannot write to standard output: No space left on device";
 
-/// A device that is full, as a disk can be.
+/// A device that is always full.
 fn full() -> Stdio {
     File::options().write(true).open("/dev/full").unwrap().into()
 }
 
-/// The writing end of a pipe whose reader is gone.
+/// The writing end of a pipe whose reader is closed.
 fn closed() -> Stdio {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     writer.into()
 }
 
-/// Exit code and standard error of a command whose standard output is `stdout`.
+/// Runs a command with the standard output `stdout`, and returns its exit code and standard error.
 fn end_of(mut command: Command, stdout: Stdio) -> (i32, String) {
     let output = command.stdout(stdout).stderr(Stdio::piped()).output().unwrap();
     (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
 }
 
-fn lost_or_closed(command: impl Fn() -> Command, code_when_closed: i32) {
-    let (code, said) = end_of(command(), full());
-    assert_eq!(code, 1, "{:?}: {said}", command());
-    assert!(said.contains(LOST) && said.lines().count() == 1, "{:?}: {said}", command());
+/// Asserts that the command fails with one line if its standard output is full, and exits silently if it is closed.
+fn assert_full_and_closed_stdout(command: impl Fn() -> Command, code_when_closed: i32) {
+    let (code, stderr) = end_of(command(), full());
+    assert_eq!(code, 1, "{:?}: {stderr}", command());
+    assert!(stderr.contains(LOST) && stderr.lines().count() == 1, "{:?}: {stderr}", command());
     assert_eq!(end_of(command(), closed()), (code_when_closed, String::new()), "{:?}", command());
 }
 
-/// What a command prints; its exit code must be `code`.
+/// Runs a command, asserts its exit code, and returns its output.
 fn shown(mut command: Command, code: i32) -> String {
     let output = command.output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(code), "{command:?}: {said}");
-    assert_harmless(&said);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{command:?}: {stderr}");
+    assert_harmless(&stderr);
     let shown = String::from_utf8(output.stdout).unwrap();
     assert_harmless(&shown);
     shown
@@ -66,15 +67,15 @@ fn assert_harmless(text: &str) {
 }
 
 #[test]
-fn lost_help_or_version_is_an_error_and_a_closed_pipe_is_not() {
+fn help_and_version_fail_on_a_full_disk_only() {
     for flag in ["--help", "--version"] {
-        lost_or_closed(|| marquee([flag]), 0);
+        assert_full_and_closed_stdout(|| marquee([flag]), 0);
         for process in Process::ALL {
-            lost_or_closed(|| marquee(["service", process.name(), "--", flag]), 0);
+            assert_full_and_closed_stdout(|| marquee(["service", process.name(), "--", flag]), 0);
         }
     }
     for command in ["up", "service", "demo", "load", "audit", "dlq"] {
-        lost_or_closed(|| marquee([command, "--help"]), 0);
+        assert_full_and_closed_stdout(|| marquee([command, "--help"]), 0);
     }
 }
 
@@ -114,7 +115,7 @@ async fn dead_letter_cannot_control_the_terminal() {
     assert!(shown(dlq(&["replay", "--dry-run"]), 0).contains(PRINTED));
 
     for args in [&["list"][..], &["list", "--json"], &["show", event], &["replay", "--dry-run"]] {
-        lost_or_closed(|| dlq(args), 0);
+        assert_full_and_closed_stdout(|| dlq(args), 0);
     }
 }
 
@@ -125,8 +126,8 @@ async fn answer_of_a_fleet_cannot_control_the_terminal() {
     let load = || marquee(["load", "--url", &fleet.url, "--bookings", "1"]);
     assert!(shown(demo(), 1).contains(PRINTED_AS_JSON));
     assert!(shown(load(), 1).contains(PRINTED));
-    lost_or_closed(demo, 1);
-    lost_or_closed(load, 1);
+    assert_full_and_closed_stdout(demo, 1);
+    assert_full_and_closed_stdout(load, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,7 +137,7 @@ async fn audited_row_cannot_control_the_terminal() {
     let order = json!({ "movieName": "soul" });
     let answer = fleet.rest.send(Method::POST, "/books", Some(&order)).await.unwrap();
     assert_eq!(answer.status, 201);
-    right(&fleet).await;
+    passes(&fleet).await;
     let mut tx = fleet.db(Process::Mypage).await.begin().await.unwrap();
     tx.execute(query("UPDATE mypages SET movie_name = $1").bind(HOSTILE)).await.unwrap();
     tx.commit().await.unwrap();
@@ -150,12 +151,12 @@ async fn audited_row_cannot_control_the_terminal() {
     assert!(text.contains("mypage-differs") && text.contains(PRINTED_AS_JSON), "{text}");
     let report: Value = serde_json::from_str(&shown(audit(&["--json"]), 1)).unwrap();
     assert!(report.to_string().contains(&json!(HOSTILE).to_string()), "{report}");
-    lost_or_closed(|| audit(&[]), 1);
-    lost_or_closed(|| audit(&["--json"]), 1);
+    assert_full_and_closed_stdout(|| audit(&[]), 1);
+    assert_full_and_closed_stdout(|| audit(&["--json"]), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn full_disk_behind_the_launcher_is_reported_and_does_not_stop_the_fleet() {
+async fn launcher_reports_a_full_disk_and_the_fleet_continues() {
     let fleet = Fleet::nothing_but_files().await;
     let mut command = marquee(["up"].iter().map(ToString::to_string).chain(fleet.flags()));
     let launcher = command.stdout(full()).stderr(Stdio::piped()).spawn().unwrap();
@@ -167,7 +168,7 @@ async fn full_disk_behind_the_launcher_is_reported_and_does_not_stop_the_fleet()
     assert_eq!(answer.status, 201);
     send(launcher.id().try_into().unwrap(), Signal::TERM);
     let output = launcher.wait_with_output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert_eq!(said, format!("marquee: {LOST} (os error 28)\n"));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert_eq!(stderr, format!("marquee: {LOST} (os error 28)\n"));
 }

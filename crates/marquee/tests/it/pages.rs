@@ -1,4 +1,4 @@
-//! What reads a whole list of the fleet reads it by `after`, as pages by number end after 10,000 rows.
+//! Clients that read whole collections use `after`, because pages by number end after 10,000 rows.
 
 use marquee::fleet::Process;
 use reqwest::Client;
@@ -11,7 +11,7 @@ const TOKEN: &str = "the token of the staff, 32 bytes";
 const BOOKINGS: u64 = 10_050;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn list_of_more_than_ten_thousand_is_counted_read_and_audited_whole() {
+async fn collection_of_more_than_ten_thousand_rows_is_counted_read_and_audited() {
     let mut fleet = Fleet::nothing().await;
     fleet.up_with(&[("STAFF_TOKEN", TOKEN)]).await;
     let mut tx = fleet.db(Process::Book).await.begin().await.unwrap();

@@ -1,4 +1,4 @@
-//! `buildspec.yml` and the workflow for GitHub: their shell runs here, against stand-ins that keep what they are asked.
+//! Runs the shell commands of `buildspec.yml` and of the GitHub workflow against stand-ins that record their calls.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,13 +14,13 @@ const REVISION: &str = "0123456789abcdef0123456789abcdef01234567";
 const TAG: &str = "0123456789ab";
 const REGISTRY: &str = "42.dkr.ecr.ap-northeast-2.amazonaws.com";
 
-/// Answers as the real one would, keeps its arguments, and fails if they have $FAILING in them.
+/// Answers like the real program, records its arguments, and fails if they contain $FAILING.
 const STAND_IN: &str = r#"#!/bin/bash
 asked="$(basename "$0") $*"
 echo "$asked" >>"$RECORD"
 case $asked in
     'aws ecr get-login-password'*) echo a-password ;;
-    # Its writer must not find the pipe closed.
+    # The writer must not find the pipe closed.
     'sha256sum '*) cat >/dev/null ;;
     'docker login'*) echo "logged in with $(cat)" >>"$RECORD" ;;
     'docker inspect'*)
@@ -34,7 +34,7 @@ case $asked in
         ;;
     'cargo deny --locked fetch db') mkdir -p "$HOME/.cargo/advisory-dbs/advisories/.git" ;;
     'docker save '*) echo "$2" >"$4" ;;
-    # The copy is a stand-in too.
+    # The downloaded file is a stand-in, too.
     'curl '*' -o rustup-init '*) cp "$0" rustup-init ;;
     'kubectl apply -k '*) cat "$3/kustomization.yaml" >"$RECORD.applied" ;;
 esac
@@ -49,7 +49,7 @@ fn yaml(file: &str) -> Value {
     serde_norway::from_str(&fs::read_to_string(root().join(file)).unwrap()).unwrap()
 }
 
-/// A checkout of what the pipelines run, with stand-ins for all that reaches beyond it.
+/// A checkout of the files that the pipelines use, with stand-ins for external programs.
 struct Checkout {
     directory: TempDir,
     env: BTreeMap<&'static str, String>,
@@ -74,7 +74,7 @@ impl Checkout {
         let record = at.join("record").display().to_string();
         let env = [
             ("PATH", path),
-            // Rust would be put in front of the stand-ins.
+            // rustup would put its own programs before the stand-ins.
             ("HOME", at.join("home").display().to_string()),
             ("RECORD", record),
             ("AWS_DEFAULT_REGION", "ap-northeast-2".to_owned()),
@@ -95,9 +95,9 @@ impl Checkout {
         bash.env_clear().envs(&self.env).output().unwrap()
     }
 
-    fn asked(&self) -> Vec<String> {
+    fn calls(&self) -> Vec<String> {
         let record = fs::read_to_string(self.directory.path().join("record")).unwrap_or_default();
-        // A temporary directory has another name each time.
+        // The name of a temporary directory differs each time.
         record.lines().map(|line| line.split("release.").next().unwrap().to_owned()).collect()
     }
 
@@ -111,7 +111,7 @@ fn stand_in(bin: &Path, name: &str) {
     fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// The commands of `phases`, which CodeBuild runs in one shell.
+/// The commands of `phases`. CodeBuild runs them in one shell.
 fn codebuild(phases: &[&str]) -> String {
     let buildspec = yaml("buildspec.yml");
     assert_eq!(buildspec["version"], 0.2);
@@ -127,7 +127,7 @@ const PHASES: [&str; 4] = ["install", "pre_build", "build", "post_build"];
 
 fn on_codebuild() -> Checkout {
     let checkout = Checkout::new();
-    // rustup is not rustup here.
+    // The downloaded rustup is a stand-in, so its checksum would differ.
     stand_in(&checkout.directory.path().join("bin"), "sha256sum");
     checkout
         .with("AWS_ACCOUNT_ID", "42")
@@ -135,7 +135,7 @@ fn on_codebuild() -> Checkout {
         .with("CODEBUILD_BUILD_SUCCEEDING", "1")
 }
 
-/// What the fleet's names make, in the order in which they are pushed.
+/// Maps the names of the processes, in the order in which their images are pushed.
 fn each(made: impl Fn(&str) -> String) -> Vec<String> {
     ["gateway", "book", "payment", "processor", "ticket", "point", "mypage"].into_iter().map(made).collect()
 }
@@ -191,8 +191,8 @@ fn codebuild_tests_builds_pushes_and_deploys_by_digest() {
     ])
     .chain(each(|name| format!("kubectl --namespace movie rollout status deployment/{name} --timeout=420s")))
     .collect();
-    let mut asked = checkout.asked();
-    // The password travels through a pipe: its two ends are asked at once.
+    let mut asked = checkout.calls();
+    // A pipe passes the password, so both of its programs start at the same time.
     asked[4..7].sort_by_key(|line| expected.iter().position(|other| other == line));
     assert_eq!(asked, expected);
 
@@ -214,10 +214,10 @@ fn codebuild_tests_builds_pushes_and_deploys_by_digest() {
 }
 
 #[test]
-fn what_does_not_come_up_goes_back_with_all_others() {
+fn failed_rollout_is_undone_for_all_processes() {
     let checkout = on_codebuild().with("FAILING", "rollout status deployment/payment");
     assert!(!checkout.bash(&codebuild(&PHASES)).status.success());
-    let asked = checkout.asked();
+    let asked = checkout.calls();
     let names = each(|name| format!("deployment/{name}")).join(" ");
     let undone = format!("kubectl --namespace movie rollout undo {names}");
     let at = asked.iter().position(|line| *line == undone).unwrap();
@@ -226,7 +226,7 @@ fn what_does_not_come_up_goes_back_with_all_others() {
 }
 
 #[test]
-fn what_fails_ends_the_pipeline_before_the_next_step() {
+fn failed_step_ends_the_pipeline() {
     for (failing, never) in [
         ("sha256sum --check", "rustup-init"),
         ("rustup-init -y", "cargo test"),
@@ -239,21 +239,21 @@ fn what_fails_ends_the_pipeline_before_the_next_step() {
     ] {
         let checkout = on_codebuild().with("FAILING", failing);
         assert!(!checkout.bash(&codebuild(&PHASES)).status.success(), "{failing}");
-        let asked = checkout.asked();
+        let asked = checkout.calls();
         assert!(asked.iter().any(|line| line.contains(failing)), "{failing}: {asked:?}");
         assert!(!asked.iter().any(|line| line.starts_with(never)), "{failing}: {asked:?}");
     }
 }
 
 #[test]
-fn after_a_failed_build_nothing_is_pushed() {
+fn failed_build_pushes_nothing() {
     let checkout = on_codebuild().with("CODEBUILD_BUILD_SUCCEEDING", "0");
     assert!(!checkout.bash(&codebuild(&["post_build"])).status.success());
-    assert_eq!(checkout.asked(), Vec::<String>::new());
+    assert_eq!(checkout.calls(), Vec::<String>::new());
 }
 
 #[test]
-fn a_token_opens_the_cluster_too_and_its_certificate_is_checked() {
+fn token_gives_access_to_the_cluster_and_its_certificate_is_verified() {
     let checkout = on_codebuild()
         .with("KUBE_URL", "https://cluster.example")
         .with("KUBE_TOKEN", "a-token")
@@ -262,7 +262,7 @@ fn a_token_opens_the_cluster_too_and_its_certificate_is_checked() {
     assert!(output.status.success(), "{output:?}");
     let authority = fs::read_to_string(checkout.directory.path().join("authority.pem")).unwrap();
     assert_eq!(authority, "an authority");
-    let asked = checkout.asked();
+    let asked = checkout.calls();
     let cluster = "kubectl config set-cluster k8s --server=https://cluster.example \
                    --certificate-authority=authority.pem --embed-certs";
     assert!(asked.iter().any(|line| line == cluster), "{asked:?}");
@@ -284,7 +284,7 @@ fn run_job(name: &str, checkout: &Checkout) -> Result<(), Output> {
     Ok(())
 }
 
-/// The job that builds: the lines it recorded, its images, and the digests that it hands over.
+/// Runs the job that builds, and returns its checkout and the digests of its images.
 fn built() -> (Checkout, String) {
     let checkout = Checkout::new().with("REVISION", REVISION);
     let outputs = checkout.directory.path().join("outputs");
@@ -295,7 +295,7 @@ fn built() -> (Checkout, String) {
     (checkout, digests)
 }
 
-/// A checkout for the job that deploys, with the images of the one that built.
+/// A checkout for the job that deploys, with the images of the job that builds.
 fn to_deploy(built: &Checkout, digests: &str) -> Checkout {
     let checkout =
         Checkout::new().with("REGISTRY", REGISTRY).with("REVISION", REVISION).with("DIGESTS", digests);
@@ -321,9 +321,9 @@ fn github_does_the_same_in_three_jobs() {
     let comparable = |checkouts: &[&Checkout]| -> Vec<String> {
         let lines = checkouts.iter().flat_map(|checkout| {
             let at = checkout.directory.path().canonicalize().unwrap().display().to_string();
-            checkout.asked().into_iter().map(move |line| line.replace(&at, ""))
+            checkout.calls().into_iter().map(move |line| line.replace(&at, ""))
         });
-        // GitHub has Rust, checks dependencies, and hands the images from one job to the other, which logs in later.
+        // On GitHub, Rust is installed, dependencies are checked, and the images pass from one job to the other.
         let apart =
             ["curl", "sha256sum", "rustup-init", "cargo install --locked --quiet cargo-deny", "cargo deny"];
         let apart = [&apart[..], &["docker save", "docker load"], &LOGIN].concat();
@@ -331,32 +331,32 @@ fn github_does_the_same_in_three_jobs() {
     };
     assert_eq!(comparable(&[&tests, &images, &deployment]), comparable(&[&codebuild_checkout]));
     for start in LOGIN {
-        assert!(deployment.asked().iter().any(|line| line.starts_with(start)), "{start}");
+        assert!(deployment.calls().iter().any(|line| line.starts_with(start)), "{start}");
     }
     assert!(
         tests
-            .asked()
+            .calls()
             .iter()
             .any(|line| line == "cargo deny --offline --locked check bans licenses sources advisories")
     );
 }
 
 #[test]
-fn image_that_is_not_the_one_that_was_built_is_not_deployed() {
+fn image_that_differs_from_the_built_one_is_not_deployed() {
     let (images, digests) = built();
     fs::write(images.directory.path().join("images/ticket.tar"), "another").unwrap();
     let deployment = to_deploy(&images, &digests);
     let refused = run_job("deploy", &deployment).unwrap_err();
     assert!(String::from_utf8_lossy(&refused.stdout).contains("images/ticket.tar: FAILED"), "{refused:?}");
-    assert_eq!(deployment.asked(), Vec::<String>::new());
+    assert_eq!(deployment.calls(), Vec::<String>::new());
 
-    // One that has no digest is not even loaded.
+    // An image without a digest is not even loaded.
     let (images, digests) = built();
     fs::write(images.directory.path().join("images/another.tar"), "another").unwrap();
     let deployment = to_deploy(&images, &digests);
     run_job("deploy", &deployment).unwrap();
     let loaded: Vec<_> =
-        deployment.asked().into_iter().filter(|line| line.starts_with("docker load")).collect();
+        deployment.calls().into_iter().filter(|line| line.starts_with("docker load")).collect();
     assert_eq!(loaded.len(), Process::ALL.len(), "{loaded:?}");
     assert!(!loaded.iter().any(|line| line.contains("another")), "{loaded:?}");
     assert!(run_job("deploy", &to_deploy(&images, "")).is_err());

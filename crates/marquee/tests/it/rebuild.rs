@@ -1,4 +1,4 @@
-//! `--rebuild` over the real fleet: the view is emptied behind mypage's back, and all rows are there again.
+//! `--rebuild` on a real fleet: after the view's tables were emptied, it recreates all rows.
 
 use marquee::fleet::Process;
 use storage::{DatabaseUrl, Db, Settings, query};
@@ -6,30 +6,30 @@ use storage::{DatabaseUrl, Db, Settings, query};
 use crate::clients::{Load, settled};
 use crate::fleet::{Fleet, Started, marquee};
 
-/// How many bookings are made before, during and after.
+/// Number of bookings before, during and after the rebuild.
 const STRETCH: usize = 200;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_emptied_view_is_rebuilt_while_bookings_go_on() {
+async fn emptied_view_is_rebuilt_during_bookings() {
     let fleet = Fleet::up().await;
     let load = Load::start(&fleet.rest);
-    load.goes_on(STRETCH).await;
+    load.books_more(STRETCH).await;
     empty(&fleet).await;
-    // The first one ends somewhere, and is in nobody's way.
+    // The first rebuild is killed at any point, and does not disturb the second one.
     start_rebuild(&fleet).kill();
-    load.goes_on(STRETCH).await;
+    load.books_more(STRETCH).await;
     rebuild(&fleet).await;
-    load.goes_on(STRETCH).await;
+    load.books_more(STRETCH).await;
     let answers = load.stop().await;
     assert_eq!(answers.by_status.keys().collect::<Vec<_>>(), [&201], "{:?}", answers.by_status);
     settled(&fleet, &answers.booked).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_view_is_rebuilt_where_no_mypage_runs() {
+async fn view_is_rebuilt_while_mypage_is_stopped() {
     let mut fleet = Fleet::up().await;
     let load = Load::start(&fleet.rest);
-    load.goes_on(STRETCH).await;
+    load.books_more(STRETCH).await;
     fleet.stop(Process::Mypage).await;
     empty(&fleet).await;
     rebuild(&fleet).await;
@@ -54,7 +54,7 @@ async fn rebuild(fleet: &Fleet) {
     }
 }
 
-/// As a database that was lost and made anew, but for its tables.
+/// Empties the tables of the view.
 async fn empty(fleet: &Fleet) {
     let flags = fleet.flags();
     let prefix = flags.iter().skip_while(|flag| *flag != "--database-url-prefix").nth(1);

@@ -1,4 +1,4 @@
-//! Two processes of every service on one database each and one event log, killed in turn under load.
+//! Two processes of every service share a database and the event log, and are killed in turn under load.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -15,12 +15,13 @@ use crate::fleet::Fleet;
 use crate::topic::{assert_in_order, assert_no_dead_letters};
 use crate::wait::until;
 
-/// Each after those it calls; and the other way round, each before them, to be killed: whoever answers can be answered.
+/// Each service starts after its upstreams. In reverse, each is killed before them, so that its calls are
+/// still answered.
 const START_ORDER: [Process; 6] =
     [Process::Processor, Process::Point, Process::Payment, Process::Mypage, Process::Ticket, Process::Book];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_of_every_service_are_killed_in_turn_under_load() {
+async fn replicas_of_every_service_are_killed_in_turn_under_load() {
     if is_left_out(&["TEST_DATABASE", "TEST_EVENTS"]) {
         return;
     }
@@ -35,20 +36,20 @@ async fn two_of_every_service_are_killed_in_turn_under_load() {
         two.start_alone(service).await;
     }
     let doors = [one.service(Process::Book), two.service(Process::Book)];
-    a_cancel_ends_whoever_hears_of_it(&doors).await;
+    cancel_through_the_other_replica_completes(&doors).await;
     let began = Instant::now();
     let load = Load::on(&[&doors[0], &doors[1]], Duration::ZERO);
-    // The first ones lead, as they were first; the second ones take over …
-    load.comes_to(bookings / 4).await;
+    // The first processes lead, because they started first; then the second ones take over …
+    load.reaches(bookings / 4).await;
     kill_all(&one).await;
-    load.comes_to(bookings / 2).await;
-    // … and share the work again with others, who are left alone in the end.
+    load.reaches(bookings / 2).await;
+    // … and share the work with restarted ones, which remain alone at the end.
     for service in START_ORDER {
         one.start_alone(service).await;
     }
-    load.comes_to(bookings * 3 / 4).await;
+    load.reaches(bookings * 3 / 4).await;
     kill_all(&two).await;
-    load.comes_to(bookings).await;
+    load.reaches(bookings).await;
     let answers = load.stop().await;
     println!("{:?} in {:?}", answers.by_status, began.elapsed());
     // 0 is no answer, from a process that was killed.
@@ -57,14 +58,15 @@ async fn two_of_every_service_are_killed_in_turn_under_load() {
 
     let ended = Instant::now();
     settled(&one, &answers.booked).await;
-    println!("all of it everywhere {:?} after the last booking", ended.elapsed());
-    nothing_is_double_or_alone(&one).await;
+    println!("all services settled {:?} after the last booking", ended.elapsed());
+    every_booking_is_complete_or_absent(&one).await;
     assert_in_order(&one, &answers.booked).await;
     assert_no_dead_letters(&one).await;
 }
 
-/// The booking at one door, its cancel at the other; the event that ends it goes to the one that has its partition.
-async fn a_cancel_ends_whoever_hears_of_it(doors: &[Rest; 2]) {
+/// Books through one replica and cancels through the other. The event that completes the cancel goes to the
+/// replica that consumes its partition.
+async fn cancel_through_the_other_replica_completes(doors: &[Rest; 2]) {
     for number in 0..10 {
         let booking = book_at(&doors[number % 2]).await;
         let answer = cancel_at(&doors[(number + 1) % 2], booking).await;
@@ -78,8 +80,8 @@ async fn kill_all(replica: &Fleet) {
     }
 }
 
-/// Also of the bookings that were not answered: each comes to have all that belongs to it, once, or nothing of it.
-async fn nothing_is_double_or_alone(fleet: &Fleet) {
+/// Checks that each booking has one record in every service or none at all, also if it was not answered.
+async fn every_booking_is_complete_or_absent(fleet: &Fleet) {
     for plural in ["payments", "tickets", "points", "mypages"] {
         until(&format!("the {plural} of all that is booked"), async || {
             let books = by_booking(fleet, "books", "id").await;
@@ -93,7 +95,7 @@ async fn nothing_is_double_or_alone(fleet: &Fleet) {
     }
 }
 
-/// A customer sees what is held as well, and how it ended.
+/// Returns true for a mypage row of an unpaid booking.
 fn is_unpaid(row: &Value) -> bool {
     ["PaymentPending", "Declined", "Expired"].iter().any(|status| row["status"] == *status)
 }
@@ -102,7 +104,7 @@ fn is_booked(row: &Value) -> bool {
     row["status"] == "Canceled" || BOOKED.iter().any(|status| row["status"] == *status)
 }
 
-/// Few in the gate; `TEST_BOOKINGS` by hand.
+/// Number of bookings: few in the gate; `TEST_BOOKINGS` sets more.
 fn bookings() -> usize {
     std::env::var("TEST_BOOKINGS").map_or(2_000, |number| number.parse().unwrap())
 }

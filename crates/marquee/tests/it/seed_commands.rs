@@ -1,7 +1,7 @@
-//! THE list of the seeds' commands. Each runs unchanged through the gateway, but for the port, which is the test's.
+//! The commands of the seed's documentation. Each runs unchanged through the gateway, except for the port.
 //!
-//! They run as requests that are the same byte for byte as what the clients send; and with
-//! `MARQUEE_TEST_CLIENTS=1`, which the gate sets, the clients themselves run, and must be there.
+//! They run as requests that are identical, byte by byte, to those of the clients. With
+//! `MARQUEE_TEST_CLIENTS=1`, which the gate sets, the clients themselves run, too, and must be installed.
 
 use std::process::Command;
 
@@ -12,21 +12,21 @@ use serde_json::{Value, json};
 use crate::fleet::{Fleet, run};
 use crate::wait::until;
 
-/// The address in the commands below; the tests put theirs in its place.
+/// The address in the commands below, which the tests replace with their own.
 const GATEWAY: &str = "http://localhost:8088";
 
-/// A command, the request its client makes of it, and the answer.
+/// A command, the request that its client sends, and the answer.
 struct Line {
     command: &'static str,
     method: Method,
     path: &'static str,
     body: &'static str,
     status: u16,
-    /// What the answer holds, among other things.
+    /// The fields that the answer must have at least.
     answer: Value,
 }
 
-/// "8088 포트를 사용하여 API를 발생시킨다": book, collect, look at the booking.
+/// "8088 포트를 사용하여 API를 발생시킨다": books, collects, and shows the booking.
 fn gateway_section() -> Vec<Line> {
     vec![
         book(
@@ -44,7 +44,7 @@ fn gateway_section() -> Vec<Line> {
     ]
 }
 
-/// "Mypage": the same, seen in mypage.
+/// "Mypage": books, collects, and shows the booking in mypage.
 fn mypage_section() -> Vec<Line> {
     vec![
         book(
@@ -62,7 +62,7 @@ fn mypage_section() -> Vec<Line> {
     ]
 }
 
-/// The same with curl, for those who have no httpie: with numbers, as one writes JSON by hand.
+/// The same commands for curl, with JSON numbers.
 fn curl_section() -> Vec<Line> {
     vec![
         Line {
@@ -96,11 +96,11 @@ fn curl_section() -> Vec<Line> {
     ]
 }
 
-/// "siege -c50 -t60S -r10 --content-type "application/json" 'http://book:8080/books POST {"qty":"3"}'": the load
-/// experiment's body, which says nothing but how many.
+/// "siege -c50 -t60S -r10 --content-type "application/json" 'http://book:8080/books POST {"qty":"3"}'": the body of the
+/// load test, which has a quantity only.
 const SIEGE_BODY: &str = r#"{"qty":"3"}"#;
 
-/// "Config Map": the cinema's name is stamped into every booking.
+/// "Config Map": every booking contains the cinema's name.
 const CONFIG_MAP_BODY: &str = r#"{"movieName":"WonderWoman","qty":2,"seat":"1,2","totalPrice":20000}"#;
 
 fn book(command: &'static str) -> Line {
@@ -108,7 +108,7 @@ fn book(command: &'static str) -> Line {
         command,
         method: Method::POST,
         path: "/books",
-        // httpie sends what stands after `=` as text.
+        // httpie sends the value after `=` as text.
         body: r#"{"qty": "2", "movieName": "soul", "seat": "1A,2B", "totalPrice": "10000"}"#,
         status: 201,
         answer: json!({
@@ -130,22 +130,22 @@ fn collect(command: &'static str) -> Line {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_gateway_section_of_the_seed() {
+async fn gateway_section_of_the_seed_is_answered() {
     answers_as_requests(gateway_section(), HTTPIE_HEADERS).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_mypage_section_of_the_seed() {
+async fn mypage_section_of_the_seed_is_answered() {
     answers_as_requests(mypage_section(), HTTPIE_HEADERS).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_written_for_curl() {
+async fn curl_commands_are_answered() {
     answers_as_requests(curl_section(), CURL_HEADERS).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_bodies_of_siege_and_of_the_config_map_section() {
+async fn siege_and_config_map_bodies_are_answered() {
     let fleet = Fleet::up().await;
     let (status, booking) = send(&fleet, &Method::POST, "/books", SIEGE_BODY, SIEGE_HEADERS).await;
     assert_eq!(status, 201, "{booking}");
@@ -164,14 +164,14 @@ async fn the_bodies_of_siege_and_of_the_config_map_section() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_clients_themselves() {
+async fn real_clients_are_answered() {
     if std::env::var("MARQUEE_TEST_CLIENTS").as_deref() != Ok("1") {
         return;
     }
     for section in [gateway_section(), mypage_section(), curl_section()] {
         let fleet = Fleet::up().await;
         for line in section {
-            let command = on_the_test_s_port(line.command, &fleet);
+            let command = on_port_of(line.command, &fleet);
             let what = format!("{command} to be answered as the seed expects");
             until(&what, async || {
                 let (code, printed) = run(shell(&command)).await;
@@ -189,16 +189,16 @@ async fn the_clients_themselves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn siege_itself() {
+async fn real_siege_is_answered() {
     if std::env::var("MARQUEE_TEST_CLIENTS").as_deref() != Ok("1") {
         return;
     }
     let fleet = Fleet::up().await;
-    // The seed's line, with its minute cut to ten rounds of fewer users.
+    // The seed's command, with fewer users, and ten rounds in place of a minute.
     let command =
         r#"siege -c5 -r10 --content-type "application/json" 'http://localhost:8088/books POST {"qty":"3"}'"#;
-    let mut siege = shell(&on_the_test_s_port(command, &fleet));
-    // It writes settings into the home directory.
+    let mut siege = shell(&on_port_of(command, &fleet));
+    // siege writes settings to the home directory.
     siege.env("HOME", &fleet.data_dir);
     let (code, printed) = run(siege).await;
     assert_eq!(code, 0, "{printed}");
@@ -207,7 +207,7 @@ async fn siege_itself() {
     assert!(books.iter().all(|booking| booking["qty"] == 3), "{printed}");
 }
 
-/// What the clients send of their own accord.
+/// The headers that the clients add.
 const HTTPIE_HEADERS: &[(&str, &str)] = &[
     ("user-agent", "HTTPie/3.2.4"),
     ("accept-encoding", "gzip, deflate"),
@@ -242,8 +242,8 @@ async fn answers_as_requests(section: Vec<Line>, headers: &[(&str, &str)]) {
     }
 }
 
-/// A person types the next command a moment later; what follows from events is there by then. A booking itself is
-/// answered at once or never.
+/// A person types the next command a moment later, when events have had their effect, so these requests are retried. A
+/// booking must be answered correctly at once.
 fn retry_or_panic(line: &Line, answer: &Value, difference: String) -> Result<(), String> {
     assert!(line.method != Method::POST, "{}: {difference}: {answer}", line.command);
     Err(format!("{difference}: {answer}"))
@@ -269,11 +269,11 @@ async fn send(
     (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
 }
 
-fn on_the_test_s_port(command: &str, fleet: &Fleet) -> String {
+fn on_port_of(command: &str, fleet: &Fleet) -> String {
     command.replace(GATEWAY, &format!("http://localhost:{}", fleet.port_base + 8))
 }
 
-/// As typed, but for a terminal: httpie reads its standard input when that is none.
+/// Runs a command in a shell. httpie would read its standard input if that is not a terminal.
 fn shell(command: &str) -> Command {
     let mut shell = Command::new("bash");
     let command = match command.strip_prefix("http ") {

@@ -1,4 +1,4 @@
-//! Images and actions of others are pinned by digest, and the pipeline holds no more permissions than it needs.
+//! External images and actions are pinned by digest, and the pipeline has no more permissions than it needs.
 
 use std::path::{Path, PathBuf};
 
@@ -36,7 +36,7 @@ fn workflows() -> Vec<(String, Value)> {
 }
 
 #[test]
-fn images_of_others_are_named_by_digest() {
+fn external_images_are_pinned_by_digest() {
     let dockerfile = read("docker/Dockerfile");
     let mut bases = 0;
     for line in dockerfile.lines() {
@@ -58,7 +58,7 @@ fn images_of_others_are_named_by_digest() {
 }
 
 #[test]
-fn actions_are_named_by_commit_and_say_which_version_that_is() {
+fn actions_are_pinned_by_commit_with_their_version() {
     for (text, _) in workflows() {
         let uses: Vec<_> = text.lines().filter(|line| line.contains("uses: ")).collect();
         assert!(!uses.is_empty());
@@ -75,7 +75,7 @@ fn actions_are_named_by_commit_and_say_which_version_that_is() {
 }
 
 #[test]
-fn only_the_job_that_deploys_has_an_identity_and_it_builds_nothing() {
+fn only_the_deploying_job_has_an_identity_and_it_builds_nothing() {
     for (_, workflow) in workflows() {
         assert_eq!(workflow["permissions"], json!({}));
         for (name, job) in workflow["jobs"].as_object().unwrap() {

@@ -1,4 +1,4 @@
-//! What the event log itself holds.
+//! Reads the event log itself.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -11,10 +11,10 @@ use tokio::time::timeout;
 
 use crate::fleet::Fleet;
 
-/// Longest wait for the next records.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Maximum wait for the next records.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Whether each booking's events are in the log once, what came of it behind what it came of.
+/// Asserts that each booking's events are in the log once, each after the event that caused it.
 pub async fn assert_in_order(fleet: &Fleet, booked: &[Booked]) {
     const ORDER: [&str; 3] = ["Booked", "Created", "WaitedPoint"];
     let ids: Vec<i64> = booked.iter().map(|booking| booking.id).collect();
@@ -24,7 +24,7 @@ pub async fn assert_in_order(fleet: &Fleet, booked: &[Booked]) {
     }
 }
 
-/// As [`assert_in_order`], of a booking that was canceled.
+/// Like [`assert_in_order`], for a canceled booking.
 pub async fn assert_canceled_in_order(fleet: &Fleet, id: i64) {
     const ORDER: [&str; 5] = ["Booked", "CancelRequested", "TicketCanceled", "PaymentCanceled", "Canceled"];
     let mut events = read_until(fleet, &[id], "Canceled").await.remove(&id).unwrap();
@@ -32,16 +32,16 @@ pub async fn assert_canceled_in_order(fleet: &Fleet, id: i64) {
     assert_eq!(events, ORDER, "booking {id}");
 }
 
-/// Each booking's events by their names. What was sent again, as after a crash, counts where it came first. Reads until
-/// all of `bookings` have come to `end`.
+/// Reads the types of each booking's events until all of `bookings` have an event of the type `end`. An event
+/// that was sent again, as after a crash, counts once, at its first position.
 async fn read_until(fleet: &Fleet, bookings: &[i64], end: &str) -> HashMap<i64, Vec<&'static str>> {
     let mut subscription = fleet.transport().await.subscribe(TOPIC, "test").await.unwrap();
     let mut open: HashSet<i64> = bookings.iter().copied().collect();
     let mut seen = HashSet::new();
     let mut events = HashMap::<i64, Vec<&'static str>>::new();
     while !open.is_empty() {
-        let batch = timeout(PATIENCE, subscription.receive(500)).await;
-        let batch = batch.unwrap_or_else(|_| panic!("{open:?} never come to {end}")).unwrap();
+        let batch = timeout(TIMEOUT, subscription.receive(500)).await;
+        let batch = batch.unwrap_or_else(|_| panic!("{open:?} have no {end}")).unwrap();
         for Record { key, payload, headers } in batch.into_iter().map(|received| received.record) {
             if seen.insert(headers::find(&headers, ID).unwrap().to_owned()) {
                 let id = key.unwrap().parse().unwrap();

@@ -1,17 +1,17 @@
-//! Wrong input through the gateway: each with its problem and its pointer, never a 5xx, and none leaves a row.
+//! Invalid input through the gateway: each gets its problem and pointer, never a 5xx, and leaves no row.
 
 use marquee::rest::Answer;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
-use crate::clients::nothing_under_way;
+use crate::clients::assert_quiet;
 use crate::fleet::Fleet;
 
 const COLLECTIONS: [&str; 5] = ["books", "payments", "tickets", "points", "mypages"];
-/// More than any integer type holds.
+/// A number beyond every integer type.
 const HUGE: &str = "1000000000000000000000000000000";
 
-/// A body for `POST /books`, and the pointer to what is wrong with it.
+/// Bodies for `POST /books`, and the pointers to their invalid fields.
 const WRONG_BOOKINGS: &[(&str, &str)] = &[
     (r#"{"qty":0}"#, "/qty"),
     (r#"{"qty":-1}"#, "/qty"),
@@ -47,9 +47,9 @@ const WRONG_BOOKINGS: &[(&str, &str)] = &[
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_wrong_input_has_its_problem_and_leaves_no_row() {
+async fn invalid_input_gets_its_problem_and_leaves_no_row() {
     let fleet = Fleet::up().await;
-    // One row everywhere, so that there is something to be wrong about.
+    // One row in every service, to which the requests refer.
     let order = json!({ "movieName": "soul", "customerId": 7, "totalPrice": 1 });
     assert_eq!(fleet.rest.send(Method::POST, "/books", Some(&order)).await.unwrap().status, 201);
     rows_are(&fleet, [1; 5]).await;
@@ -61,7 +61,7 @@ async fn every_wrong_input_has_its_problem_and_leaves_no_row() {
     wrong_queries(&fleet).await;
     wrong_paths_and_methods(&fleet).await;
 
-    nothing_under_way(&fleet).await;
+    assert_quiet(&fleet).await;
     rows_are(&fleet, [1; 5]).await;
 }
 
@@ -99,7 +99,7 @@ async fn wrong_changes(fleet: &Fleet) {
             is_invalid(&answer, &format!("{path} {body}"), &["/status"]);
         }
     }
-    // Charging and awarding are the fleet's own.
+    // Only services may charge and grant points.
     for path in ["/payments", "/points"] {
         let body = r#"{"bookingId":1,"status":"Paid","totalPrice":1}"#;
         let answer = send(fleet, Method::POST, path, json, body).await;
@@ -226,7 +226,7 @@ fn is_problem(answer: &Answer, what: &str, status: u16, slug: &str) {
     }
 }
 
-/// How many rows each service has, once they have followed.
+/// Waits until each service has the expected number of rows.
 async fn rows_are(fleet: &Fleet, expected: [u64; 5]) {
     crate::wait::until(&format!("{expected:?} rows"), async || {
         let mut counts = [0; 5];

@@ -1,12 +1,12 @@
-// Reads a topic from its first record to its last as the original Java services do, and prints what they would get.
+// Reads a topic from its first record to its last as the original Java services do, and prints the result.
 //
-// Spring gives every record to every @StreamListener, each time as the listener's own class; the listener then asks
-// `isMe()` (in other versions `validate()`) whether the record was meant for it. So each record is read here into all
-// classes, and one that cannot be read into a class, meant for it or not, ends the program.
+// Spring passes every record to every @StreamListener, deserialized as the listener's own class; the listener then calls
+// `isMe()` (in other versions `validate()`) to check whether the record is of its type. So this program reads each record
+// into all classes, and ends with an error if that fails for any class, whatever the record's type.
 //
 //     java -cp "$TEST_KAFKA_JARS/*" Listeners.java <brokers> <topic>
 //
-// A line of JSON for each record: its key, its value as it came, and what its listener got.
+// It prints one line of JSON for each record: its key, its original value, and the event that its listener got.
 
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.MapperFeature;
@@ -27,18 +27,18 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.StringDeserializer;
 
 public class Listeners {
-    static final Duration PATIENCE = Duration.ofSeconds(30);
+    static final Duration TIMEOUT = Duration.ofSeconds(30);
 
     static final List<Class<? extends AbstractEvent>> LISTENERS = List.of(
         Booked.class, Paid.class, PaymentCanceled.class, CancelRequested.class, TicketCanceled.class,
         CancelRejected.class, Canceled.class, HoldExpired.class, Created.class, Printed.class, WaitedPoint.class,
         WrittenPoint.class);
 
-    /** As Spring configures it. */
+    /** The mapper with Spring's configuration. */
     static final ObjectMapper SPRING =
         JsonMapper.builder().disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES).build();
 
-    /** Takes no text for a number and no number for text. */
+    /** A mapper that accepts no text for a number, and no number for text. */
     static final ObjectMapper STRICT = strict();
 
     static ObjectMapper strict() {
@@ -63,10 +63,10 @@ public class Listeners {
             consumer.assign(partitions);
             consumer.seekToBeginning(partitions);
             Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-            long deadline = System.nanoTime() + PATIENCE.toNanos();
+            long deadline = System.nanoTime() + TIMEOUT.toNanos();
             while (ends.entrySet().stream().anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
                 if (System.nanoTime() > deadline) {
-                    throw new IllegalStateException("the end of the topic is not reached");
+                    throw new IllegalStateException("timed out before the end of the topic");
                 }
                 for (ConsumerRecord<String, String> record : consumer.poll(Duration.ofMillis(200))) {
                     listen(record);
@@ -91,7 +91,7 @@ public class Listeners {
         }
     }
 
-    /** What all events of the original services are. */
+    /** The base class of all events of the original services. */
     public static class AbstractEvent {
         String eventType = getClass().getSimpleName();
         String timestamp = new SimpleDateFormat("yyyyMMddHHmmss").format(new Date());
@@ -104,7 +104,7 @@ public class Listeners {
         public boolean validate() { return isMe(); }
     }
 
-    /** An event about a booking by `bookingId`, as all but those of the book service are. */
+    /** An event that names its booking by `bookingId`, as all events do except those of the book service. */
     public static class OfBooking extends AbstractEvent {
         private Long id;
         private Long bookingId;

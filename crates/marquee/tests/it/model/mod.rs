@@ -1,9 +1,10 @@
-//! The rules of the five services as one state machine: their own domain code, wired by a simulated log, while messages are
-//! lost, doubled, delayed and reordered, answers are lost, and processes die between any two steps.
+//! The rules of the five services as one state machine: their own domain code, wired by a simulated log,
+//! while messages are lost, doubled, delayed and reordered, answers are lost, and processes die between any
+//! two steps.
 //!
-//! What the log keeps is the order of one booking's events by one producer, and nothing else. What customers do is the
-//! model; what must be true of the services is said in `check`, at every step, and at the end by the auditor, once nothing
-//! goes wrong any more.
+//! What the log keeps is the order of one booking's events by one producer, and nothing else. What customers
+//! do is the model; what must be true of the services is said in `check`, at every step, and at the end by
+//! the auditor, once nothing goes wrong any more.
 
 mod check;
 mod world;

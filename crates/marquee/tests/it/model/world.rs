@@ -1,7 +1,8 @@
 //! The five services over the simulated log: their databases, their outboxes, and the requests that are under way.
 //!
-//! What decides is the services' own domain code. Around it stands here, in a few lines each, what the services do with it in
-//! one transaction; each call of this module is one such transaction or one message, and between any two anything may happen.
+//! What decides is the services' own domain code. Around it stands here, in a few lines each, what the
+//! services do with it in one transaction; each call of this module is one such transaction or one message,
+//! and between any two anything may happen.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;

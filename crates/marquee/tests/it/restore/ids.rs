@@ -1,4 +1,4 @@
-//! No id is given out again, and none that was never given out counts.
+//! No id is given out again, and ids that were never given out are ignored.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 use storage::query_as;
 
 use super::{backed_up, restore};
-use crate::audit::right;
+use crate::audit::passes;
 use crate::backup::{book, stop};
 use crate::fleet::Fleet;
 
@@ -16,7 +16,7 @@ use crate::fleet::Fleet;
 async fn damaged_database_is_replaced_and_its_ids_are_not_given_out_again() {
     let (mut fleet, to, _) = backed_up().await;
     let lost = book(&fleet).await;
-    right(&fleet).await;
+    passes(&fleet).await;
     stop(&mut fleet).await;
     let before = [
         last(&fleet, Process::Book, "bookings").await,
@@ -40,18 +40,18 @@ async fn damaged_database_is_replaced_and_its_ids_are_not_given_out_again() {
     for (before, after) in before.into_iter().zip(after) {
         assert!(after >= before + 9_000, "{after} after {before}");
     }
-    // The others are known.
+    // The ids of the other services are known.
     assert!(last(&fleet, Process::Ticket, "outbox").await < points + 1_000);
     fleet.up_again().await;
     assert!(book(&fleet).await > lost + 1_000, "unpaid bookings have left no trace");
-    right(&fleet).await;
+    passes(&fleet).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn id_that_book_never_gave_out_is_no_trace_of_one() {
+async fn id_that_book_never_gave_out_is_ignored() {
     let (mut fleet, to, _) = backed_up().await;
     let lost = book(&fleet).await;
-    right(&fleet).await;
+    passes(&fleet).await;
     let highest = lost + 500_000;
     for stray in [i64::MAX, 1 << 53, lost + 2_000_000, highest] {
         let payment = json!({ "bookingId": stray, "totalPrice": 1 });
@@ -66,11 +66,11 @@ async fn id_that_book_never_gave_out_is_no_trace_of_one() {
         let line = format!("booking id {} and 2 more of {place}, which book never gave out", i64::MAX);
         assert!(output.contains(&line), "{output}");
     }
-    assert!(output.contains(&format!("returned      booking {}: 1 KRW", i64::MAX)), "{output}");
+    assert!(output.contains(&format!("refunded      booking {}: 1 KRW", i64::MAX)), "{output}");
     fleet.up_again().await;
-    // A trace that is near may be of a booking that is known by nothing else.
+    // A trace within the limit may be the only one of a booking.
     assert_eq!(book(&fleet).await, highest + 1);
-    right(&fleet).await;
+    passes(&fleet).await;
 }
 
 /// The highest id that `table` has given out.

@@ -1,4 +1,4 @@
-//! What is no backup of this fleet is refused, and nothing happens.
+//! Invalid backups and backups of other fleets are refused without any change.
 
 use std::fs;
 use std::process::Command;
@@ -10,9 +10,9 @@ use crate::backup::{names, stop};
 use crate::fleet::{Fleet, marquee, run};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn damaged_backup_and_one_of_another_fleet_are_refused_and_nothing_is_moved() {
+async fn damaged_and_foreign_backups_are_refused_and_nothing_is_moved() {
     let (mut fleet, to, id) = backed_up().await;
-    // While the fleet runs, nothing is restored.
+    // A running fleet cannot be restored.
     let (code, output) = restore(&fleet, &to, &[]).await;
     assert_eq!(code, 1);
     assert!(output.contains("is in use: fleet runs on it"), "{output}");
@@ -22,7 +22,7 @@ async fn damaged_backup_and_one_of_another_fleet_are_refused_and_nothing_is_move
     fs::write(fleet.data_dir.join("fleet-id"), "another\n").unwrap();
     let (code, output) = restore(&fleet, &to, &[]).await;
     assert_eq!(code, 1);
-    assert!(output.contains("belongs to the fleet another"), "{output}");
+    assert!(output.contains("to the fleet another"), "{output}");
     fs::write(fleet.data_dir.join("fleet-id"), own).unwrap();
 
     let mut bytes = fs::read(to.join("payment.db")).unwrap();
@@ -37,15 +37,15 @@ async fn damaged_backup_and_one_of_another_fleet_are_refused_and_nothing_is_move
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refused_restore_makes_no_data_directory_and_writes_nothing_into_one() {
+async fn refused_restore_creates_no_data_directory_and_writes_nothing() {
     let mut fleet = Fleet::nothing_but_files().await;
     let nowhere = fleet.data_dir.parent().unwrap().join("nowhere");
     for (code, output) in [restore(&fleet, &nowhere, &[]).await, undo(&fleet, &[]).await] {
         assert_eq!(code, 1, "{output}");
-        assert!(output.contains("is no backup") || output.contains("nothing to undo"), "{output}");
+        assert!(output.contains("is not a backup") || output.contains("nothing to undo"), "{output}");
         assert!(!fleet.data_dir.exists());
     }
-    // Nothing was begun that could be undone.
+    // No restore has begun, so there is nothing to undo.
     fleet.up_again().await;
     stop(&mut fleet).await;
     let (code, output) = undo(&fleet, &[]).await;
@@ -64,7 +64,7 @@ async fn refused_restore_makes_no_data_directory_and_writes_nothing_into_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn backup_and_undo_at_once_or_neither_is_a_wrong_command_line() {
+async fn restore_needs_either_a_backup_or_undo() {
     let fleet = Fleet::nothing_but_files().await;
     let both = undo(&fleet, &["--from", "backup"]).await;
     for (code, output) in [both, run(marquee(["restore"])).await] {
@@ -74,7 +74,7 @@ async fn backup_and_undo_at_once_or_neither_is_a_wrong_command_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_regular_files_are_read_and_bookings_are_counted_in_them() {
+async fn only_regular_files_are_read_and_bookings_are_counted_in_the_database() {
     let (mut fleet, to, _) = backed_up().await;
     stop(&mut fleet).await;
     let text = fs::read_to_string(to.join("manifest.json")).unwrap();

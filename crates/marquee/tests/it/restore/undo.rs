@@ -1,4 +1,4 @@
-//! A restore of the wrong backup has two ways out: another backup, and what was there before.
+//! Leaves a restore of the wrong backup: by another backup, or by undoing it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,28 +7,30 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use storage::{Db, Settings, query};
 
-use super::{backed_up, dies, killed, later, ledger, restore, restore_command, status, undo, undo_command};
-use crate::audit::{audit, right};
+use super::{
+    backed_up, crash, crash_restore, later, ledger, restore, restore_command, status, undo, undo_command,
+};
+use crate::audit::{audit, passes};
 use crate::backup::{backup, book, names, stop};
 use crate::cancel::collect;
 use crate::fleet::{Fleet, marquee, run};
 use crate::wait::until;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_backup_is_restored_after_the_wrong_one_came_to_its_limit() {
+async fn other_backup_is_restored_after_the_wrong_one_reached_its_limit() {
     let (mut fleet, wrong, kept) = backed_up().await;
     let mut known = later(&fleet, 3).await;
     let right_one = second_backup(&fleet).await;
     let lost = book(&fleet).await;
-    right(&fleet).await;
+    passes(&fleet).await;
     stop(&mut fleet).await;
 
     let (code, output) = restore(&fleet, &wrong, &["--max-refunds", "1"]).await;
     assert_eq!(code, 1, "{output}");
     assert!(output.contains("unfinished    3 more charges"), "{output}");
     assert!(output.contains("marquee restore --undo"), "{output}");
-    // Until the other one is staged, the first one can go on.
-    killed(&fleet, &right_one, "restore.staged").await;
+    // Until the other backup is staged, the first restore can continue.
+    crash_restore(&fleet, &right_one, "restore.staged").await;
     let (code, output) = restore(&fleet, &wrong, &["--max-refunds", "0"]).await;
     assert_eq!(code, 1, "{output}");
     assert!(output.contains("unfinished    3 more charges"), "{output}");
@@ -47,11 +49,11 @@ async fn other_backup_is_restored_after_the_wrong_one_came_to_its_limit() {
     assert!(canceled <= 1);
     assert_eq!((status(&fleet, lost).await.0, ledger(&fleet, lost).await), (404, 0));
     assert!(book(&fleet).await > lost);
-    right(&fleet).await;
+    passes(&fleet).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn undone_restores_leave_all_bookings_but_those_whose_money_went_back() {
+async fn undoing_keeps_all_bookings_except_refunded_ones() {
     let (mut fleet, wrong, kept) = backed_up().await;
     let mut all = later(&fleet, 3).await;
     let also_wrong = second_backup(&fleet).await;
@@ -61,7 +63,7 @@ async fn undone_restores_leave_all_bookings_but_those_whose_money_went_back() {
 
     let (code, output) = restore(&fleet, &wrong, &["--max-refunds", "1"]).await;
     assert_eq!(code, 1, "{output}");
-    // What was there before both is put back, not what was there in between.
+    // The files from before both restores are put back, not those in between.
     let (code, output) = restore(&fleet, &also_wrong, &["--max-refunds", "0"]).await;
     assert_eq!(code, 1, "{output}");
     let (code, output) = undo(&fleet, &[]).await;
@@ -70,7 +72,7 @@ async fn undone_restores_leave_all_bookings_but_those_whose_money_went_back() {
     assert!(output.contains("canceled      booking "), "{output}");
     assert!(output.contains("undone-restore-"), "{output}");
     let left = names(&fleet.data_dir);
-    // The first restored state and the second are left.
+    // The files of both restored states are kept.
     let of = |start: &str| left.iter().filter(|name| name.starts_with(start)).count();
     assert_eq!((of("before-restore-"), of("undone-restore-"), of("restor")), (1, 1, 0), "{left:?}");
 
@@ -86,13 +88,13 @@ async fn undone_restores_leave_all_bookings_but_those_whose_money_went_back() {
     }
     assert_eq!(canceled, 1);
     assert!(book(&fleet).await > *all.iter().max().unwrap());
-    right(&fleet).await;
+    passes(&fleet).await;
     let (code, output) = undo(&fleet, &[]).await;
     assert_eq!(code, 1, "{output}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn collected_booking_whose_money_went_back_is_reported_and_stays() {
+async fn refunded_booking_that_was_collected_is_reported_and_stays() {
     let (mut fleet, wrong, _) = backed_up().await;
     let lost = later(&fleet, 2).await;
     for id in &lost {
@@ -102,13 +104,13 @@ async fn collected_booking_whose_money_went_back_is_reported_and_stays() {
         })
         .await;
     }
-    right(&fleet).await;
+    passes(&fleet).await;
     stop(&mut fleet).await;
     assert_eq!(restore(&fleet, &wrong, &["--max-refunds", "1"]).await.0, 1);
     let (code, output) = undo(&fleet, &[]).await;
     assert_eq!(code, 1, "{output}");
     assert!(output.contains("not canceled  booking "), "{output}");
-    // That is the end of it for the fleet, and the rest is between people.
+    // The fleet can start; staff must settle the rest.
     fleet.up_again().await;
     let (code, report) = audit(&fleet, &[]).await;
     assert_eq!((code, &report["violations"]), (1, &json!({ "refund-unfounded": 1 })), "{report}");
@@ -121,11 +123,11 @@ async fn undoing_that_is_killed_anywhere_is_completed_by_the_next_one() {
     stop(&mut fleet).await;
 
     // Files of two states come to be of one before they go back.
-    killed(&fleet, &to, "restore.placed:2").await;
+    crash_restore(&fleet, &to, "restore.placed:2").await;
     let (code, output) = restore(&fleet, &fleet.data_dir.with_file_name("other"), &[]).await;
     assert_eq!(code, 1, "{output}");
-    assert!(output.contains("was not finished"), "{output}");
-    dies(|| undo_command(&fleet, &[]), "restore.undo-prepared").await;
+    assert!(output.contains("is unfinished"), "{output}");
+    crash(|| undo_command(&fleet, &[]), "restore.undo-prepared").await;
     leave_a_write_ahead_log(&before(&fleet)).await;
     for point in [
         "restore.undo-prepared",
@@ -135,7 +137,7 @@ async fn undoing_that_is_killed_anywhere_is_completed_by_the_next_one() {
         "restore.aside:3",
         "restore.placed:1",
     ] {
-        dies(|| undo_command(&fleet, &[]), point).await;
+        crash(|| undo_command(&fleet, &[]), point).await;
         if point == "restore.undo-prepared" {
             continue;
         }
@@ -147,10 +149,10 @@ async fn undoing_that_is_killed_anywhere_is_completed_by_the_next_one() {
         }
     }
     for point in ["restore.in-place", "restore.returned", "restore.reconciled"] {
-        dies(|| undo_command(&fleet, &[]), point).await;
+        crash(|| undo_command(&fleet, &[]), point).await;
     }
     let (code, output) =
-        until("the services of the killed one to end", async || match undo(&fleet, &[]).await {
+        until("the services of the killed restore to end", async || match undo(&fleet, &[]).await {
             (_, output) if output.contains("is in use") => Err(output),
             outcome => Ok(outcome),
         })
@@ -163,21 +165,21 @@ async fn undoing_that_is_killed_anywhere_is_completed_by_the_next_one() {
         assert_eq!(status(&fleet, id).await, (200, "PaidComplete".to_owned()));
         assert_eq!(ledger(&fleet, id).await, 10_000);
     }
-    assert!(book(&fleet).await > 5_000, "what was in the write-ahead log is there");
-    right(&fleet).await;
+    assert!(book(&fleet).await > 5_000, "the write-ahead log was lost");
+    passes(&fleet).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn restore_of_what_cannot_be_put_back_goes_on_with_another_backup() {
+async fn restore_that_cannot_be_undone_continues_with_another_backup() {
     let (mut fleet, to, kept) = backed_up().await;
     later(&fleet, 1).await;
     stop(&mut fleet).await;
     fs::write(fleet.data_dir.join("ticket.db"), "no database at all").unwrap();
     fs::remove_file(fleet.data_dir.join("point.db")).unwrap();
-    killed(&fleet, &to, "restore.in-place").await;
+    crash_restore(&fleet, &to, "restore.in-place").await;
     let (code, output) = undo(&fleet, &[]).await;
     assert_eq!(code, 1, "{output}");
-    assert!(output.contains("there is no ") && output.contains("/point.db"), "{output}");
+    assert!(output.contains("/point.db does not exist"), "{output}");
     fs::write(before(&fleet).join("point.db"), "no database either").unwrap();
     let (code, output) = undo(&fleet, &[]).await;
     assert_eq!(code, 1, "{output}");
@@ -186,16 +188,16 @@ async fn restore_of_what_cannot_be_put_back_goes_on_with_another_backup() {
     assert_eq!(code, 0, "{output}");
     fleet.up_again().await;
     assert_eq!(status(&fleet, kept).await.0, 200);
-    right(&fleet).await;
+    passes(&fleet).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn restore_whose_services_do_not_start_is_undone() {
     let (mut fleet, to, kept) = backed_up().await;
     let lost = book(&fleet).await;
-    right(&fleet).await;
+    passes(&fleet).await;
     stop(&mut fleet).await;
-    // As if a later version had written it; the manifest fits the file.
+    // Simulates a file of a later version; the manifest matches it.
     let file = to.join("ticket.db");
     let old = sha256(&file);
     let db = Db::open(&format!("sqlite://{}", file.display()).parse().unwrap(), Settings::default()).await;
@@ -218,7 +220,7 @@ async fn restore_whose_services_do_not_start_is_undone() {
         assert_eq!(status(&fleet, id).await, (200, "PaidComplete".to_owned()));
         assert_eq!(ledger(&fleet, id).await, 10_000);
     }
-    right(&fleet).await;
+    passes(&fleet).await;
 }
 
 fn sha256(file: &Path) -> String {
@@ -233,13 +235,13 @@ async fn second_backup(fleet: &Fleet) -> PathBuf {
     to
 }
 
-/// The directory of what was there before the restore.
+/// The directory with the files from before the restore.
 fn before(fleet: &Fleet) -> PathBuf {
     let names = names(&fleet.data_dir);
     fleet.data_dir.join(names.iter().find(|name| name.starts_with("before-restore-")).unwrap())
 }
 
-/// Leaves the database of book in `directory` as a killed process does: what was committed last is in a file beside it.
+/// Leaves the database of book in `directory` as a killed process does, with the last commit in its write-ahead log.
 async fn leave_a_write_ahead_log(directory: &Path) {
     let url = format!("sqlite://{}/book.db", directory.display());
     let db = Db::open(&url.parse().unwrap(), Settings::default()).await.unwrap();
