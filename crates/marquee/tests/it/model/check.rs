@@ -1,4 +1,4 @@
-//! What must be true of the world: at every moment, and once nothing is under way any more.
+//! What must be true of the world after every step, and after everything has come to its end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,11 +13,11 @@ use ticket::domain::Status as TicketStatus;
 
 use super::world::{Fate, Service, World};
 
-/// Rounds of everything that is to do, when nothing goes wrong any more, until nothing is left to do.
+/// Maximum number of rounds without faults until nothing is left to do.
 const ROUNDS_MAX: usize = 60;
 const ROUND: Duration = Duration::from_secs(10);
 
-/// No seat has two bookings that live, and the claims are exactly theirs.
+/// Each seat has at most one live booking, and the claims are exactly those of the live bookings.
 pub fn no_seat_is_sold_twice(world: &World) {
     let mut owners = BTreeMap::<String, BookingId>::new();
     for (id, booking) in world.bookings.iter().filter(|(_, booking)| booking.is_live()) {
@@ -29,8 +29,8 @@ pub fn no_seat_is_sold_twice(world: &World) {
     assert_eq!(owners, world.claims);
 }
 
-/// Nothing is ever collected that is not paid, and no money goes back for what was.
-pub fn what_is_collected_is_paid(world: &World) {
+/// The payment of a ticket that is or is being collected stays `Paid`.
+pub fn collected_tickets_are_paid(world: &World) {
     for (id, (ticket, _)) in &world.tickets {
         if matches!(ticket.status(), TicketStatus::Printing | TicketStatus::Printed) {
             assert_eq!(world.payments[id].status(), PaymentStatus::Paid, "the payment of {id}");
@@ -38,39 +38,43 @@ pub fn what_is_collected_is_paid(world: &World) {
     }
 }
 
-/// At most one charge stands for a booking, and none that was canceled.
-pub fn money_moves_once(world: &World) {
+/// A booking is charged once at most, and refunded if its reference was canceled.
+pub fn each_booking_is_charged_once(world: &World) {
     for (id, account) in &world.provider {
         assert!(account.charges <= 1 && account.refunds <= account.charges, "{id}: {account:?}");
-        assert!(!(account.is_canceled && account.stands()), "{id}: {account:?}");
+        assert!(!(account.is_canceled && account.is_charged()), "{id}: {account:?}");
     }
 }
 
-/// A charge stands exactly where a booking lives that is paid, and is what it costs.
-pub fn money_is_kept_for_what_lives(world: &World) {
+/// Exactly the live bookings are charged, and paid with the amount due.
+pub fn only_live_bookings_are_charged(world: &World) {
     let known = world.provider.keys().chain(world.payments.keys()).chain(world.bookings.keys());
     for id in known.copied().collect::<BTreeSet<_>>() {
         let account = world.provider.get(&id).copied().unwrap_or_default();
         let paid = world.payments.get(&id).filter(|payment| payment.status() == PaymentStatus::Paid);
         let live = world.bookings.get(&id).filter(|booking| booking.is_live());
-        assert_eq!((account.stands(), paid.is_some()), (live.is_some(), live.is_some()), "{id}: {account:?}");
+        assert_eq!(
+            (account.is_charged(), paid.is_some()),
+            (live.is_some(), live.is_some()),
+            "{id}: {account:?}"
+        );
         if let Some(booking) = live {
             assert_eq!(account.amount, booking.amount_due().get(), "{id}");
         }
     }
 }
 
-/// A ticket is made for what was booked, and for nothing else.
-pub fn tickets_are_for_what_was_booked(world: &World) {
+/// A ticket is issued only for a booking that was paid.
+pub fn tickets_have_a_booking(world: &World) {
     for id in world.tickets.iter().filter(|(_, (_, is_issued))| *is_issued).map(|(id, _)| id) {
         let status = world.bookings[id].status();
-        let never_was = [BookingStatus::PaymentPending, BookingStatus::Declined, BookingStatus::Expired];
-        assert!(!never_was.contains(&status), "there is a ticket for {id}, which is {status}");
+        let unpaid = [BookingStatus::PaymentPending, BookingStatus::Declined, BookingStatus::Expired];
+        assert!(!unpaid.contains(&status), "{id} has a ticket, but is {status}");
     }
 }
 
-/// A printed ticket has its points, and points are for a ticket that is being collected at least.
-pub fn points_are_for_collected_tickets(world: &World) {
+/// A printed ticket has its points, and points are granted only for a ticket that is or is being collected.
+pub fn points_belong_to_collected_tickets(world: &World) {
     let status = |id: &BookingId| world.tickets.get(id).map(|(ticket, _)| ticket.status());
     let granted: BTreeSet<BookingId> = world
         .ledger
@@ -80,20 +84,20 @@ pub fn points_are_for_collected_tickets(world: &World) {
         .collect();
     for id in &granted {
         let is_collected = [Some(TicketStatus::Printing), Some(TicketStatus::Printed)].contains(&status(id));
-        assert!(is_collected, "there are points for {id}, whose ticket is {:?}", status(id));
+        assert!(is_collected, "{id} has points, but its ticket is {:?}", status(id));
     }
     let printed = world.tickets.iter().filter(|(_, (ticket, _))| ticket.status() == TicketStatus::Printed);
     for (id, _) in printed {
-        assert!(granted.contains(id), "there are no points for {id}, which is printed");
+        assert!(granted.contains(id), "{id} has no points, but is printed");
     }
 }
 
-/// Nothing goes wrong any more, and everything comes to its end.
+/// Runs everything without faults until it has come to its end.
 pub fn settle(world: &mut World) {
     for _ in 0..ROUNDS_MAX {
         world.now += ROUND;
         for id in world.bookings.keys().copied().collect::<Vec<_>>() {
-            world.look(id);
+            world.begin_inquiry(id);
             world.expire(id);
         }
         for id in world.payments.keys().copied().collect::<Vec<_>>() {
@@ -109,14 +113,14 @@ pub fn settle(world: &mut World) {
             return;
         }
     }
-    panic!("it does not settle: {world:#?}");
+    panic!("the world does not settle: {world:#?}");
 }
 
-/// Everything that can be done now, once.
+/// Takes every possible step once.
 fn step(world: &mut World) {
-    while !world.under_way.is_empty() {
-        // Who waits for an answer does so as long as somebody may give one.
-        let next = world.under_way.iter().position(|work| !work.waits_for_an_answer());
+    while !world.pending.is_empty() {
+        // An operation waits for its answer while other operations may give it.
+        let next = world.pending.iter().position(|pending| !pending.is_unanswered());
         world.advance(next.unwrap_or_default(), Fate::Arrives, false);
     }
     for service in world.unsent() {
@@ -140,8 +144,8 @@ fn is_settled(world: &World) -> bool {
         && !world.tickets.values().any(is_printing)
 }
 
-/// The auditor, which shares no rule with the services, finds nothing wrong with any booking.
-pub fn every_story_is_right(world: &World) {
+/// The audit, which shares no rule with the services, finds no violation.
+pub fn every_booking_passes_the_audit(world: &World) {
     let clock = Clock { now: world.now + Duration::from_secs(3600), settle: Duration::from_secs(60) };
     let known = world.payments.keys().chain(world.tickets.keys()).chain(world.mypages.keys());
     let all: BTreeSet<BookingId> = world.bookings.keys().chain(known).copied().collect();
@@ -178,7 +182,7 @@ fn story(world: &World, id: BookingId) -> Story {
         }
     });
     story.payments.extend(world.payments.get(&id).map(|payment| PaymentRow {
-        // The model checks the provider's charges itself.
+        // The checks above cover the provider's charges.
         reference: None,
         booking_id,
         id: payment.row().id.get(),

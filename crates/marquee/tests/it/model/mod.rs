@@ -1,10 +1,10 @@
-//! The rules of the five services as one state machine: their own domain code, wired by a simulated log,
-//! while messages are lost, doubled, delayed and reordered, answers are lost, and processes die between any
+//! The rules of the five services as one state machine: their own domain code over a simulated log, while
+//! messages are lost, duplicated, delayed and reordered, answers are lost, and processes crash between any
 //! two steps.
 //!
-//! What the log keeps is the order of one booking's events by one producer, and nothing else. What customers
-//! do is the model; what must be true of the services is said in `check`, at every step, and at the end by
-//! the auditor, once nothing goes wrong any more.
+//! The log keeps the order of one booking's events by one producer, and nothing else. The reference model
+//! contains only the customers' requests. `check` states what must be true after every step and, once no more
+//! faults happen, at the end.
 
 mod check;
 mod world;
@@ -20,34 +20,34 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{FileFailurePersistence, TestRunner};
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
 
-use world::{DECLINES_OVER, Fate, Flaw, Service, Wish, World};
+use world::{DECLINES_OVER, Fate, Flaw, Order, Service, World};
 
-/// 300,000 steps in all.
+/// Number of walks: 300,000 steps in total.
 const CASES: u32 = 1_500;
 const STEPS: usize = 200;
-/// Walks that are taken to see where they lead to.
+/// Number of walks for the tests of the model itself.
 const SAMPLES: usize = 1_000;
-/// Wishes of one case: few, so that most of what happens concerns the same bookings.
-const WISHES_MAX: usize = 5;
+/// Maximum number of orders in a walk: few, so that most steps concern the same bookings.
+const ORDERS_MAX: usize = 5;
 
-/// What customers did: wish by wish.
+/// The requests of the customers.
 #[derive(Clone, Debug, Default)]
 struct Customers {
-    wishes: usize,
+    orders: usize,
     canceled: BTreeSet<usize>,
     collected: BTreeSet<usize>,
 }
 
-/// One step. Bookings are named by the number of their wish; what is under way, by any index.
+/// One step. The number of its order names a booking, and any index an operation in progress.
 #[derive(Clone, Debug)]
 enum Step {
-    Book(Wish),
+    Book(Order),
     PayAgain(usize),
     Cancel(usize),
     Collect(usize),
-    /// Takes a request that is under way one step further; or book may hold no more meanwhile.
+    /// Takes an operation one step further. The flag: the limit of held bookings is reached.
     Advance(Index, Fate, bool),
-    /// Book's reconciler, ticket's, and payment's refunder come by.
+    /// Runs the reconcilers of book and ticket, and payment's refunder.
     Reconcile(usize),
     Relay(Service, bool),
     Consume(Service, usize, bool),
@@ -66,7 +66,7 @@ impl ReferenceStateMachine for Customers {
 
     fn transitions(customers: &Self) -> BoxedStrategy<Step> {
         let service = || proptest::sample::select(&Service::ALL[..]);
-        let number = || 0..customers.wishes.max(1);
+        let number = || 0..customers.orders.max(1);
         let fate = prop_oneof![
             6 => Just(Fate::Arrives),
             1 => Just(Fate::NotSent),
@@ -76,7 +76,7 @@ impl ReferenceStateMachine for Customers {
         let often = || proptest::bool::weighted(0.8);
         let wait = || (1..40_u64).prop_map(Step::Wait);
         let book =
-            if customers.wishes < WISHES_MAX { wish().prop_map(Step::Book).boxed() } else { wait().boxed() };
+            if customers.orders < ORDERS_MAX { order().prop_map(Step::Book).boxed() } else { wait().boxed() };
         prop_oneof![
             3 => book,
             1 => number().prop_map(Step::PayAgain),
@@ -98,11 +98,11 @@ impl ReferenceStateMachine for Customers {
 
     fn apply(mut customers: Self, step: &Step) -> Self {
         match step {
-            Step::Book(_) => customers.wishes += 1,
-            Step::Cancel(number) if *number < customers.wishes => {
+            Step::Book(_) => customers.orders += 1,
+            Step::Cancel(number) if *number < customers.orders => {
                 customers.canceled.insert(*number);
             }
-            Step::Collect(number) if *number < customers.wishes => {
+            Step::Collect(number) if *number < customers.orders => {
                 customers.collected.insert(*number);
             }
             _ => {}
@@ -111,14 +111,14 @@ impl ReferenceStateMachine for Customers {
     }
 }
 
-/// Up to two of three seats, or none at all; and now and then more than the processor takes.
-fn wish() -> impl Strategy<Value = Wish> {
+/// Up to two of three seats, or none; and sometimes a price that the provider declines.
+fn order() -> impl Strategy<Value = Order> {
     let seats = proptest::collection::btree_set(1..=3_u8, 0..=2);
     let price = prop_oneof![1 => Just(0), 6 => Just(DECLINES_OVER), 1 => Just(DECLINES_OVER + 1)];
-    (seats, price, any::<bool>()).prop_map(|(seats, price, pay_later)| Wish { seats, price, pay_later })
+    (seats, price, any::<bool>()).prop_map(|(seats, price, pay_later)| Order { seats, price, pay_later })
 }
 
-/// The services, and which booking came of which wish.
+/// The services, and the booking of each order.
 struct Fleet {
     world: World,
     opened: Vec<Option<BookingId>>,
@@ -129,7 +129,7 @@ impl Fleet {
         Self { world: World::new(flaw), opened: Vec::new() }
     }
 
-    /// Takes all steps, and checks what must be true after each and at the end.
+    /// Takes all steps, and checks the invariants after each and at the end.
     fn walk(mut self, steps: Vec<Step>) -> Self {
         let mut customers = Customers::default();
         for step in steps {
@@ -137,14 +137,19 @@ impl Fleet {
             self = <Self as StateMachineTest>::apply(self, &customers, step);
             Self::check_invariants(&self, &customers);
         }
-        check::settle(&mut self.world);
-        Self::check_invariants(&self, &customers);
-        check::money_is_kept_for_what_lives(&self.world);
-        check::every_story_is_right(&self.world);
+        self.settle(&customers);
         self
     }
 
-    /// Something to do with the booking of a wish, if there is one.
+    /// Lets everything come to its end without further faults, and checks the result.
+    fn settle(&mut self, customers: &Customers) {
+        check::settle(&mut self.world);
+        Self::check_invariants(self, customers);
+        check::only_live_bookings_are_charged(&self.world);
+        check::every_booking_passes_the_audit(&self.world);
+    }
+
+    /// Calls `work` with the booking of an order, if it exists.
     fn with(&mut self, number: usize, work: impl FnOnce(&mut World, BookingId)) {
         if let Some(Some(id)) = self.opened.get(number) {
             work(&mut self.world, *id);
@@ -162,22 +167,22 @@ impl StateMachineTest for Fleet {
 
     fn apply(mut fleet: Self, _: &Customers, step: Step) -> Self {
         match step {
-            Step::Book(wish) => {
-                let opened = fleet.world.open(&wish);
+            Step::Book(order) => {
+                let opened = fleet.world.open(&order);
                 fleet.opened.push(opened);
             }
             Step::PayAgain(number) => fleet.with(number, World::pay_again),
             Step::Cancel(number) => fleet.with(number, World::request_cancel),
             Step::Collect(number) => fleet.with(number, |world, id| world.collect(id, false)),
             Step::Advance(index, fate, is_full) => {
-                let count = fleet.world.under_way.len();
+                let count = fleet.world.pending.len();
                 if count > 0 {
                     fleet.world.advance(index.index(count), fate, is_full);
                 }
             }
             Step::Reconcile(number) => fleet.with(number, |world, id| {
                 world.expire(id);
-                world.look(id);
+                world.begin_inquiry(id);
                 world.collect(id, true);
                 world.refund(id);
             }),
@@ -196,10 +201,10 @@ impl StateMachineTest for Fleet {
 
     fn check_invariants(fleet: &Self, customers: &Customers) {
         check::no_seat_is_sold_twice(&fleet.world);
-        check::money_moves_once(&fleet.world);
-        check::what_is_collected_is_paid(&fleet.world);
-        check::tickets_are_for_what_was_booked(&fleet.world);
-        check::points_are_for_collected_tickets(&fleet.world);
+        check::each_booking_is_charged_once(&fleet.world);
+        check::collected_tickets_are_paid(&fleet.world);
+        check::tickets_have_a_booking(&fleet.world);
+        check::points_belong_to_collected_tickets(&fleet.world);
         for (number, id) in fleet.opened.iter().enumerate() {
             let booking = id.and_then(|id| fleet.world.bookings.get(&id));
             match booking.map(book::domain::Booking::status) {
@@ -213,10 +218,7 @@ impl StateMachineTest for Fleet {
     }
 
     fn teardown(mut fleet: Self, customers: Customers) {
-        check::settle(&mut fleet.world);
-        Self::check_invariants(&fleet, &customers);
-        check::money_is_kept_for_what_lives(&fleet.world);
-        check::every_story_is_right(&fleet.world);
+        fleet.settle(&customers);
     }
 }
 
@@ -228,19 +230,19 @@ prop_state_machine! {
     })]
 
     #[test]
-    fn whatever_is_lost_doubled_or_delayed_in_the_end_all_services_tell_one_story(sequential STEPS => Fleet);
+    fn all_services_agree_after_faults(sequential STEPS => Fleet);
 }
 
-/// Otherwise what is said above would be said of nothing.
+/// Otherwise, the checks could pass without meeting a state that they are about.
 #[test]
-fn the_walks_lead_to_every_end_there_is() {
-    let mut ends = BTreeMap::<String, usize>::new();
+fn walks_reach_every_final_status() {
+    let mut counts = BTreeMap::<String, usize>::new();
     for steps in samples() {
-        for end in Fleet::with_flaw(None).walk(steps).world.ends() {
-            *ends.entry(end).or_default() += 1;
+        for status in Fleet::with_flaw(None).walk(steps).world.statuses() {
+            *counts.entry(status).or_default() += 1;
         }
     }
-    let reached: Vec<&str> = ends.keys().map(String::as_str).collect();
+    let reached: Vec<&str> = counts.keys().map(String::as_str).collect();
     let expected = [
         "booking Canceled",
         "booking Declined",
@@ -254,25 +256,24 @@ fn the_walks_lead_to_every_end_there_is() {
         "ticket Printed",
         "ticket Waiting",
     ];
-    assert_eq!(reached, expected, "{ends:?}");
+    assert_eq!(reached, expected, "{counts:?}");
 }
 
 #[test]
-fn a_flaw_in_a_service_is_found() {
+fn walks_find_each_planted_flaw() {
     for flaw in [
         Flaw::NoTombstone,
         Flaw::CancelsWhileCollecting,
-        Flaw::ForgetsWhatMayBePaid,
-        Flaw::VoidsAlone,
-        Flaw::CallsTheUnknownNothing,
+        Flaw::DeletesWhatMayBePaid,
+        Flaw::VoidsWithoutTheProvider,
+        Flaw::ReportsUnknownAsNotCharged,
     ] {
-        let goes_wrong =
-            |steps| std::panic::catch_unwind(|| Fleet::with_flaw(Some(flaw)).walk(steps)).is_err();
-        assert!(samples().any(goes_wrong), "{flaw:?}");
+        let fails = |steps| std::panic::catch_unwind(|| Fleet::with_flaw(Some(flaw)).walk(steps)).is_err();
+        assert!(samples().any(fails), "{flaw:?}");
     }
 }
 
-/// The same walks each time.
+/// Sample walks, the same in each run.
 fn samples() -> impl Iterator<Item = Vec<Step>> {
     let mut runner = TestRunner::deterministic();
     let walks = Customers::sequential_strategy(STEPS);
