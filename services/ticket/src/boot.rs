@@ -1,4 +1,4 @@
-//! From a configuration to a process that serves, and back to nothing.
+//! Starts the process, serves, and stops it.
 
 use messaging::{Consumer, Relay, retention};
 use process::{Background, StartError};
@@ -14,35 +14,35 @@ use crate::{AppState, MIGRATIONS, SERVICE, router};
 ///
 /// # Errors
 ///
-/// When a backend is not there or the port is taken.
+/// When a backend is unreachable or the port is taken.
 pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
     // The database, at this version's schema, and the event log.
     let (db, transport) = config.backends.open(&MIGRATIONS).await?;
     // The ports: when one is taken, nothing has been consumed yet.
     let listener = http_server::bind(&config.server, config.port).await?;
-    // What the doors share.
+    // The state that requests, events and the reconciler share.
     let state = AppState { db: db.clone(), points: Points::new(config.point) };
     let consumer = Consumer::new(SERVICE, db.clone(), transport.clone(), TicketEvents);
     let reconciler = Reconciler::new(state.clone(), state.points.upstream().deadline());
-    // The way out and door 2: our events to the log, and the others' events from it.
+    // Publishes this service's events, and consumes those of the others.
     let relay = Relay::new(db.clone(), transport.clone());
     let relay = Background::spawn("relay", |stop| relay.run(stop));
     let consumer = Background::spawn("consumer", |stop| consumer.run(stop));
     let retention = Background::spawn("retention", |stop| retention::run(db.clone(), &[], stop));
-    // What an earlier process left half collected, and what this one will.
+    // Finishes collections that an earlier process interrupted, or that this one will.
     let reconciler = Background::spawn("reconciler", |stop| reconciler.run(stop));
-    // Door 1, until asked to stop; running requests finish.
+    // Serves requests until `stop`; running requests finish.
     let log = transport.clone();
     let health = service::health::of(&db).showing("eventLog", move || log.check());
     let points = state.points.upstream().clone();
     let health = health.showing_state(points.name(), move || points.component());
     http_server::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
-    // Nothing new begins; then the last events go out.
+    // No new work begins; then the relay publishes the last events.
     reconciler.stop().await;
     consumer.stop().await;
     retention.stop().await;
     relay.stop().await;
-    // Everything is in the files themselves.
+    // The embedded databases move their write-ahead logs into their files.
     transport.close().await;
     db.close().await;
     Ok(())

@@ -1,15 +1,15 @@
-//! What the environment may say.
+//! The settings, from the command line and the environment.
 
 use http_server::Server;
 use messaging::Backends;
 use upstream::upstream_args;
 
 upstream_args!(
-    /// How the point service is called.
+    /// How to call the point service.
     PointArgs, "point", "POINT", "http://127.0.0.1:8085"
 );
 
-/// Makes tickets of paid bookings, and hands them out.
+/// Issues tickets for paid bookings, and lets customers collect them.
 #[derive(clap::Parser, Clone, Debug)]
 #[command(name = "ticket", version)]
 pub struct Config {

@@ -1,18 +1,18 @@
-//! Tickets: made when a booking is paid, collected at the cinema, void when the booking is canceled first.
+//! Tickets: created when a booking is paid, collected at the cinema, void when the booking is canceled first.
 //!
 //! # Layout
 //!
-//! In the order a ticket meets them:
+//! In the order in which a ticket passes them:
 //!
-//! - [`config`]: what the environment may say.
-//! - [`boot`]: from there to a process that serves, and back to nothing.
-//! - [`consumers`]: door 2, events of the other services. Here a ticket begins.
-//! - [`http`]: door 1, customers. Collecting reads as a whole in [`http::collect`].
-//! - [`reconciler`]: finishes the collections that broke off.
-//! - [`app`]: one file a use case; all doors lead here.
-//! - [`domain`]: what a ticket is and which way it may go. No clock, no database, no network.
+//! - [`config`]: the settings, from the command line and the environment.
+//! - [`boot`]: starts the process, serves, and stops it.
+//! - [`consumers`]: events of the other services. One of them creates the ticket.
+//! - [`http`]: requests of customers. [`http::collect`] is a collection from start to end.
+//! - [`reconciler`]: finishes interrupted collections.
+//! - [`app`]: one file per use case, for requests, events and the reconciler.
+//! - [`domain`]: what a ticket is, and its transitions. No clock, no database, no network.
 //! - [`store`]: tickets in SQL.
-//! - [`clients`]: the point service.
+//! - [`clients`]: calls to the point service.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -39,15 +39,15 @@ pub mod store;
 /// The service's name: its consumer group, and the source of its events.
 pub const SERVICE: &str = "ticket";
 
-/// The service's own tables.
+/// The migrations of the service's own tables.
 pub static MIGRATIONS: storage::Migrations = storage::migrations!();
 
-/// Runs the service until it is asked to stop.
+/// Runs the service until it is stopped.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     http_server::run(args, |config: &Config| &config.server, boot::run)
 }
 
-/// What every request may use.
+/// The state that all requests share.
 #[derive(Clone, Debug)]
 pub struct AppState {
     pub db: Db,

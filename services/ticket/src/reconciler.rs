@@ -1,11 +1,31 @@
-//! Finishes the collections that broke off.
+//! Finishes interrupted collections.
 //!
-//! A crash, a customer who did not wait, or a point service that gave no answer leaves a ticket `Printing`: its points
-//! may have been granted, so it can neither be canceled nor go back. Here they are asked for again, which grants them
-//! at most once, and the ticket is finished.
+//! A crash, a customer who disconnects, or a point service that does not respond leaves a ticket `Printing`.
+//! Its points may have been granted, so it can neither be canceled nor wait again. The reconciler requests
+//! the points again, which grants nothing more, and prints the ticket.
 //!
-//! No input, no memory, no retries inside: what fails is found again the next time. It may be cut off anywhere, as a
-//! crash may.
+//! The reconciler keeps no state and does not retry: the next round finds what failed. It may be stopped
+//! anywhere, like in a crash.
+//!
+//! # Replicas
+//!
+//! Every replica runs a reconciler. **A reconciler assumes nothing about other replicas: any of them may be
+//! collecting the same ticket at the same time.** No replica claims a ticket, because two that finish the
+//! same one do no harm:
+//!
+//! - A round takes tickets that have been `Printing` and unchanged for two deadlines of a call, so usually no
+//!   other process is waiting for their points. This only saves calls. The first round after a start takes
+//!   all `Printing` tickets, and a list is outdated as soon as it is read.
+//! - Each step reads the ticket under its row lock ([`tickets::find_for_update`]) and writes it in the same
+//!   transaction, so no replica overwrites the change of another.
+//! - [`resume_collecting`] continues a ticket only if it is still `Printing` under that lock. If another
+//!   replica has found that no request for its points was sent, the ticket is `Waiting`, and only a customer
+//!   at the cinema may collect it. The test `reconciler_does_not_collect_a_ticket_that_waits_again` holds
+//!   this.
+//! - Each replica counts its own request for points and takes only that one off the count. Point grants a
+//!   booking's points once. The first replica with the outcome `Granted` publishes `Printed`; for the others
+//!   the ticket is already printed, and nothing changes. The test `two_reconcilers_print_a_ticket_once` holds
+//!   this.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -24,50 +44,56 @@ use crate::app::{CollectError, resume_collecting, settle_collecting};
 use crate::clients::outcome_of;
 use crate::store::tickets;
 
-/// Pause between two looks.
+/// Pause between two rounds.
 const EVERY: Duration = Duration::from_secs(5);
-/// Tickets of one look; the next one takes the rest.
+/// Maximum number of tickets per round; the next round takes the rest.
 const BATCH: i64 = 100;
 
 /// The reconciler of one process.
 #[derive(Clone, Debug)]
 pub struct Reconciler {
     state: AppState,
-    patience: Duration,
+    interrupted_after: Duration,
 }
 
 impl Reconciler {
-    /// `deadline` is that of a call to the point service: whoever began a collection longer than two of it ago is not
-    /// going to finish it.
+    /// A reconciler for calls to the point service with this `deadline`. A `Printing` ticket that has not
+    /// changed for two deadlines counts as interrupted: the process that changed it last no longer waits for
+    /// a response.
     pub fn new(state: AppState, deadline: Duration) -> Self {
-        Self { state, patience: deadline * 2 }
+        Self { state, interrupted_after: deadline * 2 }
     }
 
-    /// Looks every five seconds until `stop`. At the first look whatever is unfinished was left by an earlier process.
+    /// Runs a round every five seconds until `stop`. The first round takes every `Printing` ticket, because
+    /// most of them were left by an earlier process.
     pub async fn run(self, stop: CancellationToken) {
         let mut timer = interval(EVERY);
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut unheard_for = Duration::ZERO;
-        let looks = async {
+        let mut unchanged_for = Duration::ZERO;
+        let rounds = async {
             loop {
                 timer.tick().await;
-                match self.finish_all(unheard_for).await {
-                    Ok(()) => unheard_for = self.patience,
+                match self.run_once(unchanged_for).await {
+                    Ok(()) => unchanged_for = self.interrupted_after,
                     Err(error) => {
-                        tracing::warn!(cause = chain(&error), "collections stay unfinished for now");
+                        tracing::warn!(
+                            cause = chain(&error),
+                            "interrupted collections stay unfinished until the next round"
+                        );
                     }
                 }
             }
         };
-        tokio::select! { () = looks => {}, () = stop.cancelled() => {} }
+        tokio::select! { () = rounds => {}, () = stop.cancelled() => {} }
     }
 
-    /// One look: finishes the collections of which nothing was heard for that long, until the point service fails.
-    /// Each one asked for goes to the end of the line, so that none holds up the others for good.
-    pub async fn finish_all(&self, unheard_for: Duration) -> Result<(), CollectError> {
-        let before = Timestamp::now() - unheard_for;
-        let unfinished = tickets::unfinished(&mut self.state.db.read().await?, before, BATCH).await?;
-        for id in unfinished {
+    /// Finishes the collections whose tickets have not changed for that long, until a call to the point
+    /// service fails. Each ticket that it takes goes to the end of the queue, so that none delays the others
+    /// forever.
+    pub async fn run_once(&self, unchanged_for: Duration) -> Result<(), CollectError> {
+        let before = Timestamp::now() - unchanged_for;
+        let printing = tickets::list_printing(&mut self.state.db.read().await?, before, BATCH).await?;
+        for id in printing {
             let span = tracing::info_span!("reconcile", booking_id = %id);
             let finish = self.finish(id).instrument(span);
             if TraceContext::root().scope(finish).await?.is_break() {
@@ -77,8 +103,8 @@ impl Reconciler {
         Ok(())
     }
 
-    /// The three steps of [`http::collect`](crate::http::collect), for a ticket that nobody waits for. Breaks off when
-    /// the point service fails.
+    /// Finishes one collection by the three steps of [`http::collect`](crate::http::collect). Breaks if the
+    /// call to the point service fails.
     async fn finish(&self, id: TicketId) -> Result<ControlFlow<()>, CollectError> {
         let mut tx = self.state.db.begin().await?;
         let Some(ticket) = resume_collecting(&mut tx, id).await? else {
@@ -96,11 +122,14 @@ impl Reconciler {
 
         match answer {
             Ok(()) => {
-                tracing::info!("a collection that broke off is finished");
+                tracing::info!("an interrupted collection is finished");
                 Ok(ControlFlow::Continue(()))
             }
             Err(failure) => {
-                tracing::warn!(cause = chain(&failure), "a collection stays unfinished for now");
+                tracing::warn!(
+                    cause = chain(&failure),
+                    "an interrupted collection stays unfinished until a later round"
+                );
                 Ok(ControlFlow::Break(()))
             }
         }

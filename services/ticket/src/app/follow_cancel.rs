@@ -1,4 +1,4 @@
-//! A booking is canceled. Where that was not asked for here, the ticket follows.
+//! Voids the ticket of a booking that was canceled without a request to this service.
 
 use events::BookingId;
 use storage::{Error, Tx};
@@ -6,15 +6,16 @@ use storage::{Error, Tx};
 use super::apply_change::apply_change;
 use crate::store::tickets;
 
-/// Voids the ticket of `booking` if it waits, and publishes `TicketCanceled` then. If there is none yet, no ticket is made of
-/// a `Booked` that comes later: the original Java services write without a key, so a `Canceled` may overtake it.
+/// Voids the ticket of `booking` if it is `Waiting`, and then publishes `TicketCanceled`. If there is no
+/// ticket yet, a later `Booked` creates none: the original Java services publish without a key, so `Canceled`
+/// may overtake `Booked`.
 ///
-/// This never refunds twice. The Java book may have had the money returned already; payment returns it once and answers a
-/// second request with what it did, and no service takes that answer for a new cancel.
+/// The money is never refunded twice. The Java book may already have requested the refund; payment refunds a
+/// booking once and answers a second request with the same event, which starts no new cancel in any service.
 pub async fn follow_cancel(tx: &mut Tx, booking: BookingId) -> Result<(), Error> {
-    let change = match tickets::find_or_barred_for_update(tx, booking).await? {
+    let change = match tickets::find_issued_or_void_for_update(tx, booking).await? {
         Some(ticket) => ticket.cancel_elsewhere(),
-        None => tickets::find_or_bar_for_update(tx, booking).await?.cancel(),
+        None => tickets::find_or_insert_void_for_update(tx, booking).await?.cancel(),
     };
     if change.event.is_some() {
         apply_change(tx, change).await?;

@@ -1,4 +1,4 @@
-//! A booking is paid: its ticket is made.
+//! Issues the ticket of a paid booking.
 
 use events::Booked;
 use messaging::outbox;
@@ -8,7 +8,8 @@ use crate::SERVICE;
 use crate::domain::Ticket;
 use crate::store::tickets;
 
-/// Makes the ticket of `booked` and tells of it; once, and not for a booking whose cancel came first.
+/// Creates the ticket of `booked` and publishes `Created`: once per booking, and not if its cancel was
+/// faster.
 pub async fn issue_ticket(tx: &mut Tx, booked: Booked) -> Result<(), Error> {
     let (ticket, created) = Ticket::issue(booked);
     if tickets::insert(tx, &ticket).await? {

@@ -1,6 +1,6 @@
-//! One file a use case; customers, events and the reconciler alike lead here.
+//! One file per use case. Requests of customers, events and the reconciler all call these functions.
 //!
-//! Each takes the transaction of its door and never awaits the network.
+//! Each works in its caller's transaction and never awaits the network.
 
 mod apply_change;
 mod begin_collecting;
@@ -21,7 +21,7 @@ use events::TicketId;
 
 use crate::domain::CollectRefused;
 
-/// Why a ticket was not collected.
+/// The reason why a ticket was not collected.
 #[derive(Debug, thiserror::Error)]
 pub enum CollectError {
     #[error("there is no ticket {0}")]

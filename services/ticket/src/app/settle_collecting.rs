@@ -1,4 +1,4 @@
-//! Step 3 of collecting: what the point service answered decides.
+//! Step 3 of a collection: the outcome of the request for points decides.
 
 use events::TicketId;
 use storage::Tx;
@@ -8,14 +8,15 @@ use super::apply_change::apply_change;
 use crate::domain::{AwardOutcome, Ticket};
 use crate::store::tickets;
 
-/// Weighs the outcome of one request for the points of the ticket `id`.
+/// Applies the outcome of one request for the points of the ticket `id`.
 ///
-/// Meanwhile others may have asked too, and been answered. So the ticket is read anew, and the outcome is one more word
-/// that the domain weighs.
+/// Other requests for the same points may have ended in the meantime. So the ticket is read again under its
+/// lock, and the domain decides from its present state.
 ///
 /// # Errors
 ///
-/// When the ticket is gone, or the database fails; it stays `Printing` then, and the reconciler finishes it.
+/// When there is no such ticket. If the database fails, the ticket stays `Printing`, and the reconciler
+/// finishes it.
 pub async fn settle_collecting(
     tx: &mut Tx,
     id: TicketId,

@@ -1,4 +1,4 @@
-//! Other services.
+//! Calls to other services.
 
 mod points;
 

@@ -7,10 +7,10 @@ use upstream::{CallError, Settings, Upstream};
 
 use crate::domain::{AwardOutcome, Ticket};
 
-/// What collecting a ticket is worth.
+/// The points for a collected ticket.
 const SCORE: i64 = 100;
 
-/// Asks for points.
+/// A client for the point service.
 #[derive(Clone, Debug)]
 pub struct Points {
     upstream: Upstream,
@@ -31,16 +31,17 @@ impl Points {
         Self { upstream: Upstream::new("point", settings.into()) }
     }
 
-    /// The service behind it, for `/readyz`.
+    /// The upstream that it calls, for `/readyz`.
     pub fn upstream(&self) -> &Upstream {
         &self.upstream
     }
 
-    /// Has the points of `ticket` granted. Asking twice grants them once: points are one per booking.
+    /// Requests the points of `ticket`. Repeating the request grants nothing more, because points are granted
+    /// once per booking.
     ///
     /// # Errors
     ///
-    /// When there was no answer, or one that decides nothing.
+    /// When there is no response, or an unexpected one.
     pub async fn award(&self, ticket: &Ticket) -> Result<(), CallError> {
         let row = ticket.row();
         let request = PointRequest {
@@ -59,7 +60,7 @@ impl Points {
     }
 }
 
-/// What a call to [`Points::award`] means for the ticket.
+/// The outcome of a call to [`Points::award`].
 pub fn outcome_of(answer: &Result<(), CallError>) -> AwardOutcome {
     match answer {
         Ok(()) => AwardOutcome::Granted,

@@ -1,4 +1,4 @@
-//! What a ticket is and which way it may go. No clock, no database, no network.
+//! What a ticket is, and its transitions. No clock, no database, no network.
 
 mod ticket;
 

@@ -1,15 +1,18 @@
-//! A ticket and every way it may go.
+//! A ticket and its transitions.
 //!
 //! ```text
 //! Waiting ─▶ Printing ─▶ Printed
-//!    │  ◀────────┘ no request for its points has left
+//!    │  ◀────────┘ no request for its points was sent
 //!    └─▶ Canceled
 //! ```
 //!
-//! Points are granted by another service, and a request for them may get lost on the way there or back. So a ticket
-//! counts its requests before they are sent, and takes one off the count only when it is certain that it never left.
-//! While the count is above zero the points may have been granted, and the ticket counts as collected: that is why there
-//! is never a refund for a collected ticket, and there are never points for a canceled one.
+//! Another service grants the points, and a request for them or its response may get lost. So a ticket counts
+//! its requests before they are sent, and lowers the count only for a request that was certainly never sent.
+//! While the count is above zero, the points may have been granted, and the ticket counts as collected.
+//! Therefore a collected ticket is never refunded, and a canceled one never gets points.
+//!
+//! Several processes may request the points of one ticket at once; each counts its own request. The first
+//! `Granted` prints the ticket and publishes `Printed`; further outcomes change nothing.
 
 use events::{
     Booked, BookingId, CancelRejected, Created, CustomerId, Event, Printed, Screening, TicketCanceled,
@@ -17,15 +20,15 @@ use events::{
 };
 use strum::{Display, EnumString};
 
-/// Where a ticket stands.
+/// The state of a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Display, EnumString)]
 #[strum(parse_err_ty = UnknownStatus, parse_err_fn = UnknownStatus::from)]
 pub enum Status {
     /// It can be collected, or canceled.
     Waiting,
-    /// Its points were asked for; to a cancel it counts as collected.
+    /// Its points were requested; for a cancel it counts as collected.
     Printing,
-    /// Points granted, ticket handed out. Final.
+    /// Its points are granted, and it is handed out. Final.
     Printed,
     /// Void. Final.
     Canceled,
@@ -37,7 +40,7 @@ pub struct Ticket {
     row: Row,
 }
 
-/// All a ticket consists of: how the store keeps it and how a client sees it.
+/// All fields of a ticket, for the store and for responses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// Also the ticket's id.
@@ -46,32 +49,32 @@ pub struct Row {
     pub qty: Option<i64>,
     pub seat: Option<String>,
     pub customer_id: Option<CustomerId>,
-    /// Empty for a booking of a movie alone, and for tickets from before they named their screening.
+    /// Empty if the booking has no screening, and for tickets from before this field existed.
     pub screening: Screening,
     pub status: Status,
-    /// Requests for its points that may have reached the point service.
-    pub asks: i64,
+    /// The number of requests for its points that may have reached the point service; the column `asks`.
+    pub point_requests: i64,
 }
 
-/// A ticket after a transition, and the event that tells of it, if it is one that others must know.
+/// A ticket after a transition, and the event to publish, if any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     pub ticket: Ticket,
     pub event: Option<Event>,
 }
 
-/// How one request for a ticket's points ended.
+/// The outcome of one request for a ticket's points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AwardOutcome {
-    /// They are granted, by this request or by an earlier one.
+    /// The points are granted, by this request or by an earlier one.
     Granted,
     /// The request never reached the point service.
     NotReached,
-    /// They may or may not have been granted.
+    /// The points may or may not have been granted.
     Unknown,
 }
 
-/// Why a ticket cannot be collected.
+/// The reason why a ticket cannot be collected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CollectRefused {
     #[error("the ticket is void: its booking was canceled")]
@@ -79,7 +82,7 @@ pub enum CollectRefused {
 }
 
 impl Ticket {
-    /// The ticket of a paid booking, and the event that tells of it.
+    /// The ticket of a paid booking, and the event to publish.
     pub fn issue(booked: Booked) -> (Self, Created) {
         let status = Status::Waiting;
         let created = Created {
@@ -100,12 +103,12 @@ impl Ticket {
             customer_id: booked.customer_id,
             screening: booked.screening,
             status,
-            asks: 0,
+            point_requests: 0,
         };
         (Self { row }, created)
     }
 
-    /// A ticket as the store found it.
+    /// The ticket with the fields that the store has read.
     pub fn restore(row: Row) -> Self {
         Self { row }
     }
@@ -122,46 +125,47 @@ impl Ticket {
         &self.row
     }
 
-    /// Somebody is there to collect it. A printed one was collected already: nothing is left to ask for.
+    /// Begins a collection, or joins one. A printed ticket stays as it is.
     ///
     /// # Errors
     ///
     /// When it is void.
     pub fn collect(self) -> Result<Change, CollectRefused> {
         match self.row.status {
-            Status::Waiting | Status::Printing => Ok(self.ask()),
+            Status::Waiting | Status::Printing => Ok(self.request_points()),
             Status::Printed => Ok(self.unchanged()),
             Status::Canceled => Err(CollectRefused::Canceled),
         }
     }
 
-    /// Its points are about to be asked for. Only a ticket that may still be collected changes.
+    /// Counts a request for its points, which is sent next. Only a ticket that can still be collected
+    /// changes.
     #[must_use]
-    pub fn ask(mut self) -> Change {
+    pub fn request_points(mut self) -> Change {
         match self.row.status {
             Status::Waiting | Status::Printing => {
-                self.row.asks += 1;
+                self.row.point_requests += 1;
                 self.to(Status::Printing)
             }
             Status::Printed | Status::Canceled => self.unchanged(),
         }
     }
 
-    /// A request for its points has ended.
+    /// Applies the outcome of one request for its points.
     #[must_use]
     pub fn settle(mut self, outcome: AwardOutcome) -> Change {
         match (self.row.status, outcome) {
             (Status::Waiting | Status::Printing, AwardOutcome::Granted) => self.printed(),
             (Status::Printing, AwardOutcome::NotReached) => {
-                self.row.asks -= 1;
-                if self.row.asks == 0 { self.to(Status::Waiting) } else { self.unchanged() }
+                self.row.point_requests -= 1;
+                if self.row.point_requests == 0 { self.to(Status::Waiting) } else { self.unchanged() }
             }
             _ => self.unchanged(),
         }
     }
 
-    /// Its customer wants out. Each request is answered anew, so that a lost answer holds up nobody: to the others a
-    /// second one means nothing.
+    /// Decides its customer's request to cancel. Each request publishes the decision again, so that a lost
+    /// event delays nobody; the other services ignore a repeated one.
     #[must_use]
     pub fn cancel(self) -> Change {
         let (id, booking_id) = (self.id(), self.row.booking_id);
@@ -178,9 +182,10 @@ impl Ticket {
         change
     }
 
-    /// Its booking is canceled, and nobody asked here: the original Java book decides by itself. A ticket that waits is void
-    /// from now on, and `TicketCanceled` has its money returned. After a cancel that was asked for, the ticket is void already
-    /// and nothing is published, so that the end of a cancel never begins another one. A collected ticket stays collected.
+    /// Follows a cancel that was decided elsewhere: the original Java book cancels without a request to
+    /// ticket. A `Waiting` ticket becomes void, and `TicketCanceled` has payment refund it. After a requested
+    /// cancel the ticket is already void and nothing is published, so that the end of a cancel never begins
+    /// another one. A collected ticket stays collected.
     #[must_use]
     pub fn cancel_elsewhere(self) -> Change {
         match self.row.status {
@@ -218,7 +223,7 @@ mod tests {
 
     use super::*;
 
-    fn ticket(status: Status, asks: i64) -> Ticket {
+    fn ticket(status: Status, point_requests: i64) -> Ticket {
         Ticket::restore(Row {
             booking_id: BookingId::new(1).unwrap(),
             movie_name: Some("soul".to_owned()),
@@ -227,7 +232,7 @@ mod tests {
             customer_id: None,
             screening: Screening::default(),
             status,
-            asks,
+            point_requests,
         })
     }
 
@@ -236,17 +241,17 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_is_collected_once_its_points_are_granted() {
-        let asked = ticket(Status::Waiting, 0).collect().unwrap();
-        assert_eq!((asked.ticket.status(), event_of(&asked)), (Status::Printing, None));
-        let granted = asked.ticket.settle(AwardOutcome::Granted);
+    fn granted_points_print_the_ticket_and_publish_printed_once() {
+        let begun = ticket(Status::Waiting, 0).collect().unwrap();
+        assert_eq!((begun.ticket.status(), event_of(&begun)), (Status::Printing, None));
+        let granted = begun.ticket.settle(AwardOutcome::Granted);
         assert_eq!((granted.ticket.status(), event_of(&granted)), (Status::Printed, Some("Printed")));
         let again = granted.ticket.settle(AwardOutcome::Granted);
         assert_eq!((again.ticket.status(), event_of(&again)), (Status::Printed, None));
     }
 
     #[test]
-    fn only_when_no_request_has_left_does_a_ticket_wait_again() {
+    fn ticket_waits_again_only_if_no_request_was_sent() {
         let one_of_one = ticket(Status::Printing, 1).settle(AwardOutcome::NotReached);
         assert_eq!(one_of_one.ticket.status(), Status::Waiting);
         let one_of_two = ticket(Status::Printing, 2).settle(AwardOutcome::NotReached);
@@ -256,46 +261,47 @@ mod tests {
     }
 
     #[test]
-    fn a_cancel_is_answered_every_time() {
-        for (status, answer) in [
+    fn each_request_to_cancel_publishes_the_decision() {
+        for (status, event) in [
             (Status::Waiting, "TicketCanceled"),
             (Status::Canceled, "TicketCanceled"),
             (Status::Printing, "CancelRejected"),
             (Status::Printed, "CancelRejected"),
         ] {
-            assert_eq!(event_of(&ticket(status, 1).cancel()), Some(answer), "{status}");
+            assert_eq!(event_of(&ticket(status, 1).cancel()), Some(event), "{status}");
         }
     }
 
     #[test]
-    fn cancel_from_elsewhere_voids_only_a_ticket_that_waits() {
+    fn cancel_from_elsewhere_voids_only_a_waiting_ticket() {
         let canceled = ticket(Status::Waiting, 0).cancel_elsewhere();
         assert_eq!(
             (canceled.ticket.status(), event_of(&canceled)),
             (Status::Canceled, Some("TicketCanceled"))
         );
-        for (status, asks) in [(Status::Canceled, 0), (Status::Printing, 1), (Status::Printed, 1)] {
-            let change = ticket(status, asks).cancel_elsewhere();
-            assert_eq!(change, ticket(status, asks).unchanged(), "{status}");
+        for (status, requests) in [(Status::Canceled, 0), (Status::Printing, 1), (Status::Printed, 1)] {
+            let change = ticket(status, requests).cancel_elsewhere();
+            assert_eq!(change, ticket(status, requests).unchanged(), "{status}");
         }
     }
 
     #[test]
-    fn a_void_ticket_is_not_collected() {
+    fn void_ticket_is_not_collected() {
         let refused = ticket(Status::Canceled, 0).collect();
         assert_eq!(refused, Err(CollectRefused::Canceled));
     }
 
     proptest! {
-        /// Customers and the reconciler ask at the same time, requests get lost, cancels come in between: as long as
-        /// points may have been granted the ticket is not canceled, and it is told of as printed at most once.
+        /// Customers and reconcilers request points at the same time, requests get lost, and cancels arrive
+        /// in between. As long as the points may have been granted, the ticket is not canceled, and `Printed`
+        /// is published at most once.
         #[test]
-        fn points_and_a_cancel_never_meet(words in proptest::collection::vec(0..8_u8, 0..40)) {
+        fn ticket_with_points_is_never_canceled(steps in proptest::collection::vec(0..8_u8, 0..40)) {
             let mut ticket = ticket(Status::Waiting, 0);
             let (mut under_way, mut may_be_granted) = (0, false);
-            let mut told = Vec::new();
-            for word in words {
-                let change = match word {
+            let mut published = Vec::new();
+            for step in steps {
+                let change = match step {
                     0 => match ticket.clone().collect() {
                         Ok(change) => {
                             under_way += i32::from(change.ticket.status() == Status::Printing);
@@ -305,16 +311,16 @@ mod tests {
                     },
                     1 if ticket.status() == Status::Printing => {
                         under_way += 1;
-                        ticket.ask()
+                        ticket.request_points()
                     }
                     2..=4 if under_way > 0 => {
                         under_way -= 1;
-                        may_be_granted |= word != 2;
+                        may_be_granted |= step != 2;
                         let outcomes = [AwardOutcome::NotReached, AwardOutcome::Granted, AwardOutcome::Unknown];
-                        ticket.settle(outcomes[usize::from(word - 2)])
+                        ticket.settle(outcomes[usize::from(step - 2)])
                     }
                     5 if under_way > 0 => {
-                        // A crash: nobody settles what came of it.
+                        // A crash: the outcome is never applied.
                         under_way -= 1;
                         may_be_granted = true;
                         ticket.unchanged()
@@ -323,13 +329,13 @@ mod tests {
                     7 => ticket.cancel_elsewhere(),
                     _ => ticket.unchanged(),
                 };
-                told.extend(event_of(&change));
+                published.extend(event_of(&change));
                 ticket = change.ticket;
                 let collected = matches!(ticket.status(), Status::Printing | Status::Printed);
                 prop_assert!(collected || (under_way == 0 && !may_be_granted));
-                prop_assert!(ticket.status() != Status::Printing || ticket.row.asks > 0);
+                prop_assert!(ticket.status() != Status::Printing || ticket.row.point_requests > 0);
             }
-            let count = |name: &str| told.iter().filter(|event| **event == name).count();
+            let count = |name: &str| published.iter().filter(|event| **event == name).count();
             prop_assert!(count("Printed") <= 1);
             prop_assert!(count("Printed") == 0 || count("TicketCanceled") == 0);
         }

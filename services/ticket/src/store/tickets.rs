@@ -9,7 +9,7 @@ use storage::{COUNT_LIMIT, Conn, Error, Page, Slice, Tx, query, query_as};
 
 use crate::domain::{Row, Status, Ticket};
 
-/// The columns of a `TicketRow`. A macro, so that each statement stays a literal.
+/// Names the columns of a `TicketRow`. It is a macro so that each statement stays a literal.
 macro_rules! ticket_columns {
     () => {
         "booking_id, movie_name, qty, seat, customer_id, screening_id, theatre, hall, starts_at, ends_at, status, asks"
@@ -32,7 +32,7 @@ struct TicketRow {
     asks: i64,
 }
 
-/// Adds `ticket`. `false`: the booking has one already, or was canceled before.
+/// Inserts `ticket`. `false`: the booking already has one, or was canceled before.
 pub async fn insert(tx: &mut Tx, ticket: &Ticket) -> Result<bool, Error> {
     let row = ticket.row();
     let insert = query(concat!(
@@ -53,15 +53,15 @@ pub async fn insert(tx: &mut Tx, ticket: &Ticket) -> Result<bool, Error> {
     .bind(row.screening.starts_at.map(Timestamp::as_microsecond))
     .bind(row.screening.ends_at.map(Timestamp::as_microsecond))
     .bind(row.status.to_string())
-    .bind(row.asks)
+    .bind(row.point_requests)
     .bind(tx.now().as_microsecond());
     Ok(tx.execute(insert).await? == 1)
 }
 
-/// The ticket of `booking`, locked until `tx` ends. Where there is none, a void one takes its place, which is not
-/// issued: nobody sees it, and it bars a later [`insert`].
-pub async fn find_or_bar_for_update(tx: &mut Tx, booking: BookingId) -> Result<Ticket, Error> {
-    // The update that changes nothing locks a row that is there, and makes RETURNING show it.
+/// The ticket of `booking`, locked until `tx` ends. If there is none, inserts a void one that is not issued:
+/// no request shows it, and it makes a later [`insert`] do nothing.
+pub async fn find_or_insert_void_for_update(tx: &mut Tx, booking: BookingId) -> Result<Ticket, Error> {
+    // The update changes nothing. It locks an existing row and has RETURNING return it.
     let lock = query_as(concat!(
         "INSERT INTO tickets (booking_id, status, asks, issued, created_at, updated_at)
          VALUES ($1, $2, 0, 0, $3, $3)
@@ -75,8 +75,11 @@ pub async fn find_or_bar_for_update(tx: &mut Tx, booking: BookingId) -> Result<T
     restore(tx.fetch_one(lock).await?)
 }
 
-/// The ticket of `booking`, or the void one that bars it, locked until `tx` ends. `None`: there is neither.
-pub async fn find_or_barred_for_update(tx: &mut Tx, booking: BookingId) -> Result<Option<Ticket>, Error> {
+/// The ticket of `booking`, locked until `tx` ends, even if it is void and was never issued.
+pub async fn find_issued_or_void_for_update(
+    tx: &mut Tx,
+    booking: BookingId,
+) -> Result<Option<Ticket>, Error> {
     let lock = query_as(concat!(
         "UPDATE tickets SET status = status WHERE booking_id = $1
          RETURNING ",
@@ -86,7 +89,8 @@ pub async fn find_or_barred_for_update(tx: &mut Tx, booking: BookingId) -> Resul
     tx.fetch_optional(lock).await?.map(restore).transpose()
 }
 
-/// The ticket, locked until `tx` ends. The update that changes nothing is what locks a row on either product.
+/// The ticket, locked until `tx` ends. The update changes nothing; it locks the row in both SQLite and
+/// PostgreSQL.
 pub async fn find_for_update(tx: &mut Tx, id: TicketId) -> Result<Option<Ticket>, Error> {
     let lock = query_as(concat!(
         "UPDATE tickets SET status = status WHERE booking_id = $1 AND issued = 1
@@ -97,19 +101,19 @@ pub async fn find_for_update(tx: &mut Tx, id: TicketId) -> Result<Option<Ticket>
     tx.fetch_optional(lock).await?.map(restore).transpose()
 }
 
-/// Keeps what a transition changed.
+/// Stores the fields that a transition may change.
 pub async fn update(tx: &mut Tx, ticket: &Ticket) -> Result<(), Error> {
     let row = ticket.row();
     let update = query("UPDATE tickets SET status = $1, asks = $2, updated_at = $3 WHERE booking_id = $4")
         .bind(row.status.to_string())
-        .bind(row.asks)
+        .bind(row.point_requests)
         .bind(tx.now().as_microsecond())
         .bind(row.booking_id.get());
     tx.execute(update).await?;
     Ok(())
 }
 
-/// The ticket as it is now.
+/// The ticket, without a lock.
 pub async fn find(conn: &mut Conn, id: TicketId) -> Result<Option<Ticket>, Error> {
     let find =
         query_as(concat!("SELECT ", ticket_columns!(), " FROM tickets WHERE booking_id = $1 AND issued = 1"))
@@ -117,7 +121,7 @@ pub async fn find(conn: &mut Conn, id: TicketId) -> Result<Option<Ticket>, Error
     conn.fetch_optional(find).await?.map(restore).transpose()
 }
 
-/// The tickets of `slice`, all or those of `customer`, in the order of their bookings.
+/// The tickets of `slice`, of all customers or of `customer`, in the order of their bookings.
 pub async fn page(
     conn: &mut Conn,
     customer: Option<CustomerId>,
@@ -154,8 +158,9 @@ pub async fn page(
     Page::new(rows, slice, counted, |row: &TicketRow| row.booking_id).try_map(restore)
 }
 
-/// At most `limit` tickets that are `Printing` and unchanged since `before`, longest first.
-pub async fn unfinished(conn: &mut Conn, before: Timestamp, limit: i64) -> Result<Vec<TicketId>, Error> {
+/// At most `limit` tickets that are `Printing` and have not changed since `before`; those that changed first
+/// come first.
+pub async fn list_printing(conn: &mut Conn, before: Timestamp, limit: i64) -> Result<Vec<TicketId>, Error> {
     let find = query_as(
         "SELECT booking_id FROM tickets WHERE status = 'Printing' AND updated_at <= $1
          ORDER BY updated_at LIMIT $2",
@@ -186,6 +191,6 @@ fn restore(row: TicketRow) -> Result<Ticket, Error> {
         customer_id: row.customer_id.map(CustomerId::new).transpose().map_err(|error| corrupt(&error))?,
         screening,
         status: row.status.parse().map_err(|error| corrupt(&error))?,
-        asks: row.asks,
+        point_requests: row.asks,
     }))
 }

@@ -1,4 +1,4 @@
-//! The service on a database of its own, beside a point service of the test's choice.
+//! The service with its own database and a fake point service.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use ticket::reconciler::Reconciler;
 use ticket::{AppState, MIGRATIONS, SERVICE, router};
 use upstream::Settings;
 
-/// Time enough for an answer on this machine, short enough to wait for one that never comes.
+/// Long enough for a response on this machine, and short enough to wait for one that never arrives.
 pub const POINT_DEADLINE: Duration = Duration::from_millis(300);
 
 pub struct App {
@@ -26,7 +26,7 @@ pub struct App {
 }
 
 impl App {
-    /// Beside a point service that grants all points.
+    /// A service whose point service grants all points.
     pub async fn new() -> Self {
         Self::beside(FakeUpstream::answers(201, json!({})).await).await
     }
@@ -38,13 +38,13 @@ impl App {
         Self { scratch, client, consumer, point }
     }
 
-    /// The same service on the same database, from now on beside another point service.
+    /// From now on, calls go to another point service; the database stays.
     pub fn now_beside(&mut self, point: FakeUpstream) {
         self.client = Client(router(state(&self.scratch, &point), service::health::of(&self.scratch.db)));
         self.point = point;
     }
 
-    /// The same service, from now on calling points as `settings` say.
+    /// From now on, calls to the point service use `settings`.
     pub fn now_calling(&mut self, settings: Settings) {
         let state = AppState { db: self.scratch.db.clone(), points: Points::new(settings) };
         self.client = Client(router(state, service::health::of(&self.scratch.db)));
@@ -54,16 +54,16 @@ impl App {
         Reconciler::new(state(&self.scratch, &self.point), POINT_DEADLINE)
     }
 
-    /// One look of the reconciler, as at the start of a process.
+    /// Runs a round of the reconciler, as at the start of a process.
     pub async fn reconcile(&self) {
-        self.reconciler().finish_all(Duration::ZERO).await.unwrap();
+        self.reconciler().run_once(Duration::ZERO).await.unwrap();
     }
 
     pub async fn collect(&self, id: i64) -> Answer {
         self.client.patch(&format!("/tickets/{id}"), json!({"status": "Printed"})).await
     }
 
-    /// A process that asks for the points of `id` and is never heard of again.
+    /// Begins to collect the ticket `id` like a process that crashes then.
     pub async fn begin_and_crash(&self, id: i64) {
         let mut tx = self.scratch.db.begin().await.unwrap();
         begin_collecting(&mut tx, TicketId::new(id).unwrap()).await.unwrap();
@@ -79,11 +79,11 @@ impl App {
         fleet::deliver(&self.consumer, event).await.unwrap();
     }
 
-    pub async fn told(&self) -> Vec<&'static str> {
+    pub async fn published(&self) -> Vec<&'static str> {
         fleet::outbox_types(&self.scratch.db).await
     }
 
-    /// How each test ends.
+    /// Ends each test: every event is published, and there are no dead letters.
     pub async fn settled(self) {
         fleet::assert_settled(&self.scratch.db, &self.scratch.transport).await;
     }
@@ -96,7 +96,7 @@ fn state(scratch: &Scratch, point: &FakeUpstream) -> AppState {
     }
 }
 
-/// The seed's booking, paid.
+/// The event of the seed's booking.
 pub fn booked(id: i64) -> Booked {
     Booked {
         id: BookingId::new(id).unwrap(),
@@ -111,7 +111,7 @@ pub fn booked(id: i64) -> Booked {
     }
 }
 
-/// A booking of a screening that begins at that hour.
+/// The event of a booking for a screening that begins at that hour.
 pub fn booked_at(id: i64, hour: i64) -> Booked {
     let time = |hour: i64| format!("2026-12-01T{hour:02}:30:00Z").parse().ok();
     let screening = Screening {
@@ -132,7 +132,7 @@ pub fn cancel_requested(id: i64) -> CancelRequested {
     CancelRequested { id: BookingId::new(id).unwrap(), status: Some("Canceling".to_owned()) }
 }
 
-/// What was answered, in short.
+/// The status and the problem of a response.
 pub fn outcome(answer: &Answer) -> (u16, &str) {
     (answer.status.as_u16(), answer.problem())
 }

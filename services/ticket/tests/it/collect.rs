@@ -1,4 +1,4 @@
-//! Collecting: the points, the ticket, and every way the points may fail.
+//! A customer collects a ticket: the points, the ticket, and every failure of the point service.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use upstream::Settings;
 use crate::app::{App, POINT_DEADLINE, booked, cancel_requested, outcome};
 
 #[tokio::test]
-async fn a_ticket_is_handed_out_once_its_points_are_granted() {
+async fn ticket_is_printed_after_its_points_are_granted() {
     let app = App::new().await;
     app.deliver(booked(1)).await;
     let answer = app.collect(1).await;
@@ -24,11 +24,11 @@ async fn a_ticket_is_handed_out_once_its_points_are_granted() {
             "status": "Printed", "_links": {"ticket": link, "self": link},
         })
     );
-    let asked =
+    let request =
         json!({"bookingId": 1, "score": 100, "customerId": 33, "contents": "soul", "status": "Pointed"});
-    assert_eq!(app.point.requests(), [asked]);
+    assert_eq!(app.point.requests(), [request]);
     let Event::Printed(printed) = &fleet::outbox(&app.scratch.db).await[1] else {
-        panic!("Printed is told");
+        panic!("Printed is not published");
     };
     assert_eq!((printed.id.get(), printed.booking_id.get()), (1, 1));
     assert_eq!(printed.status.as_deref(), Some("Printed"));
@@ -36,16 +36,16 @@ async fn a_ticket_is_handed_out_once_its_points_are_granted() {
 }
 
 #[tokio::test]
-async fn points_granted_before_are_as_good() {
+async fn ticket_is_printed_if_its_points_were_already_granted() {
     let app = App::beside(FakeUpstream::answers(200, json!({})).await).await;
     app.deliver(booked(1)).await;
     assert_eq!(app.collect(1).await.status, 200);
-    assert_eq!(app.told().await, ["Created", "Printed"]);
+    assert_eq!(app.published().await, ["Created", "Printed"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn collecting_twice_asks_for_points_once_and_is_told_of_once() {
+async fn second_collection_requests_no_points_and_publishes_nothing() {
     let app = App::new().await;
     app.deliver(booked(1)).await;
     let first = app.collect(1).await;
@@ -53,12 +53,12 @@ async fn collecting_twice_asks_for_points_once_and_is_told_of_once() {
     assert_eq!((first.status.as_u16(), second.status.as_u16()), (200, 200));
     assert_eq!(first.body, second.body);
     assert_eq!(app.point.requests().len(), 1);
-    assert_eq!(app.told().await, ["Created", "Printed"]);
+    assert_eq!(app.published().await, ["Created", "Printed"]);
     app.settled().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fifty_at_once_are_all_answered_and_told_of_once() {
+async fn fifty_concurrent_collections_succeed_and_publish_printed_once() {
     let app = App::new().await;
     app.deliver(booked(1)).await;
     let mut collecting = JoinSet::new();
@@ -69,12 +69,12 @@ async fn fifty_at_once_are_all_answered_and_told_of_once() {
     for answer in collecting.join_all().await {
         assert_eq!((answer.status.as_u16(), &answer.body["status"]), (200, &json!("Printed")));
     }
-    assert_eq!(app.told().await, ["Created", "Printed"]);
+    assert_eq!(app.published().await, ["Created", "Printed"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn without_a_point_service_the_ticket_waits() {
+async fn ticket_waits_while_the_point_service_is_unreachable() {
     let mut app = App::beside(FakeUpstream::refuses()).await;
     app.deliver(booked(1)).await;
     for _ in 0..2 {
@@ -83,16 +83,16 @@ async fn without_a_point_service_the_ticket_waits() {
         assert_eq!(answer.header("retry-after"), "5");
         assert_eq!(app.status(1).await, "Waiting");
     }
-    assert_eq!(app.told().await, ["Created"]);
+    assert_eq!(app.published().await, ["Created"]);
 
     app.now_beside(FakeUpstream::answers(201, json!({})).await);
     assert_eq!(app.collect(1).await.status, 200);
-    assert_eq!(app.told().await, ["Created", "Printed"]);
+    assert_eq!(app.published().await, ["Created", "Printed"]);
     app.settled().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_point_service_fifty_at_once_leave_the_ticket_waiting() {
+async fn fifty_concurrent_collections_without_point_leave_the_ticket_waiting() {
     let app = App::beside(FakeUpstream::refuses()).await;
     app.deliver(booked(1)).await;
     let mut collecting = JoinSet::new();
@@ -108,7 +108,7 @@ async fn without_a_point_service_fifty_at_once_leave_the_ticket_waiting() {
 }
 
 #[tokio::test]
-async fn an_unknown_outcome_is_503_and_the_ticket_counts_as_collected() {
+async fn unknown_outcome_is_503_and_the_ticket_counts_as_collected() {
     for point in [
         FakeUpstream::hangs().await,
         FakeUpstream::breaks_off().await,
@@ -122,17 +122,17 @@ async fn an_unknown_outcome_is_503_and_the_ticket_counts_as_collected() {
         assert_eq!(answer.header("retry-after"), "5");
         assert_eq!(app.status(1).await, "Printing");
         app.deliver(cancel_requested(1)).await;
-        assert_eq!(app.told().await, ["Created", "CancelRejected"]);
+        assert_eq!(app.published().await, ["Created", "CancelRejected"]);
 
         app.now_beside(FakeUpstream::answers(200, json!({})).await);
         assert_eq!(app.collect(1).await.status, 200);
-        assert_eq!(app.told().await, ["Created", "CancelRejected", "Printed"]);
+        assert_eq!(app.published().await, ["Created", "CancelRejected", "Printed"]);
         app.settled().await;
     }
 }
 
 #[tokio::test]
-async fn points_that_may_be_granted_are_not_forgotten_when_a_later_request_never_leaves() {
+async fn ticket_whose_points_may_be_granted_stays_collected_although_later_requests_are_never_sent() {
     let mut app = App::beside(FakeUpstream::breaks_off().await).await;
     app.deliver(booked(1)).await;
     app.collect(1).await;
@@ -142,12 +142,12 @@ async fn points_that_may_be_granted_are_not_forgotten_when_a_later_request_never
         assert_eq!(app.status(1).await, "Printing");
     }
     app.deliver(cancel_requested(1)).await;
-    assert_eq!(app.told().await, ["Created", "CancelRejected"]);
+    assert_eq!(app.published().await, ["Created", "CancelRejected"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_ticket_can_only_be_collected() {
+async fn ticket_can_only_be_set_to_printed() {
     let app = App::new().await;
     app.deliver(booked(1)).await;
     for wrong in [
@@ -170,7 +170,7 @@ async fn a_ticket_can_only_be_collected() {
 }
 
 #[tokio::test]
-async fn an_unknown_ticket_cannot_be_collected() {
+async fn unknown_ticket_cannot_be_collected() {
     let app = App::new().await;
     assert_eq!(outcome(&app.collect(1).await), (404, "not-found"));
     app.deliver(booked(1)).await;
@@ -178,9 +178,9 @@ async fn an_unknown_ticket_cannot_be_collected() {
     app.settled().await;
 }
 
-/// One failure opens the breaker of this test; it stays open for half a minute.
+/// In this test, one failure opens the breaker for 30 s.
 #[tokio::test]
-async fn while_the_breaker_is_open_the_ticket_waits_and_its_customer_knows_how_long() {
+async fn open_breaker_leaves_the_ticket_waiting_and_sets_retry_after() {
     let mut app = App::beside(FakeUpstream::refuses()).await;
     app.deliver(booked(1)).await;
     let mut settings = Settings::new(app.point.url.parse().unwrap(), POINT_DEADLINE);

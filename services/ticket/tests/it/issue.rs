@@ -1,4 +1,4 @@
-//! A paid booking gets its ticket, whatever the events do on their way.
+//! A paid booking gets one ticket, in whatever order and however often its events arrive.
 
 use events::{BookingId, Event, Paid, PaymentId};
 use serde_json::json;
@@ -7,7 +7,7 @@ use test_kit::fleet;
 use crate::app::{App, booked, booked_at, cancel_requested};
 
 #[tokio::test]
-async fn a_paid_booking_gets_a_ticket_that_waits_and_is_told_of() {
+async fn paid_booking_gets_a_waiting_ticket_and_created_is_published() {
     let app = App::new().await;
     app.deliver(booked(7)).await;
     let link = json!({"href": "http://cinema/tickets/7"});
@@ -19,7 +19,7 @@ async fn a_paid_booking_gets_a_ticket_that_waits_and_is_told_of() {
         })
     );
     let Event::Created(created) = &fleet::outbox(&app.scratch.db).await[0] else {
-        panic!("Created is told");
+        panic!("Created is not published");
     };
     assert_eq!((created.id.get(), created.booking_id.get()), (7, 7));
     assert_eq!(created.status.as_deref(), Some("Waiting"));
@@ -32,7 +32,7 @@ async fn a_paid_booking_gets_a_ticket_that_waits_and_is_told_of() {
 }
 
 #[tokio::test]
-async fn tickets_of_one_seat_name_their_screenings() {
+async fn ticket_has_the_screening_of_its_booking() {
     let app = App::new().await;
     for (id, hour) in [(1, 10), (2, 19)] {
         app.deliver(booked_at(id, hour)).await;
@@ -54,29 +54,29 @@ async fn tickets_of_one_seat_name_their_screenings() {
 }
 
 #[tokio::test]
-async fn a_booking_told_of_twice_gets_one_ticket() {
+async fn booking_whose_event_is_repeated_gets_one_ticket() {
     let app = App::new().await;
     let record = fleet::record(&booked(1).into());
     app.consumer.apply_together(&[record.clone(), record.clone()]).await.unwrap();
     app.consumer.apply_together(&[record]).await.unwrap();
     app.deliver(booked(1)).await;
-    assert_eq!(app.told().await, ["Created"]);
+    assert_eq!(app.published().await, ["Created"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_collected_ticket_is_not_made_anew() {
+async fn repeated_booked_does_not_change_a_collected_ticket() {
     let app = App::new().await;
     app.deliver(booked(1)).await;
     app.collect(1).await;
     app.deliver(booked(1)).await;
     assert_eq!(app.status(1).await, "Printed");
-    assert_eq!(app.told().await, ["Created", "Printed"]);
+    assert_eq!(app.published().await, ["Created", "Printed"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_booking_of_an_older_writer_may_leave_all_but_its_id_out() {
+async fn booked_of_an_older_writer_may_omit_all_fields_but_the_id() {
     let app = App::new().await;
     let mut bare = booked(1);
     (bare.qty, bare.seat, bare.movie_name, bare.customer_id) = (None, None, None, None);
@@ -88,18 +88,18 @@ async fn a_booking_of_an_older_writer_may_leave_all_but_its_id_out() {
 }
 
 #[tokio::test]
-async fn a_booking_that_comes_after_its_cancel_makes_no_ticket() {
+async fn booking_after_its_cancel_gets_no_ticket() {
     let app = App::new().await;
     app.deliver(cancel_requested(1)).await;
     app.deliver(booked(1)).await;
     assert_eq!(app.client.get("/tickets/1").await.status, 404);
     assert_eq!(app.client.get("/tickets").await.body["page"]["totalElements"], 0);
-    assert_eq!(app.told().await, ["TicketCanceled"]);
+    assert_eq!(app.published().await, ["TicketCanceled"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn events_of_others_are_passed_over() {
+async fn other_events_are_ignored() {
     let app = App::new().await;
     app.deliver(Paid {
         id: PaymentId::new(1).unwrap(),
@@ -109,6 +109,6 @@ async fn events_of_others_are_passed_over() {
     })
     .await;
     assert_eq!(app.client.get("/tickets/1").await.status, 404);
-    assert_eq!(app.told().await, [""; 0]);
+    assert_eq!(app.published().await, [""; 0]);
     app.settled().await;
 }

@@ -1,5 +1,5 @@
-//! The service as its neighbours see it: requests and events in, answers and events out. Point is a fake, the event
-//! log is real.
+//! The service from outside: requests and events in, responses and events out. Point is a fake; the event log
+//! is real.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod app;

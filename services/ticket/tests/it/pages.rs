@@ -1,11 +1,11 @@
-//! The list in pages.
+//! The pages of the list of tickets.
 
 use storage::query;
 use test_kit::pages::{assert_all_is_counted, assert_reads_on, assert_refusals, follow, ids};
 
 use crate::app::{App, booked};
 
-/// Adds tickets with the numbers from `first` to `last`.
+/// Inserts tickets with the ids from `first` to `last`.
 async fn fill(app: &App, first: i64, last: i64) {
     let mut tx = app.scratch.db.begin().await.unwrap();
     let insert = query(
@@ -51,7 +51,7 @@ async fn page_after_an_id_never_shifts() {
 }
 
 #[tokio::test]
-async fn list_of_one_customer_has_no_rows_of_others_and_pages_by_after() {
+async fn list_of_one_customer_has_only_their_tickets_and_pages_by_after() {
     let app = App::new().await;
     fill(&app, 1, 3).await;
     let mut tx = app.scratch.db.begin().await.unwrap();

@@ -1,4 +1,4 @@
-//! A database that answers and refuses: what it was asked for waits until an operator has mended it.
+//! A database that responds but rejects statements: work waits until an operator has repaired it.
 
 use futures_util::future::join_all;
 use messaging::Failure;
@@ -8,7 +8,7 @@ use test_kit::{Answer, fleet};
 
 use crate::app::{App, booked, outcome};
 
-/// Connections that the pool may have.
+/// Maximum number of connections in the pool.
 const POOL: usize = 8;
 
 /// Makes the database read-only, for every session.
@@ -24,7 +24,8 @@ async fn make_read_only(app: &App) {
     end_sessions(app).await;
 }
 
-/// What an operator does next. Sessions that have begun stay as they are; on SQLite there is only such a session.
+/// Makes the database writable, as an operator would. Existing sessions stay read-only; SQLite has only such
+/// a session.
 async fn make_writable(app: &App) {
     if app.scratch.db.backend() == Backend::Postgres {
         alter_default(app, "RESET default_transaction_read_only").await;
@@ -39,7 +40,7 @@ async fn alter_default(app: &App, change: &str) {
     admin.execute(query_built(format!("ALTER DATABASE {name} {change}"))).await.unwrap();
 }
 
-/// Ends all sessions of the service on PostgreSQL, and has its pool notice.
+/// Ends all sessions of the service on PostgreSQL, and uses each connection so that the pool notices.
 async fn end_sessions(app: &App) {
     let mut admin = admin(app).await;
     let end = "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity
@@ -47,18 +48,18 @@ async fn end_sessions(app: &App) {
     while admin.fetch_one::<(i64,)>(query_as(end)).await.unwrap() != (0,) {}
     let connections = join_all((0..POOL).map(|_| app.scratch.db.read())).await;
     for mut connection in connections.into_iter().flatten() {
-        // It fails where the session is over.
+        // It fails if the session has ended.
         let _ = connection.execute(query("SELECT 1")).await;
     }
 }
 
-/// A session of its own.
+/// Opens a session outside the service's pool.
 async fn admin(app: &App) -> Conn {
     let db = Db::open(&app.scratch.backends.database_url, Settings::default()).await.unwrap();
     db.read().await.unwrap()
 }
 
-/// As [`App::settled`], without the sessions that have begun read-only.
+/// [`App::settled`] after the read-only sessions have been ended.
 async fn settled(app: App) {
     if app.scratch.db.backend() == Backend::Postgres {
         end_sessions(&app).await;
@@ -77,7 +78,7 @@ fn db_component(answer: &Answer) -> (u16, &str) {
 }
 
 #[tokio::test]
-async fn event_that_meets_a_read_only_database_waits_and_is_applied_afterwards() {
+async fn event_waits_while_the_database_is_read_only_and_is_applied_afterwards() {
     let app = App::new().await;
     make_read_only(&app).await;
     let refused = fleet::deliver(&app.consumer, booked(1)).await;
@@ -88,7 +89,8 @@ async fn event_that_meets_a_read_only_database_waits_and_is_applied_afterwards()
     settled(app).await;
 }
 
-/// A refused statement ends its session, so each attempt leaves one fewer that is read-only.
+/// Retries until the event is applied. A rejected statement ends its session, so each attempt leaves one
+/// fewer read-only session.
 async fn deliver_until_writable(app: &App) {
     let record = fleet::record(&booked(1).into());
     for _ in 0..=POOL {
@@ -98,11 +100,11 @@ async fn deliver_until_writable(app: &App) {
             Err(rejected) => panic!("{rejected:?}"),
         }
     }
-    panic!("the database takes writes, and no session notices");
+    panic!("the database accepts writes, but every session stays read-only");
 }
 
 #[tokio::test]
-async fn readiness_shows_a_read_only_database_as_degraded_and_stays_ready() {
+async fn process_stays_ready_and_reports_a_read_only_database_as_degraded() {
     let app = App::new().await;
     assert_eq!(db_component(&app.client.get("/readyz").await), (200, "UP"));
     make_read_only(&app).await;
@@ -113,13 +115,13 @@ async fn readiness_shows_a_read_only_database_as_degraded_and_stays_ready() {
     make_writable(&app).await;
     let mut attempts = 0..=POOL;
     while db_component(&app.client.get("/readyz").await) != (200, "UP") {
-        assert!(attempts.next().is_some(), "readiness does not notice that the database takes writes again");
+        assert!(attempts.next().is_some(), "readiness still reports a read-only database");
     }
     settled(app).await;
 }
 
 #[tokio::test]
-async fn readiness_is_lost_while_a_table_is_missing() {
+async fn process_is_not_ready_while_a_table_is_missing() {
     let app = App::new().await;
     rename(&app.scratch.db, "tickets", "tickets_elsewhere").await;
     let unready = app.client.get("/readyz").await;
@@ -131,7 +133,7 @@ async fn readiness_is_lost_while_a_table_is_missing() {
 }
 
 #[tokio::test]
-async fn missing_table_leaves_the_event_waiting_and_answers_503() {
+async fn event_waits_and_requests_get_503_while_a_table_is_missing() {
     let app = App::new().await;
     app.deliver(booked(1)).await;
     rename(&app.scratch.db, "tickets", "tickets_elsewhere").await;
@@ -146,7 +148,7 @@ async fn missing_table_leaves_the_event_waiting_and_answers_503() {
 }
 
 #[tokio::test]
-async fn violated_constraint_is_the_events_fault() {
+async fn event_that_violates_a_constraint_is_rejected() {
     let app = App::new().await;
     let mut tx = app.scratch.db.begin().await.unwrap();
     let violating =
@@ -158,7 +160,7 @@ async fn violated_constraint_is_the_events_fault() {
 }
 
 #[tokio::test]
-async fn database_that_refuses_after_the_award_leaves_the_outcome_unknown() {
+async fn database_failure_after_the_points_are_granted_leaves_the_outcome_unknown() {
     let app = App::new().await;
     app.deliver(booked(1)).await;
     rename(&app.scratch.db, "outbox", "outbox_elsewhere").await;

@@ -1,4 +1,4 @@
-//! What a paid booking costs ticket's database: each statement is a round trip to a server.
+//! The number of statements for a paid booking: each is a round trip to a database server.
 
 use test_kit::scratch::statements_of;
 
@@ -8,7 +8,7 @@ use crate::app::{App, booked};
 const ISSUING: u64 = 5;
 
 #[tokio::test]
-async fn ticket_of_a_booking_takes_five_statements() {
+async fn issuing_a_ticket_takes_five_statements() {
     let app = App::new().await;
     let ((), issuing) = statements_of(&app.scratch.db, app.deliver(booked(7))).await;
     assert_eq!(issuing, ISSUING);

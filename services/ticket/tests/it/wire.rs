@@ -1,4 +1,4 @@
-//! HAL, pages, problems: how the service speaks.
+//! The form of responses: HAL, pages, problems.
 
 use axum::body::Body;
 use http::{Method, Request};
@@ -9,7 +9,7 @@ use test_kit::snapshot::assert_openapi;
 use crate::app::{App, booked, outcome};
 
 #[tokio::test]
-async fn the_ticket_of_a_booking_is_found_as_a_collection() {
+async fn search_by_booking_returns_a_collection() {
     let app = App::new().await;
     app.deliver(booked(7)).await;
     let path = "/tickets/search/findByBookingId?bookingId=";
@@ -31,7 +31,7 @@ async fn the_ticket_of_a_booking_is_found_as_a_collection() {
 }
 
 #[tokio::test]
-async fn tickets_come_in_pages() {
+async fn tickets_are_listed_in_pages() {
     let app = App::new().await;
     for id in [5, 3, 1, 4, 2] {
         app.deliver(booked(id)).await;
@@ -52,7 +52,7 @@ async fn tickets_come_in_pages() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_json_or_too_large_is_refused_and_changes_nothing() {
+async fn body_that_is_not_json_or_too_large_is_refused_and_changes_nothing() {
     let app = App::new().await;
     app.deliver(booked(1)).await;
     let patch = |kind: &'static str, body: Vec<u8>| {
@@ -77,7 +77,7 @@ async fn a_body_that_is_no_json_or_too_large_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn ids_that_name_nothing_are_404() {
+async fn unknown_ids_are_404() {
     let app = App::new().await;
     for id in ["1", "0", "-1", "abc", "1000000000000000000000000000000", "1.5"] {
         let path = format!("/tickets/{id}");
@@ -119,7 +119,7 @@ async fn links_follow_the_gateway_and_the_media_type_follows_accept() {
 }
 
 #[tokio::test]
-async fn the_openapi_description_is_the_reviewed_one() {
+async fn openapi_description_is_the_reviewed_one() {
     let app = App::new().await;
     let description = app.client.get("/api-docs/openapi.json").await.body;
     assert_openapi(env!("CARGO_MANIFEST_DIR"), &description);
