@@ -1,4 +1,4 @@
-//! What the environment may say.
+//! The settings, from the command line and the environment.
 
 use http_server::Server;
 use messaging::Backends;

@@ -1,14 +1,14 @@
-//! Points: a ledger that rows are only added to; a balance is their sum.
+//! Points: an append-only ledger; a customer's balance is the sum of their rows.
 //!
 //! # Layout
 //!
-//! In the order points meet them:
+//! In the order in which a request or an event passes them:
 //!
-//! - [`config`]: what the environment may say.
-//! - [`boot`]: from there to a process that serves, and back to nothing.
-//! - [`http`]: door 1, the ticket service and customers.
-//! - [`consumers`]: door 2, events of the other services.
-//! - [`app`]: one file a use case; both doors lead here.
+//! - [`config`]: the settings, from the command line and the environment.
+//! - [`boot`]: starts the process, serves, and stops it.
+//! - [`http`]: requests of the ticket service and of customers.
+//! - [`consumers`]: events of the other services.
+//! - [`app`]: one file per use case, for requests and events.
 //! - [`domain`]: what a row of the ledger is. No clock, no database, no network.
 //! - [`store`]: the ledger in SQL.
 
@@ -34,15 +34,15 @@ pub mod store;
 /// The service's name: its consumer group, and the source of its events.
 pub const SERVICE: &str = "point";
 
-/// The service's own tables.
+/// The migrations of the service's own tables.
 pub static MIGRATIONS: storage::Migrations = storage::migrations!();
 
-/// Runs the service until it is asked to stop.
+/// Runs the service until it is stopped.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     http_server::run(args, |config: &Config| &config.server, boot::run)
 }
 
-/// What every request may use.
+/// The state that all requests share.
 #[derive(Clone, Debug)]
 pub struct AppState {
     pub db: Db,

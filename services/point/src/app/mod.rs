@@ -1,6 +1,6 @@
-//! One file a use case; requests and events alike lead here.
+//! One file per use case. Requests and events all call these functions.
 //!
-//! Each takes the transaction of its door and never awaits the network.
+//! Each works in its caller's transaction and never awaits the network.
 
 mod grant_points;
 mod wait_points;

@@ -1,4 +1,4 @@
-//! There is a ticket: points wait for it to be collected.
+//! Adds the waiting row of a new ticket: its points are granted when it is collected.
 
 use events::Created;
 use messaging::outbox;
@@ -8,12 +8,12 @@ use crate::SERVICE;
 use crate::domain::{Posting, Status};
 use crate::store::points;
 
-/// Writes the row that waits and tells of it. When the points are granted already, nothing waits any more.
+/// Appends the waiting row and publishes `WaitedPoint`, unless the points are already granted.
 pub async fn wait_points(tx: &mut Tx, created: Created) -> Result<(), Error> {
     let booking_id = created.booking_id;
-    // No grant may come between this look and the row.
+    // No grant may be written between this check and the row.
     tx.lock(booking_id.get()).await?;
-    if points::find_of(tx, booking_id, Status::Pointed).await?.is_some() {
+    if points::find_by_status(tx, booking_id, Status::Pointed).await?.is_some() {
         return Ok(());
     }
     let posting = Posting::waiting(booking_id, created.customer_id, created.movie_name);

@@ -1,4 +1,4 @@
-//! Door 2: events of the other services, each to its use case.
+//! Events of the other services: passes each one to its use case.
 
 use events::Event;
 use messaging::{Delivery, Failure, Handler};
@@ -6,7 +6,7 @@ use storage::Tx;
 
 use crate::app;
 
-/// What point does with the topic.
+/// Point's handler of the events in the topic.
 #[derive(Clone, Copy, Debug)]
 pub struct PointEvents;
 

@@ -1,38 +1,38 @@
-//! A row of the ledger. None ever changes: points that are granted are a second row beside the one that waited.
+//! A row of the ledger. Rows never change: granted points are a second row beside the waiting one.
 
 use events::{BookingId, CustomerId, Event, PointId, UnknownStatus, WaitedPoint, WrittenPoint};
 use strum::{Display, EnumString};
 
-/// What a row stands for, spelled as the original service does; a booking has at most one of each.
+/// The kind of a row, in the original service's spelling. A booking has at most one row of each kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Display, EnumString)]
 #[strum(parse_err_ty = UnknownStatus, parse_err_fn = UnknownStatus::from)]
 pub enum Status {
-    /// There is a ticket; its points come when it is collected. Score 0.
+    /// The ticket is not collected yet. Score 0.
     #[strum(serialize = "Waiting Point")]
     Waiting,
-    /// The points were granted.
+    /// The points are granted.
     Pointed,
 }
 
-/// What a row says.
+/// The fields of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Posting {
     pub booking_id: BookingId,
     pub customer_id: Option<CustomerId>,
     pub score: i64,
-    /// What the points are for: the movie's name.
+    /// The name of the movie that the points are for.
     pub contents: Option<String>,
     pub status: Status,
 }
 
 impl Posting {
-    /// Points wait for the booking's ticket to be collected.
+    /// The waiting row of a booking.
     pub fn waiting(booking_id: BookingId, customer_id: Option<CustomerId>, contents: Option<String>) -> Self {
         Self { booking_id, customer_id, score: 0, contents, status: Status::Waiting }
     }
 }
 
-/// A row that is in the ledger.
+/// A row in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     id: PointId,
@@ -40,7 +40,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// A row as the store found it.
+    /// The row with the fields that the store has read.
     pub fn restore(id: PointId, posting: Posting) -> Self {
         Self { id, posting }
     }
@@ -57,7 +57,7 @@ impl Entry {
         self.posting
     }
 
-    /// What the others are told of this row.
+    /// The event that announces this row.
     pub fn event(&self) -> Event {
         let row = self.posting.clone();
         let (score, status) = (Some(row.score), Some(row.status.to_string()));

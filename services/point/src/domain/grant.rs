@@ -1,12 +1,12 @@
-//! Points that are to be granted, once it is known that they make sense.
+//! A valid request to grant points.
 
 use events::{BookingId, CustomerId, Invalid};
 
 use crate::domain::entry::{Entry, Posting, Status};
 
-/// Points one booking may earn.
+/// The range of points for one booking.
 const SCORE: std::ops::RangeInclusive<i64> = 1..=10_000;
-/// Longest text of what points are for, in characters: that of a movie's name.
+/// Maximum length of `contents` in characters, which is that of a movie's name.
 const CONTENTS_MAX: usize = 200;
 
 /// Points for one booking's ticket.
@@ -19,11 +19,11 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// Checks every field; finds all that is wrong at once.
+    /// Checks every field.
     ///
     /// # Errors
     ///
-    /// The wrong fields.
+    /// All invalid fields.
     pub fn parse(
         booking_id: Option<BookingId>,
         customer_id: Option<CustomerId>,
@@ -54,7 +54,7 @@ impl Grant {
         }
     }
 
-    /// The row that grants the points. What the grant does not say, the row that `waiting` for it says.
+    /// The row that grants the points. It takes the fields that the request omits from the `waiting` row.
     pub fn posting(self, waiting: Option<Entry>) -> Posting {
         let waiting = waiting.map(Entry::into_posting);
         let (customer_id, contents) = waiting.map_or((None, None), |row| (row.customer_id, row.contents));
@@ -68,7 +68,7 @@ impl Grant {
     }
 }
 
-/// Points that are earned: 1 to 10,000, and 100 when nothing else is said.
+/// A number of points, from 1 to 10,000; 100 by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Score(i64);
 
@@ -117,12 +117,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_score_is_either_in_range_or_refused(score: i64) {
+        fn score_is_valid_only_in_its_range(score: i64) {
             prop_assert_eq!(Score::parse(score).is_ok(), (1..=10_000).contains(&score));
         }
 
         #[test]
-        fn a_row_says_what_the_grant_says_and_the_waiting_row_only_fills_in(
+        fn waiting_row_provides_only_the_omitted_fields(
             own in proptest::option::of(1..99_i64),
             other in proptest::option::of(1..99_i64),
             score in 1..=10_000_i64,
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_booking_is_enough_for_a_hundred_points() {
+    fn booking_id_alone_grants_a_hundred_points() {
         let grant = Grant::parse(booking(), None, None, None, None).unwrap();
         assert_eq!(grant.score.get(), 100);
         let row = grant.posting(None);
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_wrong_is_found_at_once() {
+    fn all_invalid_fields_are_listed() {
         let long = "x".repeat(201);
         let invalid = Grant::parse(None, None, Some(0), Some(long), Some("Waiting Point")).unwrap_err();
         let fields: Vec<&str> = invalid.iter().map(|one| one.field).collect();

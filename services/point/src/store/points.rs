@@ -8,7 +8,7 @@ use storage::{COUNT_LIMIT, Conn, Error, Page, QueryAs, Slice, Tx, query_as};
 
 use crate::domain::{Entry, Posting, Status};
 
-/// The columns of a `PointRow`. A macro, so that each statement stays a literal.
+/// Names the columns of a `PointRow`. It is a macro so that each statement stays a literal.
 macro_rules! point_columns {
     () => {
         "id, booking_id, customer_id, score, contents, status"
@@ -25,7 +25,7 @@ struct PointRow {
     status: String,
 }
 
-/// Adds a row. `None`: the booking has a row of this status already.
+/// Appends a row. `None`: the booking already has a row with this status.
 pub async fn append(tx: &mut Tx, posting: Posting) -> Result<Option<Entry>, Error> {
     let insert = query_as(concat!(
         "INSERT INTO points (booking_id, customer_id, score, contents, status, created_at)
@@ -43,34 +43,38 @@ pub async fn append(tx: &mut Tx, posting: Posting) -> Result<Option<Entry>, Erro
     tx.fetch_optional(insert).await?.map(restore).transpose()
 }
 
-/// The booking's row of this status, if it has one.
-pub async fn find_of(conn: &mut Conn, booking_id: BookingId, status: Status) -> Result<Option<Entry>, Error> {
-    let row = conn.fetch_optional(of(booking_id, status)).await?;
+/// The booking's row with this status, if it has one.
+pub async fn find_by_status(
+    conn: &mut Conn,
+    booking_id: BookingId,
+    status: Status,
+) -> Result<Option<Entry>, Error> {
+    let row = conn.fetch_optional(select_by_status(booking_id, status)).await?;
     row.map(restore).transpose()
 }
 
-/// The row of this status that a booking is known to have.
+/// The booking's row with this status.
 ///
 /// # Errors
 ///
-/// When the database fails, or there is none.
-pub async fn known_of(conn: &mut Conn, booking_id: BookingId, status: Status) -> Result<Entry, Error> {
-    restore(conn.fetch_one(of(booking_id, status)).await?)
+/// When there is none, or the database fails.
+pub async fn get_by_status(conn: &mut Conn, booking_id: BookingId, status: Status) -> Result<Entry, Error> {
+    restore(conn.fetch_one(select_by_status(booking_id, status)).await?)
 }
 
-fn of(booking_id: BookingId, status: Status) -> QueryAs<'static, PointRow> {
+fn select_by_status(booking_id: BookingId, status: Status) -> QueryAs<'static, PointRow> {
     query_as(concat!("SELECT ", point_columns!(), " FROM points WHERE booking_id = $1 AND status = $2"))
         .bind(booking_id.get())
         .bind(status.to_string())
 }
 
-/// The row as it is for good.
+/// The row with this id.
 pub async fn find(conn: &mut Conn, id: PointId) -> Result<Option<Entry>, Error> {
     let find = query_as(concat!("SELECT ", point_columns!(), " FROM points WHERE id = $1")).bind(id.get());
     conn.fetch_optional(find).await?.map(restore).transpose()
 }
 
-/// The booking's rows, oldest first: at most one of each status.
+/// The booking's rows, oldest first: at most one with each status.
 pub async fn list_of(conn: &mut Conn, booking_id: BookingId) -> Result<Vec<Entry>, Error> {
     let find =
         query_as(concat!("SELECT ", point_columns!(), " FROM points WHERE booking_id = $1 ORDER BY id"))
@@ -79,7 +83,7 @@ pub async fn list_of(conn: &mut Conn, booking_id: BookingId) -> Result<Vec<Entry
     rows.into_iter().map(restore).collect()
 }
 
-/// The rows of `slice`, all or those of `customer`, oldest first.
+/// The rows of `slice`, of all customers or of `customer`, oldest first.
 pub async fn page(conn: &mut Conn, customer: Option<CustomerId>, slice: Slice) -> Result<Page<Entry>, Error> {
     let (find, count) = match customer {
         None => (

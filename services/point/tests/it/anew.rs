@@ -1,4 +1,4 @@
-//! A log that was made anew, on the database that this service is on.
+//! An event log that was deleted and created again.
 
 use messaging::Relay;
 use messaging::incarnation::{check, current};
@@ -7,7 +7,7 @@ use storage::query;
 use crate::app::{App, created};
 
 #[tokio::test]
-async fn outbox_is_sent_again_once_when_the_log_begins_with_another_record() {
+async fn outbox_is_resent_once_after_the_log_was_created_again() {
     let app = App::new().await;
     app.deliver(created(1)).await;
     app.deliver(created(2)).await;
@@ -15,7 +15,7 @@ async fn outbox_is_sent_again_once_when_the_log_begins_with_another_record() {
     let relay = Relay::new(db.clone(), transport.clone());
     let events = relay.drain().await.unwrap();
     assert!(events > 0);
-    // A broker that has made the topic a moment ago may not know its leaders yet.
+    // A broker that has just created the topic may not know its leaders yet.
     while check(&db, transport.as_ref(), "point").await.is_err() {
         tokio::task::yield_now().await;
     }

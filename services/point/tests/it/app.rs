@@ -1,4 +1,4 @@
-//! The service on a database of its own.
+//! The service with its own database.
 
 use events::{BookingId, Created, CustomerId, Event, TicketId};
 use messaging::Consumer;
@@ -46,17 +46,17 @@ impl App {
         fleet::deliver(&self.consumer, event).await.unwrap();
     }
 
-    pub async fn told(&self) -> Vec<&'static str> {
+    pub async fn published(&self) -> Vec<&'static str> {
         fleet::outbox_types(&self.scratch.db).await
     }
 
-    /// How each test ends.
+    /// Ends each test: every event is published, and there are no dead letters.
     pub async fn settled(self) {
         fleet::assert_settled(&self.scratch.db, &self.scratch.transport).await;
     }
 }
 
-/// A ticket of customer 33 for the seed's movie.
+/// The event of a ticket of customer 33 for the seed's movie.
 pub fn created(booking: i64) -> Created {
     let booking_id = BookingId::new(booking).unwrap();
     Created {

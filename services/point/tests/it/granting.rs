@@ -1,4 +1,4 @@
-//! Granting: once per booking, whoever asks and however often; the balance is the sum of the rows.
+//! Points are granted once per booking, however often they are requested; the balance is the sum of the rows.
 
 use events::Event;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use test_kit::fleet;
 use crate::app::{App, created};
 
 #[tokio::test]
-async fn points_are_granted_and_told_of() {
+async fn granted_points_are_published() {
     let app = App::new().await;
     let answer = app
         .grant(json!({
@@ -26,7 +26,7 @@ async fn points_are_granted_and_told_of() {
     assert_eq!(answer.header("location"), "http://cinema/points/1");
     assert_eq!(app.client.get("/points/1").await.body, answer.body);
     let Event::WrittenPoint(written) = &fleet::outbox(&app.scratch.db).await[0] else {
-        panic!("WrittenPoint comes first");
+        panic!("WrittenPoint is not published");
     };
     assert_eq!((written.id.get(), written.booking_id.get()), (1, 5));
     assert_eq!((written.score, written.contents.as_deref()), (Some(100), Some("soul")));
@@ -36,7 +36,7 @@ async fn points_are_granted_and_told_of() {
 }
 
 #[tokio::test]
-async fn a_booking_is_enough_and_numbers_may_be_text() {
+async fn booking_id_is_enough_and_numbers_may_be_text() {
     let app = App::new().await;
     let answer = app.grant(json!({"bookingId": "1"})).await;
     assert_eq!(answer.status, 201);
@@ -51,20 +51,20 @@ async fn a_booking_is_enough_and_numbers_may_be_text() {
 }
 
 #[tokio::test]
-async fn the_waiting_row_says_what_the_request_does_not() {
+async fn waiting_row_provides_the_omitted_fields() {
     let app = App::new().await;
     for booking in [1, 2] {
         app.deliver(created(booking)).await;
     }
-    let silent = app.grant(json!({"bookingId": 1})).await;
-    assert_eq!((&silent.body["customerId"], &silent.body["contents"]), (&json!(33), &json!("soul")));
-    let telling = app.grant(json!({"bookingId": 2, "customerId": 44, "contents": "luca"})).await;
-    assert_eq!((&telling.body["customerId"], &telling.body["contents"]), (&json!(44), &json!("luca")));
+    let bare = app.grant(json!({"bookingId": 1})).await;
+    assert_eq!((&bare.body["customerId"], &bare.body["contents"]), (&json!(33), &json!("soul")));
+    let full = app.grant(json!({"bookingId": 2, "customerId": 44, "contents": "luca"})).await;
+    assert_eq!((&full.body["customerId"], &full.body["contents"]), (&json!(44), &json!("luca")));
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_repeat_gets_the_same_row_whatever_it_asks_for() {
+async fn repeated_request_gets_the_same_row_even_with_other_fields() {
     let app = App::new().await;
     let first = app.grant(json!({"bookingId": 1, "customerId": 33})).await;
     for repeat in
@@ -75,12 +75,12 @@ async fn a_repeat_gets_the_same_row_whatever_it_asks_for() {
     }
     assert_eq!(app.total().await, 1);
     assert_eq!(app.balance(33).await, 100);
-    assert_eq!(app.told().await, ["WrittenPoint"]);
+    assert_eq!(app.published().await, ["WrittenPoint"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_hundred_at_once_are_granted_once() {
+async fn hundred_concurrent_requests_grant_points_once() {
     let app = App::new().await;
     let requests: Vec<_> = (0..100)
         .map(|n| {
@@ -101,12 +101,12 @@ async fn a_hundred_at_once_are_granted_once() {
     assert!(bodies.iter().all(|body| *body == bodies[0]));
     assert_eq!(app.balance(33).await, bodies[0]["score"]);
     assert_eq!(app.total().await, 1);
-    assert_eq!(app.told().await, ["WrittenPoint"]);
+    assert_eq!(app.published().await, ["WrittenPoint"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_balance_is_the_sum_of_the_customers_rows() {
+async fn balance_is_the_sum_of_the_customers_rows() {
     let app = App::new().await;
     for (booking, score, customer) in [(1, 100, 33), (2, 10_000, 33), (3, 1, 44)] {
         app.grant(json!({"bookingId": booking, "score": score, "customerId": customer})).await;

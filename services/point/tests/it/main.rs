@@ -1,4 +1,4 @@
-//! The service as its neighbours see it: requests in, answers and events out. The event log is real.
+//! The service from outside: requests and events in, responses and events out. The event log is real.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod anew;

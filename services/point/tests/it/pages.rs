@@ -1,4 +1,4 @@
-//! The list in pages.
+//! The pages of the ledger.
 
 use storage::query;
 use test_kit::pages::{
@@ -7,7 +7,7 @@ use test_kit::pages::{
 
 use crate::app::App;
 
-/// Adds rows with the numbers from `first` to `last`.
+/// Inserts rows of the bookings from `first` to `last`.
 async fn fill(app: &App, first: i64, last: i64) {
     let mut tx = app.scratch.db.begin().await.unwrap();
     let insert = query(
@@ -52,7 +52,7 @@ async fn page_after_an_id_never_shifts() {
 }
 
 #[tokio::test]
-async fn list_of_one_customer_has_no_rows_of_others_and_pages_by_after() {
+async fn list_of_one_customer_has_only_their_rows_and_pages_by_after() {
     let app = App::new().await;
     fill(&app, 1, 3).await;
     let mut tx = app.scratch.db.begin().await.unwrap();

@@ -1,4 +1,4 @@
-//! Waiting: a ticket announces its points, in whatever order and however often the words come.
+//! A new ticket gets a waiting row, in whatever order and however often its events arrive.
 
 use events::Event;
 use serde_json::json;
@@ -7,7 +7,7 @@ use test_kit::fleet;
 use crate::app::{App, created};
 
 #[tokio::test]
-async fn a_ticket_makes_points_wait_and_they_are_told_of() {
+async fn new_ticket_gets_a_waiting_row_which_is_published() {
     let app = App::new().await;
     app.deliver(created(5)).await;
     let link = json!({"href": "http://cinema/points/1"});
@@ -20,7 +20,7 @@ async fn a_ticket_makes_points_wait_and_they_are_told_of() {
     );
     assert_eq!(app.balance(33).await, 0);
     let Event::WaitedPoint(waited) = &fleet::outbox(&app.scratch.db).await[0] else {
-        panic!("WaitedPoint comes first");
+        panic!("WaitedPoint is not published");
     };
     assert_eq!((waited.id.get(), waited.booking_id.get()), (1, 5));
     assert_eq!((waited.score, waited.contents.as_deref()), (Some(0), Some("soul")));
@@ -36,22 +36,22 @@ async fn granted_points_are_a_second_row() {
     let granted = app.grant(json!({"bookingId": 1})).await.body;
     assert_eq!(app.rows(1).await, [waiting[0].clone(), granted]);
     assert_eq!(app.balance(33).await, 100);
-    assert_eq!(app.told().await, ["WaitedPoint", "WrittenPoint"]);
+    assert_eq!(app.published().await, ["WaitedPoint", "WrittenPoint"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn nothing_waits_once_the_points_are_granted() {
+async fn granted_points_get_no_waiting_row() {
     let app = App::new().await;
     let granted = app.grant(json!({"bookingId": 1})).await.body;
     app.deliver(created(1)).await;
     assert_eq!(app.rows(1).await, [granted]);
-    assert_eq!(app.told().await, ["WrittenPoint"]);
+    assert_eq!(app.published().await, ["WrittenPoint"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_redelivered_event_and_a_second_one_change_nothing() {
+async fn redelivered_and_repeated_events_change_nothing() {
     let app = App::new().await;
     let record = fleet::record(&created(1).into());
     for _ in 0..2 {
@@ -60,12 +60,12 @@ async fn a_redelivered_event_and_a_second_one_change_nothing() {
     }
     app.deliver(created(1)).await;
     assert_eq!(app.total().await, 1);
-    assert_eq!(app.told().await, ["WaitedPoint"]);
+    assert_eq!(app.published().await, ["WaitedPoint"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_ticket_without_a_name_or_a_customer_waits_as_well() {
+async fn ticket_without_a_movie_or_customer_gets_a_waiting_row() {
     let app = App::new().await;
     app.deliver(events::Created { movie_name: None, customer_id: None, ..created(1) }).await;
     let row = &app.rows(1).await[0];
@@ -74,7 +74,7 @@ async fn a_ticket_without_a_name_or_a_customer_waits_as_well() {
 }
 
 #[tokio::test]
-async fn a_ticket_and_its_collection_at_once_end_with_the_points() {
+async fn concurrent_ticket_and_grant_end_with_the_granted_row() {
     let app = App::new().await;
     for booking in 1..=20 {
         let (granted, ()) = tokio::join!(

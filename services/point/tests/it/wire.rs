@@ -1,4 +1,4 @@
-//! HAL, pages, problems: how the service speaks.
+//! The form of responses: HAL, pages, problems.
 
 use axum::body::Body;
 use http::{Method, Request};
@@ -9,7 +9,7 @@ use test_kit::snapshot::assert_openapi;
 use crate::app::{App, created};
 
 #[tokio::test]
-async fn every_wrong_field_is_named_and_leaves_no_row() {
+async fn invalid_fields_are_listed_and_leave_no_row() {
     let app = App::new().await;
     let table: [(Value, &[&str]); 22] = [
         (json!({}), &["/bookingId"]),
@@ -41,12 +41,12 @@ async fn every_wrong_field_is_named_and_leaves_no_row() {
         assert_eq!(answer.pointers(), pointers, "{body}");
     }
     assert_eq!(app.total().await, 0);
-    assert_eq!(app.told().await, [""; 0]);
+    assert_eq!(app.published().await, [""; 0]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_json_or_too_large_is_refused() {
+async fn body_that_is_not_json_or_too_large_is_refused() {
     let app = App::new().await;
     let post = |kind: &'static str, body: Vec<u8>| {
         let request = Request::builder()
@@ -68,7 +68,7 @@ async fn a_body_that_is_no_json_or_too_large_is_refused() {
 }
 
 #[tokio::test]
-async fn ids_that_name_nothing_are_404() {
+async fn unknown_ids_are_404() {
     let app = App::new().await;
     for id in ["1", "0", "-1", "abc", "1000000000000000000000000000000", "1.5"] {
         let answer = app.client.get(&format!("/points/{id}")).await;
@@ -96,7 +96,7 @@ async fn unknown_paths_and_methods_are_problems() {
 }
 
 #[tokio::test]
-async fn the_ledger_comes_in_pages() {
+async fn ledger_is_listed_in_pages() {
     let app = App::new().await;
     for booking in 11..=15 {
         app.deliver(created(booking)).await;
@@ -122,7 +122,7 @@ async fn the_ledger_comes_in_pages() {
 }
 
 #[tokio::test]
-async fn a_booking_finds_its_rows_or_an_empty_list() {
+async fn search_by_booking_returns_its_rows_or_an_empty_list() {
     let app = App::new().await;
     let granted = app.grant(json!({"bookingId": 5})).await.body;
     let path = "/points/search/findByBookingId?bookingId=";
@@ -137,7 +137,7 @@ async fn a_booking_finds_its_rows_or_an_empty_list() {
 }
 
 #[tokio::test]
-async fn a_query_without_its_id_or_with_a_wrong_one_is_named() {
+async fn missing_or_invalid_id_in_the_query_is_422_with_its_name() {
     let app = App::new().await;
     for (path, name, pointer) in [
         ("/points/search/findByBookingId", "bookingId", "/bookingId"),
@@ -181,7 +181,7 @@ async fn probes_answer() {
 }
 
 #[tokio::test]
-async fn the_openapi_description_is_the_reviewed_one() {
+async fn openapi_description_is_the_reviewed_one() {
     let app = App::new().await;
     let description = app.client.get("/api-docs/openapi.json").await.body;
     assert_openapi(env!("CARGO_MANIFEST_DIR"), &description);

@@ -121,6 +121,6 @@ fn barred(booking_id: BookingId) -> Ticket {
         customer_id: None,
         screening: Screening::default(),
         status: Status::Canceled,
-        asks: 0,
+        point_requests: 0,
     })
 }
