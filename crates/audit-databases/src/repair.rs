@@ -357,5 +357,5 @@ async fn rebuild_row(tx: &mut Tx, booking_id: i64, events: &[(Event, Timestamp)]
             }
         })
         .collect();
-    mypage::app::remember_events(tx, &deliveries).await
+    mypage::app::apply_events(tx, &deliveries).await
 }

@@ -1,9 +1,9 @@
-//! What the environment may say.
+//! The settings, from the command line and the environment.
 
 use http_server::Server;
 use messaging::Backends;
 
-/// Shows customers their bookings, their state and their points.
+/// Shows customers the state of their bookings, and their points.
 #[derive(clap::Parser, Clone, Debug)]
 #[command(name = "mypage", version)]
 pub struct Config {
@@ -17,8 +17,8 @@ pub struct Config {
     #[arg(long, env = "PORT", default_value_t = 8083)]
     pub port: u16,
 
-    /// Instead of serving: make the view anew from the event log, while the old one is shown, and exit. Goes with running
-    /// processes of this version.
+    /// Rebuild the view from the event log while the old one is shown, and exit. Serves no requests; can run
+    /// beside processes of this version.
     #[arg(long)]
     pub rebuild: bool,
 }

@@ -1,17 +1,17 @@
-//! What customers see of their bookings: state, points, and how it came to be. A view, kept by events alone.
+//! The customers' view of their bookings: state, points, and history. The view is built from events alone.
 //!
 //! # Layout
 //!
-//! In the order an event meets them on its way to a customer's eyes:
+//! In the order in which an event passes them on its way to the customer:
 //!
-//! - [`config`]: what the environment may say.
-//! - [`boot`]: from there to a process that serves, and back to nothing.
-//! - [`consumers`]: door 2, events of the other services. All that is written here comes from there.
-//! - [`app`]: remembering events, reading what came of it, and making it anew.
-//! - [`domain`]: what an event changes, whatever came before it. No clock, no database, no network.
+//! - [`config`]: the settings, from the command line and the environment.
+//! - [`boot`]: starts the process, serves, and stops it.
+//! - [`consumers`]: events of the other services, the only source of the view.
+//! - [`app`]: applies events to the view, and rebuilds it.
+//! - [`domain`]: what an event changes, in whatever order events arrive. No clock, no database, no network.
 //! - [`store`]: the view in SQL.
-//! - [`http`]: door 1, customers. They only look.
-//! - [`rebuild`]: `--rebuild`, the view anew from the first event on.
+//! - [`http`]: requests of customers, which only read.
+//! - [`rebuild`]: `--rebuild`, which rebuilds the view from the first event on.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -36,15 +36,15 @@ pub mod store;
 /// The service's name: its consumer group.
 pub const SERVICE: &str = "mypage";
 
-/// The service's own tables.
+/// The migrations of the service's own tables.
 pub static MIGRATIONS: storage::Migrations = storage::migrations!();
 
-/// Runs the service until it is asked to stop.
+/// Runs the service until it is stopped.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     http_server::run(args, |config: &Config| &config.server, boot::run)
 }
 
-/// What every request may use.
+/// The state that all requests share.
 #[derive(Clone, Debug)]
 pub struct AppState {
     pub db: Db,

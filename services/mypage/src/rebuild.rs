@@ -1,12 +1,12 @@
-//! The view anew, from the first event on, while the old one is shown and kept.
+//! Rebuilds the view from the first event on, while the old one is shown and updated.
 //!
-//! It is written to the shadow, tables that nobody reads, and takes the place of the old one in one transaction. Events come
-//! to the shadow from two sides: the rebuild reads the log up to the record that is its last, and each running consumer
-//! writes there what it writes to the view, which the rebuild has asked for before it looked for the log's end. So
-//! every event is told by at least one of them; that some are told twice, and late ones first, changes nothing
-//! ([`crate::domain`]).
+//! The new view is written to the shadow, tables that nobody reads, and then replaces the old one in one
+//! transaction. Two writers fill the shadow: the rebuild applies the log up to its last record, and each
+//! running consumer applies new events to the view and to the shadow. The rebuild opens the shadow to the
+//! consumers before it looks up the end of the log. So every event is applied by at least one of them. Some
+//! are applied twice, and later ones first, which changes nothing ([`crate::domain`]).
 //!
-//! Whatever ends a rebuild early, the old view stands, and the next one starts over.
+//! If a rebuild ends early for any reason, the old view stays, and the next rebuild starts over.
 
 use std::time::Duration;
 
@@ -22,38 +22,40 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::SERVICE;
-use crate::app::{self, Taken};
+use crate::app::{self, StepOutcome};
 use crate::consumers::BookingStory;
 use crate::store::shadow;
 
-/// Records of one transaction at most.
+/// Maximum number of records per transaction.
 const BATCH: usize = 500;
-/// How often it says how far it is.
+/// How often the progress is logged.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
-/// A database that is away is asked again after this, and so many times.
+/// Pause before a step is retried while the database is unavailable.
 const PAUSE: Duration = Duration::from_millis(500);
+/// Maximum number of attempts per step.
 const ATTEMPTS: usize = 60;
 
-/// What a rebuild has read.
+/// The records that a rebuild has read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rebuilt {
     pub records: u64,
-    /// Those that no consumer could read either: they are in the dead letters.
+    /// The number of records that cannot be decoded. Consumers could not decode them either; they are in the
+    /// dead letters.
     pub unreadable: u64,
 }
 
-/// Why the old view stands.
+/// The reason why the view was not rebuilt.
 #[derive(Debug, thiserror::Error)]
 pub enum RebuildError {
-    #[error("another rebuild is under way on this database")]
+    #[error("another rebuild is already running on this database")]
     UnderWay,
-    #[error("another rebuild has begun meanwhile, and goes on")]
-    Overtaken,
-    #[error("the event log is empty and the view is not: EVENTS_URL leads to another log")]
+    #[error("another rebuild has begun in the meantime and continues")]
+    Superseded,
+    #[error("the event log is empty but the view is not: EVENTS_URL points to another log")]
     NoEvents,
-    #[error("the event log has lost its first events: bookings would be missing that the view has")]
+    #[error("the event log has lost its first events: the new view would lack bookings that the old one has")]
     EventsAreLost,
-    #[error("it was stopped")]
+    #[error("the rebuild was stopped")]
     Stopped,
     #[error(transparent)]
     Storage(#[from] Error),
@@ -61,11 +63,11 @@ pub enum RebuildError {
     Transport(#[from] TransportError),
 }
 
-/// Makes the view anew.
+/// Rebuilds the view.
 ///
 /// # Errors
 ///
-/// Why not; the old view stands.
+/// After an error, the old view is still shown.
 pub async fn run(
     db: &Db,
     transport: &dyn Transport,
@@ -77,7 +79,7 @@ pub async fn run(
     let rebuild = Rebuild::begin(db, transport.seed_time_zone()).await?;
     let outcome = rebuild.complete(transport, stop).await;
     if let Err(error) = rebuild.clean_up().await {
-        // It is in nobody's way, and the next rebuild begins with it.
+        // Nothing reads the shadow, and the next rebuild begins by emptying it.
         tracing::warn!(cause = chain(&error), "the shadow was not emptied");
     }
     let Rebuilt { records, unreadable } = outcome?;
@@ -85,7 +87,7 @@ pub async fn run(
     Ok(Rebuilt { records, unreadable })
 }
 
-/// One that is under way.
+/// A running rebuild.
 struct Rebuild<'a> {
     db: &'a Db,
     seed_time_zone: SeedTimeZone,
@@ -100,41 +102,43 @@ impl<'a> Rebuild<'a> {
         Ok(Self { db, seed_time_zone, started_at })
     }
 
-    /// The order of these is what makes it complete: the consumers write to the shadow before the end of the log is looked
-    /// for, and the shadow is shown when it has all up to there.
+    /// Fills the shadow and shows it. The order of the steps makes the new view complete: consumers write to
+    /// the shadow before the end of the log is looked up, and the shadow is shown once it has all events up
+    /// to there.
     async fn complete(
         &self,
         transport: &dyn Transport,
         stop: &CancellationToken,
     ) -> Result<Rebuilt, RebuildError> {
         self.clear().await?;
-        self.take(Step::Open).await?;
+        self.run_step(Step::Open).await?;
         let history = transport.history(TOPIC).await?;
-        // A topic that was made anew begins with its first record, and has none of the topic before.
+        // A topic that was deleted and created again begins with its own first record; earlier ones are lost.
         let is_first = incarnation::current(self.db, transport).await? == FIRST;
-        self.loses_nothing(history.total(), history.is_whole() && is_first).await?;
-        let read = self.retell(history, stop).await?;
-        self.take(Step::Show).await?;
+        self.check_history(history.total(), history.is_whole() && is_first).await?;
+        let read = self.replay(history, stop).await?;
+        self.run_step(Step::Show).await?;
         Ok(read)
     }
 
-    /// Whatever became of it.
+    /// Empties the shadow and ends the rebuild, whether it succeeded or not.
     async fn clean_up(&self) -> Result<(), RebuildError> {
-        self.take(Step::Close).await?;
+        self.run_step(Step::Close).await?;
         self.clear().await?;
-        self.take(Step::End).await?;
+        self.run_step(Step::End).await?;
         Ok(())
     }
 
-    /// In parts, as each statement has a deadline.
+    /// Empties the shadow in parts, as each statement has a deadline.
     async fn clear(&self) -> Result<(), RebuildError> {
-        while self.take(Step::Clear).await? == Taken::More {}
+        while self.run_step(Step::Clear).await? == StepOutcome::More {}
         Ok(())
     }
 
-    async fn loses_nothing(&self, total: u64, is_whole: bool) -> Result<(), RebuildError> {
+    /// Refuses a log that lacks events of the present view.
+    async fn check_history(&self, total: u64, is_whole: bool) -> Result<(), RebuildError> {
         let mut conn = self.db.read().await?;
-        if shadow::has_nothing_to_replace(&mut conn).await? {
+        if shadow::is_view_empty(&mut conn).await? {
             return Ok(());
         }
         match (total, is_whole) {
@@ -144,8 +148,8 @@ impl<'a> Rebuild<'a> {
         }
     }
 
-    /// Tells the shadow of all that is in the log.
-    async fn retell(
+    /// Applies all events of the log to the shadow.
+    async fn replay(
         &self,
         mut history: Box<dyn History>,
         stop: &CancellationToken,
@@ -160,77 +164,77 @@ impl<'a> Rebuild<'a> {
             if batch.is_empty() {
                 return Ok(read);
             }
-            read.unreadable += self.tell(&batch).await?;
+            read.unreadable += self.replay_batch(&batch).await?;
             read.records += batch.len() as u64;
             progress.report(read.records);
         }
     }
 
-    /// Tells of a batch, and gives how many records of it cannot be read.
-    async fn tell(&self, batch: &[Received]) -> Result<u64, RebuildError> {
-        let read: Vec<_> = batch.iter().map(|received| self.event(received)).collect();
+    /// Applies one batch to the shadow, and returns the number of records that cannot be decoded.
+    async fn replay_batch(&self, batch: &[Received]) -> Result<u64, RebuildError> {
+        let read: Vec<_> = batch.iter().map(|received| self.decode(received)).collect();
         let unreadable = read.iter().filter(|read| read.is_err()).count() as u64;
         let deliveries: Vec<Delivery> = read.into_iter().flatten().flatten().collect();
-        self.take(Step::Tell(&deliveries)).await?;
+        self.run_step(Step::Replay(&deliveries)).await?;
         Ok(unreadable)
     }
 
-    /// The record as mypage's consumer reads it.
-    fn event(&self, received: &Received) -> Result<Option<Delivery>, DecodeError> {
+    /// Decodes a record like mypage's consumer. `None`: mypage does not consume it.
+    fn decode(&self, received: &Received) -> Result<Option<Delivery>, DecodeError> {
         read::<BookingStory>(SERVICE, &self.seed_time_zone, received)
     }
 
-    /// Takes a step, again if that fails for now.
-    async fn take(&self, step: Step<'_>) -> Result<Taken, RebuildError> {
+    /// Runs a step, and retries it while the database is unavailable.
+    async fn run_step(&self, step: Step<'_>) -> Result<StepOutcome, RebuildError> {
         for _ in 1..ATTEMPTS {
-            match self.try_to_take(step).await {
+            match self.try_step(step).await {
                 Err(error) if error.is_transient() => {
-                    tracing::warn!(cause = chain(&error), "the database is away; trying again");
+                    tracing::warn!(cause = chain(&error), "the database is unavailable; retrying");
                     sleep(PAUSE).await;
                 }
-                taken => return taken?.unless_overtaken(),
+                outcome => return outcome?.unless_superseded(),
             }
         }
-        self.try_to_take(step).await?.unless_overtaken()
+        self.try_step(step).await?.unless_superseded()
     }
 
-    async fn try_to_take(&self, step: Step<'_>) -> Result<Taken, Error> {
+    async fn try_step(&self, step: Step<'_>) -> Result<StepOutcome, Error> {
         let mut tx = match step {
-            // Should a power cut undo it, it ends the rebuild too.
-            Step::Tell(_) => self.db.begin_relaxed().await?,
+            // A power cut that loses this transaction also ends the rebuild.
+            Step::Replay(_) => self.db.begin_relaxed().await?,
             _ => self.db.begin().await?,
         };
-        let taken = match step {
+        let outcome = match step {
             Step::Clear => app::clear_shadow(&mut tx, self.started_at).await?,
             Step::Open => app::open_shadow(&mut tx, self.started_at).await?,
-            Step::Tell(deliveries) => app::retell_events(&mut tx, deliveries).await?,
+            Step::Replay(deliveries) => app::replay_events(&mut tx, deliveries).await?,
             Step::Show => app::show_shadow(&mut tx, self.started_at).await?,
             Step::Close => app::close_shadow(&mut tx, self.started_at).await?,
             Step::End => app::end_rebuild(&mut tx, self.started_at).await?,
         };
         tx.commit().await?;
-        Ok(taken)
+        Ok(outcome)
     }
 }
 
-/// What is done in a transaction of its own.
+/// A step of a rebuild, which runs in its own transaction.
 #[derive(Clone, Copy)]
 enum Step<'a> {
     Clear,
     Open,
-    Tell(&'a [Delivery]),
+    Replay(&'a [Delivery]),
     Show,
     Close,
     End,
 }
 
-impl Taken {
-    fn unless_overtaken(self) -> Result<Self, RebuildError> {
-        if self == Self::Overtaken { Err(RebuildError::Overtaken) } else { Ok(self) }
+impl StepOutcome {
+    fn unless_superseded(self) -> Result<Self, RebuildError> {
+        if self == Self::Superseded { Err(RebuildError::Superseded) } else { Ok(self) }
     }
 }
 
-/// How far it is.
+/// Logs the progress of a rebuild.
 struct Progress {
     total: u64,
     began: Instant,

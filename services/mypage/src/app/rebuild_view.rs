@@ -1,4 +1,4 @@
-//! The steps of a rebuild, a transaction each. A rebuild is known by the time at which it began.
+//! The steps of a rebuild, each in its own transaction. The time at which a rebuild began identifies it.
 
 use jiff::Timestamp;
 use storage::{Error, Tx};
@@ -6,66 +6,66 @@ use storage::{Error, Tx};
 use crate::domain::Stage;
 use crate::store::{rebuilds, shadow};
 
-/// Rows that go at a time.
+/// Maximum number of rows of each table that one step deletes.
 const CHUNK: i64 = 5_000;
 
-/// What became of a step.
+/// The outcome of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken {
+pub enum StepOutcome {
     Done,
-    /// Once more.
+    /// A part is done; repeat the step.
     More,
-    /// Not done: another rebuild has begun meanwhile, and the shadow is its own.
-    Overtaken,
+    /// Nothing is done: another rebuild has begun in the meantime, and the shadow belongs to it.
+    Superseded,
 }
 
-impl Taken {
-    fn done(done: bool) -> Self {
-        if done { Self::Done } else { Self::Overtaken }
+impl StepOutcome {
+    fn done_if(is_own: bool) -> Self {
+        if is_own { Self::Done } else { Self::Superseded }
     }
 }
 
-/// Begins one. What an earlier one left undone stays so.
+/// Begins a rebuild, which supersedes an earlier unfinished one.
 pub async fn begin_rebuild(tx: &mut Tx) -> Result<Timestamp, Error> {
     rebuilds::replace(tx).await
 }
 
-/// Empties a part of the shadow, which is nobody else's.
-pub async fn clear_shadow(tx: &mut Tx, rebuild: Timestamp) -> Result<Taken, Error> {
+/// Empties a part of the shadow, in a stage in which only the rebuild writes to it.
+pub async fn clear_shadow(tx: &mut Tx, rebuild: Timestamp) -> Result<StepOutcome, Error> {
     let is_own = rebuilds::advance(tx, rebuild, Stage::Clearing, Stage::Clearing).await?
         || rebuilds::advance(tx, rebuild, Stage::Shown, Stage::Shown).await?;
     if !is_own {
-        return Ok(Taken::Overtaken);
+        return Ok(StepOutcome::Superseded);
     }
-    Ok(if shadow::shrink(tx, CHUNK).await? { Taken::More } else { Taken::Done })
+    Ok(if shadow::shrink(tx, CHUNK).await? { StepOutcome::More } else { StepOutcome::Done })
 }
 
-/// From here on consumers write to the shadow too.
-pub async fn open_shadow(tx: &mut Tx, rebuild: Timestamp) -> Result<Taken, Error> {
-    // It is open already when the answer to an earlier attempt was lost.
+/// Opens the shadow: from here on, consumers write to it too.
+pub async fn open_shadow(tx: &mut Tx, rebuild: Timestamp) -> Result<StepOutcome, Error> {
+    // It is already open if an earlier attempt succeeded and its response was lost.
     let is_open = rebuilds::advance(tx, rebuild, Stage::Clearing, Stage::Telling).await?
         || rebuilds::advance(tx, rebuild, Stage::Telling, Stage::Telling).await?;
-    Ok(Taken::done(is_open))
+    Ok(StepOutcome::done_if(is_open))
 }
 
-/// The shadow takes the place of the view.
-pub async fn show_shadow(tx: &mut Tx, rebuild: Timestamp) -> Result<Taken, Error> {
+/// Replaces the view with the shadow.
+pub async fn show_shadow(tx: &mut Tx, rebuild: Timestamp) -> Result<StepOutcome, Error> {
     if rebuilds::advance(tx, rebuild, Stage::Telling, Stage::Shown).await? {
         shadow::swap(tx).await?;
-        return Ok(Taken::Done);
+        return Ok(StepOutcome::Done);
     }
-    // It is shown already when the answer to an earlier attempt was lost.
-    Ok(Taken::done(rebuilds::advance(tx, rebuild, Stage::Shown, Stage::Shown).await?))
+    // It is already shown if an earlier attempt succeeded and its response was lost.
+    Ok(StepOutcome::done_if(rebuilds::advance(tx, rebuild, Stage::Shown, Stage::Shown).await?))
 }
 
-/// Consumers write to the shadow no more, and it is not shown.
-pub async fn close_shadow(tx: &mut Tx, rebuild: Timestamp) -> Result<Taken, Error> {
+/// Closes a shadow that was not shown: consumers no longer write to it.
+pub async fn close_shadow(tx: &mut Tx, rebuild: Timestamp) -> Result<StepOutcome, Error> {
     rebuilds::advance(tx, rebuild, Stage::Telling, Stage::Clearing).await?;
-    Ok(Taken::Done)
+    Ok(StepOutcome::Done)
 }
 
 /// Ends a rebuild.
-pub async fn end_rebuild(tx: &mut Tx, rebuild: Timestamp) -> Result<Taken, Error> {
+pub async fn end_rebuild(tx: &mut Tx, rebuild: Timestamp) -> Result<StepOutcome, Error> {
     rebuilds::delete(tx, rebuild).await?;
-    Ok(Taken::Done)
+    Ok(StepOutcome::Done)
 }

@@ -1,11 +1,11 @@
-//! Door 2: events of the other services, all to the one use case that remembers them.
+//! Events of the other services: passes them all to the use case that applies them.
 
 use messaging::{BatchHandler, Delivery, Failure};
 use storage::Tx;
 
 use crate::app;
 
-/// What mypage does with the topic.
+/// Mypage's handler of the events in the topic.
 #[derive(Clone, Copy, Debug)]
 pub struct BookingStory;
 
@@ -24,7 +24,7 @@ impl BatchHandler for BookingStory {
     ];
 
     async fn handle_batch(&self, tx: &mut Tx, deliveries: &[Delivery]) -> Result<(), Failure> {
-        app::remember_events(tx, deliveries).await?;
+        app::apply_events(tx, deliveries).await?;
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! What an event changes, whatever came before it. No clock, no database, no network.
+//! What an event changes, in whatever order events arrive. No clock, no database, no network.
 
 mod mypage;
 mod rebuild;
@@ -6,4 +6,4 @@ mod story;
 
 pub use mypage::{Ending, Mypage, Order, Progress, Status};
 pub use rebuild::Stage;
-pub use story::{Entry, Story, chapter};
+pub use story::{Entry, Story, timeline_position};

@@ -1,46 +1,47 @@
 //! A booking as its customer sees it.
 //!
-//! Events of a booking come from several services and overtake each other, and some come twice. So what one of them
-//! changes never depends on what came before: each field only ever rises, and the status is derived from them. Whatever the
-//! order, and however often each of them comes, the same events end in the same view.
+//! The events of a booking come from several services, overtake each other, and may be repeated. So the
+//! effect of an event never depends on earlier ones: each field only ever increases, and the status is
+//! derived from the fields. The same events lead to the same view, in whatever order and however often they
+//! arrive.
 
 use events::{Booked, BookingId, CustomerId, Event, Held, HoldExpired, Screening, TicketId, UnknownStatus};
 use jiff::Timestamp;
 use strum::{Display, EnumString};
 
-/// What payment says of money that it took and gave back, unlike of money that it never took.
-const MONEY_WENT_BACK: &str = "Canceled";
+/// The status of a `PaymentCanceled` that refunded a charge; without a charge it is another one.
+const REFUNDED: &str = "Canceled";
 
-/// The points of a collected ticket, for a writer that leaves them out.
+/// The points of a collected ticket, for writers that omit them.
 const SCORE: i64 = 100;
 
-/// What a customer sees of where a booking stands.
+/// The state of a booking that its customer sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Display, EnumString)]
 #[strum(parse_err_ty = UnknownStatus, parse_err_fn = UnknownStatus::from)]
 pub enum Status {
-    /// Its places are held until it is paid.
+    /// It is not paid, and its places are held.
     PaymentPending,
-    /// Paid; its ticket waits.
+    /// It is paid, and its ticket is not collected.
     Booked,
-    /// Its payment was declined; it never was a booking. Final.
+    /// Its payment was declined. Final.
     Declined,
-    /// It was not paid in time; it never was a booking. Final.
+    /// It was not paid in time. Final.
     Expired,
-    /// Ticket void, money back; or given up by its customer before it was paid. Final.
+    /// Its ticket is void and its money is refunded, or its customer canceled it before it was paid. Final.
     Canceled,
-    /// The ticket was collected, which no cancel undoes. Final.
+    /// Its ticket was collected, so it can no longer be canceled. Final.
     Printed,
 }
 
-/// How far a booking has come, from the least to the most final: the higher one counts.
+/// The progress of a booking. If events disagree, the higher value counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Display, EnumString)]
 #[strum(parse_err_ty = UnknownStatus, parse_err_fn = UnknownStatus::from)]
 pub enum Progress {
-    /// Nothing has ended it; whether it is a booking yet is another matter.
+    /// Nothing has ended it. It may still be unpaid.
     Booked,
     /// It was canceled, or ended unpaid.
     Canceled,
-    /// The ticket was collected.
+    /// Its ticket was collected.
     Printed,
 }
 
@@ -57,29 +58,29 @@ pub enum Ending {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mypage {
     pub booking_id: BookingId,
-    /// What was booked, or was to be. `None` until that is known.
+    /// What was ordered; `None` until an event has it.
     pub order: Option<Order>,
-    /// It came to be a booking.
+    /// It is, or was, a paid booking.
     pub booked: bool,
-    /// Its places were held unpaid.
+    /// Its places are, or were, held unpaid.
     pub held: bool,
-    /// Until when they are held.
+    /// The end of the hold.
     pub held_until: Option<Timestamp>,
-    /// It was given up before it was paid, or its payment was late.
+    /// Its hold ended unpaid, or its payment was late.
     pub given_up: bool,
-    /// How it was given up. Unknown where a version before this field has heard of it.
+    /// How its hold ended; `None` also in rows from before this field existed.
     pub ending: Option<Ending>,
-    /// Money was taken, and went back.
+    /// A charge was refunded.
     pub refunded: bool,
     pub progress: Progress,
-    /// 0 when points wait for the ticket to be collected, and what was granted then. `None`: no such event has come.
+    /// The granted points, or 0 until the ticket is collected; `None` before the first event about points.
     pub score: Option<i64>,
     pub ticket_id: Option<TicketId>,
     /// The time of the latest event.
     pub updated_at: Timestamp,
 }
 
-/// What was booked.
+/// The contents of a booking.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Order {
     pub customer_id: Option<CustomerId>,
@@ -88,12 +89,12 @@ pub struct Order {
     pub qty: Option<i64>,
     /// In the smallest unit of the currency.
     pub price: Option<i64>,
-    /// Empty for a booking of a movie alone, and in events from before they carried it.
+    /// Empty if the booking has no screening, and in events from before this field existed.
     pub screening: Screening,
 }
 
 impl Mypage {
-    /// A booking of which nothing is known yet; its first event happened at `at`.
+    /// A booking before its first event, which happened at `at`, is applied.
     pub fn unknown(booking_id: BookingId, at: Timestamp) -> Self {
         Self {
             booking_id,
@@ -111,19 +112,19 @@ impl Mypage {
         }
     }
 
-    /// Whether its customer is shown it: a booking; one that is or was held, if its customer is known; and one that never
-    /// came to be though money went to and fro.
+    /// Whether it is shown: if it was paid; if it is or was held and its customer is known; or if it ended
+    /// unpaid although money was charged and refunded.
     pub fn is_shown(&self) -> bool {
         let customer = self.order.as_ref().and_then(|order| order.customer_id);
         self.booked || (self.held && customer.is_some()) || (self.given_up && self.refunded)
     }
 
-    /// The points of this booking: 0 from the start, until its ticket is collected.
+    /// The points of this booking; 0 until its ticket is collected.
     pub fn points(&self) -> i64 {
         self.score.unwrap_or_default()
     }
 
-    /// Where it stands.
+    /// The state that its customer sees.
     pub fn status(&self) -> Status {
         match (self.progress, self.booked, self.ending) {
             (Progress::Printed, _, _) => Status::Printed,
@@ -135,11 +136,12 @@ impl Mypage {
         }
     }
 
-    /// What is known after `event`, which happened at `at`.
+    /// The booking after `event`, which happened at `at`.
     #[must_use]
     pub fn after(mut self, event: &Event, at: Timestamp) -> Self {
         match event {
-            // One of each comes from our own services. Of two, the order in which they came must not decide.
+            // Our own services publish one of each. If there are two, the order in which they arrive must not
+            // decide.
             Event::Booked(booked) => {
                 self.booked = true;
                 self.order = self.order.max(Some(Order::from(booked)));
@@ -156,7 +158,7 @@ impl Mypage {
                 self.progress = self.progress.max(Progress::Canceled);
             }
             Event::PaymentCanceled(payment) => {
-                self.refunded |= payment.status.as_deref() == Some(MONEY_WENT_BACK);
+                self.refunded |= payment.status.as_deref() == Some(REFUNDED);
             }
             Event::Created(created) => self.ticket_id = self.ticket_id.max(Some(created.id)),
             Event::WaitedPoint(point) => self.score = self.score.max(Some(point.score.unwrap_or(0))),
@@ -170,7 +172,7 @@ impl Mypage {
     }
 }
 
-/// How the hold ended; a writer that does not say so has let it run out.
+/// How the hold ended. Writers that omit the status published the event only when the hold expired.
 fn ending(expired: &HoldExpired) -> Ending {
     expired.status.as_deref().and_then(|status| status.parse().ok()).unwrap_or(Ending::Expired)
 }

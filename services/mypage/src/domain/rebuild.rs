@@ -1,16 +1,16 @@
-//! How far a rebuild is.
+//! The stages of a rebuild.
 
 use events::UnknownStatus;
 use strum::{Display, EnumString};
 
-/// What is being done with the shadow, in this order.
+/// The stage of a rebuild; stages follow each other in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Display, EnumString)]
 #[strum(parse_err_ty = UnknownStatus, parse_err_fn = UnknownStatus::from)]
 pub enum Stage {
-    /// It is emptied; nobody else writes to it.
+    /// The rebuild empties the shadow, and nobody else writes to it.
     Clearing,
-    /// It gets every event: the old ones from the rebuild, the new ones from the consumers.
+    /// The shadow is open: the rebuild writes the old events to it, and the consumers write the new ones.
     Telling,
-    /// It has taken the place of the view, and the old one is the shadow now. Nobody else writes to that.
+    /// The shadow has replaced the view, and the old view is the shadow, to which nobody else writes.
     Shown,
 }

@@ -1,14 +1,14 @@
-//! How a booking came to be what it is.
+//! A booking with its timeline.
 
 use jiff::Timestamp;
 
 use super::{Ending, Mypage};
 
-/// The event that ends a hold, however that came about.
+/// The event that ends a hold, for whatever reason.
 const HOLD_ENDED: &str = "HoldExpired";
 
-/// The events that tell a customer something, in the order they usually happen.
-const CHAPTERS: [&str; 10] = [
+/// The events that a timeline shows, in the order in which they usually happen.
+const TIMELINE_EVENTS: [&str; 10] = [
     "Held",
     "Paid",
     "Booked",
@@ -21,32 +21,34 @@ const CHAPTERS: [&str; 10] = [
     "Canceled",
 ];
 
-/// Where an event of this type stands in a story; `None` when it tells a customer nothing.
-pub fn chapter(event_type: &str) -> Option<usize> {
-    CHAPTERS.iter().position(|chapter| *chapter == event_type)
+/// The usual position of an event of this type in a timeline; `None` if no timeline shows it.
+pub fn timeline_position(event_type: &str) -> Option<usize> {
+    TIMELINE_EVENTS.iter().position(|shown| *shown == event_type)
 }
 
-/// One event of a booking.
+/// One event in a timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its type.
+    /// The event's type.
     pub event: String,
     pub at: Timestamp,
 }
 
-/// A booking and how it came to be.
+/// A booking with its timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Story {
     pub mypage: Mypage,
-    /// By time, and within one time in the usual order: some writers tell the time by the second only.
+    /// Sorted by time, and events of the same time in their usual order: some writers give the time only to
+    /// the second.
     pub timeline: Vec<Entry>,
 }
 
 impl Story {
     pub fn new(mypage: Mypage, mut timeline: Vec<Entry>) -> Self {
-        timeline.sort_by_key(|entry| (entry.at, chapter(&entry.event)));
+        timeline.sort_by_key(|entry| (entry.at, timeline_position(&entry.event)));
         if let Some(ending @ (Ending::Canceled | Ending::Declined)) = mypage.ending {
-            // The event is the same for every end of a hold. A customer who canceled one did not let it run out.
+            // `HoldExpired` is published for every end of a hold, but a canceled or declined booking did not
+            // expire.
             for entry in timeline.iter_mut().filter(|entry| entry.event == HOLD_ENDED) {
                 entry.event = ending.to_string();
             }
@@ -62,22 +64,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_chapter_is_an_event() {
-        for chapter in CHAPTERS {
-            assert!(Event::TYPES.contains(&chapter), "{chapter}");
+    fn timelines_show_only_known_events() {
+        for shown in TIMELINE_EVENTS {
+            assert!(Event::TYPES.contains(&shown), "{shown}");
         }
     }
 
     #[test]
-    fn a_story_reads_by_time_and_then_as_things_usually_go() {
+    fn timeline_is_sorted_by_time_and_then_by_the_usual_order() {
         let entry = |event: &str, second| Entry {
             event: event.to_owned(),
             at: Timestamp::from_second(second).unwrap(),
         };
         let mypage = Mypage::unknown(BookingId::new(1).unwrap(), Timestamp::UNIX_EPOCH);
-        let told = vec![entry("Created", 2), entry("Booked", 2), entry("Canceled", 9), entry("Paid", 1)];
-        let read: Vec<String> =
-            Story::new(mypage, told).timeline.into_iter().map(|entry| entry.event).collect();
-        assert_eq!(read, ["Paid", "Booked", "Created", "Canceled"]);
+        let entries = vec![entry("Created", 2), entry("Booked", 2), entry("Canceled", 9), entry("Paid", 1)];
+        let sorted: Vec<String> =
+            Story::new(mypage, entries).timeline.into_iter().map(|entry| entry.event).collect();
+        assert_eq!(sorted, ["Paid", "Booked", "Created", "Canceled"]);
     }
 }

@@ -1,6 +1,7 @@
-//! Columns that several statements name. A macro, so that each statement stays a literal.
+//! The columns that several statements name. It is a macro so that each statement stays a literal.
 
-/// The columns of a `MypageRow`. `$table` qualifies the ambiguous one: `""`, or a table's name and a dot.
+/// Names the columns of a `MypageRow`. `$table` qualifies the ambiguous one: `""`, or a table's name and a
+/// dot.
 macro_rules! mypage_columns {
     ($table:literal) => {
         concat!(

@@ -1,5 +1,5 @@
-//! The view in SQL: a table for what is, one for how it came to be, and both read as one. There are two of each: the ones
-//! that are shown, and the shadow that a rebuild writes.
+//! The view in SQL: a table of bookings and a table of their timelines, which are read together. Each exists
+//! twice: one is shown, the other is the shadow that a rebuild writes.
 
 #[macro_use]
 mod columns;
@@ -9,12 +9,12 @@ pub mod shadow;
 pub mod stories;
 pub mod timeline;
 
-/// Which of the two is written.
+/// The pair of tables that a statement writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum View {
-    /// What customers see.
+    /// The tables that customers see.
     Shown,
-    /// What a rebuild is making.
+    /// The tables that a rebuild writes.
     Shadow,
 }
 

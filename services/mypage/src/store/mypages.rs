@@ -1,4 +1,4 @@
-//! The table `mypages`, to write, and its shadow.
+//! Writes the table `mypages` and its shadow.
 
 use std::fmt::Display;
 
@@ -10,7 +10,7 @@ use storage::{Error, MAX_VALUES, Tx, query_as_built, query_built};
 use super::View;
 use crate::domain::{Mypage, Order};
 
-/// The columns of a row; what is read of it elsewhere is read the same way.
+/// A row of `mypages`.
 #[derive(FromRow)]
 pub(super) struct MypageRow {
     pub(super) booking_id: i64,
@@ -36,8 +36,8 @@ pub(super) struct MypageRow {
     updated_at: i64,
 }
 
-/// What is known of the bookings of `unknown`, locked until `tx` ends. Where nothing is, a row takes its place that says
-/// so. `unknown` is sorted by booking, so that two who lock the same rows do not wait for each other.
+/// The rows of the bookings in `unknown`, locked until `tx` ends. Inserts those that do not exist. `unknown`
+/// is sorted by booking, so that two transactions that lock the same rows do not deadlock.
 pub async fn find_or_insert_for_update(
     tx: &mut Tx,
     view: View,
@@ -46,7 +46,7 @@ pub async fn find_or_insert_for_update(
     const BOUND: usize = 4;
     let mut known = Vec::with_capacity(unknown.len());
     for rows in unknown.chunks(MAX_VALUES / BOUND) {
-        // The update that changes nothing locks a row that is there, and makes RETURNING show it.
+        // The update changes nothing. It locks an existing row and has RETURNING return it.
         let mut lock = query_as_built(format!(
             concat!(
                 "INSERT INTO {} AS known (booking_id, booked, status, updated_at) VALUES {}
@@ -71,11 +71,11 @@ pub async fn find_or_insert_for_update(
     Ok(known)
 }
 
-/// Keeps what events changed, in rows that are there and locked.
+/// Stores `mypages` in rows that exist and are locked.
 pub async fn update(tx: &mut Tx, view: View, mypages: &[Mypage]) -> Result<(), Error> {
     const BOUND: usize = 22;
     for rows in mypages.chunks(MAX_VALUES / BOUND) {
-        // An insert, because it is the one statement that takes many rows; each of them is there.
+        // Every row exists. It is an insert because an insert takes many rows.
         let mut update = query_built(format!(
             concat!(
                 "INSERT INTO {} (",
@@ -150,7 +150,7 @@ pub(super) fn restore(row: MypageRow) -> Result<Mypage, Error> {
         held: row.held != 0,
         held_until: row.held_until.map(time).transpose()?,
         given_up: row.given_up != 0,
-        ending: row.ending.map(|word| word.parse()).transpose().map_err(|error| corrupt(&error))?,
+        ending: row.ending.map(|ending| ending.parse()).transpose().map_err(|error| corrupt(&error))?,
         refunded: row.refunded != 0,
         progress: row.status.parse().map_err(|error| corrupt(&error))?,
         score: row.score,

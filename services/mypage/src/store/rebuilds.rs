@@ -5,7 +5,7 @@ use storage::{Error, Tx, query, query_as};
 
 use crate::domain::Stage;
 
-/// Adds the one that begins now in place of all others, and gives the time by which it is known.
+/// Replaces all rebuilds with one that begins now, and returns the time that identifies it.
 pub async fn replace(tx: &mut Tx) -> Result<Timestamp, Error> {
     tx.execute(query("DELETE FROM rebuilds")).await?;
     let started_at = tx.now();
@@ -16,8 +16,8 @@ pub async fn replace(tx: &mut Tx) -> Result<Timestamp, Error> {
     Ok(started_at)
 }
 
-/// Moves it from one stage to another, or holds it where it is: until `tx` ends nobody can replace it. `false`: it is not
-/// there, or at another stage.
+/// Moves a rebuild from one stage to another, or locks it in its stage: nobody can replace it until `tx`
+/// ends. `false`: it does not exist, or is in another stage.
 pub async fn advance(tx: &mut Tx, started_at: Timestamp, from: Stage, to: Stage) -> Result<bool, Error> {
     let advance = query("UPDATE rebuilds SET stage = $1 WHERE started_at = $2 AND stage = $3")
         .bind(to.to_string())
@@ -26,14 +26,14 @@ pub async fn advance(tx: &mut Tx, started_at: Timestamp, from: Stage, to: Stage)
     Ok(tx.execute(advance).await? == 1)
 }
 
-/// Whether consumers write to the shadow.
-pub async fn is_telling(tx: &mut Tx) -> Result<bool, Error> {
+/// Whether the shadow is open, so that consumers write to it.
+pub async fn is_shadow_open(tx: &mut Tx) -> Result<bool, Error> {
     let find = query_as::<(i64,)>("SELECT started_at FROM rebuilds WHERE stage = $1 LIMIT 1")
         .bind(Stage::Telling.to_string());
     Ok(tx.fetch_optional(find).await?.is_some())
 }
 
-/// Takes it away, if it is there.
+/// Deletes a rebuild, if it exists.
 pub async fn delete(tx: &mut Tx, started_at: Timestamp) -> Result<(), Error> {
     tx.execute(query("DELETE FROM rebuilds WHERE started_at = $1").bind(started_at.as_microsecond())).await?;
     Ok(())

@@ -1,8 +1,8 @@
-//! The shadow as a whole.
+//! Statements about the whole shadow.
 
 use storage::{Conn, Error, Tx, query, query_as};
 
-/// Empties `rows` rows of each of its tables. `false`: it is empty.
+/// Deletes up to `rows` bookings from each of its tables. `false`: it was already empty.
 pub async fn shrink(tx: &mut Tx, rows: i64) -> Result<bool, Error> {
     let mypages = query(
         "DELETE FROM mypages_shadow WHERE booking_id IN
@@ -19,8 +19,8 @@ pub async fn shrink(tx: &mut Tx, rows: i64) -> Result<bool, Error> {
     Ok(deleted > 0)
 }
 
-/// The shadow takes the place of what is shown, and that becomes the shadow. Readers see the one or the other. A server
-/// locks the tables in this order, which is the one in which events are written.
+/// Swaps the shadow and the view in `tx`, so readers see one or the other. PostgreSQL locks the tables in
+/// this order, which is that in which events are written.
 pub async fn swap(tx: &mut Tx) -> Result<(), Error> {
     for rename in [
         "ALTER TABLE mypages RENAME TO mypages_before",
@@ -35,8 +35,8 @@ pub async fn swap(tx: &mut Tx) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether nothing is shown that the shadow could take the place of.
-pub async fn has_nothing_to_replace(conn: &mut Conn) -> Result<bool, Error> {
+/// Whether the view is empty.
+pub async fn is_view_empty(conn: &mut Conn) -> Result<bool, Error> {
     let find = query_as::<(i64,)>("SELECT booking_id FROM mypages LIMIT 1");
     Ok(conn.fetch_optional(find).await?.is_none())
 }

@@ -1,5 +1,5 @@
-//! Both tables as one, to read. One statement gives bookings together with their timelines, so that they are of one
-//! moment, and a page costs as much as a single booking.
+//! Reads bookings with their timelines. One statement reads both, so that they are consistent and a page
+//! costs as much as a single booking.
 
 use events::{BookingId, CustomerId};
 use jiff::Timestamp;
@@ -9,7 +9,7 @@ use storage::{COUNT_LIMIT, Conn, Error, Page, Slice, query_as};
 use super::mypages::{MypageRow, restore};
 use crate::domain::{Entry, Story};
 
-/// A booking's row, repeated for each event of its timeline; it has one at least.
+/// A booking's row with one event of its timeline, which has at least one.
 #[derive(FromRow)]
 struct StoryRow {
     #[sqlx(flatten)]
@@ -18,7 +18,7 @@ struct StoryRow {
     happened_at: i64,
 }
 
-/// Reads the shown bookings that `$conditions` let through, oldest first, with their timelines.
+/// Selects the shown bookings that satisfy `$conditions`, oldest first, with their timelines.
 macro_rules! stories_where {
     ($conditions:literal) => {
         concat!(
@@ -34,13 +34,13 @@ macro_rules! stories_where {
     };
 }
 
-/// The booking as it is now.
+/// The booking, if it is shown.
 pub async fn find(conn: &mut Conn, id: BookingId) -> Result<Option<Story>, Error> {
     let find = query_as(stories_where!("booking_id = $1")).bind(id.get());
     Ok(gather(conn.fetch_all(find).await?)?.pop())
 }
 
-/// The bookings of `slice`, all or those of `customer`, oldest first.
+/// The shown bookings of `slice`, of all customers or of `customer`, oldest first.
 pub async fn page(conn: &mut Conn, customer: Option<CustomerId>, slice: Slice) -> Result<Page<Story>, Error> {
     let (find, count) = match customer {
         None => (
@@ -67,7 +67,7 @@ pub async fn page(conn: &mut Conn, customer: Option<CustomerId>, slice: Slice) -
     Ok(Page::new(stories, slice, counted, |story| story.mypage.booking_id.get()))
 }
 
-/// Rows of one booking stand together.
+/// Groups the rows by booking. The rows of one booking are adjacent.
 fn gather(rows: Vec<StoryRow>) -> Result<Vec<Story>, Error> {
     let mut stories = Vec::new();
     let mut rows = rows.into_iter().peekable();

@@ -1,4 +1,4 @@
-//! The table `timeline`, to write, and its shadow.
+//! Writes the table `timeline` and its shadow.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use storage::{Error, MAX_VALUES, Tx, query_built};
 
 use super::View;
 
-/// Events of bookings by their types, each with its time.
+/// The times of events, by booking and type.
 pub type Entries = BTreeMap<(BookingId, &'static str), Timestamp>;
 
-/// Adds `entries`. Of two of one type, the earlier counts, whichever came first.
+/// Adds `entries`. If a booking has an event of that type already, the earlier time is stored.
 pub async fn add(tx: &mut Tx, view: View, entries: &Entries) -> Result<(), Error> {
     const BOUND: usize = 3;
     let entries: Vec<_> = entries.iter().collect();

@@ -1,4 +1,4 @@
-//! The service on a database of its own, and the events of a booking.
+//! The service with its own database, and the events of a booking.
 
 use event_log::Received;
 use events::{
@@ -30,7 +30,7 @@ impl App {
         fleet::deliver(&self.consumer, event).await.unwrap();
     }
 
-    /// Delivers `event` as one that happened at that second of 13:32.
+    /// Delivers `event`, which happened at that second of 13:32.
     pub async fn deliver_at(&self, second: usize, event: impl Into<Event>) {
         self.consumer.apply_together(&[record_at(second, event)]).await.unwrap();
     }
@@ -41,7 +41,7 @@ impl App {
         answer.body
     }
 
-    /// How each test ends. Nothing is ever told.
+    /// Ends each test: no event was published, and there are no dead letters.
     pub async fn settled(self) {
         assert_eq!(fleet::outbox_types(&self.scratch.db).await, [""; 0]);
         fleet::assert_settled(&self.scratch.db, &self.scratch.transport).await;
@@ -72,7 +72,7 @@ fn booking(id: i64) -> BookingId {
     BookingId::new(id).unwrap()
 }
 
-/// The seed's booking, by the customer 33.
+/// The event of the seed's booking, by customer 33.
 pub fn booked(id: i64) -> Booked {
     booked_by(id, 33)
 }
@@ -134,7 +134,7 @@ pub fn held(id: i64) -> Held {
     }
 }
 
-/// Where and when all of them are.
+/// The screening of all bookings.
 pub fn screening() -> Screening {
     Screening {
         screening_id: ScreeningId::new(5).ok(),

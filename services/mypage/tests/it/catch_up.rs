@@ -1,4 +1,4 @@
-//! A backlog, as after a night on which mypage was down.
+//! A backlog of events, as after a night on which mypage was down.
 
 use std::time::Instant;
 
@@ -16,11 +16,11 @@ use crate::app::{App, booked, created, paid, printed, story, waited_point, writt
 
 const BOOKINGS: i64 = 5_000;
 const EVENTS_EACH: i64 = 6;
-/// Bookings whose events are mixed with each other.
+/// The number of bookings whose events are interleaved.
 const WINDOW: usize = 1_000;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backlog_of_30_000_events_ends_in_the_right_rows() {
+async fn backlog_of_30_000_events_leads_to_the_right_rows() {
     let app = App::new().await;
     let ids: Vec<i64> = (1..=BOOKINGS).collect();
     for window in ids.chunks(WINDOW) {
@@ -52,7 +52,7 @@ async fn a_backlog_of_30_000_events_ends_in_the_right_rows() {
     app.settled().await;
 }
 
-/// First all that was paid, then all that was booked, and so on.
+/// The events of the bookings `ids`: all `Paid` first, then all `Booked`, and so on.
 fn backlog(ids: &[i64]) -> Vec<Record> {
     let kinds: [fn(i64) -> Event; EVENTS_EACH as usize] = [
         |id| paid(id).into(),

@@ -1,4 +1,4 @@
-//! An event log whose history stops after a few records, until it is let go on.
+//! An event log whose history pauses after a few records, until the test opens it.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// How many records come before the gate.
+/// The number of records before the gate.
 const BEFORE: usize = 5;
 
 #[derive(Clone, Debug)]
@@ -29,14 +29,14 @@ impl Gated {
         Self { inner: inner.clone(), gate: Arc::default(), is_whole: true }
     }
 
-    /// One whose oldest records are gone; it stops nowhere.
-    pub fn beheaded(inner: &Arc<dyn Transport>) -> Self {
+    /// A log that has lost its oldest records. It does not pause.
+    pub fn truncated(inner: &Arc<dyn Transport>) -> Self {
         let log = Self { is_whole: false, ..Self::new(inner) };
         log.open();
         log
     }
 
-    /// Waits until someone stands before the gate.
+    /// Waits until a reader has reached the gate.
     pub async fn reached(&self) {
         self.gate.reached.notified().await;
     }

@@ -1,6 +1,6 @@
-//! Bookings that are held until they are paid, and how that ends.
+//! Held bookings, and how their holds end.
 
-use events::{Event, HoldExpired, Screening};
+use events::{Booked, Event, Held, HoldExpired, Screening};
 use serde_json::{Value, json};
 use storage::query;
 
@@ -13,7 +13,7 @@ fn ended(status: &str) -> Event {
 }
 
 #[tokio::test]
-async fn held_booking_is_seen_until_when_it_waits() {
+async fn held_booking_is_shown_with_the_end_of_its_hold() {
     let app = App::new().await;
     app.deliver_at(5, held(1)).await;
     let link = json!({"href": "http://cinema/mypages/1"});
@@ -34,21 +34,17 @@ async fn held_booking_is_seen_until_when_it_waits() {
 }
 
 #[tokio::test]
-async fn held_booking_of_nobody_in_particular_is_not_seen() {
+async fn held_booking_without_a_customer_is_not_shown() {
     let app = App::new().await;
-    let mut nobodys = held(1);
-    nobodys.customer_id = None;
-    app.deliver(nobodys).await;
+    app.deliver(Held { customer_id: None, ..held(1) }).await;
     assert_eq!(app.client.get("/mypages/1").await.status, 404);
-    let mut nobodys = booked(1);
-    nobodys.customer_id = None;
-    app.deliver(nobodys).await;
+    app.deliver(Booked { customer_id: None, ..booked(1) }).await;
     assert_eq!(app.mypage(1).await["status"], "Booked");
     app.settled().await;
 }
 
 #[tokio::test]
-async fn every_end_of_a_hold_is_seen_and_told_apart() {
+async fn status_and_timeline_show_how_a_hold_ended() {
     for (status, event) in [("Declined", "Declined"), ("Expired", "HoldExpired"), ("Canceled", "Canceled")] {
         let app = App::new().await;
         app.deliver_at(1, held(1)).await;
@@ -58,7 +54,7 @@ async fn every_end_of_a_hold_is_seen_and_told_apart() {
         assert_eq!(story(&mypage), ["Held", event]);
         app.settled().await;
     }
-    // A writer that does not say how a hold ended let it run out, as before.
+    // Writers that omit the status published the event only when the hold expired.
     let app = App::new().await;
     app.deliver_at(1, held(1)).await;
     app.deliver_at(2, HoldExpired { status: None, ..hold_expired(1) }).await;
@@ -75,7 +71,7 @@ async fn every_end_of_a_hold_is_seen_and_told_apart() {
 }
 
 #[tokio::test]
-async fn no_order_of_events_makes_a_difference_to_a_hold() {
+async fn order_of_events_does_not_matter_to_a_hold() {
     let ends: [(&[Event], &str); 5] = [
         (&[], "PaymentPending"),
         (&[ended("Declined")], "Declined"),
@@ -86,7 +82,7 @@ async fn no_order_of_events_makes_a_difference_to_a_hold() {
     for (end, status) in ends {
         let events: Vec<Event> = [&[held(1).into()], end].concat();
         let in_order: Vec<usize> = (0..events.len()).collect();
-        let mut seen: Option<Value> = None;
+        let mut expected: Option<Value> = None;
         for start in 0..events.len() {
             let mut order = in_order.clone();
             order.rotate_left(start);
@@ -103,7 +99,7 @@ async fn no_order_of_events_makes_a_difference_to_a_hold() {
                     event => event.event_type(),
                 };
                 assert_eq!(story(&mypage), events.iter().map(shown).collect::<Vec<_>>());
-                assert_eq!(*seen.get_or_insert_with(|| mypage.clone()), mypage);
+                assert_eq!(*expected.get_or_insert_with(|| mypage.clone()), mypage);
                 app.settled().await;
             }
         }
@@ -111,7 +107,7 @@ async fn no_order_of_events_makes_a_difference_to_a_hold() {
 }
 
 #[tokio::test]
-async fn booking_of_a_movie_alone_names_no_screening() {
+async fn booking_without_a_screening_omits_its_fields() {
     let app = App::new().await;
     let mut free = booked(1);
     free.screening = Screening::default();
@@ -123,9 +119,9 @@ async fn booking_of_a_movie_alone_names_no_screening() {
     app.settled().await;
 }
 
-/// As the version before has left them: it did not keep how a booking ended that was never paid.
+/// The previous version did not store how an unpaid booking ended.
 #[tokio::test]
-async fn rows_of_before_are_seen_as_they_were() {
+async fn rows_of_the_previous_version_are_shown_as_before() {
     let app = App::new().await;
     let mut tx = app.scratch.db.begin().await.unwrap();
     for sql in [

@@ -1,4 +1,4 @@
-//! The service as its neighbours see it: events in, answers out. The event log is real.
+//! The service from outside: events in, responses out. The event log is real.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod app;

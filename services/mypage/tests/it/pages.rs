@@ -1,11 +1,11 @@
-//! The lists in pages.
+//! The pages of the lists.
 
 use storage::query;
 use test_kit::pages::{assert_all_is_counted, assert_reads_on, assert_refusals, follow, ids};
 
 use crate::app::{App, booked};
 
-/// Adds bookings of the customer 33 with the numbers from `first` to `last`.
+/// Inserts bookings of customer 33 with the ids from `first` to `last`.
 async fn fill(app: &App, first: i64, last: i64) {
     let mut tx = app.scratch.db.begin().await.unwrap();
     let insert = query(
@@ -64,7 +64,7 @@ async fn page_after_an_id_never_shifts() {
 }
 
 #[tokio::test]
-async fn list_is_not_filtered_in_silence() {
+async fn unsupported_filter_is_refused() {
     let app = App::new().await;
     for name in ["bookingId"] {
         let answer = app.client.get(&format!("/mypages?{name}=7")).await;

@@ -1,4 +1,5 @@
-//! `--rebuild`: the same rows, however wrong the old ones are, whatever goes on meanwhile, and however often it breaks off.
+//! `--rebuild` produces the same rows, however wrong the old ones are, whatever happens in the meantime, and
+//! however often it is interrupted.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,18 +21,18 @@ use crate::app::{
 };
 use crate::gate::Gated;
 
-/// Far beyond what anything takes on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The limit of every wait, far longer than anything takes on a slow machine.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let began = Instant::now();
     while !condition().await {
-        assert!(began.elapsed() < PATIENCE, "waited in vain for {what}");
+        assert!(began.elapsed() < TIMEOUT, "waited in vain for {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
-/// What a database holds of a view, to compare.
+/// The rows of a view, to compare.
 #[derive(Debug, PartialEq, Eq)]
 struct Rows {
     mypages: Vec<MypageRow>,
@@ -97,8 +98,8 @@ async fn write(db: &Db, statements: &[&'static str]) {
     tx.commit().await.unwrap();
 }
 
-/// Rows that no event tells of, and rows that are missing.
-async fn mangle(db: &Db) {
+/// Corrupts the view: changes rows, deletes some, and adds one that no event created.
+async fn corrupt(db: &Db) {
     write(
         db,
         &[
@@ -113,7 +114,7 @@ async fn mangle(db: &Db) {
     .await;
 }
 
-/// A mypage that runs: its consumer, until it is stopped.
+/// A running consumer of mypage.
 struct Running {
     stop: CancellationToken,
     consumer: JoinHandle<()>,
@@ -138,7 +139,7 @@ fn records(events: impl IntoIterator<Item = Event>) -> Vec<Record> {
     events.into_iter().enumerate().map(record).collect()
 }
 
-/// Six events of each booking.
+/// The six events of each collected booking.
 fn stories(ids: std::ops::RangeInclusive<i64>) -> Vec<Record> {
     records(ids.flat_map(|id| -> [Event; 6] {
         [
@@ -152,7 +153,7 @@ fn stories(ids: std::ops::RangeInclusive<i64>) -> Vec<Record> {
     }))
 }
 
-/// A view of ten bookings, as events have made it.
+/// A view of ten bookings, built from events.
 async fn ten_bookings() -> (App, Rows) {
     let app = App::new().await;
     app.scratch.transport.publish(TOPIC, &stories(1..=10)).await.unwrap();
@@ -163,31 +164,32 @@ async fn ten_bookings() -> (App, Rows) {
     (app, rows)
 }
 
-/// Once the claim of the one before is free: a server frees it when it has noticed that the connection is gone.
+/// Runs a rebuild as soon as the previous one's lock is free. PostgreSQL frees it when it notices the closed
+/// connection.
 async fn rebuild(db: &Db, transport: &dyn Transport) -> Result<Rebuilt, RebuildError> {
     let began = Instant::now();
     loop {
         match rebuild::run(db, transport, &CancellationToken::new()).await {
-            Err(RebuildError::UnderWay) if began.elapsed() < PATIENCE => tokio::task::yield_now().await,
+            Err(RebuildError::UnderWay) if began.elapsed() < TIMEOUT => tokio::task::yield_now().await,
             outcome => return outcome,
         }
     }
 }
 
-/// In the background, as another process does it; it stops at the gate.
+/// Starts a rebuild in the background, like another process; it pauses at the gate.
 fn begin_rebuild(app: &App, log: &Gated) -> JoinHandle<Result<Rebuilt, RebuildError>> {
     let (db, log) = (app.scratch.db.clone(), log.clone());
     tokio::spawn(async move { rebuild(&db, &log).await })
 }
 
-async fn nothing_is_left(db: &Db) {
+async fn assert_cleaned_up(db: &Db) {
     for table in ["mypages_shadow", "timeline_shadow", "rebuilds"] {
         assert_eq!(count(db, table).await, 0, "{table}");
     }
 }
 
 #[tokio::test]
-async fn wrong_rows_become_what_the_events_say() {
+async fn rebuild_replaces_wrong_rows() {
     let app = App::new().await;
     let db = &app.scratch.db;
     let mut log = stories(1..=5);
@@ -227,35 +229,35 @@ async fn wrong_rows_become_what_the_events_say() {
     until("the events", async || count(db, "inbox").await == 44).await;
     running.stop().await;
     let right = Rows::of(db).await;
-    mangle(db).await;
+    corrupt(db).await;
     assert_ne!(Rows::of(db).await, right);
 
     let rebuilt = rebuild(db, app.scratch.transport.as_ref()).await.unwrap();
     assert_eq!(rebuilt, Rebuilt { records: log.len() as u64, unreadable: 2 });
     assert_eq!(Rows::of(db).await, right);
-    nothing_is_left(db).await;
+    assert_cleaned_up(db).await;
     assert_eq!(app.mypage(2).await["ticketId"], 77);
 
-    // And back again: each time the two pairs of tables change places.
-    mangle(db).await;
+    // The second rebuild swaps the two pairs of tables back.
+    corrupt(db).await;
     rebuild(db, app.scratch.transport.as_ref()).await.unwrap();
     assert_eq!(Rows::of(db).await, right);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn customers_see_the_old_view_and_then_the_new_one_and_new_events_in_both() {
+async fn customers_see_the_old_view_then_the_new_one_with_new_events_in_both() {
     let (app, _) = ten_bookings().await;
     let db = &app.scratch.db;
-    mangle(db).await;
+    corrupt(db).await;
     let running = Running::start(db, &app.scratch.transport);
-    // Often enough for every connection to know the statements.
-    let looking = {
+    // Reads often enough that every connection has cached the statements.
+    let reading = {
         let (client, stop) = (app.client.clone(), CancellationToken::new());
-        let looking = tokio::spawn({
+        let reading = tokio::spawn({
             let stop = stop.clone();
             async move {
-                let mut looks = 0;
-                while !stop.is_cancelled() || looks < 100 {
+                let mut rounds = 0;
+                while !stop.is_cancelled() || rounds < 100 {
                     for path in ["/mypages", "/mypages?customerId=33"] {
                         let page = client.get(path).await;
                         assert_eq!(page.status, 200, "{}", page.body);
@@ -263,17 +265,17 @@ async fn customers_see_the_old_view_and_then_the_new_one_and_new_events_in_both(
                         assert!(total >= 9, "{total} bookings in {path}");
                     }
                     assert_eq!(client.get("/mypages/1").await.status, 200);
-                    looks += 1;
+                    rounds += 1;
                 }
             }
         });
-        (looking, stop)
+        (reading, stop)
     };
     let log = Gated::new(&app.scratch.transport);
     let rebuilding = begin_rebuild(&app, &log);
     log.reached().await;
     assert_eq!(app.mypage(1).await["movieName"], "wrong");
-    // New ones, and one more event of an old one, of which the rebuild has not read the rest yet.
+    // Events of new bookings, and one more of an old booking whose other events the rebuild has not read yet.
     let news = [stories(11..=12), records([canceled(4).into()])].concat();
     app.scratch.transport.publish(TOPIC, &news).await.unwrap();
     until("the new events", async || count(db, "inbox").await == 73).await;
@@ -284,28 +286,28 @@ async fn customers_see_the_old_view_and_then_the_new_one_and_new_events_in_both(
     assert!(story(&app.mypage(4).await).contains(&"Canceled"));
     app.scratch.transport.publish(TOPIC, &stories(13..=13)).await.unwrap();
     until("the last events", async || count(db, "inbox").await == 79).await;
-    looking.1.cancel();
-    looking.0.await.unwrap();
+    reading.1.cancel();
+    reading.0.await.unwrap();
     running.stop().await;
 
-    // The view that one consumer alone would have made.
+    // The rows must be those of a view that was built at once.
     let expected = Scratch::new(SERVICE, &MIGRATIONS).await;
     rebuild(&expected.db, app.scratch.transport.as_ref()).await.unwrap();
     assert_eq!(Rows::of(db).await, Rows::of(&expected.db).await);
     assert_eq!(app.mypage(13).await["status"], "Printed");
-    nothing_is_left(db).await;
+    assert_cleaned_up(db).await;
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_second_one_is_refused() {
+async fn second_concurrent_rebuild_is_refused() {
     let (app, right) = ten_bookings().await;
     let log = Gated::new(&app.scratch.transport);
     let rebuilding = begin_rebuild(&app, &log);
     log.reached().await;
     let (other, _) = app.scratch.backends.open(&MIGRATIONS).await.unwrap();
     let refused = rebuild::run(&other, app.scratch.transport.as_ref(), &CancellationToken::new()).await;
-    assert_eq!(refused.unwrap_err().to_string(), "another rebuild is under way on this database");
+    assert_eq!(refused.unwrap_err().to_string(), "another rebuild is already running on this database");
     log.open();
     rebuilding.await.unwrap().unwrap();
     assert_eq!(Rows::of(&app.scratch.db).await, right);
@@ -313,18 +315,18 @@ async fn a_second_one_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_is_killed_leaves_the_old_view_and_the_next_one_starts_over() {
+async fn killed_rebuild_leaves_the_old_view_and_the_next_one_starts_over() {
     let (app, right) = ten_bookings().await;
     let db = &app.scratch.db;
     let log = Gated::new(&app.scratch.transport);
     let rebuilding = begin_rebuild(&app, &log);
     log.reached().await;
-    // Dropped where it stands: nothing is cleaned up.
+    // The aborted task cleans nothing up.
     rebuilding.abort();
     assert!(rebuilding.await.unwrap_err().is_cancelled());
     assert_eq!(count(db, "rebuilds").await, 1);
     assert_eq!(Rows::of(db).await, right);
-    // What it left is as wrong as can be.
+    // The shadow that it leaves is wrong.
     write(db, &["UPDATE mypages_shadow SET movie_name = 'wrong', score = 1000"]).await;
 
     let running = Running::start(db, &app.scratch.transport);
@@ -334,12 +336,12 @@ async fn one_that_is_killed_leaves_the_old_view_and_the_next_one_starts_over() {
     rebuild(db, app.scratch.transport.as_ref()).await.unwrap();
     running.stop().await;
     assert_eq!(Rows::of(db).await, right);
-    nothing_is_left(db).await;
+    assert_cleaned_up(db).await;
     app.settled().await;
 }
 
 #[tokio::test]
-async fn one_that_is_stopped_leaves_the_old_view_and_nothing_else() {
+async fn stopped_rebuild_leaves_the_old_view_and_cleans_up() {
     let (app, right) = ten_bookings().await;
     let log = Gated::new(&app.scratch.transport);
     let stop = CancellationToken::new();
@@ -352,13 +354,13 @@ async fn one_that_is_stopped_leaves_the_old_view_and_nothing_else() {
     stop.cancel();
     assert!(matches!(rebuilding.await.unwrap(), Err(RebuildError::Stopped)));
     assert_eq!(Rows::of(&app.scratch.db).await, right);
-    nothing_is_left(&app.scratch.db).await;
+    assert_cleaned_up(&app.scratch.db).await;
     app.settled().await;
 }
 
-/// As when its claim was lost with a server, and another rebuild was faster to have it.
+/// A rebuild loses its lock if the database server restarts; then another one may begin.
 #[tokio::test]
-async fn one_that_is_overtaken_keeps_its_hands_off_the_shadow() {
+async fn superseded_rebuild_does_not_touch_the_shadow() {
     let (app, right) = ten_bookings().await;
     let db = &app.scratch.db;
     let log = Gated::new(&app.scratch.transport);
@@ -367,14 +369,14 @@ async fn one_that_is_overtaken_keeps_its_hands_off_the_shadow() {
     write(db, &["DELETE FROM rebuilds", "INSERT INTO rebuilds (started_at, stage) VALUES (1, 'Telling')"])
         .await;
     log.open();
-    assert!(matches!(rebuilding.await.unwrap(), Err(RebuildError::Overtaken)));
+    assert!(matches!(rebuilding.await.unwrap(), Err(RebuildError::Superseded)));
     assert_eq!(Rows::of(db).await, right);
     assert_eq!(count(db, "mypages_shadow").await, 10);
     assert_eq!(count(db, "rebuilds").await, 1);
 }
 
 #[tokio::test]
-async fn a_database_made_anew_gets_all_its_rows_and_goes_on_where_the_group_was() {
+async fn empty_database_gets_all_rows_and_its_consumer_continues() {
     let (app, right) = ten_bookings().await;
     let fresh = Scratch::new(SERVICE, &MIGRATIONS).await;
     rebuild(&fresh.db, app.scratch.transport.as_ref()).await.unwrap();
@@ -387,7 +389,7 @@ async fn a_database_made_anew_gets_all_its_rows_and_goes_on_where_the_group_was(
 }
 
 #[tokio::test]
-async fn log_that_was_made_anew_replaces_no_view_of_the_one_before() {
+async fn log_that_was_created_again_replaces_no_view() {
     let (app, right) = ten_bookings().await;
     let (db, transport) = (&app.scratch.db, app.scratch.transport.as_ref());
     let noticed = query(
@@ -401,29 +403,29 @@ async fn log_that_was_made_anew_replaces_no_view_of_the_one_before() {
     let refused = rebuild(db, transport).await.unwrap_err();
     assert!(matches!(refused, RebuildError::EventsAreLost), "{refused}");
     assert_eq!(Rows::of(db).await, right);
-    nothing_is_left(db).await;
+    assert_cleaned_up(db).await;
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_log_that_is_empty_or_has_lost_its_beginning_replaces_nothing() {
+async fn log_that_is_empty_or_has_lost_its_beginning_replaces_no_view() {
     let (app, right) = ten_bookings().await;
     let other = Scratch::new(SERVICE, &MIGRATIONS).await;
     let refused = rebuild(&app.scratch.db, other.transport.as_ref()).await.unwrap_err();
     assert!(matches!(refused, RebuildError::NoEvents), "{refused}");
-    let beheaded = Gated::beheaded(&app.scratch.transport);
-    let refused = rebuild(&app.scratch.db, &beheaded).await.unwrap_err();
+    let truncated = Gated::truncated(&app.scratch.transport);
+    let refused = rebuild(&app.scratch.db, &truncated).await.unwrap_err();
     assert!(matches!(refused, RebuildError::EventsAreLost), "{refused}");
     assert_eq!(Rows::of(&app.scratch.db).await, right);
-    nothing_is_left(&app.scratch.db).await;
-    // Where there is no view, what is left is better than nothing.
-    rebuild(&other.db, &beheaded).await.unwrap();
+    assert_cleaned_up(&app.scratch.db).await;
+    // An empty view is rebuilt from the rest of the log.
+    rebuild(&other.db, &truncated).await.unwrap();
     assert_eq!(Rows::of(&other.db).await, right);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn times_that_only_the_log_knows_stay_the_same() {
+async fn times_that_only_the_log_records_stay_the_same() {
     let app = App::new().await;
     let timeless = Record {
         key: Some("1".to_owned()),

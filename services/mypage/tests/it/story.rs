@@ -1,4 +1,4 @@
-//! What customers see of a booking after each of its events, in whatever order they come.
+//! The view of a booking after each of its events, in whatever order they arrive.
 
 use events::{CancelRejected, CancelRequested, Event, TicketCanceled};
 use serde_json::{Value, json};
@@ -9,8 +9,8 @@ use crate::app::{
     waited_point, written_point,
 };
 
-/// A booking that was collected, as it happened.
-fn collected(id: i64) -> [Event; 6] {
+/// The events of a collected booking, in order.
+fn collected_story(id: i64) -> [Event; 6] {
     [
         paid(id).into(),
         booked(id).into(),
@@ -21,8 +21,8 @@ fn collected(id: i64) -> [Event; 6] {
     ]
 }
 
-/// A booking that was canceled, as it happened.
-fn called_off(id: i64) -> [Event; 6] {
+/// The events of a canceled booking, in order.
+fn canceled_story(id: i64) -> [Event; 6] {
     [
         paid(id).into(),
         booked(id).into(),
@@ -33,8 +33,9 @@ fn called_off(id: i64) -> [Event; 6] {
     ]
 }
 
-/// The story of a whole booking, told in the order `order`, each event with the time at which it happened.
-async fn told(events: &[Event], order: &[usize]) -> Value {
+/// The view of a booking after `events` were delivered in `order`; each event happened at the second of its
+/// index.
+async fn view_after(events: &[Event], order: &[usize]) -> Value {
     let app = App::new().await;
     for &index in order {
         app.deliver_at(index, events[index].clone()).await;
@@ -45,7 +46,7 @@ async fn told(events: &[Event], order: &[usize]) -> Value {
 }
 
 #[tokio::test]
-async fn a_booking_is_seen_as_it_was_booked() {
+async fn booked_booking_is_shown_with_its_order() {
     let app = App::new().await;
     app.deliver(booked(1)).await;
     let link = json!({"href": "http://cinema/mypages/1"});
@@ -63,7 +64,7 @@ async fn a_booking_is_seen_as_it_was_booked() {
 }
 
 #[tokio::test]
-async fn each_event_shows() {
+async fn each_event_changes_the_view() {
     let app = App::new().await;
     let steps: [(Event, Value); 6] = [
         (booked(1).into(), json!(["Booked", 0, null])),
@@ -76,8 +77,8 @@ async fn each_event_shows() {
     for (second, (event, expected)) in steps.into_iter().enumerate() {
         app.deliver_at(second, event).await;
         let mypage = app.mypage(1).await;
-        let seen = json!([mypage["status"], mypage["score"], mypage["ticketId"]]);
-        assert_eq!(seen, expected);
+        let shown = json!([mypage["status"], mypage["score"], mypage["ticketId"]]);
+        assert_eq!(shown, expected);
         assert_eq!(mypage["updatedAt"], at(second));
         let latest = &mypage["timeline"][second];
         assert_eq!(latest["at"], at(second));
@@ -86,9 +87,9 @@ async fn each_event_shows() {
 }
 
 #[tokio::test]
-async fn a_canceled_booking_stays_canceled() {
+async fn canceled_booking_stays_canceled() {
     let app = App::new().await;
-    for event in called_off(1) {
+    for event in canceled_story(1) {
         app.deliver(event).await;
     }
     app.deliver(booked(1)).await;
@@ -99,7 +100,7 @@ async fn a_canceled_booking_stays_canceled() {
 }
 
 #[tokio::test]
-async fn a_refund_alone_cancels_nothing() {
+async fn refund_alone_cancels_nothing() {
     let app = App::new().await;
     app.deliver(booked(1)).await;
     app.deliver(payment_canceled(1)).await;
@@ -108,8 +109,8 @@ async fn a_refund_alone_cancels_nothing() {
 }
 
 #[tokio::test]
-async fn whatever_comes_before_booked_is_remembered_and_not_seen() {
-    for event in collected(1).into_iter().chain(called_off(1)) {
+async fn events_before_booked_are_stored_but_not_shown() {
+    for event in collected_story(1).into_iter().chain(canceled_story(1)) {
         if matches!(event, Event::Booked(_)) {
             continue;
         }
@@ -127,16 +128,16 @@ async fn whatever_comes_before_booked_is_remembered_and_not_seen() {
     }
 }
 
-/// Nobody but its customer would ever miss it.
+/// Otherwise the charge and the refund would appear nowhere.
 #[tokio::test]
-async fn money_that_came_too_late_is_seen_to_go_back() {
+async fn refund_of_a_late_payment_is_shown() {
     let mut voided = payment_canceled(1);
     voided.status = Some("Voided".to_owned());
     let app = App::new().await;
     for event in [hold_expired(1).into(), voided.into()] {
         let event: Event = event;
         app.deliver_at(1, event).await;
-        assert_eq!(app.client.get("/mypages/1").await.status, 404, "no money was taken");
+        assert_eq!(app.client.get("/mypages/1").await.status, 404, "nothing was charged");
     }
     app.deliver_at(2, paid(1)).await;
     app.deliver_at(3, payment_canceled(1)).await;
@@ -151,25 +152,25 @@ async fn money_that_came_too_late_is_seen_to_go_back() {
 }
 
 #[tokio::test]
-async fn no_order_of_events_makes_a_difference() {
-    for events in [collected(1), called_off(1)] {
+async fn order_of_events_does_not_matter() {
+    for events in [collected_story(1), canceled_story(1)] {
         let count = events.len();
         let in_order: Vec<usize> = (0..count).collect();
-        let expected = told(&events, &in_order).await;
+        let expected = view_after(&events, &in_order).await;
         assert_eq!(story(&expected), events.each_ref().map(Event::event_type));
         for start in 0..count {
             let mut order = in_order.clone();
             order.rotate_left(start);
-            assert_eq!(told(&events, &order).await, expected, "{order:?}");
+            assert_eq!(view_after(&events, &order).await, expected, "{order:?}");
             order.reverse();
             let twice = [order.clone(), in_order.clone(), order].concat();
-            assert_eq!(told(&events, &twice).await, expected, "{twice:?}");
+            assert_eq!(view_after(&events, &twice).await, expected, "{twice:?}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_redelivered_event_is_not_applied_again() {
+async fn redelivered_event_is_not_applied_again() {
     let app = App::new().await;
     let record = record_at(1, booked(1));
     let first = app.consumer.apply_together(&[record.clone(), record.clone()]).await;
@@ -180,7 +181,7 @@ async fn a_redelivered_event_is_not_applied_again() {
 }
 
 #[tokio::test]
-async fn of_two_events_of_a_kind_the_story_tells_the_first() {
+async fn timeline_shows_the_earlier_of_two_events_of_a_type() {
     for order in [[3, 5], [5, 3]] {
         let app = App::new().await;
         app.deliver_at(1, booked(1)).await;
@@ -196,10 +197,13 @@ async fn of_two_events_of_a_kind_the_story_tells_the_first() {
 }
 
 #[tokio::test]
-async fn one_batch_tells_of_many_bookings() {
+async fn one_batch_changes_several_bookings() {
     let app = App::new().await;
-    let records: Vec<_> =
-        (1..=3).flat_map(collected).enumerate().map(|(second, event)| record_at(second, event)).collect();
+    let records: Vec<_> = (1..=3)
+        .flat_map(collected_story)
+        .enumerate()
+        .map(|(second, event)| record_at(second, event))
+        .collect();
     app.consumer.apply_together(&records).await.unwrap();
     for id in 1..=3 {
         assert_eq!(app.mypage(id).await["status"], "Printed");
@@ -208,7 +212,7 @@ async fn one_batch_tells_of_many_bookings() {
 }
 
 #[tokio::test]
-async fn what_tells_a_customer_nothing_leaves_no_trace() {
+async fn events_that_no_timeline_shows_change_nothing() {
     let app = App::new().await;
     let (id, status) = (booked(1).id, None::<String>);
     let others: [Event; 3] = [
@@ -230,7 +234,7 @@ async fn what_tells_a_customer_nothing_leaves_no_trace() {
 }
 
 #[tokio::test]
-async fn an_event_that_cannot_be_read_goes_to_nobody() {
+async fn event_that_cannot_be_decoded_changes_nothing() {
     let app = App::new().await;
     let mut record = fleet::record(&booked(1).into());
     record.record.payload = Some(br#"{"eventType":"Booked","id":0}"#.to_vec());

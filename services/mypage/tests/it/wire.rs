@@ -1,4 +1,4 @@
-//! HAL, pages, problems: how the service speaks.
+//! The form of responses: HAL, pages, problems.
 
 use serde_json::{Value, json};
 use test_kit::Answer;
@@ -17,7 +17,7 @@ fn ids(list: &Answer) -> Vec<i64> {
 }
 
 #[tokio::test]
-async fn bookings_come_in_pages_each_with_its_story() {
+async fn bookings_are_listed_in_pages_with_their_timelines() {
     let app = App::new().await;
     for id in [5, 3, 1, 4, 2] {
         app.deliver(booked(id)).await;
@@ -38,7 +38,7 @@ async fn bookings_come_in_pages_each_with_its_story() {
 }
 
 #[tokio::test]
-async fn a_customer_sees_their_own_bookings_on_every_page() {
+async fn list_of_one_customer_has_only_their_bookings_on_every_page() {
     let app = App::new().await;
     for (id, customer) in [(1, 33), (2, 7), (3, 33), (4, 33)] {
         app.deliver(booked_by(id, customer)).await;
@@ -56,7 +56,7 @@ async fn a_customer_sees_their_own_bookings_on_every_page() {
 }
 
 #[tokio::test]
-async fn a_booking_is_found_as_a_collection() {
+async fn search_by_booking_returns_a_collection() {
     let app = App::new().await;
     app.deliver(booked(7)).await;
     let path = "/mypages/search/findByBookingId?bookingId=";
@@ -70,7 +70,7 @@ async fn a_booking_is_found_as_a_collection() {
 }
 
 #[tokio::test]
-async fn every_wrong_parameter_is_named() {
+async fn invalid_parameters_are_listed() {
     let app = App::new().await;
     let find = "/mypages/search/findByBookingId";
     for (path, pointer) in [
@@ -95,7 +95,7 @@ async fn every_wrong_parameter_is_named() {
 }
 
 #[tokio::test]
-async fn ids_that_name_nothing_are_404() {
+async fn unknown_ids_are_404() {
     let app = App::new().await;
     for id in ["1", "0", "-1", "abc", "1000000000000000000000000000000", "1.5"] {
         let answer = app.client.get(&format!("/mypages/{id}")).await;
@@ -105,7 +105,7 @@ async fn ids_that_name_nothing_are_404() {
 }
 
 #[tokio::test]
-async fn nobody_writes_here_and_unknown_paths_are_problems() {
+async fn writes_are_405_and_unknown_paths_are_404() {
     let app = App::new().await;
     for path in ["/mypages", "/mypages/1", "/mypages/search/findByBookingId"] {
         let answer = app.client.post(path, json!({"bookingId": 1})).await;
@@ -123,7 +123,7 @@ async fn nobody_writes_here_and_unknown_paths_are_problems() {
 }
 
 #[tokio::test]
-async fn what_an_older_writer_leaves_out_is_null() {
+async fn fields_that_an_older_writer_omits_are_null() {
     let app = App::new().await;
     let mut bare = booked(1);
     (bare.qty, bare.seat, bare.movie_name) = (None, None, None);
@@ -153,7 +153,7 @@ async fn links_follow_the_gateway_and_the_media_type_follows_accept() {
 }
 
 #[tokio::test]
-async fn the_openapi_description_is_the_reviewed_one() {
+async fn openapi_description_is_the_reviewed_one() {
     let app = App::new().await;
     let description = app.client.get("/api-docs/openapi.json").await.body;
     assert_openapi(env!("CARGO_MANIFEST_DIR"), &description);

@@ -31,8 +31,8 @@ fn held(customer_id: Option<CustomerId>) -> Held {
     }
 }
 
-/// Every event a view reads of one booking, collected and canceled though no booking is both; and some of them once
-/// more, with another content.
+/// Every event of one booking that mypage consumes, as if it were both collected and canceled, and some of
+/// them again with other contents.
 fn events() -> Vec<Event> {
     let (booking_id, ticket) = (id(), TicketId::from(id()));
     let (payment, point) = (PaymentId::new(7).unwrap(), PointId::new(8).unwrap());
@@ -94,7 +94,7 @@ fn events() -> Vec<Event> {
     ]
 }
 
-/// How many [`events`] there are.
+/// The number of [`events`].
 const EVENTS: usize = 14;
 
 fn view(order: &[usize]) -> Mypage {
@@ -104,13 +104,13 @@ fn view(order: &[usize]) -> Mypage {
 }
 
 #[test]
-fn a_booking_without_booked_has_no_order() {
+fn booking_without_booked_has_no_order() {
     assert_eq!(view(&[0]).order, None);
     assert_eq!(view(&[0, 1]).order.unwrap().price, Some(10_000));
 }
 
 #[test]
-fn what_never_came_to_be_a_booking_shows_only_if_money_went_to_and_fro() {
+fn unpaid_booking_is_shown_only_if_money_was_refunded() {
     let (paid, refunded, given_up) = (0, 6, 11);
     assert!(!view(&[given_up]).is_shown());
     assert!(!view(&[paid, given_up]).is_shown());
@@ -121,13 +121,13 @@ fn what_never_came_to_be_a_booking_shows_only_if_money_went_to_and_fro() {
 }
 
 #[test]
-fn points_begin_at_nothing_and_never_fall() {
+fn points_never_decrease() {
     assert_eq!(view(&[1, 2]).score, None);
     assert_eq!(view(&[1, 3]).score, Some(0));
     assert_eq!(view(&[4, 3]).score, Some(100));
 }
 
-/// The view of a booking that was held, after the indices of [`events`] and perhaps an end of its own.
+/// The view of a held booking after the events with these indices, and after the end of its hold, if any.
 fn held_and(order: &[usize], ended: Option<&str>) -> Mypage {
     let start = view(&[13]);
     let mypage = order.iter().fold(start, |mypage, &index| mypage.after(&events()[index], second(60)));
@@ -149,7 +149,7 @@ fn held_booking_is_shown_if_its_customer_is_known() {
 }
 
 #[test]
-fn every_end_of_a_hold_shows() {
+fn status_shows_how_a_hold_ended() {
     let (paid, booked, canceled) = (0, 1, 7);
     assert_eq!(held_and(&[paid], None).status(), Status::PaymentPending);
     assert_eq!(held_and(&[paid, booked], None).status(), Status::Booked);
@@ -161,20 +161,20 @@ fn every_end_of_a_hold_shows() {
 }
 
 proptest! {
-    /// Any subset of the events, in any order, some of them twice.
+    /// Takes any subset of the events in any order, once and twice.
     #[test]
-    fn the_same_events_end_in_the_same_view(
-        (told, again) in Just((0..EVENTS).collect::<Vec<_>>())
+    fn same_events_in_any_order_lead_to_the_same_view(
+        (once, twice) in Just((0..EVENTS).collect::<Vec<_>>())
             .prop_shuffle()
             .prop_flat_map(|all| (1..=EVENTS).prop_map(move |count| all[..count].to_vec()))
-            .prop_flat_map(|told| {
-                let twice = [told.clone(), told.clone()].concat();
-                (Just(told), Just(twice).prop_shuffle())
+            .prop_flat_map(|once| {
+                let twice = [once.clone(), once.clone()].concat();
+                (Just(once), Just(twice).prop_shuffle())
             })
     ) {
-        let mut in_order = told.clone();
+        let mut in_order = once.clone();
         in_order.sort_unstable();
-        prop_assert_eq!(view(&told), view(&in_order));
-        prop_assert_eq!(view(&again), view(&in_order));
+        prop_assert_eq!(view(&once), view(&in_order));
+        prop_assert_eq!(view(&twice), view(&in_order));
     }
 }
