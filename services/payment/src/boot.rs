@@ -1,4 +1,4 @@
-//! From a configuration to a process that serves, and back to nothing.
+//! Starts the process, serves, and stops it.
 
 use std::time::Duration;
 
@@ -17,16 +17,16 @@ use crate::{AppState, MIGRATIONS, SERVICE, router};
 ///
 /// # Errors
 ///
-/// When a backend is not there or the port is taken.
+/// When a backend is unreachable or the port is taken.
 pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
     // The database, at this version's schema, and the event log.
     let (db, transport) = config.backends.open(&MIGRATIONS).await?;
     // The ports: when one is taken, nothing has been consumed yet.
     let listener = http_server::bind(&config.server, config.port).await?;
-    // What requests share.
+    // The state that requests and the refunder share.
     let settings = settings(config.processor_url, Duration::from_millis(config.processor_deadline_ms));
     let state = AppState { db: db.clone(), processor: Processor::new(settings, config.fleet_id) };
-    // The way out and door 2: our events to the log, and the others' events from it.
+    // Publishes this service's events, consumes those of the others, and cancels at the provider.
     let consumer = Consumer::new(SERVICE, db.clone(), transport.clone(), PaymentEvents);
     let relay = Relay::new(db.clone(), transport.clone());
     let refunder = Refunder::new(state.clone());
@@ -35,18 +35,18 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let relay = Background::spawn("relay", |stop| relay.run(stop));
     let consumer = Background::spawn("consumer", |stop| consumer.run(stop));
     let retention = Background::spawn("retention", |stop| retention::run(db.clone(), &PRUNED, stop));
-    // Door 1, until asked to stop; running requests finish.
+    // Serves requests until `stop`; running requests finish.
     let log = transport.clone();
     let health = service::health::of(&db).showing("eventLog", move || log.check());
     let processor = state.processor.upstream().clone();
     let health = health.showing_state(processor.name(), move || processor.component());
     http_server::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
-    // No more events in, between two batches; then the last ones out.
+    // No new work begins; then the relay publishes the last events.
     consumer.stop().await;
     refunder.stop().await;
     retention.stop().await;
     relay.stop().await;
-    // Everything is in the files themselves.
+    // The embedded databases move their write-ahead logs into their files.
     transport.close().await;
     db.close().await;
     Ok(())

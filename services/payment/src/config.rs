@@ -1,4 +1,4 @@
-//! What the environment may say.
+//! The settings, from the command line and the environment.
 
 use http_server::Server;
 use messaging::Backends;
@@ -6,7 +6,7 @@ use upstream::Url;
 
 use crate::domain::FleetId;
 
-/// Takes payments, one per booking, and gives them back.
+/// Takes one payment per booking, and refunds it when the booking is canceled.
 #[derive(clap::Parser, Clone, Debug)]
 #[command(name = "payment", version)]
 pub struct Config {
@@ -20,16 +20,18 @@ pub struct Config {
     #[arg(long, env = "PORT", default_value_t = 8082)]
     pub port: u16,
 
-    /// The payment provider.
+    /// Address of the payment provider.
     #[arg(long, env = "PROCESSOR_URL", value_name = "URL")]
     pub processor_url: Url,
 
-    /// Longest wait for an answer of the provider, in milliseconds; after it the outcome is unknown, and is asked for again.
+    /// Longest wait for a response of the payment provider, in milliseconds; then the outcome is unknown, and
+    /// the caller or the refunder asks again.
     #[arg(long, env = "PROCESSOR_DEADLINE_MS", value_name = "MS", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub processor_deadline_ms: u64,
 
-    /// Tells this installation's charges from those of others that use the same provider: 1 to 32 characters of a-z, 0-9 and -.
-    /// Never change it while bookings live: their charges are found under it.
+    /// Distinguishes this installation's charges from those of others at the same provider: 1 to 32
+    /// characters of a-z, 0-9 and -. Do not change it while there are bookings, because their charges are
+    /// found by it.
     #[arg(long, env = "FLEET_ID", value_name = "ID")]
     pub fleet_id: FleetId,
 }

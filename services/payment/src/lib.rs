@@ -1,19 +1,19 @@
-//! Payments: one per booking, taken once, and given back when the booking is canceled.
+//! Payments: one per booking, charged once, and refunded when the booking is canceled.
 //!
 //! # Layout
 //!
-//! In the order a payment meets them:
+//! In the order in which a payment passes them:
 //!
-//! - [`config`]: what the environment may say.
-//! - [`boot`]: from there to a process that serves, and back to nothing.
-//! - [`http`]: door 1, the book service.
-//! - [`paying`]: a payment in one piece, and what became of one that broke off.
-//! - [`consumers`]: door 2, events of the other services.
-//! - [`refunder`]: has the provider cancel what either door gave up.
-//! - [`app`]: one file a use case; both doors lead here.
-//! - [`domain`]: what a payment is and which way it may go. No clock, no database, no network.
-//! - [`store`]: payments in SQL.
-//! - [`clients`]: the payment provider.
+//! - [`config`]: the settings, from the command line and the environment.
+//! - [`boot`]: starts the process, serves, and stops it.
+//! - [`http`]: requests, most of them from the book service.
+//! - [`paying`]: one payment from its request to its record, and inquiries about interrupted payments.
+//! - [`consumers`]: events of the other services.
+//! - [`refunder`]: cancels at the provider, until the provider confirms.
+//! - [`app`]: one file per use case, for requests, events and the refunder.
+//! - [`domain`]: what a payment is, and its transitions. No clock, no database, no network.
+//! - [`store`]: payments and idempotency keys in SQL.
+//! - [`clients`]: calls to the payment provider.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -41,15 +41,15 @@ pub mod store;
 /// The service's name: its consumer group, and the source of its events.
 pub const SERVICE: &str = "payment";
 
-/// The service's own tables.
+/// The migrations of the service's own tables.
 pub static MIGRATIONS: storage::Migrations = storage::migrations!();
 
-/// Runs the service until it is asked to stop.
+/// Runs the service until it is stopped.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     http_server::run(args, |config: &Config| &config.server, boot::run)
 }
 
-/// What every request may use.
+/// The state that all requests share.
 #[derive(Clone, Debug)]
 pub struct AppState {
     pub db: Db,

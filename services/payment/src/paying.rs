@@ -1,46 +1,49 @@
-//! A payment in one piece: read, ask the provider, record. Nobody holds a connection while the provider works.
+//! One payment from its request to its record: read, charge at the provider, record. No database connection
+//! is held while the provider works.
 //!
-//! A crash, a lost answer or a database that refuses leaves a charge without a record. Nothing is lost: whoever asks again,
-//! for the payment or [about](inquire) it, finds the charge at the provider and records it then.
+//! A crash, a lost response or a failed transaction leaves a charge without a record. The next request for
+//! the payment, or the next [inquiry](inquire) about it, finds the charge at the provider and records it.
 
 use events::{BookingId, Price};
 use process::crash;
 use upstream::CallError;
 
 use crate::AppState;
-use crate::app::{Outcome, TakePaymentError, begin_cancel, bind_key, end_cancel, find_taken, record_payment};
+use crate::app::{
+    Outcome, TakePaymentError, begin_cancel, claim_key, end_cancel, find_existing, record_payment,
+};
 use crate::clients::{ChargeAnswer, Found};
 use crate::domain::{Charge, PayRefused, Payment, PaymentToken};
 use crate::refunder::CLAIM;
 use crate::store::payments;
 
-/// What is to be paid, and how.
+/// A request to pay for a booking.
 #[derive(Clone, Debug)]
-pub struct Demand {
+pub struct PayRequest {
     pub charge: Charge,
     pub token: Option<PaymentToken>,
-    /// What the client calls its request.
+    /// The client's idempotency key.
     pub key: Option<String>,
 }
 
-/// Why a booking is not known to be paid.
+/// Why a payment has no outcome, or was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum PayError {
-    /// The provider was not asked.
+    /// The provider was not called.
     #[error(transparent)]
-    NotAsked(#[from] TakePaymentError),
+    NotAttempted(#[from] TakePaymentError),
     #[error("the payment was declined")]
     Declined,
     #[error(transparent)]
     Refused(PayRefused),
-    /// The request never reached the provider.
+    /// No request was sent to the provider.
     #[error("the payment provider was not reached")]
     NotReached(#[source] CallError),
     /// The provider may have charged.
-    #[error("whether the payment provider has charged is not known")]
+    #[error("it is unknown whether the payment provider has charged")]
     Unknown(#[source] CallError),
     /// The provider has charged.
-    #[error("the payment was charged and not recorded")]
+    #[error("the payment was charged, but not recorded")]
     NotRecorded(#[source] storage::Error),
 }
 
@@ -50,50 +53,51 @@ impl From<CallError> for PayError {
     }
 }
 
-/// Pays a booking, once.
+/// Pays for a booking, once.
 ///
 /// # Errors
 ///
-/// Only [`PayError::Declined`] and [`PayError::Refused`] say that this booking's money is not taken.
-pub async fn pay(state: &AppState, demand: &Demand) -> Result<Outcome, PayError> {
-    let charge = demand.charge;
-    if let Some(key) = demand.key.as_deref() {
-        bind(state, charge, key).await?;
+/// Only [`PayError::Declined`] and [`PayError::Refused`] mean that this charge does not stand.
+pub async fn pay(state: &AppState, request: &PayRequest) -> Result<Outcome, PayError> {
+    let charge = request.charge;
+    if let Some(key) = request.key.as_deref() {
+        claim(state, charge, key).await?;
     }
-    let known = find_taken(&mut read(state).await?, charge).await?;
-    if let Some(payment) = known {
-        return Ok(Outcome::Known(payment));
+    let existing = find_existing(&mut read(state).await?, charge).await?;
+    if let Some(payment) = existing {
+        return Ok(Outcome::Existing(payment));
     }
 
     let reference = state.processor.reference(charge.booking_id);
-    let answer = state.processor.charge(&reference, charge.price, demand.token.as_ref()).await?;
+    let answer = state.processor.charge(&reference, charge.price, request.token.as_ref()).await?;
     crash::point("payment.charged");
 
     match answer {
         ChargeAnswer::Succeeded => record(state, charge).await,
         ChargeAnswer::Declined => Err(PayError::Declined),
         ChargeAnswer::Canceled => Err(PayError::Refused(PayRefused::Voided)),
-        ChargeAnswer::OtherAmount => Err(PayError::Refused(PayRefused::OtherPrice)),
+        ChargeAnswer::AmountConflict => Err(PayError::Refused(PayRefused::PriceConflict)),
     }
 }
 
-/// What became of a booking's payment. A charge without a record, which a crash may leave, is recorded now.
+/// Finds a booking's payment. If the provider has a charge without a record, which a crash may leave, it is
+/// recorded now.
 ///
 /// # Errors
 ///
-/// When that cannot be found out now.
+/// When a call or a transaction fails, so that the state of the payment stays unknown.
 pub async fn inquire(state: &AppState, booking_id: BookingId) -> Result<Option<Payment>, PayError> {
-    let recorded = payments::find_of(&mut read(state).await?, booking_id).await;
+    let recorded = payments::find_by_booking(&mut read(state).await?, booking_id).await;
     if let Some(payment) = recorded.map_err(TakePaymentError::from)? {
         return Ok(Some(payment));
     }
     match state.processor.find(&state.processor.reference(booking_id)).await? {
         Found::NotCharged => Ok(None),
         Found::Charged(price) => match record(state, Charge { booking_id, price }).await {
-            Ok(Outcome::Created(payment) | Outcome::Known(payment)) => Ok(Some(payment)),
-            // Another request was faster, and the row that it wrote is the answer.
+            Ok(Outcome::Created(payment) | Outcome::Existing(payment)) => Ok(Some(payment)),
+            // Another request was faster; the row that it wrote decides.
             Err(PayError::Refused(_)) => {
-                let recorded = payments::find_of(&mut read(state).await?, booking_id).await;
+                let recorded = payments::find_by_booking(&mut read(state).await?, booking_id).await;
                 Ok(recorded.map_err(TakePaymentError::from)?)
             }
             Err(error) => Err(error),
@@ -104,7 +108,7 @@ pub async fn inquire(state: &AppState, booking_id: BookingId) -> Result<Option<P
     }
 }
 
-/// Records a charge that stands.
+/// Records a charge that the provider has made.
 async fn record(state: &AppState, charge: Charge) -> Result<Outcome, PayError> {
     let reference = state.processor.reference(charge.booking_id);
     let recorded = async {
@@ -117,11 +121,13 @@ async fn record(state: &AppState, charge: Charge) -> Result<Outcome, PayError> {
     crash::point("payment.taken");
     match outcome {
         Outcome::Created(payment) => Ok(Outcome::Created(payment)),
-        Outcome::Known(payment) => payment.repeat(charge).map(Outcome::Known).map_err(PayError::Refused),
+        Outcome::Existing(payment) => {
+            payment.repeat(charge).map(Outcome::Existing).map_err(PayError::Refused)
+        }
     }
 }
 
-/// Somebody else canceled the reference at the provider.
+/// Records that the reference is canceled at the provider, although this service did not cancel it.
 async fn record_canceled(
     state: &AppState,
     booking_id: BookingId,
@@ -135,13 +141,14 @@ async fn record_canceled(
     Ok(payment)
 }
 
-/// The fleet's own names need no memory: `booking-<id>` can name nothing but that booking's payment.
-async fn bind(state: &AppState, charge: Charge, key: &str) -> Result<(), TakePaymentError> {
-    if charge.is_named(key) {
+/// Claims the client's key. The fleet's own keys are not stored, because `booking-<id>` is valid only for
+/// that booking's payment.
+async fn claim(state: &AppState, charge: Charge, key: &str) -> Result<(), TakePaymentError> {
+    if charge.is_fleet_key(key) {
         return Ok(());
     }
     let mut tx = state.db.begin().await?;
-    bind_key(&mut tx, charge, key).await?;
+    claim_key(&mut tx, charge, key).await?;
     tx.commit().await?;
     Ok(())
 }

@@ -1,10 +1,11 @@
-//! Has the provider cancel what has to be canceled, and records that it has done so.
+//! Cancels payments at the provider, and records the confirmed cancels.
 //!
-//! The doors only record `Canceling`. From then on the provider is asked until it confirms, with pauses that grow, for ever: a
-//! provider that is away delays a refund and never loses one.
+//! Requests and events only record `Canceling`. From then on the refunder asks the provider to cancel until
+//! the provider confirms, without a limit and with growing pauses. A provider that is unreachable delays a
+//! refund, but no refund is lost.
 //!
-//! No input, no memory, no retries inside: a failed cancel is found again the next time. It may be cut off anywhere, as a
-//! crash may, and every replica may run it: each cancel is claimed by one of them.
+//! The refunder keeps no state and does not retry within a round: the next round finds what failed. It may be
+//! stopped anywhere, like in a crash, and every replica may run it: only one of them claims a cancel.
 
 use std::time::Duration;
 
@@ -21,21 +22,21 @@ use tracing::Instrument;
 use upstream::CallError;
 
 use crate::AppState;
-use crate::app::{Claimed, claim_cancels, end_cancel, put_off_cancel};
+use crate::app::{Claimed, claim_cancels, end_cancel, postpone_cancel};
 use crate::domain::{Payment, Reference};
 use crate::store::payments;
 
-/// Pause between two looks, unless an event was applied.
+/// Pause between two rounds, unless an event was applied.
 const EVERY: Duration = Duration::from_secs(1);
 /// How often the cancels in progress are counted.
 const COUNT_EVERY: Duration = Duration::from_secs(5);
-/// Cancels asked for at the same time.
+/// Maximum number of concurrent calls to the provider; also the size of a batch.
 const AT_ONCE: i64 = 16;
-/// Cancels of one look; the next one takes the rest.
-const ROUNDS: usize = 100;
-/// Nobody else asks for a claimed cancel within this: longer than a call takes.
+/// Maximum number of batches per round; the next round takes the rest.
+const BATCHES: usize = 100;
+/// How long a claimed cancel is left to its claimant: longer than a call takes.
 pub const CLAIM: Duration = Duration::from_secs(15);
-/// Pause after the first failed call; doubled up to the longest one.
+/// Pause after the first failed call. It doubles with each further one, up to `LONGEST_PAUSE`.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(64);
 
@@ -45,12 +46,12 @@ pub struct Refunder {
     state: AppState,
 }
 
-/// Why a cancel goes on.
+/// Why a cancel has not ended.
 #[derive(Debug, thiserror::Error)]
 pub enum RefundError {
     #[error("the payment provider did not confirm the cancel")]
     Provider(#[from] CallError),
-    #[error("the provider's cancel was not recorded")]
+    #[error("the provider canceled, but the cancel was not recorded")]
     NotRecorded(#[from] storage::Error),
 }
 
@@ -65,38 +66,38 @@ impl Refunder {
         Self { state }
     }
 
-    /// Looks once a second until `stop`, and whenever `applied` reports an event.
+    /// Runs a round each second until `stop`, and at once when `applied` reports an event.
     pub async fn run(self, mut applied: watch::Receiver<()>, stop: CancellationToken) {
         let mut timer = interval(EVERY);
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut counting = interval(COUNT_EVERY);
         counting.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let looks = async {
+        let rounds = async {
             loop {
                 let outcome = tokio::select! {
-                    _ = timer.tick() => self.look().await,
-                    // A consumer that has ended applies nothing more.
-                    Ok(()) = applied.changed() => self.look().await,
+                    _ = timer.tick() => self.run_once().await,
+                    // An error means that the consumer has ended; the branch is then disabled.
+                    Ok(()) = applied.changed() => self.run_once().await,
                     _ = counting.tick() => self.count().await,
                 };
                 if let Err(error) = outcome {
-                    tracing::warn!(cause = chain(&error), "cancels stay in progress");
+                    tracing::warn!(cause = chain(&error), "cancels stay in progress until the next round");
                 }
             }
         };
-        tokio::select! { () = looks => {}, () = stop.cancelled() => {} }
+        tokio::select! { () = rounds => {}, () = stop.cancelled() => {} }
     }
 
-    /// Asks the provider for every cancel that is due, until one call does not reach it.
-    pub async fn look(&self) -> Result<(), storage::Error> {
-        for _ in 0..ROUNDS {
+    /// Processes every cancel that is due, in batches. If the provider is unreachable, the round ends early.
+    pub async fn run_once(&self) -> Result<(), storage::Error> {
+        for _ in 0..BATCHES {
             if !self.has_due().await? {
                 break;
             }
             let claimed = self.claim().await?;
             crash::point("payment.refunder.claimed");
-            let is_away = self.ask(claimed).await?;
-            if is_away {
+            let is_unreachable = self.cancel_all(claimed).await?;
+            if is_unreachable {
                 break;
             }
         }
@@ -114,20 +115,22 @@ impl Refunder {
         Ok(claimed)
     }
 
-    /// One round. Returns whether the provider cannot be reached, so that asking for the next cancels is of no use.
-    async fn ask(&self, claimed: Vec<Claimed>) -> Result<bool, storage::Error> {
+    /// Processes one batch, and postpones the cancels that failed. Returns whether the provider is
+    /// unreachable.
+    async fn cancel_all(&self, claimed: Vec<Claimed>) -> Result<bool, storage::Error> {
         let outcomes = join_all(claimed.iter().map(|claimed| self.cancel(claimed))).await;
         let failed: Vec<_> = claimed.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_err()).collect();
         let Some((_, Err(last))) = failed.last() else {
             return Ok(false);
         };
-        tracing::warn!(failed = failed.len(), cause = chain(last), "cancels stay in progress");
+        tracing::warn!(failed = failed.len(), cause = chain(last), "cancels failed and will be retried");
         let mut tx = self.state.db.begin().await?;
         for (claimed, outcome) in &failed {
-            // While our own breaker refuses, or nobody listens, no pause grows: the refund is due when the provider is back.
-            let was_asked = !outcome.as_ref().is_err_and(RefundError::was_never_sent);
-            let pause = if was_asked { pause_after(claimed.asks) } else { FIRST_PAUSE };
-            put_off_cancel(&mut tx, claimed.booking_id, pause, was_asked).await?;
+            // A request that was never sent does not lengthen the pause, so that the refund follows soon
+            // after the provider is back or the breaker closes.
+            let was_sent = !outcome.as_ref().is_err_and(RefundError::was_never_sent);
+            let pause = if was_sent { pause_after(claimed.attempts) } else { FIRST_PAUSE };
+            postpone_cancel(&mut tx, claimed.booking_id, pause, was_sent).await?;
         }
         tx.commit().await?;
         Ok(last.was_never_sent())
@@ -137,7 +140,7 @@ impl Refunder {
         let Ok(booking_id) = BookingId::new(claimed.booking_id) else {
             tracing::error!(
                 booking_id = claimed.booking_id,
-                "skipping a cancel: its booking has no valid id"
+                "skipping a cancel: the id of its booking is invalid"
             );
             return Ok(());
         };
@@ -145,7 +148,7 @@ impl Refunder {
         let span = tracing::info_span!("refund", %booking_id);
         let refund = async {
             let payment = refund(&self.state, booking_id, reference).await?;
-            tracing::info!("a cancel ended: the payment is {}", payment.status());
+            tracing::info!("the provider confirmed a cancel; the payment is {}", payment.status());
             Ok(())
         };
         TraceContext::root().scope(refund.instrument(span)).await
@@ -159,17 +162,18 @@ impl Refunder {
     }
 }
 
-/// The pause after a cancel was asked for `asks` times.
-fn pause_after(asks: i64) -> Duration {
-    let doublings = u32::try_from((asks - 1).clamp(0, 5)).unwrap_or_default();
+/// The pause after the last of `attempts` calls has failed.
+fn pause_after(attempts: i64) -> Duration {
+    let doublings = u32::try_from((attempts - 1).clamp(0, 5)).unwrap_or_default();
     (FIRST_PAUSE * 2_u32.pow(doublings)).min(LONGEST_PAUSE)
 }
 
-/// Has the provider cancel a booking's `reference`, the usual one if `None`, and records it. May be repeated at any time.
+/// Cancels a booking's `reference` at the provider, and records the cancel. `None`: the booking's own
+/// reference, under which no charge is recorded. May be repeated at any time.
 ///
 /// # Errors
 ///
-/// When the provider did not confirm, or the database did not record it; the payment stays `Canceling`.
+/// When the provider does not confirm, or the database does not record it; the payment stays `Canceling`.
 pub async fn refund(
     state: &AppState,
     booking_id: BookingId,
@@ -191,7 +195,7 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_about_a_minute() {
-        let pauses = [0, 1, 2, 3, 6, 7, i64::MAX].map(|asks| pause_after(asks).as_secs());
+        let pauses = [0, 1, 2, 3, 6, 7, i64::MAX].map(|attempts| pause_after(attempts).as_secs());
         assert_eq!(pauses, [2, 2, 4, 8, 64, 64, 64]);
     }
 }

@@ -1,4 +1,5 @@
-//! A booking's money goes back, or is never taken: first recorded, then done by the provider, then recorded as done.
+//! Cancels a booking's payment, in two steps: first the cancel is recorded, and after the provider has
+//! canceled, its end.
 
 use std::time::Duration;
 
@@ -13,13 +14,14 @@ use crate::domain::{Change, Payment, Reference};
 use crate::store::payments;
 pub use crate::store::payments::ClaimedRow as Claimed;
 
-/// Records that the booking's money has to go back. If there is no payment, a tombstone keeps one that is still on its way from
-/// being recorded. The provider is asked after `pause`.
+/// Begins to cancel the booking's payment. If there is no payment, a tombstone is recorded, which rejects a
+/// charge that may still arrive. The refunder takes over after `pause`.
 pub async fn begin_cancel(tx: &mut Tx, booking_id: BookingId, pause: Duration) -> Result<Outcome, Error> {
     begin(tx, booking_id, pause, Payment::cancel).await
 }
 
-/// The same because the ticket is void: the booking's cancel receives the end in any case.
+/// Begins to cancel the payment of a void ticket. If the payment has already ended, its event is published
+/// again, because the cancel of the booking waits for it.
 pub async fn begin_cancel_for_ticket(tx: &mut Tx, booking_id: BookingId) -> Result<Outcome, Error> {
     begin(tx, booking_id, Duration::ZERO, Payment::cancel_for_ticket).await
 }
@@ -30,33 +32,32 @@ async fn begin(
     pause: Duration,
     cancel: fn(Payment, Timestamp) -> Change,
 ) -> Result<Outcome, Error> {
-    let ask_at = tx.now() + pause;
-    if let Some(tombstone) = payments::insert_canceling(tx, booking_id, ask_at).await? {
+    let cancel_at = tx.now() + pause;
+    if let Some(tombstone) = payments::insert_canceling(tx, booking_id, cancel_at).await? {
         return Ok(Outcome::Created(tombstone));
     }
-    let known = payments::lock_of(tx, booking_id).await?;
-    let change = cancel(known.clone(), ask_at);
-    keep(tx, &known, change).await.map(Outcome::Known)
+    let existing = payments::lock(tx, booking_id).await?;
+    let change = cancel(existing.clone(), cancel_at);
+    store_change(tx, &existing, change).await.map(Outcome::Existing)
 }
 
-/// Records that the provider has canceled `reference`, with the event. `refunded`: what it had charged before.
+/// Records that the provider has canceled `reference`, and publishes it. `refunded`: the amount that the
+/// provider had charged.
 ///
-/// # Errors
-///
-/// When the database fails. The payment stays `Canceling` then, and the provider is asked again.
+/// If this fails, the payment stays `Canceling`, and the refunder cancels again.
 pub async fn end_cancel(
     tx: &mut Tx,
     booking_id: BookingId,
     reference: &Reference,
     refunded: Option<Price>,
 ) -> Result<Payment, Error> {
-    let known = payments::lock_of(tx, booking_id).await?;
-    let change = known.clone().end_cancel(reference, refunded);
-    keep(tx, &known, change).await
+    let existing = payments::lock(tx, booking_id).await?;
+    let change = existing.clone().end_cancel(reference, refunded);
+    store_change(tx, &existing, change).await
 }
 
-async fn keep(tx: &mut Tx, known: &Payment, change: Change) -> Result<Payment, Error> {
-    if change.payment != *known {
+async fn store_change(tx: &mut Tx, existing: &Payment, change: Change) -> Result<Payment, Error> {
+    if change.payment != *existing {
         payments::update(tx, &change.payment).await?;
     }
     if let Some(event) = change.event {
@@ -65,18 +66,18 @@ async fn keep(tx: &mut Tx, known: &Payment, change: Change) -> Result<Payment, E
     Ok(change.payment)
 }
 
-/// Claims at most `limit` cancels that are due, for `length`.
+/// Claims at most `limit` due cancels, for `length`.
 pub async fn claim_cancels(tx: &mut Tx, length: Duration, limit: i64) -> Result<Vec<Claimed>, Error> {
     payments::claim_due(tx, length, limit).await
 }
 
-/// Lets the provider be asked again after `pause`. A question that was not asked does not count.
-pub async fn put_off_cancel(
+/// Postpones the next attempt to cancel by `pause`. An attempt that was not sent does not count.
+pub async fn postpone_cancel(
     tx: &mut Tx,
     booking_id: i64,
     pause: Duration,
-    was_asked: bool,
+    was_sent: bool,
 ) -> Result<(), Error> {
-    let ask_at = tx.now() + pause;
-    payments::put_off(tx, booking_id, ask_at, was_asked).await
+    let cancel_at = tx.now() + pause;
+    payments::postpone(tx, booking_id, cancel_at, was_sent).await
 }

@@ -1,28 +1,28 @@
-//! One file a use case; requests and events alike lead here.
+//! One file per use case. Requests, events and the refunder all call these functions.
 //!
-//! Each takes the transaction of its door and never awaits the network.
+//! Each works in its caller's transaction and never awaits the network.
 
 mod cancel_payment;
 mod take_payment;
 
 pub use cancel_payment::{
-    Claimed, begin_cancel, begin_cancel_for_ticket, claim_cancels, end_cancel, put_off_cancel,
+    Claimed, begin_cancel, begin_cancel_for_ticket, claim_cancels, end_cancel, postpone_cancel,
 };
-pub use take_payment::{TakePaymentError, bind_key, find_taken, record_payment};
+pub use take_payment::{TakePaymentError, claim_key, find_existing, record_payment};
 
 use crate::domain::Payment;
 
-/// A booking's one payment, and whether it was there before.
+/// A booking's payment, and whether it existed before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Created(Payment),
-    Known(Payment),
+    Existing(Payment),
 }
 
 impl Outcome {
     pub fn payment(&self) -> &Payment {
         match self {
-            Self::Created(payment) | Self::Known(payment) => payment,
+            Self::Created(payment) | Self::Existing(payment) => payment,
         }
     }
 }

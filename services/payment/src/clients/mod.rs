@@ -1,4 +1,4 @@
-//! The payment provider.
+//! Calls to the payment provider.
 
 mod processor;
 

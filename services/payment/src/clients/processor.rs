@@ -1,7 +1,9 @@
-//! The payment provider: `PUT /v1/payments/{reference}` charges, `POST …/cancel` refunds or keeps a charge from ever standing.
+//! The client of the payment provider: `PUT /v1/payments/{reference}` charges, and `POST …/cancel` refunds
+//! the charge or prevents it.
 //!
-//! A reference is the provider's idempotency key. Every call here may be repeated: `succeeded` and `canceled` are final, and
-//! at most one charge stands under a reference. Another provider's adapter would replace this file.
+//! A reference is the provider's idempotency key. Every call may be repeated: a canceled reference stays
+//! canceled, a charge ends only by a cancel, and there is at most one charge per reference. An adapter for a
+//! different provider would replace this file.
 
 use std::time::Duration;
 
@@ -14,36 +16,37 @@ use upstream::{Answer, CallError, Settings, Upstream, Url};
 use crate::domain::{FleetId, PaymentToken, Reference};
 
 const CURRENCY: &str = "KRW";
-/// Calls under way at once. A slow provider holds one for as long as the deadline, so this is more than other upstreams have.
+/// Maximum number of concurrent calls. It is higher than for other upstreams, because a slow provider keeps a
+/// call open until its deadline.
 const CALLS_MAX: usize = 2_048;
 
-/// Charges and refunds.
+/// The client of the payment provider.
 #[derive(Clone, Debug)]
 pub struct Processor {
     upstream: Upstream,
     fleet: FleetId,
 }
 
-/// How the provider answered a charge.
+/// The provider's answer to a charge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChargeAnswer {
-    /// The money is charged, now or before.
+    /// The money is charged, by this request or an earlier one.
     Succeeded,
     /// Nothing was charged; another attempt may succeed.
     Declined,
-    /// The reference was canceled: nothing is ever charged under it.
+    /// The reference was canceled, so nothing is ever charged under it.
     Canceled,
-    /// The reference stands for another amount.
-    OtherAmount,
+    /// The reference was used with a different amount.
+    AmountConflict,
 }
 
-/// What the provider has under a reference.
+/// The state of a reference at the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// No charge stands; one may still be on its way.
+    /// There is no charge; one may still arrive.
     NotCharged,
     Charged(Price),
-    /// Final, with the amount that was refunded, if one had been charged.
+    /// Final, with the refunded amount if there was a charge.
     Canceled(Option<Price>),
 }
 
@@ -77,8 +80,8 @@ enum Status {
     Canceled,
 }
 
-/// How the provider at `url` is called: an answer is waited for as long as `deadline`, in one attempt, so that a slow provider
-/// neither opens the breaker nor is asked twice.
+/// The settings for calls to the provider at `url`. One attempt may take the whole `deadline`, so that a slow
+/// provider neither opens the breaker nor gets the same request twice.
 pub fn settings(url: Url, deadline: Duration) -> Settings {
     let settings = Settings::new(url, deadline);
     let breaker =
@@ -87,12 +90,12 @@ pub fn settings(url: Url, deadline: Duration) -> Settings {
 }
 
 impl Processor {
-    /// Charges in the name of the installation `fleet`.
+    /// A client that charges for the installation `fleet`.
     pub fn new(settings: Settings, fleet: FleetId) -> Self {
         Self { upstream: Upstream::new("processor", settings), fleet }
     }
 
-    /// The provider, for `/readyz`.
+    /// The upstream, for `/readyz`.
     pub fn upstream(&self) -> &Upstream {
         &self.upstream
     }
@@ -102,11 +105,11 @@ impl Processor {
         Reference::of(&self.fleet, booking_id)
     }
 
-    /// Charges `price`, once.
+    /// Charges `price` under `reference`, once.
     ///
     /// # Errors
     ///
-    /// When there was no answer, or one that decides nothing.
+    /// When the call fails, or its response is unexpected.
     pub async fn charge(
         &self,
         reference: &Reference,
@@ -120,7 +123,7 @@ impl Processor {
         };
         let answer = self.upstream.put(&path(reference), &request).await?;
         if answer.status == StatusCode::CONFLICT {
-            return Ok(ChargeAnswer::OtherAmount);
+            return Ok(ChargeAnswer::AmountConflict);
         }
         match self.message(&answer)?.status {
             Status::Succeeded => Ok(ChargeAnswer::Succeeded),
@@ -130,11 +133,11 @@ impl Processor {
         }
     }
 
-    /// Cancels the reference for good. Returns the amount that was refunded, now or before, if one had been charged.
+    /// Cancels `reference` permanently. Returns the refunded amount, if there was a charge.
     ///
     /// # Errors
     ///
-    /// When there was no answer, or one that decides nothing.
+    /// When the call fails, or its response is unexpected.
     pub async fn cancel(&self, reference: &Reference) -> Result<Option<Price>, CallError> {
         let path = format!("{}/cancel", path(reference));
         let answer = self.upstream.post(&path, reference.as_str(), &CancelRequest {}).await?;
@@ -144,11 +147,11 @@ impl Processor {
         }
     }
 
-    /// What the provider has under the reference.
+    /// Queries the state of `reference`.
     ///
     /// # Errors
     ///
-    /// When there was no answer, or one that decides nothing.
+    /// When the call fails, or its response is unexpected.
     pub async fn find(&self, reference: &Reference) -> Result<Found, CallError> {
         let answer = self.upstream.get(&path(reference)).await?;
         if answer.status == StatusCode::NOT_FOUND {
@@ -167,7 +170,7 @@ impl Processor {
                 Ok(Found::Canceled(message.refunded_at.is_some().then_some(amount)))
             }
             (Status::Canceled, None) if message.refunded_at.is_none() => Ok(Found::Canceled(None)),
-            // Money that moved has an amount.
+            // A charge or a refund without an amount is not a valid response.
             (Status::Succeeded | Status::Canceled, None) => Err(self.upstream.unexpected(answer)),
         }
     }

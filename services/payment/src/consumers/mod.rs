@@ -1,4 +1,4 @@
-//! Door 2: events of the other services, each to its use case. The [refunder](crate::refunder) does the rest.
+//! Events of the other services. Each one begins a cancel, which the [refunder](crate::refunder) completes.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use storage::Tx;
 
 use crate::app;
 
-/// What payment does with the topic.
+/// The handler of the events that payment consumes.
 #[derive(Clone, Copy, Debug)]
 pub struct PaymentEvents;
 

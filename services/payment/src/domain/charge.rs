@@ -1,8 +1,8 @@
-//! What is to be paid, once it is known to make sense.
+//! A valid request to charge for a booking.
 
 use events::{BookingId, Invalid, Price};
 
-/// One booking's money.
+/// The price to charge for a booking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Charge {
     pub booking_id: BookingId,
@@ -10,28 +10,27 @@ pub struct Charge {
 }
 
 impl Charge {
-    /// Checks every field; finds all that is wrong at once. A charge without a price is for nothing, as a booking
-    /// without a price is free.
+    /// Parses every field. Without `total_price`, the charge is 0, because a booking without a price is free.
     ///
     /// # Errors
     ///
-    /// The wrong fields.
+    /// All invalid fields.
     pub fn parse(
         booking_id: Option<BookingId>,
         status: Option<&str>,
         total_price: Option<i64>,
     ) -> Result<Self, Vec<Invalid>> {
         let mut invalid = Vec::new();
-        let mut wrong = |field, detail: String| invalid.push(Invalid::new(field, detail));
+        let mut reject = |field, detail: String| invalid.push(Invalid::new(field, detail));
         if booking_id.is_none() {
-            wrong("bookingId", "is required".to_owned());
+            reject("bookingId", "is required".to_owned());
         }
         if !matches!(status, None | Some("Paid")) {
-            wrong("status", "must be \"Paid\" or be left out".to_owned());
+            reject("status", "must be \"Paid\" or omitted".to_owned());
         }
         let price = Price::parse(total_price.unwrap_or_default());
         if let Err(error) = price {
-            wrong("totalPrice", error.to_string());
+            reject("totalPrice", error.to_string());
         }
         match (booking_id, price) {
             (Some(booking_id), Ok(price)) if invalid.is_empty() => Ok(Self { booking_id, price }),
@@ -39,19 +38,20 @@ impl Charge {
         }
     }
 
-    /// Whether a request for this charge may be named `key`. The fleet names the payment of a booking `booking-<id>`, which
-    /// no request for another booking can take.
-    pub fn may_be_named(&self, key: &str) -> bool {
-        let named = key.strip_prefix("booking-").filter(|id| id.parse::<i64>().is_ok());
-        named.is_none_or(|id| id == self.booking_id.to_string())
+    /// Whether a request for this charge may have the idempotency key `key`. The fleet's own key
+    /// `booking-<id>` is reserved for the payment of that booking.
+    pub fn may_have_key(&self, key: &str) -> bool {
+        let reserved = key.strip_prefix("booking-").filter(|id| id.parse::<i64>().is_ok());
+        reserved.is_none_or(|id| id == self.booking_id.to_string())
     }
 
-    /// Whether `key` is the fleet's own name of this charge.
-    pub fn is_named(&self, key: &str) -> bool {
+    /// Whether `key` is the fleet's own key of this charge.
+    pub fn is_fleet_key(&self, key: &str) -> bool {
         key.strip_prefix("booking-").is_some_and(|id| id == self.booking_id.to_string())
     }
 
-    /// The same for every request that asks for this charge, however it was spelled, and for no other.
+    /// A text that is equal for all requests for this charge, however their JSON is written, and for no
+    /// others.
     pub fn fingerprint(&self) -> String {
         format!("bookingId={}&totalPrice={}", self.booking_id, self.price.get())
     }
@@ -63,48 +63,48 @@ mod tests {
 
     use super::*;
 
-    fn wrong(booking: Option<i64>, status: Option<&str>, price: Option<i64>) -> Vec<&'static str> {
+    fn invalid_fields(booking: Option<i64>, status: Option<&str>, price: Option<i64>) -> Vec<&'static str> {
         let booking_id = booking.map(|id| BookingId::new(id).unwrap());
         let charge = Charge::parse(booking_id, status, price);
-        charge.map_or_else(|all| all.iter().map(|one| one.field).collect(), |_| Vec::new())
+        charge.map_or_else(|invalid| invalid.iter().map(|field| field.field).collect(), |_| Vec::new())
     }
 
     proptest! {
         #[test]
-        fn two_charges_have_one_fingerprint_only_if_they_are_one(
-            (one, other) in ((1..50_i64, 0..50_i64), (1..50_i64, 0..50_i64)),
+        fn fingerprints_are_equal_only_for_equal_charges(
+            (first, second) in ((1..50_i64, 0..50_i64), (1..50_i64, 0..50_i64)),
         ) {
             let charge = |(booking, price): (i64, i64)| {
                 Charge::parse(BookingId::new(booking).ok(), Some("Paid"), Some(price)).unwrap()
             };
-            let same = charge(one).fingerprint() == charge(other).fingerprint();
-            prop_assert_eq!(same, one == other);
+            let same = charge(first).fingerprint() == charge(second).fingerprint();
+            prop_assert_eq!(same, first == second);
         }
     }
 
     #[test]
-    fn name_of_a_bookings_payment_is_that_bookings_alone() {
+    fn fleet_key_is_reserved_for_its_booking() {
         let charge = Charge::parse(BookingId::new(7).ok(), None, None).unwrap();
-        for (key, may) in [
+        for (key, is_allowed) in [
             ("booking-7", true),
             ("order-8", true),
             ("booking-of-mine", true),
             ("booking-8", false),
             ("booking-07", false),
         ] {
-            assert_eq!(charge.may_be_named(key), may, "{key}");
+            assert_eq!(charge.may_have_key(key), is_allowed, "{key}");
         }
     }
 
     #[test]
-    fn a_booking_is_enough() {
+    fn status_and_price_may_be_omitted() {
         let charge = Charge::parse(BookingId::new(1).ok(), None, None).unwrap();
         assert_eq!(charge.price.get(), 0);
     }
 
     #[test]
-    fn all_that_is_wrong_is_found_at_once() {
-        assert_eq!(wrong(None, Some("Canceled"), Some(-1)), ["bookingId", "status", "totalPrice"]);
-        assert_eq!(wrong(Some(1), Some("paid"), None), ["status"]);
+    fn all_invalid_fields_are_listed() {
+        assert_eq!(invalid_fields(None, Some("Canceled"), Some(-1)), ["bookingId", "status", "totalPrice"]);
+        assert_eq!(invalid_fields(Some(1), Some("paid"), None), ["status"]);
     }
 }

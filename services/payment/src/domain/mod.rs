@@ -1,4 +1,4 @@
-//! What a payment is and which way it may go. No clock, no database, no network.
+//! What a payment is, and its transitions. No clock, no database, no network.
 
 mod charge;
 mod payment;

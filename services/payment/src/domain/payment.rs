@@ -1,13 +1,13 @@
-//! A payment and every way it may go.
+//! A payment and its transitions.
 //!
 //! ```text
 //! nothing ─┬─▶ Paid ─▶ Canceling ─▶ Canceled
 //!          └─▶ Canceling ─┬─▶ Voided
-//!                         └─▶ Canceled, if a charge was on its way
+//!                         └─▶ Canceled, if a charge arrived first
 //! ```
 //!
-//! The provider is the judge of what was charged. `Canceling` records that the provider has to cancel, and every such payment
-//! is asked about until the provider has done it.
+//! The provider decides what was charged. `Canceling` records that the provider must cancel; the refunder
+//! asks it to until it confirms.
 
 use events::{BookingId, Event, Paid, PaymentCanceled, PaymentId, Price, UnknownStatus};
 use jiff::Timestamp;
@@ -16,17 +16,17 @@ use strum::{Display, EnumString};
 use crate::domain::charge::Charge;
 use crate::domain::reference::Reference;
 
-/// Where a payment stands.
+/// The state of a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Display, EnumString)]
 #[strum(parse_err_ty = UnknownStatus, parse_err_fn = UnknownStatus::from)]
 pub enum Status {
     /// The provider charged the money.
     Paid,
-    /// The provider has to refund the charge, or to refuse one that is still on its way.
+    /// The provider must refund the charge, or reject one that may still arrive.
     Canceling,
     /// The provider refunded the money. Final.
     Canceled,
-    /// The booking ended before it was charged, and never will be. Final.
+    /// The booking was canceled before it was charged, and is never charged. Final.
     Voided,
 }
 
@@ -36,39 +36,40 @@ pub struct Payment {
     row: Row,
 }
 
-/// All a payment consists of: how the store keeps it and how a client sees it.
+/// All fields of a payment, for the store and for responses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     pub id: PaymentId,
     pub booking_id: BookingId,
     pub total_price: Price,
     pub status: Status,
-    /// The provider's charge. `None`: the provider charged nothing, or the payment is from before there was a provider.
+    /// The reference of the provider's charge. `None`: the provider charged nothing, or an earlier version
+    /// without a provider took the payment.
     pub reference: Option<Reference>,
-    /// A cancel in progress gives money back.
-    pub taken: bool,
-    /// When to ask the provider to cancel.
-    pub ask_at: Option<Timestamp>,
+    /// Whether the cancel of this payment refunds money.
+    pub is_refund: bool,
+    /// When the refunder next asks the provider to cancel.
+    pub cancel_at: Option<Timestamp>,
 }
 
-/// A payment after a transition, and the event that others must receive, if there is one.
+/// A payment after a transition, and the event to publish, if there is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     pub payment: Payment,
     pub event: Option<Event>,
 }
 
-/// Why a payment is not taken.
+/// Why a payment is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PayRefused {
-    #[error("the booking was already charged another price")]
-    OtherPrice,
+    #[error("the booking was already charged a different price")]
+    PriceConflict,
     #[error("the booking was canceled, so it can no longer be paid")]
     Voided,
 }
 
 impl Payment {
-    /// A payment as the store found it.
+    /// A payment read from the database.
     pub fn restore(row: Row) -> Self {
         Self { row }
     }
@@ -81,7 +82,7 @@ impl Payment {
         &self.row
     }
 
-    /// The event of a payment in this state. `None`: the others wait for the end.
+    /// The event that publishes this state. `None`: only the end of a cancel is published.
     pub fn event(&self) -> Option<Event> {
         let row = &self.row;
         let status = Some(row.status.to_string());
@@ -99,25 +100,26 @@ impl Payment {
         }
     }
 
-    /// The same booking is to be paid again: the payment that was taken is the answer.
+    /// The existing payment, for a repeated request to charge the booking.
     ///
     /// # Errors
     ///
-    /// When another price was charged, or the booking is canceled.
+    /// When a different price was charged, or the booking is canceled.
     pub fn repeat(self, charge: Charge) -> Result<Self, PayRefused> {
         match self.row.status {
             Status::Canceling | Status::Canceled | Status::Voided => Err(PayRefused::Voided),
-            Status::Paid if self.row.total_price != charge.price => Err(PayRefused::OtherPrice),
+            Status::Paid if self.row.total_price != charge.price => Err(PayRefused::PriceConflict),
             Status::Paid => Ok(self),
         }
     }
 
-    /// The provider reports a charge for a booking that already has this payment.
+    /// Records a charge that the provider reports for a booking that already has this payment.
     ///
-    /// A payment that ended without a charge was ended by a version that did not ask the provider: the charge is canceled now.
-    /// A cancel that began before the charge was known shows from now on what it gives back.
+    /// If the payment has ended without a reference, an earlier version ended it without the provider, so the
+    /// charge is canceled now. If a cancel began before the charge was known, the payment shows the amount
+    /// that is refunded from now on.
     #[must_use]
-    pub fn charged(mut self, charge: Charge, reference: &Reference, now: Timestamp) -> Self {
+    pub fn record_charge(mut self, charge: Charge, reference: &Reference, now: Timestamp) -> Self {
         let row = &mut self.row;
         if row.reference.is_some() {
             return self;
@@ -128,54 +130,57 @@ impl Payment {
                 row.status = Status::Canceling;
                 row.total_price = charge.price;
                 row.reference = Some(reference.clone());
-                row.taken = true;
-                row.ask_at = Some(now);
+                row.is_refund = true;
+                row.cancel_at = Some(now);
             }
-            Status::Canceling if !row.taken => {
+            Status::Canceling if !row.is_refund => {
                 row.total_price = charge.price;
                 row.reference = Some(reference.clone());
-                row.taken = true;
+                row.is_refund = true;
             }
             Status::Paid | Status::Canceling => {}
         }
         self
     }
 
-    /// The money has to go back; the provider is asked at `ask_at`. What is being canceled, or was, stays as it is.
+    /// Begins to cancel; the refunder asks the provider at `cancel_at`. A payment that is being canceled, or
+    /// has ended, does not change.
     #[must_use]
-    pub fn cancel(mut self, ask_at: Timestamp) -> Change {
+    pub fn cancel(mut self, cancel_at: Timestamp) -> Change {
         if self.row.status == Status::Paid {
             self.row.status = Status::Canceling;
-            self.row.taken = true;
-            self.row.ask_at = Some(ask_at);
+            self.row.is_refund = true;
+            self.row.cancel_at = Some(cancel_at);
         }
         Change { payment: self, event: None }
     }
 
-    /// The money has to go back because the ticket is void. The booking's cancel waits for the event, and ignored one that
-    /// came before the cancel began: so a payment that has ended repeats its event.
+    /// Begins to cancel because the ticket is void. The cancel of the booking waits for `PaymentCanceled`,
+    /// and has ignored one that came before the cancel began, so a payment that has already ended repeats its
+    /// event.
     #[must_use]
-    pub fn cancel_for_ticket(self, ask_at: Timestamp) -> Change {
-        let payment = self.cancel(ask_at).payment;
+    pub fn cancel_for_ticket(self, cancel_at: Timestamp) -> Change {
+        let payment = self.cancel(cancel_at).payment;
         let event = payment.event();
         Change { payment, event }
     }
 
-    /// The provider has canceled `reference`; it had charged `refunded` before, or nothing.
+    /// Ends the cancel, after the provider has canceled `reference`. `refunded`: the amount that the provider
+    /// had charged.
     #[must_use]
     pub fn end_cancel(mut self, reference: &Reference, refunded: Option<Price>) -> Change {
         let row = &mut self.row;
         if row.status != Status::Canceling {
             return Change { payment: self, event: None };
         }
-        row.ask_at = None;
+        row.cancel_at = None;
         if let Some(price) = refunded {
             row.reference = Some(reference.clone());
-            if !row.taken {
+            if !row.is_refund {
                 row.total_price = price;
             }
         }
-        row.status = if row.taken || refunded.is_some() { Status::Canceled } else { Status::Voided };
+        row.status = if row.is_refund || refunded.is_some() { Status::Canceled } else { Status::Voided };
         let event = self.event();
         Change { payment: self, event }
     }
@@ -196,8 +201,8 @@ mod tests {
             total_price: Price::parse(10_000).unwrap(),
             status,
             reference: None,
-            taken: false,
-            ask_at: None,
+            is_refund: false,
+            cancel_at: None,
         })
     }
 
@@ -214,14 +219,14 @@ mod tests {
     }
 
     #[test]
-    fn a_repeat_gets_what_was_taken_and_another_price_is_a_conflict() {
+    fn repeated_charge_returns_the_payment_and_a_different_price_is_a_conflict() {
         let paid = payment(Status::Paid);
         assert_eq!(paid.clone().repeat(charge(10_000)), Ok(paid.clone()));
-        assert_eq!(paid.repeat(charge(9_999)), Err(PayRefused::OtherPrice));
+        assert_eq!(paid.repeat(charge(9_999)), Err(PayRefused::PriceConflict));
     }
 
     #[test]
-    fn canceled_booking_is_not_paid_at_any_price() {
+    fn canceled_booking_cannot_be_paid_at_any_price() {
         for status in [Status::Canceling, Status::Canceled, Status::Voided] {
             for price in [10_000, 1] {
                 assert_eq!(payment(status).repeat(charge(price)), Err(PayRefused::Voided));
@@ -230,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn void_ticket_is_answered_at_once_only_by_a_payment_that_has_ended() {
+    fn void_ticket_repeats_the_event_only_of_an_ended_payment() {
         for (before, after, event) in [
             (Status::Paid, Status::Canceling, None),
             (Status::Canceling, Status::Canceling, None),
@@ -243,15 +248,15 @@ mod tests {
     }
 
     #[test]
-    fn payment_of_before_is_canceled_though_the_provider_never_charged_it() {
+    fn payment_of_an_earlier_version_is_canceled_without_a_charge() {
         let change = payment(Status::Paid).cancel(NOW).payment.end_cancel(&reference(), None);
         let row = change.payment.row();
-        assert_eq!((row.status, row.reference.as_ref(), row.ask_at), (Status::Canceled, None, None));
+        assert_eq!((row.status, row.reference.as_ref(), row.cancel_at), (Status::Canceled, None, None));
         assert_eq!(event_of(&change), Some("PaymentCanceled"));
     }
 
     #[test]
-    fn tombstone_is_voided_or_shows_the_charge_that_was_on_its_way() {
+    fn tombstone_is_voided_or_shows_the_refunded_charge() {
         let refunded = Some(Price::parse(700).unwrap());
         let change = payment(Status::Canceling).end_cancel(&reference(), refunded);
         let row = change.payment.row();
@@ -262,51 +267,54 @@ mod tests {
     }
 
     #[test]
-    fn cancel_of_a_charge_that_was_on_its_way_shows_the_price_before_it_ends() {
-        let recalled = payment(Status::Canceling).charged(charge(700), &reference(), NOW);
-        let row = recalled.row();
-        assert_eq!((row.status, row.total_price.get(), row.taken), (Status::Canceling, 700, true));
-        assert_eq!((row.reference.as_ref(), row.ask_at), (Some(&reference()), None));
-        let ended = recalled.end_cancel(&reference(), Price::parse(700).ok()).payment;
+    fn running_cancel_shows_the_price_of_a_late_charge() {
+        let canceling = payment(Status::Canceling).record_charge(charge(700), &reference(), NOW);
+        let row = canceling.row();
+        assert_eq!((row.status, row.total_price.get(), row.is_refund), (Status::Canceling, 700, true));
+        assert_eq!((row.reference.as_ref(), row.cancel_at), (Some(&reference()), None));
+        let ended = canceling.end_cancel(&reference(), Price::parse(700).ok()).payment;
         assert_eq!((ended.status(), ended.row().total_price.get()), (Status::Canceled, 700));
     }
 
     #[test]
-    fn charge_under_an_end_that_did_not_ask_the_provider_is_canceled_again() {
+    fn charge_of_a_payment_that_ended_without_the_provider_is_canceled() {
         for status in [Status::Canceled, Status::Voided] {
-            let recalled = payment(status).charged(charge(700), &reference(), NOW);
-            assert_eq!((recalled.status(), recalled.row().ask_at), (Status::Canceling, Some(NOW)));
-            let ended = recalled.end_cancel(&reference(), Price::parse(700).ok()).payment;
+            let canceling = payment(status).record_charge(charge(700), &reference(), NOW);
+            assert_eq!((canceling.status(), canceling.row().cancel_at), (Status::Canceling, Some(NOW)));
+            let ended = canceling.end_cancel(&reference(), Price::parse(700).ok()).payment;
             assert_eq!(ended.status(), Status::Canceled);
-            // The provider has spoken: a late record of the same charge changes nothing.
-            assert_eq!(ended.clone().charged(charge(700), &reference(), NOW), ended);
+            // The provider has confirmed, so a late record of the same charge changes nothing.
+            assert_eq!(ended.clone().record_charge(charge(700), &reference(), NOW), ended);
         }
     }
 
     #[test]
-    fn payment_of_before_gets_the_reference_of_its_own_charge_alone() {
+    fn payment_of_an_earlier_version_gets_the_reference_of_its_own_charge_only() {
         let paid = payment(Status::Paid);
-        let known = paid.clone().charged(charge(10_000), &reference(), NOW);
-        assert_eq!((known.status(), known.row().reference.as_ref()), (Status::Paid, Some(&reference())));
-        assert_eq!(paid.clone().charged(charge(9_999), &reference(), NOW), paid);
-        let canceling = known.cancel(NOW).payment;
-        assert_eq!((canceling.status(), canceling.row().taken), (Status::Canceling, true));
-        assert_eq!(canceling.clone().charged(charge(9_999), &reference(), NOW), canceling);
+        let referenced = paid.clone().record_charge(charge(10_000), &reference(), NOW);
+        assert_eq!(
+            (referenced.status(), referenced.row().reference.as_ref()),
+            (Status::Paid, Some(&reference()))
+        );
+        assert_eq!(paid.clone().record_charge(charge(9_999), &reference(), NOW), paid);
+        let canceling = referenced.cancel(NOW).payment;
+        assert_eq!((canceling.status(), canceling.row().is_refund), (Status::Canceling, true));
+        assert_eq!(canceling.clone().record_charge(charge(9_999), &reference(), NOW), canceling);
     }
 
     proptest! {
-        /// However often a payment is canceled, by whom, with repeats in between: it ends once, and without a cancel that
-        /// waits, its end is published once.
+        /// Cancels, their ends and repeated charges in any order end a payment at most once. Its end is
+        /// published once, apart from the repetitions for a void ticket.
         #[test]
-        fn no_order_of_words_ends_a_payment_twice(
+        fn payment_ends_and_is_published_once_in_any_order(
             was_paid: bool,
-            words in proptest::collection::vec(0..4_u8, 0..20),
+            steps in proptest::collection::vec(0..4_u8, 0..20),
         ) {
             let mut payment = payment(if was_paid { Status::Paid } else { Status::Canceling });
-            let (mut ended, mut told) = (0, 0);
-            for word in &words {
+            let (mut ended, mut published) = (0, 0);
+            for step in &steps {
                 let before = payment.status();
-                let change = match word {
+                let change = match step {
                     0 => payment.cancel(NOW),
                     1 => payment.cancel_for_ticket(NOW),
                     2 => payment.end_cancel(&reference(), was_paid.then(|| Price::parse(10_000).unwrap())),
@@ -317,13 +325,13 @@ mod tests {
                     }
                 };
                 let is_final = |status| matches!(status, Status::Canceled | Status::Voided);
-                told += u32::from(*word != 1 && change.event.is_some());
+                published += u32::from(*step != 1 && change.event.is_some());
                 ended += u32::from(is_final(change.payment.status()) && !is_final(before));
                 prop_assert!(!is_final(before) || change.payment.status() == before);
                 payment = change.payment;
             }
             prop_assert!(ended <= 1);
-            prop_assert_eq!(told, ended);
+            prop_assert_eq!(published, ended);
         }
     }
 }

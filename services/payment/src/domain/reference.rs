@@ -1,18 +1,18 @@
-//! How the payment provider names a booking's charge.
+//! The name of a booking's charge at the payment provider.
 
 use std::fmt;
 use std::str::FromStr;
 
 use events::BookingId;
 
-/// Longest id of a fleet, in characters.
+/// Maximum length of a fleet id, in characters.
 const FLEET_ID_MAX: usize = 32;
 
-/// Tells this installation from others that use the same provider.
+/// The name of this installation at the payment provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FleetId(String);
 
-/// Not the id of a fleet.
+/// The error for a text that is not a fleet id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must have 1 to {FLEET_ID_MAX} characters, each one of a-z, 0-9 and -")]
 pub struct InvalidFleetId;
@@ -21,8 +21,8 @@ impl FromStr for FleetId {
     type Err = InvalidFleetId;
 
     fn from_str(text: &str) -> Result<Self, InvalidFleetId> {
-        let is_known = |letter: u8| matches!(letter, b'a'..=b'z' | b'0'..=b'9' | b'-');
-        if (1..=FLEET_ID_MAX).contains(&text.len()) && text.bytes().all(is_known) {
+        let is_allowed = |letter: u8| matches!(letter, b'a'..=b'z' | b'0'..=b'9' | b'-');
+        if (1..=FLEET_ID_MAX).contains(&text.len()) && text.bytes().all(is_allowed) {
             Ok(Self(text.to_owned()))
         } else {
             Err(InvalidFleetId)
@@ -30,17 +30,18 @@ impl FromStr for FleetId {
     }
 }
 
-/// The provider's idempotency key for everything about one booking's money: at most one charge stands under a reference.
+/// The name of a booking's charge at the provider, and its idempotency key there: a reference has at most one
+/// charge.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Reference(String);
 
 impl Reference {
-    /// The reference of the booking `booking_id` of the installation `fleet`.
+    /// The reference of the booking `booking_id` in the installation `fleet`.
     pub fn of(fleet: &FleetId, booking_id: BookingId) -> Self {
         Self(format!("{}-booking-{booking_id}", fleet.0))
     }
 
-    /// A reference as the store found it.
+    /// A reference read from the database.
     pub fn restore(text: String) -> Self {
         Self(text)
     }
@@ -61,14 +62,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reference_names_the_fleet_and_the_booking() {
+    fn reference_contains_the_fleet_and_the_booking() {
         let fleet = "seoul-1".parse().unwrap();
         let reference = Reference::of(&fleet, BookingId::new(7).unwrap());
         assert_eq!(reference.as_str(), "seoul-1-booking-7");
     }
 
     #[test]
-    fn fleet_id_is_short_and_fits_into_a_path() {
+    fn fleet_id_is_short_and_needs_no_escape_in_a_path() {
         for text in ["a", "seoul-1", &"x".repeat(32)] {
             assert!(text.parse::<FleetId>().is_ok(), "{text}");
         }

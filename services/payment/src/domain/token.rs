@@ -1,15 +1,15 @@
-//! What a customer pays with.
+//! The token of a customer's means of payment.
 
 use std::fmt;
 
-/// Longest token, in bytes.
+/// Maximum length of a token, in bytes.
 const TOKEN_MAX: usize = 128;
 
-/// Names a means of payment at the provider. The log never shows it.
+/// The provider's token for a means of payment. It is never logged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PaymentToken(String);
 
-/// Not a token.
+/// The error for a text that is not a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must have 1 to {TOKEN_MAX} visible ASCII characters")]
 pub struct InvalidToken;
@@ -17,7 +17,7 @@ pub struct InvalidToken;
 impl PaymentToken {
     /// # Errors
     ///
-    /// When `text` is empty, too long, or has other characters than visible ASCII.
+    /// When `text` is empty, too long, or contains characters other than visible ASCII.
     pub fn parse(text: String) -> Result<Self, InvalidToken> {
         let is_token =
             (1..=TOKEN_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());

@@ -64,7 +64,7 @@ async fn end(state: &AppState, begun: Outcome) -> Outcome {
     let row = begun.payment().row();
     match refund(state, row.booking_id, row.reference.clone()).await {
         Ok(payment) if matches!(begun, Outcome::Created(_)) => Outcome::Created(payment),
-        Ok(payment) => Outcome::Known(payment),
+        Ok(payment) => Outcome::Existing(payment),
         Err(error) => {
             tracing::warn!(cause = chain(&error), "the cancel goes on");
             begun

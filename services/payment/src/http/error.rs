@@ -16,7 +16,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 impl From<PayError> for Refusal {
     fn from(error: PayError) -> Self {
         Self::from(match error {
-            PayError::NotAsked(error) => return error.into(),
+            PayError::NotAttempted(error) => return error.into(),
             PayError::Declined => Problem::new(
                 StatusCode::PAYMENT_REQUIRED,
                 "payment-declined",
@@ -50,7 +50,7 @@ fn outcome_unknown(detail: &str) -> Problem {
 impl From<TakePaymentError> for Refusal {
     fn from(error: TakePaymentError) -> Self {
         Self::from(match error {
-            TakePaymentError::Refused(refused @ PayRefused::OtherPrice) => {
+            TakePaymentError::Refused(refused @ PayRefused::PriceConflict) => {
                 Problem::new(StatusCode::CONFLICT, "payment-conflict", sentence(refused))
             }
             TakePaymentError::Refused(refused @ PayRefused::Voided) => {

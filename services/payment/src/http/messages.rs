@@ -146,11 +146,13 @@ impl PaymentBody {
     /// 201 for what is new, 200 for what was there before, 202 for a cancel that goes on.
     pub fn answer(base: &BaseUrl, outcome: &Outcome) -> Response {
         match outcome {
-            Outcome::Created(payment) | Outcome::Known(payment) if payment.status() == Status::Canceling => {
+            Outcome::Created(payment) | Outcome::Existing(payment)
+                if payment.status() == Status::Canceling =>
+            {
                 Self::resource(base, payment).located(StatusCode::ACCEPTED)
             }
             Outcome::Created(payment) => Self::resource(base, payment).located(StatusCode::CREATED),
-            Outcome::Known(payment) => Hal(Self::resource(base, payment)).into_response(),
+            Outcome::Existing(payment) => Hal(Self::resource(base, payment)).into_response(),
         }
     }
 }

@@ -15,7 +15,7 @@ use super::error::name_of_another_booking;
 use super::messages::{BookingQuery, InquiryRequest, PAYMENTS, PaymentBody, PaymentRequest};
 use crate::AppState;
 use crate::domain::Payment;
-use crate::paying::{self, Demand};
+use crate::paying::{self, PayRequest};
 use crate::store::payments;
 
 /// Pays a booking, once: a repeat gets the payment that was taken.
@@ -45,12 +45,12 @@ pub async fn pay(
 ) -> Result<Response, Refusal> {
     let (charge, token) = request.into_charge()?;
     record("booking_id", charge.booking_id);
-    if key.as_ref().is_some_and(|key| !charge.may_be_named(key)) {
+    if key.as_ref().is_some_and(|key| !charge.may_have_key(key)) {
         return Err(name_of_another_booking().into());
     }
 
-    let demand = Demand { charge, token, key };
-    let outcome = run_to_end(async move { paying::pay(&state, &demand).await }).await?;
+    let request = PayRequest { charge, token, key };
+    let outcome = run_to_end(async move { paying::pay(&state, &request).await }).await?;
     Ok(PaymentBody::answer(&base, &outcome))
 }
 
@@ -153,6 +153,6 @@ pub async fn find_by_booking_id(
     let booking_id = query.booking_id()?;
     record("booking_id", booking_id);
     let mut conn = state.db.read().await?;
-    let found = payments::find_of(&mut conn, booking_id).await?;
+    let found = payments::find_by_booking(&mut conn, booking_id).await?;
     Ok(Hal(list_of(&base, booking_id, found.as_ref())))
 }

@@ -1,4 +1,4 @@
-//! Payments in SQL, and the names that clients give to their requests.
+//! Payments and idempotency keys in SQL.
 
 pub mod payments;
 pub mod request_keys;

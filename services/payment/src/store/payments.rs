@@ -28,16 +28,18 @@ struct PaymentRow {
     ask_at: Option<i64>,
 }
 
-/// A cancel that one replica has claimed, to ask the provider.
+/// A cancel that one replica has claimed.
 #[derive(Debug, FromRow)]
 pub struct ClaimedRow {
     pub booking_id: i64,
     pub reference: Option<String>,
-    /// How often the provider was asked, this time included.
-    pub asks: i64,
+    /// The number of attempts to cancel, including this one.
+    #[sqlx(rename = "asks")]
+    pub attempts: i64,
 }
 
-/// Adds the payment of a booking whose money was charged under `reference`. `None`: the booking already has a payment.
+/// Adds the payment of a booking that was charged under `reference`. `None`: the booking already has a
+/// payment.
 pub async fn insert_paid(
     tx: &mut Tx,
     charge: Charge,
@@ -58,12 +60,12 @@ pub async fn insert_paid(
     tx.fetch_optional(insert).await?.map(restore).transpose()
 }
 
-/// Adds the payment of a booking that was canceled before any payment was recorded. The provider is asked at `ask_at` to keep a
-/// charge from standing. `None`: the booking already has a payment.
+/// Adds the tombstone of a booking that was canceled before any payment was recorded. The provider is asked
+/// to cancel at `cancel_at`. `None`: the booking already has a payment.
 pub async fn insert_canceling(
     tx: &mut Tx,
     booking_id: BookingId,
-    ask_at: Timestamp,
+    cancel_at: Timestamp,
 ) -> Result<Option<Payment>, Error> {
     let insert = query_as(concat!(
         "INSERT INTO payments (booking_id, total_price, status, ask_at, created_at, updated_at)
@@ -74,18 +76,18 @@ pub async fn insert_canceling(
     ))
     .bind(booking_id.get())
     .bind(Status::Canceling.to_string())
-    .bind(ask_at.as_microsecond())
+    .bind(cancel_at.as_microsecond())
     .bind(tx.now().as_microsecond());
     tx.fetch_optional(insert).await?.map(restore).transpose()
 }
 
-/// The payment that a booking is known to have, locked until `tx` ends. The update that changes nothing is what locks a
-/// row on either product.
+/// The booking's payment, locked until `tx` ends. An update that changes nothing locks a row on both
+/// products.
 ///
 /// # Errors
 ///
-/// When the database fails, or there is none.
-pub async fn lock_of(tx: &mut Tx, booking_id: BookingId) -> Result<Payment, Error> {
+/// When the booking has no payment.
+pub async fn lock(tx: &mut Tx, booking_id: BookingId) -> Result<Payment, Error> {
     let lock = query_as(concat!(
         "UPDATE payments SET status = status WHERE booking_id = $1
          RETURNING ",
@@ -95,7 +97,7 @@ pub async fn lock_of(tx: &mut Tx, booking_id: BookingId) -> Result<Payment, Erro
     restore(tx.fetch_one(lock).await?)
 }
 
-/// Keeps what a transition changed.
+/// Writes what a transition changes.
 pub async fn update(tx: &mut Tx, payment: &Payment) -> Result<(), Error> {
     let row = payment.row();
     let update = query(
@@ -105,8 +107,8 @@ pub async fn update(tx: &mut Tx, payment: &Payment) -> Result<(), Error> {
     .bind(row.status.to_string())
     .bind(row.total_price.get())
     .bind(row.reference.as_ref().map(|reference| reference.as_str().to_owned()))
-    .bind(i64::from(row.taken))
-    .bind(row.ask_at.map(Timestamp::as_microsecond))
+    .bind(i64::from(row.is_refund))
+    .bind(row.cancel_at.map(Timestamp::as_microsecond))
     .bind(tx.now().as_microsecond())
     .bind(row.id.get());
     tx.execute(update).await?;
@@ -119,7 +121,7 @@ pub async fn has_due(conn: &mut Conn, now: Timestamp) -> Result<bool, Error> {
     Ok(conn.fetch_optional::<(i64,)>(find).await?.is_some())
 }
 
-/// Claims at most `limit` cancels that are due: no other replica claims them within `length`.
+/// Claims at most `limit` due cancels, the longest due first. No other replica claims them within `length`.
 pub async fn claim_due(tx: &mut Tx, length: Duration, limit: i64) -> Result<Vec<ClaimedRow>, Error> {
     let now = tx.now();
     let claim = query_as(
@@ -133,15 +135,21 @@ pub async fn claim_due(tx: &mut Tx, length: Duration, limit: i64) -> Result<Vec<
     tx.fetch_all(claim).await
 }
 
-/// Asks the provider about a cancel in progress again at `ask_at`. A question that was not asked does not count.
-pub async fn put_off(tx: &mut Tx, booking_id: i64, ask_at: Timestamp, was_asked: bool) -> Result<(), Error> {
-    let put_off = query(
+/// Postpones the next attempt of a cancel in progress to `cancel_at`. An attempt that was not sent does not
+/// count.
+pub async fn postpone(
+    tx: &mut Tx,
+    booking_id: i64,
+    cancel_at: Timestamp,
+    was_sent: bool,
+) -> Result<(), Error> {
+    let postpone = query(
         "UPDATE payments SET ask_at = $1, asks = asks - $2 WHERE booking_id = $3 AND ask_at IS NOT NULL",
     )
-    .bind(ask_at.as_microsecond())
-    .bind(i64::from(!was_asked))
+    .bind(cancel_at.as_microsecond())
+    .bind(i64::from(!was_sent))
     .bind(booking_id);
-    tx.execute(put_off).await?;
+    tx.execute(postpone).await?;
     Ok(())
 }
 
@@ -152,15 +160,15 @@ pub async fn count_canceling(conn: &mut Conn) -> Result<i64, Error> {
     Ok(count)
 }
 
-/// The payment as it is now.
+/// The payment `id`.
 pub async fn find(conn: &mut Conn, id: PaymentId) -> Result<Option<Payment>, Error> {
     let find =
         query_as(concat!("SELECT ", payment_columns!(), " FROM payments WHERE id = $1")).bind(id.get());
     conn.fetch_optional(find).await?.map(restore).transpose()
 }
 
-/// The booking's payment as it is now.
-pub async fn find_of(conn: &mut Conn, booking_id: BookingId) -> Result<Option<Payment>, Error> {
+/// The payment of `booking_id`.
+pub async fn find_by_booking(conn: &mut Conn, booking_id: BookingId) -> Result<Option<Payment>, Error> {
     let find = query_as(concat!("SELECT ", payment_columns!(), " FROM payments WHERE booking_id = $1"))
         .bind(booking_id.get());
     conn.fetch_optional(find).await?.map(restore).transpose()
@@ -184,14 +192,14 @@ pub async fn page(conn: &mut Conn, slice: Slice) -> Result<Page<Payment>, Error>
 
 fn restore(row: PaymentRow) -> Result<Payment, Error> {
     let corrupt = |detail: &dyn Display| Error::corrupt("payments", row.id, detail);
-    let ask_at = row.ask_at.map(Timestamp::from_microsecond).transpose();
+    let cancel_at = row.ask_at.map(Timestamp::from_microsecond).transpose();
     Ok(Payment::restore(Row {
         id: PaymentId::new(row.id).map_err(|error| corrupt(&error))?,
         booking_id: BookingId::new(row.booking_id).map_err(|error| corrupt(&error))?,
         total_price: Price::parse(row.total_price).map_err(|error| corrupt(&error))?,
         status: row.status.parse().map_err(|error| corrupt(&error))?,
         reference: row.reference.map(Reference::restore),
-        taken: row.taken != 0,
-        ask_at: ask_at.map_err(|error| corrupt(&error))?,
+        is_refund: row.taken != 0,
+        cancel_at: cancel_at.map_err(|error| corrupt(&error))?,
     }))
 }
