@@ -1,4 +1,4 @@
-//! Starts the process and stops it.
+//! Starts the process, serves, and stops it.
 
 use std::time::Duration;
 
@@ -19,11 +19,11 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let db = open(&config).await?;
     // The ports.
     let listener = http_server::bind(&config.server, config.port).await?;
-    // The door, until asked to stop; running charges finish.
+    // Serves requests until `stop`; running charges finish.
     let health = service::health::of(&db);
     let state = AppState::new(db.clone(), config.sandbox());
     http_server::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
-    // Everything is in the file itself.
+    // The embedded database moves its write-ahead log into its file.
     db.close().await;
     Ok(())
 }

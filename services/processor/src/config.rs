@@ -1,4 +1,4 @@
-//! The settings.
+//! The settings, from the command line and the environment.
 
 use http_server::Server;
 use storage::DatabaseUrl;
@@ -6,7 +6,7 @@ use storage::DatabaseUrl;
 use crate::domain::Amount;
 use crate::sandbox::{Faults, Latency, Sandbox};
 
-/// The sandbox payment provider: charges and refunds, moves no real money, and keeps a ledger of what it did.
+/// The sandbox payment provider: charges and refunds, moves no real money, and keeps a ledger of both.
 #[derive(clap::Parser, Clone, Debug)]
 #[command(name = "processor", version)]
 pub struct Config {
@@ -18,8 +18,8 @@ pub struct Config {
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: DatabaseUrl,
 
-    /// How long the start may wait for a database that does not answer, in milliseconds. Where processes and servers start
-    /// in no order, as in a cluster.
+    /// How long the start may wait for a database that does not answer, in milliseconds. Where processes and
+    /// servers start in no order, as in a cluster.
     #[arg(long, env = "DATABASE_WAIT_MS", default_value_t = 0)]
     pub database_wait_ms: u64,
 
@@ -27,18 +27,20 @@ pub struct Config {
     #[arg(long, env = "PORT", default_value_t = 8090)]
     pub port: u16,
 
-    /// How long a charge takes, in milliseconds: one number, or a range such as 400..620 from which each charge draws. None
-    /// when not set.
+    /// How long a charge takes, in milliseconds: a number, or a range such as 400..620 from which each charge
+    /// draws a number. By default, a charge takes no time.
     #[arg(long, env = "PAYMENT_LATENCY_MS", value_name = "MS|MIN..MAX")]
     pub payment_latency_ms: Option<Latency>,
 
-    /// The highest amount that is charged, in the smallest unit of the currency; a higher one is declined. Any when not set.
+    /// The highest amount that is charged, in the smallest unit of the currency; higher amounts are declined.
+    /// By default, there is no limit.
     #[arg(long, env = "PAYMENT_DECLINE_OVER", value_name = "AMOUNT")]
     pub payment_decline_over: Option<Amount>,
 
-    /// Shares of the answers that go wrong on purpose, such as lost=0.02,late=0.01,5xx=0.05. `lost`: the request is carried
-    /// out, and the connection closes without an answer. `late`: the answer comes 8 s late. `5xx`: the answer is 500,
-    /// half of the time after the request was carried out and otherwise before. None when not set.
+    /// Shares of the responses that fail on purpose, such as lost=0.02,late=0.01,5xx=0.05. `lost`: the
+    /// request is processed, and the connection closes without a response. `late`: the response is 8 s late.
+    /// `5xx`: the response is 500, half of the time after the request was processed, otherwise without
+    /// processing it. By default, no response fails.
     #[arg(
         long,
         env = "PAYMENT_FAULTS",
@@ -50,7 +52,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// How the sandbox behaves.
+    /// The behavior of the sandbox.
     pub fn sandbox(&self) -> Sandbox {
         Sandbox {
             latency: self.payment_latency_ms,

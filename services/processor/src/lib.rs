@@ -1,18 +1,18 @@
-//! The sandbox payment provider: it charges and refunds, moves no real money, and keeps a ledger of what it did.
+//! The sandbox payment provider. It charges and refunds, moves no real money, and keeps a ledger of both.
 //!
-//! It stands where a real provider would. It does not know what is paid for: its callers name each payment by a reference
-//! of their own, and the reference is the idempotency key.
+//! It takes the place of a real provider, and does not know what is paid for. Its callers name each payment
+//! by a reference of their choice, which is also the idempotency key.
 //!
 //! # Layout
 //!
-//! In the order a payment meets them:
+//! In the order in which a payment passes them:
 //!
-//! - [`config`]: the settings.
-//! - [`boot`]: starts the process and stops it.
-//! - [`http`]: the only door. `PUT /v1/payments/{reference}` reads as a whole in [`http::payments`].
-//! - [`sandbox`]: how long a charge takes, what is declined, and which answers go wrong on purpose.
-//! - [`app`]: one use case a file.
-//! - [`domain`]: what a payment is and which way it may go. No clock, no database, no network.
+//! - [`config`]: the settings, from the command line and the environment.
+//! - [`boot`]: starts the process, serves, and stops it.
+//! - [`http`]: requests. [`http::payments`] has all steps of a charge.
+//! - [`sandbox`]: how long a charge takes, which charges are declined, and which responses fail on purpose.
+//! - [`app`]: one file per use case.
+//! - [`domain`]: what a payment is, and its transitions. No clock, no database, no network.
 //! - [`store`]: payments and the ledger in SQL.
 
 use std::ffi::OsString;
@@ -39,20 +39,20 @@ pub mod store;
 /// The service's name, and the name of its database.
 pub const SERVICE: &str = "processor";
 
-/// The service's tables.
+/// The migrations of the service's tables.
 pub static MIGRATIONS: storage::Migrations = storage::migrations!();
 
-/// Runs the service until it is asked to stop.
+/// Runs the service until it is stopped.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     http_server::run(args, |config: &Config| &config.server, boot::run)
 }
 
-/// What every request may use.
+/// The state that all requests share.
 #[derive(Clone, Debug)]
 pub struct AppState {
     pub db: Db,
     pub sandbox: Sandbox,
-    /// The charges that this process is deciding.
+    /// Lets one request at a time decide the charge of a reference.
     pub turns: Turns,
 }
 

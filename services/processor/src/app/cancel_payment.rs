@@ -1,12 +1,12 @@
-//! A reference is canceled, for good.
+//! Cancels a reference, permanently.
 
 use storage::{Error, Tx};
 
-use super::keep;
+use super::store_change;
 use crate::domain::{Payment, Reference};
 use crate::store::payments;
 
-/// Refunds what was charged under the reference. When nothing was, a tombstone makes sure that nothing ever is.
+/// Refunds the charge of the reference. If there is none, a tombstone rejects every later charge.
 pub async fn cancel_payment(tx: &mut Tx, reference: Reference) -> Result<Payment, Error> {
     let tombstone = Payment::tombstone(reference);
     if payments::insert(tx, &tombstone).await? {
@@ -14,5 +14,5 @@ pub async fn cancel_payment(tx: &mut Tx, reference: Reference) -> Result<Payment
     }
     let payment = payments::lock(tx, &tombstone.row().reference).await?;
     let change = payment.cancel(tx.now());
-    keep(tx, change).await
+    store_change(tx, change).await
 }

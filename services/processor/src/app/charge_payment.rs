@@ -1,47 +1,47 @@
-//! Money is charged under a reference, once.
+//! Charges money under a reference, once.
 
 use storage::{Error, Tx};
 
-use super::keep;
-use crate::domain::{Charge, OtherMoney, Payment, Verdict};
+use super::store_change;
+use crate::domain::{AmountConflict, Charge, Payment, Verdict};
 use crate::store::payments;
 
-/// Why a charge was neither made nor declined.
+/// Why a charge has no verdict.
 #[derive(Debug, thiserror::Error)]
 pub enum ChargeError {
     #[error(transparent)]
-    OtherMoney(#[from] OtherMoney),
+    AmountConflict(#[from] AmountConflict),
     #[error(transparent)]
     Storage(#[from] Error),
 }
 
-/// The payment that `charge` is about, locked until `tx` ends. It is made if this is the first request for it, and the
-/// reference stands for its amount from then on.
+/// The payment of `charge`, locked until `tx` ends. The first request adds it, which fixes the amount of the
+/// reference.
 ///
 /// # Errors
 ///
-/// When the reference stands for another amount or currency, or the database fails.
+/// When the reference was used with a different amount or currency.
 pub async fn open_payment(tx: &mut Tx, charge: &Charge) -> Result<Payment, ChargeError> {
-    let fresh = Payment::pending(charge.reference.clone(), charge.money);
-    if payments::insert(tx, &fresh).await? {
-        return Ok(fresh);
+    let pending = Payment::pending(charge.reference.clone(), charge.money);
+    if payments::insert(tx, &pending).await? {
+        return Ok(pending);
     }
     let payment = payments::lock(tx, &charge.reference).await?;
     payment.accept(charge.money)?;
     Ok(payment)
 }
 
-/// Charges the money or declines, as the `verdict` says, unless the payment was settled before. The decision and its line
-/// in the ledger are one transaction.
+/// Applies the `verdict` to the payment of `charge`, unless the payment is already settled. The payment and
+/// its line in the ledger are written in one transaction.
 ///
 /// # Errors
 ///
-/// As [`open_payment`].
+/// Like [`open_payment`].
 pub async fn charge_payment(tx: &mut Tx, charge: &Charge, verdict: Verdict) -> Result<Payment, ChargeError> {
     let payment = open_payment(tx, charge).await?;
     if payment.is_settled() {
         return Ok(payment);
     }
     let change = payment.decide(verdict, tx.now());
-    Ok(keep(tx, change).await?)
+    Ok(store_change(tx, change).await?)
 }

@@ -1,4 +1,4 @@
-//! One use case a file. Each takes the transaction of the door and never awaits the network.
+//! One file per use case. Each works in its caller's transaction and never awaits the network.
 
 mod cancel_payment;
 mod charge_payment;
@@ -11,8 +11,8 @@ use storage::{Error, Tx};
 use crate::domain::{Change, Payment};
 use crate::store::{ledger, payments};
 
-/// Stores what a transition changed, and the money that moved with it.
-async fn keep(tx: &mut Tx, change: Change) -> Result<Payment, Error> {
+/// Writes the changed payment, and its line in the ledger if money moved.
+async fn store_change(tx: &mut Tx, change: Change) -> Result<Payment, Error> {
     let Change { payment, moved } = change;
     payments::update(tx, &payment).await?;
     if let Some((kind, money)) = moved {

@@ -1,25 +1,25 @@
-//! What a caller asks to be charged.
+//! A valid request for a charge.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::reference::{InvalidReference, Reference};
 
-/// Longest payment token, in bytes.
+/// Maximum length of a payment token, in bytes.
 const TOKEN_MAX: usize = 128;
 
-/// An amount of one currency.
+/// An amount in a currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Money {
     pub amount: Amount,
     pub currency: Currency,
 }
 
-/// A number of the currency's smallest unit; not negative.
+/// A non-negative number of the currency's smallest unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Amount(i64);
 
-/// Not an amount.
+/// The error for a number that is not an amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a whole number from 0 to {}", i64::MAX)]
 pub struct InvalidAmount;
@@ -45,11 +45,11 @@ impl FromStr for Amount {
     }
 }
 
-/// A currency's three capital letters (ISO 4217).
+/// The three capital letters of a currency (ISO 4217).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Currency([u8; 3]);
 
-/// Not a currency.
+/// The error for a text that is not a currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be three capital letters, such as KRW")]
 pub struct InvalidCurrency;
@@ -69,18 +69,18 @@ impl fmt::Display for Currency {
     }
 }
 
-/// What stands for the customer's means of payment.
+/// The token of the customer's means of payment, which determines the verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Token {
-    /// `tok_ok`, or none: it pays.
+    /// `tok_ok`, or no token: paid.
     Ok,
-    /// `tok_slow`: it pays, and takes its time.
+    /// `tok_slow`: paid, after some time.
     Slow,
-    /// `tok_declined`: it never pays.
+    /// `tok_declined`: declined.
     Declined,
-    /// `tok_insufficient_funds`: it never pays.
+    /// `tok_insufficient_funds`: declined.
     InsufficientFunds,
-    /// A token that the sandbox does not know: it never pays.
+    /// Any other token: declined.
     Unknown,
 }
 
@@ -104,7 +104,7 @@ pub struct Charge {
     pub token: Token,
 }
 
-/// One field that makes no sense, as the caller spells it.
+/// An invalid field, by its name in the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invalid {
     pub field: &'static str,
@@ -112,11 +112,11 @@ pub struct Invalid {
 }
 
 impl Charge {
-    /// Checks every field and reports all wrong ones at once.
+    /// Parses every field.
     ///
     /// # Errors
     ///
-    /// The wrong fields.
+    /// All invalid fields.
     pub fn parse(
         reference: &str,
         amount: Option<i64>,
@@ -124,15 +124,15 @@ impl Charge {
         token: Option<&str>,
     ) -> Result<Self, Vec<Invalid>> {
         let mut invalid = Vec::new();
-        let mut wrong = |field, detail: String| invalid.push(Invalid { field, detail });
+        let mut reject = |field, detail: String| invalid.push(Invalid { field, detail });
         let reference =
-            reference.parse().map_err(|error: InvalidReference| wrong("reference", error.to_string()));
-        let amount = Amount::parse(amount.unwrap_or(-1)).map_err(|error| wrong("amount", error.to_string()));
+            reference.parse().map_err(|error: InvalidReference| reject("reference", error.to_string()));
+        let amount = Amount::parse(amount.unwrap_or(-1)).map_err(|error| reject("amount", error.to_string()));
         let currency = currency.unwrap_or_default().parse();
-        let currency = currency.map_err(|error: InvalidCurrency| wrong("currency", error.to_string()));
+        let currency = currency.map_err(|error: InvalidCurrency| reject("currency", error.to_string()));
         let token = Token::parse(token);
         if token.is_none() {
-            wrong("paymentToken", format!("must be 1 to {TOKEN_MAX} bytes long, or be left out"));
+            reject("paymentToken", format!("must be 1 to {TOKEN_MAX} bytes long, or omitted"));
         }
         match (reference, amount, currency, token) {
             (Ok(reference), Ok(amount), Ok(currency), Some(token)) => {
@@ -149,36 +149,36 @@ mod tests {
 
     use super::*;
 
-    fn wrong(amount: Option<i64>, currency: Option<&str>, token: Option<&str>) -> Vec<&'static str> {
+    fn invalid_fields(amount: Option<i64>, currency: Option<&str>, token: Option<&str>) -> Vec<&'static str> {
         let charge = Charge::parse("order-1", amount, currency, token);
-        charge.map_or_else(|all| all.iter().map(|one| one.field).collect(), |_| Vec::new())
+        charge.map_or_else(|invalid| invalid.iter().map(|field| field.field).collect(), |_| Vec::new())
     }
 
     proptest! {
         #[test]
-        fn any_amount_is_either_not_negative_or_refused(amount: i64) {
+        fn only_negative_amounts_are_refused(amount: i64) {
             prop_assert_eq!(Amount::parse(amount).is_ok(), amount >= 0);
             prop_assert_eq!(amount.to_string().parse(), Amount::parse(amount));
         }
     }
 
     #[test]
-    fn every_wrong_field_is_reported() {
+    fn all_invalid_fields_are_listed() {
         assert_eq!(Charge::parse("a b", None, None, Some("")).unwrap_err().len(), 4);
-        assert_eq!(wrong(Some(-1), Some("KRW"), None), ["amount"]);
+        assert_eq!(invalid_fields(Some(-1), Some("KRW"), None), ["amount"]);
         for currency in ["", "krw", "KR", "KRWN", "K W", "원"] {
-            assert_eq!(wrong(Some(0), Some(currency), None), ["currency"], "{currency}");
+            assert_eq!(invalid_fields(Some(0), Some(currency), None), ["currency"], "{currency}");
         }
-        assert_eq!(wrong(Some(0), Some("KRW"), Some(&"x".repeat(129))), ["paymentToken"]);
+        assert_eq!(invalid_fields(Some(0), Some("KRW"), Some(&"x".repeat(129))), ["paymentToken"]);
     }
 
     #[test]
-    fn unknown_token_is_no_wrong_field() {
-        assert_eq!(wrong(Some(0), Some("KRW"), Some("tok_stolen")), [""; 0]);
+    fn unknown_token_is_not_an_invalid_field() {
+        assert_eq!(invalid_fields(Some(0), Some("KRW"), Some("tok_stolen")), [""; 0]);
     }
 
     #[test]
-    fn currency_is_shown_as_it_was_sent() {
+    fn currency_is_displayed_as_it_was_sent() {
         assert_eq!("KRW".parse::<Currency>().unwrap().to_string(), "KRW");
     }
 }

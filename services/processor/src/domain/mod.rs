@@ -1,4 +1,4 @@
-//! What a payment is and which way it may go. No clock, no database, no network.
+//! What a payment is, and its transitions. No clock, no database, no network.
 
 mod charge;
 mod payment;
@@ -6,6 +6,6 @@ mod reference;
 
 pub use charge::{Amount, Charge, Currency, Invalid, InvalidAmount, InvalidCurrency, Money, Token};
 pub use payment::{
-    Change, DeclineReason, Kind, Movement, OtherMoney, Payment, Row, Status, UnknownWord, Verdict,
+    AmountConflict, Change, DeclineReason, Kind, Movement, Payment, Row, Status, UnknownValue, Verdict,
 };
 pub use reference::{InvalidReference, Reference};

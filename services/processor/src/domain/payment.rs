@@ -1,4 +1,4 @@
-//! A payment and every way it may go.
+//! A payment and its transitions.
 //!
 //! ```text
 //! nothing ─┬─▶ pending ─┬─▶ succeeded ─▶ canceled
@@ -13,51 +13,51 @@ use strum::{Display, EnumString, IntoStaticStr};
 use super::charge::Money;
 use super::reference::Reference;
 
-/// A word in the database that the program never writes.
+/// The error for a text in the database that this version never writes there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a known word")]
-pub struct UnknownWord(String);
+#[error("{0:?} is not a known value")]
+pub struct UnknownValue(String);
 
-impl From<&str> for UnknownWord {
-    fn from(word: &str) -> Self {
-        Self(word.to_owned())
+impl From<&str> for UnknownValue {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
     }
 }
 
-/// Where a payment stands.
+/// The state of a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr)]
-#[strum(const_into_str, serialize_all = "kebab-case", parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::from)]
+#[strum(const_into_str, serialize_all = "kebab-case", parse_err_ty = UnknownValue, parse_err_fn = UnknownValue::from)]
 pub enum Status {
     /// The charge is being decided.
     Pending,
     /// The money was charged.
     Succeeded,
-    /// Nothing was charged. Another token may be tried.
+    /// Nothing was charged. The caller may try another token.
     Declined,
-    /// Nothing stands under the reference, and nothing ever will.
+    /// The reference has no charge, or a refunded one, and nothing is ever charged under it.
     Canceled,
 }
 
 /// Why a charge was declined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr)]
-#[strum(const_into_str, serialize_all = "kebab-case", parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::from)]
+#[strum(const_into_str, serialize_all = "kebab-case", parse_err_ty = UnknownValue, parse_err_fn = UnknownValue::from)]
 pub enum DeclineReason {
     Declined,
     InsufficientFunds,
-    /// The amount is above the limit that is configured for the sandbox.
+    /// The amount is above the configured limit of the sandbox.
     AmountLimit,
     UnknownToken,
 }
 
-/// Which way money moved.
+/// The direction in which money moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr)]
-#[strum(const_into_str, serialize_all = "kebab-case", parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::from)]
+#[strum(const_into_str, serialize_all = "kebab-case", parse_err_ty = UnknownValue, parse_err_fn = UnknownValue::from)]
 pub enum Kind {
     Charge,
     Refund,
 }
 
-/// What the sandbox decides about a charge.
+/// The sandbox's decision on a charge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Pay,
@@ -70,12 +70,13 @@ pub struct Payment {
     row: Row,
 }
 
-/// All parts of a payment, as the store keeps it and a caller sees it.
+/// All fields of a payment, for the store and for responses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     pub reference: Reference,
     pub status: Status,
-    /// What the first request for a charge asked for. `None`: the reference was canceled before any came.
+    /// The money of the first request for a charge. `None`: the reference was canceled before any charge was
+    /// requested.
     pub money: Option<Money>,
     pub decline_reason: Option<DeclineReason>,
     pub charged_at: Option<Timestamp>,
@@ -89,7 +90,7 @@ pub struct Change {
     pub moved: Option<(Kind, Money)>,
 }
 
-/// A line of the ledger: money that moved.
+/// A line of the ledger: a charge or a refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Movement {
     /// Later movements have higher numbers.
@@ -100,23 +101,23 @@ pub struct Movement {
     pub at: Timestamp,
 }
 
-/// The reference stands for another amount or currency.
+/// The error for a charge whose amount or currency differs from that of the reference's first charge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the reference stands for another amount or currency")]
-pub struct OtherMoney;
+#[error("the reference was used with a different amount or currency")]
+pub struct AmountConflict;
 
 impl Payment {
-    /// A payment as the store found it.
+    /// A payment read from the database.
     pub fn restore(row: Row) -> Self {
         Self { row }
     }
 
-    /// A charge that is yet to be decided.
+    /// A payment whose charge is not decided yet.
     pub fn pending(reference: Reference, money: Money) -> Self {
         Self::in_state(reference, Status::Pending, Some(money))
     }
 
-    /// A reference that was canceled before any charge came.
+    /// The payment of a reference that was canceled before any charge.
     pub fn tombstone(reference: Reference) -> Self {
         Self::in_state(reference, Status::Canceled, None)
     }
@@ -130,26 +131,26 @@ impl Payment {
         &self.row
     }
 
-    /// Whether nothing that a charge asks for can change this payment any more.
+    /// Whether a request for a charge can no longer change this payment.
     pub fn is_settled(&self) -> bool {
         matches!(self.row.status, Status::Succeeded | Status::Canceled)
     }
 
-    /// Checks that a request to charge `money` is about this payment. Whatever is asked for under a canceled reference
-    /// is.
+    /// Checks that a request to charge `money` is for this payment. A canceled payment accepts any amount, as
+    /// nothing is charged.
     ///
     /// # Errors
     ///
-    /// When it is about another amount or currency.
-    pub fn accept(&self, money: Money) -> Result<(), OtherMoney> {
+    /// When the payment has a different amount or currency.
+    pub fn accept(&self, money: Money) -> Result<(), AmountConflict> {
         match self.row.status {
             Status::Canceled => Ok(()),
             _ if self.row.money == Some(money) => Ok(()),
-            _ => Err(OtherMoney),
+            _ => Err(AmountConflict),
         }
     }
 
-    /// Charges the money, or declines to. A settled payment stays as it is.
+    /// Applies the `verdict`. A settled payment does not change.
     #[must_use]
     pub fn decide(mut self, verdict: Verdict, now: Timestamp) -> Change {
         let mut moved = None;
@@ -170,7 +171,7 @@ impl Payment {
         Change { payment: self, moved }
     }
 
-    /// Gives back what was charged, and makes sure that nothing is charged from now on.
+    /// Refunds the charge, if there is one, and prevents later charges.
     #[must_use]
     pub fn cancel(mut self, now: Timestamp) -> Change {
         let mut moved = None;

@@ -1,16 +1,16 @@
-//! The name that a caller gives to a payment.
+//! The caller's name for a payment.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Longest reference, in characters.
+/// Maximum length of a reference, in characters.
 const REFERENCE_MAX: usize = 128;
 
 /// The caller's name for a payment, and its idempotency key: 1 to 128 characters of `A-Z a-z 0-9 . _ -`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Reference(String);
 
-/// Not a reference.
+/// The error for a text that is not a reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be 1 to {REFERENCE_MAX} characters of A-Z, a-z, 0-9, '.', '_' and '-'")]
 pub struct InvalidReference;
@@ -25,8 +25,8 @@ impl FromStr for Reference {
     type Err = InvalidReference;
 
     fn from_str(text: &str) -> Result<Self, InvalidReference> {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        if (1..=REFERENCE_MAX).contains(&text.len()) && text.bytes().all(is_plain) {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        if (1..=REFERENCE_MAX).contains(&text.len()) && text.bytes().all(is_allowed) {
             Ok(Self(text.to_owned()))
         } else {
             Err(InvalidReference)
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn references_are_short_and_plain() {
+    fn reference_is_short_and_needs_no_escape_in_a_path() {
         for text in ["a", "k3x9-booking-17", "A.b_C-9", &"x".repeat(128)] {
             assert_eq!(text.parse::<Reference>().unwrap().as_str(), text);
         }

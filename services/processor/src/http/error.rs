@@ -5,19 +5,19 @@ use http_api::problem::{FieldError, Problem};
 use service::Refusal;
 
 use crate::app::ChargeError;
-use crate::domain::{Invalid, OtherMoney};
+use crate::domain::{AmountConflict, Invalid};
 
 impl From<ChargeError> for Refusal {
     fn from(error: ChargeError) -> Self {
         match error {
-            ChargeError::OtherMoney(error) => error.into(),
+            ChargeError::AmountConflict(error) => error.into(),
             ChargeError::Storage(error) => error.into(),
         }
     }
 }
 
-impl From<OtherMoney> for Refusal {
-    fn from(_: OtherMoney) -> Self {
+impl From<AmountConflict> for Refusal {
+    fn from(_: AmountConflict) -> Self {
         Problem::new(
             StatusCode::CONFLICT,
             "amount-conflict",

@@ -55,7 +55,7 @@ pub async fn charge(
 /// Decides the charge. No transaction is open while it takes its time. A crash meanwhile leaves the payment pending, and
 /// the next request for it goes on from there.
 async fn decide(state: &AppState, charge: &Charge) -> Result<Payment, Refusal> {
-    if let Some(time) = state.sandbox.time_for(charge) {
+    if let Some(time) = state.sandbox.duration_of(charge) {
         let mut tx = state.db.begin().await?;
         let payment = open_payment(&mut tx, charge).await?;
         if payment.is_settled() {

@@ -1,8 +1,8 @@
-//! Which answers go wrong on purpose.
+//! Responses that fail on purpose.
 
 use std::str::FromStr;
 
-/// Shares of the answers that go wrong, each from 0 to 1. The default is none.
+/// Shares of the responses that fail, each from 0 to 1. By default, none fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Faults {
     lost: f64,
@@ -10,31 +10,33 @@ pub struct Faults {
     error: f64,
 }
 
-/// What goes wrong with one answer.
+/// How one response fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The request is carried out, and the connection closes without an answer.
+    /// The request is processed, and the connection closes without a response.
     Lost,
-    /// The request is carried out, and the answer comes late.
+    /// The request is processed, and the response is late.
     Late,
-    /// The request is not carried out, and the answer is 500.
+    /// The request is not processed, and the response is 500.
     ErrorBefore,
-    /// The request is carried out, and the answer is 500.
+    /// The request is processed, and the response is 500.
     ErrorAfter,
 }
 
-/// Not shares of faults.
+/// The error for a text that is not a list of faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be shares from 0 to 1, of 1 in all, such as lost=0.02,late=0.01,5xx=0.05, each at most once")]
+#[error(
+    "must be shares from 0 to 1, of at most 1 in total, such as lost=0.02,late=0.01,5xx=0.05, each at most once"
+)]
 pub struct InvalidFaults;
 
 impl Faults {
-    /// What goes wrong with the next answer.
+    /// Draws the fault of the next response.
     pub fn draw(&self) -> Option<Fault> {
         self.at(fastrand::f64())
     }
 
-    /// The fault at `point`, where the shares lie one behind the other from 0 to 1.
+    /// The fault at `point`, with the shares placed one after the other on the range from 0 to 1.
     fn at(&self, point: f64) -> Option<Fault> {
         let shares = [
             (Fault::Lost, self.lost),
@@ -101,21 +103,21 @@ mod tests {
     }
 
     #[test]
-    fn nothing_goes_wrong_unless_asked_for() {
+    fn no_response_fails_without_a_share() {
         for text in ["", "lost=0", "lost=0,late=0,5xx=0"] {
             assert_eq!(text.parse::<Faults>().unwrap().at(0.0), None, "{text}");
         }
     }
 
     #[test]
-    fn whole_share_leaves_no_answer_right() {
+    fn every_response_fails_with_a_share_of_one() {
         let faults: Faults = "5xx=1".parse().unwrap();
         assert_eq!(faults.at(0.0), Some(Fault::ErrorBefore));
         assert_eq!(faults.at(0.999_999), Some(Fault::ErrorAfter));
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn other_text_is_refused() {
         for text in [
             "lost",
             "lost=",

@@ -1,19 +1,19 @@
-//! How long a charge takes. The load experiment of the original services asks for 400 to 620 ms.
+//! How long a charge takes. The load experiment of the original services uses 400 to 620 ms.
 
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Longest latency that can be asked for, in milliseconds.
+/// Maximum latency, in milliseconds.
 const LATENCY_MAX_MS: u64 = 60_000;
 
-/// A range of durations, both ends included.
+/// A range of durations, including both ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Latency {
     min_ms: u64,
     max_ms: u64,
 }
 
-/// Not a latency.
+/// The error for a text that is not a latency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "must be milliseconds, such as 500, or a range of them, such as 400..620, of at most {LATENCY_MAX_MS}"
@@ -21,7 +21,7 @@ pub struct Latency {
 pub struct InvalidLatency;
 
 impl Latency {
-    /// Any duration of the range, each as likely as the others.
+    /// Draws a duration from the range, uniformly.
     pub fn draw(self) -> Duration {
         Duration::from_millis(fastrand::u64(self.min_ms..=self.max_ms))
     }
@@ -59,12 +59,12 @@ mod tests {
     }
 
     #[test]
-    fn one_number_is_a_range_of_one() {
+    fn number_is_a_range_of_one_duration() {
         assert_eq!("500".parse::<Latency>(), "500..500".parse());
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn other_text_is_refused() {
         for text in ["", "fast", "-1", "1.5", "..", "400..", "..620", "620..400", "0..60001", "1..2..3"] {
             assert_eq!(text.parse::<Latency>(), Err(InvalidLatency), "{text}");
         }

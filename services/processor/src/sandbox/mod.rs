@@ -1,4 +1,5 @@
-//! How the sandbox behaves: how long a charge takes, what is declined, and which answers go wrong on purpose.
+//! The behavior of the sandbox: how long a charge takes, which charges are declined, and which responses fail
+//! on purpose.
 
 use std::time::Duration;
 
@@ -10,18 +11,18 @@ mod latency;
 pub use faults::{Fault, Faults, InvalidFaults};
 pub use latency::{InvalidLatency, Latency};
 
-/// How long a charge with `tok_slow` takes: longer than a caller with a deadline of a few seconds waits.
+/// How long a charge with `tok_slow` takes: longer than the deadline of a few seconds that callers have.
 const SLOW: Duration = Duration::from_secs(8);
 
-/// The behavior that the settings ask for.
+/// The configured behavior.
 #[derive(Clone, Copy, Debug)]
 pub struct Sandbox {
-    /// How long each charge takes. No time when `None`.
+    /// How long each charge takes. `None`: no time.
     pub latency: Option<Latency>,
-    /// The highest amount that is charged. Any when `None`.
+    /// The highest amount that is charged. `None`: any amount.
     pub decline_over: Option<Amount>,
     pub faults: Faults,
-    /// How much longer a charge with `tok_slow` takes.
+    /// The additional time of a charge with `tok_slow`.
     pub slow: Duration,
 }
 
@@ -32,14 +33,14 @@ impl Default for Sandbox {
 }
 
 impl Sandbox {
-    /// How long this charge takes. `None`: no time at all.
-    pub fn time_for(&self, charge: &Charge) -> Option<Duration> {
+    /// How long this charge takes. `None`: no time.
+    pub fn duration_of(&self, charge: &Charge) -> Option<Duration> {
         let slow = if charge.token == Token::Slow { self.slow } else { Duration::ZERO };
         let time = slow + self.latency.map(Latency::draw).unwrap_or_default();
         (!time.is_zero()).then_some(time)
     }
 
-    /// Whether this charge is paid. The same charge always gets the same verdict.
+    /// Decides this charge. The same charge always gets the same verdict.
     pub fn verdict(&self, charge: &Charge) -> Verdict {
         let is_over = self.decline_over.is_some_and(|highest| charge.money.amount > highest);
         match charge.token {
@@ -70,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn token_decides_unless_it_pays() {
+    fn token_determines_the_decline_reason() {
         let sandbox = Sandbox::default();
         for (token, reason) in [
             ("tok_declined", DeclineReason::Declined),
@@ -82,14 +83,14 @@ mod tests {
     }
 
     #[test]
-    fn only_latency_and_the_slow_token_take_time() {
-        let at_once = Sandbox::default();
-        assert_eq!(at_once.time_for(&charge(1, None)), None);
-        let zero = Sandbox { latency: Some("0".parse().unwrap()), ..at_once };
-        assert_eq!(zero.time_for(&charge(1, None)), None);
-        assert_eq!(at_once.time_for(&charge(1, Some("tok_slow"))), Some(SLOW));
-        let slower = Sandbox { latency: Some("20".parse().unwrap()), ..at_once };
-        assert_eq!(slower.time_for(&charge(1, Some("tok_declined"))), Some(Duration::from_millis(20)));
-        assert_eq!(slower.time_for(&charge(1, Some("tok_slow"))), Some(SLOW + Duration::from_millis(20)));
+    fn charge_takes_time_only_by_latency_or_a_slow_token() {
+        let default = Sandbox::default();
+        assert_eq!(default.duration_of(&charge(1, None)), None);
+        let zero = Sandbox { latency: Some("0".parse().unwrap()), ..default };
+        assert_eq!(zero.duration_of(&charge(1, None)), None);
+        assert_eq!(default.duration_of(&charge(1, Some("tok_slow"))), Some(SLOW));
+        let slower = Sandbox { latency: Some("20".parse().unwrap()), ..default };
+        assert_eq!(slower.duration_of(&charge(1, Some("tok_declined"))), Some(Duration::from_millis(20)));
+        assert_eq!(slower.duration_of(&charge(1, Some("tok_slow"))), Some(SLOW + Duration::from_millis(20)));
     }
 }

@@ -1,4 +1,4 @@
-//! The table `ledger`. Rows are added, never changed or deleted.
+//! The table `ledger`, which is append-only.
 
 use std::fmt::Display;
 
@@ -8,8 +8,8 @@ use storage::{Conn, Error, Tx, query, query_as};
 
 use crate::domain::{Amount, Kind, Money, Movement, Reference};
 
-/// What every writer of the ledger locks. Numbers are then visible in the order they were given, so a reader that goes on
-/// after the highest number it has seen misses none.
+/// The lock that every writer of the ledger takes. With it, rows become visible in the order of their
+/// numbers, so a reader that continues after its last number misses no row.
 const WRITING: i64 = 1;
 
 #[derive(FromRow)]
@@ -22,8 +22,7 @@ struct MovementRow {
     created_at: i64,
 }
 
-/// Adds a movement of money. A reference has one charge and one refund at most: a second one violates
-/// `ledger_reference_kind`.
+/// Adds a movement of money. A second charge or refund under a reference violates `ledger_reference_kind`.
 pub async fn append(tx: &mut Tx, reference: &Reference, kind: Kind, money: Money) -> Result<(), Error> {
     tx.lock(WRITING).await?;
     let insert = query(
@@ -49,7 +48,7 @@ pub async fn list(conn: &mut Conn, after: i64, limit: i64) -> Result<Vec<Movemen
     conn.fetch_all(find).await?.into_iter().map(restore).collect()
 }
 
-/// The number of the last movement; 0 when there is none.
+/// The number of the last movement, or 0 if there is none.
 pub async fn highest_seq(conn: &mut Conn) -> Result<i64, Error> {
     let find = query_as("SELECT CAST(COALESCE(MAX(seq), 0) AS BIGINT) FROM ledger");
     let (seq,) = conn.fetch_one::<(i64,)>(find).await?;

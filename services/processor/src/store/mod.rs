@@ -1,4 +1,4 @@
-//! SQL.
+//! Payments and the ledger in SQL.
 
 pub mod ledger;
 pub mod payments;

@@ -26,7 +26,7 @@ struct PaymentRow {
     refunded_at: Option<i64>,
 }
 
-/// Adds a payment. `false`: the reference has one.
+/// Adds a payment. `false`: the reference already has one.
 pub async fn insert(tx: &mut Tx, payment: &Payment) -> Result<bool, Error> {
     let row = payment.row();
     let insert = query(
@@ -42,12 +42,12 @@ pub async fn insert(tx: &mut Tx, payment: &Payment) -> Result<bool, Error> {
     Ok(tx.execute(insert).await? == 1)
 }
 
-/// The payment that a reference is known to have, locked until `tx` ends. The update that changes nothing locks a row on
-/// either product.
+/// The payment of a reference, locked until `tx` ends. An update that changes nothing locks a row on both
+/// products.
 ///
 /// # Errors
 ///
-/// When the database fails, or there is none.
+/// When the reference has no payment.
 pub async fn lock(tx: &mut Tx, reference: &Reference) -> Result<Payment, Error> {
     let lock = query_as(concat!(
         "UPDATE payments SET status = status WHERE reference = $1
@@ -58,7 +58,7 @@ pub async fn lock(tx: &mut Tx, reference: &Reference) -> Result<Payment, Error> 
     restore(tx.fetch_one(lock).await?)
 }
 
-/// Stores what a transition changed.
+/// Writes what a transition changes.
 pub async fn update(tx: &mut Tx, payment: &Payment) -> Result<(), Error> {
     let row = payment.row();
     let update = query(
@@ -76,7 +76,7 @@ pub async fn update(tx: &mut Tx, payment: &Payment) -> Result<(), Error> {
     Ok(())
 }
 
-/// The payment as it is now.
+/// The payment of `reference`.
 pub async fn find(conn: &mut Conn, reference: &Reference) -> Result<Option<Payment>, Error> {
     let find = query_as(concat!("SELECT ", payment_columns!(), " FROM payments WHERE reference = $1"))
         .bind(reference.to_string());

@@ -27,7 +27,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 proptest! {
     #[test]
-    fn at_most_one_charge_stands_and_none_after_a_cancel(steps in steps(), begins_with_cancel: bool) {
+    fn there_is_at_most_one_charge_and_none_after_a_cancel(steps in steps(), begins_with_cancel: bool) {
         let mut payment = if begins_with_cancel {
             Payment::tombstone("order-1".parse().unwrap())
         } else {
@@ -47,15 +47,15 @@ proptest! {
                 None => 0,
             };
             payment = change.payment;
-            let stands = payment.row().status == Status::Succeeded;
-            prop_assert_eq!(balance, if stands { 100 } else { 0 });
+            let is_charged = payment.row().status == Status::Succeeded;
+            prop_assert_eq!(balance, if is_charged { 100 } else { 0 });
             prop_assert_eq!(payment.row().status == Status::Canceled, canceled);
         }
     }
 }
 
 #[test]
-fn declined_payment_may_be_paid_later() {
+fn declined_payment_can_be_paid_later() {
     let declined = pending().decide(Verdict::Decline(DeclineReason::InsufficientFunds), NOW).payment;
     assert_eq!(declined.row().decline_reason, Some(DeclineReason::InsufficientFunds));
     let paid = declined.decide(Verdict::Pay, NOW);
@@ -64,21 +64,21 @@ fn declined_payment_may_be_paid_later() {
 }
 
 #[test]
-fn reference_stands_for_its_first_amount_until_it_is_canceled() {
+fn reference_accepts_only_its_first_amount_until_it_is_canceled() {
     let other = money(101);
     let declined = pending().decide(Verdict::Decline(DeclineReason::Declined), NOW).payment;
     let paid = pending().decide(Verdict::Pay, NOW).payment;
     for payment in [pending(), declined, paid.clone()] {
         assert_eq!(payment.accept(money(100)), Ok(()));
-        assert_eq!(payment.accept(other), Err(OtherMoney));
+        assert_eq!(payment.accept(other), Err(AmountConflict));
         let dollars = Money { currency: "USD".parse().unwrap(), ..money(100) };
-        assert_eq!(payment.accept(dollars), Err(OtherMoney));
+        assert_eq!(payment.accept(dollars), Err(AmountConflict));
     }
     assert_eq!(paid.cancel(NOW).payment.accept(other), Ok(()));
 }
 
 #[test]
-fn free_payment_moves_nothing_and_is_in_the_ledger() {
+fn free_payment_is_in_the_ledger() {
     let free = Payment::pending("order-1".parse().unwrap(), money(0));
     let change = free.decide(Verdict::Pay, NOW);
     let (kind, moved) = change.moved.unwrap();
