@@ -1,4 +1,4 @@
-//! The service on a database of its own.
+//! The service with its own database.
 
 use axum::body::Body;
 use events::{BookingId, Event, HoldExpired, TicketCanceled, TicketId};
@@ -25,24 +25,24 @@ pub struct App {
 }
 
 impl App {
-    /// Beside a provider that takes every payment at once.
+    /// With a provider that charges every payment immediately.
     pub async fn new() -> Self {
-        Self::beside(Provider::new().await).await
+        Self::with_provider(Provider::new().await).await
     }
 
-    pub async fn beside(provider: Provider) -> Self {
+    pub async fn with_provider(provider: Provider) -> Self {
         let settings = provider.settings();
-        Self::calling(provider, settings).await
+        Self::with_settings(provider, settings).await
     }
 
-    /// [`new`](Self::new) on files that wait for no disk.
+    /// Like [`new`](Self::new), with databases in memory.
     pub async fn in_memory() -> Self {
         let provider = Provider::new().await;
         let settings = provider.settings();
         Self::on(Scratch::in_memory(SERVICE, &MIGRATIONS).await, provider, settings)
     }
 
-    pub async fn calling(provider: Provider, settings: Settings) -> Self {
+    pub async fn with_settings(provider: Provider, settings: Settings) -> Self {
         Self::on(Scratch::new(SERVICE, &MIGRATIONS).await, provider, settings)
     }
 
@@ -61,28 +61,28 @@ impl App {
         tx.commit().await.unwrap();
     }
 
-    /// The refunder comes by, and every cancel in progress is due.
+    /// Runs the refunder once, with every cancel in progress due.
     pub async fn refund(&self) {
         self.execute("UPDATE payments SET ask_at = 0 WHERE ask_at IS NOT NULL").await;
-        self.refunder.look().await.unwrap();
+        self.refunder.run_once().await.unwrap();
     }
 
-    /// What book asks about an attempt in doubt.
+    /// Inquires about a payment, as book does for an attempt in doubt.
     pub async fn inquire(&self, booking: i64) -> Answer {
         self.client.post("/payments/inquiries", json!({"bookingId": booking})).await
     }
 
-    /// Pays the seed's 10,000 for the booking.
+    /// Pays 10,000 for the booking, as the seed does.
     pub async fn pay(&self, booking: i64) -> Answer {
-        self.client.post("/payments", demand(booking, 10_000)).await
+        self.client.post("/payments", payment_request(booking, 10_000)).await
     }
 
-    /// The same, under a name of the client's choice.
-    pub async fn pay_as(&self, key: &str, body: &Value) -> Answer {
+    /// Pays with an idempotency key.
+    pub async fn pay_with_key(&self, key: &str, body: &Value) -> Answer {
         self.post_with("idempotency-key", key, body).await
     }
 
-    /// Sends a payment with a header of its own.
+    /// Sends a payment with an additional header.
     pub async fn post_with(&self, header: &str, value: &str, body: &Value) -> Answer {
         let request = Request::post("/payments")
             .header("host", "cinema")
@@ -95,7 +95,7 @@ impl App {
         self.client.post("/cancellations", json!({"bookingId": booking})).await
     }
 
-    /// The status of the booking's payment; `null` when it has none.
+    /// The status of the booking's payment; `null` if it has none.
     pub async fn status(&self, booking: i64) -> Value {
         let path = format!("/payments/search/findByBookingId?bookingId={booking}");
         self.client.get(&path).await.body["_embedded"]["payments"][0]["status"].clone()
@@ -109,18 +109,19 @@ impl App {
         fleet::deliver(&self.consumer, event).await.unwrap();
     }
 
-    pub async fn told(&self) -> Vec<&'static str> {
+    /// The types of the published events, in order.
+    pub async fn published(&self) -> Vec<&'static str> {
         fleet::outbox_types(&self.scratch.db).await
     }
 
-    /// How each test ends.
+    /// Checks that all events are published and nothing is dead-lettered; each test ends with it.
     pub async fn settled(self) {
         fleet::assert_settled(&self.scratch.db, &self.scratch.transport).await;
     }
 }
 
-/// What book sends.
-pub fn demand(booking: i64, price: i64) -> Value {
+/// The payment request that book sends.
+pub fn payment_request(booking: i64, price: i64) -> Value {
     json!({"bookingId": booking, "status": "Paid", "totalPrice": price})
 }
 

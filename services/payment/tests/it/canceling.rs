@@ -1,32 +1,33 @@
-//! Canceling: the money goes back once, and what was given up is never paid, in whatever order the words come.
+//! Cancels: the money is refunded once, and a canceled booking is never charged, in any order of requests and
+//! events.
 
 use events::Event;
 use serde_json::json;
 use test_kit::fleet;
 
-use crate::app::{App, demand, hold_expired, ticket_canceled};
+use crate::app::{App, hold_expired, payment_request, ticket_canceled};
 use crate::provider::{Fate, Hold, Provider};
 
 #[tokio::test]
-async fn a_cancellation_gives_the_money_back_once() {
+async fn cancel_refunds_the_money_once() {
     let app = App::new().await;
     app.pay(5).await;
     let first = app.cancel(5).await;
     assert_eq!((first.status.as_u16(), &first.body["status"]), (200, &json!("Canceled")));
     let again = app.cancel(5).await;
     assert_eq!((again.status.as_u16(), again.body), (200, first.body));
-    let told = fleet::outbox(&app.scratch.db).await;
-    let Event::PaymentCanceled(canceled) = &told[1] else {
-        panic!("PaymentCanceled follows");
+    let published = fleet::outbox(&app.scratch.db).await;
+    let Event::PaymentCanceled(canceled) = &published[1] else {
+        panic!("the second event is not PaymentCanceled");
     };
     assert_eq!((canceled.id.get(), canceled.booking_id.get()), (1, 5));
     assert_eq!(canceled.status.as_deref(), Some("Canceled"));
-    assert_eq!(told.len(), 2);
+    assert_eq!(published.len(), 2);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_cancellation_before_the_payment_leaves_a_tombstone_that_refuses_it() {
+async fn cancel_before_the_payment_leaves_a_tombstone_that_rejects_it() {
     let app = App::new().await;
     let answer = app.client.post("/cancellations", json!({"bookingId": "5"})).await;
     assert_eq!((answer.status.as_u16(), &answer.body["status"]), (201, &json!("Voided")));
@@ -36,52 +37,52 @@ async fn a_cancellation_before_the_payment_leaves_a_tombstone_that_refuses_it() 
     let late = app.pay(5).await;
     assert_eq!((late.status.as_u16(), late.problem()), (409, "booking-voided"));
     assert_eq!(app.status(5).await, "Voided");
-    assert_eq!(app.told().await, ["PaymentCanceled"]);
+    assert_eq!(app.published().await, ["PaymentCanceled"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_refunded_booking_is_not_paid_again_at_any_price() {
+async fn refunded_booking_cannot_be_paid_again_at_any_price() {
     let app = App::new().await;
     app.pay(1).await;
     app.cancel(1).await;
     for price in [10_000, 1] {
-        let answer = app.client.post("/payments", demand(1, price)).await;
+        let answer = app.client.post("/payments", payment_request(1, price)).await;
         assert_eq!((answer.status.as_u16(), answer.problem()), (409, "booking-voided"));
     }
-    assert_eq!(app.told().await, ["Paid", "PaymentCanceled"]);
+    assert_eq!(app.published().await, ["Paid", "PaymentCanceled"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_void_ticket_gives_the_money_back() {
+async fn void_ticket_refunds_the_money() {
     let app = App::new().await;
     app.pay(1).await;
     app.deliver(ticket_canceled(1)).await;
     assert_eq!(app.status(1).await, "Canceling");
     app.refund().await;
     assert_eq!(app.status(1).await, "Canceled");
-    assert_eq!((app.told().await, app.provider.moved(1)), (vec!["Paid", "PaymentCanceled"], (1, 1)));
+    assert_eq!((app.published().await, app.provider.movements(1)), (vec!["Paid", "PaymentCanceled"], (1, 1)));
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_void_ticket_is_answered_whatever_came_before() {
+async fn void_ticket_repeats_the_event_of_an_ended_payment() {
     let app = App::new().await;
     app.pay(1).await;
     app.cancel(1).await;
     app.deliver(ticket_canceled(1)).await;
-    assert_eq!(app.told().await, ["Paid", "PaymentCanceled", "PaymentCanceled"]);
+    assert_eq!(app.published().await, ["Paid", "PaymentCanceled", "PaymentCanceled"]);
 
     app.cancel(2).await;
     app.deliver(ticket_canceled(2)).await;
     assert_eq!(app.status(2).await, "Voided");
-    assert_eq!(app.told().await[3..], ["PaymentCanceled", "PaymentCanceled"]);
+    assert_eq!(app.published().await[3..], ["PaymentCanceled", "PaymentCanceled"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_void_ticket_before_any_payment_refuses_the_late_one() {
+async fn void_ticket_before_the_payment_rejects_it() {
     let app = App::new().await;
     app.deliver(ticket_canceled(5)).await;
     for status in ["Canceling", "Voided"] {
@@ -90,12 +91,12 @@ async fn a_void_ticket_before_any_payment_refuses_the_late_one() {
     }
     let late = app.pay(5).await;
     assert_eq!((late.status.as_u16(), late.problem()), (409, "booking-voided"));
-    assert_eq!(app.told().await, ["PaymentCanceled"]);
+    assert_eq!(app.published().await, ["PaymentCanceled"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn an_expired_hold_gives_the_money_back_or_keeps_it_from_coming() {
+async fn expired_hold_refunds_a_payment_or_rejects_a_late_one() {
     let app = App::new().await;
     app.pay(1).await;
     for booking in [1, 2] {
@@ -107,17 +108,17 @@ async fn an_expired_hold_gives_the_money_back_or_keeps_it_from_coming() {
     assert_eq!(app.status(1).await, "Canceled");
     assert_eq!(app.status(2).await, "Voided");
     assert_eq!(app.pay(2).await.problem(), "booking-voided");
-    assert_eq!(app.told().await, ["Paid", "PaymentCanceled", "PaymentCanceled"]);
+    assert_eq!(app.published().await, ["Paid", "PaymentCanceled", "PaymentCanceled"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn canceled_hold_shows_the_price_that_was_charged_and_goes_back() {
+async fn canceled_payment_shows_the_price_that_is_refunded() {
     let app = App::new().await;
-    // The hold ends while the charge is on its way; the provider has made it, and its answer comes later.
+    // The hold ends after the provider has charged, and before its response arrives.
     app.provider.next([Fate::ParkedAfter]);
     let canceled = async {
-        app.provider.holds_one().await;
+        app.provider.until_held().await;
         app.deliver(hold_expired(1)).await;
         app.provider.unpark(true);
     };
@@ -128,12 +129,12 @@ async fn canceled_hold_shows_the_price_that_was_charged_and_goes_back() {
         assert_eq!((&payment["status"], &payment["totalPrice"]), (&json!(status), &json!(10_000)));
         app.refund().await;
     }
-    assert_eq!(app.provider.moved(1), (1, 1));
+    assert_eq!(app.provider.movements(1), (1, 1));
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_redelivered_event_is_not_applied_again() {
+async fn redelivered_event_is_applied_once() {
     let app = App::new().await;
     app.pay(1).await;
     let record = fleet::record(&ticket_canceled(1).into());
@@ -142,35 +143,35 @@ async fn a_redelivered_event_is_not_applied_again() {
         app.consumer.apply_together(&batch).await.unwrap();
         app.refund().await;
     }
-    assert_eq!(app.told().await, ["Paid", "PaymentCanceled"]);
+    assert_eq!(app.published().await, ["Paid", "PaymentCanceled"]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn charge_that_comes_after_the_cancel_is_refused_by_the_provider() {
+async fn provider_rejects_a_charge_that_arrives_after_the_cancel() {
     let app = App::new().await;
     app.provider.hold(Hold::Before);
     let client = app.client.clone();
-    let paying = tokio::spawn(async move { client.post("/payments", demand(1, 10_000)).await });
-    app.provider.holds_one().await;
+    let paying = tokio::spawn(async move { client.post("/payments", payment_request(1, 10_000)).await });
+    app.provider.until_held().await;
     app.deliver(hold_expired(1)).await;
     app.refund().await;
     assert_eq!(app.status(1).await, "Voided");
     app.provider.release();
     let answer = paying.await.unwrap();
     assert_eq!((answer.status.as_u16(), answer.problem()), (409, "booking-voided"));
-    assert_eq!((app.told().await, app.provider.moved(1)), (vec!["PaymentCanceled"], (0, 0)));
+    assert_eq!((app.published().await, app.provider.movements(1)), (vec!["PaymentCanceled"], (0, 0)));
     app.settled().await;
 }
 
 #[tokio::test]
-async fn charge_that_the_cancel_overtakes_goes_back() {
+async fn charge_that_a_cancel_overtakes_is_refunded() {
     let app = App::new().await;
     app.provider.hold(Hold::After);
     let client = app.client.clone();
-    let paying = tokio::spawn(async move { client.post("/payments", demand(1, 10_000)).await });
-    app.provider.holds_one().await;
-    assert!(app.provider.account(1).stands());
+    let paying = tokio::spawn(async move { client.post("/payments", payment_request(1, 10_000)).await });
+    app.provider.until_held().await;
+    assert!(app.provider.account(1).is_charged());
     app.deliver(hold_expired(1)).await;
     app.refund().await;
     app.provider.release();
@@ -178,20 +179,20 @@ async fn charge_that_the_cancel_overtakes_goes_back() {
     assert_eq!((answer.status.as_u16(), answer.problem()), (409, "booking-voided"));
     let found = app.client.get("/payments/1").await.body;
     assert_eq!((&found["status"], &found["totalPrice"]), (&json!("Canceled"), &json!(10_000)));
-    assert_eq!((app.told().await, app.provider.moved(1)), (vec!["PaymentCanceled"], (1, 1)));
+    assert_eq!((app.published().await, app.provider.movements(1)), (vec!["PaymentCanceled"], (1, 1)));
     app.settled().await;
 }
 
 #[tokio::test]
-async fn paying_and_canceling_at_once_always_ends_without_the_money() {
-    let app = App::beside(Provider::taking(std::time::Duration::from_millis(1)).await).await;
+async fn concurrent_payment_and_cancel_end_without_a_charge() {
+    let app = App::with_provider(Provider::with_latency(std::time::Duration::from_millis(1)).await).await;
     for booking in 1..=20 {
         let (paid, canceled) = tokio::join!(app.pay(booking), app.cancel(booking));
         let was_paid = paid.status == 201;
         assert!(was_paid || paid.problem() == "booking-voided");
         assert_eq!(canceled.status, if was_paid { 200 } else { 201 });
-        assert!(!app.provider.account(booking).stands());
-        let was_charged = app.provider.moved(booking) == (1, 1);
+        assert!(!app.provider.account(booking).is_charged());
+        let was_charged = app.provider.movements(booking) == (1, 1);
         let end = if was_charged { "Canceled" } else { "Voided" };
         assert_eq!(app.status(booking).await, end);
     }

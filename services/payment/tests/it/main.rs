@@ -1,10 +1,12 @@
-//! The service as its neighbours see it: requests in, answers and events out. The event log is real.
+//! Tests of the service through its interfaces: requests and events in, responses and events out. The event
+//! log is real.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod app;
 mod canceling;
 mod inquiring;
 mod keys;
+mod lost_answers;
 mod model;
 mod pages;
 mod paying;
@@ -12,5 +14,4 @@ mod process;
 mod provider;
 mod refunding;
 mod round_trips;
-mod unheard;
 mod wire;

@@ -1,8 +1,9 @@
-//! Random walks: payments, cancels and inquiries in any order, with a provider whose answers are lost, late, doubled or 5xx, and
-//! crashes at the provider's door.
+//! Random walks: payments, cancels and inquiries in any order, with crashes, and with a provider whose
+//! responses are lost, late or 5xx, or that processes requests twice.
 //!
-//! The service, its SQL and its HTTP are real. Several walks run at once, each with a database, a provider and a seed of its own,
-//! on which alone it depends: `MODEL_WALKS=1 MODEL_SEED=<n> MODEL_STEPS=<n>` repeats the one that failed.
+//! The service, its SQL and its HTTP are real. Several walks run concurrently, each with its own database,
+//! provider and seed. A walk depends on its seed only, so `MODEL_WALKS=1 MODEL_SEED=<n> MODEL_STEPS=<n>`
+//! repeats a failed one.
 
 use std::collections::VecDeque;
 use std::thread;
@@ -10,7 +11,7 @@ use std::thread;
 use events::{BookingId, Price};
 use fastrand::Rng;
 use payment::domain::Charge;
-use payment::paying::{self, Demand, PayError};
+use payment::paying::{self, PayError, PayRequest};
 use test_kit::scratch::{Databases, databases};
 use tokio::runtime;
 use tokio::task::JoinHandle;
@@ -18,17 +19,17 @@ use tokio::task::JoinHandle;
 use crate::app::{App, hold_expired, ticket_canceled};
 use crate::provider::Fate;
 
-/// Steps of all walks together.
+/// The number of steps of all walks together.
 const STEPS: u64 = 100_000;
-/// The same on a server, whose every commit waits for a disk.
+/// The same on a server, where every commit waits for a disk.
 const STEPS_ON_SERVER: u64 = 3_000;
-/// Walks at once: one waits for its database or its provider while another one computes.
+/// The number of concurrent walks. One computes while others wait for their databases or providers.
 const WALKS: u64 = 4;
 /// The seed of the first walk. Each further walk uses the next number.
 const SEED: u64 = 20_261_129;
-/// Steps until everything comes to rest and is checked.
+/// The number of steps after which everything is settled and checked.
 const EPISODE: usize = 20;
-/// Bookings of one episode.
+/// The number of bookings of an episode.
 const BOOKINGS: usize = 3;
 const PRICE: i64 = 100;
 
@@ -44,12 +45,12 @@ const FATES: [Fate; 9] = [
     Fate::Answered,
 ];
 
-/// A booking as its customer and the others see it.
+/// What callers know about a booking.
 #[derive(Clone, Copy, Debug)]
-struct Known {
+struct Expected {
     id: i64,
     is_canceled: bool,
-    /// Somebody was told that it is paid.
+    /// A response has reported it as paid.
     was_paid: bool,
 }
 
@@ -58,7 +59,7 @@ type Paying = JoinHandle<Result<(), PayError>>;
 struct Walk {
     app: App,
     rng: Rng,
-    bookings: Vec<Known>,
+    bookings: Vec<Expected>,
     parked: VecDeque<Paying>,
     steps: usize,
 }
@@ -68,7 +69,7 @@ fn number(variable: &str, default: u64) -> u64 {
 }
 
 #[test]
-fn charged_and_paid_are_the_same_whatever_is_lost_doubled_or_late() {
+fn bookings_are_charged_exactly_if_they_are_paid_despite_all_faults() {
     let default = if matches!(databases(), Databases::Files) { STEPS } else { STEPS_ON_SERVER };
     let walks = number("MODEL_WALKS", WALKS).max(1);
     let steps = usize::try_from(number("MODEL_STEPS", default).div_ceil(walks)).unwrap();
@@ -84,7 +85,7 @@ fn charged_and_paid_are_the_same_whatever_is_lost_doubled_or_late() {
     assert!(ends.iter().all(|count| *count > 0), "the walks did not reach every end: {ends:?}");
 }
 
-/// One walk from its beginning to its end. Returns how often each of the four ends was reached.
+/// Runs one walk. Returns how often each of the four ends was reached.
 fn walk(seed: u64, steps: usize) -> [usize; 4] {
     println!("MODEL_WALKS=1 MODEL_SEED={seed} MODEL_STEPS={steps}");
     let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -103,7 +104,7 @@ fn walk(seed: u64, steps: usize) -> [usize; 4] {
                 walk.steps += 1;
                 walk.step().await;
             }
-            walk.come_to_rest().await;
+            walk.settle().await;
             for booking in walk.bookings.clone() {
                 ends[walk.check(booking).await] += 1;
             }
@@ -117,7 +118,7 @@ fn walk(seed: u64, steps: usize) -> [usize; 4] {
 impl Walk {
     fn begin_episode(&mut self) {
         let next = self.bookings.last().map_or(1, |booking| booking.id + 1);
-        let new = |id| Known { id, is_canceled: false, was_paid: false };
+        let new = |id| Expected { id, is_canceled: false, was_paid: false };
         self.bookings = (next..).take(BOOKINGS).map(new).collect();
     }
 
@@ -137,39 +138,40 @@ impl Walk {
             13..=14 => self.refund(fate).await,
             15..=17 => self.inquire(index).await,
             18 => self.app.provider.catch_up(),
-            _ => self.give_up(index).await,
+            _ => self.end_booking(index).await,
         }
-        self.app.provider.forget_fates();
+        self.app.provider.clear_fates();
     }
 
-    /// Mostly the booking's price, now and then another one, or one that the provider declines.
-    fn demand(&mut self, id: i64) -> Demand {
-        let odd = self.rng.u8(..10) == 0;
-        let price = Price::parse(if odd { PRICE + 1 } else { PRICE }).unwrap();
+    /// A request for the booking's price, sometimes for a different one, and sometimes with a token that is
+    /// declined.
+    fn request(&mut self, id: i64) -> PayRequest {
+        let is_different = self.rng.u8(..10) == 0;
+        let price = Price::parse(if is_different { PRICE + 1 } else { PRICE }).unwrap();
         let token = if self.rng.u8(..4) == 0 { "tok_declined" } else { "tok_ok" };
         let token = payment::domain::PaymentToken::parse(token.to_owned()).ok();
-        Demand { charge: Charge { booking_id: BookingId::new(id).unwrap(), price }, token, key: None }
+        PayRequest { charge: Charge { booking_id: BookingId::new(id).unwrap(), price }, token, key: None }
     }
 
     async fn pay(&mut self, index: usize, fate: Fate) {
         let id = self.bookings[index].id;
-        let demand = self.demand(id);
+        let request = self.request(id);
         self.app.provider.next([fate]);
-        let answer = paying::pay(&self.app.state, &demand).await.map(|_| ());
-        self.judge(index, &answer);
+        let answer = paying::pay(&self.app.state, &request).await.map(|_| ());
+        self.check_answer(index, &answer);
     }
 
-    /// What the caller is told must be true.
-    fn judge(&mut self, index: usize, answer: &Result<(), PayError>) {
+    /// Checks that the response to the caller is true.
+    fn check_answer(&mut self, index: usize, answer: &Result<(), PayError>) {
         let booking = &mut self.bookings[index];
-        let stands = self.app.provider.account(booking.id).stands();
+        let is_charged = self.app.provider.account(booking.id).is_charged();
         match answer {
             Ok(()) => {
-                assert!(stands && !booking.is_canceled, "{booking:?}");
+                assert!(is_charged && !booking.is_canceled, "{booking:?}");
                 booking.was_paid = true;
             }
-            Err(PayError::Declined) => assert!(!stands, "{booking:?} was declined, and a charge stands"),
-            Err(PayError::NotReached(_)) => panic!("the provider is always there"),
+            Err(PayError::Declined) => assert!(!is_charged, "{booking:?} was declined, but charged"),
+            Err(PayError::NotReached(_)) => panic!("the provider is always reachable"),
             Err(PayError::Refused(payment::domain::PayRefused::Voided)) => {
                 assert!(booking.is_canceled, "{booking:?}");
             }
@@ -177,16 +179,16 @@ impl Walk {
         }
     }
 
-    /// A payment that stays at the provider's door while others go on.
-    async fn park(&mut self, booking: Known, fate: Fate) {
-        let demand = self.demand(booking.id);
+    /// Begins a payment that waits at the provider while the walk continues.
+    async fn park(&mut self, booking: Expected, fate: Fate) {
+        let request = self.request(booking.id);
         self.app.provider.next([fate]);
         let state = self.app.state.clone();
-        let mut paying = tokio::spawn(async move { paying::pay(&state, &demand).await.map(|_| ()) });
+        let mut paying = tokio::spawn(async move { paying::pay(&state, &request).await.map(|_| ()) });
         tokio::select! {
-            // It did not have to ask.
+            // It ended without a call to the provider.
             answer = &mut paying => assert!(!matches!(answer.unwrap(), Err(PayError::Unknown(_)))),
-            () = self.app.provider.holds_one() => self.parked.push_back(paying),
+            () = self.app.provider.until_held() => self.parked.push_back(paying),
         }
     }
 
@@ -198,7 +200,7 @@ impl Walk {
         }
     }
 
-    /// The process dies while it waits for the provider, which may have charged.
+    /// Kills a payment while it waits for the provider, which may have charged.
     async fn crash(&mut self) {
         if let Some(paying) = self.parked.pop_front() {
             paying.abort();
@@ -213,11 +215,12 @@ impl Walk {
         assert!([200, 201, 202].contains(&answer.status.as_u16()));
         self.bookings[index].is_canceled = true;
         if answer.status != 202 {
-            assert!(!self.app.provider.account(self.bookings[index].id).stands());
+            assert!(!self.app.provider.account(self.bookings[index].id).is_charged());
         }
     }
 
-    async fn give_up(&mut self, index: usize) {
+    /// Ends the booking by an event, as an expired hold or a void ticket does.
+    async fn end_booking(&mut self, index: usize) {
         let id = self.bookings[index].id;
         if self.rng.bool() {
             self.app.deliver(hold_expired(id)).await;
@@ -237,7 +240,8 @@ impl Walk {
         assert_eq!(answer.status, 200, "{}", answer.body);
     }
 
-    async fn come_to_rest(&mut self) {
+    /// Lets everything finish that is still running, late or in doubt.
+    async fn settle(&mut self) {
         while !self.parked.is_empty() {
             self.unpark().await;
         }
@@ -246,18 +250,18 @@ impl Walk {
         for index in 0..BOOKINGS {
             self.inquire(index).await;
         }
-        // Whatever else comes late, comes too late.
+        // Doubled requests of the inquiries and refunds above must have no further effect.
         self.app.provider.catch_up();
     }
 
-    /// Which of the four ends it was.
-    async fn check(&self, booking: Known) -> usize {
+    /// Checks the booking. Returns which of the four ends it has reached.
+    async fn check(&self, booking: Expected) -> usize {
         let account = self.app.provider.account(booking.id);
         let path = format!("/payments/search/findByBookingId?bookingId={}", booking.id);
         let found = self.app.client.get(&path).await.body["_embedded"]["payments"][0].clone();
         let status = found["status"].as_str();
         assert!(account.charges <= 1 && account.refunds <= account.charges, "{account:?}");
-        assert_eq!(account.stands(), status == Some("Paid"), "{booking:?} {account:?} {status:?}");
+        assert_eq!(account.is_charged(), status == Some("Paid"), "{booking:?} {account:?} {status:?}");
         assert!(!booking.was_paid || account.charges == 1, "{booking:?} {account:?}");
         match (booking.is_canceled, account.charges) {
             (false, 0) => {
@@ -279,13 +283,13 @@ impl Walk {
         }
     }
 
-    /// Each payment is published once, and before its end.
+    /// Checks that each payment is published at most once, and before its end.
     async fn check_events(&self) {
-        let mut told = std::collections::HashMap::<BookingId, Vec<&str>>::new();
+        let mut published = std::collections::HashMap::<BookingId, Vec<&str>>::new();
         for event in test_kit::fleet::outbox(&self.app.scratch.db).await {
-            told.entry(event.booking_id()).or_default().push(event.event_type());
+            published.entry(event.booking_id()).or_default().push(event.event_type());
         }
-        for (id, events) in told {
+        for (id, events) in published {
             let paid = events.iter().filter(|event| **event == "Paid").count();
             assert!(paid == 0 || (paid == 1 && events[0] == "Paid"), "{id}: {events:?}");
         }

@@ -1,4 +1,4 @@
-//! The list in pages.
+//! Pages of the list of payments.
 
 use storage::query;
 use test_kit::pages::{assert_all_is_counted, assert_never_shifts, assert_reads_on, assert_refusals};
@@ -19,7 +19,7 @@ async fn fill(app: &App, first: i64, last: i64) {
 }
 
 #[tokio::test]
-async fn total_is_exact_up_to_ten_thousand_and_deeper_pages_are_read_by_after() {
+async fn total_is_exact_up_to_ten_thousand_and_later_pages_need_after() {
     let app = App::new().await;
     fill(&app, 1, 10_000).await;
     assert_all_is_counted(&app.client, "/payments").await;
@@ -50,7 +50,7 @@ async fn page_after_an_id_never_shifts() {
 }
 
 #[tokio::test]
-async fn list_is_not_filtered_in_silence() {
+async fn unsupported_and_repeated_filters_are_422() {
     let app = App::new().await;
     for name in ["bookingId", "customerId"] {
         let answer = app.client.get(&format!("/payments?{name}=7")).await;

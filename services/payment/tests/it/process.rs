@@ -1,9 +1,9 @@
-//! The process itself: what it does with a wrong configuration.
+//! The process with an invalid configuration.
 
 use std::process::Command;
 
 #[test]
-fn a_wrong_setting_names_its_variable_and_exits_64() {
+fn invalid_setting_names_its_variable_and_exits_64() {
     for (variable, value) in [
         ("PROCESSOR_URL", "nowhere"),
         ("PROCESSOR_DEADLINE_MS", "0"),
@@ -17,14 +17,14 @@ fn a_wrong_setting_names_its_variable_and_exits_64() {
             .env("EVENTS_URL", "sqlite://unused.db")
             .env("PROCESSOR_URL", "http://127.0.0.1:9")
             .env("FLEET_ID", "test")
-            // The sandbox provider has these now.
+            // Settings of the sandbox provider, which payment ignores.
             .env("PAYMENT_LATENCY_MS", "slow")
             .env("PAYMENT_DECLINE_OVER", "much")
             .env(variable, value)
             .output()
             .unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(64), "{said}");
-        assert!(said.starts_with(&format!("configuration error: {variable} (--")), "{said}");
+        let printed = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(64), "{printed}");
+        assert!(printed.starts_with(&format!("configuration error: {variable} (--")), "{printed}");
     }
 }

@@ -1,4 +1,4 @@
-//! A payment provider in memory, whose answers a test can lose, hold back and let fail.
+//! A payment provider in memory. A test can lose, delay and fail its responses.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -21,7 +21,7 @@ use upstream::Settings;
 
 const FOREVER: usize = Semaphore::MAX_PERMITS / 2;
 
-/// What becomes of one request that moves money.
+/// How the provider treats one charge or cancel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     Answered,
@@ -29,28 +29,28 @@ pub enum Fate {
     LostBefore,
     /// The provider acts, and the connection breaks.
     LostAfter,
-    /// 500, without any effect.
+    /// The provider responds 500 without acting.
     FailsBefore,
-    /// The provider acts, and answers 500.
+    /// The provider acts, and responds 500.
     FailsAfter,
-    /// The connection breaks, and the provider acts later: see [`Provider::catch_up`].
+    /// The connection breaks, and the provider acts at [`Provider::catch_up`].
     Late,
-    /// The provider acts now, answers, and acts once more later.
+    /// The provider acts and responds, and acts once more at [`Provider::catch_up`].
     Doubled,
-    /// The request waits for [`Provider::unpark`], and the provider acts then.
+    /// The request waits for [`Provider::unpark`]; then the provider acts.
     ParkedBefore,
-    /// The provider acts, and its answer waits for [`Provider::unpark`].
+    /// The provider acts, and its response waits for [`Provider::unpark`].
     ParkedAfter,
 }
 
-/// Where requests wait until [`Provider::release`].
+/// Whether charges wait for [`Provider::release`] before or after the provider acts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {
     Before,
     After,
 }
 
-/// What happened to a booking's money.
+/// The charges and refunds of a booking.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Account {
     pub charges: u32,
@@ -70,7 +70,7 @@ struct Inner {
     accounts: Mutex<HashMap<String, Account>>,
     fates: Mutex<VecDeque<Fate>>,
     late: Mutex<Vec<(String, Act)>>,
-    is_away: AtomicBool,
+    is_unreachable: AtomicBool,
     requests: AtomicUsize,
     hold: Mutex<Option<Hold>>,
     gate: Semaphore,
@@ -80,7 +80,7 @@ struct Inner {
     decline_over: i64,
 }
 
-/// Ends with the test.
+/// The provider, which runs until it is dropped.
 pub struct Provider {
     url: String,
     inner: Arc<Inner>,
@@ -96,7 +96,7 @@ impl Provider {
         Self::with(Duration::ZERO, amount).await
     }
 
-    pub async fn taking(latency: Duration) -> Self {
+    pub async fn with_latency(latency: Duration) -> Self {
         Self::with(latency, i64::MAX).await
     }
 
@@ -105,7 +105,7 @@ impl Provider {
             accounts: Mutex::default(),
             fates: Mutex::default(),
             late: Mutex::default(),
-            is_away: AtomicBool::new(false),
+            is_unreachable: AtomicBool::new(false),
             requests: AtomicUsize::new(0),
             hold: Mutex::new(None),
             gate: Semaphore::new(0),
@@ -124,7 +124,7 @@ impl Provider {
         Self { url, inner, server }
     }
 
-    /// One attempt a call, and no breaker, so that a test decides what each call meets.
+    /// Settings without retries and without a breaker, so that the fates of a test apply one call each.
     pub fn settings(&self) -> Settings {
         let mut settings = payment::clients::settings(self.url.parse().unwrap(), Duration::from_secs(20));
         settings.retry_budget_percent = 0;
@@ -132,53 +132,54 @@ impl Provider {
         settings
     }
 
-    /// The next requests that move money meet this, in turn.
+    /// Adds the fates of the next charges and cancels, in order.
     pub fn next(&self, fates: impl IntoIterator<Item = Fate>) {
         self.inner.fates.lock().unwrap().extend(fates);
     }
 
-    /// Whether every connection breaks before anything happens.
-    pub fn set_away(&self, is_away: bool) {
-        self.inner.is_away.store(is_away, Ordering::SeqCst);
+    /// Breaks every connection before the provider acts, until `false` is set.
+    pub fn set_unreachable(&self, is_unreachable: bool) {
+        self.inner.is_unreachable.store(is_unreachable, Ordering::SeqCst);
     }
 
-    /// Charges wait from now on, before or after the provider acts.
+    /// Holds all charges from now on.
     pub fn hold(&self, hold: Hold) {
         *self.inner.hold.lock().unwrap() = Some(hold);
     }
 
-    /// Until a charge waits.
-    pub async fn holds_one(&self) {
+    /// Waits until a request is held or parked.
+    pub async fn until_held(&self) {
         self.inner.arrived.notified().await;
     }
 
+    /// Releases all held charges, and holds no more.
     pub fn release(&self) {
         *self.inner.hold.lock().unwrap() = None;
         self.inner.gate.add_permits(FOREVER);
     }
 
-    /// Nothing more goes wrong.
-    pub fn forget_fates(&self) {
+    /// Removes the fates that no request has used.
+    pub fn clear_fates(&self) {
         self.inner.fates.lock().unwrap().clear();
     }
 
-    /// The request that is parked for the longest time goes on; or its connection breaks.
-    pub fn unpark(&self, goes_on: bool) {
+    /// Continues the request that was parked first, or breaks its connection.
+    pub fn unpark(&self, continues: bool) {
         if let Some(parked) = self.inner.parked.lock().unwrap().pop_front()
-            && goes_on
+            && continues
         {
             let _ = parked.send(());
         }
     }
 
-    /// Whatever was late, or is done twice, is done now.
+    /// Processes the requests that are late or doubled.
     pub fn catch_up(&self) {
         for (reference, act) in std::mem::take(&mut *self.inner.late.lock().unwrap()) {
             self.inner.act(&reference, &act);
         }
     }
 
-    /// Requests so far.
+    /// The number of requests so far.
     pub fn requests(&self) -> usize {
         self.inner.requests.load(Ordering::SeqCst)
     }
@@ -188,8 +189,8 @@ impl Provider {
         accounts.get(&format!("test-booking-{booking}")).copied().unwrap_or_default()
     }
 
-    /// How many charges and refunds there were.
-    pub fn moved(&self, booking: i64) -> (u32, u32) {
+    /// The numbers of charges and refunds.
+    pub fn movements(&self, booking: i64) -> (u32, u32) {
         let account = self.account(booking);
         (account.charges, account.refunds)
     }
@@ -202,8 +203,8 @@ impl Drop for Provider {
 }
 
 impl Account {
-    /// Whether a charge stands.
-    pub fn stands(&self) -> bool {
+    /// Whether there is a charge that is not refunded.
+    pub fn is_charged(&self) -> bool {
         self.charges > self.refunds
     }
 
@@ -215,7 +216,7 @@ impl Account {
         }
     }
 
-    fn shown(&self, reference: &str) -> Value {
+    fn body(&self, reference: &str) -> Value {
         json!({
             "reference": reference, "status": self.status(), "amount": self.amount, "currency": "KRW",
             "refundedAt": (self.refunds > 0).then_some("2026-01-01T00:00:00Z"),
@@ -244,12 +245,12 @@ impl Inner {
                 account.charges = u32::from(!account.is_declined);
             }
         }
-        (StatusCode::OK, account.shown(reference))
+        (StatusCode::OK, account.body(reference))
     }
 
     async fn answer(&self, reference: String, act: Act) -> Response {
         self.requests.fetch_add(1, Ordering::SeqCst);
-        if self.is_away.load(Ordering::SeqCst) {
+        if self.is_unreachable.load(Ordering::SeqCst) {
             return broken();
         }
         sleep(self.latency).await;
@@ -279,10 +280,10 @@ impl Inner {
         }
     }
 
-    /// Whether the request may go on.
+    /// Parks the request. Returns whether it may continue.
     async fn park(&self) -> bool {
-        let (goes_on, parked) = oneshot::channel();
-        self.parked.lock().unwrap().push_back(goes_on);
+        let (unpark, parked) = oneshot::channel();
+        self.parked.lock().unwrap().push_back(unpark);
         self.arrived.notify_one();
         parked.await.is_ok()
     }
@@ -299,7 +300,7 @@ fn answered((status, body): (StatusCode, Value)) -> Response {
     (status, Json(body)).into_response()
 }
 
-/// An answer whose body breaks off.
+/// A response whose body breaks off.
 fn broken() -> Response {
     let cut = futures_util::stream::once(async {
         Err::<Vec<u8>, _>(io::Error::from(io::ErrorKind::ConnectionReset))
@@ -323,12 +324,12 @@ async fn cancel(State(provider): State<Arc<Inner>>, Path(reference): Path<String
 
 async fn find(State(provider): State<Arc<Inner>>, Path(reference): Path<String>) -> Response {
     provider.requests.fetch_add(1, Ordering::SeqCst);
-    if provider.is_away.load(Ordering::SeqCst) {
+    if provider.is_unreachable.load(Ordering::SeqCst) {
         return broken();
     }
     let account = provider.accounts.lock().unwrap().get(&reference).copied();
     match account {
-        Some(account) => answered((StatusCode::OK, account.shown(&reference))),
+        Some(account) => answered((StatusCode::OK, account.body(&reference))),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }

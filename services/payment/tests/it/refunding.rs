@@ -1,4 +1,4 @@
-//! Refunds: a provider that is away delays them and loses none.
+//! Refunds: an unreachable provider delays them, and none is lost.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use crate::app::{App, hold_expired, ticket_canceled};
 use crate::provider::{Fate, Provider};
 
 #[tokio::test]
-async fn cancel_is_accepted_while_the_provider_is_away_and_ends_when_it_is_back() {
+async fn cancel_is_202_while_the_provider_is_unreachable_and_ends_afterwards() {
     let app = App::new().await;
     app.pay(1).await;
-    app.provider.set_away(true);
+    app.provider.set_unreachable(true);
     for booking in [1, 2] {
         for _ in 0..2 {
             let answer = app.cancel(booking).await;
@@ -29,20 +29,20 @@ async fn cancel_is_accepted_while_the_provider_is_away_and_ends_when_it_is_back(
     }
     assert_eq!(app.pay(2).await.problem(), "booking-voided");
     app.refund().await;
-    assert_eq!(app.told().await, ["Paid"], "nothing went back yet");
+    assert_eq!(app.published().await, ["Paid"], "no refund is confirmed yet");
 
-    app.provider.set_away(false);
-    let asked_again = app.cancel(1).await;
-    assert_eq!((asked_again.status.as_u16(), &asked_again.body["status"]), (200, &"Canceled".into()));
+    app.provider.set_unreachable(false);
+    let repeated = app.cancel(1).await;
+    assert_eq!((repeated.status.as_u16(), &repeated.body["status"]), (200, &"Canceled".into()));
     app.refund().await;
     assert_eq!(app.status(2).await, "Voided");
-    assert_eq!(app.told().await, ["Paid", "PaymentCanceled", "PaymentCanceled"]);
-    assert_eq!((app.provider.moved(1), app.provider.moved(2)), ((1, 1), (0, 0)));
+    assert_eq!(app.published().await, ["Paid", "PaymentCanceled", "PaymentCanceled"]);
+    assert_eq!((app.provider.movements(1), app.provider.movements(2)), ((1, 1), (0, 0)));
     app.settled().await;
 }
 
 #[tokio::test]
-async fn refund_whose_answer_is_lost_happens_once() {
+async fn refund_with_a_lost_response_happens_once() {
     for fate in [Fate::LostBefore, Fate::LostAfter, Fate::FailsBefore, Fate::FailsAfter, Fate::Late] {
         let app = App::new().await;
         app.pay(1).await;
@@ -53,28 +53,31 @@ async fn refund_whose_answer_is_lost_happens_once() {
         app.refund().await;
         app.provider.catch_up();
         assert_eq!(app.status(1).await, "Canceled", "{fate:?}");
-        assert_eq!((app.told().await, app.provider.moved(1)), (vec!["Paid", "PaymentCanceled"], (1, 1)));
+        assert_eq!(
+            (app.published().await, app.provider.movements(1)),
+            (vec!["Paid", "PaymentCanceled"], (1, 1))
+        );
         app.settled().await;
     }
 }
 
 #[tokio::test]
-async fn refund_that_the_database_did_not_record_is_asked_for_again() {
+async fn refund_that_is_not_recorded_is_requested_again() {
     let app = App::new().await;
     app.pay(1).await;
     app.deliver(ticket_canceled(1)).await;
-    // Only recording the end writes an event.
+    // The end of the cancel is the only event here.
     app.execute("ALTER TABLE outbox RENAME TO outbox_gone").await;
     app.refund().await;
-    assert_eq!((app.status(1).await, app.provider.moved(1)), ("Canceling".into(), (1, 1)));
+    assert_eq!((app.status(1).await, app.provider.movements(1)), ("Canceling".into(), (1, 1)));
     app.execute("ALTER TABLE outbox_gone RENAME TO outbox").await;
     app.refund().await;
-    assert_eq!((app.told().await, app.provider.moved(1)), (vec!["Paid", "PaymentCanceled"], (1, 1)));
+    assert_eq!((app.published().await, app.provider.movements(1)), (vec!["Paid", "PaymentCanceled"], (1, 1)));
     app.settled().await;
 }
 
 #[tokio::test]
-async fn payment_from_before_the_provider_is_canceled() {
+async fn payment_of_an_earlier_version_is_canceled() {
     let app = App::new().await;
     for (booking, status) in [(1, "Paid"), (2, "Canceled"), (3, "Voided")] {
         let mut tx = app.scratch.db.begin().await.unwrap();
@@ -93,14 +96,14 @@ async fn payment_from_before_the_provider_is_canceled() {
         [app.status(1).await, app.status(2).await, app.status(3).await],
         ["Canceled", "Canceled", "Voided"]
     );
-    assert_eq!(app.told().await, ["PaymentCanceled"; 3]);
-    // The provider never charged it, and the row says so.
-    assert_eq!((app.provider.moved(1), references(&app).await), ((0, 0), vec![None, None, None]));
+    assert_eq!(app.published().await, ["PaymentCanceled"; 3]);
+    // The provider never charged it, so the row has no reference.
+    assert_eq!((app.provider.movements(1), references(&app).await), ((0, 0), vec![None, None, None]));
     app.settled().await;
 }
 
 #[tokio::test]
-async fn row_has_a_reference_exactly_if_the_provider_charged() {
+async fn row_has_a_reference_only_if_the_provider_charged() {
     let app = App::new().await;
     app.pay(1).await;
     app.cancel(2).await;
@@ -112,73 +115,73 @@ async fn row_has_a_reference_exactly_if_the_provider_charged() {
 }
 
 #[tokio::test]
-async fn claimed_cancel_is_asked_for_by_one_replica() {
+async fn one_replica_requests_a_claimed_cancel() {
     let app = App::new().await;
     for booking in 1..=20 {
         app.deliver(hold_expired(booking)).await;
     }
     let other = Refunder::new(app.state.clone());
-    let (one, two) = tokio::join!(app.refunder.look(), other.look());
-    one.unwrap();
-    two.unwrap();
-    app.refunder.look().await.unwrap();
+    let (first, second) = tokio::join!(app.refunder.run_once(), other.run_once());
+    first.unwrap();
+    second.unwrap();
+    app.refunder.run_once().await.unwrap();
     assert_eq!(app.provider.requests(), 20);
-    assert_eq!(app.told().await, ["PaymentCanceled"; 20]);
+    assert_eq!(app.published().await, ["PaymentCanceled"; 20]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn cancel_whose_request_still_waits_for_the_provider_is_left_to_it() {
+async fn refunder_leaves_a_running_request_its_cancel() {
     let app = App::new().await;
     app.pay(1).await;
     app.provider.next([Fate::ParkedBefore]);
     let client = app.client.clone();
     let canceling = tokio::spawn(async move { client.post("/cancellations", json!({"bookingId": 1})).await });
-    app.provider.holds_one().await;
-    app.refunder.look().await.unwrap();
+    app.provider.until_held().await;
+    app.refunder.run_once().await.unwrap();
     assert_eq!((app.provider.requests(), app.status(1).await), (2, "Canceling".into()));
     app.provider.unpark(true);
     assert_eq!(canceling.await.unwrap().status, 200);
-    assert_eq!((app.status(1).await, app.provider.moved(1)), ("Canceled".into(), (1, 1)));
+    assert_eq!((app.status(1).await, app.provider.movements(1)), ("Canceled".into(), (1, 1)));
     app.settled().await;
 }
 
 #[tokio::test]
-async fn provider_that_cannot_be_reached_is_asked_for_few_cancels_and_the_others_wait() {
-    let nobody = FakeUpstream::refuses();
-    let settings = Settings::new(nobody.url.parse().unwrap(), Duration::from_secs(5));
-    let app = App::calling(Provider::new().await, settings).await;
+async fn unreachable_provider_ends_the_round_after_one_batch() {
+    let unreachable = FakeUpstream::refuses();
+    let settings = Settings::new(unreachable.url.parse().unwrap(), Duration::from_secs(5));
+    let app = App::with_settings(Provider::new().await, settings).await;
     for booking in 1..=20 {
         app.deliver(hold_expired(booking)).await;
     }
     let before = Timestamp::now();
-    app.refunder.look().await.unwrap();
-    let put_off = query_as::<(i64, i64)>(
+    app.refunder.run_once().await.unwrap();
+    let postponed = query_as::<(i64, i64)>(
         "SELECT CAST(COUNT(*) AS BIGINT), CAST(SUM(asks) AS BIGINT) FROM payments WHERE ask_at >= $1",
     )
     .bind((before + Duration::from_secs(2)).as_microsecond());
-    let put_off = app.scratch.db.read().await.unwrap().fetch_one(put_off).await.unwrap();
-    assert_eq!(put_off, (16, 0), "those that were tried wait for two seconds, and no pause grows");
-    assert_eq!(app.told().await, [""; 0]);
+    let postponed = app.scratch.db.read().await.unwrap().fetch_one(postponed).await.unwrap();
+    assert_eq!(postponed, (16, 0), "one batch is postponed by two seconds, and its attempts do not count");
+    assert_eq!(app.published().await, [""; 0]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn pause_between_two_questions_grows_beyond_the_claim() {
+async fn pause_grows_beyond_the_claim() {
     let app = App::new().await;
-    app.provider.set_away(true);
+    app.provider.set_unreachable(true);
     app.deliver(hold_expired(1)).await;
     app.execute("UPDATE payments SET asks = 7, ask_at = 0").await;
     let before = Timestamp::now();
-    app.refunder.look().await.unwrap();
+    app.refunder.run_once().await.unwrap();
     let next = query_as::<(i64, i64)>("SELECT ask_at, asks FROM payments");
-    let (ask_at, asks) = app.scratch.db.read().await.unwrap().fetch_one(next).await.unwrap();
-    assert!(ask_at >= (before + Duration::from_secs(64)).as_microsecond(), "{ask_at}");
-    assert_eq!(asks, 8);
-    // It is asked for ever.
-    app.provider.set_away(false);
+    let (cancel_at, attempts) = app.scratch.db.read().await.unwrap().fetch_one(next).await.unwrap();
+    assert!(cancel_at >= (before + Duration::from_secs(64)).as_microsecond(), "{cancel_at}");
+    assert_eq!(attempts, 8);
+    // The refunder never stops retrying.
+    app.provider.set_unreachable(false);
     app.refund().await;
-    assert_eq!(app.told().await, ["PaymentCanceled"]);
+    assert_eq!(app.published().await, ["PaymentCanceled"]);
     app.settled().await;
 }
 
@@ -189,15 +192,15 @@ async fn references(app: &App) -> Vec<Option<String>> {
 }
 
 #[tokio::test]
-async fn running_refunder_counts_cancels_ends_what_is_due_and_stops_when_it_is_asked_to() {
+async fn running_refunder_counts_cancels_and_ends_due_ones_until_it_is_stopped() {
     render_metrics();
     let app = App::new().await;
     app.pay(1).await;
-    app.provider.set_away(true);
+    app.provider.set_unreachable(true);
     for booking in [1, 2] {
         assert_eq!(app.cancel(booking).await.status, 202);
     }
-    app.provider.set_away(false);
+    app.provider.set_unreachable(false);
     app.execute("UPDATE payments SET ask_at = 9000000000000000").await;
     let stop = CancellationToken::new();
     let running = tokio::spawn(app.refunder.clone().run(app.consumer.applied(), stop.clone()));
@@ -207,14 +210,14 @@ async fn running_refunder_counts_cancels_ends_what_is_due_and_stops_when_it_is_a
     until(async || app.status(1).await == "Canceled" && app.status(2).await == "Voided").await;
     stop.cancel();
     running.await.unwrap();
-    assert_eq!(app.provider.moved(1), (1, 1));
+    assert_eq!(app.provider.movements(1), (1, 1));
     app.settled().await;
 }
 
-/// Until it is so; far longer than it takes is a failure.
-async fn until(is_so: impl AsyncFn() -> bool) {
+/// Waits until `condition` holds, for at most a minute.
+async fn until(condition: impl AsyncFn() -> bool) {
     let wait = async {
-        while !is_so().await {
+        while !condition().await {
             sleep(Duration::from_millis(5)).await;
         }
     };

@@ -1,4 +1,4 @@
-//! HAL, pages, problems: how the service speaks.
+//! HAL, pages and problems on the wire.
 
 use axum::body::Body;
 use http::{Method, Request};
@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use test_kit::log::assert_names_booking;
 use test_kit::snapshot::assert_openapi;
 
-use crate::app::{App, demand};
+use crate::app::{App, payment_request};
 
 #[tokio::test]
-async fn every_wrong_field_is_named_and_leaves_no_row() {
+async fn invalid_fields_are_listed_and_nothing_is_recorded() {
     let app = App::new().await;
     let table: [(Value, &[&str]); 18] = [
         (json!({}), &["/bookingId"]),
@@ -42,12 +42,12 @@ async fn every_wrong_field_is_named_and_leaves_no_row() {
         assert_eq!(answer.pointers(), ["/bookingId"], "{body}");
     }
     assert_eq!(app.total().await, 0);
-    assert_eq!(app.told().await, [""; 0]);
+    assert_eq!(app.published().await, [""; 0]);
     app.settled().await;
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_json_or_too_large_is_refused() {
+async fn body_that_is_not_json_or_too_large_is_refused() {
     let app = App::new().await;
     let post = |path: &'static str, kind: &'static str, body: Vec<u8>| {
         let request = Request::builder()
@@ -71,7 +71,7 @@ async fn a_body_that_is_no_json_or_too_large_is_refused() {
 }
 
 #[tokio::test]
-async fn ids_that_name_nothing_are_404() {
+async fn unknown_id_is_404() {
     let app = App::new().await;
     for id in ["1", "0", "-1", "abc", "1000000000000000000000000000000", "1.5"] {
         let answer = app.client.get(&format!("/payments/{id}")).await;
@@ -99,7 +99,7 @@ async fn unknown_paths_and_methods_are_problems() {
 }
 
 #[tokio::test]
-async fn payments_come_in_pages() {
+async fn payments_are_listed_in_pages() {
     let app = App::new().await;
     for booking in 11..=15 {
         app.pay(booking).await;
@@ -125,7 +125,7 @@ async fn payments_come_in_pages() {
 }
 
 #[tokio::test]
-async fn a_booking_finds_its_payment_or_an_empty_list() {
+async fn search_by_booking_returns_its_payment_or_an_empty_list() {
     let app = App::new().await;
     let paid = app.pay(5).await.body;
     let path = "/payments/search/findByBookingId?bookingId=";
@@ -144,9 +144,9 @@ async fn a_booking_finds_its_payment_or_an_empty_list() {
 }
 
 #[tokio::test]
-async fn links_follow_the_gateway_and_the_media_type_follows_accept() {
+async fn links_follow_the_forwarded_headers_and_the_media_type_follows_accept() {
     let app = App::new().await;
-    app.client.post("/payments", demand(1, 0)).await;
+    app.client.post("/payments", payment_request(1, 0)).await;
     let forwarded = [
         ("x-forwarded-host", "movies.example:8088"),
         ("x-forwarded-proto", "HTTPS"),
@@ -162,7 +162,7 @@ async fn links_follow_the_gateway_and_the_media_type_follows_accept() {
 }
 
 #[tokio::test]
-async fn probes_answer() {
+async fn probes_respond() {
     let app = App::new().await;
     for path in ["/livez", "/readyz", "/actuator/health"] {
         let answer = app.client.get(path).await;
@@ -173,7 +173,7 @@ async fn probes_answer() {
 }
 
 #[tokio::test]
-async fn the_openapi_description_is_the_reviewed_one() {
+async fn openapi_description_is_the_reviewed_one() {
     let app = App::new().await;
     let description = app.client.get("/api-docs/openapi.json").await.body;
     assert_openapi(env!("CARGO_MANIFEST_DIR"), &description);
