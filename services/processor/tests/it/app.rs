@@ -1,4 +1,4 @@
-//! The provider on a database of its own.
+//! The provider with its own database.
 
 use std::net::SocketAddr;
 
@@ -18,7 +18,7 @@ pub struct App {
 }
 
 impl App {
-    /// It decides every charge at once.
+    /// A provider that decides every charge immediately.
     pub async fn new() -> Self {
         Self::with(Sandbox::default()).await
     }
@@ -61,15 +61,16 @@ impl App {
         self.client.get(&path(reference)).await
     }
 
-    /// `(kind, amount)` of every movement under the reference, in the order they happened.
+    /// `(kind, amount)` of every movement under the reference, oldest first.
     pub async fn movements(&self, reference: &str) -> Vec<(String, i64)> {
         let ledger = self.client.get("/v1/ledger?size=1000").await.body;
         let movements = ledger["movements"].as_array().unwrap().iter();
         let own = movements.filter(|movement| movement["reference"] == reference);
-        own.map(|one| (one["kind"].as_str().unwrap().to_owned(), one["amount"].as_i64().unwrap())).collect()
+        own.map(|line| (line["kind"].as_str().unwrap().to_owned(), line["amount"].as_i64().unwrap()))
+            .collect()
     }
 
-    /// Serves it on a socket of this machine until the token is dropped.
+    /// Serves it on a local socket until the guard is dropped.
     pub async fn listen(&self) -> (SocketAddr, DropGuard) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! Canceling: final, in any order, as often as the caller likes.
+//! Cancels: a cancel is final, may be repeated, and may come before the charge.
 
 use axum::body::Body;
 use http::Request;
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::app::{App, charged, refunded};
 
 #[tokio::test]
-async fn cancel_gives_back_what_was_charged_once() {
+async fn cancel_refunds_a_charge_once() {
     let app = App::new().await;
     app.charge("a", 700).await;
     let first = app.cancel("a").await;
@@ -21,12 +21,12 @@ async fn cancel_gives_back_what_was_charged_once() {
 #[tokio::test]
 async fn nothing_is_charged_under_a_canceled_reference() {
     let app = App::new().await;
-    app.cancel("never-asked-for").await;
+    app.cancel("never-charged").await;
     app.charge_token("declined", 700, "tok_declined").await;
     app.cancel("declined").await;
     app.charge("refunded", 700).await;
     app.cancel("refunded").await;
-    for reference in ["never-asked-for", "declined", "refunded"] {
+    for reference in ["never-charged", "declined", "refunded"] {
         let before = app.movements(reference).await;
         for amount in [700, 701] {
             let answer = app.charge(reference, amount).await;
@@ -34,11 +34,11 @@ async fn nothing_is_charged_under_a_canceled_reference() {
         }
         assert_eq!(app.movements(reference).await, before);
     }
-    assert_eq!(app.movements("never-asked-for").await, []);
+    assert_eq!(app.movements("never-charged").await, []);
 }
 
 #[tokio::test]
-async fn tombstone_names_no_amount() {
+async fn tombstone_has_no_amount() {
     let app = App::new().await;
     let body = app.cancel("a").await.body;
     assert_eq!(
@@ -52,7 +52,7 @@ async fn tombstone_names_no_amount() {
 }
 
 #[tokio::test]
-async fn no_form_of_another_site_can_cancel() {
+async fn forms_of_other_sites_cannot_cancel() {
     let app = App::new().await;
     app.charge("a", 700).await;
     for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"] {

@@ -1,4 +1,4 @@
-//! Charging: once under a reference, whoever asks and however often.
+//! Charges: a reference is charged once, however often it is requested.
 
 use processor::sandbox::Sandbox;
 use serde_json::json;
@@ -24,7 +24,7 @@ async fn charge_succeeds_and_is_in_the_ledger() {
 }
 
 #[tokio::test]
-async fn repeated_charge_gets_the_same_payment() {
+async fn repeated_charge_returns_the_same_payment() {
     let app = App::new().await;
     let first = app.charge("a", 700).await;
     for token in ["tok_ok", "tok_declined", "tok_stolen"] {
@@ -35,7 +35,7 @@ async fn repeated_charge_gets_the_same_payment() {
 }
 
 #[tokio::test]
-async fn second_charge_with_another_amount_or_currency_is_refused() {
+async fn second_charge_with_a_different_amount_or_currency_is_refused() {
     let app = App::new().await;
     app.charge("a", 700).await;
     app.charge_token("b", 700, "tok_declined").await;
@@ -50,7 +50,7 @@ async fn second_charge_with_another_amount_or_currency_is_refused() {
 }
 
 #[tokio::test]
-async fn declined_charge_may_be_paid_with_another_token() {
+async fn declined_charge_can_be_paid_with_another_token() {
     let app = App::new().await;
     for (token, reason) in [
         ("tok_declined", "declined"),
@@ -73,14 +73,14 @@ async fn declined_charge_may_be_paid_with_another_token() {
 
 #[tokio::test]
 async fn amount_above_the_limit_is_declined() {
-    let highest = Some("100".parse().unwrap());
-    let app = App::with(Sandbox { decline_over: highest, ..Sandbox::default() }).await;
+    let limit = Some("100".parse().unwrap());
+    let app = App::with(Sandbox { decline_over: limit, ..Sandbox::default() }).await;
     assert_eq!(app.charge("a", 101).await.body["declineReason"], "amount-limit");
     assert_eq!(app.charge("b", 100).await.body["status"], "succeeded");
 }
 
 #[tokio::test]
-async fn free_payment_and_the_highest_amount_go_through() {
+async fn free_payment_and_the_highest_amount_succeed() {
     let app = App::new().await;
     for (reference, amount) in [("free", 0), ("dear", i64::MAX)] {
         assert_eq!(app.charge(reference, amount).await.body["status"], "succeeded");
@@ -89,7 +89,7 @@ async fn free_payment_and_the_highest_amount_go_through() {
 }
 
 #[tokio::test]
-async fn reference_that_nobody_used_is_not_found() {
+async fn unused_reference_is_404() {
     let app = App::new().await;
     let answer = app.show("a").await;
     assert_eq!((answer.status.as_u16(), answer.problem()), (404, "not-found"));

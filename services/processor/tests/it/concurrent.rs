@@ -1,4 +1,4 @@
-//! Several requests for one reference at the same time.
+//! Concurrent requests for one reference.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use tokio::time::timeout;
 
 use crate::app::{App, charged, path, refunded};
 
-/// Bounds a test that would otherwise hang; nothing is measured with it.
+/// Ends a test that would otherwise hang.
 const HANG: Duration = Duration::from_secs(30);
 const AN_HOUR: Duration = Duration::from_secs(3_600);
 
-/// A provider whose charges with `tok_slow` take an hour, and whose requests do not wait for each other.
-async fn slow_apps() -> Arc<App> {
+/// A provider whose charges with `tok_slow` take an hour, and whose requests hardly wait for each other.
+async fn slow_app() -> Arc<App> {
     let sandbox = Sandbox { slow: AN_HOUR, ..Sandbox::default() };
     let state = |db| AppState { turns: Turns::new(Duration::from_millis(1)), ..AppState::new(db, sandbox) };
     Arc::new(App::of(state).await)
@@ -40,7 +40,7 @@ async fn begin_slow(app: &Arc<App>, amount: i64) -> JoinSet<()> {
 }
 
 #[tokio::test]
-async fn fifty_requests_at_once_charge_once() {
+async fn fifty_concurrent_requests_charge_once() {
     let app =
         Arc::new(App::with(Sandbox { latency: Some("1..5".parse().unwrap()), ..Sandbox::default() }).await);
     let mut requests = JoinSet::new();
@@ -54,12 +54,12 @@ async fn fifty_requests_at_once_charge_once() {
 }
 
 #[tokio::test]
-async fn two_amounts_at_once_charge_one_of_them() {
+async fn one_of_two_concurrent_amounts_is_charged() {
     let app = Arc::new(App::new().await);
     for round in 0..20 {
         let reference = format!("a{round}");
-        let (one, other) = tokio::join!(app.charge(&reference, 700), app.charge(&reference, 800));
-        let mut statuses = [one.status.as_u16(), other.status.as_u16()];
+        let (first, second) = tokio::join!(app.charge(&reference, 700), app.charge(&reference, 800));
+        let mut statuses = [first.status.as_u16(), second.status.as_u16()];
         statuses.sort_unstable();
         assert_eq!(statuses, [200, 409]);
         assert_eq!(app.movements(&reference).await.len(), 1);
@@ -67,7 +67,7 @@ async fn two_amounts_at_once_charge_one_of_them() {
 }
 
 #[tokio::test]
-async fn charges_and_cancels_at_once_leave_nothing_standing() {
+async fn concurrent_charges_and_cancels_end_without_a_charge() {
     let app = Arc::new(App::new().await);
     for round in 0..20 {
         let reference = format!("a{round}");
@@ -90,8 +90,8 @@ async fn charges_and_cancels_at_once_leave_nothing_standing() {
 }
 
 #[tokio::test]
-async fn second_request_is_pending_while_the_first_takes_long() {
-    let app = slow_apps().await;
+async fn second_request_is_pending_while_a_slow_one_decides() {
+    let app = slow_app().await;
     let _slow = begin_slow(&app, 700).await;
     assert_eq!(app.show("a").await.body["status"], "pending");
     let second = app.charge("a", 700).await;
@@ -103,8 +103,8 @@ async fn second_request_is_pending_while_the_first_takes_long() {
 }
 
 #[tokio::test]
-async fn cancel_overtakes_a_charge_on_its_way() {
-    let app = slow_apps().await;
+async fn cancel_overtakes_a_slow_charge() {
+    let app = slow_app().await;
     let _slow = begin_slow(&app, 700).await;
     assert_eq!(app.cancel("a").await.body["status"], "canceled");
     let after = app.charge("a", 700).await;
@@ -113,7 +113,7 @@ async fn cancel_overtakes_a_charge_on_its_way() {
 }
 
 #[tokio::test]
-async fn charge_on_its_way_when_it_is_canceled_charges_nothing() {
+async fn running_charge_that_is_canceled_ends_without_a_charge() {
     let sandbox = Sandbox { latency: Some("50".parse().unwrap()), ..Sandbox::default() };
     let app = Arc::new(App::with(sandbox).await);
     let charging = tokio::spawn({
@@ -126,7 +126,7 @@ async fn charge_on_its_way_when_it_is_canceled_charges_nothing() {
         }
     };
     timeout(HANG, begun).await.expect("it begins");
-    // Whichever is first: nothing stands in the end.
+    // The charge may come first; then it is refunded.
     app.cancel("a").await;
     let charge = timeout(HANG, charging).await.unwrap().unwrap();
     assert_eq!((charge.status.as_u16(), &charge.body["status"]), (200, &"canceled".into()));
@@ -135,8 +135,8 @@ async fn charge_on_its_way_when_it_is_canceled_charges_nothing() {
 }
 
 #[tokio::test]
-async fn payment_that_a_crash_left_pending_is_finished_by_the_next_request() {
-    let app = slow_apps().await;
+async fn next_request_decides_a_charge_left_pending_by_a_crash() {
+    let app = slow_app().await;
     drop(begin_slow(&app, 700).await);
     let other = app.another_process(Sandbox::default());
     let answer = other.put(&path("a"), json!({"amount": 700, "currency": "KRW"})).await;
@@ -145,7 +145,7 @@ async fn payment_that_a_crash_left_pending_is_finished_by_the_next_request() {
 }
 
 #[tokio::test]
-async fn charge_goes_on_when_its_client_hangs_up() {
+async fn charge_continues_after_its_client_disconnects() {
     let sandbox = Sandbox { latency: Some("20".parse().unwrap()), ..Sandbox::default() };
     let app = Arc::new(App::with(sandbox).await);
     let client = tokio::spawn({

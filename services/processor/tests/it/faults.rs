@@ -1,4 +1,4 @@
-//! Answers that go wrong on purpose.
+//! Responses that fail on purpose.
 
 use processor::sandbox::Sandbox;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -10,7 +10,7 @@ async fn app(faults: &str) -> App {
     App::with(Sandbox { faults: faults.parse().unwrap(), ..Sandbox::default() }).await
 }
 
-/// What comes back for a request, until the connection closes.
+/// Sends a request. Returns all bytes of the response until the connection closes.
 async fn exchange(app: &App, method: &str, path: &str, body: &str) -> String {
     let (address, _stop) = app.listen().await;
     let mut wire = TcpStream::connect(address).await.unwrap();
@@ -21,13 +21,13 @@ async fn exchange(app: &App, method: &str, path: &str, body: &str) -> String {
     );
     wire.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
-    // A reset is an end too.
+    // A reset also ends the response.
     let _ = wire.read_to_end(&mut answer).await;
     String::from_utf8(answer).unwrap()
 }
 
 #[tokio::test]
-async fn lost_answer_is_of_a_request_that_was_carried_out() {
+async fn request_with_a_lost_response_is_processed() {
     let app = app("lost=1").await;
     let body = r#"{"amount": 700, "currency": "KRW"}"#;
     assert_eq!(exchange(&app, "PUT", "/v1/payments/a", body).await, "");
@@ -37,7 +37,7 @@ async fn lost_answer_is_of_a_request_that_was_carried_out() {
 }
 
 #[tokio::test]
-async fn error_says_nothing_about_whether_the_request_was_carried_out() {
+async fn request_with_a_500_may_or_may_not_be_processed() {
     let app = app("5xx=1").await;
     let (mut before, mut after) = (0, 0);
     for round in 0..200 {
@@ -48,16 +48,16 @@ async fn error_says_nothing_about_whether_the_request_was_carried_out() {
             0 => before += 1,
             _ => after += 1,
         }
-        // Either is missing with a probability of 1 in 2^200.
+        // The probability that one of them never occurs is 2 in 2^200.
         if before > 0 && after > 0 {
             return;
         }
     }
-    panic!("{before} errors came before and {after} after the charge");
+    panic!("{before} errors before the charge, {after} after it");
 }
 
 #[tokio::test]
-async fn ledger_and_probes_never_go_wrong() {
+async fn ledger_and_probes_never_fail() {
     let app = app("5xx=1").await;
     for path in ["/v1/ledger", "/readyz", "/metrics", "/api-docs/openapi.json"] {
         assert_eq!(app.client.get(path).await.status, 200, "{path}");

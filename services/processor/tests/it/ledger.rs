@@ -1,4 +1,4 @@
-//! The ledger: every movement of money, in the order it happened.
+//! The ledger: all movements of money, in order.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use crate::app::App;
 
 fn seqs(ledger: &Value) -> Vec<i64> {
-    ledger["movements"].as_array().unwrap().iter().map(|one| one["seq"].as_i64().unwrap()).collect()
+    ledger["movements"].as_array().unwrap().iter().map(|line| line["seq"].as_i64().unwrap()).collect()
 }
 
 #[tokio::test]
@@ -32,14 +32,14 @@ async fn ledger_is_read_in_pages() {
 }
 
 #[tokio::test]
-async fn empty_ledger_has_no_highest_number() {
+async fn highest_number_of_an_empty_ledger_is_0() {
     let app = App::new().await;
     let ledger = app.client.get("/v1/ledger").await.body;
     assert_eq!((seqs(&ledger), &ledger["highestSeq"]), (Vec::new(), &0.into()));
 }
 
 #[tokio::test]
-async fn wrong_page_is_refused() {
+async fn invalid_page_is_422() {
     let app = App::new().await;
     for (query, pointer) in [
         ("after=-1", "/after"),
@@ -54,7 +54,7 @@ async fn wrong_page_is_refused() {
 }
 
 #[tokio::test]
-async fn reader_that_goes_on_after_the_last_number_misses_no_movement() {
+async fn reader_that_continues_after_its_last_number_misses_no_movement() {
     let app = Arc::new(App::new().await);
     let mut charges = JoinSet::new();
     for number in 0..60 {
@@ -73,7 +73,7 @@ async fn reader_that_goes_on_after_the_last_number_misses_no_movement() {
 }
 
 #[tokio::test]
-async fn database_refuses_a_second_charge_under_a_reference() {
+async fn database_rejects_a_second_charge_under_a_reference() {
     let app = App::new().await;
     app.charge("a", 700).await;
     let mut tx = app.db.begin().await.unwrap();

@@ -1,10 +1,10 @@
-//! The payment provider through its door.
+//! Tests of the payment provider through HTTP.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod app;
-mod at_once;
 mod canceling;
 mod charging;
+mod concurrent;
 mod faults;
 mod ledger;
 mod process;

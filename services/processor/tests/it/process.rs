@@ -1,9 +1,9 @@
-//! The process itself: what it does with a wrong configuration.
+//! The process with an invalid configuration.
 
 use std::process::Command;
 
 #[test]
-fn wrong_setting_names_its_variable_and_exits_64() {
+fn invalid_setting_names_its_variable_and_exits_64() {
     for (variable, value) in [
         ("PAYMENT_LATENCY_MS", "620..400"),
         ("PAYMENT_LATENCY_MS", "slow"),

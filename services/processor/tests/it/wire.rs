@@ -1,4 +1,4 @@
-//! Fields, references, problems: what the provider accepts and how it refuses.
+//! Fields, references and problems on the wire.
 
 use serde_json::{Value, json};
 use test_kit::snapshot::assert_openapi;
@@ -6,7 +6,7 @@ use test_kit::snapshot::assert_openapi;
 use crate::app::App;
 
 #[tokio::test]
-async fn every_wrong_field_is_named_and_leaves_no_payment() {
+async fn invalid_fields_are_listed_and_nothing_is_recorded() {
     let app = App::new().await;
     let table: [(Value, &[&str]); 9] = [
         (json!({}), &["/amount", "/currency"]),
@@ -28,7 +28,7 @@ async fn every_wrong_field_is_named_and_leaves_no_payment() {
 }
 
 #[tokio::test]
-async fn reference_that_is_none_is_refused() {
+async fn invalid_reference_is_422() {
     let app = App::new().await;
     for reference in ["a%20b", "%EA%B8%B0", "%ff", "a%00", "a%2Fb", &"x".repeat(129)] {
         for answer in [app.charge(reference, 1).await, app.show(reference).await, app.cancel(reference).await]
@@ -49,7 +49,7 @@ async fn unknown_paths_and_methods_are_problems() {
 }
 
 #[tokio::test]
-async fn probes_answer() {
+async fn probes_respond() {
     let app = App::new().await;
     for path in ["/livez", "/readyz", "/actuator/health"] {
         let answer = app.client.get(path).await;
