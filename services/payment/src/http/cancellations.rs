@@ -1,4 +1,4 @@
-//! Give back.
+//! `POST /cancellations`.
 
 use std::time::Duration;
 
@@ -19,19 +19,19 @@ use crate::app::{Outcome, begin_cancel};
 use crate::domain::Status;
 use crate::refunder::{CLAIM, refund};
 
-/// Gives a booking's money back, or keeps it from ever being taken. As often as one likes: it goes back once.
+/// Refunds a booking's payment, or prevents one that may still arrive. Repeated requests refund it once.
 ///
-/// Two transactions with the provider between them. If the provider does not confirm, the refunder goes on.
+/// If the provider does not confirm the cancel in time, the service retries it in the background.
 #[utoipa::path(
     post,
     path = "/cancellations",
     tag = "payments",
     request_body = CancellationRequest,
     responses(
-        (status = 200, description = "The money went back, now or before", body = Resource<PaymentBody>, content_type = "application/hal+json"),
-        (status = 201, description = "Nothing was recorded as paid yet, and nothing will be", body = Resource<PaymentBody>, content_type = "application/hal+json"),
-        (status = 202, description = "The provider has not confirmed yet; it is asked until it does", body = Resource<PaymentBody>, content_type = "application/hal+json"),
-        (status = 422, description = "A wrong or missing bookingId", body = problem::Body, content_type = "application/problem+json"),
+        (status = 200, description = "The payment is canceled, by this request or an earlier one", body = Resource<PaymentBody>, content_type = "application/hal+json"),
+        (status = 201, description = "The booking had no payment, and is never charged", body = Resource<PaymentBody>, content_type = "application/hal+json"),
+        (status = 202, description = "The provider has not confirmed the cancel yet; it is retried until it does", body = Resource<PaymentBody>, content_type = "application/hal+json"),
+        (status = 422, description = "An invalid or missing bookingId", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn cancel(
@@ -42,7 +42,7 @@ pub async fn cancel(
     let booking_id = request.booking_id()?;
     record("booking_id", booking_id);
 
-    // What is claimed here, the refunder leaves alone for now.
+    // The refunder leaves a claimed cancel to this request.
     let begun = begin(&state, booking_id, CLAIM).await?;
     let outcome = if begun.payment().status() == Status::Canceling {
         run_to_end(async move { end(&state, begun).await }).await
@@ -59,14 +59,15 @@ async fn begin(state: &AppState, booking_id: BookingId, pause: Duration) -> Resu
     Ok(outcome)
 }
 
-/// The payment after the provider was asked; as it was, if that came to nothing.
+/// Cancels at the provider. Returns the payment with its new status, or `begun` if the provider did not
+/// confirm.
 async fn end(state: &AppState, begun: Outcome) -> Outcome {
     let row = begun.payment().row();
     match refund(state, row.booking_id, row.reference.clone()).await {
         Ok(payment) if matches!(begun, Outcome::Created(_)) => Outcome::Created(payment),
         Ok(payment) => Outcome::Existing(payment),
         Err(error) => {
-            tracing::warn!(cause = chain(&error), "the cancel goes on");
+            tracing::warn!(cause = chain(&error), "the cancel stays in progress; the refunder retries it");
             begun
         }
     }

@@ -1,4 +1,4 @@
-//! What a use case refuses, as a problem.
+//! Maps refusals of the use cases to problems.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::app::TakePaymentError;
 use crate::domain::PayRefused;
 use crate::paying::PayError;
 
-/// How long a caller should wait before it asks again, where the breaker does not know better.
+/// The default `Retry-After`, for when the breaker gives no time.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 impl From<PayError> for Refusal {
@@ -20,22 +20,22 @@ impl From<PayError> for Refusal {
             PayError::Declined => Problem::new(
                 StatusCode::PAYMENT_REQUIRED,
                 "payment-declined",
-                "The payment was declined; nothing was charged.",
+                "The payment was declined. Nothing was charged.",
             ),
             PayError::Refused(refused) => return TakePaymentError::Refused(refused).into(),
             PayError::NotReached(failure) => {
                 let wait = failure.retry_after().unwrap_or(RETRY_AFTER);
-                let detail = "The payment provider cannot be reached at the moment; this request charged nothing.";
+                let detail = "The payment provider is unreachable at the moment. This request charged nothing.";
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "payment-unavailable", detail)
                     .retry_in(wait)
                     .caused_by(failure)
             }
             PayError::Unknown(failure) => outcome_unknown(
-                "The payment provider did not answer, and may have charged. Send the same request again to find out.",
+                "The payment provider did not respond, and may have charged. Send the same request again to find out.",
             )
             .caused_by(failure),
             PayError::NotRecorded(error) if error.is_transient() => outcome_unknown(
-                "The payment was charged, and the database did not record it. Send the same request again.",
+                "The payment was charged, but the database did not record it. Send the same request again.",
             )
             .caused_by(error),
             PayError::NotRecorded(error) => return error.into(),
@@ -59,19 +59,19 @@ impl From<TakePaymentError> for Refusal {
             TakePaymentError::KeyReused => Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency-key-reused",
-                "The Idempotency-Key was sent with another request before; a new request needs a new key.",
+                "This Idempotency-Key was already used with a different body.",
             ),
             TakePaymentError::Storage(error) => return error.into(),
         })
     }
 }
 
-/// 422: the key is what the fleet calls the payment of another booking.
-pub fn name_of_another_booking() -> Problem {
+/// 422: the key is reserved for the payment of another booking.
+pub fn key_of_another_booking() -> Problem {
     Problem::new(
         StatusCode::UNPROCESSABLE_ENTITY,
         "idempotency-key-reused",
-        "A key of the form booking-<id> names the payment of that booking; a request for another one needs another key.",
+        "An Idempotency-Key of the form booking-<id> is reserved for the payment of that booking.",
     )
 }
 

@@ -1,4 +1,4 @@
-//! Requests and answers as JSON.
+//! The JSON of requests and responses.
 
 use axum::response::{IntoResponse, Response};
 use events::BookingId;
@@ -11,10 +11,10 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::Outcome;
 use crate::domain::{Charge, Payment, PaymentToken, Status};
 
-/// What a payment is called in links and collections.
+/// The names of payments in links and collections.
 pub const PAYMENTS: Names = Names { relation: "payment", plural: "payments" };
 
-/// What is to be paid. Numbers may be sent as text.
+/// A request to pay for a booking. Numbers may be sent as text.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PaymentRequest {
@@ -24,11 +24,11 @@ pub struct PaymentRequest {
     #[serde(default, deserialize_with = "events::lenient::optional_text")]
     #[schema(example = "Paid")]
     status: Option<String>,
-    /// In the smallest unit of the currency; 0 when it is not there.
+    /// In the smallest unit of the currency; 0 if omitted.
     #[serde(default, deserialize_with = "events::lenient::optional_integer")]
     #[schema(example = 10000, minimum = 0)]
     total_price: Option<i64>,
-    /// What the customer pays with, as the provider names it.
+    /// The provider's token for the customer's means of payment.
     #[serde(default, deserialize_with = "events::lenient::optional_text")]
     #[schema(example = "tok_ok", max_length = 128)]
     payment_token: Option<String>,
@@ -37,7 +37,7 @@ pub struct PaymentRequest {
 impl PaymentRequest {
     /// # Errors
     ///
-    /// 422 naming every wrong field.
+    /// 422 with all invalid fields.
     pub fn into_charge(self) -> Result<(Charge, Option<PaymentToken>), Problem> {
         let charge = Charge::parse(self.booking_id, self.status.as_deref(), self.total_price);
         let token = self.payment_token.map(PaymentToken::parse).transpose();
@@ -47,14 +47,14 @@ impl PaymentRequest {
             (Ok(charge), Ok(token)) => Ok((charge, token)),
             (charge, _) => {
                 let invalid = charge.err().into_iter().flatten();
-                let errors = invalid.map(|one| FieldError::new(one.field, one.detail));
+                let errors = invalid.map(|field| FieldError::new(field.field, field.detail));
                 Err(Problem::invalid_fields(errors.chain(wrong_token).collect()))
             }
         }
     }
 }
 
-/// Whose money goes back. Numbers may be sent as text.
+/// A request to cancel a booking's payment. Numbers may be sent as text.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CancellationRequest {
@@ -65,13 +65,13 @@ pub struct CancellationRequest {
 impl CancellationRequest {
     /// # Errors
     ///
-    /// 422 when it is missing.
+    /// 422 if it is missing.
     pub fn booking_id(&self) -> Result<BookingId, Problem> {
         required(self.booking_id)
     }
 }
 
-/// Whose payment is inquired about. Numbers may be sent as text.
+/// An inquiry about a booking's payment. Numbers may be sent as text.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InquiryRequest {
@@ -82,18 +82,18 @@ pub struct InquiryRequest {
 impl InquiryRequest {
     /// # Errors
     ///
-    /// 422 when it is missing.
+    /// 422 if it is missing.
     pub fn booking_id(&self) -> Result<BookingId, Problem> {
         required(self.booking_id)
     }
 }
 
-/// Whose payment is looked for.
+/// The filter of the search.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 pub struct BookingQuery {
-    /// The booking's id.
+    /// The id of the booking.
     #[serde(default, deserialize_with = "http_api::extract::parameter::optional_id")]
     #[param(value_type = i64, required = true, example = 1, minimum = 1)]
     booking_id: Option<BookingId>,
@@ -102,7 +102,7 @@ pub struct BookingQuery {
 impl BookingQuery {
     /// # Errors
     ///
-    /// 422 when it is missing.
+    /// 422 if it is missing.
     pub fn booking_id(&self) -> Result<BookingId, Problem> {
         required(self.booking_id)
     }
@@ -121,17 +121,17 @@ pub struct PaymentBody {
     id: i64,
     #[schema(example = 1)]
     booking_id: i64,
-    /// What was charged, in the smallest unit of the currency, whether or not it went back; 0 for a booking that was canceled
-    /// before any charge is known.
+    /// The charged amount in the smallest unit of the currency, even after a refund; 0 if the booking was
+    /// canceled before any charge was known.
     #[schema(example = 10000)]
     total_price: i64,
-    /// `Paid`, `Canceling`, `Canceled`, or `Voided`: canceled before it was paid.
+    /// `Paid`, `Canceling`, `Canceled` (refunded) or `Voided` (canceled before it was charged).
     #[schema(example = "Paid")]
     status: String,
 }
 
 impl PaymentBody {
-    /// `payment` as it is.
+    /// `payment` in its current state.
     pub fn resource(base: &BaseUrl, payment: &Payment) -> Resource<Self> {
         let row = payment.row();
         let body = Self {
@@ -143,7 +143,7 @@ impl PaymentBody {
         base.resource(PAYMENTS, row.id, body)
     }
 
-    /// 201 for what is new, 200 for what was there before, 202 for a cancel that goes on.
+    /// 201 for a new payment, 200 for an existing one, 202 for a cancel in progress.
     pub fn answer(base: &BaseUrl, outcome: &Outcome) -> Response {
         match outcome {
             Outcome::Created(payment) | Outcome::Existing(payment)

@@ -1,4 +1,4 @@
-//! Door 1: the book service, and who looks after the money.
+//! HTTP: requests of the book service and of operators.
 
 use http_api::problem;
 use utoipa::OpenApi;
@@ -16,14 +16,14 @@ pub mod payments;
 #[openapi(
     info(
         title = "payment",
-        description = "Payments: one per booking, taken once, and given back when the booking is canceled."
+        description = "Payments: one per booking, charged once, and refunded when the booking is canceled."
     ),
     components(schemas(problem::Body)),
-    tags((name = "payments", description = "Pay, give back, look"))
+    tags((name = "payments", description = "Pay, cancel, inquire, read"))
 )]
 struct Description;
 
-/// The service's routes, with their description.
+/// The service's routes, with their OpenAPI description.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(payments::pay, payments::list))

@@ -1,4 +1,4 @@
-//! Pay and look.
+//! `/payments`: pay, inquire, list, show, search.
 
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
@@ -11,30 +11,31 @@ use http_server::request_log::record;
 use service::Refusal;
 use service::pages::{Collection, PageQuery, PageRequest, refuse_filters};
 
-use super::error::name_of_another_booking;
+use super::error::key_of_another_booking;
 use super::messages::{BookingQuery, InquiryRequest, PAYMENTS, PaymentBody, PaymentRequest};
 use crate::AppState;
 use crate::domain::Payment;
 use crate::paying::{self, PayRequest};
 use crate::store::payments;
 
-/// Pays a booking, once: a repeat gets the payment that was taken.
+/// Pays for a booking, once. A repeated request returns the existing payment.
 ///
-/// A caller that gives up is not the end of it: the payment is seen through, and the caller asks again.
+/// The payment continues if the caller disconnects; the caller finds its outcome by sending the request
+/// again.
 #[utoipa::path(
     post,
     path = "/payments",
     tag = "payments",
-    params(("Idempotency-Key" = Option<String>, Header, max_length = 128, description = "What the client calls this request, so that it may send it again; kept for 24 hours")),
+    params(("Idempotency-Key" = Option<String>, Header, max_length = 128, description = "Identifies this request if it is sent again; kept for 24 hours")),
     request_body = PaymentRequest,
     responses(
         (status = 201, description = "Paid", body = Resource<PaymentBody>, content_type = "application/hal+json"),
-        (status = 200, description = "Paid before, at the same price", body = Resource<PaymentBody>, content_type = "application/hal+json"),
+        (status = 200, description = "Already paid, at the same price", body = Resource<PaymentBody>, content_type = "application/hal+json"),
         (status = 402, description = "Declined; nothing was charged", body = problem::Body, content_type = "application/problem+json"),
-        (status = 409, description = "Charged before at another price, or the booking was canceled", body = problem::Body, content_type = "application/problem+json"),
-        (status = 422, description = "A wrong field, or a key that was sent with another request before", body = problem::Body, content_type = "application/problem+json"),
+        (status = 409, description = "Already charged at a different price, or the booking was canceled", body = problem::Body, content_type = "application/problem+json"),
+        (status = 422, description = "Invalid fields, or a key that was used with a different body", body = problem::Body, content_type = "application/problem+json"),
         (status = 503, description = "This request charged nothing; see Retry-After", body = problem::Body, content_type = "application/problem+json"),
-        (status = 504, description = "Whether the provider charged, or the charge was recorded, is unknown; the same request finds out", body = problem::Body, content_type = "application/problem+json"),
+        (status = 504, description = "The provider may have charged, or the charge may not be recorded; send the same request again to find out", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn pay(
@@ -46,7 +47,7 @@ pub async fn pay(
     let (charge, token) = request.into_charge()?;
     record("booking_id", charge.booking_id);
     if key.as_ref().is_some_and(|key| !charge.may_have_key(key)) {
-        return Err(name_of_another_booking().into());
+        return Err(key_of_another_booking().into());
     }
 
     let request = PayRequest { charge, token, key };
@@ -54,18 +55,20 @@ pub async fn pay(
     Ok(PaymentBody::answer(&base, &outcome))
 }
 
-/// Finds out what became of a booking's payment: a charge that was not recorded, because the process that asked for it died, is
-/// recorded now. For the book service alone, as the provider is asked.
+/// Finds the outcome of a booking's payment. If the provider has a charge that was not recorded, because a
+/// process died, it is recorded now.
+///
+/// Only the book service may call this, because it calls the provider.
 #[utoipa::path(
     post,
     path = "/payments/inquiries",
     tag = "payments",
     request_body = InquiryRequest,
     responses(
-        (status = 200, description = "The payment, or none so far", body = List<PaymentBody>, content_type = "application/hal+json"),
-        (status = 422, description = "A wrong or missing bookingId", body = problem::Body, content_type = "application/problem+json"),
-        (status = 503, description = "The provider cannot be asked now; see Retry-After", body = problem::Body, content_type = "application/problem+json"),
-        (status = 504, description = "The provider did not answer, or a charge was found and not recorded; the same request finds out", body = problem::Body, content_type = "application/problem+json"),
+        (status = 200, description = "The payment, or an empty list if there is none yet", body = List<PaymentBody>, content_type = "application/hal+json"),
+        (status = 422, description = "An invalid or missing bookingId", body = problem::Body, content_type = "application/problem+json"),
+        (status = 503, description = "The provider is unreachable; see Retry-After", body = problem::Body, content_type = "application/problem+json"),
+        (status = 504, description = "The provider did not respond, or a charge was found but not recorded; send the same request again", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn inquire(
@@ -92,8 +95,8 @@ fn list_of(base: &BaseUrl, booking_id: BookingId, found: Option<&Payment>) -> Li
     tag = "payments",
     params(PageQuery),
     responses(
-        (status = 200, description = "A page of them", body = Collection<PaymentBody>, content_type = "application/hal+json"),
-        (status = 422, description = "A wrong page, after or size; or sort, projection, bookingId or customerId", body = problem::Body, content_type = "application/problem+json"),
+        (status = 200, description = "One page of the payments", body = Collection<PaymentBody>, content_type = "application/hal+json"),
+        (status = 422, description = "Invalid page, after or size; or sort, projection, bookingId or customerId, which are not supported", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(
@@ -102,7 +105,7 @@ pub async fn list(
     page: PageRequest,
     RawQuery(query): RawQuery,
 ) -> Result<impl IntoResponse, Refusal> {
-    // A payment has no customer, and a booking's payment is found by `search/findByBookingId`.
+    // A payment has no customer, and `search/findByBookingId` finds the payment of a booking.
     refuse_filters(query.as_deref(), &["bookingId", "customerId"])?;
     let mut conn = state.db.read().await?;
     let found = payments::page(&mut conn, page.slice()).await?;
@@ -116,7 +119,7 @@ pub async fn list(
     get,
     path = "/payments/{id}",
     tag = "payments",
-    params(("id" = i64, Path, description = "The payment's id")),
+    params(("id" = i64, Path, description = "The id of the payment")),
     responses(
         (status = 200, description = "The payment", body = Resource<PaymentBody>, content_type = "application/hal+json"),
         (status = 404, description = "No such payment", body = problem::Body, content_type = "application/problem+json"),
@@ -134,15 +137,15 @@ pub async fn show(
     Ok(Hal(PaymentBody::resource(&base, &payment)))
 }
 
-/// The payment of one booking: a collection of one, or of none.
+/// Finds the payment of a booking. The list has one payment or none.
 #[utoipa::path(
     get,
     path = "/payments/search/findByBookingId",
     tag = "payments",
     params(BookingQuery),
     responses(
-        (status = 200, description = "All there are", body = List<PaymentBody>, content_type = "application/hal+json"),
-        (status = 422, description = "A wrong or missing bookingId", body = problem::Body, content_type = "application/problem+json"),
+        (status = 200, description = "The payment, or an empty list", body = List<PaymentBody>, content_type = "application/hal+json"),
+        (status = 422, description = "An invalid or missing bookingId", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn find_by_booking_id(

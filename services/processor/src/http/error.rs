@@ -1,4 +1,4 @@
-//! What a use case refuses, as a problem.
+//! Maps refusals of the use cases to problems.
 
 use http::StatusCode;
 use http_api::problem::{FieldError, Problem};
@@ -21,28 +21,28 @@ impl From<AmountConflict> for Refusal {
         Problem::new(
             StatusCode::CONFLICT,
             "amount-conflict",
-            "The reference stands for another amount or currency; nothing was charged now.",
+            "The reference was used with a different amount or currency. This request charged nothing.",
         )
         .into()
     }
 }
 
-/// 422: names every wrong field.
-pub fn invalid(invalid: Vec<Invalid>) -> Problem {
-    let errors = invalid.into_iter().map(|one| FieldError::new(one.field, one.detail)).collect();
+/// 422, with all invalid fields.
+pub fn invalid_fields(invalid: Vec<Invalid>) -> Problem {
+    let errors = invalid.into_iter().map(|field| FieldError::new(field.field, field.detail)).collect();
     Problem::invalid_fields(errors)
 }
 
-/// 422: one wrong field.
-pub fn wrong(field: &str, error: impl std::fmt::Display) -> Problem {
+/// 422, with one invalid field.
+pub fn invalid_field(field: &str, error: impl std::fmt::Display) -> Problem {
     Problem::invalid_fields(vec![FieldError::new(field, error.to_string())])
 }
 
-/// 500: an answer that goes wrong on purpose. It does not say whether the request was carried out.
+/// 500: a fault on purpose. The request may have been processed.
 pub fn injected() -> Problem {
     Problem::new(
         StatusCode::INTERNAL_SERVER_ERROR,
         "injected-fault",
-        "This answer went wrong on purpose, as PAYMENT_FAULTS asks for; the request may have been carried out.",
+        "This response failed on purpose, as configured by PAYMENT_FAULTS. The request may have been processed.",
     )
 }

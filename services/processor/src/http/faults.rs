@@ -1,4 +1,4 @@
-//! Answers that go wrong on purpose.
+//! Responses that fail on purpose.
 
 use std::io;
 use std::time::Duration;
@@ -14,29 +14,30 @@ use tokio::time::sleep;
 use super::error::injected;
 use crate::sandbox::{Fault, Faults};
 
-/// How late a late answer comes: later than a caller with a deadline of a few seconds waits.
+/// The delay of a late response: longer than the deadline of a few seconds that callers have.
 const LATE: Duration = Duration::from_secs(8);
 
-/// The middleware. Only the answer goes wrong: a request that is carried out is carried out as a whole.
+/// The middleware that injects the faults. Only responses fail: a request is processed completely or not at
+/// all.
 pub async fn layer(State(faults): State<Faults>, request: Request, next: Next) -> Response {
     let Some(fault) = faults.draw() else { return next.run(request).await };
     if fault == Fault::ErrorBefore {
         return injected().into_response();
     }
-    let answer = run_to_end(next.run(request)).await;
+    let response = run_to_end(next.run(request)).await;
     match fault {
         Fault::Lost => broken_off(),
         Fault::Late => {
             sleep(LATE).await;
-            answer
+            response
         }
         Fault::ErrorBefore | Fault::ErrorAfter => injected().into_response(),
     }
 }
 
-/// An answer whose body fails at once: the connection closes before anything is sent.
+/// A response whose body fails immediately, so that the connection closes before anything is sent.
 fn broken_off() -> Response {
-    let failure: Result<&'static [u8], _> = Err(io::Error::other("the answer is lost on purpose"));
+    let failure: Result<&'static [u8], _> = Err(io::Error::other("the response is lost on purpose"));
     Response::new(Body::from_stream(stream::once(future::ready(failure))))
 }
 
@@ -51,14 +52,14 @@ mod tests {
 
     use super::*;
 
-    /// On a clock that stands still unless everybody waits for it.
+    /// The paused clock advances only while all tasks wait.
     #[tokio::test(start_paused = true)]
-    async fn late_answer_is_whole_and_comes_late() {
+    async fn late_response_is_complete() {
         let faults: Faults = "late=1".parse().unwrap();
-        let routes = Router::new().route("/", get(|| async { Json(json!({ "is": "whole" })) }));
+        let routes = Router::new().route("/", get(|| async { Json(json!({ "is": "complete" })) }));
         let began = Instant::now();
         let answer = Client(routes.layer(from_fn_with_state(faults, layer))).get("/").await;
-        assert_eq!((answer.status.as_u16(), answer.body), (200, json!({ "is": "whole" })));
+        assert_eq!((answer.status.as_u16(), answer.body), (200, json!({ "is": "complete" })));
         assert!(began.elapsed() >= LATE);
     }
 }

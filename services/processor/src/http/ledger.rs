@@ -1,4 +1,4 @@
-//! Every movement of money.
+//! `GET /v1/ledger`.
 
 use axum::Json;
 use axum::extract::State;
@@ -10,16 +10,16 @@ use super::messages::{LedgerBody, LedgerQuery, MovementBody};
 use crate::AppState;
 use crate::store::ledger;
 
-/// The movements of money, in the order they happened. A reader that goes on after the last number it has seen misses
-/// none.
+/// Lists the movements of money, oldest first. A reader that continues after its last number misses no
+/// movement.
 #[utoipa::path(
     get,
     path = "/v1/ledger",
     tag = "ledger",
     params(LedgerQuery),
     responses(
-        (status = 200, description = "The first movements after that number", body = LedgerBody),
-        (status = 422, description = "A wrong parameter", body = problem::Body, content_type = "application/problem+json"),
+        (status = 200, description = "The first movements after the number `after`", body = LedgerBody),
+        (status = 422, description = "An invalid parameter", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(
@@ -28,7 +28,7 @@ pub async fn list(
 ) -> Result<Json<LedgerBody>, Refusal> {
     let (after, size) = query.range()?;
     let mut conn = state.db.read().await?;
-    // Read first, so that no page seems to be the last one while it is not.
+    // It is read before the movements, so that no page seems to be the last one by mistake.
     let highest_seq = ledger::highest_seq(&mut conn).await?;
     let movements = ledger::list(&mut conn, after, size).await?;
     Ok(Json(LedgerBody { movements: movements.into_iter().map(MovementBody::from).collect(), highest_seq }))

@@ -1,4 +1,4 @@
-//! Requests and answers as JSON.
+//! The JSON of requests and responses.
 
 use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::error::{invalid, wrong};
+use super::error::{invalid_field, invalid_fields};
 use crate::domain::{Charge, Movement, Payment, Reference};
 
 const PAGE_DEFAULT: i64 = 100;
@@ -22,13 +22,13 @@ impl<S: Send + Sync> FromRequestParts<S> for PathReference {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let path = Path::<String>::from_request_parts(parts, state).await;
-        // Bytes that are no text are no reference either.
+        // A path that is not UTF-8 is not a reference.
         let text = path.map_or_else(|_| String::new(), |Path(text)| text);
-        text.parse().map(Self).map_err(|error| wrong("reference", error))
+        text.parse().map(Self).map_err(|error| invalid_field("reference", error))
     }
 }
 
-/// What is to be charged.
+/// A request for a charge.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChargeRequest {
@@ -38,8 +38,8 @@ pub struct ChargeRequest {
     /// Three capital letters (ISO 4217).
     #[schema(required = true, example = "KRW", pattern = "^[A-Z]{3}$")]
     currency: Option<String>,
-    /// `tok_ok` (also when it is left out) and `tok_slow` are paid; `tok_declined`, `tok_insufficient_funds` and tokens
-    /// that the sandbox does not know are declined.
+    /// `tok_ok`, which is the default, and `tok_slow` are paid; `tok_declined`, `tok_insufficient_funds` and
+    /// all other tokens are declined.
     #[schema(example = "tok_ok", max_length = 128)]
     payment_token: Option<String>,
 }
@@ -47,25 +47,25 @@ pub struct ChargeRequest {
 impl ChargeRequest {
     /// # Errors
     ///
-    /// 422 naming every wrong field.
+    /// 422 with all invalid fields.
     pub fn into_charge(self, reference: &Reference) -> Result<Charge, Problem> {
         let Self { amount, currency, payment_token } = self;
         Charge::parse(reference.as_str(), amount, currency.as_deref(), payment_token.as_deref())
-            .map_err(invalid)
+            .map_err(invalid_fields)
     }
 }
 
-/// What became of a reference.
+/// The payment of a reference.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Payment)]
 pub struct PaymentBody {
     #[schema(example = "k3x9-booking-17")]
     reference: String,
-    /// `pending`, `succeeded`, `declined` or `canceled`. `succeeded` ends only by a cancel; `canceled` is final.
+    /// `pending`, `succeeded`, `declined` or `canceled`. Only a cancel ends `succeeded`; `canceled` is final.
     #[schema(example = "succeeded")]
     status: &'static str,
-    /// What the first request asked for. `null`: the reference was canceled before any request for a charge came.
+    /// The amount of the first request. `null`: the reference was canceled before any charge was requested.
     #[schema(example = 20000)]
     amount: Option<i64>,
     #[schema(example = "KRW")]
@@ -75,13 +75,13 @@ pub struct PaymentBody {
     /// When the money was charged.
     #[schema(format = DateTime)]
     charged_at: Option<String>,
-    /// When the money was given back.
+    /// When the money was refunded.
     #[schema(format = DateTime)]
     refunded_at: Option<String>,
 }
 
-/// As precise as the database keeps it, so that a time is the same whenever it is shown.
-fn shown(at: Timestamp) -> String {
+/// Formats a time with the precision of the database, so that every response shows the same time.
+fn format(at: Timestamp) -> String {
     format!("{at:.6}")
 }
 
@@ -94,20 +94,20 @@ impl From<&Payment> for PaymentBody {
             amount: row.money.map(|money| money.amount.get()),
             currency: row.money.map(|money| money.currency.to_string()),
             decline_reason: row.decline_reason.map(|reason| reason.into_str()),
-            charged_at: row.charged_at.map(shown),
-            refunded_at: row.refunded_at.map(shown),
+            charged_at: row.charged_at.map(format),
+            refunded_at: row.refunded_at.map(format),
         }
     }
 }
 
 impl PaymentBody {
-    /// The body for a charge that another request is deciding.
+    /// The body of 202, for a charge that another request is deciding.
     pub fn pending(charge: &Charge) -> Self {
         Self::from(&Payment::pending(charge.reference.clone(), charge.money))
     }
 }
 
-/// Which part of the ledger to list.
+/// The part of the ledger to list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct LedgerQuery {
@@ -115,25 +115,25 @@ pub struct LedgerQuery {
     #[serde(default, deserialize_with = "http_api::extract::parameter::optional_number")]
     #[param(minimum = 0, default = 0)]
     after: Option<i64>,
-    /// Movements a page.
+    /// Maximum number of movements to list.
     #[serde(default, deserialize_with = "http_api::extract::parameter::optional_number")]
     #[param(minimum = 1, maximum = 1000, default = 100)]
     size: Option<i64>,
 }
 
 impl LedgerQuery {
-    /// The number to begin after, and the most movements to list.
+    /// The number to begin after, and the maximum number of movements.
     ///
     /// # Errors
     ///
-    /// 422 naming the wrong parameter.
+    /// 422 with the invalid parameter.
     pub fn range(&self) -> Result<(i64, i64), Problem> {
         let (after, size) = (self.after.unwrap_or(0), self.size.unwrap_or(PAGE_DEFAULT));
         if after < 0 {
-            return Err(wrong("after", "must not be negative".to_owned()));
+            return Err(invalid_field("after", "must not be negative".to_owned()));
         }
         if !(1..=PAGE_MAX).contains(&size) {
-            return Err(wrong("size", format!("must be a whole number from 1 to {PAGE_MAX}")));
+            return Err(invalid_field("size", format!("must be a whole number from 1 to {PAGE_MAX}")));
         }
         Ok((after, size))
     }
@@ -143,7 +143,7 @@ impl LedgerQuery {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Movement)]
 pub struct MovementBody {
-    /// Its number. Later movements have higher ones; numbers may be left out.
+    /// The number of the movement. Later movements have higher numbers; there may be gaps.
     #[schema(example = 1)]
     seq: i64,
     #[schema(example = "k3x9-booking-17")]
@@ -169,18 +169,19 @@ impl From<Movement> for MovementBody {
             kind: kind.into_str(),
             amount: money.amount.get(),
             currency: money.currency.to_string(),
-            at: shown(at),
+            at: format(at),
         }
     }
 }
 
-/// Part of the ledger, oldest first.
+/// A part of the ledger, oldest first.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Ledger)]
 pub struct LedgerBody {
     pub movements: Vec<MovementBody>,
-    /// The number of the ledger's last movement; 0 when there is none. A page that ends with it is the last one.
+    /// The number of the last movement of the whole ledger, or 0 if there is none. A page that ends with it
+    /// is the last page.
     #[schema(example = 1)]
     pub highest_seq: i64,
 }

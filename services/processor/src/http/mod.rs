@@ -1,4 +1,4 @@
-//! The only door: callers that move money, and the audit that reads the ledger.
+//! HTTP: charges and cancels of the callers, and the ledger for the audit.
 
 use axum::middleware::from_fn_with_state;
 use http_api::problem;
@@ -22,17 +22,18 @@ pub use turns::Turns;
 #[openapi(
     info(
         title = "processor",
-        description = "The sandbox payment provider: it charges and refunds, moves no real money, and keeps a ledger of what it did."
+        description = "The sandbox payment provider. It charges and refunds, moves no real money, and keeps a ledger of both."
     ),
     components(schemas(problem::Body)),
     tags(
-        (name = "payments", description = "Charge, cancel, look up"),
-        (name = "ledger", description = "Every movement of money")
+        (name = "payments", description = "Charge, cancel, read"),
+        (name = "ledger", description = "All movements of money")
     )
 )]
 struct Description;
 
-/// The service's routes, with their description. Answers about payments go wrong as often as `faults` says.
+/// The service's routes, with their OpenAPI description. Responses about payments fail as often as `faults`
+/// says.
 pub fn routes(faults: Faults) -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(payments::charge, payments::show))

@@ -1,4 +1,4 @@
-//! Charge, cancel, look up.
+//! `/v1/payments/{reference}`: charge, cancel, show.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -17,11 +17,11 @@ use crate::app::{cancel_payment, charge_payment, open_payment};
 use crate::domain::{Charge, Payment, Reference};
 use crate::store::payments;
 
-/// When the caller of a charge that takes long may ask again, in seconds.
+/// The `Retry-After` of a charge that another request is deciding, in seconds.
 const RETRY_AFTER_SECONDS: u64 = 1;
 
-/// Charges money under a reference, once. The same request again gets the same payment; of two requests at the same time
-/// the second waits for the first.
+/// Charges money under a reference, once. A repeated request returns the same payment; a concurrent one waits
+/// for the first.
 #[utoipa::path(
     put,
     path = "/v1/payments/{reference}",
@@ -29,10 +29,10 @@ const RETRY_AFTER_SECONDS: u64 = 1;
     params(("reference" = String, Path, description = "The caller's name for the payment, and its idempotency key", max_length = 128, pattern = "^[A-Za-z0-9._-]+$")),
     request_body = ChargeRequest,
     responses(
-        (status = 200, description = "`succeeded`, `declined`, or `canceled`: nothing is charged under a canceled reference", body = PaymentBody),
-        (status = 202, description = "`pending`: another request is deciding this charge; ask again", body = PaymentBody),
-        (status = 409, description = "The reference stands for another amount or currency", body = problem::Body, content_type = "application/problem+json"),
-        (status = 422, description = "A wrong field", body = problem::Body, content_type = "application/problem+json"),
+        (status = 200, description = "`succeeded`, `declined`, or `canceled` if the reference was canceled, so that nothing is charged", body = PaymentBody),
+        (status = 202, description = "`pending`: another request is still deciding this charge; send the same request again", body = PaymentBody),
+        (status = 409, description = "The reference was used with a different amount or currency", body = problem::Body, content_type = "application/problem+json"),
+        (status = 422, description = "Invalid fields", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn charge(
@@ -52,10 +52,10 @@ pub async fn charge(
     Ok(axum::Json(PaymentBody::from(&payment.await?)).into_response())
 }
 
-/// Decides the charge. No transaction is open while it takes its time. A crash meanwhile leaves the payment pending, and
-/// the next request for it goes on from there.
+/// Decides the charge. No transaction is open during the latency; a crash in it leaves the payment pending,
+/// and the next request for it decides it.
 async fn decide(state: &AppState, charge: &Charge) -> Result<Payment, Refusal> {
-    if let Some(time) = state.sandbox.duration_of(charge) {
+    if let Some(duration) = state.sandbox.duration_of(charge) {
         let mut tx = state.db.begin().await?;
         let payment = open_payment(&mut tx, charge).await?;
         if payment.is_settled() {
@@ -63,7 +63,7 @@ async fn decide(state: &AppState, charge: &Charge) -> Result<Payment, Refusal> {
         }
         tx.commit().await?;
         crash::point("processor.opened");
-        sleep(time).await;
+        sleep(duration).await;
     }
     let mut tx = state.db.begin().await?;
     let payment = charge_payment(&mut tx, charge, state.sandbox.verdict(charge)).await?;
@@ -72,7 +72,7 @@ async fn decide(state: &AppState, charge: &Charge) -> Result<Payment, Refusal> {
     Ok(payment)
 }
 
-/// The answer while another request decides the charge, unless the payment was settled meanwhile.
+/// The response while another request decides the charge: 202, or the payment if it is settled by now.
 async fn undecided(state: &AppState, charge: &Charge) -> Result<Response, Refusal> {
     let found = payments::find(&mut state.db.read().await?, &charge.reference).await?;
     if let Some(payment) = found {
@@ -85,23 +85,23 @@ async fn undecided(state: &AppState, charge: &Charge) -> Result<Response, Refusa
     Ok((StatusCode::ACCEPTED, [(RETRY_AFTER, RETRY_AFTER_SECONDS)], pending).into_response())
 }
 
-/// Cancels a reference, for good: refunds what was charged, or makes sure that nothing ever is, also when a charge is on
-/// its way. As often as the caller likes.
+/// Cancels a reference permanently: refunds its charge, or prevents one that may still arrive. Repeated
+/// requests refund it once.
 #[utoipa::path(
     post,
     path = "/v1/payments/{reference}/cancel",
     tag = "payments",
     params(("reference" = String, Path, description = "The caller's name for the payment", max_length = 128, pattern = "^[A-Za-z0-9._-]+$")),
     responses(
-        (status = 200, description = "`canceled`; `refundedAt` says whether money was given back", body = PaymentBody),
-        (status = 415, description = "A body, or a type of one, that is not JSON", body = problem::Body, content_type = "application/problem+json"),
-        (status = 422, description = "Not a reference", body = problem::Body, content_type = "application/problem+json"),
+        (status = 200, description = "`canceled`; `refundedAt` is set if money was refunded", body = PaymentBody),
+        (status = 415, description = "A body or a Content-Type that is not JSON", body = problem::Body, content_type = "application/problem+json"),
+        (status = 422, description = "An invalid reference", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn cancel(
     State(state): State<AppState>,
     PathReference(reference): PathReference,
-    // Read, so that no form of another site can cancel; what is in it is ignored.
+    // A form of another site cannot send JSON, so it cannot cancel. The content is ignored.
     _: OptionalJson<Anything>,
 ) -> Result<axum::Json<PaymentBody>, Refusal> {
     let mut tx = state.db.begin().await?;
@@ -111,7 +111,7 @@ pub async fn cancel(
     Ok(axum::Json(PaymentBody::from(&payment)))
 }
 
-/// What became of a reference.
+/// The payment of a reference.
 #[utoipa::path(
     get,
     path = "/v1/payments/{reference}",
@@ -119,8 +119,8 @@ pub async fn cancel(
     params(("reference" = String, Path, description = "The caller's name for the payment", max_length = 128, pattern = "^[A-Za-z0-9._-]+$")),
     responses(
         (status = 200, description = "The payment", body = PaymentBody),
-        (status = 404, description = "Nobody has asked for a charge or a cancel under this reference", body = problem::Body, content_type = "application/problem+json"),
-        (status = 422, description = "Not a reference", body = problem::Body, content_type = "application/problem+json"),
+        (status = 404, description = "The reference was neither charged nor canceled", body = problem::Body, content_type = "application/problem+json"),
+        (status = 422, description = "An invalid reference", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn show(
@@ -133,6 +133,6 @@ pub async fn show(
 }
 
 fn unknown(reference: &Reference) -> Problem {
-    let detail = format!("There is no payment under the reference {reference}.");
+    let detail = format!("There is no payment with the reference {reference}.");
     Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
 }

@@ -1,31 +1,32 @@
-//! One charge at a time for each reference.
+//! Lets one request at a time decide the charge of a reference.
 //!
-//! The database decides between two requests in any case. Here the second one waits for the first, so that it reports what
-//! became of that instead of taking its own time to find out.
+//! The database decides between two requests in any case. With turns, the second request waits for the first
+//! and returns its result, and does not spend the latency of a charge itself.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Mutex as Place, OwnedMutexGuard};
+use tokio::sync::{Mutex as Lock, OwnedMutexGuard};
 use tokio::time::timeout;
 
 use crate::domain::Reference;
 
-/// Longest that a request waits for the one before it: less than the deadline of a caller of a few seconds.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// Longest wait of a request for the one before it: shorter than the deadline of a few seconds that callers
+/// have.
+const MAX_WAIT: Duration = Duration::from_secs(4);
 
-/// The charges that this process is deciding. Clones share them. There are at most as many as requests that the process
-/// serves at the same time.
+/// The locks of the references whose charges this process is deciding. Clones share them. There are at most
+/// as many as concurrent requests.
 #[derive(Clone, Debug)]
 pub struct Turns {
-    places: Arc<Mutex<HashMap<Reference, Arc<Place<()>>>>>,
-    patience: Duration,
+    locks: Arc<Mutex<HashMap<Reference, Arc<Lock<()>>>>>,
+    max_wait: Duration,
 }
 
 impl Default for Turns {
     fn default() -> Self {
-        Self::new(PATIENCE)
+        Self::new(MAX_WAIT)
     }
 }
 
@@ -34,42 +35,38 @@ impl Default for Turns {
 pub struct Turn {
     turns: Turns,
     reference: Reference,
-    place: Option<Arc<Place<()>>>,
-    held: Option<OwnedMutexGuard<()>>,
+    lock: Option<Arc<Lock<()>>>,
+    guard: Option<OwnedMutexGuard<()>>,
 }
 
 impl Turns {
-    /// Requests wait for `patience` at most.
-    pub fn new(patience: Duration) -> Self {
-        Self { places: Arc::default(), patience }
+    /// Requests wait for at most `max_wait`.
+    pub fn new(max_wait: Duration) -> Self {
+        Self { locks: Arc::default(), max_wait }
     }
 
-    /// Waits until no other request decides the charge of `reference`. `None`: that takes too long.
+    /// Waits until no other request is deciding the charge of `reference`. `None`: the wait was too long.
     pub async fn take(&self, reference: &Reference) -> Option<Turn> {
-        let place = self.places().entry(reference.clone()).or_default().clone();
-        let mut turn = Turn {
-            turns: self.clone(),
-            reference: reference.clone(),
-            place: Some(place.clone()),
-            held: None,
-        };
-        turn.held = Some(timeout(self.patience, place.lock_owned()).await.ok()?);
+        let lock = self.locks().entry(reference.clone()).or_default().clone();
+        let mut turn =
+            Turn { turns: self.clone(), reference: reference.clone(), lock: Some(lock.clone()), guard: None };
+        turn.guard = Some(timeout(self.max_wait, lock.lock_owned()).await.ok()?);
         Some(turn)
     }
 
-    fn places(&self) -> MutexGuard<'_, HashMap<Reference, Arc<Place<()>>>> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    fn locks(&self) -> MutexGuard<'_, HashMap<Reference, Arc<Lock<()>>>> {
+        self.locks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let mut places = self.turns.places();
-        drop(self.held.take());
-        drop(self.place.take());
-        // The map has the last one.
-        if places.get(&self.reference).is_some_and(|place| Arc::strong_count(place) == 1) {
-            places.remove(&self.reference);
+        let mut locks = self.turns.locks();
+        drop(self.guard.take());
+        drop(self.lock.take());
+        // The map has the last clone, so no request uses this lock.
+        if locks.get(&self.reference).is_some_and(|lock| Arc::strong_count(lock) == 1) {
+            locks.remove(&self.reference);
         }
     }
 }
@@ -83,7 +80,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn second_request_waits_for_the_first_but_not_for_ever() {
+    async fn second_request_waits_for_the_first_for_a_limited_time() {
         let turns = Turns::default();
         let first = turns.take(&reference("a")).await.unwrap();
         assert!(turns.take(&reference("b")).await.is_some());
@@ -98,7 +95,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nothing_is_left_of_requests_that_have_ended_or_gave_up() {
+    async fn ended_and_aborted_requests_leave_no_locks() {
         let turns = Turns::default();
         let first = turns.take(&reference("a")).await.unwrap();
         assert!(turns.take(&reference("a")).await.is_none());
@@ -110,6 +107,6 @@ mod tests {
         drop(first);
         waiting.abort();
         drop(waiting.await);
-        assert!(turns.places().is_empty());
+        assert!(turns.locks().is_empty());
     }
 }
