@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The provider decides what was charged. `Canceling` records that the provider must cancel; the refunder
-//! asks it to until it confirms.
+//! retries the cancel until the provider confirms.
 
 use events::{BookingId, Event, Paid, PaymentCanceled, PaymentId, Price, UnknownStatus};
 use jiff::Timestamp;

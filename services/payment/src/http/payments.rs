@@ -55,10 +55,10 @@ pub async fn pay(
     Ok(PaymentBody::answer(&base, &outcome))
 }
 
-/// Finds the outcome of a booking's payment. If the provider has a charge that was not recorded, because a
-/// process died, it is recorded now.
+/// Finds the outcome of a booking's payment.
 ///
-/// Only the book service may call this, because it calls the provider.
+/// If the provider has a charge that was not recorded, because a process died, it is recorded now. Only the
+/// book service may call this, because it calls the provider.
 #[utoipa::path(
     post,
     path = "/payments/inquiries",

@@ -10,8 +10,9 @@ use super::messages::{LedgerBody, LedgerQuery, MovementBody};
 use crate::AppState;
 use crate::store::ledger;
 
-/// Lists the movements of money, oldest first. A reader that continues after its last number misses no
-/// movement.
+/// Lists the movements of money, oldest first.
+///
+/// A reader that continues after its last number misses no movement.
 #[utoipa::path(
     get,
     path = "/v1/ledger",

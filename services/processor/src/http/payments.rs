@@ -20,8 +20,9 @@ use crate::store::payments;
 /// The `Retry-After` of a charge that another request is deciding, in seconds.
 const RETRY_AFTER_SECONDS: u64 = 1;
 
-/// Charges money under a reference, once. A repeated request returns the same payment; a concurrent one waits
-/// for the first.
+/// Charges money under a reference, once.
+///
+/// A repeated request returns the same payment; a concurrent one waits for the first.
 #[utoipa::path(
     put,
     path = "/v1/payments/{reference}",
@@ -85,8 +86,9 @@ async fn undecided(state: &AppState, charge: &Charge) -> Result<Response, Refusa
     Ok((StatusCode::ACCEPTED, [(RETRY_AFTER, RETRY_AFTER_SECONDS)], pending).into_response())
 }
 
-/// Cancels a reference permanently: refunds its charge, or prevents one that may still arrive. Repeated
-/// requests refund it once.
+/// Cancels a reference permanently.
+///
+/// A charge is refunded; one that may still arrive is prevented. Repeated requests refund the charge once.
 #[utoipa::path(
     post,
     path = "/v1/payments/{reference}/cancel",
