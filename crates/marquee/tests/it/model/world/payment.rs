@@ -90,7 +90,7 @@ impl World {
             self.insert_payment(charge, Status::Paid);
             return PaymentAnswer::Paid;
         };
-        let payment = known.clone().charged(charge, &reference(charge.booking_id), self.now);
+        let payment = known.clone().record_charge(charge, &reference(charge.booking_id), self.now);
         let answer = answer_of(&payment, charge);
         self.payments.insert(charge.booking_id, payment);
         answer
@@ -114,8 +114,8 @@ impl World {
             total_price: charge.price,
             status,
             reference: is_paid.then(|| reference(booking_id)),
-            taken: false,
-            ask_at: (!is_paid).then_some(self.now),
+            is_refund: false,
+            cancel_at: (!is_paid).then_some(self.now),
         });
         let event = payment.event();
         self.payments.insert(booking_id, payment);
