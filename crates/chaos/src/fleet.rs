@@ -10,8 +10,8 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use event_log::Transport;
 use audit_databases::{Databases, Provider};
+use event_log::Transport;
 use jiff::Timestamp;
 use marquee::data_dir::DataDir;
 use marquee::fleet::{Fleet as Place, Process};

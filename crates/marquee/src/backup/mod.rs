@@ -8,7 +8,7 @@
 //! 4. Each database is copied. Then the locks are released and the doors opened.
 //! 5. The copies are synced, and the manifest with their checksums is written last (`manifest`). All files
 //!    are in a directory with a temporary name, which is renamed at the end, so that an incomplete backup
-//!    never looks like one.
+//!    is never taken for a complete one.
 //!
 //! The ledger of the payment provider is not copied, because it belongs to the provider and is never set back.
 

@@ -114,7 +114,7 @@ async fn restore(plan: &Plan) -> Result<bool, RestoreError> {
         Mark::remove(&data_dir).map_err(bad_mark(&data_dir))?;
     }
     report::outcome(plan, &mark, &outcome)?;
-    Ok(outcome.left == 0 && outcome.wrong == 0 && outcome.not_canceled.is_empty())
+    Ok(outcome.left == 0 && outcome.violations == 0 && outcome.not_canceled.is_empty())
 }
 
 /// Checks the flags. If there is no data directory yet, verifies the backup and returns its manifest.

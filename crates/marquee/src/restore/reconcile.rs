@@ -63,7 +63,7 @@ pub struct Outcome {
     /// Number of charges that remain to be refunded.
     pub left: usize,
     /// Number of violations at the end.
-    pub wrong: u64,
+    pub violations: u64,
 }
 
 /// Starts the services, reconciles, and stops them.
@@ -110,14 +110,14 @@ async fn settle(
     loop {
         stores.wait_until_quiet(Instant::now() + SETTLE_TIMEOUT).await?;
         let report = audit_databases::audit(databases, TERMS).await?;
-        outcome.wrong = report.total();
+        outcome.violations = report.total();
         let budget = max_refunds.saturating_sub(outcome.returned.len());
         let (returned, left) = return_charges(databases, &report, budget).await?;
         crash::point("restore.returned");
         outcome.left = left;
         let mut has_changed = !returned.is_empty();
         outcome.returned.extend(returned);
-        for id in without_money(&report) {
+        for id in live_but_refunded(&report) {
             if outcome.refuses(id) {
                 continue;
             }
@@ -134,7 +134,7 @@ async fn settle(
             }
         }
         let deadline = *arrival.get_or_insert_with(|| Instant::now() + ARRIVAL_TIMEOUT);
-        if left > 0 || outcome.wrong <= outcome.known_wrong(&report) || Instant::now() >= deadline {
+        if left > 0 || outcome.violations <= outcome.known_violations(&report) || Instant::now() >= deadline {
             return Ok(outcome);
         }
         sleep(ARRIVAL_POLL_INTERVAL).await;
@@ -148,14 +148,14 @@ impl Outcome {
     }
 
     /// The number of violations of bookings that could not be canceled, which remain.
-    fn known_wrong(&self, report: &Report) -> u64 {
+    fn known_violations(&self, report: &Report) -> u64 {
         let refused = report.findings.iter().filter(|finding| self.refuses(finding.story.booking_id));
         refused.map(|finding| finding.violations.len() as u64).sum()
     }
 }
 
 /// The live bookings that the provider has refunded.
-fn without_money(report: &Report) -> Vec<i64> {
+fn live_but_refunded(report: &Report) -> Vec<i64> {
     let is_without = |finding: &&::audit::Finding| {
         let story = &finding.story;
         story.is_live()

@@ -40,8 +40,8 @@ pub fn outcome(plan: &Plan, mark: &Mark, outcome: &Outcome) -> Result<(), Output
     if outcome.left > 0 {
         return unfinished(plan, mark, outcome.left);
     }
-    if outcome.wrong > 0 {
-        print(&format!("violations    {}; `marquee audit` shows them", outcome.wrong))?;
+    if outcome.violations > 0 {
+        print(&format!("violations    {}; `marquee audit` shows them", outcome.violations))?;
     } else if mark.has_ledger {
         print("passed        all services and the provider's ledger agree")?;
     } else {

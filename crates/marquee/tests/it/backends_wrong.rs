@@ -1,4 +1,4 @@
-//! Unreachable backends, and backends that refuse: one clear line, and an accurate readiness.
+//! Unreachable backends, and backends that refuse a login: one clear line, and an accurate readiness.
 
 use marquee::fleet::Process;
 use serde_json::{Value, json};
@@ -116,10 +116,10 @@ async fn schema_newer_than_the_program_is_reported_in_one_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_broker_a_service_is_ready_and_logs_once_what_it_lacks() {
+async fn missing_broker_is_logged_once_and_the_service_is_ready() {
     let mut service = Service::start(&[("EVENTS_URL", "kafka://127.0.0.1:1/movie")]);
     service.event_log_is_down("no broker answers (EVENTS_URL): 127.0.0.1:1").await;
-    // The consumer has tried, and so has the relay.
+    // Both the consumer and the relay have tried.
     service.process.prints("cannot receive events").await;
     service.logs_once("the event log is not usable");
     service.logs_once("cannot receive events");

@@ -1,4 +1,4 @@
-//! Crashes in every gap between two durable steps: while customers go on, a process crashes at a named point
+//! Crashes in every gap between two durable steps: while customers continue, a process crashes at a named point
 //! and restarts, and an audit passes at the end.
 
 use std::sync::Arc;
@@ -149,7 +149,7 @@ async fn crash_at_each(process: Process, points: &[&str]) {
     passes(&fleet).await;
 }
 
-/// Crashes `process` at `point` while customers go on, and restarts it.
+/// Crashes `process` at `point` while customers continue, and restarts it.
 async fn crash(fleet: &mut Fleet, process: Process, point: &str) {
     crash_with(fleet, process, point, &[]).await;
 }

@@ -117,12 +117,12 @@ async fn refunded_booking_that_was_collected_is_reported_and_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn undoing_that_is_killed_anywhere_is_completed_by_the_next_one() {
+async fn undo_that_is_killed_at_any_point_is_completed_by_the_next_one() {
     let (mut fleet, to, kept) = backed_up().await;
     let lost = later(&fleet, 2).await;
     stop(&mut fleet).await;
 
-    // Files of two states come to be of one before they go back.
+    // The undo first moves the remaining files of the restore into place.
     crash_restore(&fleet, &to, "restore.placed:2").await;
     let (code, output) = restore(&fleet, &fleet.data_dir.with_file_name("other"), &[]).await;
     assert_eq!(code, 1, "{output}");
