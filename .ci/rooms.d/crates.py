@@ -32,21 +32,21 @@ def dependencies(crate):
 
 
 def check_crates(root, crates):
-    """(breach, its name in PENDING) of each breach."""
+    """The breaches of the rules on crates."""
     rank = {name: at for at, row in enumerate(ORDER) for name in row}
     links = {crate.name: dependencies(crate) for crate in crates}
     for crate in crates:
         manifest, name = (crate / "Cargo.toml").relative_to(root), crate.name
         if name not in rank:
-            yield f"{manifest}: `{name}` has no place in the order of the crates", f"order: {name}"
+            yield f"{manifest}: `{name}` has no place in the order of the crates"
             continue
         for other in sorted(links[name]):
             if other in NEVER.get(name, ()) or other not in ONLY.get(name, {other}):
-                yield f"{manifest}: the crate {name} never depends on `{other}`", f"order: {name} → {other}"
+                yield f"{manifest}: the crate {name} never depends on `{other}`"
             if rank.get(other, -1) >= rank[name]:
-                yield f"{manifest}: `{name}` comes before `{other}` in the order of the crates, so it never depends on it", f"order: {name} → {other}"
+                yield f"{manifest}: `{name}` comes before `{other}` in the order of the crates, so it never depends on it"
         if name in WITHOUT_SQLX and (way := way_to("sqlx", name, links)):
-            yield f"{manifest}: `{name}` links sqlx: {' → '.join(way)}", f"sqlx: {name}"
+            yield f"{manifest}: `{name}` links sqlx: {' → '.join(way)}"
 
 
 def way_to(wanted, name, links, seen=()):

@@ -134,7 +134,7 @@ def self_test(check):
                 file = Path(root) / path
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(text)
-            found = [breach for breach, _ in check(Path(root).resolve())]
+            found = list(check(Path(root).resolve()))
             places = {":".join(line.split(":")[:2]) for line in found}
             if len(places) != bool(expected) or expected and not any(expected in line for line in found):
                 missed.append(f"{files}\n  must give {expected or 'nothing'}, gives {found}")
