@@ -342,8 +342,6 @@ fn received(row: RecordRow) -> Result<Received, TransportError> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use super::*;
 
     #[tokio::test]
