@@ -59,7 +59,8 @@ async fn audit_unknown_charges(
     Ok(())
 }
 
-/// Reads the suspects once more and reports what is still wrong: the first time, their rows were read at different moments.
+/// Reads the suspects once more and reports what is still wrong: the first time, their rows were read at
+/// different moments.
 async fn check_again(
     databases: &Databases,
     suspects: &[i64],

@@ -1,7 +1,8 @@
 //! What the provider charged and refunded.
 //!
-//! The ledger is in the order of its own numbers, not of the bookings. So each page of stories reads the lines of its references,
-//! and a scan of the whole ledger finds the charges of bookings that no service knows.
+//! The ledger is in the order of its own numbers, not of the bookings. So each page of stories reads the
+//! lines of its references, and a scan of the whole ledger finds the charges of bookings that no service
+//! knows.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -29,7 +30,8 @@ struct Line {
     created_at: i64,
 }
 
-/// Adds to `stories` the movements under the references of the bookings `ids`, and under the references that their payments name.
+/// Adds to `stories` the movements under the references of the bookings `ids`, and under the references that
+/// their payments name.
 pub async fn add(provider: &Provider, stories: &mut BTreeMap<i64, Story>, ids: &[i64]) -> Result<(), Error> {
     let mut bookings = HashMap::new();
     for id in ids {
@@ -125,8 +127,9 @@ pub async fn unknown(databases: &Databases, ids: &[i64]) -> Result<Vec<i64>, Err
     Ok(ids.iter().copied().filter(|id| !known.contains(id)).collect())
 }
 
-/// The highest booking id that book has ever assigned, or 0 if it has no booking. In a restored database, this is higher than
-/// the id of any row, because `marquee restore` raises the next id above the ids in the ledger.
+/// The highest booking id that book has ever assigned, or 0 if it has no booking. In a restored database,
+/// this is higher than the id of any row, because `marquee restore` raises the next id above the ids in the
+/// ledger.
 pub async fn highest_booking(book: &Db) -> Result<i64, Error> {
     let find = query_as::<(i64,)>("SELECT CAST(COALESCE(MAX(id), 0) AS BIGINT) FROM bookings");
     let mut conn = book.read().await?;

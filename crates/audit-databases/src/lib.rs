@@ -16,9 +16,9 @@
 //!
 //! # Memory
 //!
-//! Rows come in pages in the order of their bookings, and a booking is dropped as soon as it is found to be right: an audit of
-//! a million bookings takes the same few megabytes as one of a thousand. Of the bookings that are wrong, the report keeps as
-//! many stories as it shows, and counts the rest.
+//! Rows come in pages in the order of their bookings, and a booking is dropped as soon as it is found to be
+//! right: an audit of a million bookings takes the same few megabytes as one of a thousand. Of the bookings
+//! that are wrong, the report keeps as many stories as it shows, and counts the rest.
 
 pub mod databases;
 mod fleet;

@@ -16,8 +16,8 @@ const PAGE: i64 = 2_000;
 
 /// All stories, in the order of their bookings.
 pub struct Pages {
-    // The claims are read before the bookings: a booking that is made in between lacks its claims, but is too young to be
-    // reported.
+    // The claims are read before the bookings: a booking that is made in between lacks its claims, but is too
+    // young to be reported.
     claims: Table<ClaimRow>,
     bookings: Table<BookingRow>,
     payments: Table<PaymentRow>,
@@ -173,7 +173,8 @@ where
         Ok(())
     }
 
-    /// Drops the rows of the last booking, whose other rows may be in the next page, unless the page contains only this booking.
+    /// Drops the rows of the last booking, whose other rows may be in the next page, unless the page contains
+    /// only this booking.
     fn drop_last_booking(&mut self) {
         let (first, last) = (self.rows.front().map(T::booking_id), self.rows.back().map(T::booking_id));
         if first != last {

@@ -1,4 +1,5 @@
-//! The places left at each screening without numbered seats: its capacity less the places of its live bookings.
+//! The places left at each screening without numbered seats: its capacity less the places of its live
+//! bookings.
 
 use audit::Kind;
 use audit::found::Violation;
@@ -16,8 +17,8 @@ struct Places {
     taken: i64,
 }
 
-/// The screenings whose number of places left is wrong. One statement reads both the number and the bookings, so no change can
-/// be in flight.
+/// The screenings whose number of places left is wrong. One statement reads both the number and the bookings,
+/// so no change can be in flight.
 pub async fn violations(book: &Db) -> Result<Vec<Violation>, Error> {
     let mut violations = Vec::new();
     let mut last = i64::MIN;

@@ -1,8 +1,8 @@
 //! Repairs what is safe to repair.
 //!
-//! A repair publishes a lost event again, starts the refund of a payment without a booking, or rebuilds a row of mypage. The
-//! first two append an event to the outbox of the service that owns it. Every consumer tolerates such an event twice, so repairing
-//! twice is harmless. All other violations are left to a person.
+//! A repair publishes a lost event again, starts the refund of a payment without a booking, or rebuilds a row
+//! of mypage. The first two append an event to the outbox of the service that owns it. Every consumer
+//! tolerates such an event twice, so repairing twice is harmless. All other violations are left to a person.
 //!
 //! A charge that no service knows, or whose payment has ended, is canceled at the provider (`refunds`).
 
@@ -61,7 +61,8 @@ pub enum RepairError {
     Provider(#[from] refunds::RefundError),
 }
 
-/// Repairs the violations in `report` that are safe to repair. The provider cancels at most `max_refunds` charges.
+/// Repairs the violations in `report` that are safe to repair. The provider cancels at most `max_refunds`
+/// charges.
 pub async fn repair(
     databases: &Databases,
     report: &Report,
@@ -337,7 +338,8 @@ fn cancel_requested(story: &Story, id: BookingId) -> Event {
     CancelRequested { id, status: Some(story.status().to_owned()) }.into()
 }
 
-/// Rebuilds the row of one booking by mypage's own rules. Events that are already in its timeline keep their times.
+/// Rebuilds the row of one booking by mypage's own rules. Events that are already in its timeline keep their
+/// times.
 async fn rebuild_row(tx: &mut Tx, booking_id: i64, events: &[(Event, Timestamp)]) -> Result<(), Error> {
     let timeline = query_as::<(String, i64)>("SELECT event, happened_at FROM timeline WHERE booking_id = $1")
         .bind(booking_id);

@@ -49,8 +49,8 @@ stored! {
     ClaimRow { booking_id, place, seat }
 }
 
-/// The story of a booking among `stories`, which is added if there is none. Its list of claims is empty and not `None`, because
-/// an audit of the databases reads claims.
+/// The story of a booking among `stories`, which is added if there is none. Its list of claims is empty and
+/// not `None`, because an audit of the databases reads claims.
 pub fn story_of(stories: &mut BTreeMap<i64, Story>, booking_id: i64) -> &mut Story {
     let empty = || Story { claims: Some(Vec::new()), ..Story::of(booking_id) };
     stories.entry(booking_id).or_insert_with(empty)

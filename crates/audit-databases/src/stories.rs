@@ -1,4 +1,5 @@
-//! Complete stories of a few bookings: with their unsent events, and with the other bookings that have their seats.
+//! Complete stories of a few bookings: with their unsent events, and with the other bookings that have their
+//! seats.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -108,8 +109,8 @@ fn lacks_a_claim(story: &Story) -> bool {
     story.is_live() && story.seats().iter().any(|seat| !claimed.contains(seat.as_str()))
 }
 
-/// Other live bookings that have a seat of `story`. Claims rule out such bookings, so this is read only for a booking that lacks
-/// a claim.
+/// Other live bookings that have a seat of `story`. Claims rule out such bookings, so this is read only for a
+/// booking that lacks a claim.
 async fn rivals(book: &Db, story: &Story) -> Result<Vec<Rival>, Error> {
     let Some(booking) = &story.booking else {
         return Ok(Vec::new());

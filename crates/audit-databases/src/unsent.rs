@@ -5,8 +5,8 @@ use storage::{Error, query_as, query_as_built};
 
 use crate::databases::Databases;
 
-/// Maximum number of unsent events per outbox that [`all`] reads. Events beyond it count only for the bookings that look wrong
-/// without them.
+/// Maximum number of unsent events per outbox that [`all`] reads. Events beyond it count only for the
+/// bookings that look wrong without them.
 const MAX: i64 = 100_000;
 
 /// The aggregate id, the type and the time of an event.

@@ -35,8 +35,8 @@ impl Auditor {
         Self { bases, turn: Arc::default() }
     }
 
-    /// Audits the first `limit` bookings on a separate thread, so that the caller's event loop continues to serve. Dropping the
-    /// future ends the audit.
+    /// Audits the first `limit` bookings on a separate thread, so that the caller's event loop continues to
+    /// serve. Dropping the future ends the audit.
     ///
     /// # Errors
     ///
@@ -57,7 +57,7 @@ impl Auditor {
             // Release the turn first: the caller may start the next audit as soon as it has this report.
             drop(turn);
             if let Some(report) = report {
-                // This fails if the caller has just gone, and then needs no report.
+                // This fails if the caller has gone, which then needs no report.
                 let _ = sender.send(report);
             }
         })?;

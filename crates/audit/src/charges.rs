@@ -1,7 +1,7 @@
 //! The violations between a story and the provider's ledger. Pure.
 //!
-//! Every payment with a reference must match the ledger to the won. A payment without a reference charged nothing, or is older than
-//! the provider.
+//! Every payment with a reference must match the ledger to the won. A payment without a reference charged
+//! nothing, or is older than the provider.
 
 use std::collections::BTreeMap;
 
@@ -88,7 +88,8 @@ impl Account<'_> {
 
 /// A kept charge has a payment or a booking, which justifies it or leads to its refund.
 fn kept_charge(story: &Story, reference: &str, found: &mut Found) {
-    // Book asks payment about a booking that waits for its payment, so its charge is right until its hold expires.
+    // Book asks payment about a booking that waits for its payment, so its charge is right until its hold
+    // expires.
     let has_ended = ["", "Declined", "Expired", "Canceled"].contains(&story.status());
     let mut statuses = story.payments.iter().map(|payment| payment.status.as_str());
     if statuses.clone().any(|status| ["Paid", "Canceling"].contains(&status)) {

@@ -9,7 +9,8 @@ use crate::story::Story;
 /// A refund may take this many settling times, because it waits while the payment provider is unreachable.
 const REFUND_SETTLES: u32 = 10;
 
-/// The time of the audit, and the settling time: a booking that changed within the settling time is in flight.
+/// The time of the audit, and the settling time: a booking that changed within the settling time is in
+/// flight.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     pub now: Timestamp,

@@ -187,8 +187,8 @@ fn ticket(story: &Story, found: &mut Found) {
     }
 }
 
-/// The differences between a row and the screening of its booking. Rows of earlier versions are right although they name no
-/// screening, or only its number.
+/// The differences between a row and the screening of its booking. Rows of earlier versions are right
+/// although they name no screening, or only its number.
 fn screening_differences(
     booking: &BookingRow,
     [screening_id, theatre]: [&Option<String>; 2],
@@ -233,14 +233,14 @@ enum Expected {
     Nothing,
     /// The booking, with one of these statuses.
     Row(&'static [&'static str]),
-    /// Nothing, or the booking with this status. The audit cannot tell which.
+    /// Nothing, or the booking with this status. The audit cannot know which.
     Perhaps(&'static str),
-    /// The audit cannot tell.
+    /// The audit cannot know.
     Anything,
 }
 
-/// The row that mypage must show: one for every booking that was confirmed, every held booking with a customer, and every unpaid
-/// booking that was charged and refunded.
+/// The row that mypage must show: one for every booking that was confirmed, every held booking with a
+/// customer, and every unpaid booking that was charged and refunded.
 fn expected(story: &Story) -> Expected {
     let is_refunded = story.payment_is("Canceled");
     match story.status() {

@@ -1,7 +1,7 @@
 //! Checks that the five services and the payment provider agree on every booking.
 //!
-//! The audit shares no rule with the services that it checks: it reads their rows with statuses as text, and [`compare`] states
-//! what must be true of them. Only the published language of the events is common to both.
+//! The audit shares no rule with the services that it checks: it reads their rows with statuses as text, and
+//! [`compare`] states what must be true of them. Only the published language of the events is common to both.
 //!
 //! # Layout
 //!
@@ -20,14 +20,15 @@
 //!
 //! # In flight or wrong
 //!
-//! The services agree only eventually, and their rows are not read at one moment. So a story counts only if nothing has happened
-//! to it for a while, and a story that looks wrong is read again as a whole before it is reported.
+//! The services agree only eventually, and their rows are not read at one moment. So a story counts only if
+//! nothing has happened to it for a while, and a story that looks wrong is read again as a whole before it is
+//! reported.
 //!
 //! # Memory
 //!
-//! By REST, payments and points are listed in an order of their own. So an audit keeps the few numbers that matter of each, 50
-//! to 100 bytes per booking, and reads the rest in pages. Of the bookings that are wrong, the report keeps as many stories as it
-//! shows, and counts the rest.
+//! By REST, payments and points are listed in an order of their own. So an audit keeps the few numbers that
+//! matter of each, 50 to 100 bytes per booking, and reads the rest in pages. Of the bookings that are wrong,
+//! the report keeps as many stories as it shows, and counts the rest.
 
 pub mod auditor;
 mod charges;

@@ -1,6 +1,7 @@
 //! Refunds that are under way, and those that take too long. Pure.
 //!
-//! Payment asks the provider to cancel until the provider confirms, so a refund takes as long as the provider is unreachable.
+//! Payment asks the provider to cancel until the provider confirms, so a refund takes as long as the provider
+//! is unreachable.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -33,7 +34,8 @@ fn detail(story: &Story, payment: &PaymentRow) -> String {
     format!("refund under way{since}: the payment of {price} is {status}, and the booking is {booking}")
 }
 
-/// Adds a refund that takes too long. If the reader does not see times, the refund is only reported as under way.
+/// Adds a refund that takes too long. If the reader does not see times, the refund is only reported as under
+/// way.
 pub(crate) fn violations(story: &Story, clock: Clock, found: &mut Found) {
     let is_late = |payment: &&PaymentRow| payment.updated_at.is_some_and(|at| clock.is_refund_overdue(at));
     if let Some(payment) = unconfirmed(story).filter(is_late) {
@@ -68,7 +70,8 @@ mod tests {
         Story { booking: Some(booking), payments: vec![payment], ..Story::of(7) }
     }
 
-    /// The unfinished steps of `story`, `seconds` after the beginning of the refund, with a settling time of a minute.
+    /// The unfinished steps of `story`, `seconds` after the beginning of the refund, with a settling time of
+    /// a minute.
     fn kinds_after(story: &Story, seconds: i64) -> Vec<Kind> {
         let now = Timestamp::from_microsecond(SINCE + seconds * 1_000_000).unwrap();
         let clock = Clock { now, settle: Duration::from_secs(60) };

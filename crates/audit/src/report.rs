@@ -33,7 +33,7 @@ pub struct Finding {
 pub struct Report {
     /// Number of bookings of which any service has a row.
     pub bookings: u64,
-    /// Number of bookings that look wrong, but have just changed.
+    /// Number of bookings that look wrong, but changed within the settling time.
     pub in_flight: u64,
     /// Number of refunds that the payment provider has not confirmed yet.
     pub refunds_under_way: u64,

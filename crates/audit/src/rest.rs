@@ -1,8 +1,8 @@
 //! An audit by the services' REST interface, which needs no access to their databases.
 //!
-//! REST shows neither claims of seats, nor times, nor the outboxes, nor rows that customers do not see. The report lists what the
-//! audit could not see. As no row has the time of its last change, a booking that looks wrong is read again after a pause, and
-//! reported if it has not changed.
+//! REST shows neither claims of seats, nor times, nor the outboxes, nor rows that customers do not see. The
+//! report lists what the audit could not see. As no row has the time of its last change, a booking that looks
+//! wrong is read again after a pause, and reported if it has not changed.
 
 mod walk;
 
@@ -82,7 +82,8 @@ impl Of {
 }
 
 impl Rest {
-    /// `bases` are the addresses of book, payment, ticket, point and mypage; all five may be that of the gateway.
+    /// `bases` are the addresses of book, payment, ticket, point and mypage; all five may be that of the
+    /// gateway.
     pub fn new(bases: [String; 5]) -> Self {
         let client = Client::builder()
             .timeout(CALL_TIMEOUT)
@@ -122,7 +123,8 @@ impl Rest {
         Ok(report)
     }
 
-    /// Reads the suspects once more and reports what is still wrong: the first time, their rows were read at different moments.
+    /// Reads the suspects once more and reports what is still wrong: the first time, their rows were read at
+    /// different moments.
     async fn check_again(
         &self,
         suspects: Vec<Story>,

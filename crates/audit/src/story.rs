@@ -1,7 +1,7 @@
 //! All records of one booking, as the services keep them.
 //!
-//! Statuses are text, because a value that no service can read must be reported and not fail the audit. Times are microseconds
-//! since the epoch, as in the databases, and `None` if the reader does not see them.
+//! Statuses are text, because a value that no service can read must be reported and not fail the audit. Times
+//! are microseconds since the epoch, as in the databases, and `None` if the reader does not see them.
 
 use events::text::{nfkc, stored_capitals, stored_key};
 use jiff::Timestamp;
@@ -77,8 +77,8 @@ pub struct PaymentRow {
     pub id: i64,
     pub total_price: i64,
     pub status: String,
-    /// The reference of the charge. `None` if the provider charged nothing, the payment is older than the provider, or the reader
-    /// does not see it.
+    /// The reference of the charge. `None` if the provider charged nothing, the payment is older than the
+    /// provider, or the reader does not see it.
     pub reference: Option<String>,
     #[serde(serialize_with = "time")]
     pub created_at: Option<i64>,
@@ -254,7 +254,8 @@ impl Story {
         seats_of(list)
     }
 
-    /// The place in which the booking claims its seats: its screening, or without one its movie in any spelling.
+    /// The place in which the booking claims its seats: its screening, or without one its movie in any
+    /// spelling.
     pub fn place(&self) -> Option<String> {
         let booking = self.booking.as_ref()?;
         Some(match booking.screening_id {

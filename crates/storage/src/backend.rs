@@ -16,13 +16,14 @@ pub(crate) enum Cause {
     Statement,
     /// Nothing: the database is unreachable or overloaded, or a race for a lock was lost.
     Outage,
-    /// The database, which answers but is read-only or full, or lacks a table or a permission. An operator must act.
+    /// The database, which answers but is read-only or full, or lacks a table or a permission. An operator
+    /// must act.
     Refusal,
 }
 
 impl Backend {
-    /// Begins a transaction that will write. SQLite takes its only write lock here, where the busy timeout bounds the wait. In
-    /// the middle of the transaction, the wait would be a deadlock.
+    /// Begins a transaction that will write. SQLite takes its only write lock here, where the busy timeout
+    /// bounds the wait. In the middle of the transaction, the wait would be a deadlock.
     pub fn begin(self) -> &'static str {
         match self {
             Self::Sqlite => "BEGIN IMMEDIATE",
@@ -46,8 +47,8 @@ impl Backend {
         }
     }
 
-    /// Begins the transaction of all migrations, with the lock [`MIGRATIONS`]. Other processes that start at the same time wait
-    /// here until it is committed, however long that takes.
+    /// Begins the transaction of all migrations, with the lock [`MIGRATIONS`]. Other processes that start at
+    /// the same time wait here until it is committed, however long that takes.
     pub(crate) fn begin_migrations(self) -> String {
         match self {
             Self::Sqlite => "BEGIN IMMEDIATE".to_owned(),
@@ -57,8 +58,8 @@ impl Backend {
         }
     }
 
-    /// Waits until no other transaction holds the lock `$1`, and holds it until this transaction ends. `None` on SQLite, which
-    /// has one writing transaction at a time.
+    /// Waits until no other transaction holds the lock `$1`, and holds it until this transaction ends. `None`
+    /// on SQLite, which has one writing transaction at a time.
     pub(crate) fn lock(self) -> Option<&'static str> {
         match self {
             Self::Sqlite => None,
@@ -66,8 +67,9 @@ impl Backend {
         }
     }
 
-    /// The placeholder of the `number`th value of a statement that the program builds. SQLite compares each named placeholder
-    /// with all earlier ones, which takes a second for thousands, so its placeholders have no names.
+    /// The placeholder of the `number`th value of a statement that the program builds. SQLite compares each
+    /// named placeholder with all earlier ones, which takes a second for thousands, so its placeholders have
+    /// no names.
     pub(crate) fn placeholder(self, number: usize) -> String {
         match self {
             Self::Sqlite => "?".to_owned(),
@@ -85,7 +87,8 @@ impl Backend {
                 // A committed transaction survives a power cut.
                 "PRAGMA synchronous = FULL".to_owned(),
                 "PRAGMA foreign_keys = ON".to_owned(),
-                // In KiB, for which the pragma takes negative numbers. It is small, because six processes share a laptop.
+                // In KiB, for which the pragma takes negative numbers. It is small, because six processes
+                // share a laptop.
                 "PRAGMA cache_size = -1024".to_owned(),
             ],
             Self::Postgres => vec![format!("SET statement_timeout = {statement_timeout_ms}")],
@@ -124,8 +127,9 @@ impl Backend {
 
     /// Checks whether the database accepts writes.
     ///
-    /// On SQLite, this is a write that changes nothing, fails if the file is read-only, and must be rolled back. On PostgreSQL,
-    /// each row contains whether the session is read-only, and the name of a table that the user may not write to, or NULL.
+    /// On SQLite, this is a write that changes nothing, fails if the file is read-only, and must be rolled
+    /// back. On PostgreSQL, each row contains whether the session is read-only, and the name of a table that
+    /// the user may not write to, or NULL.
     pub(crate) fn writability(self) -> &'static str {
         match self {
             Self::Sqlite => "PRAGMA user_version = 0",
@@ -141,7 +145,8 @@ impl Backend {
 
     /// The cause of the error `code`.
     ///
-    /// Codes: <https://www.sqlite.org/rescode.html>, <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+    /// Codes: <https://www.sqlite.org/rescode.html>,
+    /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
     pub(crate) fn cause_of(self, code: &str) -> Cause {
         match self {
             // The low byte is the primary code.
@@ -152,12 +157,15 @@ impl Backend {
                 5 | 6 | 7 | 9 | 10 | 14 | 15 | 17 => Cause::Outage,
                 _ => Cause::Refusal,
             },
-            // An operator must free a full disk. The other resources of its class recover without an operator.
+            // An operator must free a full disk. The other resources of its class recover without an
+            // operator.
             Self::Postgres if code == "53100" => Cause::Refusal,
             Self::Postgres => match code.get(..2).unwrap_or_default() {
-                // Data exception, integrity constraint violation, program limit exceeded (a value too long for an index).
+                // Data exception, integrity constraint violation, program limit exceeded (a value too long
+                // for an index).
                 "22" | "23" | "54" => Cause::Statement,
-                // Connection exception, transaction rollback, insufficient resources, operator intervention, system error.
+                // Connection exception, transaction rollback, insufficient resources, operator intervention,
+                // system error.
                 "08" | "40" | "53" | "57" | "58" => Cause::Outage,
                 _ => Cause::Refusal,
             },
@@ -175,7 +183,8 @@ mod tests {
         for code in ["23502", "23505", "23514", "22003", "22021", "54000"] {
             assert_eq!(Backend::Postgres.cause_of(code), Cause::Statement, "{code}");
         }
-        // Read-only, no permission, a missing table or column, a failed transaction, a full disk, a wrong password.
+        // Read-only, no permission, a missing table or column, a failed transaction, a full disk, a wrong
+        // password.
         for code in ["25006", "42501", "42P01", "42703", "25P02", "53100", "28P01", "3D000", "XX000", ""] {
             assert_eq!(Backend::Postgres.cause_of(code), Cause::Refusal, "{code}");
         }

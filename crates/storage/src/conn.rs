@@ -1,9 +1,10 @@
 //! Statements with a deadline, and transactions.
 //!
-//! A connection that missed a deadline is in an unknown state, and so is its statement. It is detached from the pool and closed:
-//! if it were returned to the pool, the next caller would wait for the same dead peer, and if it were only dropped, the pool could
-//! lose its slot (sqlx issue 4349). A connection on which the database refused a statement is closed too, because only a
-//! new session notices that an operator has removed the cause.
+//! A connection that missed a deadline is in an unknown state, and so is its statement. It is detached from
+//! the pool and closed: if it were returned to the pool, the next caller would wait for the same dead peer,
+//! and if it were only dropped, the pool could lose its slot (sqlx issue 4349). A connection on which the
+//! database refused a statement is closed too, because only a new session notices that an operator has
+//! removed the cause.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -30,7 +31,8 @@ pub struct Conn {
     backend: Backend,
     statement_deadline: Duration,
     in_transaction: bool,
-    /// Whether a relaxed transaction has changed the settings of the connection, which must be reset before it is used again.
+    /// Whether a relaxed transaction has changed the settings of the connection, which must be reset before
+    /// it is used again.
     is_relaxed: bool,
     /// Counts the statements of the database.
     statements: Arc<AtomicU64>,
@@ -83,7 +85,8 @@ impl Conn {
         row.ok_or(Error::Statement(sqlx::Error::RowNotFound))
     }
 
-    /// Executes a statement and returns all its rows. Their number is bounded only by a `LIMIT` in the statement.
+    /// Executes a statement and returns all its rows. Their number is bounded only by a `LIMIT` in the
+    /// statement.
     pub async fn fetch_all<T>(&mut self, query: QueryAs<'_, T>) -> Result<Vec<T>, Error>
     where
         T: for<'r> FromRow<'r, Row> + Send + Unpin,
@@ -94,7 +97,8 @@ impl Conn {
     }
 
     /// The placeholders of `rows` rows with `columns` values each, such as `($1, $2), ($3, $4)`: at most
-    /// [`MAX_VALUES`](crate::MAX_VALUES) in all, for a [built](crate::query_built) statement that binds no other values.
+    /// [`MAX_VALUES`](crate::MAX_VALUES) in all, for a [built](crate::query_built) statement that binds no
+    /// other values.
     pub fn values(&self, rows: usize, columns: usize) -> String {
         let row = |row: usize| {
             let placeholders: Vec<String> =
@@ -183,7 +187,8 @@ pub struct Tx {
 
 impl Tx {
     pub(crate) async fn begin(mut conn: Conn, now: Timestamp, announced: Arc<Notify>) -> Result<Self, Error> {
-        // Set first, because the transaction may have begun even if this future is dropped while the statement runs.
+        // Set first, because the transaction may have begun even if this future is dropped while the
+        // statement runs.
         conn.in_transaction = true;
         conn.control(conn.backend.begin()).await?;
         Ok(Self { conn, now, announced, announce: false })
@@ -207,8 +212,9 @@ impl Tx {
         self.now
     }
 
-    /// Waits until no other transaction holds the lock `number`, and holds it until this transaction ends. Use it for a rule over
-    /// several rows, some of which may not exist yet. [`locks`](crate::locks) lists the numbers.
+    /// Waits until no other transaction holds the lock `number`, and holds it until this transaction ends.
+    /// Use it for a rule over several rows, some of which may not exist yet. [`locks`](crate::locks) lists
+    /// the numbers.
     pub async fn lock(&mut self, number: i64) -> Result<(), Error> {
         if let Some(sql) = self.conn.backend.lock() {
             self.conn.execute(query(sql).bind(number)).await?;

@@ -21,10 +21,11 @@ use crate::migrations::{Migrations, tables_of};
 use crate::statement::{query, query_as};
 use crate::url::DatabaseUrl;
 
-/// A statement's deadline is this much later than the server's own, because the server's error does not cost the connection.
+/// A statement's deadline is this much later than the server's own, because the server's error does not cost
+/// the connection.
 const GRACE: Duration = Duration::from_millis(500);
-/// A connection to a server that was idle for this long is pinged before it is used, because the server may have restarted
-/// meanwhile. Pinging every time would add a fifth to the round trips of a busy service.
+/// A connection to a server that was idle for this long is pinged before it is used, because the server may
+/// have restarted meanwhile. Pinging every time would add a fifth to the round trips of a busy service.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
 /// Pause between attempts to reach the database during the start.
@@ -160,14 +161,16 @@ impl Db {
         Tx::begin(conn, Timestamp::now(), self.announced.clone()).await
     }
 
-    /// Begins a transaction that a power cut may undo even after its commit; a crash of this process does not. Its commit is
-    /// fast, because it does not wait for the disk. Use it for work that is harmless to do twice.
+    /// Begins a transaction that a power cut may undo even after its commit; a crash of this process does
+    /// not. Its commit is fast, because it does not wait for the disk. Use it for work that is harmless to do
+    /// twice.
     pub async fn begin_relaxed(&self) -> Result<Tx, Error> {
         let conn = self.acquire(&self.writers).await?;
         Tx::begin_relaxed(conn, Timestamp::now(), self.announced.clone()).await
     }
 
-    /// Tries to become the one process that does `task` on this database. Returns `None` if another process does it.
+    /// Tries to become the one process that does `task` on this database. Returns `None` if another process
+    /// does it.
     pub async fn try_lead(&self, task: Task) -> Result<Option<Lead>, Error> {
         match &self.file {
             Some(file) => {
@@ -260,15 +263,16 @@ impl Db {
         self.announced.clone()
     }
 
-    /// The number of statements that this database and its clones have sent, including `BEGIN`, `COMMIT` and `ROLLBACK`. On a
-    /// server, each is a round trip. The statements of the pool itself are not counted: the settings of a new connection, and
-    /// the ping when a connection is returned.
+    /// The number of statements that this database and its clones have sent, including `BEGIN`, `COMMIT` and
+    /// `ROLLBACK`. On a server, each is a round trip. The statements of the pool itself are not counted: the
+    /// settings of a new connection, and the ping when a connection is returned.
     pub fn statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
     }
 
-    /// Closes all connections, including those of clones, and waits up to 5 s for connections in use. The last process to close an
-    /// SQLite file copies its `-wal` file into it and removes the `-wal` file, so a stopped fleet has only `.db` files.
+    /// Closes all connections, including those of clones, and waits up to 5 s for connections in use. The
+    /// last process to close an SQLite file copies its `-wal` file into it and removes the `-wal` file, so a
+    /// stopped fleet has only `.db` files.
     pub async fn close(&self) {
         let closing = async {
             self.readers.close().await;

@@ -1,4 +1,4 @@
-//! Tells callers whether a failed statement may succeed later.
+//! Errors, by whether the failed statement may succeed later.
 
 use crate::backend::{Backend, Cause};
 
@@ -8,9 +8,9 @@ pub enum Error {
     /// The database is unreachable or overloaded. The same statement may succeed later.
     #[error("the database is not available")]
     Unavailable(#[source] sqlx::Error),
-    /// The database answers but cannot execute the statement: it is read-only or full, or a table or a permission is missing. The
-    /// same statement succeeds once an operator has removed the cause. The connection has been closed, because its session may
-    /// not notice that.
+    /// The database answers but cannot execute the statement: it is read-only or full, or a table or a
+    /// permission is missing. The same statement succeeds once an operator has removed the cause. The
+    /// connection has been closed, because its session may not notice that.
     #[error("the database refuses the statement")]
     Refused(#[source] sqlx::Error),
     /// The statement missed its deadline. The connection has been closed.
@@ -25,10 +25,12 @@ pub enum Error {
     /// A migration failed, or the schema is newer than this program.
     #[error("the database cannot be migrated")]
     Migration(#[source] sqlx::migrate::MigrateError),
-    /// A table that the migrations created is missing: the database was restored or replaced while the process was running.
+    /// A table that the migrations created is missing: the database was restored or replaced while the
+    /// process was running.
     #[error("table {0} is missing: the database is not migrated")]
     NotMigrated(String),
-    /// The statement violates a constraint, or a value is out of range. Where requests are validated, this is a bug.
+    /// The statement violates a constraint, or a value is out of range. Where requests are validated, this is
+    /// a bug.
     #[error("the statement failed")]
     Statement(#[source] sqlx::Error),
 }
@@ -47,7 +49,8 @@ impl Error {
     /// The error of a commit, given the error of its statement.
     pub(crate) fn of_commit(self) -> Self {
         let may_have_happened = match &self {
-            // The error means that the commit failed, except that a server which is shutting down may send it after a commit.
+            // The error means that the commit failed, except that a server which is shutting down may send it
+            // after a commit.
             Self::Unavailable(sqlx::Error::Database(error)) => {
                 error.code().is_some_and(|code| code.starts_with("57P"))
             }

@@ -1,4 +1,4 @@
-//! Tells operators why a database cannot be used, and what to do about it.
+//! Explains to operators why a database cannot be used, and what to do about it.
 
 use std::io;
 

@@ -1,10 +1,12 @@
 //! Elects one of several processes to do a task.
 //!
-//! On PostgreSQL, the leader holds an advisory lock of its session. When the connection ends for any reason, the next process to
-//! try becomes the leader. Two processes may lead for a moment, because the first has not noticed yet that its connection is
-//! broken. So a task must be harmless when two processes do it; the election only saves them the work.
+//! On PostgreSQL, the leader holds an advisory lock of its session. When the connection ends for any reason,
+//! the next process to try becomes the leader. Two processes may lead for a moment, because the first has not
+//! noticed yet that its connection is broken. So a task must be harmless when two processes do it; the
+//! election only saves them the work.
 //!
-//! On SQLite, the leader holds a lock on a file beside the database, which the operating system releases when the process ends.
+//! On SQLite, the leader holds a lock on a file beside the database, which the operating system releases when
+//! the process ends.
 
 use std::ffi::OsString;
 use std::fs::{File, TryLockError};

@@ -4,8 +4,8 @@
 //!
 //! - [`url`]: parses `DATABASE_URL`.
 //! - [`backend`]: all differences between the two products, one function each.
-//! - [`error`]: tells callers whether a failed statement may succeed later.
-//! - `explain`: tells operators what to do about a failure.
+//! - [`error`]: errors, by whether the failed statement may succeed later.
+//! - `explain`: explains to operators why a database cannot be used.
 //! - [`statement`]: SQL statements.
 //! - [`locks`]: the numbers of the locks on a PostgreSQL database.
 //! - [`conn`]: statements with a deadline ([`Conn`]) and transactions ([`Tx`]).
@@ -19,12 +19,13 @@
 //!
 //! # Rules of the SQL
 //!
-//! A statement has one text for both products, so it uses only what both do alike. `tests/it/sql_rules.rs` checks every SQL text
-//! of the workspace:
+//! A statement has one text for both products, so it uses only what both do alike. `tests/it/sql_rules.rs`
+//! checks every SQL text of the workspace:
 //!
 //! - Placeholders are `$1`, `$2`, …; [`Conn::values`] makes those of many rows.
 //! - Columns are BIGINT, SMALLINT, TEXT, DOUBLE PRECISION, or BLOB and BYTEA.
-//! - Times are BIGINT microseconds since the epoch. The program binds them ([`Tx::now`]); SQL never calls `now()`.
+//! - Times are BIGINT microseconds since the epoch. The program binds them ([`Tx::now`]); SQL never calls
+//!   `now()`.
 //! - Sums are cast to BIGINT, and no SELECT list contains a bare boolean.
 //! - "Exactly once" is `ON CONFLICT DO NOTHING` and the number of changed rows.
 

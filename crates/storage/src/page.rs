@@ -1,6 +1,7 @@
 //! Lists in pages: the rows of a page, whether more rows follow, and the number of rows in the list.
 
-/// The rows of a list are counted up to this number, and pages up to it have numbers. Later rows are read by `after`.
+/// The rows of a list are counted up to this number, and pages up to it have numbers. Later rows are read by
+/// `after`.
 pub const COUNTED_MAX: i64 = 10_000;
 
 /// The rows that a page shows. One SQL text reads pages by number and by `after`:
@@ -50,7 +51,8 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// The page of `slice`, from rows that were read up to [`Slice::limit`] and counted up to [`COUNT_LIMIT`].
+    /// The page of `slice`, from rows that were read up to [`Slice::limit`] and counted up to
+    /// [`COUNT_LIMIT`].
     pub fn new(mut rows: Vec<T>, slice: Slice, counted: i64, id: impl FnOnce(&T) -> i64) -> Self {
         let size = usize::try_from(slice.size).unwrap_or_default();
         let more_follow = rows.len() > size;

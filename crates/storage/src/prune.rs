@@ -56,11 +56,11 @@ impl Prune {
         now - self.kept_for
     }
 
-    /// Deletes the rows from before `before` among the first [`BATCH`] rows after position `after`, and all due rows at the
-    /// position of the last one. Returns `None` if none of them is due.
+    /// Deletes the rows from before `before` among the first [`BATCH`] rows after position `after`, and all
+    /// due rows at the position of the last one. Returns `None` if none of them is due.
     ///
-    /// The rows are found outside of the transaction, so that the writer is occupied only by the deletion. It does not matter if
-    /// another process deletes a row in between.
+    /// The rows are found outside of the transaction, so that the writer is occupied only by the deletion. It
+    /// does not matter if another process deletes a row in between.
     pub async fn batch(&self, db: &Db, after: i64, before: Timestamp) -> Result<Option<Batch>, Error> {
         let before = before.as_microsecond();
         let last_due = query_as(self.last_due).bind(after).bind(BATCH).bind(before);
@@ -73,9 +73,10 @@ impl Prune {
     }
 }
 
-/// Creates the [`Prune`](crate::Prune) for `table`. Rows are read in the order of the indexed integer column `place`, and deleted
-/// when the time in their column `since`, in microseconds, is longer ago than `kept_for`. Rows without a time are kept. The oldest
-/// rows must come first in the order of `place`, which may be the time itself.
+/// Creates the [`Prune`](crate::Prune) for `table`. Rows are read in the order of the indexed integer column
+/// `place`, and deleted when the time in their column `since`, in microseconds, is longer ago than
+/// `kept_for`. Rows without a time are kept. The oldest rows must come first in the order of `place`, which
+/// may be the time itself.
 #[macro_export]
 macro_rules! prune {
     ($table:literal, place: $place:literal, since: $since:literal, kept_for: $kept_for:expr) => {

@@ -15,16 +15,18 @@ use crate::statement::{Row, query_as};
 /// How long a key stands for its request.
 const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
 
-/// Deletes keys after a day, including those in the older table `idempotency_keys`, which earlier versions wrote.
+/// Deletes keys after a day, including those in the older table `idempotency_keys`, which earlier versions
+/// wrote.
 pub const PRUNED: [Prune; 2] = [
     prune!("request_keys", place: "created_at", since: "created_at", kept_for: KEPT_FOR),
     prune!("idempotency_keys", place: "created_at", since: "created_at", kept_for: KEPT_FOR),
 ];
 
-/// The statement of [`claim`](crate::request_keys::claim). `older` selects one value of the same key from the service's table
-/// `idempotency_keys`.
+/// The statement of [`claim`](crate::request_keys::claim). `older` selects one value of the same key from the
+/// service's table `idempotency_keys`.
 ///
-/// The update changes nothing, but lets the statement return an existing row. A second statement might not find that row any more.
+/// The update changes nothing, but lets the statement return an existing row. A second statement might not
+/// find that row any more.
 #[macro_export]
 macro_rules! claim_key {
     (older: $older:literal) => {
@@ -39,8 +41,9 @@ macro_rules! claim_key {
 }
 
 /// Claims `key` of `scope` for a request about `booking` with this `fingerprint`, with a statement of
-/// [`claim_key!`](crate::claim_key). Returns the booking and the fingerprint of the request for which the key stands, and the value
-/// from the older table. If the key was taken, this is an earlier request. Waits if another transaction is claiming the same key.
+/// [`claim_key!`](crate::claim_key). Returns the booking and the fingerprint of the request for which the key
+/// stands, and the value from the older table. If the key was taken, this is an earlier request. Waits if
+/// another transaction is claiming the same key.
 pub async fn claim<Older>(
     tx: &mut Tx,
     statement: &'static str,

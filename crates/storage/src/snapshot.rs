@@ -8,8 +8,8 @@ use crate::error::Error;
 use crate::statement::{query, query_as};
 
 impl Db {
-    /// Writes the committed state of an SQLite database into the new file `file`. Other transactions may write meanwhile; to copy
-    /// several databases at one moment, hold their write locks.
+    /// Writes the committed state of an SQLite database into the new file `file`. Other transactions may
+    /// write meanwhile; to copy several databases at one moment, hold their write locks.
     ///
     /// # Errors
     ///
@@ -22,7 +22,8 @@ impl Db {
 }
 
 impl Conn {
-    /// The highest id that `table` has ever assigned, even if its row has been deleted; 0 if it has assigned none.
+    /// The highest id that `table` has ever assigned, even if its row has been deleted; 0 if it has assigned
+    /// none.
     pub async fn last_id(&mut self, table: &str) -> Result<i64, Error> {
         let find = query_as::<(i64,)>(self.backend().last_id()).bind(table.to_owned());
         Ok(self.fetch_one(find).await?.0)

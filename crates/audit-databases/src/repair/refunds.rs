@@ -1,9 +1,10 @@
 //! Cancels charges that no payment and no booking justifies.
 //!
-//! A refund cannot be undone, and a charge that looks orphaned may have lost its rows: if a database was emptied, or restored from
-//! a backup by hand, every charge since then looks orphaned. So a repair cancels a charge only if it is older than an hour, its
-//! booking is not live, its ticket was not collected, and book has assigned all ids in the ledger; and a run cancels only a few
-//! charges. `marquee restore` knows what was lost, and uses [`return_charges`].
+//! A refund cannot be undone, and a charge that looks orphaned may have lost its rows: if a database was
+//! emptied, or restored from a backup by hand, every charge since then looks orphaned. So a repair cancels a
+//! charge only if it is older than an hour, its booking is not live, its ticket was not collected, and book
+//! has assigned all ids in the ledger; and a run cancels only a few charges. `marquee restore` knows what was
+//! lost, and uses [`return_charges`].
 
 use std::time::Duration;
 
@@ -94,9 +95,9 @@ pub struct Returned {
     pub currency: String,
 }
 
-/// Cancels the charges without a payment or a booking in databases that have just been restored, at most `max` of them. Their age
-/// does not matter, because no booking is in flight, and the restore has raised the ids of book above those in the ledger. Returns
-/// the canceled charges, and how many were left because of `max`.
+/// Cancels the charges without a payment or a booking, at most `max` of them, at the end of a restore. Their
+/// age does not matter, because no booking is in flight, and the restore has raised the ids of book above
+/// those in the ledger. Returns the canceled charges, and the number of charges left because of `max`.
 ///
 /// # Errors
 ///

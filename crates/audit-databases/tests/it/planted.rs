@@ -8,7 +8,8 @@ use test_kit::fleet::{deliver, outbox};
 
 use crate::databases::{BYSTANDER, Fleet, Of, PLANTED, hour_ago};
 
-/// Executes `statements`, and checks that an audit finds `kinds` and a repair publishes `events` and changes nothing else.
+/// Executes `statements`, and checks that an audit finds `kinds` and a repair publishes `events` and changes
+/// nothing else.
 async fn planted(statements: &[(Of, &'static str)], kinds: &[Kind], events: &[&str]) -> Fleet {
     let mut fleet = Fleet::new().await;
     assert_eq!(fleet.kinds().await, [], "before");
@@ -317,7 +318,7 @@ async fn booked_is_published_again_for_a_missing_ticket() {
         Consumer::new("ticket", fleet.db(Of::Ticket).clone(), transport(), ticket::consumers::TicketEvents);
     deliver(&consumer, event).await.unwrap();
     let kinds: Vec<Kind> = fleet.audit().await.violations.into_keys().collect();
-    assert_eq!(kinds, [], "the ticket has just been issued");
+    assert_eq!(kinds, [], "the ticket was issued within the settling time");
 }
 
 #[tokio::test]

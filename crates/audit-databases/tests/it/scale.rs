@@ -7,7 +7,8 @@ use storage::query;
 
 use crate::databases::{Fleet, Of, hour_ago};
 
-/// Number of bookings, which fill more than two pages of every table. `TEST_BOOKINGS=100000` sets a larger number.
+/// Number of bookings, which fill more than two pages of every table. `TEST_BOOKINGS=100000` sets a larger
+/// number.
 const BOOKINGS: i64 = 5_000;
 
 #[tokio::test]

@@ -148,7 +148,8 @@ async fn row_with_the_wrong_end_of_a_hold_is_rebuilt() {
     }
 }
 
-/// Book has not published `Held`: the first attempt to pay is running, or an earlier version made the booking.
+/// Book has not published `Held`: the first attempt to pay is running, or an earlier version made the
+/// booking.
 #[tokio::test]
 async fn row_of_a_booking_that_was_never_held_is_deleted() {
     let fleet = held().await;

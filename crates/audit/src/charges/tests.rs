@@ -61,7 +61,7 @@ fn charge_that_matches_its_payment_or_booking_is_right() {
         ("Canceling", named("Canceling"), vec![charge()]),
         ("Canceling", named("Canceling"), vec![charge(), refund()]),
         ("Canceled", named("Canceled"), vec![charge(), refund()]),
-        // Payment must refund this; another rule says so.
+        // Payment must refund this, by another rule.
         ("Expired", named("Paid"), vec![charge()]),
         // This booking may still be settled.
         ("PaymentPending", None, vec![charge()]),
@@ -141,7 +141,8 @@ fn movement_of_an_unknown_kind_is_unreadable() {
 }
 
 proptest! {
-    /// Whatever the rows contain: if a story is right, a charge is kept if and only if a payment or a booking is.
+    /// Whatever the rows contain: if a story is right, a charge is kept if and only if a payment or a booking
+    /// is.
     #[test]
     fn right_story_keeps_a_charge_for_what_it_keeps(
         status in prop_oneof![Just(""), Just("PaidComplete"), Just("PaymentPending"), Just("Canceled"), Just("Expired")],

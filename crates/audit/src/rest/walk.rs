@@ -1,7 +1,8 @@
 //! All stories by REST, one page of bookings at a time.
 //!
-//! Bookings, tickets and mypages are listed in the order of their bookings, so they are read side by side. Payments and points
-//! are listed in the order of their own ids. So these are read first, and the few values that matter are kept.
+//! Bookings, tickets and mypages are listed in the order of their bookings, so they are read side by side.
+//! Payments and points are listed in the order of their own ids. So these are read first, and the few values
+//! that matter are kept.
 
 use std::collections::BTreeMap;
 use std::vec;
@@ -21,7 +22,8 @@ pub struct Walk<'r> {
     payments: Kept<(i64, &'static str)>,
     /// The points, by booking.
     points: Kept<i64>,
-    /// Whether all bookings have been read, so that only rows of unknown bookings after the last one are left.
+    /// Whether all bookings have been read, so that only rows of unknown bookings after the last one are
+    /// left.
     is_in_tail: bool,
     is_over: bool,
 }
@@ -87,8 +89,9 @@ impl<'r> Walk<'r> {
         Ok(Some(stories.into_values().collect()))
     }
 
-    /// After the last booking, or at the limit: the booking up to which to read the other collections. After the last booking, these
-    /// may have rows of bookings that book does not have, which are read in pages too.
+    /// After the last booking, or at the limit: the booking up to which to read the other collections. After
+    /// the last booking, these may have rows of bookings that book does not have, which are read in pages
+    /// too.
     async fn tail(&mut self) -> Result<i64, RestError> {
         self.is_in_tail = self.books.is_at_the_end;
         if !self.is_in_tail {

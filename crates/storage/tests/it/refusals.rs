@@ -1,8 +1,10 @@
-//! Tests of the messages that tell operators why a database cannot be used, and of TLS, with `--features tls`.
+//! Tests of the messages for operators about a database that cannot be used, and of TLS, with `--features
+//! tls`.
 
 use storage::{DatabaseUrl, Db, Migrations, Settings};
 
-/// The address and the password of a server with users. Without such a server, tests are skipped, but not in the gate.
+/// The address and the password of a server with users. Without such a server, tests are skipped, but not in
+/// the gate.
 fn server() -> Option<(String, String)> {
     let (Ok(address), Ok(password)) =
         (std::env::var("TEST_POSTGRES_SECURED"), std::env::var("TEST_PASSWORD"))

@@ -174,7 +174,8 @@ async fn statement_over_its_deadline_fails_and_the_pool_recovers() {
     assert!(error.is_transient(), "{error:?}");
     assert!(tx.execute(query("SELECT 1")).await.is_err(), "the transaction has ended");
     drop(tx);
-    // The writer's slot in the pool and its lock become free. On SQLite, only when the statement has finished.
+    // The writer's slot in the pool and its lock become free. On SQLite, only when the statement has
+    // finished.
     let deadline = Instant::now() + Duration::from_secs(120);
     while let Err(error) = db.begin().await {
         assert!(error.is_transient() && Instant::now() < deadline, "{error:?}");
