@@ -1,4 +1,4 @@
-//! Requests and answers as JSON.
+//! The JSON of requests and responses.
 
 use events::{BookingId, CustomerId, ScreeningId, TicketId};
 use http_api::hal::{BaseUrl, Names, Resource};
@@ -9,10 +9,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::{Status, Story};
 
-/// What a booking is called here in links and collections.
+/// The names of bookings in mypage's links and collections.
 pub const MYPAGES: Names = Names { relation: "mypage", plural: "mypages" };
 
-/// Whose bookings are listed.
+/// The filter of the list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
@@ -23,12 +23,12 @@ pub struct CustomerQuery {
     pub customer_id: Option<CustomerId>,
 }
 
-/// Which booking is looked for.
+/// The filter of the search.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 pub struct BookingQuery {
-    /// The booking's id.
+    /// The id of the booking.
     #[serde(default, deserialize_with = "http_api::extract::parameter::optional_id")]
     #[param(required = true, value_type = i64, minimum = 1, example = 1)]
     booking_id: Option<BookingId>,
@@ -37,10 +37,10 @@ pub struct BookingQuery {
 impl BookingQuery {
     /// # Errors
     ///
-    /// 422 when it was left out.
+    /// 422 if it is missing.
     pub fn booking_id(&self) -> Result<BookingId, Problem> {
         self.booking_id.ok_or_else(|| {
-            let error = FieldError::new("bookingId", "must be given");
+            let error = FieldError::new("bookingId", "is required");
             Problem::invalid_fields(vec![error])
         })
     }
@@ -50,7 +50,7 @@ impl BookingQuery {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Mypage {
-    /// Equal to `bookingId`.
+    /// The same as `bookingId`.
     #[schema(example = 1)]
     id: i64,
     #[schema(example = 1)]
@@ -59,7 +59,7 @@ pub struct Mypage {
     customer_id: Option<i64>,
     #[schema(example = "soul")]
     movie_name: Option<String>,
-    /// Comma list of seats; null for general admission.
+    /// Comma-separated seats; null in general admission.
     #[schema(example = "1A,2B")]
     seat: Option<String>,
     #[schema(example = 2)]
@@ -67,15 +67,15 @@ pub struct Mypage {
     /// In the smallest unit of the currency.
     #[schema(example = 10000)]
     price: Option<i64>,
-    /// Absent for a booking of a movie alone, and in bookings from before it was kept.
+    /// Omitted if the booking has no screening, and in bookings from before this field existed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 5)]
     screening_id: Option<i64>,
-    /// The house. It, the hall and the times are there if `screeningId` is.
+    /// The theatre. It, the hall and the times are present if `screeningId` is.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "Hall 1")]
     theatre: Option<String>,
-    /// The hall's name; that of the theatre where halls have none.
+    /// The hall's name, or that of the theatre if its halls have no names.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "Hall 1")]
     hall: Option<String>,
@@ -85,32 +85,32 @@ pub struct Mypage {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime, example = "2026-12-01T21:30:00Z")]
     ends_at: Option<Timestamp>,
-    /// `PaymentPending` while its places are held unpaid, then `Booked`, `Declined`, `Expired` or `Canceled`; a booking that
-    /// was paid at once begins with `Booked`. `Booked` ends as `Printed` or `Canceled`.
+    /// `PaymentPending` while its places are held unpaid, then `Booked`, `Declined`, `Expired` or `Canceled`;
+    /// a booking that was paid at once begins with `Booked`. `Booked` ends as `Printed` or `Canceled`.
     #[schema(example = "Booked")]
     status: String,
-    /// There while it is `PaymentPending`: its places are held until then.
+    /// The end of the hold; present while the status is `PaymentPending`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime, example = "2026-12-01T18:40:00Z")]
     held_until: Option<Timestamp>,
-    /// 0 from the start; once the ticket is collected, what was granted for it.
+    /// The points granted for the ticket; 0 until it is collected.
     #[schema(example = 0)]
     score: i64,
-    /// Null until the ticket is made.
+    /// Null until the ticket is created.
     #[schema(example = 1)]
     ticket_id: Option<i64>,
     /// The time of the latest event.
     #[schema(value_type = String, format = DateTime, example = "2021-02-23T13:32:28Z")]
     updated_at: Timestamp,
-    /// What has happened, by time.
+    /// The events of the booking, sorted by time.
     timeline: Vec<Entry>,
 }
 
-/// Something that happened.
+/// An event of a booking.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Entry {
-    /// The event's type. The end of a hold is `HoldExpired` if it ran out, `Canceled` if its customer canceled it, and
-    /// `Declined` if its payment was declined.
+    /// The event's type. The end of a hold is `HoldExpired` if it ran out, `Canceled` if its customer
+    /// canceled it, and `Declined` if its payment was declined.
     #[schema(example = "Booked")]
     event: String,
     #[schema(value_type = String, format = DateTime, example = "2021-02-23T13:32:28Z")]

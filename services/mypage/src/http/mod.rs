@@ -1,4 +1,4 @@
-//! Door 1: customers. They only look.
+//! HTTP: requests of customers, which only read.
 
 use http_api::problem;
 use utoipa::OpenApi;
@@ -14,14 +14,14 @@ pub mod mypages;
 #[openapi(
     info(
         title = "mypage",
-        description = "What customers see of their bookings: state, points, and how it came to be. A view, kept by events alone."
+        description = "The customers' view of their bookings: state, points, and history. The view is built from events alone."
     ),
     components(schemas(problem::Body)),
-    tags((name = "mypages", description = "Look"))
+    tags((name = "mypages", description = "Read"))
 )]
 struct Description;
 
-/// The service's routes, with their description.
+/// The service's routes, with their OpenAPI description.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(mypages::list))

@@ -1,4 +1,4 @@
-//! Look.
+//! Reads bookings with their timelines.
 
 use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
@@ -14,15 +14,15 @@ use super::messages::{BookingQuery, CustomerQuery, MYPAGES, Mypage};
 use crate::AppState;
 use crate::store::stories;
 
-/// All bookings, or one customer's, oldest first.
+/// All bookings, or those of one customer, oldest first.
 #[utoipa::path(
     get,
     path = "/mypages",
     tag = "mypages",
     params(PageQuery, CustomerQuery),
     responses(
-        (status = 200, description = "One page of them", body = Collection<Mypage>, content_type = "application/hal+json"),
-        (status = 422, description = "A wrong page, after, size or customerId; or sort, projection or bookingId", body = problem::Body, content_type = "application/problem+json"),
+        (status = 200, description = "A page of bookings", body = Collection<Mypage>, content_type = "application/hal+json"),
+        (status = 422, description = "An invalid page, after, size or customerId; or sort, projection or bookingId, which are not supported", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(
@@ -32,7 +32,7 @@ pub async fn list(
     RawQuery(sent): RawQuery,
     Query(query): Query<CustomerQuery>,
 ) -> Result<impl IntoResponse, Refusal> {
-    // A booking's mypage is found by `search/findByBookingId`.
+    // `search/findByBookingId` finds a single booking.
     refuse_filters(sent.as_deref(), &["bookingId"])?;
     let mut conn = state.db.read().await?;
     let found = stories::page(&mut conn, query.customer_id, page.slice()).await?;
@@ -48,7 +48,7 @@ pub async fn list(
     params(("id" = i64, Path, description = "The booking's id")),
     responses(
         (status = 200, description = "The booking", body = Resource<Mypage>, content_type = "application/hal+json"),
-        (status = 404, description = "No such booking, or not yet", body = problem::Body, content_type = "application/problem+json"),
+        (status = 404, description = "No such booking, or it is not shown yet", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn show(
@@ -63,15 +63,15 @@ pub async fn show(
     Ok(Hal(Mypage::resource(&base, &story)))
 }
 
-/// One booking, as a collection: empty when there is none.
+/// Finds a booking. The list has one booking or none.
 #[utoipa::path(
     get,
     path = "/mypages/search/findByBookingId",
     tag = "mypages",
     params(BookingQuery),
     responses(
-        (status = 200, description = "The booking, or nothing", body = List<Mypage>, content_type = "application/hal+json"),
-        (status = 422, description = "A wrong bookingId, or none", body = problem::Body, content_type = "application/problem+json"),
+        (status = 200, description = "The booking, or an empty list", body = List<Mypage>, content_type = "application/hal+json"),
+        (status = 422, description = "An invalid or missing bookingId", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn find_by_booking_id(

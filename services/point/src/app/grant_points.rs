@@ -11,7 +11,7 @@ use crate::store::points;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Created(Entry),
-    Known(Entry),
+    Existing(Entry),
 }
 
 /// Grants the points and publishes `WrittenPoint`. A repeated request gets the existing row, even if its
@@ -22,7 +22,7 @@ pub async fn grant_points(tx: &mut Tx, grant: Grant) -> Result<Outcome, Error> {
     let waiting = points::find_by_status(tx, booking_id, Status::Waiting).await?;
     let Some(entry) = points::append(tx, grant.posting(waiting)).await? else {
         let entry = points::get_by_status(tx, booking_id, Status::Pointed).await?;
-        return Ok(Outcome::Known(entry));
+        return Ok(Outcome::Existing(entry));
     };
     outbox::append(tx, SERVICE, entry.event()).await?;
     Ok(Outcome::Created(entry))

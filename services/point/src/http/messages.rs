@@ -1,4 +1,4 @@
-//! Requests and answers as JSON.
+//! The JSON of requests and responses.
 
 use events::{BookingId, CustomerId};
 use http_api::hal::{BaseUrl, Names, Resource};
@@ -8,20 +8,20 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::{Entry, Grant};
 
-/// What a row of the ledger is called in links and collections.
+/// The names of the ledger's rows in links and collections.
 pub const POINTS: Names = Names { relation: "point", plural: "points" };
 
-/// Points to grant. Numbers may be sent as text.
+/// A request to grant points. Numbers may be sent as text.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PointRequest {
     #[schema(value_type = i64, required = true, example = 1, minimum = 1)]
     booking_id: Option<BookingId>,
-    /// 100 when it is not there.
+    /// 100 if omitted.
     #[serde(default, deserialize_with = "events::lenient::optional_integer")]
     #[schema(example = 100, minimum = 1, maximum = 10000)]
     score: Option<i64>,
-    /// What the points are for; that of the row that waited when it is not there.
+    /// The name of the movie that the points are for; if omitted, that of the waiting row.
     #[serde(default, deserialize_with = "events::lenient::optional_text")]
     #[schema(example = "soul", max_length = 200)]
     contents: Option<String>,
@@ -29,7 +29,7 @@ pub struct PointRequest {
     #[serde(default, deserialize_with = "events::lenient::optional_text")]
     #[schema(example = "Pointed")]
     status: Option<String>,
-    /// Who earns them; the customer of the row that waited when it is not there.
+    /// The customer who gets the points; if omitted, that of the waiting row.
     #[schema(value_type = Option<i64>, example = 33, minimum = 1)]
     customer_id: Option<CustomerId>,
 }
@@ -37,7 +37,7 @@ pub struct PointRequest {
 impl PointRequest {
     /// # Errors
     ///
-    /// 422 naming every wrong field.
+    /// 422 with all invalid fields.
     pub fn into_grant(self) -> Result<Grant, Problem> {
         let grant = Grant::parse(
             self.booking_id,
@@ -53,12 +53,12 @@ impl PointRequest {
     }
 }
 
-/// Whose points are looked for.
+/// The filter of the search.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 pub struct BookingQuery {
-    /// The booking's id.
+    /// The id of the booking.
     #[serde(default, deserialize_with = "http_api::extract::parameter::optional_id")]
     #[param(value_type = i64, required = true, example = 1, minimum = 1)]
     booking_id: Option<BookingId>,
@@ -67,13 +67,13 @@ pub struct BookingQuery {
 impl BookingQuery {
     /// # Errors
     ///
-    /// 422 when it is missing.
+    /// 422 if it is missing.
     pub fn booking_id(&self) -> Result<BookingId, Problem> {
         self.booking_id.ok_or_else(|| missing("bookingId"))
     }
 }
 
-/// Filters the ledger.
+/// The filter of the list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
@@ -84,12 +84,12 @@ pub struct LedgerQuery {
     pub customer_id: Option<CustomerId>,
 }
 
-/// Whose points are summed up.
+/// The customer of a balance.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 pub struct CustomerQuery {
-    /// The customer's id.
+    /// The id of the customer.
     #[serde(default, deserialize_with = "http_api::extract::parameter::optional_id")]
     #[param(value_type = i64, required = true, example = 33, minimum = 1)]
     customer_id: Option<CustomerId>,
@@ -98,7 +98,7 @@ pub struct CustomerQuery {
 impl CustomerQuery {
     /// # Errors
     ///
-    /// 422 when it is missing.
+    /// 422 if it is missing.
     pub fn customer_id(&self) -> Result<CustomerId, Problem> {
         self.customer_id.ok_or_else(|| missing("customerId"))
     }
@@ -118,10 +118,10 @@ pub struct Point {
     booking_id: i64,
     #[schema(example = 33)]
     customer_id: Option<i64>,
-    /// 0 while the points wait for the ticket to be collected.
+    /// 0 in the waiting row.
     #[schema(example = 100)]
     score: i64,
-    /// What the points are for: the movie's name.
+    /// The name of the movie that the points are for.
     #[schema(example = "soul")]
     contents: Option<String>,
     /// `Waiting Point` or `Pointed`.
@@ -130,7 +130,6 @@ pub struct Point {
 }
 
 impl Point {
-    /// `entry` as it is.
     pub fn resource(base: &BaseUrl, entry: &Entry) -> Resource<Self> {
         let row = entry.posting();
         let point = Self {
@@ -145,7 +144,7 @@ impl Point {
     }
 }
 
-/// The points a customer has.
+/// A customer's balance of points.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Balance {

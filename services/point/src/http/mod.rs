@@ -1,4 +1,4 @@
-//! Door 1: the ticket service and customers.
+//! HTTP: requests of the ticket service and of customers.
 
 use http_api::problem;
 use utoipa::OpenApi;
@@ -14,14 +14,14 @@ pub mod points;
 #[openapi(
     info(
         title = "point",
-        description = "Points: a ledger that rows are only added to; a balance is their sum."
+        description = "Points: an append-only ledger; a customer's balance is the sum of their rows."
     ),
     components(schemas(problem::Body)),
-    tags((name = "points", description = "Grant, look, sum up"))
+    tags((name = "points", description = "Grant, read, sum up"))
 )]
 struct Description;
 
-/// The service's routes, with their description.
+/// The service's routes, with their OpenAPI description.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(points::grant, points::list))

@@ -1,4 +1,4 @@
-//! Grant, look, sum up.
+//! Grants points, reads the ledger and sums it up.
 
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
@@ -17,7 +17,9 @@ use crate::AppState;
 use crate::app::{Outcome, grant_points};
 use crate::store::points;
 
-/// Grants a booking's points, once: whoever asks again gets the row that was written first.
+/// Grants a booking's points, once.
+///
+/// A repeated request returns the existing row.
 #[utoipa::path(
     post,
     path = "/points",
@@ -25,8 +27,8 @@ use crate::store::points;
     request_body = PointRequest,
     responses(
         (status = 201, description = "Granted", body = Resource<Point>, content_type = "application/hal+json"),
-        (status = 200, description = "Granted before", body = Resource<Point>, content_type = "application/hal+json"),
-        (status = 422, description = "A wrong field", body = problem::Body, content_type = "application/problem+json"),
+        (status = 200, description = "Already granted", body = Resource<Point>, content_type = "application/hal+json"),
+        (status = 422, description = "Invalid fields", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn grant(
@@ -44,19 +46,19 @@ pub async fn grant(
 
     Ok(match outcome {
         Outcome::Created(entry) => Point::resource(&base, &entry).located(StatusCode::CREATED),
-        Outcome::Known(entry) => Hal(Point::resource(&base, &entry)).into_response(),
+        Outcome::Existing(entry) => Hal(Point::resource(&base, &entry)).into_response(),
     })
 }
 
-/// The whole ledger, or one customer's rows, oldest first.
+/// All rows of the ledger, or those of one customer, oldest first.
 #[utoipa::path(
     get,
     path = "/points",
     tag = "points",
     params(PageQuery, LedgerQuery),
     responses(
-        (status = 200, description = "A page of it", body = Collection<Point>, content_type = "application/hal+json"),
-        (status = 422, description = "A wrong page, after, size or customerId; or sort, projection or bookingId", body = problem::Body, content_type = "application/problem+json"),
+        (status = 200, description = "A page of rows", body = Collection<Point>, content_type = "application/hal+json"),
+        (status = 422, description = "An invalid page, after, size or customerId; or sort, projection or bookingId, which are not supported", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(
@@ -66,7 +68,7 @@ pub async fn list(
     RawQuery(sent): RawQuery,
     Query(query): Query<LedgerQuery>,
 ) -> Result<impl IntoResponse, Refusal> {
-    // A booking's rows are found by `search/findByBookingId`.
+    // `search/findByBookingId` finds the rows of a booking.
     refuse_filters(sent.as_deref(), &["bookingId"])?;
     let mut conn = state.db.read().await?;
     let found = points::page(&mut conn, query.customer_id, page.slice()).await?;
@@ -97,15 +99,15 @@ pub async fn show(
     Ok(Hal(Point::resource(&base, &entry)))
 }
 
-/// The rows of one booking, oldest first: the one that waits, the one that grants.
+/// Finds the rows of a booking, oldest first: the waiting row and the one that grants its points.
 #[utoipa::path(
     get,
     path = "/points/search/findByBookingId",
     tag = "points",
     params(BookingQuery),
     responses(
-        (status = 200, description = "All there are", body = List<Point>, content_type = "application/hal+json"),
-        (status = 422, description = "A wrong or missing bookingId", body = problem::Body, content_type = "application/problem+json"),
+        (status = 200, description = "The rows, or an empty list", body = List<Point>, content_type = "application/hal+json"),
+        (status = 422, description = "An invalid or missing bookingId", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn find_by_booking_id(
@@ -122,7 +124,7 @@ pub async fn find_by_booking_id(
     Ok(Hal(base.list(POINTS, &path, entries)))
 }
 
-/// The points a customer has; 0 for one who never earned any.
+/// A customer's balance of points; 0 without any rows.
 #[utoipa::path(
     get,
     path = "/points/balance",
@@ -130,7 +132,7 @@ pub async fn find_by_booking_id(
     params(CustomerQuery),
     responses(
         (status = 200, description = "The sum of the customer's rows", body = Balance, content_type = "application/hal+json"),
-        (status = 422, description = "A wrong or missing customerId", body = problem::Body, content_type = "application/problem+json"),
+        (status = 422, description = "An invalid or missing customerId", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn balance(

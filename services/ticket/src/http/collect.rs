@@ -1,4 +1,4 @@
-//! Collect: the points first, then the ticket.
+//! Collects a ticket: first the points, then the ticket.
 
 use axum::extract::State;
 use axum::response::IntoResponse;
@@ -18,24 +18,22 @@ use crate::app::{CollectError, begin_collecting, settle_collecting};
 use crate::clients::outcome_of;
 use crate::domain::{self, AwardOutcome, Status};
 
-/// Collects a ticket: has its points granted, then hands it out. A ticket collected before is answered the same, and
-/// its points are not granted again.
+/// Collects a ticket.
 ///
-/// Whoever holds a connection never awaits the network, so these are two transactions with the points between them. A
-/// crash there leaves a `Printing` ticket, which the reconciler finishes.
+/// Its points are granted first, and only once. A repeated request gets the same response.
 #[utoipa::path(
     patch,
     path = "/tickets/{id}",
     tag = "tickets",
-    params(("id" = i64, Path, description = "The ticket's id, which is its booking's")),
+    params(("id" = i64, Path, description = "The ticket's id, which is that of its booking")),
     request_body = TicketPatch,
     responses(
-        (status = 200, description = "Collected, now or before", body = Resource<Ticket>, content_type = "application/hal+json"),
+        (status = 200, description = "Collected, now or earlier", body = Resource<Ticket>, content_type = "application/hal+json"),
         (status = 404, description = "No such ticket", body = problem::Body, content_type = "application/problem+json"),
         (status = 409, description = "The ticket is void", body = problem::Body, content_type = "application/problem+json"),
-        (status = 422, description = "Another status than Printed", body = problem::Body, content_type = "application/problem+json"),
+        (status = 422, description = "A status other than Printed", body = problem::Body, content_type = "application/problem+json"),
         (status = 503, description = "Points cannot be granted now; see Retry-After", body = problem::Body, content_type = "application/problem+json"),
-        (status = 504, description = "The points may be granted, and the database did not record it; the same request finds out", body = problem::Body, content_type = "application/problem+json"),
+        (status = 504, description = "The points may have been granted, but the database did not record the outcome; send the same request again to find out", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn collect(
@@ -47,6 +45,8 @@ pub async fn collect(
     patch.check()?;
     record("booking_id", id);
 
+    // No database connection is held while the points are requested, so these are two transactions. A crash
+    // between them leaves a `Printing` ticket, which the reconciler finishes.
     let mut tx = state.db.begin().await?;
     let ticket = begin_collecting(&mut tx, id).await?;
     tx.commit().await?;
@@ -75,7 +75,7 @@ async fn settle(
     Ok(ticket)
 }
 
-/// Where the ticket stands now is what its customer is told.
+/// The response depends on the ticket's present state.
 fn respond(
     base: &BaseUrl,
     ticket: &domain::Ticket,

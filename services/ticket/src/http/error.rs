@@ -1,4 +1,4 @@
-//! What a use case refuses, as a problem.
+//! Maps refusals of the use cases to problems.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use upstream::CallError;
 use crate::app::CollectError;
 use crate::domain::CollectRefused;
 
-/// How long a client should wait before it asks for a ticket again, where nobody knows better.
+/// The default `Retry-After` of a collection.
 const POINTS_RETRY_AFTER: Duration = Duration::from_secs(5);
 
 impl From<CollectError> for Refusal {
@@ -23,19 +23,19 @@ impl From<CollectError> for Refusal {
     }
 }
 
-/// 409: the collection lost against the cancel.
+/// 409: the booking was canceled before the ticket was collected.
 pub fn ticket_canceled() -> Problem {
     Problem::new(StatusCode::CONFLICT, "ticket-canceled", "The ticket is void: its booking was canceled.")
 }
 
-/// 504 where the database failed after the points were asked for: they may be granted, and the ticket counts as collected
-/// until the reconciler, or the same request, has found out.
+/// 504 if the database failed after the points were requested. They may have been granted, so the ticket
+/// counts as collected until the reconciler, or the same request, finds the outcome.
 pub fn not_recorded(error: CollectError) -> Refusal {
     match error {
         CollectError::Storage(error) if error.is_transient() => Problem::new(
             StatusCode::GATEWAY_TIMEOUT,
             "outcome-unknown",
-            "The points may have been granted, and the database did not record it. Send the same request again to find out.",
+            "The points may have been granted, but the database did not record the outcome. Send the same request again to find out.",
         )
         .retry_after(1)
         .caused_by(error)
@@ -44,13 +44,13 @@ pub fn not_recorded(error: CollectError) -> Refusal {
     }
 }
 
-/// 503: not collected yet; the same request may be sent again, when the breaker permits a call if it was that.
+/// 503: the ticket is not collected yet. `Retry-After` is the time until the breaker allows a call, or 5 s.
 pub fn points_unavailable(cause: Option<CallError>) -> Problem {
     let wait = cause.as_ref().and_then(CallError::retry_after).unwrap_or(POINTS_RETRY_AFTER);
     let problem = Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "points-unavailable",
-        "Points cannot be granted at the moment, and no ticket is collected without them; please try again a little later.",
+        "Points cannot be granted at the moment, and a ticket is collected only with its points. Please try again a little later.",
     )
     .retry_in(wait);
     match cause {

@@ -1,4 +1,4 @@
-//! Requests and answers as JSON.
+//! The JSON of requests and responses.
 
 use events::{BookingId, CustomerId, ScreeningId};
 use http_api::hal::{BaseUrl, Names, Resource};
@@ -9,10 +9,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::domain;
 
-/// What a ticket is called in links and collections.
+/// The names of tickets in links and collections.
 pub const TICKETS: Names = Names { relation: "ticket", plural: "tickets" };
 
-/// The one change a customer can make.
+/// A change of a ticket; a customer can only collect it.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct TicketPatch {
     /// Only `Printed`.
@@ -24,7 +24,7 @@ pub struct TicketPatch {
 impl TicketPatch {
     /// # Errors
     ///
-    /// 422 for another status than `Printed`.
+    /// 422 for any status other than `Printed`.
     pub fn check(&self) -> Result<(), Problem> {
         if self.status.as_deref() == Some("Printed") {
             return Ok(());
@@ -34,7 +34,7 @@ impl TicketPatch {
     }
 }
 
-/// Filters the list of tickets.
+/// The filter of the list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
@@ -45,12 +45,12 @@ pub struct CustomerQuery {
     pub customer_id: Option<CustomerId>,
 }
 
-/// Whose ticket is looked for.
+/// The filter of the search.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 pub struct BookingQuery {
-    /// The booking's id.
+    /// The id of the booking.
     #[serde(default, deserialize_with = "http_api::extract::parameter::optional_id")]
     #[param(required = true, value_type = i64, minimum = 1, example = 1)]
     booking_id: Option<BookingId>,
@@ -59,10 +59,10 @@ pub struct BookingQuery {
 impl BookingQuery {
     /// # Errors
     ///
-    /// 422 when it was left out.
+    /// 422 if it is missing.
     pub fn booking_id(&self) -> Result<BookingId, Problem> {
         self.booking_id.ok_or_else(|| {
-            let error = FieldError::new("bookingId", "must be given");
+            let error = FieldError::new("bookingId", "is required");
             Problem::invalid_fields(vec![error])
         })
     }
@@ -72,7 +72,7 @@ impl BookingQuery {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Ticket {
-    /// Equal to `bookingId`: one ticket per booking.
+    /// The same as `bookingId`, because a booking has one ticket.
     #[schema(example = 1)]
     id: i64,
     #[schema(example = 1)]
@@ -81,20 +81,20 @@ pub struct Ticket {
     movie_name: Option<String>,
     #[schema(example = 2)]
     qty: Option<i64>,
-    /// Comma list of seats; null for general admission.
+    /// Comma-separated seats; null in general admission.
     #[schema(example = "1A,2B")]
     seat: Option<String>,
     #[schema(example = 33)]
     customer_id: Option<i64>,
-    /// Absent for a booking of a movie alone, and in tickets from before it was kept.
+    /// Omitted if the booking has no screening, and in tickets from before this field existed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 5)]
     screening_id: Option<i64>,
-    /// The house. It, the hall and the times are there if `screeningId` is.
+    /// The theatre. It, the hall and the times are present if `screeningId` is.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "Hall 1")]
     theatre: Option<String>,
-    /// The hall's name; that of the theatre where halls have none.
+    /// The hall's name, or that of the theatre if its halls have no names.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "Hall 1")]
     hall: Option<String>,

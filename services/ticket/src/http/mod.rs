@@ -1,4 +1,4 @@
-//! Door 1: customers.
+//! HTTP: requests of customers.
 
 use http_api::problem;
 use utoipa::OpenApi;
@@ -16,14 +16,14 @@ pub mod tickets;
 #[openapi(
     info(
         title = "ticket",
-        description = "Tickets: made when a booking is paid, collected at the cinema, void when the booking is canceled first."
+        description = "Tickets: created when a booking is paid, collected at the cinema, void when the booking is canceled first."
     ),
     components(schemas(problem::Body)),
-    tags((name = "tickets", description = "Look, collect"))
+    tags((name = "tickets", description = "Read, collect"))
 )]
 struct Description;
 
-/// The service's routes, with their description.
+/// The service's routes, with their OpenAPI description.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(tickets::list))

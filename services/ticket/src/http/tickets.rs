@@ -1,4 +1,4 @@
-//! Look.
+//! Reads tickets.
 
 use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
@@ -14,15 +14,15 @@ use super::messages::{BookingQuery, CustomerQuery, TICKETS, Ticket};
 use crate::AppState;
 use crate::store::tickets;
 
-/// All tickets, or one customer's, in the order of their bookings.
+/// All tickets, or those of one customer, in the order of their bookings.
 #[utoipa::path(
     get,
     path = "/tickets",
     tag = "tickets",
     params(PageQuery, CustomerQuery),
     responses(
-        (status = 200, description = "One page of them", body = Collection<Ticket>, content_type = "application/hal+json"),
-        (status = 422, description = "A wrong page, after, size or customerId; or sort, projection or bookingId", body = problem::Body, content_type = "application/problem+json"),
+        (status = 200, description = "A page of tickets", body = Collection<Ticket>, content_type = "application/hal+json"),
+        (status = 422, description = "An invalid page, after, size or customerId; or sort, projection or bookingId, which are not supported", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(
@@ -32,7 +32,7 @@ pub async fn list(
     RawQuery(sent): RawQuery,
     Query(query): Query<CustomerQuery>,
 ) -> Result<impl IntoResponse, Refusal> {
-    // A booking's ticket is found by `search/findByBookingId`.
+    // `search/findByBookingId` finds the ticket of a booking.
     refuse_filters(sent.as_deref(), &["bookingId"])?;
     let mut conn = state.db.read().await?;
     let found = tickets::page(&mut conn, query.customer_id, page.slice()).await?;
@@ -45,7 +45,7 @@ pub async fn list(
     get,
     path = "/tickets/{id}",
     tag = "tickets",
-    params(("id" = i64, Path, description = "The ticket's id, which is its booking's")),
+    params(("id" = i64, Path, description = "The ticket's id, which is that of its booking")),
     responses(
         (status = 200, description = "The ticket", body = Resource<Ticket>, content_type = "application/hal+json"),
         (status = 404, description = "No such ticket", body = problem::Body, content_type = "application/problem+json"),
@@ -63,15 +63,15 @@ pub async fn show(
     Ok(Hal(Ticket::resource(&base, &ticket)))
 }
 
-/// The ticket of a booking, as a collection: empty when there is none.
+/// Finds the ticket of a booking. The list has one ticket or none.
 #[utoipa::path(
     get,
     path = "/tickets/search/findByBookingId",
     tag = "tickets",
     params(BookingQuery),
     responses(
-        (status = 200, description = "The ticket, or nothing", body = List<Ticket>, content_type = "application/hal+json"),
-        (status = 422, description = "A wrong bookingId, or none", body = problem::Body, content_type = "application/problem+json"),
+        (status = 200, description = "The ticket, or an empty list", body = List<Ticket>, content_type = "application/hal+json"),
+        (status = 422, description = "An invalid or missing bookingId", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn find_by_booking_id(
