@@ -69,7 +69,6 @@ impl Condition {
         }
     }
 
-    /// Removes all faults of `client`.
     pub fn forget(&self, client: &str) {
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         faults.retain(|(_, of), _| of != client);

@@ -21,7 +21,6 @@ use crate::topics;
 /// The topics of one cluster.
 pub struct KafkaLog {
     connection: KafkaConnection,
-    /// The URL as text.
     url: String,
     partitions: u16,
     seed_time_zone: SeedTimeZone,

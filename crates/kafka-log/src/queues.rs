@@ -7,7 +7,6 @@ use event_log::Received;
 /// One queue per partition; the first queue is served next.
 pub type Queues = VecDeque<(i32, VecDeque<Received>)>;
 
-/// Appends a record to the queue of its partition.
 pub fn enqueue(queues: &mut Queues, received: Received) {
     let partition = received.position.partition;
     match queues.iter_mut().find(|(of, _)| *of == partition) {

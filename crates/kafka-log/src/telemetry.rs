@@ -185,7 +185,6 @@ fn records_behind(partition: &Partition) -> Option<i64> {
     Some((partition.hi_offset - next).max(0))
 }
 
-/// The gauge of [`records_behind`].
 pub fn lag(consumer: &str, partition: i32) -> Gauge {
     metrics::gauge!(
         "consumer_lag_records",
