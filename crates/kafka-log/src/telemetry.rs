@@ -88,7 +88,7 @@ impl ClientContext for Telemetry {
         match level {
             // librdkafka logs a broker that closes the connection, as after a wrong protocol, at these levels only.
             Notice | Info if facility == "FAIL" => {
-                self.connection_failed(connection_fault(Kind::Unreachable, message))
+                self.connection_failed(connection_fault(Kind::Unreachable, message));
             }
             // librdkafka passes these to `error` too; and a closing client needs no attention.
             _ if matches!(facility, "FAIL" | "FATAL") || self.retired.load(Ordering::Relaxed) => {
@@ -110,10 +110,10 @@ impl ClientContext for Telemetry {
         tracing::debug!(target: "kafka", client, %error, "{reason}");
         match error.rdkafka_error_code() {
             Some(BrokerTransportFailure | Resolve) => {
-                self.connection_failed(connection_fault(Kind::Unreachable, reason))
+                self.connection_failed(connection_fault(Kind::Unreachable, reason));
             }
             Some(Authentication | SaslAuthenticationFailed) => {
-                self.connection_failed(connection_fault(Kind::Login, reason))
+                self.connection_failed(connection_fault(Kind::Login, reason));
             }
             Some(SSL) => self.connection_failed(connection_fault(Kind::Tls, reason)),
             Some(AllBrokersDown) => self.all_brokers_down(reason),
