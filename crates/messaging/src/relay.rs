@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use event_log::{Record, Transport, TransportError, headers_from_json};
 use events::TOPIC;
-use jiff::Timestamp;
 use process::crash;
 use sqlx::FromRow;
 use storage::{Db, Lead, Task, query_as, query_built};
@@ -207,7 +206,7 @@ impl Relay {
             return;
         };
         if let Ok((unsent, oldest)) = conn.fetch_one(count).await {
-            let lag_us = if unsent == 0 { 0 } else { Timestamp::now().as_microsecond() - oldest };
+            let lag_us = if unsent == 0 { 0 } else { self.db.now().as_microsecond() - oldest };
             metrics::gauge!("outbox_unsent_events").set(unsent as f64);
             metrics::gauge!("outbox_lag_seconds").set(lag_us.max(0) as f64 / 1e6);
         }

@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use event_log::incarnation::INBOXES_REMEMBER;
-use jiff::Timestamp;
 use storage::{Db, Error, Prune, prune};
 use telemetry::chain;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
@@ -57,7 +56,7 @@ pub async fn prune(db: &Db, own: &[Prune]) -> Result<(), Error> {
 ///
 /// As [`prune()`].
 pub async fn pass(db: &Db, table: &Prune, stop: &CancellationToken) -> Result<u64, Error> {
-    let due_before = table.due_before(Timestamp::now());
+    let due_before = table.due_before(db.now());
     let (mut after, mut deleted) = (i64::MIN, 0);
     // Each batch begins where the previous one ended, because PostgreSQL would scan the deleted rows again.
     while !stop.is_cancelled() {

@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::backend::Backend;
+use crate::clock::Clock;
 use crate::conn::{Conn, Tx};
 use crate::error::Error;
 use crate::lead::{Lead, Task};
@@ -71,6 +72,7 @@ pub struct Db {
     /// The tables that the migrations created. Other tables in the schema belong to other programs.
     tables: Arc<OnceLock<BTreeSet<String>>>,
     statements: Arc<AtomicU64>,
+    clock: Clock,
 }
 
 impl Db {
@@ -93,6 +95,7 @@ impl Db {
             announced: Arc::default(),
             tables: Arc::default(),
             statements: Arc::default(),
+            clock: Clock::system(),
         })
     }
 
@@ -151,6 +154,17 @@ impl Db {
         Ok(())
     }
 
+    /// Replaces the clock, which is the system's at first. Only tests do that.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// The current time of the database's clock, for a decision without a transaction. Changes use [`Tx::now`].
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// Begins a transaction that will write.
     ///
     /// # Errors
@@ -158,7 +172,7 @@ impl Db {
     /// When no connection becomes free in time, or the database is unreachable.
     pub async fn begin(&self) -> Result<Tx, Error> {
         let conn = self.acquire(&self.writers).await?;
-        Tx::begin(conn, Timestamp::now(), self.announced.clone()).await
+        Tx::begin(conn, self.now(), self.announced.clone()).await
     }
 
     /// Begins a transaction that a power cut may undo even after its commit; a crash of this process does
@@ -166,7 +180,7 @@ impl Db {
     /// twice.
     pub async fn begin_relaxed(&self) -> Result<Tx, Error> {
         let conn = self.acquire(&self.writers).await?;
-        Tx::begin_relaxed(conn, Timestamp::now(), self.announced.clone()).await
+        Tx::begin_relaxed(conn, self.now(), self.announced.clone()).await
     }
 
     /// Tries to become the one process that does `task` on this database. Returns `None` if another process

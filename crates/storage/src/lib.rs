@@ -8,6 +8,7 @@
 //! - `explain`: explains to operators why a database cannot be used.
 //! - [`statement`]: SQL statements.
 //! - [`locks`]: the numbers of the locks on a PostgreSQL database.
+//! - [`clock`]: the time of a database, which tests can move ([`Clock`]).
 //! - [`conn`]: statements with a deadline ([`Conn`]) and transactions ([`Tx`]).
 //! - [`migrations`]: the migrations of a package, and the tables that they create.
 //! - [`lead`]: elects one of several processes to do a task.
@@ -30,6 +31,7 @@
 //! - "Exactly once" is `ON CONFLICT DO NOTHING` and the number of changed rows.
 
 pub mod backend;
+pub mod clock;
 pub mod conn;
 pub mod db;
 pub mod error;
@@ -45,6 +47,7 @@ pub mod statement;
 pub mod url;
 
 pub use backend::Backend;
+pub use clock::Clock;
 pub use conn::{Conn, Tx};
 pub use db::{Db, Settings};
 pub use error::Error;

@@ -4,12 +4,15 @@
 //! `TEST_DATABASE=postgres` and `TEST_EVENTS=kafka`, they have new names on the servers at
 //! `TEST_POSTGRES_URL` and `TEST_KAFKA_URL`. With `TEST_DATABASE=mixed`, only [`ON_POSTGRES`] is on
 //! PostgreSQL, and the others are on SQLite.
+//!
+//! A test moves the time of its database with [`Scratch::clock`]: after `scratch.clock.advance(hold)`, holds of
+//! that length have expired.
 
 use std::sync::Arc;
 
 use event_log::Transport;
 use messaging::{Backends, EventLog};
-use storage::{DatabaseUrl, Db, Migrations};
+use storage::{Clock, DatabaseUrl, Db, Migrations};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -25,6 +28,8 @@ const MEMORY: &str = "/dev/shm";
 #[derive(Debug)]
 pub struct Scratch {
     pub db: Db,
+    /// The clock of `db` and its clones.
+    pub clock: Clock,
     pub transport: Arc<dyn Transport>,
     pub backends: Backends,
     _directory: TempDir,
@@ -49,7 +54,8 @@ impl Scratch {
         let database_url = database_url(name, &directory).await;
         let backends = Backends { database_url, database_wait_ms: 0, events };
         let (db, transport) = backends.open(migrations).await.unwrap();
-        Self { db, transport, backends, _directory: directory }
+        let clock = Clock::movable();
+        Self { db: db.with_clock(clock.clone()), clock, transport, backends, _directory: directory }
     }
 }
 

@@ -6,7 +6,6 @@
 
 use events::BookingId;
 use http_server::request_log::record;
-use jiff::Timestamp;
 use process::crash;
 use storage::Error;
 use telemetry::chain;
@@ -117,7 +116,7 @@ pub(crate) async fn settle(
 }
 
 async fn outcome_of_running(state: &AppState, id: BookingId) -> Result<Outcome, Error> {
-    let is_over = |booking: &Booking| !booking.is_paying(Timestamp::now());
+    let is_over = |booking: &Booking| !booking.is_paying(state.db.now());
     Ok(match wait_until(state, id, state.rules.attempt, is_over).await? {
         None => Outcome::NotFound(id),
         Some(booking) if !is_over(&booking) => Outcome::InProgress,

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use events::BookingId;
 use futures_util::future::join_all;
-use jiff::Timestamp;
 use process::crash;
 use telemetry::chain;
 use telemetry::trace_context::TraceContext;
@@ -67,7 +66,7 @@ impl Reconciler {
 
     /// Processes everything that is due now.
     pub async fn run_once(&self) -> Result<(), storage::Error> {
-        let now = Timestamp::now();
+        let now = self.state.db.now();
         // Inquiries come before holds expire: a booking that turns out to be paid does not expire.
         let due = list_due_inquiries(&mut self.state.db.read().await?, now, BATCH).await?;
         for ids in due.chunks(AT_ONCE) {

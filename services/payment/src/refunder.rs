@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use events::BookingId;
 use futures_util::future::join_all;
-use jiff::Timestamp;
 use process::crash;
 use telemetry::chain;
 use telemetry::trace_context::TraceContext;
@@ -105,7 +104,7 @@ impl Refunder {
     }
 
     async fn has_due(&self) -> Result<bool, storage::Error> {
-        payments::has_due(&mut self.state.db.read().await?, Timestamp::now()).await
+        payments::has_due(&mut self.state.db.read().await?, self.state.db.now()).await
     }
 
     async fn claim(&self) -> Result<Vec<Claimed>, storage::Error> {

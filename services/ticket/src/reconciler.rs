@@ -31,7 +31,6 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use events::TicketId;
-use jiff::Timestamp;
 use process::crash;
 use telemetry::chain;
 use telemetry::trace_context::TraceContext;
@@ -91,7 +90,7 @@ impl Reconciler {
     /// service fails. Each ticket that it takes goes to the end of the queue, so that none delays the others
     /// forever.
     pub async fn run_once(&self, unchanged_for: Duration) -> Result<(), CollectError> {
-        let before = Timestamp::now() - unchanged_for;
+        let before = self.state.db.now() - unchanged_for;
         let printing = tickets::list_printing(&mut self.state.db.read().await?, before, BATCH).await?;
         for id in printing {
             let span = tracing::info_span!("reconcile", booking_id = %id);

@@ -69,7 +69,7 @@ pub async fn refund(
         } else if left == 0 {
             Some(format!("this run has canceled {max} charges (--max-refunds)"))
         } else {
-            reason_to_keep(&story)
+            reason_to_keep(&story, provider.db.now())
         };
         if let Some(what) = reason {
             outcome.left_alone.push(Repaired { booking_id, kind, what });
@@ -131,10 +131,10 @@ pub async fn return_charges(
     Ok((returned, left))
 }
 
-/// The reason for which the charges of `story` must be kept, if there is one.
-fn reason_to_keep(story: &Story) -> Option<String> {
+/// The reason for which the charges of `story` must be kept at `now`, if there is one.
+fn reason_to_keep(story: &Story, now: Timestamp) -> Option<String> {
     let is_young = || {
-        let before = Timestamp::now().checked_sub(AGE).unwrap_or(Timestamp::MIN).as_microsecond();
+        let before = now.checked_sub(AGE).unwrap_or(Timestamp::MIN).as_microsecond();
         let is_young =
             story.movements.iter().flatten().any(|row| row.created_at.is_none_or(|at| at > before));
         is_young.then(|| "it was charged or refunded less than an hour ago".to_owned())
