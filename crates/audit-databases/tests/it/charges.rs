@@ -1,9 +1,13 @@
 //! Violations between the provider's ledger and the services, and their repair.
 
+use std::time::Duration;
+
 use audit::Kind;
 use storage::{Backend, query};
 
 use crate::databases::{Fleet, Of, hour_ago};
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// Two hours ago: old enough for a repair to cancel a charge.
 fn long_ago() -> i64 {
@@ -59,12 +63,7 @@ async fn orphaned_charge_is_canceled_once_it_is_old() {
     assert_eq!((outcome.repaired.len(), outcome.left_alone.len()), (0, 1), "{outcome:?}");
     assert_eq!(balance(&fleet, "k3x9-booking-1").await, 10_000);
 
-    fleet
-        .execute(
-            Of::Processor,
-            "UPDATE ledger SET created_at = created_at - 120000000 WHERE reference = 'k3x9-booking-1'",
-        )
-        .await;
+    fleet.clock.advance(2 * MINUTE);
     let repaired = fleet.repair().await;
     assert_eq!(repaired.len(), 1, "{repaired:?}");
     assert_eq!((repaired[0].booking_id, repaired[0].kind), (1, Kind::ChargeOrphaned));
@@ -90,7 +89,7 @@ async fn charge_that_no_service_knows_is_found_once() {
 async fn no_charge_is_canceled_while_the_ledger_is_ahead_of_book() {
     let fleet = Fleet::new().await;
     forget_booking(&fleet).await;
-    fleet.execute(Of::Processor, "UPDATE ledger SET created_at = created_at - 60000000").await;
+    fleet.clock.advance(MINUTE);
     // Book was restored from a backup that is older than booking 77.
     charge(&fleet, "k3x9-booking-77", long_ago()).await;
     let outcome = fleet.repair_at_most(20).await;
@@ -112,7 +111,7 @@ async fn raise_ids(fleet: &Fleet) {
 async fn charges_are_canceled_after_ids_were_raised_above_the_ledger() {
     let fleet = Fleet::new().await;
     forget_booking(&fleet).await;
-    fleet.execute(Of::Processor, "UPDATE ledger SET created_at = created_at - 60000000").await;
+    fleet.clock.advance(MINUTE);
     charge(&fleet, "k3x9-booking-77", long_ago()).await;
     raise_ids(&fleet).await;
     let outcome = fleet.repair_at_most(20).await;
@@ -125,7 +124,7 @@ async fn charges_are_canceled_after_ids_were_raised_above_the_ledger() {
 async fn no_charge_is_canceled_while_book_is_empty() {
     let fleet = Fleet::new().await;
     forget_booking(&fleet).await;
-    fleet.execute(Of::Processor, "UPDATE ledger SET created_at = created_at - 60000000").await;
+    fleet.clock.advance(MINUTE);
     raise_ids(&fleet).await;
     fleet.execute(Of::Book, "DELETE FROM bookings").await;
     let outcome = fleet.repair_at_most(20).await;
@@ -201,10 +200,10 @@ async fn kept_charge_of_a_canceled_payment_is_canceled() {
         (Of::Payment, "UPDATE payments SET status = 'Canceled' WHERE booking_id = 1"),
         (Of::Ticket, "UPDATE tickets SET status = 'Canceled' WHERE booking_id = 1"),
         (Of::Mypage, "UPDATE mypages SET status = 'Canceled' WHERE booking_id = 1"),
-        (Of::Processor, "UPDATE ledger SET created_at = created_at - 60000000"),
     ] {
         fleet.execute(of, sql).await;
     }
+    fleet.clock.advance(MINUTE);
     assert_eq!(fleet.kinds().await, [Kind::RefundMissing]);
     assert_eq!(fleet.repair().await.len(), 1);
     assert_eq!(balance(&fleet, "k3x9-booking-1").await, 0);

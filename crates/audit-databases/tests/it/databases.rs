@@ -8,7 +8,7 @@ use audit_databases::{Databases, Provider, audit, story};
 use jiff::Timestamp;
 use processor::AppState;
 use processor::sandbox::Sandbox;
-use storage::{Db, Migrations, Settings, query};
+use storage::{Clock, Db, Migrations, Settings, query};
 use tempfile::TempDir;
 use test_kit::fleet::outbox_types;
 use test_kit::scratch::database_url;
@@ -29,6 +29,8 @@ static TURNS: Semaphore = Semaphore::const_new(2);
 
 pub struct Fleet {
     pub databases: Databases,
+    /// The clock of the provider's database.
+    pub clock: Clock,
     /// The task of the payment provider.
     _provider: JoinHandle<()>,
     _directory: TempDir,
@@ -67,7 +69,8 @@ impl Fleet {
             mypage: open("mypage", &mypage::MIGRATIONS, &directory).await,
             provider: None,
         };
-        let db = open("processor", &processor::MIGRATIONS, &directory).await;
+        let clock = Clock::movable();
+        let db = open("processor", &processor::MIGRATIONS, &directory).await.with_clock(clock.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let state = AppState::new(db.clone(), Sandbox::default());
@@ -75,7 +78,7 @@ impl Fleet {
         let provider = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         let databases =
             Databases { provider: Some(Provider { db, fleet_id: FLEET_ID.to_owned(), url }), ..databases };
-        Self { databases, _provider: provider, _directory: directory, _turn: turn }
+        Self { databases, clock, _provider: provider, _directory: directory, _turn: turn }
     }
 
     /// Adds the booking `id`, which must be the next one.

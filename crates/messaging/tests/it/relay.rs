@@ -1,8 +1,9 @@
 //! Relaying events: from the outbox to the log.
 
+use event_log::incarnation::INBOXES_REMEMBER;
 use events::{BookingId, Canceled, TOPIC};
 use messaging::{Relay, outbox};
-use storage::{Db, Migrations, query};
+use storage::{Clock, Db, Migrations, query};
 
 use crate::log::{Files, on_both_transports};
 
@@ -106,23 +107,26 @@ async fn relay_wakes_at_a_commit_and_drains_at_its_stop(files: Files) {
     assert_eq!(ids_on_the_log(&files, 2).await, [1, 2]);
 }
 
+/// Adds an entry to the inbox.
+async fn remember(db: &Db, event: &str) {
+    let mut tx = db.begin().await.unwrap();
+    let entry = query("INSERT INTO inbox (consumer, event_id, seen_at) VALUES ('test', $1, $2)")
+        .bind(event.to_owned())
+        .bind(tx.now().as_microsecond());
+    tx.execute(entry).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
 async fn old_rows_are_pruned_unless_unsent(files: Files) {
-    let db = files.db(&NO_TABLES).await;
+    let clock = Clock::movable();
+    let db = files.db(&NO_TABLES).await.with_clock(clock.clone());
     let relay = Relay::new(db.clone(), files.transport().await);
     append(&db, 1).await;
     relay.drain().await.unwrap();
     append(&db, 2).await;
-    let mut tx = db.begin().await.unwrap();
-    tx.execute(query("UPDATE outbox SET sent_at = 1 WHERE sent_at IS NOT NULL")).await.unwrap();
-    tx.execute(query("UPDATE outbox SET occurred_at = 1")).await.unwrap();
-    tx.execute(query("INSERT INTO inbox (consumer, event_id, seen_at) VALUES ('test', 'old', 1)"))
-        .await
-        .unwrap();
-    let now = tx.now().as_microsecond();
-    let recent =
-        query("INSERT INTO inbox (consumer, event_id, seen_at) VALUES ('test', 'new', $1)").bind(now);
-    tx.execute(recent).await.unwrap();
-    tx.commit().await.unwrap();
+    remember(&db, "old").await;
+    clock.advance(INBOXES_REMEMBER);
+    remember(&db, "new").await;
 
     messaging::retention::prune(&db, &[]).await.unwrap();
 

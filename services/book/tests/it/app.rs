@@ -14,7 +14,7 @@ use book::{AppState, MIGRATIONS, SERVICE, router};
 use events::{BookingId, CancelRejected, Event, Paid, PaymentCanceled, PaymentId, Printed, TicketId};
 use http::StatusCode;
 use http_api::staff::Staff;
-use jiff::ToSpan;
+use jiff::{Timestamp, ToSpan};
 use messaging::Consumer;
 use serde_json::{Value, json};
 use storage::query;
@@ -23,6 +23,9 @@ use upstream::Settings;
 
 /// Long enough for a response on a busy machine, and short enough to wait for one that never comes.
 const PAYMENT_DEADLINE: Duration = Duration::from_secs(1);
+
+/// How long a hold that has ended stays while payment is asked about it.
+const INQUIRY_TIME: Duration = Duration::from_secs(5);
 
 /// The token of the staff.
 pub const STAFF_TOKEN: &str = "popcorn";
@@ -86,9 +89,23 @@ impl App {
 
     /// Another replica of the service on the same database, which calls another payment service.
     pub fn now_calling(&self, payment: FakeUpstream) -> Client {
-        let settings = Settings::new(payment.url.parse().unwrap(), PAYMENT_DEADLINE);
-        let state = AppState { payments: Payments::new(settings), ..self.state.clone() };
+        self.replica_with_rules(payment, RULES)
+    }
+
+    /// The same with other `rules`.
+    pub fn replica_with_rules(&self, payment: FakeUpstream, rules: Rules) -> Client {
+        let state = AppState { rules, ..self.state_calling(payment) };
         Client(router(state, service::health::of(&self.scratch.db)))
+    }
+
+    /// The reconciler of another replica, which calls another payment service.
+    pub fn reconciler_calling(&self, payment: FakeUpstream) -> Reconciler {
+        Reconciler::new(self.state_calling(payment))
+    }
+
+    fn state_calling(&self, payment: FakeUpstream) -> AppState {
+        let settings = Settings::new(payment.url.parse().unwrap(), PAYMENT_DEADLINE);
+        AppState { payments: Payments::new(settings), ..self.state.clone() }
     }
 
     /// Books the seed's two seats and returns the booking's id.
@@ -114,20 +131,31 @@ impl App {
         self.client.post_with("/screenings", screening, &[("x-staff-token", token)]).await
     }
 
-    /// Ends all holds and running attempts.
-    pub async fn expire_holds(&self) {
-        let mut tx = self.scratch.db.begin().await.unwrap();
-        tx.execute(query("UPDATE bookings SET held_until = 0, paying_until = NULL")).await.unwrap();
-        tx.commit().await.unwrap();
+    /// Moves the time until all running attempts have ended and all scheduled inquiries are due. The holds last longer.
+    pub fn make_inquiries_due(&self) {
+        self.scratch.clock.advance(RULES.attempt);
     }
 
-    /// Ends all running attempts, and makes all scheduled inquiries due.
-    pub async fn make_inquiries_due(&self) {
-        let mut tx = self.scratch.db.begin().await.unwrap();
-        tx.execute(query("UPDATE bookings SET look_at = 0, paying_until = NULL WHERE look_at IS NOT NULL"))
-            .await
-            .unwrap();
-        tx.commit().await.unwrap();
+    /// Moves the time until all holds and all running attempts have ended.
+    pub fn end_holds(&self) {
+        self.scratch.clock.advance(RULES.hold + RULES.attempt);
+    }
+
+    /// Moves the time past the end of all holds, and runs `reconciler` until those in doubt have expired too. Each inquiry keeps
+    /// such a hold for [`INQUIRY_TIME`], so it expires in the first pause between inquiries that is longer.
+    pub async fn expire_holds_in_doubt(&self, reconciler: &Reconciler) {
+        self.end_holds();
+        for _ in 0..4 {
+            reconciler.run_once().await.unwrap();
+            self.scratch.clock.advance(INQUIRY_TIME);
+        }
+    }
+
+    /// Moves the time to the start of the screening of [`small_hall`].
+    pub fn start_screening(&self) {
+        let start: Timestamp = start_of_small_hall().parse().unwrap();
+        let wait = start.duration_since(self.scratch.db.now());
+        self.scratch.clock.advance(wait.try_into().unwrap());
     }
 
     pub async fn execute(&self, sql: &'static str) {
@@ -174,14 +202,19 @@ pub async fn recovering_payment() -> (FakeUpstream, Arc<AtomicBool>) {
 
 /// The RFC 3339 text for a time of UTC, such as `19:30`, `days` days from today.
 pub fn in_days(days: i64, time: &str) -> String {
-    let date = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let date = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     format!("{}T{time}:00Z", date.saturating_add(days.days()))
+}
+
+/// When the screening of [`small_hall`] starts.
+fn start_of_small_hall() -> String {
+    in_days(7, "19:30")
 }
 
 /// Two rows of two seats; the second row costs more.
 pub fn small_hall() -> Value {
     json!({
-        "movieName": "soul", "theatre": "Hall 1", "startsAt": in_days(7, "19:30"),
+        "movieName": "soul", "theatre": "Hall 1", "startsAt": start_of_small_hall(),
         "hall": {"rows": [
             {"name": "1", "seats": "A_B", "accessible": "A", "companion": "B"},
             {"name": 2, "seats": "AB", "priceClass": "premium"},

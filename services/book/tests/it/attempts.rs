@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::app::{App, RULES, paid, soul};
+use crate::holding::payment_that_has;
 
 /// No booking is held.
 const FULL: Rules = Rules { max_held: 0, ..RULES };
@@ -76,13 +77,14 @@ async fn booking_canceled_during_an_attempt_is_not_deleted() {
 #[tokio::test]
 async fn settlement_after_paying_until_finds_the_expired_booking_whose_charge_is_refunded() {
     let (app, attempt) = Attempt::begin_with(201, json!({}), RULES).await;
-    app.expire_holds().await;
-    app.reconciler.run_once().await.unwrap();
-    assert_eq!((app.status(1).await.as_str(), app.published().await), ("Expired", vec!["HoldExpired"]));
+    let reconciler = app.reconciler_calling(payment_that_has(json!([])).await);
+    app.expire_holds_in_doubt(&reconciler).await;
+    let expired = ("Expired", vec!["Held", "HoldExpired"]);
+    assert_eq!((app.status(1).await.as_str(), app.published().await), expired);
     let answer = attempt.returns().await;
     assert_eq!((answer.status.as_u16(), answer.problem()), (409, "hold-expired"));
     app.deliver(paid(1, 10_000)).await;
-    assert_eq!((app.status(1).await.as_str(), app.published().await), ("Expired", vec!["HoldExpired"]));
+    assert_eq!((app.status(1).await.as_str(), app.published().await), expired);
     app.settled().await;
 }
 

@@ -93,7 +93,7 @@ async fn held_is_published_once_despite_further_attempts_and_inquiries() {
     let id = app.book().await;
     for _ in 0..2 {
         assert_eq!(app.client.post(&format!("/books/{id}/payment"), json!({})).await.status, 202);
-        app.make_inquiries_due().await;
+        app.make_inquiries_due();
         app.reconciler.run_once().await.unwrap();
     }
     assert_eq!(app.published().await, ["Held"]);
@@ -127,10 +127,9 @@ async fn every_end_of_a_hold_is_published_with_its_status() {
                 assert_eq!(app.client.post("/books/1/payment", json!({})).await.status, 402);
             }
             "Expired" => {
-                app.make_inquiries_due().await;
+                app.make_inquiries_due();
                 app.reconciler.run_once().await.unwrap();
-                app.expire_holds().await;
-                app.reconciler.run_once().await.unwrap();
+                app.expire_holds_in_doubt(&app.reconciler).await;
             }
             _ => assert_eq!(app.client.delete("/books/1").await.status, 204),
         }
@@ -151,7 +150,7 @@ async fn interrupted_attempt_leaves_a_held_booking() {
         let app = App::beside(broken_payment().await).await;
         app.open_and_crash().await;
         assert_eq!(app.published().await, [""; 0], "the attempt may still succeed");
-        app.make_inquiries_due().await;
+        app.make_inquiries_due();
         match by_an_inquiry {
             true => app.reconciler.run_once().await.unwrap(),
             false => assert_eq!(app.client.post("/books/1/payment", json!({})).await.status, 202),
@@ -166,7 +165,7 @@ async fn interrupted_attempt_leaves_a_held_booking() {
 async fn booking_published_as_held_is_kept_beyond_the_limit() {
     let app = App::beside(broken_payment().await).await;
     app.open_and_crash().await;
-    app.make_inquiries_due().await;
+    app.make_inquiries_due();
     app.reconciler.run_once().await.unwrap();
     let full = Rules { max_held: 0, ..RULES };
     let mut tx = app.scratch.db.begin().await.unwrap();

@@ -66,7 +66,7 @@ async fn expired_hold_releases_its_seats_and_refunds_a_late_payment() {
     app.reconciler.run_once().await.unwrap();
     assert_eq!(app.status(1).await, "PaymentPending", "the hold has not ended");
 
-    app.expire_holds().await;
+    app.end_holds();
     app.reconciler.run_once().await.unwrap();
     app.reconciler.run_once().await.unwrap();
     assert_eq!(app.status(1).await, "Expired");
@@ -98,24 +98,21 @@ async fn booking_that_cannot_be_read_does_not_keep_others_from_expiring() {
         let order = json!({"movieName": "soul", "seat": seat});
         assert_eq!(app.client.post("/books", order).await.status, 202);
     }
-    app.make_inquiries_due().await;
-    app.expire_holds().await;
+    app.end_holds();
     let mut tx = app.scratch.db.begin().await.unwrap();
     tx.execute(storage::query("UPDATE bookings SET customer_id = -1 WHERE id = 1")).await.unwrap();
     tx.commit().await.unwrap();
-    // The first round inquires at payment; the next one expires the holds.
+    // The first round inquires at payment; a later one expires the holds.
     app.reconciler.run_once().await.unwrap();
     assert_eq!([app.status(2).await, app.status(3).await], ["PaymentPending", "PaymentPending"]);
-    app.expire_holds().await;
-    app.reconciler.run_once().await.unwrap();
+    app.expire_holds_in_doubt(&app.reconciler).await;
     assert_eq!([app.status(2).await, app.status(3).await], ["Expired", "Expired"]);
     // Once repaired, the booking is processed in its turn.
     let mut tx = app.scratch.db.begin().await.unwrap();
     tx.execute(storage::query("UPDATE bookings SET customer_id = NULL WHERE id = 1")).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(app.status(1).await, "PaymentPending");
-    app.expire_holds().await;
-    app.reconciler.run_once().await.unwrap();
+    app.expire_holds_in_doubt(&app.reconciler).await;
     assert_eq!(app.status(1).await, "Expired");
     app.settled().await;
 }
@@ -134,7 +131,7 @@ async fn inquiry_settles_a_payment_without_a_response() {
         assert_eq!(app.client.post("/books", soul()).await.status, 202);
         app.reconciler.run_once().await.unwrap();
         assert_eq!(app.status(1).await, "PaymentPending", "`Paid` has a moment to come by itself");
-        app.make_inquiries_due().await;
+        app.make_inquiries_due();
         app.reconciler.run_once().await.unwrap();
         assert_eq!((app.status(1).await.as_str(), app.published().await), (status, published), "{payments}");
         app.settled().await;
@@ -148,8 +145,7 @@ async fn lost_payment_settles_a_booking_although_a_later_attempt_was_refused() {
     assert_eq!(app.client.post("/books", soul()).await.status, 202);
     let refusing = app.now_calling(FakeUpstream::refuses());
     assert_eq!(refusing.post("/books/1/payment", json!({})).await.status, 202);
-    app.make_inquiries_due().await;
-    app.expire_holds().await;
+    app.end_holds();
     app.reconciler.run_once().await.unwrap();
     assert_eq!((app.status(1).await.as_str(), app.published().await), ("Registered", vec!["Held", "Booked"]));
     app.settled().await;
@@ -163,11 +159,11 @@ async fn booking_to_pay_later_is_paid_when_payment_works_again() {
     assert_eq!(app.client.post("/books", later).await.status, 202);
     let not_later = json!({"movieName": "soul", "seat": "1B"});
     assert_eq!(app.client.post("/books", not_later).await.status, 202);
-    app.make_inquiries_due().await;
+    app.make_inquiries_due();
     app.reconciler.run_once().await.unwrap();
     assert_eq!(app.status(1).await, "PaymentPending");
     works.store(true, Ordering::SeqCst);
-    app.make_inquiries_due().await;
+    app.make_inquiries_due();
     app.reconciler.run_once().await.unwrap();
     assert_eq!([app.status(1).await, app.status(2).await], ["Registered", "PaymentPending"]);
     app.settled().await;
@@ -241,7 +237,7 @@ async fn inquiries_find_an_attempt_in_doubt_after_later_refused_ones() {
     for client in [&refusing, &app.client, &refusing] {
         assert_eq!(client.post("/books/1/payment", json!({})).await.status, 202);
     }
-    app.make_inquiries_due().await;
+    app.make_inquiries_due();
     app.reconciler.run_once().await.unwrap();
     assert_eq!((app.status(1).await.as_str(), app.published().await), ("Registered", vec!["Held", "Booked"]));
     app.settled().await;
@@ -262,21 +258,21 @@ async fn customer_holds_at_most_the_maximum() {
 
 #[tokio::test]
 async fn hold_does_not_expire_during_an_attempt_and_no_second_attempt_begins() {
-    let rules = Rules { attempt: Duration::from_millis(50), ..RULES };
+    let hold = RULES.attempt / 2;
+    let rules = Rules { hold, ..RULES };
     let app = App::with_rules(FakeUpstream::hangs().await, rules).await;
     let client = app.client.clone();
     let paying = tokio::spawn(async move { client.post("/books", soul()).await });
     while app.client.get("/books/1").await.status != 200 {
         tokio::task::yield_now().await;
     }
-    let mut tx = app.scratch.db.begin().await.unwrap();
-    tx.execute(storage::query("UPDATE bookings SET held_until = 0, paying_until = 9000000000000000"))
-        .await
-        .unwrap();
-    tx.commit().await.unwrap();
+    app.scratch.clock.advance(hold);
     app.reconciler.run_once().await.unwrap();
     assert_eq!(app.status(1).await, "PaymentPending");
-    let meanwhile = app.client.post("/books/1/payment", json!({})).await;
+    // A replica that waits only briefly for the outcome of the running attempt.
+    let rules = Rules { attempt: Duration::from_millis(50), ..RULES };
+    let replica = app.replica_with_rules(FakeUpstream::refuses(), rules);
+    let meanwhile = replica.post("/books/1/payment", json!({})).await;
     assert_eq!((meanwhile.status.as_u16(), meanwhile.problem()), (409, "request-in-progress"));
 
     assert_eq!(paying.await.unwrap().status, 202);
@@ -289,7 +285,7 @@ async fn hold_does_not_expire_during_an_attempt_and_no_second_attempt_begins() {
 async fn crash_before_the_payment_leaves_a_hold_that_the_reconciler_settles() {
     let app = App::beside(payment_that_has(json!([{"totalPrice": 10000, "status": "Paid"}])).await).await;
     app.open_and_crash().await;
-    app.make_inquiries_due().await;
+    app.make_inquiries_due();
     app.reconciler.run_once().await.unwrap();
     assert_eq!((app.status(1).await.as_str(), app.published().await), ("Registered", vec!["Held", "Booked"]));
     app.settled().await;

@@ -15,7 +15,7 @@ async fn reconciler_expires_holds_until_it_is_stopped() {
     let running = tokio::spawn(app.reconciler.clone().run(stop.clone()));
     for id in 1..3 {
         assert_eq!(app.client.post("/books", soul()).await.status, 202, "the seats are available");
-        app.expire_holds().await;
+        app.end_holds();
         while app.status(id).await != "Expired" {
             assert!(!running.is_finished(), "it runs until it is stopped");
             tokio::task::yield_now().await;
@@ -32,7 +32,7 @@ async fn reconciler_expires_holds_until_it_is_stopped() {
 async fn refusing_database_ends_the_round_and_the_next_one_catches_up() {
     let app = App::beside(FakeUpstream::refuses()).await;
     let id = app.book().await;
-    app.expire_holds().await;
+    app.end_holds();
     app.execute("ALTER TABLE outbox RENAME TO outbox_renamed").await;
     assert!(app.reconciler.run_once().await.is_err());
     app.execute("ALTER TABLE outbox_renamed RENAME TO outbox").await;
@@ -51,7 +51,7 @@ async fn log_reports_how_a_booking_left_pending_ended() {
         let payments = json!([{"totalPrice": 10000, "status": status}]);
         let app = App::beside(payment_that_has(payments).await).await;
         app.book().await;
-        app.make_inquiries_due().await;
+        app.make_inquiries_due();
         let (log, _guard) = Log::capture();
         app.reconciler.run_once().await.unwrap();
         let lines = log.lines_with("a booking that was left pending");

@@ -1,7 +1,6 @@
 //! The program: staff announce screenings, customers read them, and orders must fit them.
 
 use serde_json::{Value, json};
-use storage::query;
 
 use crate::app::{App, RULES, STAFF_TOKEN, in_days, small_hall};
 
@@ -192,9 +191,7 @@ async fn order_must_fit_its_screening() {
 async fn started_screening_cannot_be_booked() {
     let app = App::new().await;
     let id = app.announce(small_hall()).await;
-    let mut tx = app.scratch.db.begin().await.unwrap();
-    tx.execute(query("UPDATE screenings SET starts_at = 1")).await.unwrap();
-    tx.commit().await.unwrap();
+    app.start_screening();
     let answer = app.client.post("/books", json!({"screeningId": id, "seat": "1A"})).await;
     assert_eq!((answer.status.as_u16(), answer.problem()), (409, "screening-started"));
     app.settled().await;

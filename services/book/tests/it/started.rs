@@ -1,19 +1,13 @@
 //! After the start of a screening, its bookings are neither paid nor canceled.
 
 use serde_json::json;
-use storage::{query, query_as};
+use storage::query_as;
 use test_kit::{Answer, FakeUpstream};
 
 use crate::app::{App, payment_canceled, recovering_payment, small_hall};
 
 fn refusal(answer: &Answer) -> (u16, &str) {
     (answer.status.as_u16(), answer.problem())
-}
-
-async fn start_all_screenings(app: &App) {
-    let mut tx = app.scratch.db.begin().await.unwrap();
-    tx.execute(query("UPDATE screenings SET starts_at = 1")).await.unwrap();
-    tx.commit().await.unwrap();
 }
 
 async fn book(app: &App, seat: &str, pay_later: bool) -> Answer {
@@ -29,14 +23,15 @@ async fn held_booking_cannot_be_paid_after_the_start() {
     assert_eq!(book(&app, "1A", false).await.status, 202);
     assert_eq!(book(&app, "2A", true).await.status, 202);
     works.store(true, std::sync::atomic::Ordering::SeqCst);
-    start_all_screenings(&app).await;
+    app.start_screening();
     let answer = app.client.post("/books/1/payment", json!({})).await;
     assert_eq!(refusal(&answer), (409, "screening-started"));
     // The reconciler does not pay for it either.
-    app.make_inquiries_due().await;
     app.reconciler.run_once().await.unwrap();
     assert_eq!([app.status(1).await, app.status(2).await], ["PaymentPending", "PaymentPending"]);
-    assert_eq!(app.published().await, ["Held", "Held"]);
+    app.expire_holds_in_doubt(&app.reconciler).await;
+    assert_eq!([app.status(1).await, app.status(2).await], ["Expired", "Expired"]);
+    assert_eq!(app.published().await, ["Held", "Held", "HoldExpired", "HoldExpired"]);
     app.settled().await;
 }
 
@@ -45,7 +40,7 @@ async fn payment_begun_before_the_start_settles_and_can_be_repeated() {
     let app = App::new().await;
     app.announce(small_hall()).await;
     assert_eq!(book(&app, "1A", false).await.status, 201);
-    start_all_screenings(&app).await;
+    app.start_screening();
     assert_eq!(app.client.post("/books/1/payment", json!({})).await.status, 201);
     app.settled().await;
 }
@@ -55,7 +50,7 @@ async fn booking_cannot_be_canceled_after_the_start() {
     let app = App::new().await;
     app.announce(small_hall()).await;
     book(&app, "1A", false).await;
-    start_all_screenings(&app).await;
+    app.start_screening();
     assert_eq!(refusal(&app.client.delete("/books/1").await), (409, "screening-started"));
     let patched = app.client.patch("/books/1", json!({"status": "Canceled"})).await;
     assert_eq!(refusal(&patched), (409, "screening-started"));
@@ -70,7 +65,7 @@ async fn cancel_begun_before_the_start_continues() {
     app.announce(small_hall()).await;
     book(&app, "1A", false).await;
     assert_eq!(app.client.delete("/books/1").await.status, 202);
-    start_all_screenings(&app).await;
+    app.start_screening();
     assert_eq!(app.client.delete("/books/1").await.status, 202);
     app.deliver(payment_canceled(1)).await;
     assert_eq!(app.client.delete("/books/1").await.status, 204);

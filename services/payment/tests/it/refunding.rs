@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-use payment::refunder::Refunder;
+use payment::refunder::{CLAIM, Refunder};
 use serde_json::json;
 use storage::query_as;
 use telemetry::render_metrics;
@@ -12,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use upstream::Settings;
 
-use crate::app::{App, hold_expired, ticket_canceled};
+use crate::app::{App, LONGEST_PAUSE, hold_expired, ticket_canceled};
 use crate::provider::{Fate, Provider};
 
 #[tokio::test]
@@ -154,7 +153,7 @@ async fn unreachable_provider_ends_the_round_after_one_batch() {
     for booking in 1..=20 {
         app.deliver(hold_expired(booking)).await;
     }
-    let before = Timestamp::now();
+    let before = app.scratch.db.now();
     app.refunder.run_once().await.unwrap();
     let postponed = query_as::<(i64, i64)>(
         "SELECT CAST(COUNT(*) AS BIGINT), CAST(SUM(asks) AS BIGINT) FROM payments WHERE ask_at >= $1",
@@ -171,12 +170,12 @@ async fn pause_grows_beyond_the_claim() {
     let app = App::new().await;
     app.provider.set_unreachable(true);
     app.deliver(hold_expired(1)).await;
-    app.execute("UPDATE payments SET asks = 7, ask_at = 0").await;
-    let before = Timestamp::now();
+    app.execute("UPDATE payments SET asks = 7").await;
+    let before = app.scratch.db.now();
     app.refunder.run_once().await.unwrap();
     let next = query_as::<(i64, i64)>("SELECT ask_at, asks FROM payments");
     let (cancel_at, attempts) = app.scratch.db.read().await.unwrap().fetch_one(next).await.unwrap();
-    assert!(cancel_at >= (before + Duration::from_secs(64)).as_microsecond(), "{cancel_at}");
+    assert!(cancel_at >= (before + LONGEST_PAUSE).as_microsecond(), "{cancel_at}");
     assert_eq!(attempts, 8);
     // The refunder never stops retrying.
     app.provider.set_unreachable(false);
@@ -201,12 +200,11 @@ async fn running_refunder_counts_cancels_and_ends_due_ones_until_it_is_stopped()
         assert_eq!(app.cancel(booking).await.status, 202);
     }
     app.provider.set_unreachable(false);
-    app.execute("UPDATE payments SET ask_at = 9000000000000000").await;
     let stop = CancellationToken::new();
     let running = tokio::spawn(app.refunder.clone().run(app.consumer.applied(), stop.clone()));
     until(async || render_metrics().contains("payment_cancels_in_progress 2")).await;
     assert_eq!(app.status(1).await, "Canceling", "it is not due");
-    app.execute("UPDATE payments SET ask_at = 0").await;
+    app.scratch.clock.advance(CLAIM);
     until(async || app.status(1).await == "Canceled" && app.status(2).await == "Voided").await;
     stop.cancel();
     running.await.unwrap();

@@ -80,6 +80,9 @@ async fn reconciler_leaves_a_running_collection_alone() {
     let long = Duration::from_secs(3600);
     app.reconciler().run_once(long).await.unwrap();
     assert_eq!(app.status(1).await, "Printing");
+    app.scratch.clock.advance(long);
+    app.reconciler().run_once(long).await.unwrap();
+    assert_eq!(app.status(1).await, "Printed");
     app.settled().await;
 }
 
