@@ -151,7 +151,7 @@ fn ticket(story: &Story, found: &mut Found) {
     let status = story.status();
     match story.ticket() {
         None if story.is_confirmed() => {
-            found.add(Kind::TicketMissing, format!("the booking is {status} but has no ticket"))
+            found.add(Kind::TicketMissing, format!("the booking is {status} but has no ticket"));
         }
         None => {}
         Some(ticket) if ticket.status == "Canceled" && story.is_confirmed() => {
