@@ -161,7 +161,7 @@ fn republication(story: &Story, id: BookingId, kind: Kind) -> Option<Remedy> {
         }
         // Book handles it like the lost one.
         Kind::CollectionUntold if ticket == Some("Printed") => publish("ticket", printed(id)),
-        // The next step of the cancel is done again.
+        // The next step of the cancellation is done again.
         Kind::CancelUnfinished | Kind::TicketUnfounded
             if ["Canceling", "Canceled"].contains(&story.status()) =>
         {

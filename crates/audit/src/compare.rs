@@ -183,7 +183,7 @@ fn ticket(story: &Story, found: &mut Found) {
         }
     }
     if status == "Canceling" && refunds::under_way(story).is_none() {
-        found.add(Kind::CancelUnfinished, "the cancel began, but has not ended");
+        found.add(Kind::CancelUnfinished, "the cancellation began, but has not ended");
     }
 }
 

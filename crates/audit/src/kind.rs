@@ -44,7 +44,7 @@ pub enum Kind {
     PlacesWrong,
     /// A booking waits for its payment although its hold has expired.
     HoldOverdue,
-    /// A cancel began, but has not ended.
+    /// A cancellation began, but has not ended.
     CancelUnfinished,
     /// A confirmed booking has no ticket that can be collected.
     TicketMissing,

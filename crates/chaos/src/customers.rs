@@ -35,9 +35,9 @@ pub struct Wish {
     pub seats: Vec<String>,
     pub asked_at: Timestamp,
     pub answers: Vec<Answer>,
-    /// Whether the customer has sent a cancel.
+    /// Whether the customer has sent a cancellation.
     pub canceled: bool,
-    /// The status of the response to the cancel, and of that to the collect.
+    /// The status of the response to the cancellation, and of that to the collect.
     pub cancel_status: Option<u16>,
     pub collect_status: Option<u16>,
 }

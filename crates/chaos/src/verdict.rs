@@ -156,14 +156,14 @@ impl Truth {
         })
     }
 
-    /// Returns a contradiction if a cancel got 204 and the booking is not canceled, or a collect got 200 and
+    /// Returns a contradiction if a cancellation got 204 and the booking is not canceled, or a collect got 200 and
     /// the ticket is not collected.
     fn contradicts_end(&self, wish: &Wish) -> Option<String> {
         let id = wish.answers.last()?.booking_id?;
         let status = self.bookings.get(&id)?.status.as_str();
         match (wish.cancel_status, wish.collect_status) {
             (Some(204), _) if status != "Canceled" => {
-                Some(format!("booking {id} is {status}, but its cancel got 204"))
+                Some(format!("booking {id} is {status}, but its cancellation got 204"))
             }
             (_, Some(200)) if status != "PrintComplete" => {
                 Some(format!("booking {id} is {status}, but its collect got 200"))

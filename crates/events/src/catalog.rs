@@ -156,7 +156,7 @@ catalog! {
         status: Option<String>,
     }
 
-    /// A cancel was rejected because the ticket was already collected. From ticket.
+    /// A cancellation was rejected because the ticket was already collected. From ticket.
     CancelRejected by booking_id {
         id: TicketId,
         booking_id: BookingId,

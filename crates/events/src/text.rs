@@ -44,9 +44,9 @@ pub enum NotAName {
     Blank,
     #[error("must have at most {0} characters")]
     TooLong(usize),
-    #[error("must not contain the character U+{:04X}, which cannot be seen", u32::from(*.0))]
+    #[error("must not contain the character U+{:04X}, which is invisible", u32::from(*.0))]
     Invisible(char),
-    #[error("must not contain the character U+{:04X}, which has no agreed meaning", u32::from(*.0))]
+    #[error("must not contain the character U+{:04X}, which is unassigned or for private use", u32::from(*.0))]
     Undefined(char),
 }
 

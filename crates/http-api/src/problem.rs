@@ -24,7 +24,7 @@ pub struct FieldError {
     #[schema(example = "/qty")]
     pub pointer: String,
     /// What is wrong with it.
-    #[schema(example = "must be a whole number from 1 to 20")]
+    #[schema(example = "must be from 1 to 20")]
     pub detail: String,
 }
 
@@ -108,7 +108,7 @@ impl Problem {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
-            "An internal error occurred. The logs have its cause under the trace id.",
+            "An internal error occurred. Its cause is in the logs, under the trace id.",
         )
         .caused_by(cause)
     }

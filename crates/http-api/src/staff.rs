@@ -97,7 +97,7 @@ impl Staff {
 }
 
 fn staff_only() -> Problem {
-    let detail = "Only staff may do this: send their token as X-Staff-Token.";
+    let detail = "Only staff may do this. Send the staff token in the header X-Staff-Token.";
     Problem::new(StatusCode::FORBIDDEN, "staff-only", detail)
 }
 

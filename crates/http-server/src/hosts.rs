@@ -131,13 +131,16 @@ fn is_of_this_machine(name: &str) -> bool {
 }
 
 fn misdirected(host: &str) -> Problem {
-    let detail = format!("This process does not serve the host {host:?}. ALLOWED_HOSTS can allow it.");
+    let detail = format!(
+        "This process does not serve the host {host:?}. Its operator can add the host to ALLOWED_HOSTS."
+    );
     Problem::new(StatusCode::MISDIRECTED_REQUEST, "misdirected-request", detail)
 }
 
 fn foreign(origin: &str) -> Problem {
-    let detail =
-        format!("Pages of {origin:?} may not change anything here. ALLOWED_HOSTS can allow their host.");
+    let detail = format!(
+        "Pages from {origin:?} may not send requests that change data. The operator can add their host to ALLOWED_HOSTS."
+    );
     Problem::new(StatusCode::FORBIDDEN, "foreign-origin", detail)
 }
 

@@ -69,7 +69,7 @@ impl KafkaLog {
     }
 
     /// Creates missing topics, and returns the name of `topic`. The topic of the dead letters is created along with the first
-    /// topic, so that a missing permission shows on the first day.
+    /// topic, so that a missing permission is reported at the first start.
     async fn ensure(&self, topic: &str) -> Result<String, TransportError> {
         let name = self.name(topic);
         let mut known = self.topics.lock().await;

@@ -75,7 +75,7 @@ pub enum Command {
     },
     /// Copies one consistent state of all databases and the event log into a directory. The fleet may keep running.
     ///
-    /// During the copy, new bookings, cancels and collections wait, usually for less than a second; after 2 s they get
+    /// During the copy, new bookings, cancellations and collections wait, usually for less than a second; after 2 s they get
     /// 503 and may be sent again. Requests that only read are not held back. The payment provider's ledger is not part
     /// of a backup.
     Backup {
@@ -84,7 +84,7 @@ pub enum Command {
     },
     /// Restores a backup into the data directory of a stopped fleet, and reconciles it with the payment provider.
     ///
-    /// The previous files are moved aside, not deleted, and no id is given out again. The payment provider's
+    /// The previous files are moved aside, not deleted, and no id is assigned twice. The payment provider's
     /// ledger stays as it is: charges of bookings that are not in the backup are refunded, and bookings that
     /// were refunded after the backup are canceled. If a restore is interrupted, run it again, restore
     /// another backup, or undo it with --undo; until then, the fleet does not start.

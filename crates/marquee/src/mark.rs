@@ -114,10 +114,6 @@ impl Mark {
     }
 
     /// Removes the mark durably.
-    ///
-    /// # Errors
-    ///
-    /// When that fails.
     pub fn remove(data_dir: &DataDir) -> io::Result<()> {
         fs::remove_file(data_dir.root().join(MARK))?;
         sync(data_dir.root())
@@ -125,10 +121,6 @@ impl Mark {
 }
 
 /// Makes renames and removals in `directory` survive a power failure.
-///
-/// # Errors
-///
-/// When the system refuses.
 pub fn sync(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }

@@ -162,7 +162,8 @@ impl<H: BatchHandler> Consumer<H> {
     }
 
     async fn keep_consuming(&self, stop: &CancellationToken, mut incarnation: watch::Receiver<i64>) {
-        let mut outage = Outage::new("cannot receive events; retrying", "events are received again");
+        let mut outage =
+            Outage::new("cannot receive events; retrying", "recovered: events are being received");
         while !stop.is_cancelled() {
             let outcome = self.consume(stop, &mut incarnation, &mut outage).await;
             set_joined(self.name, false);
@@ -224,7 +225,8 @@ impl<H: BatchHandler> Consumer<H> {
     ) -> Result<Flow, TransportError> {
         let mut backoff = FIRST_BACKOFF;
         let mut attempts = 0;
-        let mut outage = Outage::new("cannot apply an event; retrying", "events are applied again");
+        let mut outage =
+            Outage::new("cannot apply an event; retrying", "recovered: events are being applied");
         loop {
             attempts += 1;
             match self.apply_together(std::slice::from_ref(received)).await {
@@ -261,7 +263,7 @@ impl<H: BatchHandler> Consumer<H> {
             booking_id = received.record.key,
             offset = received.position.offset,
             reason,
-            "an event went to the dead letters"
+            "an event was published to the dead letters"
         );
         Ok(())
     }

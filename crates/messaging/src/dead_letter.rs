@@ -1,6 +1,6 @@
 //! Keeping records that no retry can apply, and replaying them.
 //!
-//! The topic `movie.dlq` has two kinds of records. A letter is the failed record with the reason in its headers. A mark records
+//! The topic of the dead letters, `<topic>.dlq`, has two kinds of records. A letter is the failed record with the reason in its headers. A mark records
 //! that a letter was replayed. All other records are ignored.
 //!
 //! - `letters`: reads the letters and replays them.

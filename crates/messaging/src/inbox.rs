@@ -35,10 +35,6 @@ fn position_and_time(event_id: &str) -> Option<(&str, i64)> {
 }
 
 /// Records that `consumer` applies the events `event_ids` in this transaction, and returns those that it has not applied before.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn first_times(
     tx: &mut Tx,
     consumer: &'static str,

@@ -43,10 +43,6 @@ struct Known {
 }
 
 /// The incarnation of the log of `transport` that the service's database has stored.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn current(db: &Db, transport: &dyn Transport) -> Result<i64, Error> {
     let Some(log) = transport.name() else { return Ok(FIRST) };
     let find =
@@ -92,7 +88,7 @@ pub async fn check(db: &Db, transport: &dyn Transport, consumer: &'static str) -
             if stored.is_some() {
                 tracing::error!(
                     reason,
-                    "the event log has lost its last records; the outbox sends again all events that it still holds"
+                    "the event log has lost its last records; the relay resends all events that are still in the outbox"
                 );
             }
             Ok(stored.unwrap_or(known.incarnation))
@@ -109,7 +105,7 @@ pub async fn check(db: &Db, transport: &dyn Transport, consumer: &'static str) -
     }
 }
 
-/// Logs what may be lost: the events of the old log that no outbox holds any more.
+/// Logs which events may be lost: those of the old log that are no longer in this service's outbox.
 async fn log_loss(db: &Db, known: &Known, incarnation: i64, reason: &str) {
     let oldest = oldest_held(db).await.ok().flatten();
     let of_partition = |state: &PartitionState| state.first.map_or(0, |first| state.end - first.offset);
@@ -119,9 +115,9 @@ async fn log_loss(db: &Db, known: &Known, incarnation: i64, reason: &str) {
         incarnation,
         records_of_the_old_log = records,
         sent_again_since = oldest.map(tracing::field::display),
-        "the topic of the events was deleted and created again: consumers start at its beginning, and the outbox sends \
-         again all events that it still holds. Older events, and those of other programs, are lost for consumers that \
-         had not read them: run `marquee audit --repair`"
+        "the topic of the events was deleted and created again: consumers start at its beginning, and the relay \
+         resends all events that are still in the outbox. Older events and events of other programs are lost for consumers \
+         that had not read them: run `marquee audit --repair`"
     );
 }
 

@@ -82,7 +82,8 @@ impl Relay {
         let mut timer = interval(if self.db.is_shared() { SHARED_TIMER } else { TIMER });
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut backoff = FIRST_BACKOFF;
-        let mut outage = Outage::new("events wait in the outbox; retrying", "events are published again");
+        let mut outage =
+            Outage::new("events wait in the outbox; retrying", "recovered: events are being published");
         let mut lead = None;
         let mut resend_at = Instant::now();
         while !stop.is_cancelled() {
@@ -140,7 +141,7 @@ impl Relay {
         if marked > 0 {
             tracing::warn!(
                 events = marked,
-                "events of the outbox are sent again, because the log has lost them"
+                "resending events from the outbox, because the log has lost them"
             );
         }
         Ok(marked)

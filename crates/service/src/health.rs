@@ -6,10 +6,10 @@ use http_server::health::{Health, State};
 use storage::Db;
 use telemetry::chain;
 
-/// Longest a readiness check may take before it counts as failed.
+/// Maximum duration of a readiness check; a longer one counts as failed.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Ready while `db` responds.
+/// Returns the health of a service that is ready while `db` responds.
 pub fn of(db: &Db) -> Health {
     let db = db.clone();
     Health::depending_on("db", move || {

@@ -1,4 +1,4 @@
-//! What the services with a database share: where HTTP meets the database.
+//! Code shared by the services with a database: the layer between HTTP and the database.
 //!
 //! # Layout
 //!

@@ -1,4 +1,4 @@
-//! Collections in pages. A page is asked for by its number, within the first 10,000 entities, or by the id of the entity
+//! Collections in pages. A page is requested by its number, within the first 10,000 entities, or by the id of the entity
 //! before it, without a limit. New entities never shift a page that is read by id, and its cost does not grow with its place.
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 
 const DEFAULT_SIZE: i64 = 20;
 const MAX_SIZE: i64 = 100;
-/// Parameters of HAL clients that would change an answer. Without an error, the client would take what it gets for sorted.
+/// Parameters of HAL clients that would change an answer. Without an error, the client would assume that the result is sorted.
 const NOT_SUPPORTED: [&str; 2] = ["sort", "projection"];
 
 /// One page of a collection.
@@ -114,7 +114,7 @@ pub fn refuse_filters(query: Option<&str>, names: &[&'static str]) -> Result<(),
     if sent.is_empty() {
         return Ok(());
     }
-    let detail = format!("This list can be neither sorted, shaped nor filtered by: {}.", sent.join(", "));
+    let detail = format!("This list does not support these parameters: {}.", sent.join(", "));
     let errors = sent.iter().map(|name| FieldError::new(name, "is not supported")).collect();
     Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "not-supported", detail).with_errors(errors))
 }

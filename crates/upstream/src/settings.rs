@@ -84,8 +84,8 @@ macro_rules! upstream_args {
 
             #[arg(id = concat!($upstream, "-deadline-ms"), long = concat!($upstream, "-deadline-ms"),
                 env = concat!($variable, "_DEADLINE_MS"), value_name = "MS", default_value_t = 1_500,
-                value_parser = clap::value_parser!(u64).range(1..), help = concat!("Longest wait for a response of ",
-                $upstream, " with all attempts, in milliseconds; then the outcome is unknown"))]
+                value_parser = clap::value_parser!(u64).range(1..), help = concat!("Maximum time for a call to ",
+                $upstream, ", all attempts included, in milliseconds; after that, the outcome is unknown"))]
             deadline_ms: u64,
 
             #[arg(id = concat!($upstream, "-attempt-timeout-ms"), long = concat!($upstream, "-attempt-timeout-ms"),
@@ -124,14 +124,14 @@ macro_rules! upstream_args {
                 long = concat!($upstream, "-breaker-slow-call-duration-threshold-ms"),
                 env = concat!($variable, "_BREAKER_SLOW_CALL_DURATION_THRESHOLD_MS"), value_name = "MS",
                 default_value_t = 60_000,
-                help = "An attempt that takes longer counts as slow, in milliseconds. Above the attempt timeout, none is slow")]
+                help = "An attempt that takes longer, in milliseconds, counts as slow. A value above the attempt timeout disables this")]
             slow_call_duration_threshold_ms: u64,
 
             #[arg(id = concat!($upstream, "-breaker-sliding-window-type"),
                 long = concat!($upstream, "-breaker-sliding-window-type"),
                 env = concat!($variable, "_BREAKER_SLIDING_WINDOW_TYPE"), value_name = "TYPE",
                 default_value = "time_based", value_parser = $crate::parse::window_type,
-                help = "The window of the circuit breaker: time_based, the last seconds; count_based, the last calls")]
+                help = "What the window of the circuit breaker covers: time_based, the last n seconds; count_based, the last n calls")]
             sliding_window_type: $crate::circuit_breaker::SlidingWindowType,
 
             #[arg(id = concat!($upstream, "-breaker-sliding-window-size"),

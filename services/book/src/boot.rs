@@ -28,15 +28,15 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
         .staff
         .check_length(config.server.host)
         .map_err(|short| StartError::Configuration(short.to_string()))?;
-    // The database, at this version's schema, and the event log.
+    // Opens the event log and the database, which is migrated to this version's schema.
     let (db, transport) = config.backends.open(&MIGRATIONS).await?;
     upgrade::run(&db).await?;
     if config.demo_data {
         demo_data::announce(&db, &config.rules()).await?;
     }
-    // The ports: when one is taken, nothing has been consumed yet.
+    // Binds the ports before anything is consumed, so that a taken port ends the start.
     let listener = http_server::bind(&config.server, config.port).await?;
-    // The state that requests and events share.
+    // Creates the state that requests and events share.
     let consumer = Consumer::new(SERVICE, db.clone(), transport.clone(), BookingEvents);
     let rules = config.rules();
     let state = AppState {

@@ -28,7 +28,7 @@ pub struct Config {
     #[command(flatten)]
     pub staff: Staff,
 
-    /// TCP port to listen on; 8080 in a cluster.
+    /// TCP port to listen on. The images and the Kubernetes manifests set 8080.
     #[arg(long, env = "PORT", default_value_t = 8081)]
     pub port: u16,
 
@@ -64,7 +64,7 @@ pub struct Config {
     #[arg(long, env = "DEMO_DATA")]
     pub demo_data: bool,
 
-    /// How long a request to cancel waits for the cancel to finish, in milliseconds; then the response is 202.
+    /// How long a request to cancel waits for the cancellation to finish, in milliseconds; then the response is 202.
     #[arg(long, env = "CANCEL_WAIT_MS", default_value_t = 1_000)]
     pub cancel_wait_ms: u64,
 }

@@ -72,7 +72,7 @@ pub struct AppState {
     pub staff: Staff,
     /// Wakes the reconciler when a booking is left pending.
     pub left_pending: Arc<Notify>,
-    /// How long a request to cancel waits for the cancel to finish.
+    /// How long a request to cancel waits for the cancellation to finish.
     pub cancel_wait: Duration,
     /// Requests that wait for a change of one booking.
     pub waiters: Waiters,

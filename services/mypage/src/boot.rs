@@ -14,7 +14,7 @@ use crate::{AppState, MIGRATIONS, SERVICE, rebuild, router};
 ///
 /// When a backend is unreachable or the port is taken, or a rebuild fails.
 pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
-    // The database, at this version's schema, and the event log.
+    // Opens the event log and the database, which is migrated to this version's schema.
     let (db, transport) = config.backends.open(&MIGRATIONS).await?;
     if config.rebuild {
         let rebuilt = rebuild::run(&db, transport.as_ref(), &stop).await;
@@ -22,9 +22,9 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
         db.close().await;
         return rebuilt.map(drop).map_err(|error| StartError::not_done("the view was not rebuilt", error));
     }
-    // The ports: when one is taken, nothing has been consumed yet.
+    // Binds the ports before anything is consumed, so that a taken port ends the start.
     let listener = http_server::bind(&config.server, config.port).await?;
-    // The state that all requests share.
+    // Creates the state that all requests share.
     let state = AppState { db: db.clone() };
     // Consumes the events of the other services. There is no relay: mypage publishes nothing, and its outbox
     // stays empty.

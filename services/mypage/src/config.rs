@@ -13,7 +13,7 @@ pub struct Config {
     #[command(flatten)]
     pub backends: Backends,
 
-    /// TCP port to listen on; 8080 in a cluster.
+    /// TCP port to listen on. The images and the Kubernetes manifests set 8080.
     #[arg(long, env = "PORT", default_value_t = 8083)]
     pub port: u16,
 

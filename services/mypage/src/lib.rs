@@ -8,7 +8,7 @@
 //! - [`boot`]: starts the process, serves, and stops it.
 //! - [`consumers`]: events of the other services, the only source of the view.
 //! - [`app`]: applies events to the view, and rebuilds it.
-//! - [`domain`]: what an event changes, in whatever order events arrive. No clock, no database, no network.
+//! - [`domain`]: the effect of each event on the view, in any order, without clock, database or network.
 //! - [`store`]: the view in SQL.
 //! - [`http`]: requests of customers, which only read.
 //! - [`rebuild`]: `--rebuild`, which rebuilds the view from the first event on.

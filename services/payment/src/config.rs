@@ -16,7 +16,7 @@ pub struct Config {
     #[command(flatten)]
     pub backends: Backends,
 
-    /// TCP port to listen on; 8080 in a cluster.
+    /// TCP port to listen on. The images and the Kubernetes manifests set 8080.
     #[arg(long, env = "PORT", default_value_t = 8082)]
     pub port: u16,
 
@@ -24,8 +24,8 @@ pub struct Config {
     #[arg(long, env = "PROCESSOR_URL", value_name = "URL")]
     pub processor_url: Url,
 
-    /// Longest wait for a response of the payment provider, in milliseconds; then the outcome is unknown, and
-    /// the caller or the refunder asks again.
+    /// Maximum wait for a response of the payment provider, in milliseconds. After it, the outcome is unknown, and the caller
+    /// or the refunder retries.
     #[arg(long, env = "PROCESSOR_DEADLINE_MS", value_name = "MS", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub processor_deadline_ms: u64,
 

@@ -11,7 +11,7 @@
 //! - [`consumers`]: events of the other services.
 //! - [`refunder`]: cancels at the provider, until the provider confirms.
 //! - [`app`]: one file per use case, for requests, events and the refunder.
-//! - [`domain`]: what a payment is, and its transitions. No clock, no database, no network.
+//! - [`domain`]: a payment and its transitions, without clock, database or network.
 //! - [`store`]: payments and idempotency keys in SQL.
 //! - [`clients`]: calls to the payment provider.
 

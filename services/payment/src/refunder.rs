@@ -1,11 +1,11 @@
-//! Cancels payments at the provider, and records the confirmed cancels.
+//! Cancels payments at the provider, and records the confirmed cancellations.
 //!
 //! Requests and events only record `Canceling`. From then on the refunder asks the provider to cancel until
 //! the provider confirms, without a limit and with growing pauses. A provider that is unreachable delays a
 //! refund, but no refund is lost.
 //!
 //! The refunder keeps no state and does not retry within a round: the next round finds what failed. It may be
-//! stopped anywhere, like in a crash, and every replica may run it: only one of them claims a cancel.
+//! stopped anywhere, like in a crash, and every replica may run it: only one of them claims a cancellation.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ use crate::store::payments;
 
 /// Pause between two rounds, unless an event was applied.
 const EVERY: Duration = Duration::from_secs(1);
-/// How often the cancels in progress are counted.
+/// How often the cancellations in progress are counted.
 const COUNT_EVERY: Duration = Duration::from_secs(5);
 /// Maximum number of concurrent calls to the provider; also the size of a batch.
 const AT_ONCE: i64 = 16;
@@ -45,12 +45,12 @@ pub struct Refunder {
     state: AppState,
 }
 
-/// Why a cancel has not ended.
+/// Why a cancellation has not ended.
 #[derive(Debug, thiserror::Error)]
 pub enum RefundError {
-    #[error("the payment provider did not confirm the cancel")]
+    #[error("the payment provider did not confirm the cancellation")]
     Provider(#[from] CallError),
-    #[error("the provider canceled, but the cancel was not recorded")]
+    #[error("the provider canceled, but the cancellation was not recorded")]
     NotRecorded(#[from] storage::Error),
 }
 
@@ -80,14 +80,17 @@ impl Refunder {
                     _ = counting.tick() => self.count().await,
                 };
                 if let Err(error) = outcome {
-                    tracing::warn!(cause = chain(&error), "cancels stay in progress until the next round");
+                    tracing::warn!(
+                        cause = chain(&error),
+                        "cancellations stay in progress until the next round"
+                    );
                 }
             }
         };
         tokio::select! { () = rounds => {}, () = stop.cancelled() => {} }
     }
 
-    /// Processes every cancel that is due, in batches. If the provider is unreachable, the round ends early.
+    /// Processes every cancellation that is due, in batches. If the provider is unreachable, the round ends early.
     pub async fn run_once(&self) -> Result<(), storage::Error> {
         for _ in 0..BATCHES {
             if !self.has_due().await? {
@@ -114,7 +117,7 @@ impl Refunder {
         Ok(claimed)
     }
 
-    /// Processes one batch, and postpones the cancels that failed. Returns whether the provider is
+    /// Processes one batch, and postpones the cancellations that failed. Returns whether the provider is
     /// unreachable.
     async fn cancel_all(&self, claimed: Vec<Claimed>) -> Result<bool, storage::Error> {
         let outcomes = join_all(claimed.iter().map(|claimed| self.cancel(claimed))).await;
@@ -122,7 +125,11 @@ impl Refunder {
         let Some((_, Err(last))) = failed.last() else {
             return Ok(false);
         };
-        tracing::warn!(failed = failed.len(), cause = chain(last), "cancels failed and will be retried");
+        tracing::warn!(
+            failed = failed.len(),
+            cause = chain(last),
+            "cancellations failed and will be retried"
+        );
         let mut tx = self.state.db.begin().await?;
         for (claimed, outcome) in &failed {
             // A request that was never sent does not lengthen the pause, so that the refund follows soon
@@ -139,7 +146,7 @@ impl Refunder {
         let Ok(booking_id) = BookingId::new(claimed.booking_id) else {
             tracing::error!(
                 booking_id = claimed.booking_id,
-                "skipping a cancel: the id of its booking is invalid"
+                "skipping a cancellation: the id of its booking is invalid"
             );
             return Ok(());
         };
@@ -147,7 +154,7 @@ impl Refunder {
         let span = tracing::info_span!("refund", %booking_id);
         let refund = async {
             let payment = refund(&self.state, booking_id, reference).await?;
-            tracing::info!("the provider confirmed a cancel; the payment is {}", payment.status());
+            tracing::info!("the provider confirmed a cancellation; the payment is {}", payment.status());
             Ok(())
         };
         TraceContext::root().scope(refund.instrument(span)).await
@@ -167,7 +174,7 @@ fn pause_after(attempts: i64) -> Duration {
     (FIRST_PAUSE * 2_u32.pow(doublings)).min(LONGEST_PAUSE)
 }
 
-/// Cancels a booking's `reference` at the provider, and records the cancel. `None`: the booking's own
+/// Cancels a booking's `reference` at the provider, and records the cancellation. `None`: the booking's own
 /// reference, under which no charge is recorded. May be repeated at any time.
 ///
 /// # Errors

@@ -14,9 +14,9 @@ use crate::{AppState, MIGRATIONS, SERVICE, router};
 ///
 /// When a backend is unreachable or the port is taken.
 pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
-    // The database, at this version's schema, and the event log.
+    // Opens the event log and the database, which is migrated to this version's schema.
     let (db, transport) = config.backends.open(&MIGRATIONS).await?;
-    // The ports: when one is taken, nothing has been consumed yet.
+    // Binds the ports before anything is consumed, so that a taken port ends the start.
     let listener = http_server::bind(&config.server, config.port).await?;
     // Publishes this service's events, and consumes those of the others.
     let consumer = Consumer::new(SERVICE, db.clone(), transport.clone(), PointEvents);

@@ -9,7 +9,7 @@
 //! - [`http`]: requests of the ticket service and of customers.
 //! - [`consumers`]: events of the other services.
 //! - [`app`]: one file per use case, for requests and events.
-//! - [`domain`]: what a row of the ledger is. No clock, no database, no network.
+//! - [`domain`]: a row of the ledger, without clock, database or network.
 //! - [`store`]: the ledger in SQL.
 
 use std::ffi::OsString;

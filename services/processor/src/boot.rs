@@ -15,9 +15,9 @@ use crate::{AppState, MIGRATIONS, router};
 ///
 /// When the database cannot be used or the port is taken.
 pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
-    // The database, at this version's schema.
+    // Opens the database and migrates it to this version's schema.
     let db = open(&config).await?;
-    // The ports.
+    // Binds the ports.
     let listener = http_server::bind(&config.server, config.port).await?;
     // Serves requests until `stop`; running charges finish.
     let health = service::health::of(&db);

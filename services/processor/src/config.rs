@@ -13,17 +13,17 @@ pub struct Config {
     #[command(flatten)]
     pub server: Server,
 
-    /// The service's own database: `sqlite://<file>` or `postgres://user:password@host/name`. Over TLS with
-    /// `?sslmode=verify-full&sslrootcert=<file>` behind it, in a binary built with `--features tls`.
+    /// The service's own database: `sqlite://<file>` or `postgres://user:password@host/name`. For TLS,
+    /// append `?sslmode=verify-full&sslrootcert=<file>`, and use a binary built with `--features tls`.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: DatabaseUrl,
 
-    /// How long the start may wait for a database that does not answer, in milliseconds. Where processes and
-    /// servers start in no order, as in a cluster.
+    /// How long the start may wait for an unreachable database, in milliseconds. Useful where processes and servers start in
+    /// no particular order, as in a cluster.
     #[arg(long, env = "DATABASE_WAIT_MS", default_value_t = 0)]
     pub database_wait_ms: u64,
 
-    /// TCP port to listen on; 8080 in a cluster.
+    /// TCP port to listen on. The images and the Kubernetes manifests set 8080.
     #[arg(long, env = "PORT", default_value_t = 8090)]
     pub port: u16,
 

@@ -12,7 +12,7 @@
 //! - [`http`]: requests. [`http::payments`] has all steps of a charge.
 //! - [`sandbox`]: how long a charge takes, which charges are declined, and which responses fail on purpose.
 //! - [`app`]: one file per use case.
-//! - [`domain`]: what a payment is, and its transitions. No clock, no database, no network.
+//! - [`domain`]: a payment and its transitions, without clock, database or network.
 //! - [`store`]: payments and the ledger in SQL.
 
 use std::ffi::OsString;

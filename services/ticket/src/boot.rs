@@ -16,11 +16,11 @@ use crate::{AppState, MIGRATIONS, SERVICE, router};
 ///
 /// When a backend is unreachable or the port is taken.
 pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
-    // The database, at this version's schema, and the event log.
+    // Opens the event log and the database, which is migrated to this version's schema.
     let (db, transport) = config.backends.open(&MIGRATIONS).await?;
-    // The ports: when one is taken, nothing has been consumed yet.
+    // Binds the ports before anything is consumed, so that a taken port ends the start.
     let listener = http_server::bind(&config.server, config.port).await?;
-    // The state that requests, events and the reconciler share.
+    // Creates the state that requests, events and the reconciler share.
     let state = AppState { db: db.clone(), points: Points::new(config.point) };
     let consumer = Consumer::new(SERVICE, db.clone(), transport.clone(), TicketEvents);
     let reconciler = Reconciler::new(state.clone(), state.points.upstream().deadline());

@@ -19,7 +19,7 @@ pub struct Config {
     #[command(flatten)]
     pub backends: Backends,
 
-    /// TCP port to listen on; 8080 in a cluster.
+    /// TCP port to listen on. The images and the Kubernetes manifests set 8080.
     #[arg(long, env = "PORT", default_value_t = 8084)]
     pub port: u16,
 

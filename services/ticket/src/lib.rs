@@ -10,7 +10,7 @@
 //! - [`http`]: requests of customers. [`http::collect`] is a collection from start to end.
 //! - [`reconciler`]: finishes interrupted collections.
 //! - [`app`]: one file per use case, for requests, events and the reconciler.
-//! - [`domain`]: what a ticket is, and its transitions. No clock, no database, no network.
+//! - [`domain`]: a ticket and its transitions, without clock, database or network.
 //! - [`store`]: tickets in SQL.
 //! - [`clients`]: calls to the point service.
 

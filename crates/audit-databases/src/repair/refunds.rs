@@ -27,7 +27,7 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 const ATTEMPTS: u32 = 10;
 /// Pause between two requests.
 const RETRY_PAUSE: Duration = Duration::from_millis(300);
-/// The kinds of violations that a cancel repairs.
+/// The kinds of violations that a cancellation repairs.
 const KINDS: [Kind; 2] = [Kind::ChargeOrphaned, Kind::RefundMissing];
 
 /// Why a charge was not canceled.

@@ -96,25 +96,25 @@ fn invisible_characters_are_rejected_and_named() {
         assert_eq!(stored_key(&format!("So{letter}ul ")), "soul");
     }
     let error = Name::parse("so\u{200b}ul", NAME_MAX).unwrap_err().to_string();
-    assert_eq!(error, "must not contain the character U+200B, which cannot be seen");
+    assert_eq!(error, "must not contain the character U+200B, which is invisible");
 }
 
 #[test]
 fn blanks_and_undefined_characters_are_rejected_and_named() {
     for (letter, why) in [
-        ('\u{2800}', "cannot be seen"),
-        ('\u{1d159}', "cannot be seen"),
-        ('\u{13441}', "cannot be seen"),
-        ('\u{fffc}', "has no agreed meaning"),
-        ('\u{fffd}', "has no agreed meaning"),
-        ('\u{fdd0}', "has no agreed meaning"),
-        ('\u{ffff}', "has no agreed meaning"),
-        ('\u{10fffe}', "has no agreed meaning"),
-        ('\u{e000}', "has no agreed meaning"),
-        ('\u{f8ff}', "has no agreed meaning"),
-        ('\u{100000}', "has no agreed meaning"),
-        ('\u{378}', "has no agreed meaning"),
-        ('\u{50000}', "has no agreed meaning"),
+        ('\u{2800}', "is invisible"),
+        ('\u{1d159}', "is invisible"),
+        ('\u{13441}', "is invisible"),
+        ('\u{fffc}', "is unassigned or for private use"),
+        ('\u{fffd}', "is unassigned or for private use"),
+        ('\u{fdd0}', "is unassigned or for private use"),
+        ('\u{ffff}', "is unassigned or for private use"),
+        ('\u{10fffe}', "is unassigned or for private use"),
+        ('\u{e000}', "is unassigned or for private use"),
+        ('\u{f8ff}', "is unassigned or for private use"),
+        ('\u{100000}', "is unassigned or for private use"),
+        ('\u{378}', "is unassigned or for private use"),
+        ('\u{50000}', "is unassigned or for private use"),
     ] {
         for text in [format!("so{letter}ul"), letter.to_string(), format!(" {letter}")] {
             let error = Name::parse(&text, NAME_MAX).unwrap_err().to_string();

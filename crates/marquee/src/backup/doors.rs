@@ -15,7 +15,7 @@ const DOORS: [Process; 2] = [Process::Book, Process::Ticket];
 #[derive(Debug, thiserror::Error)]
 pub enum DoorError {
     #[error(
-        "no backup: {process} runs but cannot hold back its requests, because it has no control socket; restart it with this \
+        "cannot back up: {process} runs but cannot hold back its requests, because it has no control socket; restart it with this \
          version, or stop the fleet for the backup"
     )]
     NoSocket {
@@ -23,7 +23,7 @@ pub enum DoorError {
         #[source]
         source: io::Error,
     },
-    #[error("no backup: {process} does not hold back its requests")]
+    #[error("cannot back up: {process} does not hold back its requests")]
     NotHeld { process: Process },
 }
 

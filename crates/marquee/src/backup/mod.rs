@@ -63,7 +63,7 @@ enum BackupError {
     Door(#[from] DoorError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("no backup: requests are still running after {0} s")]
+    #[error("cannot back up: requests are still running after {0} s")]
     StillRunning(u64),
     #[error(transparent)]
     Manifest(#[from] ManifestError),

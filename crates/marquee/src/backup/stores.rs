@@ -28,9 +28,9 @@ pub enum StoreError {
     NoDatabase(PathBuf),
     #[error("cannot use the database {0}.db")]
     Database(&'static str, #[source] storage::Error),
-    #[error("no backup: {0}. These events were not delivered in time; does every service run?")]
+    #[error("cannot back up: {0}, which did not arrive in time; are all services running?")]
     NotQuiet(Pending),
-    #[error("no backup: a service does not release its database")]
+    #[error("cannot back up: a service does not release its database")]
     NotLocked,
 }
 
@@ -170,10 +170,6 @@ impl Stores {
 }
 
 /// Opens a database file while the process that owns it may be running.
-///
-/// # Errors
-///
-/// When that fails.
 pub async fn open_file(url: &str) -> Result<Db, storage::Error> {
     let url = url.parse().expect("the URL of a path is valid");
     let settings =
@@ -230,10 +226,6 @@ async fn describe(conn: &mut Conn) -> Result<Saved, storage::Error> {
 }
 
 /// The highest id that each table of an SQLite file has given out.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn last_ids(conn: &mut Conn) -> Result<BTreeMap<String, i64>, storage::Error> {
     let find = query_as::<(String, i64)>(
         "SELECT CAST(name AS TEXT), CAST(COALESCE(MAX(seq), 0) AS BIGINT) FROM sqlite_sequence GROUP BY name",

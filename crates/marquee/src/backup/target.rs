@@ -62,10 +62,6 @@ impl Target {
     }
 
     /// Writes the file with the fleet id.
-    ///
-    /// # Errors
-    ///
-    /// When that fails.
     pub fn write_fleet_id(&self, id: &str) -> Result<(), TargetError> {
         let path = self.unfinished.join(FLEET_ID);
         let failed = |source| TargetError::NotWritable { path: path.clone(), source };

@@ -65,7 +65,7 @@ async fn collect_and_cancel_too_late(walk: &mut Walk, customer: i64, booking: i6
     print_ticket(walk, booking).await?;
     balance_is_100(walk, customer).await?;
 
-    walk.step("A cancel is rejected, because the ticket was collected.")?;
+    walk.step("A cancellation is rejected, because the ticket was collected.")?;
     let refused = Expected { status: 409, body: json!({ "type": "/problems/ticket-already-collected" }) };
     walk.call(Method::DELETE, &format!("/books/{booking}"), None, refused).await?;
     Ok(())

@@ -27,7 +27,7 @@ pub fn answers(answers: &Answers, plan: &Plan) -> Result<(), OutputError> {
 pub fn mypage(took: Option<Duration>) -> Result<(), OutputError> {
     match took {
         Some(took) => print(&format!("in mypage     the last booking {took:.2?} after the last answer")),
-        None => print("in mypage     not all bookings are shown"),
+        None => print("in mypage     some bookings did not appear in time"),
     }
 }
 

@@ -61,7 +61,7 @@ pub struct LastIds {
     pub is_known_to_provider: bool,
 }
 
-/// Ids of book that book never gave out.
+/// Ids in the form of book's that book never assigned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stray {
     /// The database that contains them.

@@ -7,33 +7,25 @@ use crate::mark::Mark;
 use crate::output::{OutputError, counted, print, printable};
 
 /// Prints what was ignored when ids were raised.
-///
-/// # Errors
-///
-/// When that fails.
 pub fn ids(known: &LastIds) -> Result<(), OutputError> {
     for name in &known.unreadable {
         print(&format!(
-            "not read      {name}.db, which is replaced; the other databases show which ids it gave out"
+            "not read      {name}.db, which is replaced; its ids are taken from the other databases"
         ))?;
     }
     for Stray { place, noun, highest, count } in &known.strays {
         let others = if *count > 1 { format!(" and {} more", count - 1) } else { String::new() };
-        print(&format!("ignored       {noun} id {highest}{others} of {place}, which book never gave out"))?;
+        print(&format!("ignored       {noun} id {highest}{others} in {place}: book never assigned them"))?;
     }
     Ok(())
 }
 
 /// Prints what was done, and what remains to be done.
-///
-/// # Errors
-///
-/// When that fails.
 pub fn outcome(plan: &Plan, mark: &Mark, outcome: &Outcome) -> Result<(), OutputError> {
     moved(plan, mark)?;
     if !mark.has_ledger {
         print(
-            "not checked   charges and refunds after the backup: the payment provider's ledger is not here",
+            "not checked   charges and refunds after the backup, because there is no ledger of the payment provider",
         )?;
     }
     bookings(mark, outcome)?;

@@ -97,7 +97,7 @@ async fn backup_that_times_out_names_the_service_and_releases_requests() {
     let to = target(&fleet);
     let (code, output) = run(backup_command(&fleet, &to, &["--wait-seconds", "1"])).await;
     assert_eq!(code, 1, "{output}");
-    assert!(output.contains("no backup: ") && output.contains("ticket has "), "{output}");
+    assert!(output.contains("cannot back up: ") && output.contains("ticket has "), "{output}");
     assert!(output.contains(" to read"), "{output}");
     assert!(!to.exists());
     assert_eq!(names(to.parent().unwrap()), ["data"]);

@@ -239,7 +239,7 @@ async fn collect(fleet: &Fleet, booking: i64) {
     assert_eq!(answer.status, 200, "{answer:?}");
 }
 
-/// Requests a cancel, which is answered before it completes.
+/// Requests a cancellation, which is answered before it completes.
 async fn cancel(fleet: &Fleet, booking: i64) {
     let answer = fleet.rest.send(Method::DELETE, &format!("/books/{booking}"), None).await.unwrap();
     assert_eq!(answer.status, 202, "{answer:?}");

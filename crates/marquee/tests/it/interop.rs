@@ -77,7 +77,7 @@ async fn events_of_the_java_services_are_applied_once() {
     row_becomes(&fleet, "books", collected, &json!({ "status": "PrintComplete" })).await;
     row_becomes(&fleet, "payments", voided, &json!({ "status": "Canceled" })).await;
 
-    // A Java book service cancels a booking of the fleet: it ends like every cancel, with one refund.
+    // A Java book service cancels a booking of the fleet: it ends like every cancellation, with one refund.
     let ours = book(&fleet, "7G,8H").await;
     let canceled = json!({ "eventType": "Canceled", "id": ours, "status": "Canceled", "me": true });
     java.writes(&[canceled.clone(), canceled]).await;
@@ -116,7 +116,7 @@ async fn java_services_can_read_every_event() {
     let answer = fleet.rest.send(Method::DELETE, &format!("/books/{canceled}"), None).await.unwrap();
     assert!([202, 204].contains(&answer.status), "{answer:?}");
     row_becomes(&fleet, "books", canceled, &json!({ "status": "Canceled" })).await;
-    // Book knows that the ticket was collected, and does not request a cancel; a Java book service may.
+    // Book knows that the ticket was collected, and does not request a cancellation; a Java book service may.
     java.writes(&[
         json!({ "eventType": "CancelRequested", "id": collected, "status": "Canceling", "me": true }),
     ])

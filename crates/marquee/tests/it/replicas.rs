@@ -64,7 +64,7 @@ async fn replicas_of_every_service_are_killed_in_turn_under_load() {
     assert_no_dead_letters(&one).await;
 }
 
-/// Books through one replica and cancels through the other. The event that completes the cancel goes to the
+/// Books through one replica and cancels through the other. The event that completes the cancellation goes to the
 /// replica that consumes its partition.
 async fn cancel_through_the_other_replica_completes(doors: &[Rest; 2]) {
     for number in 0..10 {

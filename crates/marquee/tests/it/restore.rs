@@ -141,7 +141,7 @@ async fn backup_is_restored_where_no_fleet_has_run() {
     fleet.data_dir = fleet.data_dir.parent().unwrap().join("elsewhere");
     let (code, output) = restore(&fleet, &to, &[]).await;
     assert_eq!(code, 0, "{output}");
-    assert!(output.contains("not checked") && output.contains("ledger is not here"), "{output}");
+    assert!(output.contains("not checked") && output.contains("there is no ledger"), "{output}");
     // The ledger was not compared.
     assert!(output.contains("passed        all services agree"), "{output}");
     assert!(output.contains("copy processor.db from the other machine before the fleet starts"), "{output}");

@@ -7,7 +7,7 @@ use events::text::stored_capitals;
 use storage::{Error, Tx};
 
 use super::locks::UPGRADE;
-use crate::store::places::place;
+use crate::store::places::showing_key;
 use crate::store::without_keys::{self, Claim, Screening};
 
 /// Maximum number of screenings per transaction; each may have 2,000 seats.
@@ -30,7 +30,7 @@ pub async fn bring_over(tx: &mut Tx, limit: i64) -> Result<u64, Error> {
         return Ok(screenings.len() as u64);
     }
     let bookings = without_keys::bookings(tx, limit).await?;
-    // This locks the bookings: a cancel in a process of the previous version has either released the seats, or waits.
+    // This locks the bookings: a cancellation in a process of the previous version has either released the seats, or waits.
     without_keys::key_bookings(tx, &bookings).await?;
     let movies: HashMap<i64, Option<&str>> =
         bookings.iter().map(|booking| (booking.id, booking.movie_name.as_deref())).collect();
@@ -41,7 +41,7 @@ pub async fn bring_over(tx: &mut Tx, limit: i64) -> Result<u64, Error> {
         let screening = screenings[&booking].map(ScreeningId::new).transpose();
         let screening = screening.map_err(|error| Error::corrupt("bookings", booking, error))?;
         let to = Claim {
-            place: place(screening, movies[&booking]),
+            place: showing_key(screening, movies[&booking]),
             seat: stored_capitals(&claim.seat),
             booking_id: booking,
         };

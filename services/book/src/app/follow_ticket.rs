@@ -1,4 +1,4 @@
-//! Applies what happened to the booking's ticket, or to its money after a cancel.
+//! Applies what happened to the booking's ticket, or to its money after a cancellation.
 
 use events::BookingId;
 use storage::{Error, Tx};
@@ -12,7 +12,7 @@ pub async fn collect(tx: &mut Tx, id: BookingId) -> Result<(), Error> {
     follow(tx, id, Booking::collect).await
 }
 
-/// The ticket service rejected the cancel: the ticket was already collected.
+/// The ticket service rejected the cancellation: the ticket was already collected.
 pub async fn reject_cancel(tx: &mut Tx, id: BookingId) -> Result<(), Error> {
     follow(tx, id, Booking::reject_cancel).await
 }

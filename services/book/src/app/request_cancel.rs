@@ -1,4 +1,4 @@
-//! Begins a cancel that a customer requests.
+//! Begins a cancellation that a customer requests.
 
 use events::BookingId;
 use storage::{Error, Tx};
@@ -7,7 +7,7 @@ use super::apply_change::apply_change;
 use crate::domain::{Booking, CancelRefused};
 use crate::store::bookings;
 
-/// Why a cancel did not begin.
+/// Why a cancellation did not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestCancelError {
     #[error("there is no booking {0}")]
@@ -18,7 +18,7 @@ pub enum RequestCancelError {
     Storage(#[from] Error),
 }
 
-/// Begins to cancel the booking `id`. If a cancel already runs, the ticket service is asked again after a while.
+/// Begins to cancel the booking `id`. If a cancellation already runs, the ticket service is asked again after a while.
 ///
 /// # Errors
 ///

@@ -19,7 +19,12 @@ impl Handler for BookingEvents {
             Event::PaymentCanceled(canceled) => app::refund(tx, canceled.booking_id).await?,
             Event::CancelRejected(rejected) => app::reject_cancel(tx, rejected.booking_id).await?,
             Event::Printed(printed) => app::collect(tx, printed.booking_id).await?,
-            other => return Err(Failure::rejected(format!("{} is not read here", other.event_type()))),
+            other => {
+                return Err(Failure::rejected(format!(
+                    "this service does not handle {}",
+                    other.event_type()
+                )));
+            }
         }
         Ok(())
     }

@@ -41,7 +41,7 @@ pub enum Status {
     Declined,
     /// It was not paid in time. Final.
     Expired,
-    /// The customer requested a cancel; the ticket service decides.
+    /// The customer requested a cancellation; the ticket service decides.
     Canceling,
     /// The ticket is void, and the money was refunded. Final.
     Canceled,
@@ -139,7 +139,7 @@ impl Booking {
         !matches!(self.row.status, Status::Declined | Status::Expired | Status::Canceled)
     }
 
-    /// Whether its screening has started: from then on no attempt to pay begins, and no cancel.
+    /// Whether its screening has started: from then on no attempt to pay begins, and no cancellation.
     pub fn has_started(&self, now: Timestamp) -> bool {
         self.row.starts_at.is_some_and(|start| start <= now)
     }
@@ -261,7 +261,7 @@ impl Booking {
         }
     }
 
-    /// The customer requests a cancel. An unpaid booking ends at once; for a paid one, the ticket service decides. Until it does,
+    /// The customer requests a cancellation. An unpaid booking ends at once; for a paid one, the ticket service decides. Until it does,
     /// a repeated request publishes `CancelRequested` again after a pause, as the first event may be lost.
     ///
     /// # Errors
@@ -280,7 +280,7 @@ impl Booking {
         }
     }
 
-    /// The money was refunded. That ends a cancel; without one, it begins a cancel.
+    /// The money was refunded. That ends a cancellation; without one, it begins a cancellation.
     #[must_use]
     pub fn refund(self) -> Change {
         let id = self.row.id;
@@ -297,7 +297,7 @@ impl Booking {
         }
     }
 
-    /// The ticket service rejected the cancel: the booking returns to its earlier state.
+    /// The ticket service rejected the cancellation: the booking returns to its earlier state.
     #[must_use]
     pub fn reject_cancel(self) -> Change {
         match (self.row.status, self.row.paid) {

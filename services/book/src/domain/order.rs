@@ -57,7 +57,7 @@ impl Order {
         let seats = seat.map(|list| Seats::parse(&list)).transpose();
         let quantity = match (qty, seats.as_ref()) {
             (Some(qty), Ok(Some(seats))) if qty != seats.count() => {
-                Err(format!("must be the number of seats, {}, or be left out", seats.count()))
+                Err(format!("must be the number of seats, {}, or omitted", seats.count()))
             }
             (None, Ok(Some(seats))) => Quantity::parse(seats.count()),
             (qty, _) => Quantity::parse(qty.unwrap_or(1)),
@@ -107,12 +107,12 @@ impl Quantity {
 pub(super) fn seat_name(name: &str) -> Result<String, String> {
     let seat = match Name::parse(name.trim(), SEAT_MAX) {
         Ok(name) => name.capitals(),
-        Err(NotAName::Blank) => return Err(format!("has a blank where a seat is expected; {SEAT_LIST}")),
+        Err(NotAName::Blank) => return Err(format!("contains an empty seat name; {SEAT_LIST}")),
         Err(NotAName::TooLong(_)) => return Err(too_long()),
         Err(refused @ (NotAName::Invisible(_) | NotAName::Undefined(_))) => return Err(refused.to_string()),
     };
     match seat.chars().find(|letter| !letter.is_alphanumeric()) {
-        Some(other) => Err(format!("has {other:?} in the name of a seat; {SEAT_LIST}")),
+        Some(other) => Err(format!("contains {other:?}, which is not allowed in a seat name; {SEAT_LIST}")),
         None if seat.chars().count() > SEAT_MAX => Err(too_long()),
         None => Ok(seat),
     }
@@ -139,7 +139,7 @@ impl Seats {
                 return Err(format!("names {seat} twice"));
             }
             if seats.len() as i64 == *QTY.end() {
-                return Err(format!("names more than {} seats", QTY.end()));
+                return Err(format!("must list at most {} seats", QTY.end()));
             }
             seats.push(seat);
         }

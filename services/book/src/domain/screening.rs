@@ -306,11 +306,11 @@ impl Screening {
         let wrong = |field, detail: String| Err(vec![Invalid::new(field, detail)]);
         if order.movie_name.as_ref().is_some_and(|movie| movie.key() != self.movie_name.key()) {
             let movie = self.movie_name.spelling();
-            return wrong("movieName", format!("must be {movie:?}, the screening's movie, or be left out"));
+            return wrong("movieName", format!("must be {movie:?}, the screening's movie, or omitted"));
         }
         let total = match (self.place_price, &order.seats) {
             (Some(_), Some(_)) => {
-                return wrong("seat", "must be left out: this screening has no numbered seats".to_owned());
+                return wrong("seat", "must be omitted: this screening has no numbered seats".to_owned());
             }
             (None, None) => {
                 return wrong("seat", "is required: this screening has numbered seats".to_owned());
@@ -330,7 +330,7 @@ impl Screening {
             return wrong(field, format!("these places cost more than {}, the largest price", i64::MAX));
         };
         if order.total_price.is_some_and(|price| price != total) {
-            return wrong("totalPrice", format!("must be {}, or be left out", total.get()));
+            return wrong("totalPrice", format!("must be {}, or omitted", total.get()));
         }
         Ok(Order { movie_name: Some(self.movie_name.clone()), total_price: Some(total), ..order })
     }

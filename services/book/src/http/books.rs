@@ -23,7 +23,7 @@ use crate::store::bookings;
     post,
     path = "/books",
     tag = "books",
-    params(("Idempotency-Key" = Option<String>, Header, description = "Identifies this request for 24 hours: if it is repeated with the same body, the response is the same booking in its current state")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Identifies this request for 24 hours. A repeated request with the same body creates no second booking: it pays again for a held one, and otherwise returns the booking's current outcome")),
     request_body = BookRequest,
     responses(
         (status = 200, description = "The request was sent before with this key, and its booking has been canceled or has expired", body = Resource<Book>, content_type = "application/hal+json"),

@@ -26,7 +26,7 @@ use crate::waiting::wait_until;
     params(("id" = i64, Path, description = "The booking's id")),
     responses(
         (status = 204, description = "Canceled: the ticket is void, and the money is refunded"),
-        (status = 202, description = "The cancel is still in progress", body = Resource<Book>, content_type = "application/hal+json"),
+        (status = 202, description = "The cancellation is still in progress", body = Resource<Book>, content_type = "application/hal+json"),
         (status = 404, description = "No such booking", body = problem::Body, content_type = "application/problem+json"),
         (status = 409, description = "The ticket was collected, or the screening has started", body = problem::Body, content_type = "application/problem+json"),
     )
@@ -54,7 +54,7 @@ pub async fn delete(
     request_body = BookPatch,
     responses(
         (status = 200, description = "Canceled: the ticket is void, and the money is refunded", body = Resource<Book>, content_type = "application/hal+json"),
-        (status = 202, description = "The cancel is still in progress", body = Resource<Book>, content_type = "application/hal+json"),
+        (status = 202, description = "The cancellation is still in progress", body = Resource<Book>, content_type = "application/hal+json"),
         (status = 404, description = "No such booking", body = problem::Body, content_type = "application/problem+json"),
         (status = 409, description = "The ticket was collected, or the screening has started", body = problem::Body, content_type = "application/problem+json"),
         (status = 422, description = "Any status but Canceled", body = problem::Body, content_type = "application/problem+json"),

@@ -88,7 +88,7 @@ pub fn payment_declined() -> Problem {
     Problem::new(
         StatusCode::PAYMENT_REQUIRED,
         "payment-declined",
-        "The payment was declined. Nothing was booked.",
+        "The payment was declined. The booking has ended, and its places are released.",
     )
 }
 
@@ -117,7 +117,7 @@ pub fn too_many_held(cause: Option<&CallError>) -> Problem {
 
 /// 409: the limit of places per customer and screening.
 pub fn too_many_places(max: i64) -> Problem {
-    conflict("too-many-places", format!("A customer can book at most {max} places of a screening."))
+    conflict("too-many-places", format!("A customer can book at most {max} places for one screening."))
 }
 
 /// 409: too few places are left in general admission.

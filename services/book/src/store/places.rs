@@ -8,8 +8,9 @@ use storage::{Error, Tx, query, query_as_built};
 
 use crate::domain::{Booking, Seats};
 
-/// The key of the place to which a seat belongs: a screening, or a movie without screenings, in any spelling.
-pub fn place(screening: Option<ScreeningId>, movie_name: Option<&str>) -> String {
+/// Returns the key of the showing to which a seat belongs (the column `place`): a screening, or a movie without screenings, in
+/// any spelling.
+pub fn showing_key(screening: Option<ScreeningId>, movie_name: Option<&str>) -> String {
     match screening {
         Some(screening) => format!("screening:{screening}"),
         None => format!("movie:{}", stored_key(movie_name.unwrap_or_default())),
@@ -19,7 +20,7 @@ pub fn place(screening: Option<ScreeningId>, movie_name: Option<&str>) -> String
 /// Claims `seats` for `booking`, and returns those that are already taken. If there are any, the transaction must be rolled back.
 pub async fn claim(tx: &mut Tx, booking: &Booking, seats: &Seats) -> Result<Vec<String>, Error> {
     let row = booking.row();
-    let place = place(row.screening_id, row.movie_name.as_deref());
+    let place = showing_key(row.screening_id, row.movie_name.as_deref());
     // In one order: otherwise two requests for the same seats might deadlock.
     let mut wanted: Vec<&String> = seats.names().iter().collect();
     wanted.sort_unstable();

@@ -206,7 +206,7 @@ async fn seat_released_during_the_upgrade_stays_available() {
     for _ in 0..5 {
         let app = App::new().await;
         booking(&app, Some("Soul"), &["1A"], None).await;
-        // A cancel in a process of an earlier version.
+        // A cancellation in a process of an earlier version.
         let mut cancel = app.scratch.db.begin().await.unwrap();
         cancel.execute(query("UPDATE bookings SET status = 'Canceled' WHERE id = 1")).await.unwrap();
         cancel.execute(query("DELETE FROM seat_claims WHERE booking_id = 1")).await.unwrap();

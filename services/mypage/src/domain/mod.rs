@@ -1,4 +1,4 @@
-//! What an event changes, in whatever order events arrive. No clock, no database, no network.
+//! The effect of each event on the view, in any order, without clock, database or network.
 
 mod mypage;
 mod rebuild;

@@ -1,4 +1,4 @@
-//! Cancels a booking's payment, in two steps: first the cancel is recorded, and after the provider has
+//! Cancels a booking's payment, in two steps: first the cancellation is recorded, and after the provider has
 //! canceled, its end.
 
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub async fn begin_cancel(tx: &mut Tx, booking_id: BookingId, pause: Duration) -
 }
 
 /// Begins to cancel the payment of a void ticket. If the payment has already ended, its event is published
-/// again, because the cancel of the booking waits for it.
+/// again, because the cancellation of the booking waits for it.
 pub async fn begin_cancel_for_ticket(tx: &mut Tx, booking_id: BookingId) -> Result<Outcome, Error> {
     begin(tx, booking_id, Duration::ZERO, Payment::cancel_for_ticket).await
 }
@@ -66,7 +66,7 @@ async fn store_change(tx: &mut Tx, existing: &Payment, change: Change) -> Result
     Ok(change.payment)
 }
 
-/// Claims at most `limit` due cancels, for `length`.
+/// Claims at most `limit` due cancellations, for `length`.
 pub async fn claim_cancels(tx: &mut Tx, length: Duration, limit: i64) -> Result<Vec<Claimed>, Error> {
     payments::claim_due(tx, length, limit).await
 }

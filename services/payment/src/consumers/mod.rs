@@ -1,4 +1,4 @@
-//! Events of the other services. Each one begins a cancel, which the [refunder](crate::refunder) completes.
+//! Events of the other services. Each one begins a cancellation, which the [refunder](crate::refunder) completes.
 
 use std::time::Duration;
 
@@ -23,7 +23,12 @@ impl Handler for PaymentEvents {
             Event::HoldExpired(expired) => {
                 app::begin_cancel(tx, expired.id, Duration::ZERO).await?;
             }
-            other => return Err(Failure::rejected(format!("{} is not read here", other.event_type()))),
+            other => {
+                return Err(Failure::rejected(format!(
+                    "this service does not handle {}",
+                    other.event_type()
+                )));
+            }
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! What a payment is, and its transitions. No clock, no database, no network.
+//! A payment and its transitions, without clock, database or network.
 
 mod charge;
 mod payment;

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The provider decides what was charged. `Canceling` records that the provider must cancel; the refunder
-//! retries the cancel until the provider confirms.
+//! retries the cancellation until the provider confirms.
 
 use events::{BookingId, Event, Paid, PaymentCanceled, PaymentId, Price, UnknownStatus};
 use jiff::Timestamp;
@@ -46,7 +46,7 @@ pub struct Row {
     /// The reference of the provider's charge. `None`: the provider charged nothing, or an earlier version
     /// without a provider took the payment.
     pub reference: Option<Reference>,
-    /// Whether the cancel of this payment refunds money.
+    /// Whether the cancellation of this payment refunds money.
     pub is_refund: bool,
     /// When the refunder next asks the provider to cancel.
     pub cancel_at: Option<Timestamp>,
@@ -82,7 +82,7 @@ impl Payment {
         &self.row
     }
 
-    /// The event that publishes this state. `None`: only the end of a cancel is published.
+    /// The event that publishes this state. `None`: only the end of a cancellation is published.
     pub fn event(&self) -> Option<Event> {
         let row = &self.row;
         let status = Some(row.status.to_string());
@@ -116,7 +116,7 @@ impl Payment {
     /// Records a charge that the provider reports for a booking that already has this payment.
     ///
     /// If the payment has ended without a reference, an earlier version ended it without the provider, so the
-    /// charge is canceled now. If a cancel began before the charge was known, the payment shows the amount
+    /// charge is canceled now. If a cancellation began before the charge was known, the payment shows the amount
     /// that is refunded from now on.
     #[must_use]
     pub fn record_charge(mut self, charge: Charge, reference: &Reference, now: Timestamp) -> Self {
@@ -155,8 +155,8 @@ impl Payment {
         Change { payment: self, event: None }
     }
 
-    /// Begins to cancel because the ticket is void. The cancel of the booking waits for `PaymentCanceled`,
-    /// and has ignored one that came before the cancel began, so a payment that has already ended repeats its
+    /// Begins to cancel because the ticket is void. The cancellation of the booking waits for `PaymentCanceled`,
+    /// and has ignored one that came before the cancellation began, so a payment that has already ended repeats its
     /// event.
     #[must_use]
     pub fn cancel_for_ticket(self, cancel_at: Timestamp) -> Change {
@@ -165,7 +165,7 @@ impl Payment {
         Change { payment, event }
     }
 
-    /// Ends the cancel, after the provider has canceled `reference`. `refunded`: the amount that the provider
+    /// Ends the cancellation, after the provider has canceled `reference`. `refunded`: the amount that the provider
     /// had charged.
     #[must_use]
     pub fn end_cancel(mut self, reference: &Reference, refunded: Option<Price>) -> Change {

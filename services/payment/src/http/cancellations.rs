@@ -21,7 +21,7 @@ use crate::refunder::{CLAIM, refund};
 
 /// Refunds a booking's payment, or prevents one that may still arrive. Repeated requests refund it once.
 ///
-/// If the provider does not confirm the cancel in time, the service retries it in the background.
+/// If the provider does not confirm the cancellation in time, the service retries it in the background.
 #[utoipa::path(
     post,
     path = "/cancellations",
@@ -30,7 +30,7 @@ use crate::refunder::{CLAIM, refund};
     responses(
         (status = 200, description = "The payment is canceled, by this request or an earlier one", body = Resource<PaymentBody>, content_type = "application/hal+json"),
         (status = 201, description = "The booking had no payment, and is never charged", body = Resource<PaymentBody>, content_type = "application/hal+json"),
-        (status = 202, description = "The provider has not confirmed the cancel yet; it is retried until it does", body = Resource<PaymentBody>, content_type = "application/hal+json"),
+        (status = 202, description = "The provider has not confirmed the cancellation yet; it is retried until it does", body = Resource<PaymentBody>, content_type = "application/hal+json"),
         (status = 422, description = "An invalid or missing bookingId", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
@@ -67,7 +67,10 @@ async fn end(state: &AppState, begun: Outcome) -> Outcome {
         Ok(payment) if matches!(begun, Outcome::Created(_)) => Outcome::Created(payment),
         Ok(payment) => Outcome::Existing(payment),
         Err(error) => {
-            tracing::warn!(cause = chain(&error), "the cancel stays in progress; the refunder retries it");
+            tracing::warn!(
+                cause = chain(&error),
+                "the cancellation stays in progress; the refunder retries it"
+            );
             begun
         }
     }

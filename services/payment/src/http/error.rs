@@ -31,11 +31,11 @@ impl From<PayError> for Refusal {
                     .caused_by(failure)
             }
             PayError::Unknown(failure) => outcome_unknown(
-                "The payment provider did not respond, and may have charged. Send the same request again to find out.",
+                "The payment provider did not respond. The customer may have been charged. Send the same request again to find out.",
             )
             .caused_by(failure),
             PayError::NotRecorded(error) if error.is_transient() => outcome_unknown(
-                "The payment was charged, but the database did not record it. Send the same request again.",
+                "The customer was charged, but the payment could not be recorded. Send the same request again.",
             )
             .caused_by(error),
             PayError::NotRecorded(error) => return error.into(),

@@ -143,7 +143,7 @@ impl PaymentBody {
         base.resource(PAYMENTS, row.id, body)
     }
 
-    /// 201 for a new payment, 200 for an existing one, 202 for a cancel in progress.
+    /// 201 for a new payment, 200 for an existing one, 202 for a cancellation in progress.
     pub fn answer(base: &BaseUrl, outcome: &Outcome) -> Response {
         match outcome {
             Outcome::Created(payment) | Outcome::Existing(payment)

@@ -28,7 +28,7 @@ struct PaymentRow {
     ask_at: Option<i64>,
 }
 
-/// A cancel that one replica has claimed.
+/// A cancellation that one replica has claimed.
 #[derive(Debug, FromRow)]
 pub struct ClaimedRow {
     pub booking_id: i64,
@@ -115,13 +115,13 @@ pub async fn update(tx: &mut Tx, payment: &Payment) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether a cancel is due at `now`.
+/// Whether a cancellation is due at `now`.
 pub async fn has_due(conn: &mut Conn, now: Timestamp) -> Result<bool, Error> {
     let find = query_as("SELECT id FROM payments WHERE ask_at <= $1 LIMIT 1").bind(now.as_microsecond());
     Ok(conn.fetch_optional::<(i64,)>(find).await?.is_some())
 }
 
-/// Claims at most `limit` due cancels, the longest due first. No other replica claims them within `length`.
+/// Claims at most `limit` due cancellations, the longest due first. No other replica claims them within `length`.
 pub async fn claim_due(tx: &mut Tx, length: Duration, limit: i64) -> Result<Vec<ClaimedRow>, Error> {
     let now = tx.now();
     let claim = query_as(
@@ -135,7 +135,7 @@ pub async fn claim_due(tx: &mut Tx, length: Duration, limit: i64) -> Result<Vec<
     tx.fetch_all(claim).await
 }
 
-/// Postpones the next attempt of a cancel in progress to `cancel_at`. An attempt that was not sent does not
+/// Postpones the next attempt of a cancellation in progress to `cancel_at`. An attempt that was not sent does not
 /// count.
 pub async fn postpone(
     tx: &mut Tx,
@@ -153,7 +153,7 @@ pub async fn postpone(
     Ok(())
 }
 
-/// The number of cancels in progress.
+/// The number of cancellations in progress.
 pub async fn count_canceling(conn: &mut Conn) -> Result<i64, Error> {
     let count = query_as("SELECT CAST(COUNT(*) AS BIGINT) FROM payments WHERE ask_at IS NOT NULL");
     let (count,) = conn.fetch_one::<(i64,)>(count).await?;

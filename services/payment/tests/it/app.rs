@@ -66,7 +66,7 @@ impl App {
         tx.commit().await.unwrap();
     }
 
-    /// Moves the time until every cancel in progress is due, and runs the refunder once.
+    /// Moves the time until every cancellation in progress is due, and runs the refunder once.
     pub async fn refund(&self) {
         self.scratch.clock.advance(LONGEST_PAUSE);
         self.refunder.run_once().await.unwrap();

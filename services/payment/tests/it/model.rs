@@ -1,4 +1,4 @@
-//! Random walks: payments, cancels and inquiries in any order, with crashes, and with a provider whose
+//! Random walks: payments, cancellations and inquiries in any order, with crashes, and with a provider whose
 //! responses are lost, late or 5xx, or that processes requests twice.
 //!
 //! The service, its SQL and its HTTP are real. Several walks run concurrently, each with its own database,

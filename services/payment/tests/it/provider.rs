@@ -132,7 +132,7 @@ impl Provider {
         settings
     }
 
-    /// Adds the fates of the next charges and cancels, in order.
+    /// Adds the fates of the next charges and cancellations, in order.
     pub fn next(&self, fates: impl IntoIterator<Item = Fate>) {
         self.inner.fates.lock().unwrap().extend(fates);
     }

@@ -65,7 +65,7 @@ async fn refund_that_is_not_recorded_is_requested_again() {
     let app = App::new().await;
     app.pay(1).await;
     app.deliver(ticket_canceled(1)).await;
-    // The end of the cancel is the only event here.
+    // The end of the cancellation is the only event here.
     app.execute("ALTER TABLE outbox RENAME TO outbox_gone").await;
     app.refund().await;
     assert_eq!((app.status(1).await, app.provider.movements(1)), ("Canceling".into(), (1, 1)));

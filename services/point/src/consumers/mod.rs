@@ -16,7 +16,12 @@ impl Handler for PointEvents {
     async fn handle(&self, tx: &mut Tx, delivery: Delivery) -> Result<(), Failure> {
         match delivery.event {
             Event::Created(created) => app::wait_points(tx, created).await?,
-            other => return Err(Failure::rejected(format!("{} is not read here", other.event_type()))),
+            other => {
+                return Err(Failure::rejected(format!(
+                    "this service does not handle {}",
+                    other.event_type()
+                )));
+            }
         }
         Ok(())
     }

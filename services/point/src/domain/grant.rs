@@ -44,7 +44,7 @@ impl Grant {
             wrong("contents", format!("must have at most {CONTENTS_MAX} characters"));
         }
         if !matches!(status, None | Some("Pointed")) {
-            wrong("status", "must be \"Pointed\" or be left out".to_owned());
+            wrong("status", "must be \"Pointed\" or omitted".to_owned());
         }
         match (booking_id, score) {
             (Some(booking_id), Ok(score)) if invalid.is_empty() => {

@@ -1,4 +1,4 @@
-//! What a row of the ledger is. No clock, no database, no network.
+//! A row of the ledger, without clock, database or network.
 
 mod entry;
 mod grant;

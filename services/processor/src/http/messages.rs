@@ -62,7 +62,7 @@ impl ChargeRequest {
 pub struct PaymentBody {
     #[schema(example = "k3x9-booking-17")]
     reference: String,
-    /// `pending`, `succeeded`, `declined` or `canceled`. Only a cancel ends `succeeded`; `canceled` is final.
+    /// `pending`, `succeeded`, `declined` or `canceled`. Only a cancellation ends `succeeded`; `canceled` is final.
     #[schema(example = "succeeded")]
     status: &'static str,
     /// The amount of the first request. `null`: the reference was canceled before any charge was requested.

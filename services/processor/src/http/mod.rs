@@ -1,4 +1,4 @@
-//! HTTP: charges and cancels of the callers, and the ledger for the audit.
+//! HTTP: charges and cancellations of the callers, and the ledger for the audit.
 
 use axum::middleware::from_fn_with_state;
 use http_api::problem;

@@ -1,4 +1,4 @@
-//! Cancels: a cancel is final, may be repeated, and may come before the charge.
+//! Cancels: a cancellation is final, may be repeated, and may come before the charge.
 
 use axum::body::Body;
 use http::Request;

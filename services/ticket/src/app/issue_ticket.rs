@@ -8,7 +8,7 @@ use crate::SERVICE;
 use crate::domain::Ticket;
 use crate::store::tickets;
 
-/// Creates the ticket of `booked` and publishes `Created`: once per booking, and not if its cancel was
+/// Creates the ticket of `booked` and publishes `Created`: once per booking, and not if its cancellation was
 /// faster.
 pub async fn issue_ticket(tx: &mut Tx, booked: Booked) -> Result<(), Error> {
     let (ticket, created) = Ticket::issue(booked);

@@ -18,7 +18,12 @@ impl Handler for TicketEvents {
             Event::Booked(booked) => app::issue_ticket(tx, booked).await?,
             Event::CancelRequested(requested) => app::cancel_ticket(tx, requested.id).await?,
             Event::Canceled(canceled) => app::follow_cancel(tx, canceled.id).await?,
-            other => return Err(Failure::rejected(format!("{} is not read here", other.event_type()))),
+            other => {
+                return Err(Failure::rejected(format!(
+                    "this service does not handle {}",
+                    other.event_type()
+                )));
+            }
         }
         Ok(())
     }

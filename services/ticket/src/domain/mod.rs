@@ -1,4 +1,4 @@
-//! What a ticket is, and its transitions. No clock, no database, no network.
+//! A ticket and its transitions, without clock, database or network.
 
 mod ticket;
 

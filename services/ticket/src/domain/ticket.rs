@@ -26,7 +26,7 @@ use strum::{Display, EnumString};
 pub enum Status {
     /// It can be collected, or canceled.
     Waiting,
-    /// Its points were requested; for a cancel it counts as collected.
+    /// Its points were requested; for a cancellation it counts as collected.
     Printing,
     /// Its points are granted, and it is handed out. Final.
     Printed,
@@ -182,9 +182,9 @@ impl Ticket {
         change
     }
 
-    /// Follows a cancel that was decided elsewhere: the original Java book cancels without a request to
+    /// Follows a cancellation that was decided elsewhere: the original Java book cancels without a request to
     /// ticket. A `Waiting` ticket becomes void, and `TicketCanceled` has payment refund it. After a requested
-    /// cancel the ticket is already void and nothing is published, so that the end of a cancel never begins
+    /// cancel the ticket is already void and nothing is published, so that the end of a cancellation never begins
     /// another one. A collected ticket stays collected.
     #[must_use]
     pub fn cancel_elsewhere(self) -> Change {
@@ -292,7 +292,7 @@ mod tests {
     }
 
     proptest! {
-        /// Customers and reconcilers request points at the same time, requests get lost, and cancels arrive
+        /// Customers and reconcilers request points at the same time, requests get lost, and cancellations arrive
         /// in between. As long as the points may have been granted, the ticket is not canceled, and `Printed`
         /// is published at most once.
         #[test]

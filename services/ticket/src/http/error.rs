@@ -50,7 +50,7 @@ pub fn points_unavailable(cause: Option<CallError>) -> Problem {
     let problem = Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "points-unavailable",
-        "Points cannot be granted at the moment, and a ticket is collected only with its points. Please try again a little later.",
+        "The ticket was not collected, because its points cannot be granted at the moment. Please try again later.",
     )
     .retry_in(wait);
     match cause {

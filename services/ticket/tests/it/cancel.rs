@@ -1,4 +1,4 @@
-//! Every request to cancel is decided, and either the cancel or the collection wins.
+//! Every request to cancel is decided, and either the cancellation or the collection wins.
 
 use events::Event;
 use serde_json::json;

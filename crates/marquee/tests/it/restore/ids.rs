@@ -63,7 +63,7 @@ async fn id_that_book_never_gave_out_is_ignored() {
     let (code, output) = restore(&fleet, &to, &[]).await;
     assert_eq!(code, 0, "{output}");
     for place in ["payment", "processor"] {
-        let line = format!("booking id {} and 2 more of {place}, which book never gave out", i64::MAX);
+        let line = format!("booking id {} and 2 more in {place}: book never assigned them", i64::MAX);
         assert!(output.contains(&line), "{output}");
     }
     assert!(output.contains(&format!("refunded      booking {}: 1 KRW", i64::MAX)), "{output}");

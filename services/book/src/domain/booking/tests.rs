@@ -141,7 +141,7 @@ fn no_cancel_begins_after_the_screening_has_started() {
         assert!(booking_of_a_screening(status).request_cancel(at(99)).is_ok());
         assert_eq!(booking_of_a_screening(status).request_cancel(at(100)), Err(CancelRefused::Started));
     }
-    // A cancel that was requested before the start continues.
+    // A cancellation that was requested before the start continues.
     for status in [Status::Canceling, Status::Canceled] {
         let repeated = booking_of_a_screening(status).request_cancel(at(100)).unwrap();
         assert_eq!(repeated.booking.status(), status);

@@ -1,5 +1,7 @@
 //! Ticket, and point, which grants the points of a collection.
 
+use std::collections::btree_map::Entry;
+
 use ::ticket::domain::{AwardOutcome, Change, Row, Status, Ticket};
 use events::{Booked, BookingId, Created, PointId, Screening};
 use point::domain::{Entry, Grant, Posting, Status as PointStatus};
@@ -50,9 +52,9 @@ impl World {
     }
 
     pub(super) fn issue_ticket(&mut self, booked: &Booked) {
-        if !self.tickets.contains_key(&booked.id) {
+        if let Entry::Vacant(vacant) = self.tickets.entry(booked.id) {
             let (ticket, created) = Ticket::issue(booked.clone());
-            self.tickets.insert(booked.id, (ticket, true));
+            vacant.insert((ticket, true));
             self.append(Service::Ticket, Some(created.into()));
         }
     }
