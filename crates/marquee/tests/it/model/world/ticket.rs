@@ -1,6 +1,6 @@
 //! Ticket, and point, which grants the points of a collection.
 
-use std::collections::btree_map::Entry;
+use std::collections::btree_map;
 
 use ::ticket::domain::{AwardOutcome, Change, Row, Status, Ticket};
 use events::{Booked, BookingId, Created, PointId, Screening};
@@ -52,7 +52,7 @@ impl World {
     }
 
     pub(super) fn issue_ticket(&mut self, booked: &Booked) {
-        if let Entry::Vacant(vacant) = self.tickets.entry(booked.id) {
+        if let btree_map::Entry::Vacant(vacant) = self.tickets.entry(booked.id) {
             let (ticket, created) = Ticket::issue(booked.clone());
             vacant.insert((ticket, true));
             self.append(Service::Ticket, Some(created.into()));
