@@ -24,7 +24,7 @@ pub struct FieldError {
     #[schema(example = "/qty")]
     pub pointer: String,
     /// What is wrong with it.
-    #[schema(example = "must be from 1 to 20")]
+    #[schema(example = "must be a whole number from 1 to 20")]
     pub detail: String,
 }
 
