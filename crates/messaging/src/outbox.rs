@@ -1,4 +1,8 @@
 //! The row of an event, which commits with the state change that the event describes.
+//!
+//! The events of one booking are published in the order of its states, although the relay knows no states: it publishes by `seq`,
+//! and a caller of [`append`] has locked the row that it changes. So the next change of that row waits for the commit, and its
+//! event gets a higher `seq`. `book/tests/it/ordering.rs` fails if a change does not lock its row first.
 
 use event_log::headers_to_json;
 use events::{Event, encode, headers};

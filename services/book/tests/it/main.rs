@@ -8,6 +8,7 @@ mod cancel;
 mod held;
 mod holding;
 mod names;
+mod ordering;
 mod pages;
 mod payments;
 mod reconciling;
