@@ -212,6 +212,8 @@ impl Assignment {
         self.owned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Checks that this member makes progress.
+    ///
     /// # Errors
     ///
     /// When this member has stalled and must be replaced.

@@ -55,6 +55,8 @@ impl Rest {
         &self.base
     }
 
+    /// Sends a GET request and returns the answer, whatever its status.
+    ///
     /// # Errors
     ///
     /// When no answer arrives.
@@ -62,6 +64,8 @@ impl Rest {
         self.send(Method::GET, path, None).await
     }
 
+    /// Sends a request, with `body` as JSON if there is one, and returns the answer, whatever its status.
+    ///
     /// # Errors
     ///
     /// When no answer arrives.

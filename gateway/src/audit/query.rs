@@ -28,6 +28,8 @@ pub struct AuditQuery {
 }
 
 impl AuditQuery {
+    /// Returns the maximum number of bookings to read, or the default.
+    ///
     /// # Errors
     ///
     /// 422 if it is out of range.
@@ -35,6 +37,8 @@ impl AuditQuery {
         within("limit", self.limit, LIMIT_MAX, 1..=LIMIT_MAX)
     }
 
+    /// Returns how long a booking must be unchanged to be checked, or the default.
+    ///
     /// # Errors
     ///
     /// 422 if it is out of range.

@@ -83,6 +83,8 @@ impl Order {
 pub struct Quantity(i64);
 
 impl Quantity {
+    /// Parses the number of seats.
+    ///
     /// # Errors
     ///
     /// When `qty` is out of range.
@@ -127,6 +129,8 @@ fn too_long() -> String {
 pub struct Seats(Vec<String>);
 
 impl Seats {
+    /// Parses a list of seats, separated by commas.
+    ///
     /// # Errors
     ///
     /// When a seat is blank, too long, named twice, or has anything but letters and digits, or there are too many.

@@ -47,6 +47,8 @@ pub struct BookRequest {
 }
 
 impl BookRequest {
+    /// Parses all fields into an order.
+    ///
     /// # Errors
     ///
     /// All invalid fields.

@@ -98,6 +98,8 @@ impl ScreeningRequest {
         self.hall.as_ref().map(|hall| serde_json::to_string(hall).expect("text is JSON"))
     }
 
+    /// Parses all fields into an announcement.
+    ///
     /// # Errors
     ///
     /// 422 with all invalid fields.
@@ -139,6 +141,8 @@ pub struct ProgramQuery {
 }
 
 impl ProgramQuery {
+    /// Parses the parameters into a filter of screenings.
+    ///
     /// # Errors
     ///
     /// 422 when the movie's name or the day is invalid.

@@ -35,6 +35,8 @@ pub struct BookingQuery {
 }
 
 impl BookingQuery {
+    /// Returns the booking id, which is required.
+    ///
     /// # Errors
     ///
     /// 422 if it is missing.

@@ -15,6 +15,8 @@ pub struct PaymentToken(String);
 pub struct InvalidToken;
 
 impl PaymentToken {
+    /// Parses a token.
+    ///
     /// # Errors
     ///
     /// When `text` is empty, too long, or contains characters other than visible ASCII.

@@ -35,6 +35,8 @@ pub struct PaymentRequest {
 }
 
 impl PaymentRequest {
+    /// Parses all fields into a charge and the token to pay it with.
+    ///
     /// # Errors
     ///
     /// 422 with all invalid fields.
@@ -63,6 +65,8 @@ pub struct CancellationRequest {
 }
 
 impl CancellationRequest {
+    /// Returns the booking id, which is required.
+    ///
     /// # Errors
     ///
     /// 422 if it is missing.
@@ -80,6 +84,8 @@ pub struct InquiryRequest {
 }
 
 impl InquiryRequest {
+    /// Returns the booking id, which is required.
+    ///
     /// # Errors
     ///
     /// 422 if it is missing.
@@ -100,6 +106,8 @@ pub struct BookingQuery {
 }
 
 impl BookingQuery {
+    /// Returns the booking id, which is required.
+    ///
     /// # Errors
     ///
     /// 422 if it is missing.

@@ -73,6 +73,8 @@ impl Grant {
 pub struct Score(i64);
 
 impl Score {
+    /// Parses a score.
+    ///
     /// # Errors
     ///
     /// When `score` is out of range.

@@ -35,6 +35,8 @@ pub struct PointRequest {
 }
 
 impl PointRequest {
+    /// Parses all fields into a grant.
+    ///
     /// # Errors
     ///
     /// 422 with all invalid fields.
@@ -65,6 +67,8 @@ pub struct BookingQuery {
 }
 
 impl BookingQuery {
+    /// Returns the booking id, which is required.
+    ///
     /// # Errors
     ///
     /// 422 if it is missing.
@@ -96,6 +100,8 @@ pub struct CustomerQuery {
 }
 
 impl CustomerQuery {
+    /// Returns the customer id, which is required.
+    ///
     /// # Errors
     ///
     /// 422 if it is missing.

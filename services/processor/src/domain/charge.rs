@@ -25,6 +25,8 @@ pub struct Amount(i64);
 pub struct InvalidAmount;
 
 impl Amount {
+    /// Parses an amount of money.
+    ///
     /// # Errors
     ///
     /// When `amount` is negative.

@@ -45,6 +45,8 @@ pub struct ChargeRequest {
 }
 
 impl ChargeRequest {
+    /// Parses all fields into the charge with this reference.
+    ///
     /// # Errors
     ///
     /// 422 with all invalid fields.

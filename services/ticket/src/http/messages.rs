@@ -22,6 +22,8 @@ pub struct TicketPatch {
 }
 
 impl TicketPatch {
+    /// Checks that the new status is `Printed`.
+    ///
     /// # Errors
     ///
     /// 422 for any status other than `Printed`.
@@ -57,6 +59,8 @@ pub struct BookingQuery {
 }
 
 impl BookingQuery {
+    /// Returns the booking id, which is required.
+    ///
     /// # Errors
     ///
     /// 422 if it is missing.
