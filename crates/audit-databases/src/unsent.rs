@@ -41,7 +41,8 @@ pub async fn of(databases: &Databases, ids: &[i64]) -> Result<Vec<(i64, UnsentRo
     Ok(all)
 }
 
-/// `None` if the aggregate id is no number, so the event belongs to no booking.
+/// Parses a line of an outbox. Returns `None` if the aggregate id is not a number, so the event belongs to no
+/// booking.
 fn parse(service: &'static str, (id, event, at): Line) -> Option<(i64, UnsentRow)> {
     Some((id.parse().ok()?, UnsentRow { service, event, occurred_at: Some(at) }))
 }

@@ -1,7 +1,8 @@
 //! What a handler leaves unread of a request's body.
 //!
-//! The next request on a connection begins where the body of the last one ends. Therefore a response that is sent before the
-//! body has been read either discards the rest of the body or is the last response of its connection.
+//! The next request on a connection begins where the body of the last one ends. Therefore a response that is
+//! sent before the body has been read either discards the rest of the body or is the last response of its
+//! connection.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,7 +34,7 @@ struct Watched<B: HttpBody + Unpin> {
 
 /// The state of a body after its handler has returned.
 pub(crate) struct Rest<B> {
-    /// `None`: there was no body.
+    /// `None` if the request has no body.
     state: Option<Arc<Mutex<State<B>>>>,
     /// The client waits for a 100 before it sends the body, and must not be asked for it now.
     is_awaited: bool,
@@ -69,7 +70,8 @@ impl<B> Rest<B>
 where
     B: HttpBody<Data = Bytes> + Unpin,
 {
-    /// Discards a small rest of the body. Returns whether the end of the body was reached, so that another request can follow.
+    /// Discards a small rest of the body. Returns whether the end of the body was reached, so that another
+    /// request can follow.
     pub(crate) async fn discard(self) -> bool {
         let Some(state) = self.state else { return true };
         let left = std::mem::replace(&mut *lock(&state), State::Broken);

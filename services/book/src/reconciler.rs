@@ -1,11 +1,12 @@
 //! Expires holds, and settles bookings whose attempt to pay has no outcome.
 //!
-//! A call to payment without a response, or a crash, leaves a pending booking. If the customer was charged, `Paid` settles it. If
-//! `Paid` takes long, the reconciler inquires at payment; for a booking that is to be paid later, it pays again. If a booking is
-//! not paid in time, its hold expires, which has payment refund a charge that may still arrive.
+//! A call to payment without a response, or a crash, leaves a pending booking. If the customer was charged,
+//! `Paid` settles it. If `Paid` takes long, the reconciler inquires at payment; for a booking that is to be
+//! paid later, it pays again. If a booking is not paid in time, its hold expires, which has payment refund a
+//! charge that may still arrive.
 //!
-//! The reconciler keeps no state and does not retry: the next round finds what failed. It may be stopped anywhere, like in a
-//! crash, and every replica may run it: only one of them takes a booking.
+//! The reconciler keeps no state and does not retry: the next round finds what failed. It may be stopped
+//! anywhere, like in a crash, and every replica may run it: only one of them takes a booking.
 
 use std::time::Duration;
 
@@ -85,8 +86,8 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Postpones a booking that cannot be read or written, so that those behind it are processed. If the database is unreachable
-    /// or refuses, the round ends instead.
+    /// Postpones a booking that cannot be read or written, so that those behind it are processed. If the
+    /// database is unreachable or refuses, the round ends instead.
     async fn skip_corrupt(
         &self,
         id: BookingId,
@@ -158,8 +159,8 @@ impl Reconciler {
     }
 }
 
-/// What a found payment means for the booking. `None`: another amount was charged, which decides nothing; when the hold expires,
-/// payment refunds it.
+/// Returns what a found payment means for the booking, or `None` if another amount was charged, which decides
+/// nothing; when the hold expires, payment refunds it.
 fn answer_of(booking: &Booking, payment: &FoundPayment) -> Option<PaymentAnswer> {
     match payment.status {
         PaymentStatus::Paid if payment.total_price == booking.amount_due().get() => Some(PaymentAnswer::Paid),

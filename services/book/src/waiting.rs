@@ -11,8 +11,8 @@ use crate::AppState;
 use crate::domain::Booking;
 use crate::store::bookings;
 
-/// Returns the booking `id` once `is_over`, or in its state after `wait`. No connection is held while it waits. `None`: there is
-/// no such booking.
+/// Returns the booking `id` once `is_over`, or in its state after `wait`. No connection is held while it
+/// waits. Returns `None` if there is no such booking.
 ///
 /// Changes by this process wake the waiter. Another replica may also change the booking, so it is read every
 /// [`AppState::poll_every`], too.

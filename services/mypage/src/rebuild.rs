@@ -179,7 +179,7 @@ impl<'a> Rebuild<'a> {
         Ok(unreadable)
     }
 
-    /// Decodes a record like mypage's consumer. `None`: mypage does not consume it.
+    /// Decodes a record like mypage's consumer. Returns `None` if mypage does not consume it.
     fn decode(&self, received: &Received) -> Result<Option<Delivery>, DecodeError> {
         read::<BookingStory>(SERVICE, &self.seed_time_zone, received)
     }

@@ -90,7 +90,8 @@ impl Refunder {
         tokio::select! { () = rounds => {}, () = stop.cancelled() => {} }
     }
 
-    /// Processes every cancellation that is due, in batches. If the provider is unreachable, the round ends early.
+    /// Processes every cancellation that is due, in batches. If the provider is unreachable, the round ends
+    /// early.
     pub async fn run_once(&self) -> Result<(), storage::Error> {
         for _ in 0..BATCHES {
             if !self.has_due().await? {
@@ -174,8 +175,8 @@ fn pause_after(attempts: i64) -> Duration {
     (FIRST_PAUSE * 2_u32.pow(doublings)).min(LONGEST_PAUSE)
 }
 
-/// Cancels a booking's `reference` at the provider, and records the cancellation. `None`: the booking's own
-/// reference, under which no charge is recorded. May be repeated at any time.
+/// Cancels a booking's `reference` at the provider, and records the cancellation. `None` stands for the
+/// booking's own reference, under which no charge is recorded. May be repeated at any time.
 ///
 /// # Errors
 ///

@@ -46,7 +46,7 @@ struct Servers {
 }
 
 impl Servers {
-    /// `None` if the servers are not up, which is an error in the gate.
+    /// Returns the servers, or `None` if they are not up, which is an error in the gate.
     fn up() -> Option<Self> {
         if std::env::var_os("TEST_PASSWORD").is_none() {
             assert!(std::env::var_os("MARQUEE_TEST_BACKENDS").is_none(), "see .ci/backends");

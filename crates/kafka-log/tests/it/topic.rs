@@ -15,7 +15,7 @@ pub struct Topic {
 }
 
 impl Topic {
-    /// `None` if no broker is configured, which is an error in the gate.
+    /// Creates a topic. Returns `None` if no broker is configured, which is an error in the gate.
     pub fn new() -> Option<Self> {
         let Ok(url) = std::env::var("TEST_KAFKA_URL") else {
             assert!(

@@ -1,4 +1,5 @@
-//! What the reconciler does to pending bookings: it expires holds, and inquires about attempts to pay without an outcome.
+//! What the reconciler does to pending bookings: it expires holds, and inquires about attempts to pay without
+//! an outcome.
 
 use std::time::Duration;
 
@@ -37,8 +38,8 @@ pub async fn expire_booking(tx: &mut Tx, id: BookingId) -> Result<bool, Error> {
     Ok(has_ended)
 }
 
-/// Begins an inquiry about the booking `id`, and schedules the next one. `None`: the booking is settled, or another replica has
-/// begun an inquiry.
+/// Begins an inquiry about the booking `id`, and schedules the next one. Returns `None` if the booking is
+/// settled, or another replica has begun an inquiry.
 pub async fn begin_inquiry(tx: &mut Tx, id: BookingId) -> Result<Option<Booking>, Error> {
     let booking = bookings::find_for_update(tx, id).await?;
     match booking.and_then(|booking| booking.begin_inquiry(tx.now())) {

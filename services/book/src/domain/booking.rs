@@ -8,8 +8,9 @@
 //!       └─▶ Canceled ◀──────────┘
 //! ```
 //!
-//! A pending booking holds its places, and only one attempt to pay for it runs at a time. Whenever a booking ends unpaid,
-//! `HoldExpired` has payment refund a charge that may still arrive. So exactly the live bookings are charged.
+//! A pending booking holds its places, and only one attempt to pay for it runs at a time. Whenever a booking
+//! ends unpaid, `HoldExpired` has payment refund a charge that may still arrive. So exactly the live bookings
+//! are charged.
 
 use std::time::Duration;
 
@@ -149,7 +150,8 @@ impl Booking {
         self.row.status == Status::PaymentPending && self.row.hold.is_paying(now)
     }
 
-    /// Begins an attempt to pay, which takes no longer than `attempt`. The hold does not expire while it runs.
+    /// Begins an attempt to pay, which takes no longer than `attempt`. The hold does not expire while it
+    /// runs.
     ///
     /// # Errors
     ///
@@ -168,7 +170,8 @@ impl Booking {
         if hold.until <= now {
             return Err(PayRefused::NotHeld);
         }
-        // A scheduled inquiry stands for an attempt in doubt, also in a row from a version without the column `in_doubt`.
+        // A scheduled inquiry stands for an attempt in doubt, also in a row from a version without the column
+        // `in_doubt`.
         hold.end_attempt(hold.paying_until.is_some() || (hold.inquire_at.is_some() && !hold.pay_later));
         let attempt_ends = now + attempt;
         hold.paying_until = Some(attempt_ends);
@@ -177,8 +180,8 @@ impl Booking {
         Ok(self.held())
     }
 
-    /// The attempt to pay ended without a decision, whether or not payment was reached. While this attempt or an earlier one may
-    /// have been paid, the reconciler inquires.
+    /// The attempt to pay ended without a decision, whether or not payment was reached. While this attempt or
+    /// an earlier one may have been paid, the reconciler inquires.
     #[must_use]
     pub fn keep_held(mut self, now: Timestamp, was_reached: bool) -> Change {
         if self.row.status == Status::PaymentPending {
@@ -190,8 +193,8 @@ impl Booking {
         self.unchanged()
     }
 
-    /// Begins an inquiry at payment. `None`: no inquiry is due, or another replica has begun one. A hold that has ended does not
-    /// expire during the inquiry.
+    /// Begins an inquiry at payment. Returns `None` if no inquiry is due, or another replica has begun one. A
+    /// hold that has ended does not expire during the inquiry.
     pub fn begin_inquiry(mut self, now: Timestamp) -> Option<Change> {
         let is_due = self.row.hold.inquire_at.is_some_and(|at| at <= now);
         if self.row.status != Status::PaymentPending || !is_due || self.is_paying(now) {
@@ -237,8 +240,8 @@ impl Booking {
         }
     }
 
-    /// Applies `Paid`, which settles a booking whose payment call got no response, and confirms a registered one. Another amount
-    /// than the booking costs changes nothing.
+    /// Applies `Paid`, which settles a booking whose payment call got no response, and confirms a registered
+    /// one. Another amount than the booking costs changes nothing.
     #[must_use]
     pub fn confirm_payment(mut self, amount: Option<i64>) -> Change {
         if amount.unwrap_or_default() != self.amount_due().get() {
@@ -261,8 +264,9 @@ impl Booking {
         }
     }
 
-    /// The customer requests a cancellation. An unpaid booking ends at once; for a paid one, the ticket service decides. Until it does,
-    /// a repeated request publishes `CancelRequested` again after a pause, as the first event may be lost.
+    /// The customer requests a cancellation. An unpaid booking ends at once; for a paid one, the ticket
+    /// service decides. Until it does, a repeated request publishes `CancelRequested` again after a pause, as
+    /// the first event may be lost.
     ///
     /// # Errors
     ///

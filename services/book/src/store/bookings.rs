@@ -36,8 +36,9 @@ struct BookingRow {
     updated_at: i64,
 }
 
-/// Adds a pending booking of `order` at the cinema `name`, with `hold`. `None`: an order with a screening would give its customer
-/// more than `max_places` there, or an order without one names a movie that has screenings.
+/// Adds a pending booking of `order` at the cinema `name`, with `hold`. Returns `None` if an order with a
+/// screening would give its customer more than `max_places` there, or an order without one names a movie that
+/// has screenings.
 ///
 /// To keep to `max_places`, the caller locks the customer first.
 pub async fn insert(
@@ -122,7 +123,8 @@ pub async fn update(tx: &mut Tx, booking: &Booking) -> Result<(), Error> {
     Ok(())
 }
 
-/// Ends a pending booking whose payment was decided. `false`: it is no longer pending, and was not changed.
+/// Ends a pending booking whose payment was decided. Returns `false` if it is no longer pending, and was not
+/// changed.
 pub async fn end_pending(tx: &mut Tx, booking: &Booking) -> Result<bool, Error> {
     let end =
         query("UPDATE bookings SET status = $1, updated_at = $2 WHERE id = $3 AND status = 'PaymentPending'")
@@ -162,7 +164,8 @@ pub async fn find(conn: &mut Conn, id: BookingId) -> Result<Option<Booking>, Err
     conn.fetch_optional(find).await?.map(restore).transpose()
 }
 
-/// Selects one page of the bookings that `$condition` matches. The page is cut before the screening of each booking is read.
+/// Selects one page of the bookings that `$condition` matches. The page is cut before the screening of each
+/// booking is read.
 macro_rules! page_where {
     ($condition:literal) => {
         concat!(
@@ -230,8 +233,8 @@ pub async fn count_held(conn: &mut Tx, customer: Option<CustomerId>) -> Result<i
     Ok(held)
 }
 
-/// At most `limit` bookings whose hold has ended and that have no running attempt to pay, the longest ended first. A booking in
-/// doubt is left out while an inquiry about it is due.
+/// At most `limit` bookings whose hold has ended and that have no running attempt to pay, the longest ended
+/// first. A booking in doubt is left out while an inquiry about it is due.
 pub async fn overdue(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<Vec<BookingId>, Error> {
     let find = query_as(
         "SELECT id FROM bookings

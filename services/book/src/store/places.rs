@@ -1,6 +1,8 @@
-//! Which booking has which place: seats in the table `seat_claims`, and the number of places left in general admission.
+//! Which booking has which place: seats in the table `seat_claims`, and the number of places left in general
+//! admission.
 //!
-//! The database decides, without a check before: a seat is a unique row, and the number of places left never falls below zero.
+//! The database decides, without a check before: a seat is a unique row, and the number of places left never
+//! falls below zero.
 
 use events::text::stored_key;
 use events::{BookingId, ScreeningId};
@@ -8,8 +10,8 @@ use storage::{Error, Tx, query, query_as_built};
 
 use crate::domain::{Booking, Seats};
 
-/// Returns the key of the showing to which a seat belongs (the column `place`): a screening, or a movie without screenings, in
-/// any spelling.
+/// Returns the key of the showing to which a seat belongs (the column `place`): a screening, or a movie
+/// without screenings, in any spelling.
 pub fn showing_key(screening: Option<ScreeningId>, movie_name: Option<&str>) -> String {
     match screening {
         Some(screening) => format!("screening:{screening}"),
@@ -17,7 +19,8 @@ pub fn showing_key(screening: Option<ScreeningId>, movie_name: Option<&str>) -> 
     }
 }
 
-/// Claims `seats` for `booking`, and returns those that are already taken. If there are any, the transaction must be rolled back.
+/// Claims `seats` for `booking`, and returns those that are already taken. If there are any, the transaction
+/// must be rolled back.
 pub async fn claim(tx: &mut Tx, booking: &Booking, seats: &Seats) -> Result<Vec<String>, Error> {
     let row = booking.row();
     let place = showing_key(row.screening_id, row.movie_name.as_deref());
@@ -39,7 +42,7 @@ pub async fn claim(tx: &mut Tx, booking: &Booking, seats: &Seats) -> Result<Vec<
     Ok(seats.names().iter().filter(is_taken).cloned().collect())
 }
 
-/// Takes `qty` places in general admission. `false`: too few are left.
+/// Takes `qty` places in general admission. Returns `false` if too few are left.
 pub async fn take(tx: &mut Tx, screening: ScreeningId, qty: i64) -> Result<bool, Error> {
     let take =
         query("UPDATE screenings SET places_left = places_left - $1 WHERE id = $2 AND places_left >= $1")

@@ -59,7 +59,7 @@ pub enum SeatState {
     Sold,
 }
 
-/// Adds a screening. `None`: another one starts in that theatre at that time.
+/// Adds a screening. Returns `None` if another one starts in that theatre at that time.
 pub async fn insert(tx: &mut Tx, new: New<'_>) -> Result<Option<ScreeningId>, Error> {
     let (capacity, price) =
         new.places.map_or((None, None), |(places, price)| (Some(places), Some(price.get())));
@@ -127,8 +127,8 @@ pub async fn find_with_prices(
     // No seat has an empty name: an order without seats finds the screening alone.
     let no_seat = [String::new()];
     let names = seats.map_or(no_seat.as_slice(), Seats::names);
-    // `VALUES` names its columns alike on both products. There are only as many texts as a booking can have seats, so the server
-    // may cache them.
+    // `VALUES` names its columns alike on both products. There are only as many texts as a booking can have
+    // seats, so the server may cache them.
     let find = format!(
         "SELECT screenings.movie_name, screenings.starts_at, screenings.price AS place_price, screening_seats.seat,
              screening_seats.price AS seat_price
@@ -175,7 +175,8 @@ pub async fn find_listed(conn: &mut Conn, id: ScreeningId) -> Result<Option<List
     conn.fetch_optional(find).await?.map(listed).transpose()
 }
 
-/// Selects one page of the screenings that `$conditions` match, in the order of their start and then of their id.
+/// Selects one page of the screenings that `$conditions` match, in the order of their start and then of their
+/// id.
 macro_rules! page_where {
     ($conditions:literal) => {
         concat!(
@@ -191,7 +192,8 @@ macro_rules! page_where {
     };
 }
 
-/// The screenings of `slice` that `filter` matches, by their start. `None`: no screening has the id `slice.after`.
+/// Returns the screenings of `slice` that `filter` matches, by their start, or `None` if no screening has the
+/// id `slice.after`.
 pub async fn page(conn: &mut Conn, filter: &Filter, slice: Slice) -> Result<Option<Page<Listed>>, Error> {
     let after = match slice.after {
         0 => i64::MIN,

@@ -17,7 +17,7 @@ pub async fn replace(tx: &mut Tx) -> Result<Timestamp, Error> {
 }
 
 /// Moves a rebuild from one stage to another, or locks it in its stage: nobody can replace it until `tx`
-/// ends. `false`: it does not exist, or is in another stage.
+/// ends. Returns `false` if it does not exist, or is in another stage.
 pub async fn advance(tx: &mut Tx, started_at: Timestamp, from: Stage, to: Stage) -> Result<bool, Error> {
     let advance = query("UPDATE rebuilds SET stage = $1 WHERE started_at = $2 AND stage = $3")
         .bind(to.to_string())

@@ -2,7 +2,7 @@
 
 use storage::{Conn, Error, Tx, query, query_as};
 
-/// Deletes up to `rows` bookings from each of its tables. `false`: it was already empty.
+/// Deletes up to `rows` bookings from each of its tables. Returns `false` if all were already empty.
 pub async fn shrink(tx: &mut Tx, rows: i64) -> Result<bool, Error> {
     let mypages = query(
         "DELETE FROM mypages_shadow WHERE booking_id IN

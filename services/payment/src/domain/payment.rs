@@ -43,7 +43,7 @@ pub struct Row {
     pub booking_id: BookingId,
     pub total_price: Price,
     pub status: Status,
-    /// The reference of the provider's charge. `None`: the provider charged nothing, or an earlier version
+    /// The reference of the provider's charge. `None` if the provider charged nothing, or an earlier version
     /// without a provider took the payment.
     pub reference: Option<Reference>,
     /// Whether the cancellation of this payment refunds money.
@@ -82,7 +82,7 @@ impl Payment {
         &self.row
     }
 
-    /// The event that publishes this state. `None`: only the end of a cancellation is published.
+    /// Returns the event that publishes this state, or `None` for a cancellation that has not ended.
     pub fn event(&self) -> Option<Event> {
         let row = &self.row;
         let status = Some(row.status.to_string());
@@ -116,8 +116,8 @@ impl Payment {
     /// Records a charge that the provider reports for a booking that already has this payment.
     ///
     /// If the payment has ended without a reference, an earlier version ended it without the provider, so the
-    /// charge is canceled now. If a cancellation began before the charge was known, the payment shows the amount
-    /// that is refunded from now on.
+    /// charge is canceled now. If a cancellation began before the charge was known, the payment shows the
+    /// amount that is refunded from now on.
     #[must_use]
     pub fn record_charge(mut self, charge: Charge, reference: &Reference, now: Timestamp) -> Self {
         let row = &mut self.row;
@@ -155,9 +155,9 @@ impl Payment {
         Change { payment: self, event: None }
     }
 
-    /// Begins to cancel because the ticket is void. The cancellation of the booking waits for `PaymentCanceled`,
-    /// and has ignored one that came before the cancellation began, so a payment that has already ended repeats its
-    /// event.
+    /// Begins to cancel because the ticket is void. The cancellation of the booking waits for
+    /// `PaymentCanceled`, and has ignored one that came before the cancellation began, so a payment that has
+    /// already ended repeats its event.
     #[must_use]
     pub fn cancel_for_ticket(self, cancel_at: Timestamp) -> Change {
         let payment = self.cancel(cancel_at).payment;
@@ -165,8 +165,8 @@ impl Payment {
         Change { payment, event }
     }
 
-    /// Ends the cancellation, after the provider has canceled `reference`. `refunded`: the amount that the provider
-    /// had charged.
+    /// Ends the cancellation, after the provider has canceled `reference`. `refunded`: the amount that the
+    /// provider had charged.
     #[must_use]
     pub fn end_cancel(mut self, reference: &Reference, refunded: Option<Price>) -> Change {
         let row = &mut self.row;

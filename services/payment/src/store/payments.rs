@@ -38,8 +38,8 @@ pub struct ClaimedRow {
     pub attempts: i64,
 }
 
-/// Adds the payment of a booking that was charged under `reference`. `None`: the booking already has a
-/// payment.
+/// Adds the payment of a booking that was charged under `reference`. Returns `None` if the booking already
+/// has a payment.
 pub async fn insert_paid(
     tx: &mut Tx,
     charge: Charge,
@@ -61,7 +61,7 @@ pub async fn insert_paid(
 }
 
 /// Adds the tombstone of a booking that was canceled before any payment was recorded. The provider is asked
-/// to cancel at `cancel_at`. `None`: the booking already has a payment.
+/// to cancel at `cancel_at`. Returns `None` if the booking already has a payment.
 pub async fn insert_canceling(
     tx: &mut Tx,
     booking_id: BookingId,
@@ -121,7 +121,8 @@ pub async fn has_due(conn: &mut Conn, now: Timestamp) -> Result<bool, Error> {
     Ok(conn.fetch_optional::<(i64,)>(find).await?.is_some())
 }
 
-/// Claims at most `limit` due cancellations, the longest due first. No other replica claims them within `length`.
+/// Claims at most `limit` due cancellations, the longest due first. No other replica claims them within
+/// `length`.
 pub async fn claim_due(tx: &mut Tx, length: Duration, limit: i64) -> Result<Vec<ClaimedRow>, Error> {
     let now = tx.now();
     let claim = query_as(
@@ -135,8 +136,8 @@ pub async fn claim_due(tx: &mut Tx, length: Duration, limit: i64) -> Result<Vec<
     tx.fetch_all(claim).await
 }
 
-/// Postpones the next attempt of a cancellation in progress to `cancel_at`. An attempt that was not sent does not
-/// count.
+/// Postpones the next attempt of a cancellation in progress to `cancel_at`. An attempt that was not sent does
+/// not count.
 pub async fn postpone(
     tx: &mut Tx,
     booking_id: i64,

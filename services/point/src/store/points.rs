@@ -25,7 +25,7 @@ struct PointRow {
     status: String,
 }
 
-/// Appends a row. `None`: the booking already has a row with this status.
+/// Appends a row. Returns `None` if the booking already has a row with this status.
 pub async fn append(tx: &mut Tx, posting: Posting) -> Result<Option<Entry>, Error> {
     let insert = query_as(concat!(
         "INSERT INTO points (booking_id, customer_id, score, contents, status, created_at)

@@ -75,8 +75,8 @@ pub struct Payment {
 pub struct Row {
     pub reference: Reference,
     pub status: Status,
-    /// The money of the first request for a charge. `None`: the reference was canceled before any charge was
-    /// requested.
+    /// The money of the first request for a charge. `None` if the reference was canceled before any charge
+    /// was requested.
     pub money: Option<Money>,
     pub decline_reason: Option<DeclineReason>,
     pub charged_at: Option<Timestamp>,

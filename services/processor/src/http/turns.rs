@@ -45,7 +45,8 @@ impl Turns {
         Self { locks: Arc::default(), max_wait }
     }
 
-    /// Waits until no other request is deciding the charge of `reference`. `None`: the wait was too long.
+    /// Waits until no other request is deciding the charge of `reference`. Returns `None` if the wait was too
+    /// long.
     pub async fn take(&self, reference: &Reference) -> Option<Turn> {
         let lock = self.locks().entry(reference.clone()).or_default().clone();
         let mut turn =

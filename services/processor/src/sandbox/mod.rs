@@ -17,9 +17,9 @@ const SLOW: Duration = Duration::from_secs(8);
 /// The configured behavior.
 #[derive(Clone, Copy, Debug)]
 pub struct Sandbox {
-    /// How long each charge takes. `None`: no time.
+    /// How long each charge takes. `None` if it takes no time.
     pub latency: Option<Latency>,
-    /// The highest amount that is charged. `None`: any amount.
+    /// The highest amount that is charged. `None` if any amount is charged.
     pub decline_over: Option<Amount>,
     pub faults: Faults,
     /// The additional time of a charge with `tok_slow`.
@@ -33,7 +33,7 @@ impl Default for Sandbox {
 }
 
 impl Sandbox {
-    /// How long this charge takes. `None`: no time.
+    /// Returns how long this charge takes, or `None` if it takes no time.
     pub fn duration_of(&self, charge: &Charge) -> Option<Duration> {
         let slow = if charge.token == Token::Slow { self.slow } else { Duration::ZERO };
         let time = slow + self.latency.map(Latency::draw).unwrap_or_default();

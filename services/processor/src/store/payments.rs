@@ -26,7 +26,7 @@ struct PaymentRow {
     refunded_at: Option<i64>,
 }
 
-/// Adds a payment. `false`: the reference already has one.
+/// Adds a payment. Returns `false` if the reference already has one.
 pub async fn insert(tx: &mut Tx, payment: &Payment) -> Result<bool, Error> {
     let row = payment.row();
     let insert = query(

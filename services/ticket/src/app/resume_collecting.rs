@@ -7,8 +7,8 @@ use super::apply_change::apply_change;
 use crate::domain::{Status, Ticket};
 use crate::store::tickets;
 
-/// Counts one more request for the points of the ticket `id`. `None`: its collection has ended since the
-/// reconciler found it, by another process or by the customer.
+/// Counts one more request for the points of the ticket `id`. Returns `None` if its collection has ended
+/// since the reconciler found it, by another process or by the customer.
 ///
 /// The row is read under its lock, because the reconciler's list may be outdated. If the ticket is `Waiting`
 /// again, only a customer at the cinema may collect it.

@@ -32,7 +32,7 @@ struct TicketRow {
     asks: i64,
 }
 
-/// Inserts `ticket`. `false`: the booking already has one, or was canceled before.
+/// Inserts `ticket`. Returns `false` if the booking already has one, or was canceled before.
 pub async fn insert(tx: &mut Tx, ticket: &Ticket) -> Result<bool, Error> {
     let row = ticket.row();
     let insert = query(concat!(
