@@ -29,7 +29,7 @@ pub struct Mark {
     #[serde(default)]
     pub back: Option<String>,
     pub stage: Stage,
-    /// The highest booking id that was ever given out.
+    /// The highest booking id that was ever assigned.
     pub last_booking: i64,
     /// A ledger of the payment provider existed to reconcile with.
     pub has_ledger: bool,

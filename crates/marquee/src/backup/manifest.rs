@@ -47,7 +47,7 @@ pub struct Saved {
     pub sha256: String,
     /// The last migration of the database; 0 for other files.
     pub migration: i64,
-    /// The highest id that each table has given out.
+    /// The highest id that each table has assigned.
     pub last_ids: BTreeMap<String, i64>,
 }
 

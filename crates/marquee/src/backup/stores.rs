@@ -225,7 +225,7 @@ async fn describe(conn: &mut Conn) -> Result<Saved, storage::Error> {
     Ok(Saved { migration, last_ids: last_ids(conn).await?, ..Saved::default() })
 }
 
-/// The highest id that each table of an SQLite file has given out.
+/// The highest id that each table of an SQLite file has assigned.
 pub async fn last_ids(conn: &mut Conn) -> Result<BTreeMap<String, i64>, storage::Error> {
     let find = query_as::<(String, i64)>(
         "SELECT CAST(name AS TEXT), CAST(COALESCE(MAX(seq), 0) AS BIGINT) FROM sqlite_sequence GROUP BY name",

@@ -1,8 +1,8 @@
-//! Raises ids above every one that was ever given out: customers know them, events carry them, and the
+//! Raises ids above every one that was ever assigned: customers know them, events carry them, and the
 //! payment provider names charges by them.
 //!
 //! Ids that the backup does not contain have left traces: in the databases that are replaced and their event
-//! log, and in the references of the provider's charges. Only the service that gives out an id is trusted
+//! log, and in the references of the provider's charges. Only the service that assigns an id is trusted
 //! with any number. A booking id in another service may come from a request that made it up, so such traces
 //! count only near the ids of the owner.
 
@@ -20,7 +20,7 @@ use crate::fleet::Process;
 /// Added to the known ids of a service whose own database is missing or unreadable: unpaid bookings, for
 /// example, have left no trace elsewhere.
 const MARGIN: i64 = 10_000;
-/// Maximum distance of a trace in another service from the highest id that the owner is known to have given out.
+/// Maximum distance of a trace in another service from the highest id that the owner is known to have assigned.
 const FARTHEST_TRACE: i64 = 1_000_000;
 const BOOK: &str = "book";
 const BOOKINGS: &str = "bookings";
@@ -44,10 +44,10 @@ const CARRIERS: [(&str, &str, &[&str], &str); 4] = [
     ("point", "points", &["WaitedPoint", "WrittenPoint"], "$.id"),
 ];
 
-/// The highest ids that are known to have been given out.
+/// The highest ids that are known to have been assigned.
 #[derive(Debug, Default)]
 pub struct LastIds {
-    /// The ids that the services themselves have given out.
+    /// The ids that the services themselves have assigned.
     own: BTreeMap<(&'static str, String), i64>,
     /// The ids that other services and the provider know.
     traced: BTreeMap<(&'static str, String), i64>,
@@ -76,7 +76,7 @@ pub struct Stray {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Raised {
     pub bookings: i64,
-    /// The highest booking id that was ever given out.
+    /// The highest booking id that was ever assigned.
     pub last_booking: i64,
 }
 
@@ -109,7 +109,7 @@ impl LastIds {
                 Err(_) => known.cannot_read(name),
             }
         }
-        // Traces are compared with the ids that the services themselves have given out, so those are read first.
+        // Traces are compared with the ids that the services themselves have assigned, so those are read first.
         for (name, db) in replaced {
             if known.follow_traces(name, &db).await.is_err() {
                 known.cannot_read(name);
@@ -131,7 +131,7 @@ impl LastIds {
         self.lost.push(name);
     }
 
-    /// Opens a database, and notes the ids that its service has given out.
+    /// Opens a database, and notes the ids that its service has assigned.
     async fn open(&mut self, name: &'static str, url: &str) -> Result<Db, Error> {
         let db = open_file(url).await?;
         let noted = self.note_own_ids(name, &db).await;
@@ -179,7 +179,7 @@ impl LastIds {
         Ok(())
     }
 
-    /// Notes the highest of `ids` that book can have given out, and higher ones as strays. Returns whether
+    /// Notes the highest of `ids` that book can have assigned, and higher ones as strays. Returns whether
     /// there are any ids.
     async fn follow(
         &mut self,
@@ -208,7 +208,7 @@ impl LastIds {
         Ok(id > 0 || count > 0)
     }
 
-    /// The highest id of `table` that must not be given out again.
+    /// The highest id of `table` that must not be assigned again.
     fn last(&self, service: &'static str, table: &str) -> i64 {
         let key = (service, table.to_owned());
         let known = [&self.own, &self.traced].map(|ids| ids.get(&key).copied().unwrap_or_default());
@@ -216,7 +216,7 @@ impl LastIds {
         known[0].max(known[1]).saturating_add(margin)
     }
 
-    /// Raises the ids of the databases in `next`, so that no id is given out again.
+    /// Raises the ids of the databases in `next`, so that no id is assigned again.
     ///
     /// # Errors
     ///

@@ -2,7 +2,7 @@
 //! the payment provider.
 //!
 //! 1. The files are compared with the manifest and copied to a stage, and their ids are raised above every id
-//!    that was ever given out ([`ids`]). Up to here, nothing of the fleet has changed.
+//!    that was ever assigned ([`ids`]). Up to here, nothing of the fleet has changed.
 //! 2. The mark is written ([`mark`]). From here on, the fleet does not start, and another run continues the restore.
 //! 3. The present files are moved aside, and each staged file into its place ([`files`]).
 //! 4. The services start without the gateway, and refund or cancel where the provider's ledger differs from

@@ -1,4 +1,4 @@
-//! Restores backups: their state is complete, later changes are undone, and no id is given out again.
+//! Restores backups: their state is complete, later changes are undone, and no id is assigned again.
 
 mod faults;
 mod ids;
@@ -58,7 +58,7 @@ async fn backup_under_load_is_one_state_and_later_bookings_are_refunded() {
     }
     for _ in 0..6 {
         let id = book(&fleet).await;
-        assert!(id > highest, "{id} was given out before");
+        assert!(id > highest, "{id} was assigned before");
     }
     passes(&fleet).await;
 }

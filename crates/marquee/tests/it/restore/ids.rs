@@ -1,4 +1,4 @@
-//! No id is given out again, and ids that were never given out are ignored.
+//! No id is assigned again, and ids that were never assigned are ignored.
 
 use std::fs;
 
@@ -73,7 +73,7 @@ async fn id_that_book_never_gave_out_is_ignored() {
     passes(&fleet).await;
 }
 
-/// The highest id that `table` has given out.
+/// The highest id that `table` has assigned.
 async fn last(fleet: &Fleet, process: Process, table: &'static str) -> i64 {
     let db = fleet.db(process).await;
     let find = query_as::<(i64,)>("SELECT CAST(seq AS BIGINT) FROM sqlite_sequence WHERE name = $1");
