@@ -1,10 +1,12 @@
-//! A log in one SQLite file that several processes share: an append-only table, and a cursor per consumer group.
+//! A log in one SQLite file that several processes share: an append-only table, and a cursor per consumer
+//! group.
 //!
-//! It is durable, keeps a total order and needs no installation, so laptops and tests use it. Only one process at a time may
-//! consume for a group. Records are never deleted.
+//! It is durable, keeps a total order and needs no installation, so laptops and tests use it. Only one
+//! process at a time may consume for a group. Records are never deleted.
 //!
-//! The cursors are in the same file, so each group reads a new file from its beginning. A process whose open file is removed
-//! refuses to continue until it is restarted, because no other process would see what it writes.
+//! The cursors are in the same file, so each group reads a new file from its beginning. A process whose open
+//! file is removed refuses to continue until it is restarted, because no other process would see what it
+//! writes.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -25,9 +27,10 @@ use crate::transport::{
     headers_to_json,
 };
 
-/// Shortest interval of polling the file, while records flow. SQLite does not notify a process of another's commit.
+/// Shortest interval of polling the file, while records flow. SQLite does not notify a process of another's
+/// commit.
 const SHORTEST_POLL: Duration = Duration::from_millis(2);
-/// Longest interval of polling the file.
+/// Maximum interval of polling the file.
 const LONGEST_POLL: Duration = Duration::from_millis(32);
 /// Shortest time between two batches under load: each costs two commits, however few records it has.
 const SHORTEST_CYCLE: Duration = Duration::from_millis(20);

@@ -1,4 +1,5 @@
-//! Reads bodies, path ids, queries and idempotency keys. Each failure is a problem that names the field or the header.
+//! Reads bodies, path ids, queries and idempotency keys. Each failure is a problem that names the field or
+//! the header.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
@@ -40,8 +41,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 
 /// A JSON body, or none at all.
 ///
-/// An HTML form of another site can send a request with one of a few content types and an empty body. It can neither send
-/// `application/json` nor omit the content type. Therefore an empty body may not have another content type either.
+/// An HTML form of another site can send a request with one of a few content types and an empty body. It can
+/// neither send `application/json` nor omit the content type. Therefore an empty body may not have another
+/// content type either.
 pub struct OptionalJson<T>(pub Option<T>);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
@@ -87,8 +89,8 @@ fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     }
 }
 
-/// A query string, whose parameters are the fields of `T`. A known parameter may be sent only once, because two values would be
-/// ambiguous. Unknown parameters are ignored.
+/// A query string, whose parameters are the fields of `T`. A known parameter may be sent only once, because
+/// two values would be ambiguous. Unknown parameters are ignored.
 pub struct Query<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
@@ -104,7 +106,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// The id in a path. It has one spelling: `7`, but not `+7` or `07`. Anything else is 404, as nothing has such an id.
+/// The id in a path. It has one spelling: `7`, but not `+7` or `07`. Anything else is 404, as nothing has
+/// such an id.
 pub struct PathId<T>(pub T);
 
 impl<T: Id, S: Send + Sync> FromRequestParts<S> for PathId<T> {
@@ -123,11 +126,11 @@ pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key
 
 /// Maximum number of wrong parameters that one response names.
 const NAMED_MAX: usize = 20;
-/// Longest key that is accepted from a client.
+/// Maximum length of a key that is accepted from a client.
 const IDEMPOTENCY_KEY_MAX: usize = 128;
 
-/// The key that a client gives a request, so that it can send the request again: at most 128 visible ASCII characters. `None`
-/// if the client sent no key.
+/// The key that a client gives a request, so that it can send the request again: at most 128 visible ASCII
+/// characters. `None` if the client sent no key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey(pub Option<String>);
 
@@ -152,7 +155,8 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     }
 }
 
-/// Refuses parameters with U+0000 in their name or value, because PostgreSQL can neither store nor compare such a text.
+/// Refuses parameters with U+0000 in their name or value, because PostgreSQL can neither store nor compare
+/// such a text.
 fn refuse_nul(parameters: &[(String, Value)]) -> Result<(), Problem> {
     let has_nul = |(name, value): &&(String, Value)| {
         name.contains('\0') || value.as_str().is_some_and(|value| value.contains('\0'))

@@ -8,7 +8,7 @@ use uuid::Uuid;
 /// Names a request across processes. A client may choose the id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Longest request id that is accepted from a client.
+/// Maximum length of a request id that is accepted from a client.
 const REQUEST_ID_MAX: usize = 128;
 
 /// What a problem and an upstream call need to know about the request being served.

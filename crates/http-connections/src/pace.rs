@@ -13,10 +13,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
-/// Longest a client may read nothing of a response.
+/// Maximum time in which a client may read nothing of a response.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// How much is read from a client that still sends after its last response, and for how long. The kernel resets a connection
-/// that is closed while its client sends, and the client loses the response.
+/// How much is read from a client that still sends after its last response, and for how long. The kernel
+/// resets a connection that is closed while its client sends, and the client loses the response.
 const LINGER_LIMIT_BYTES: usize = 16 * 1024 * 1024;
 const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -67,8 +67,8 @@ impl Pace {
         }
     }
 
-    /// Returns what the connection is doing, and for how long. For [`Doing::Work`] and [`Doing::Answer`], which are not timed,
-    /// it is the age of the connection.
+    /// Returns what the connection is doing, and for how long. For [`Doing::Work`] and [`Doing::Answer`],
+    /// which are not timed, it is the age of the connection.
     pub(crate) fn standing(&self) -> (Doing, Duration) {
         let state = self.state.load(Ordering::Relaxed);
         let doing = ALL[usize::try_from(state >> 56).unwrap_or(0)];

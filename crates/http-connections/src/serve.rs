@@ -31,8 +31,8 @@ use crate::pace::{Answer, Pace, Paced};
 use crate::registry::{Admission, End, Place, Registry};
 use crate::unread::{self, Rest};
 
-/// Longest a connection stays open without a request. Load balancers and the gateway close their unused connections earlier,
-/// so that none of them sends a request on a connection that is being closed.
+/// Maximum time a connection stays open without a request. Load balancers and the gateway close their unused
+/// connections earlier, so that none of them sends a request on a connection that is being closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// How often the loop tries to make room while all connections are taken.
 const ROOM_INTERVAL: Duration = Duration::from_millis(100);
@@ -47,12 +47,12 @@ pub struct ConnectionLimits {
     pub max_per_peer: usize,
     /// The peers without a limit of their own.
     pub exempt: Exempt,
-    /// Longest a client may take to send the head of a request.
+    /// Maximum time a client may take to send the head of a request.
     pub header_read_timeout: Duration,
 }
 
-/// Serves `answers` on `listener` until `stop`. Then it accepts no new connection, closes each connection after its current
-/// request, and returns when the last connection and all other `tasks` have ended.
+/// Serves `answers` on `listener` until `stop`. Then it accepts no new connection, closes each connection
+/// after its current request, and returns when the last connection and all other `tasks` have ended.
 ///
 /// While the process `is_draining`, each response is the last of its connection.
 pub async fn serve<D: Send + Sync + 'static>(
@@ -150,7 +150,8 @@ where
         let heads = answers.heads();
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
-            // hyper measures from the end of a request to the end of the next head, so this also limits idle connections.
+            // hyper measures from the end of a request to the end of the next head, so this also limits idle
+            // connections.
             .header_read_timeout(IDLE_TIMEOUT)
             .max_header_size(heads.bytes)
             .max_buf_size(BUFFER_LIMIT_BYTES);
@@ -207,8 +208,8 @@ where
             pace.leave_unread();
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        // A load balancer's client would keep a connection, whatever its balancer has learned, until the process closes it
-        // under a request.
+        // A load balancer's client would keep a connection, whatever its balancer has learned, until the
+        // process closes it under a request.
         if (self.is_draining)() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }

@@ -20,9 +20,9 @@ use crate::pace::Pace;
 
 /// Largest rest of a body that is discarded.
 const DISCARD_LIMIT_BYTES: u64 = 16 * 1024;
-/// Longest wait for the next piece of the rest: it is already on its way, or the client waits.
+/// Maximum wait for the next piece of the rest: it is already on its way, or the client waits.
 const PIECE_TIMEOUT: Duration = Duration::from_millis(10);
-/// Longest the whole rest may take.
+/// Maximum time the whole rest may take.
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The body that a handler reads. What the handler leaves unread goes to the [`Rest`].

@@ -16,7 +16,7 @@ use crate::{port, request_log, request_span};
 
 /// Connections to the admin port at the same time.
 const CONNECTIONS: usize = 64;
-/// Longest a response on the admin port may take once the process stops.
+/// Maximum time a response on the admin port may take once the process stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Serves the admin port.

@@ -1,10 +1,12 @@
 //! Reads the whole body of a request before the request is processed.
 //!
-//! All bodies of the fleet are small. A client that is slow, disconnects or sends too much gets its response here: its
-//! request occupies no place, no handler sees half a request, and a failed forward is never the client's fault.
+//! All bodies of the fleet are small. A client that is slow, disconnects or sends too much gets its response
+//! here: its request occupies no place, no handler sees half a request, and a failed forward is never the
+//! client's fault.
 //!
-//! Memory is limited in four ways: by route, by peer, for the whole process, and by the rate at which a body arrives. When the
-//! memory of the process is used up, the slowest bodies are cut off; small bodies still have a reserve.
+//! Memory is limited in four ways: by route, by peer, for the whole process, and by the rate at which a body
+//! arrives. When the memory of the process is used up, the slowest bodies are cut off; small bodies still
+//! have a reserve.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -37,7 +39,7 @@ const FIRST_BUFFER_BYTES: usize = 1024;
 /// Reads the bodies of one process.
 #[derive(Debug)]
 pub struct Bodies {
-    /// Longest a client may take to send a body.
+    /// Maximum time a client may take to send a body.
     read_timeout: Duration,
     exempt: Exempt,
     ledger: Arc<Ledger>,
@@ -65,8 +67,8 @@ impl Bodies {
     ///
     /// # Errors
     ///
-    /// 413 above the limit, 415 when it is encoded, 400 when the client disconnects, 408 when it takes too long, 503 when
-    /// other bodies use up the memory.
+    /// 413 above the limit, 415 when it is encoded, 400 when the client disconnects, 408 when it takes too
+    /// long, 503 when other bodies use up the memory.
     pub async fn read(
         &self,
         headers: &HeaderMap,
@@ -89,7 +91,8 @@ impl Bodies {
             return Err(too_large(limit));
         }
         let mut memory = self.ledger.begin(self.exempt.charged(peer));
-        // Boxed, because most requests have no body, and the future of a request is as large as its largest part.
+        // Boxed, because most requests have no body, and the future of a request is as large as its largest
+        // part.
         let whole = Box::pin(self.within_limits(body.into_data_stream(), &memory, limit)).await;
         let whole = whole.and_then(|whole| memory.complete().map(|()| whole).map_err(Unread::Refused));
         match whole {

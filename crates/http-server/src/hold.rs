@@ -1,9 +1,9 @@
 //! Holds requests that change something while a backup is taken.
 //!
-//! A process of `marquee up` serves a control socket in the data directory. Once a client of the socket sends `hold`, new
-//! requests wait at the gate for [`WAIT`], and then get 503 with `Retry-After`. Running requests finish, and the socket
-//! responds `held` when none is left. The end of the connection, or [`HOLD_MAX`], opens the gate again, so that a backup that
-//! is killed blocks nothing.
+//! A process of `marquee up` serves a control socket in the data directory. Once a client of the socket sends
+//! `hold`, new requests wait at the gate for [`WAIT`], and then get 503 with `Retry-After`. Running requests
+//! finish, and the socket responds `held` when none is left. The end of the connection, or [`HOLD_MAX`],
+//! opens the gate again, so that a backup that is killed blocks nothing.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -22,16 +22,17 @@ use tokio_util::sync::CancellationToken;
 
 use http_api::problem::Problem;
 
-/// Longest a request waits at a closed gate.
+/// Maximum time a request waits at a closed gate.
 pub const WAIT: Duration = Duration::from_secs(2);
-/// Longest the gate stays closed for one connection.
+/// Maximum time the gate stays closed for one connection.
 pub const HOLD_MAX: Duration = Duration::from_secs(60);
 /// The line that closes the gate, and the response once it is closed and nothing runs behind it.
 pub const HOLD: &str = "hold\n";
 pub const HELD: &str = "held\n";
-/// Longest wait for the line of a connection. Connections are served one after the other, so a silent one must not stay.
+/// Maximum wait for the line of a connection. Connections are served one after the other, so a silent one
+/// must not stay.
 pub const LINE_TIMEOUT: Duration = Duration::from_secs(1);
-/// Longest line that is read.
+/// Maximum length of a line that is read.
 const LINE_MAX_BYTES: u64 = 64;
 /// After how many seconds a request that was held too long may be sent again.
 const RETRY_AFTER_SECONDS: u64 = 2;

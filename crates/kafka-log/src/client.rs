@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use crate::security::KafkaSecurity;
 use crate::url::KafkaUrl;
 
-/// Longest time that an ending process waits for one client to close.
+/// Maximum time that an ending process waits for one client to close.
 const LONGEST_CLOSE: Duration = Duration::from_secs(5);
 
 /// How to connect to a cluster.
@@ -53,8 +53,8 @@ pub(crate) fn reader_config(connection: &KafkaConnection, client: &str) -> Clien
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("auto.offset.reset", "earliest")
-        // The last offsets of a partition may hold no records, as after compaction or a transaction, so a reader cannot
-        // recognize the end by them.
+        // The last offsets of a partition may hold no records, as after compaction or a transaction, so a
+        // reader cannot recognize the end by them.
         .set("enable.partition.eof", "true")
         .set("statistics.interval.ms", "0")
         .set("fetch.queue.backoff.ms", "20");
@@ -63,11 +63,11 @@ pub(crate) fn reader_config(connection: &KafkaConnection, client: &str) -> Clien
 
 /// A client of librdkafka that does not block the runtime when it is dropped.
 ///
-/// Dropping a client waits for the broker, so it happens on a blocking thread. The runtime waits for that thread, because
-/// a consumer commits its last positions there, but not longer than [`LONGEST_CLOSE`].
+/// Dropping a client waits for the broker, so it happens on a blocking thread. The runtime waits for that
+/// thread, because a consumer commits its last positions there, but not longer than [`LONGEST_CLOSE`].
 ///
-/// A consumer that lost all its brokers for good while commits were in flight (see `stall`) never closes: it keeps its
-/// threads as long as the process lives, because the crate rdkafka has no call that ends it.
+/// A consumer that lost all its brokers for good while commits were in flight (see `stall`) never closes: it
+/// keeps its threads as long as the process lives, because the crate rdkafka has no call that ends it.
 pub(crate) struct Client<T: Send + 'static>(Option<T>);
 
 impl<T: Send + 'static> Client<T> {

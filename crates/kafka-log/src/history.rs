@@ -16,7 +16,7 @@ use crate::client::{Client, KafkaConnection, reader_config};
 use crate::record::received;
 use crate::telemetry::Telemetry;
 
-/// Longest wait for a response of the brokers, and for the next record before the end.
+/// Maximum wait for a response of the brokers, and for the next record before the end.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, thiserror::Error)]
@@ -127,8 +127,8 @@ impl History for Snapshot {
     }
 }
 
-/// Returns each partition with its first offset and the offset after its last record; empty if the topic does not exist. Waits no
-/// longer than `deadline` for each response.
+/// Returns each partition with its first offset and the offset after its last record; empty if the topic does
+/// not exist. Waits no longer than `deadline` for each response.
 pub fn bounds<C: Consumer<Telemetry>>(
     reader: &C,
     topic: &str,

@@ -14,7 +14,7 @@ use crate::client::{Client, KafkaConnection, config};
 use crate::condition::{Aspect, Condition, write_permission};
 use crate::telemetry::Telemetry;
 
-/// Longest wait for the acknowledgement of a batch.
+/// Maximum wait for the acknowledgement of a batch.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// Pause while the queue of librdkafka is full.
 const QUEUE_FULL_PAUSE: Duration = Duration::from_millis(5);
@@ -26,10 +26,10 @@ type Sender = Client<FutureProducer<Telemetry>>;
 
 /// Publishes batches, with a new client of librdkafka after each failure.
 ///
-/// After a record has failed, no later record of its key may be published: the relay publishes both again, and consumers would
-/// see the later one first. So a failure purges the queue, and the next batch uses a new client. Records that the old client
-/// had in flight may still arrive, but only after all records before them. So the records that are new to a consumer are in
-/// order, and the inbox drops the others.
+/// After a record has failed, no later record of its key may be published: the relay publishes both again,
+/// and consumers would see the later one first. So a failure purges the queue, and the next batch uses a new
+/// client. Records that the old client had in flight may still arrive, but only after all records before
+/// them. So the records that are new to a consumer are in order, and the inbox drops the others.
 pub struct Producer {
     config: ClientConfig,
     connection: KafkaConnection,
@@ -44,12 +44,13 @@ impl Producer {
             .set("client.id", CLIENT)
             .set("acks", "all")
             .set("enable.idempotence", "true")
-            // The partitioner of Java clients, so that all writers of the topic put a key into the same partition.
+            // The partitioner of Java clients, so that all writers of the topic put a key into the same
+            // partition.
             .set("partitioner", "murmur2_random")
             .set("linger.ms", "2")
             .set("compression.type", "lz4")
-            // Never reached, because it would fail single records and leave gaps. `DEADLINE` fails the rest of a batch as a
-            // whole.
+            // Never reached, because it would fail single records and leave gaps. `DEADLINE` fails the rest
+            // of a batch as a whole.
             .set("message.timeout.ms", "60000");
         let connection = connection.clone();
         let producer = Self { config, connection, condition, sender: Mutex::default() };

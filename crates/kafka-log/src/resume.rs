@@ -1,8 +1,9 @@
 //! Where a member begins to read a partition after the topic was deleted and created again.
 //!
-//! A committed position carries the incarnation of its topic (see [`event_log::incarnation`]); a position without one belongs to
-//! the first incarnation. The position itself must carry the number: a member that has not noticed the new topic yet still
-//! commits positions of the old one, and the next owner of the partition must not begin there.
+//! A committed position carries the incarnation of its topic (see [`event_log::incarnation`]); a position
+//! without one belongs to the first incarnation. The position itself must carry the number: a member that has
+//! not noticed the new topic yet still commits positions of the old one, and the next owner of the partition
+//! must not begin there.
 
 use std::time::Duration;
 
@@ -13,10 +14,10 @@ use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 
-/// Longest wait for one response of the brokers. The member does nothing else meanwhile.
+/// Maximum wait for one response of the brokers. The member does nothing else meanwhile.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// Records older than this are not read again, because inboxes are about to forget them and would apply them twice. A new topic
-/// has no record of that age, unless it was filled from a copy.
+/// Records older than this are not read again, because inboxes are about to forget them and would apply them
+/// twice. A new topic has no record of that age, unless it was filled from a copy.
 const BACK_TO: Duration = Duration::from_secs(INBOXES_REMEMBER.as_secs() - 24 * 3600);
 
 /// The metadata of a position in a later incarnation than the first.

@@ -16,9 +16,10 @@ use crate::history;
 use crate::record::received;
 use crate::telemetry::Telemetry;
 
-/// Longest wait for a response of the brokers, and for the first records. A process that ends waits for a running survey.
+/// Maximum wait for a response of the brokers, and for the first records. A process that ends waits for a
+/// running survey.
 const DEADLINE: Duration = Duration::from_secs(3);
-/// Longest wait of one poll.
+/// Maximum wait of one poll.
 const POLL: Duration = Duration::from_millis(100);
 
 /// The name of this client.

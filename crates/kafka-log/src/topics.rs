@@ -11,7 +11,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use crate::client::{Client, KafkaConnection, config};
 use crate::condition::{Aspect, Condition, Fault};
 
-/// Longest wait for a response of the brokers.
+/// Maximum wait for a response of the brokers.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// The number of replicas that the brokers are configured to create.
 const BROKER_DEFAULT: TopicReplication<'static> = TopicReplication::Fixed(-1);
@@ -53,7 +53,8 @@ async fn create_missing(
     let new: Vec<_> = topics
         .iter()
         .map(|(name, partitions)| {
-            // A view is rebuilt from the first event, and a dead letter waits until an operator has looked at it.
+            // A view is rebuilt from the first event, and a dead letter waits until an operator has looked at
+            // it.
             NewTopic::new(name, i32::from(*partitions), BROKER_DEFAULT).set("retention.ms", "-1")
         })
         .collect();

@@ -1,11 +1,12 @@
 //! Publishing the unsent rows of the outbox.
 //!
-//! The relay reads rows, publishes them, waits for the acknowledgement and marks them as sent. After a crash before the mark, it
-//! publishes them twice, and the inbox of each consumer drops the second copy. It reads "unsent rows in order" rather than "rows
-//! after the last one", because transactions commit out of order and a late row must not be skipped.
+//! The relay reads rows, publishes them, waits for the acknowledgement and marks them as sent. After a crash
+//! before the mark, it publishes them twice, and the inbox of each consumer drops the second copy. It reads
+//! "unsent rows in order" rather than "rows after the last one", because transactions commit out of order and
+//! a late row must not be skipped.
 //!
-//! When several processes share a database, one of them relays, so that events are published in order. Another takes over when it
-//! ends.
+//! When several processes share a database, one of them relays, so that events are published in order.
+//! Another takes over when it ends.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -27,11 +28,12 @@ use crate::outage::Outage;
 const RESEND_EVERY: Duration = Duration::from_secs(1);
 /// Rows of one batch.
 const BATCH: i64 = 500;
-/// Interval at which the relay reads the outbox even if no commit woke it: a crashed process may have left rows.
+/// Interval at which the relay reads the outbox even if no commit woke it: a crashed process may have left
+/// rows.
 const TIMER: Duration = Duration::from_secs(1);
 /// The same if other processes write to the outbox too, because their commits do not wake this one.
 const SHARED_TIMER: Duration = Duration::from_millis(100);
-/// Shortest time between the beginnings of two rounds: each costs two commits, however few rows it has.
+/// Minimum time between the beginnings of two rounds: each costs two commits, however few rows it has.
 const SHORTEST_CYCLE: Duration = Duration::from_millis(50);
 /// Interval at which the metrics of the outbox are updated.
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
@@ -68,8 +70,8 @@ impl Relay {
         Self { db, transport }
     }
 
-    /// Relays until `stop`, and then makes one last attempt to send the remaining rows. Meanwhile it updates the metrics of the
-    /// outbox, also while sending fails or another process relays.
+    /// Relays until `stop`, and then makes one last attempt to send the remaining rows. Meanwhile it updates
+    /// the metrics of the outbox, also while sending fails or another process relays.
     pub async fn run(self, stop: CancellationToken) {
         tokio::select! {
             () = self.relay(stop) => {}

@@ -1,7 +1,7 @@
 //! Deleting old rows: of the outbox, the inbox, and the service's own tables with a retention time.
 //!
-//! A pass deletes batches until no row is due, so it keeps up with any rate of new rows. After each batch it pauses for as long
-//! as the batch took, which leaves at least half of the database's time to other work.
+//! A pass deletes batches until no row is due, so it keeps up with any rate of new rows. After each batch it
+//! pauses for as long as the batch took, which leaves at least half of the database's time to other work.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 const SENT_FOR: Duration = Duration::from_secs(24 * 3600);
 /// Time between two passes.
 const PASS_EVERY: Duration = Duration::from_secs(10);
-/// Longest pause after a batch.
+/// Maximum pause after a batch.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The tables that every service has. Unsent events have no `sent_at`, so they stay.
@@ -50,7 +50,8 @@ pub async fn prune(db: &Db, own: &[Prune]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Deletes all rows of `table` that are due at the beginning of the pass, unless it is stopped, and returns their number.
+/// Deletes all rows of `table` that are due at the beginning of the pass, unless it is stopped, and returns
+/// their number.
 ///
 /// # Errors
 ///

@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// Longest a task may take to stop.
+/// Maximum time a task may take to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// `EX_SOFTWARE` of sysexits.h: a background task panicked, and the process must not run without it.
 const EXIT_BUG: i32 = 70;
@@ -21,8 +21,8 @@ pub struct Background {
 }
 
 impl Background {
-    /// Starts `task`, which must end soon after its token is canceled. If it panics, the process exits: a process that
-    /// looks alive and does half of its work is worse than none.
+    /// Starts `task`, which must end soon after its token is canceled. If it panics, the process exits: a
+    /// process that looks alive and does half of its work is worse than none.
     pub fn spawn<F>(name: &'static str, task: impl FnOnce(CancellationToken) -> F) -> Self
     where
         F: Future<Output = ()> + Send + 'static,

@@ -5,10 +5,11 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Longest a health check waits for the connection, and for the answer.
+/// Maximum time a health check waits for the connection, and for the answer.
 const ASK_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Requests `/readyz` on `port` of this machine, prints why the process is not ready, and returns the exit code.
+/// Requests `/readyz` on `port` of this machine, prints why the process is not ready, and returns the exit
+/// code.
 pub(crate) fn ask(port: u16) -> ExitCode {
     match ready_line(port) {
         Ok(line) if line.ends_with(" 200") => ExitCode::SUCCESS,

@@ -15,7 +15,7 @@ use crate::arguments::{self, EXIT_CONFIG};
 use crate::error::StartError;
 use crate::stop::stop_signal;
 
-/// Longest the runtime waits for blocking work after the process has ended.
+/// Maximum time the runtime waits for blocking work after the process has ended.
 const RUNTIME_STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How a process is started and stopped.
@@ -25,20 +25,22 @@ pub struct ProcessSettings {
     #[arg(long, hide = true)]
     pub stop_on_stdin_eof: bool,
 
-    /// Start nothing. Ask the process that listens on ADMIN_PORT, or else on PORT, of this machine whether it is ready, and
-    /// exit with 0 if it is: a health check for containers, which contain no other program.
+    /// Start nothing. Ask the process that listens on ADMIN_PORT, or else on PORT, of this machine whether it
+    /// is ready, and exit with 0 if it is: a health check for containers, which contain no other program.
     #[arg(long)]
     pub healthcheck: bool,
 
-    /// Block the event loop after this many milliseconds, to test that an orchestrator notices a process that hangs.
+    /// Block the event loop after this many milliseconds, to test that an orchestrator notices a process that
+    /// hangs.
     #[arg(long, env = "TRIAL_HANG_AFTER_MS", hide = true)]
     pub hang_after_ms: Option<u64>,
 }
 
-/// Runs a process: reads its configuration from `args` and the environment, starts telemetry, and runs `body` to its end.
+/// Runs a process: reads its configuration from `args` and the environment, starts telemetry, and runs `body`
+/// to its end.
 ///
-/// `settings` returns the shared settings in the configuration. The token that `body` gets is canceled when the process is
-/// to stop.
+/// `settings` returns the shared settings in the configuration. The token that `body` gets is canceled when
+/// the process is to stop.
 pub fn run<C, F>(
     args: impl IntoIterator<Item = OsString>,
     settings: impl FnOnce(&C) -> (&LogSettings, &ProcessSettings),

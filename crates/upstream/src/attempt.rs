@@ -15,7 +15,7 @@ use crate::answer::Answer;
 use crate::error::CallError;
 use crate::settings::Settings;
 
-/// Longest wait for a TCP connection: the services of a fleet are near each other.
+/// Maximum wait for a TCP connection: the services of a fleet are near each other.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 /// Largest response that is read. Those of the fleet are under 10 KiB.
 const ANSWER_LIMIT_BYTES: usize = 1024 * 1024;
@@ -51,7 +51,8 @@ pub(crate) fn client(settings: &Settings) -> Client {
         .expect("a client without TLS has nothing to fail on")
 }
 
-/// Sends `attempt` and reads the response. The caller enforces the `timeout`; the upstream gets it in a header.
+/// Sends `attempt` and reads the response. The caller enforces the `timeout`; the upstream gets it in a
+/// header.
 pub(crate) async fn send(
     upstream: &'static str,
     client: Client,
@@ -66,7 +67,8 @@ pub(crate) async fn send(
         .header(REQUEST_TIMEOUT_MS, left_ms)
         .body(attempt.body);
 
-    // This future may be dropped at any await, so the attempt counts as sent until it is known that it was not.
+    // This future may be dropped at any await, so the attempt counts as sent until it is known that it was
+    // not.
     attempt.left.fetch_add(1, Ordering::Relaxed);
     let mut response = match request.send().await {
         Ok(response) => response,

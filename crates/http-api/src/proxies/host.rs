@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::Ipv6Addr;
 
-/// Longest name in DNS, and longest prefix that is accepted from a proxy.
+/// Maximum length of a name in DNS, and of a prefix that is accepted from a proxy.
 const NAME_MAX: usize = 253;
 const PREFIX_MAX: usize = 256;
 
@@ -63,8 +63,8 @@ fn split(text: &str) -> Option<(&str, &str)> {
     is_name(name).then_some((name, digits))
 }
 
-/// Whether `name` is an IPv6 address in brackets, or letters, digits, `-`, `_` and dots. RFC 3986 allows more, but no name in
-/// DNS has it.
+/// Whether `name` is an IPv6 address in brackets, or letters, digits, `-`, `_` and dots. RFC 3986 allows
+/// more, but no name in DNS has it.
 fn is_name(name: &str) -> bool {
     if let Some(address) = name.strip_prefix('[') {
         return address.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());
@@ -80,7 +80,8 @@ pub fn port(digits: &str) -> Option<u16> {
     is_number.then(|| digits.parse().ok()).flatten().filter(|port| *port != 0)
 }
 
-/// The prefix of every path of the fleet, such as `/cinema`. It begins with a slash and does not end with one.
+/// The prefix of every path of the fleet, such as `/cinema`. It begins with a slash and does not end with
+/// one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prefix(Box<str>);
 

@@ -21,7 +21,7 @@ use crate::relay::canceled;
 
 /// Added to the numbers of the tests, because the handler refuses one of the first bookings.
 const BOOKINGS: i64 = 1_000;
-/// Longest wait of a test.
+/// Maximum wait of a test.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A service that writes bookings to its outbox and consumes those of the log.

@@ -20,7 +20,7 @@ const RUNNING_MINUTES: RangeInclusive<i64> = 1..=600;
 const USUAL_RUNNING_MINUTES: i64 = 120;
 /// The letter for an aisle.
 const AISLE: char = '_';
-/// The longest time from the start of a screening to its end.
+/// Maximum time from the start of a screening to its end.
 pub const LONGEST_RUN: SignedDuration = SignedDuration::from_mins(*RUNNING_MINUTES.end());
 
 /// A screening that staff announce.
@@ -297,7 +297,8 @@ pub struct Screening {
 }
 
 impl Screening {
-    /// Gives `order` the movie and the price of this screening. `prices` has those of the ordered seats that the screening has.
+    /// Gives `order` the movie and the price of this screening. `prices` has those of the ordered seats that
+    /// the screening has.
     ///
     /// # Errors
     ///

@@ -17,7 +17,7 @@ use upstream::Settings;
 
 use crate::provider::Provider;
 
-/// The longest pause between two attempts to cancel.
+/// Maximum pause between two attempts to cancel.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(64);
 
 pub struct App {

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::domain::Reference;
 
-/// Longest wait of a request for the one before it: shorter than the deadline of a few seconds that callers
+/// Maximum wait of a request for the one before it: shorter than the deadline of a few seconds that callers
 /// have.
 const MAX_WAIT: Duration = Duration::from_secs(4);
 
