@@ -27,12 +27,12 @@ use crate::transport::{
     headers_to_json,
 };
 
-/// Shortest interval of polling the file, while records flow. SQLite does not notify a process of another's
+/// Minimum interval of polling the file, while records flow. SQLite does not notify a process of another's
 /// commit.
 const SHORTEST_POLL: Duration = Duration::from_millis(2);
 /// Maximum interval of polling the file.
 const LONGEST_POLL: Duration = Duration::from_millis(32);
-/// Shortest time between two batches under load: each costs two commits, however few records it has.
+/// Minimum time between two batches under load: each costs two commits, however few records it has.
 const SHORTEST_CYCLE: Duration = Duration::from_millis(20);
 /// Rows of one INSERT.
 const INSERT_ROWS: usize = 500;

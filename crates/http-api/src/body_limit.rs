@@ -4,9 +4,9 @@ use http::{Method, StatusCode};
 
 use crate::problem::Problem;
 
-/// Largest body of a route without a limit of its own.
+/// Maximum size of the body of a request to a route without a limit of its own.
 pub const BODY_LIMIT_BYTES: usize = 16 * 1024;
-/// Largest body of the routes by which staff send halls and lists.
+/// Maximum size of the body of a request to the routes by which staff send halls and lists.
 pub const LARGE_BODY_LIMIT_BYTES: usize = 256 * 1024;
 
 /// Returns the largest body for a method and a path, in bytes.
@@ -17,7 +17,7 @@ pub fn default_limits(_: &Method, _: &str) -> usize {
     BODY_LIMIT_BYTES
 }
 
-/// The largest body of this request, as an extension that the extractors read.
+/// Maximum size of the body of this request, as an extension that the extractors read.
 #[derive(Clone, Copy, Debug)]
 pub struct BodyLimit(pub usize);
 

@@ -14,7 +14,7 @@ use guesses::Guesses;
 /// The header with the token.
 pub const STAFF_TOKEN: HeaderName = HeaderName::from_static("x-staff-token");
 
-/// Shortest token that is safe on a network: it could not be guessed even at full speed.
+/// Minimum length of a token that is safe on a network: it could not be guessed even at full speed.
 const TOKEN_MIN_BYTES: usize = 32;
 
 /// The staff token is too short for a process that other machines can reach.
@@ -30,8 +30,8 @@ pub struct ShortToken {
 /// The token of staff, and the wrong tokens so far.
 #[derive(clap::Args, Clone, Default)]
 pub struct Staff {
-    /// Token that staff send as `X-Staff-Token`: at least 32 bytes, unless HOST is a loopback address. Without a token, requests
-    /// of staff are refused.
+    /// Token that staff send as `X-Staff-Token`: at least 32 bytes, unless HOST is a loopback address.
+    /// Without a token, requests of staff are refused.
     #[arg(long, env = "STAFF_TOKEN", hide_env_values = true)]
     staff_token: Option<String>,
 
@@ -73,7 +73,8 @@ impl Staff {
     ///
     /// # Errors
     ///
-    /// 403 without the right token. 429 for every token, right or wrong, of a client that has sent several wrong ones.
+    /// 403 without the right token. 429 for every token, right or wrong, of a client that has sent several
+    /// wrong ones.
     pub fn check(&self, caller: &Caller, headers: &HeaderMap) -> Result<(), Problem> {
         let Some(sent) = headers.get(STAFF_TOKEN).map(HeaderValue::as_bytes) else {
             return Err(staff_only());
@@ -91,7 +92,8 @@ impl Staff {
 
     /// Returns the configured token. An empty one counts as none.
     fn token(&self) -> Option<&str> {
-        // A Kubernetes Secret that was created from a file ends with a line break, which no header can contain.
+        // A Kubernetes Secret that was created from a file ends with a line break, which no header can
+        // contain.
         self.staff_token.as_deref().map(str::trim).filter(|token| !token.is_empty())
     }
 }

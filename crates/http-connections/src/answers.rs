@@ -10,7 +10,7 @@ use axum::response::Response;
 use tokio::runtime::Handle;
 use tower_service::Service as _;
 
-/// Largest buffer of a connection.
+/// Maximum size of the buffer of a connection.
 pub(crate) const BUFFER_LIMIT_BYTES: usize = 64 * 1024;
 
 /// How large the head of a request may be.
@@ -24,8 +24,8 @@ pub struct HeadLimits {
 impl HeadLimits {
     /// For the process that clients talk to.
     pub const CLIENTS: Self = Self { bytes: 16 * 1024, headers: None };
-    /// For a process behind that one. A head that the first process accepts fits here too: a proxy repeats the client's host
-    /// in another header, and adds a few short ones.
+    /// For a process behind that one. A head that the first process accepts fits here too: a proxy repeats
+    /// the client's host in another header, and adds a few short ones.
     pub const BEHIND_A_PROXY: Self = Self { bytes: 40 * 1024, headers: Some(128) };
 }
 
@@ -35,7 +35,8 @@ const _: () = assert!(HeadLimits::BEHIND_A_PROXY.bytes <= BUFFER_LIMIT_BYTES);
 
 /// Answers the requests of a process, behind a door of type `D`: what the process admits a request through.
 pub trait Answers<D>: Send + Sync + 'static {
-    /// Answers a `request` of `peer`. A request that counts for the limits of the process passes the `door` first.
+    /// Answers a `request` of `peer`. A request that counts for the limits of the process passes the `door`
+    /// first.
     fn answer(
         self: Arc<Self>,
         request: Request,

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use crate::pace::Pace;
 
-/// Largest rest of a body that is discarded.
+/// Maximum size of the rest of a body that is discarded.
 const DISCARD_LIMIT_BYTES: u64 = 16 * 1024;
 /// Maximum wait for the next piece of the rest: it is already on its way, or the client waits.
 const PIECE_TIMEOUT: Duration = Duration::from_millis(10);

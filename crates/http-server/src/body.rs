@@ -30,7 +30,7 @@ pub use ledger::Memory;
 
 /// Memory for the bodies of all requests at once, and how it is divided.
 const SHARES: Shares = Shares { total: 64 * 1024 * 1024, reserve: 8 * 1024 * 1024, peer: 8 * 1024 * 1024 };
-/// Lowest average rate of a body after the grace time.
+/// Minimum average rate of a body after the grace time.
 const MIN_BYTES_A_SECOND: u64 = 1024;
 const GRACE: Duration = Duration::from_secs(5);
 /// The first buffer of a body that arrives in pieces.

@@ -1,12 +1,13 @@
 //! Limits how many requests a process runs at a time, and rejects what is beyond the limit.
 //!
-//! A fixed number of requests run, and a fixed number wait, each for a limited time. The queue is last in, first out; when
-//! it overflows, the oldest request is rejected. In an overload, the clients of the oldest requests no longer wait, and a
-//! first-in, first-out queue would serve every request too late. A rejected request gets 503 with `Retry-After`, before any
-//! work is done for it.
+//! A fixed number of requests run, and a fixed number wait, each for a limited time. The queue is last in,
+//! first out; when it overflows, the oldest request is rejected. In an overload, the clients of the oldest
+//! requests no longer wait, and a first-in, first-out queue would serve every request too late. A rejected
+//! request gets 503 with `Retry-After`, before any work is done for it.
 //!
-//! A request runs until its response begins, so that an event stream does not occupy a place for as long as it lasts. Work
-//! that outlives its client, or its deadline, keeps the place until it ends. Probes and scrapers are always admitted.
+//! A request runs until its response begins, so that an event stream does not occupy a place for as long as
+//! it lasts. Work that outlives its client, or its deadline, keeps the place until it ends. Probes and
+//! scrapers are always admitted.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -33,8 +34,8 @@ use crate::hold::{Gate, Passage};
 use crate::probes::is_probe;
 use crate::shed::{Shed, overloaded};
 
-/// Largest share of the [memory for bodies](crate::body) for the requests to one upstream. The six shares of the gateway
-/// together leave some of that memory free.
+/// Maximum share of the [memory for bodies](crate::body) for the requests to one upstream. The six shares of
+/// the gateway together leave some of that memory free.
 const UPSTREAM_BODIES_BYTES: usize = 8 * 1024 * 1024;
 
 /// Admits the requests of one process.
@@ -137,8 +138,8 @@ impl Bulkhead {
         Self { places, bodies: Some(Arc::default()) }
     }
 
-    /// Takes `bytes` of the share for the bodies of one upstream's requests. While the upstream hangs, its requests keep their
-    /// bodies; without a share, they would leave no memory for the other upstreams.
+    /// Takes `bytes` of the share for the bodies of one upstream's requests. While the upstream hangs, its
+    /// requests keep their bodies; without a share, they would leave no memory for the other upstreams.
     fn portion(&self, bytes: usize) -> Result<Option<Portion>, Shed> {
         let Some(bodies) = self.bodies.as_ref().filter(|_| bytes > 0) else { return Ok(None) };
         let portion = Portion { bodies: bodies.clone(), bytes };
@@ -184,8 +185,8 @@ async fn admit(
     let Some(gate) = request.extensions_mut().remove::<Gate>() else {
         return door.admit(request, peer, limit).await;
     };
-    // A held request waits here, where it occupies no place. It passes the gate again once its body, which may be slow, is
-    // read.
+    // A held request waits here, where it occupies no place. It passes the gate again once its body, which
+    // may be slow, is read.
     drop(gate.pass(request.method()).await?);
     let (request, mut held) = door.admit(request, peer, limit).await?;
     held.passage = gate.pass(request.method()).await?;

@@ -27,7 +27,8 @@ use crate::telemetry::{self, Telemetry};
 
 /// Interval between commits.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(100);
-/// Shortest time between two batches under load: each costs a commit of the database, however few records it has.
+/// Minimum time between two batches under load: each costs a commit of the database, however few records it
+/// has.
 const SHORTEST_CYCLE: Duration = Duration::from_millis(50);
 /// Interval at which a waiting member checks whether it has stalled, and polls in case a wake-up was lost.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -66,8 +67,8 @@ impl Membership {
             .set("heartbeat.interval.ms", "1000")
             // … and those of a process that runs without progress, as when it alone has lost its database.
             .set("max.poll.interval.ms", "120000")
-            // Prefetch enough to stay busy, within bounded memory. One fetch may exceed the limit of the queue, and its bytes are
-            // compressed, so each fetch is small.
+            // Prefetch enough to stay busy, within bounded memory. One fetch may exceed the limit of the
+            // queue, and its bytes are compressed, so each fetch is small.
             .set("queued.min.messages", "5000")
             .set("queued.max.messages.kbytes", "8192")
             .set("max.partition.fetch.bytes", "65536")
@@ -122,8 +123,8 @@ impl Membership {
         }
     }
 
-    /// Waits for a record, and enqueues it with the records that have already arrived. Dropping this future loses no record,
-    /// because it never waits after it has taken one.
+    /// Waits for a record, and enqueues it with the records that have already arrived. Dropping this future
+    /// loses no record, because it never waits after it has taken one.
     async fn fill(&mut self, max: usize) -> Result<(), TransportError> {
         let mut messages = self.consumer.stream();
         let mut next = loop {
@@ -154,9 +155,9 @@ impl Membership {
         Ok(())
     }
 
-    /// Stores a position, to be committed within [`COMMIT_INTERVAL`]. A busy broker cannot process a commit per batch in time, and
-    /// rejects all commits in flight when a member joins. Nothing waits for a commit: if one is lost, its records are delivered
-    /// again, and the inbox drops them.
+    /// Stores a position, to be committed within [`COMMIT_INTERVAL`]. A busy broker cannot process a commit
+    /// per batch in time, and rejects all commits in flight when a member joins. Nothing waits for a commit:
+    /// if one is lost, its records are delivered again, and the inbox drops them.
     fn store_position(&mut self, last: Position) -> Result<(), TransportError> {
         match self.consumer.context().owned().get_mut(&last.partition) {
             Some(position) => *position = Some(last.offset + 1),
@@ -244,7 +245,8 @@ impl Assignment {
         Ok(())
     }
 
-    /// Commits the positions of revoked partitions, also when the member is dropped, so that a clean stop redelivers nothing.
+    /// Commits the positions of revoked partitions, also when the member is dropped, so that a clean stop
+    /// redelivers nothing.
     fn release(&self, consumer: &BaseConsumer<Self>, partitions: impl Iterator<Item = i32>) {
         let mut positions = Vec::new();
         for partition in partitions {
@@ -274,7 +276,8 @@ impl ConsumerContext for Assignment {
                 self.telemetry.works(Aspect::Membership);
                 self.telemetry.works(Aspect::Permission);
                 if let Err(error) = resume::start_over(consumer, &self.mark, list) {
-                    // A position of an earlier topic would skip records, so the member stops before it reads any.
+                    // A position of an earlier topic would skip records, so the member stops before it reads
+                    // any.
                     self.stall.get_or_init(|| format!("the group does not return its positions: {error}"));
                 }
                 let assigned = consumer.incremental_assign(list);

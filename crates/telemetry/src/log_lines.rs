@@ -1,8 +1,8 @@
 //! Buffers log lines and writes many at a time to standard output.
 //!
-//! Each write also wakes the reader of the output. At some thousand requests a second, a write for each line would cost more
-//! than the requests. Therefore a separate thread writes the buffered lines every few milliseconds; a process that is killed
-//! loses the lines of its last few milliseconds.
+//! Each write also wakes the reader of the output. At some thousand requests a second, a write for each line
+//! would cost more than the requests. Therefore a separate thread writes the buffered lines every few
+//! milliseconds; a process that is killed loses the lines of its last few milliseconds.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,8 @@ use std::time::Duration;
 
 /// How long lines are buffered.
 const BUFFER_FOR: Duration = Duration::from_millis(5);
-/// Largest buffer. The thread whose line exceeds it writes the whole buffer itself, at the speed of the reader.
+/// Maximum size of the buffer. The thread whose line exceeds it writes the whole buffer itself, at the speed
+/// of the reader.
 const BUFFER_MAX_BYTES: usize = 256 * 1024;
 
 /// The buffer, and the output behind it.

@@ -17,7 +17,7 @@ use crate::settings::Settings;
 
 /// Maximum wait for a TCP connection: the services of a fleet are near each other.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
-/// Largest response that is read. Those of the fleet are under 10 KiB.
+/// Maximum size of a response that is read. Those of the fleet are under 10 KiB.
 const ANSWER_LIMIT_BYTES: usize = 1024 * 1024;
 
 /// A request that may be sent more than once.
