@@ -1,4 +1,5 @@
-//! `GET /audit`, for staff: whether the services' records of each booking agree, as far as their REST interfaces show.
+//! `GET /audit`, for staff: whether the services' records of each booking agree, as far as their REST
+//! interfaces show.
 
 mod query;
 

@@ -156,8 +156,8 @@ impl Truth {
         })
     }
 
-    /// Returns a contradiction if a cancellation got 204 and the booking is not canceled, or a collect got 200 and
-    /// the ticket is not collected.
+    /// Returns a contradiction if a cancellation got 204 and the booking is not canceled, or a collect got
+    /// 200 and the ticket is not collected.
     fn contradicts_end(&self, wish: &Wish) -> Option<String> {
         let id = wish.answers.last()?.booking_id?;
         let status = self.bookings.get(&id)?.status.as_str();

@@ -1,6 +1,7 @@
 //! Recognizing a log: how its partitions begin shows whether it was deleted and created again under its name.
 //!
-//! Kafka gives a topic no other identity that a client can query. Each such log is an incarnation; the first one has the number 1.
+//! Kafka gives a topic no other identity that a client can query. Each such log is an incarnation; the first
+//! one has the number 1.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,8 +10,8 @@ use jiff::Timestamp;
 
 /// The number of the first incarnation.
 pub const FIRST: i64 = 1;
-/// How long inboxes remember applied events, which is longer than any transport redelivers them. A group that starts over in
-/// another incarnation reads no older records.
+/// How long inboxes remember applied events, which is longer than any transport redelivers them. A group that
+/// starts over in another incarnation reads no older records.
 pub const INBOXES_REMEMBER: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The first record of a partition.
@@ -43,12 +44,13 @@ pub enum Verdict {
     Recreated(String),
 }
 
-/// Compares the log as it is `now` with the `known` one. All partitions of a log are created together, so one that has changed is
-/// enough.
+/// Compares the log as it is `now` with the `known` one. All partitions of a log are created together, so one
+/// that has changed is enough.
 ///
-/// Only the beginning of a partition shows that the topic was created again. If the first record has the same offset and another
-/// time, it is another record. If its offset is lower, the topic is another one, because retention only moves the beginning
-/// up. A higher beginning proves nothing, because retention may have moved it.
+/// Only the beginning of a partition shows that the topic was created again. If the first record has the same
+/// offset and another time, it is another record. If its offset is lower, the topic is another one, because
+/// retention only moves the beginning up. A higher beginning proves nothing, because retention may have moved
+/// it.
 pub fn compare(known: &Partitions, now: &Partitions) -> Verdict {
     if now.is_empty() {
         return Verdict::Same; // The log is missing, so it is not another one.

@@ -1,4 +1,5 @@
-//! The time zone of events without a `ce_time`: the original Java services write their local time without a zone.
+//! The time zone of events without a `ce_time`: the original Java services write their local time without a
+//! zone.
 
 use std::str::FromStr;
 

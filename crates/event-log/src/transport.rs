@@ -1,5 +1,5 @@
-//! The interface of a transport: it stores records durably, and delivers them to each consumer group in order until the group
-//! commits them.
+//! The interface of a transport: it stores records durably, and delivers them to each consumer group in order
+//! until the group commits them.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -67,9 +67,10 @@ pub trait Transport: Send + Sync + fmt::Debug {
         self.subscribe_in(topic, group, FIRST)
     }
 
-    /// Joins the consumer group `group` of `topic`, and returns when it has joined: from then on, this member receives all
-    /// records that no other member of the group receives. A new group starts at the first record. A group whose position
-    /// belongs to another `incarnation` starts over, but reads no older records than inboxes remember.
+    /// Joins the consumer group `group` of `topic`, and returns when it has joined: from then on, this member
+    /// receives all records that no other member of the group receives. A new group starts at the first
+    /// record. A group whose position belongs to another `incarnation` starts over, but reads no older
+    /// records than inboxes remember.
     fn subscribe_in<'a>(
         &'a self,
         topic: &'a str,
@@ -82,15 +83,15 @@ pub trait Transport: Send + Sync + fmt::Debug {
         None
     }
 
-    /// Surveys `topic`: its partitions, as far as they distinguish it from another topic of the same name. A missing topic has no
-    /// partitions.
+    /// Surveys `topic`: its partitions, as far as they distinguish it from another topic of the same name. A
+    /// missing topic has no partitions.
     fn survey<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Partitions, TransportError>> {
         let _ = topic;
         Box::pin(async { Ok(Partitions::new()) })
     }
 
-    /// Opens `topic` for reading from its first record to its present end, outside of every consumer group. A missing topic has
-    /// no records.
+    /// Opens `topic` for reading from its first record to its present end, outside of every consumer group. A
+    /// missing topic has no records.
     fn history<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Box<dyn History>, TransportError>>;
 
     /// The time zone of the local times in records of the original services.
@@ -115,11 +116,12 @@ pub trait Transport: Send + Sync + fmt::Debug {
 
 /// A member of a consumer group.
 pub trait Subscription: Send {
-    /// Waits for the next records and returns at least one and at most `max`, in order within each partition. Dropping the future
-    /// loses no record.
+    /// Waits for the next records and returns at least one and at most `max`, in order within each partition.
+    /// Dropping the future loses no record.
     fn receive(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Received>, TransportError>>;
 
-    /// Commits all records of a partition up to and including `last`: they need not be delivered to this group again.
+    /// Commits all records of a partition up to and including `last`: they need not be delivered to this
+    /// group again.
     fn commit(&mut self, last: Position) -> BoxFuture<'_, Result<(), TransportError>>;
 }
 

@@ -1,7 +1,8 @@
 //! Arbitrary bytes as the answer of an upstream to `http_pool`.
 //!
-//! Each input is one connection: a byte of flags, a byte with the start of the second write, and the bytes that the upstream
-//! writes after it has read a request. Then a second request is sent, to check whether the connection was kept.
+//! Each input is one connection: a byte of flags, a byte with the start of the second write, and the bytes
+//! that the upstream writes after it has read a request. Then a second request is sent, to check whether the
+//! connection was kept.
 #![no_main]
 
 use std::sync::Arc;
@@ -32,7 +33,8 @@ const OWN: &str = "own-4711";
 fuzz_target!(|data: &[u8]| {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let case = Case::read(data);
-    // Retried, because bytes may arrive late on a loaded machine, and the pool then returns an error instead of the answer.
+    // Retried, because bytes may arrive late on a loaded machine, and the pool then returns an error instead
+    // of the answer.
     let is_answered = (0..3).any(|_| runtime.block_on(check(&case)));
     assert!(is_answered, "an answer without a doubt is passed on");
 });

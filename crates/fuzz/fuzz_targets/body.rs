@@ -130,7 +130,8 @@ impl Plan {
         }
     }
 
-    /// Returns the status of the problem that the pieces cause, if there is enough memory and all come in time.
+    /// Returns the status of the problem that the pieces cause, if there is enough memory and all come in
+    /// time.
     fn expected(&self) -> Option<u16> {
         let is_empty = matches!(self.form, Form::Whole(0));
         if self.coding == Some("gzip") && !is_empty {

@@ -1,6 +1,7 @@
 //! The head of a request, forwarded by the gateway's own code to a service.
 //!
-//! The input is text: the peer, `TRUSTED_PROXIES`, `METHOD target version`, the header lines, an empty line, the body.
+//! The input is text: the peer, `TRUSTED_PROXIES`, `METHOD target version`, the header lines, an empty line,
+//! the body.
 #![no_main]
 
 use std::cell::RefCell;
@@ -100,7 +101,8 @@ impl Case {
         Some(Self { peer, trusted, request })
     }
 
-    /// Checks that claims of an untrusted peer are ignored, and that every resulting host and prefix is safe in a link.
+    /// Checks that claims of an untrusted peer are ignored, and that every resulting host and prefix is safe
+    /// in a link.
     fn check_caller(&self) {
         let caller = self.trusted.caller(self.peer, self.request.headers());
         let direct = Caller::direct(self.peer);

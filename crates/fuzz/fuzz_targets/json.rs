@@ -1,4 +1,5 @@
-//! Arbitrary JSON bodies, read into requests of the fleet. The oracle reads the same bytes into a tree with serde_json.
+//! Arbitrary JSON bodies, read into requests of the fleet. The oracle reads the same bytes into a tree with
+//! serde_json.
 #![no_main]
 
 use std::fmt;

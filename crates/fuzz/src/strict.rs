@@ -1,8 +1,8 @@
 //! A parser for HTTP/1.1 messages (RFC 9112) that accepts only unambiguous ones.
 //!
-//! It shares no code with hyper, so that a leniency of hyper is not on both sides. A line of a head may end with a bare LF:
-//! RFC 9112 (section 2.2) lets a recipient accept that as a line end, and it has no other meaning there. The same holds for
-//! empty lines before a head.
+//! It shares no code with hyper, so that a leniency of hyper is not on both sides. A line of a head may end
+//! with a bare LF: RFC 9112 (section 2.2) lets a recipient accept that as a line end, and it has no other
+//! meaning there. The same holds for empty lines before a head.
 
 /// The head of a message.
 #[derive(Debug)]
@@ -171,7 +171,8 @@ fn number(digits: &[u8], radix: u32) -> Option<u64> {
 
 /// Reads a body in chunks that begins at `at`.
 ///
-/// A recipient that accepts a bare LF as a line end may find the end of trailers earlier, so trailers are ambiguous.
+/// A recipient that accepts a bare LF as a line end may find the end of trailers earlier, so trailers are
+/// ambiguous.
 fn chunked(bytes: &[u8], mut at: usize, has_trailers: &mut bool) -> (Vec<u8>, End) {
     let mut body = Vec::new();
     loop {
@@ -179,7 +180,8 @@ fn chunked(bytes: &[u8], mut at: usize, has_trailers: &mut bool) -> (Vec<u8>, En
         if line.contains(&b'\n') || line.contains(&b'\r') {
             return (body, End::Nowhere("the line of a chunk may end earlier"));
         }
-        // An extension means nothing (RFC 9112, section 7.1.1). Blanks in front of it are allowed, and ignored.
+        // An extension means nothing (RFC 9112, section 7.1.1). Blanks in front of it are allowed, and
+        // ignored.
         let size = line.split(|byte| *byte == b';').next().unwrap_or_default();
         let Some(size) = number(size.trim_ascii_end(), 16) else {
             return (body, End::Nowhere("no size of a chunk"));

@@ -6,9 +6,9 @@ use http::{HeaderMap, HeaderValue};
 /// How well a media range matches a media type: how many of its parts, and its weight in thousandths.
 type Fit = (u8, u16);
 
-/// Returns the index in `offered` of the media type that `Accept` prefers. The first one is the default, also for a client that
-/// accepts none of them, which RFC 9110 (12.5.1) allows. If two types have the same weight, the one that the client names more
-/// specifically is preferred.
+/// Returns the index in `offered` of the media type that `Accept` prefers. The first one is the default, also
+/// for a client that accepts none of them, which RFC 9110 (12.5.1) allows. If two types have the same weight,
+/// the one that the client names more specifically is preferred.
 pub fn preferred(headers: &HeaderMap, offered: &[&str]) -> usize {
     let ranges: Vec<Range<'_>> = lines(headers, &ACCEPT).filter_map(Range::parse).collect();
     let fit =
@@ -23,8 +23,8 @@ pub fn preferred(headers: &HeaderMap, offered: &[&str]) -> usize {
     best.2
 }
 
-/// Whether the client already has the representation with this entity `tag`, so that the response is 304: `If-None-Match` is
-/// `*` or lists the tag, weak or strong, on one line or several.
+/// Whether the client already has the representation with this entity `tag`, so that the response is 304:
+/// `If-None-Match` is `*` or lists the tag, weak or strong, on one line or several.
 pub fn is_known(headers: &HeaderMap, tag: &str) -> bool {
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     lines(headers, &IF_NONE_MATCH).any(|known| known == "*" || opaque(known) == opaque(tag))
@@ -61,8 +61,8 @@ struct Range<'h> {
 }
 
 impl<'h> Range<'h> {
-    /// Returns `None` for a malformed member, which is ignored. Parameters other than `q` are ignored too: the media types of the
-    /// fleet have none.
+    /// Returns `None` for a malformed member, which is ignored. Parameters other than `q` are ignored too:
+    /// the media types of the fleet have none.
     fn parse(member: &'h str) -> Option<Self> {
         let mut parts = member.split(';').map(str::trim);
         let (main, sub) = parts.next()?.split_once('/')?;

@@ -1,4 +1,5 @@
-//! HAL (`application/hal+json`): links and short collections. The crate `service` has the collections in pages.
+//! HAL (`application/hal+json`): links and short collections. The crate `service` has the collections in
+//! pages.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -71,8 +72,8 @@ impl<T: Serialize> Resource<T> {
 
 /// The beginning of every link: the address under which the client reached the fleet.
 ///
-/// A trusted proxy reports it in `X-Forwarded-Proto`, `-Host` and `-Prefix`; a client without a proxy names it in `Host`. If a
-/// proxy reports no host, links are relative, because `Host` is then an internal address.
+/// A trusted proxy reports it in `X-Forwarded-Proto`, `-Host` and `-Prefix`; a client without a proxy names
+/// it in `Host`. If a proxy reports no host, links are relative, because `Host` is then an internal address.
 #[derive(Clone, Debug)]
 pub struct BaseUrl(String);
 
@@ -151,8 +152,8 @@ impl<S: Sync> FromRequestParts<S> for Representation {
     }
 }
 
-/// Middleware: labels the response with the media type that the client prefers. Unless a handler allows it, a response may not
-/// be stored, because most contain personal data.
+/// Middleware: labels the response with the media type that the client prefers. Unless a handler allows it, a
+/// response may not be stored, because most contain personal data.
 pub async fn negotiate(request: Request, next: Next) -> Response {
     let Representation(preferred) = Representation::of(request.headers());
     let mut response = next.run(request).await;

@@ -4,7 +4,8 @@
 //!
 //! - [`request`]: the id and the URI of the request that this task serves.
 //! - [`problem`]: RFC 9457 responses.
-//! - [`extract`]: bodies, path ids, queries and idempotency keys; each failure is a problem that names the field.
+//! - [`extract`]: bodies, path ids, queries and idempotency keys; each failure is a problem that names the
+//!   field.
 //! - [`body_limit`]: how large the body of a request may be.
 //! - [`hal`]: links and collections.
 //! - [`accept`]: which representation a client prefers, and which it already has.

@@ -1,7 +1,7 @@
 //! Which peers have a limit of their own.
 //!
-//! One peer must not use up the memory for bodies or the connections, which all peers share. A proxy, or a program on this
-//! machine, is one peer with many clients behind it, so it has no limit of its own.
+//! One peer must not use up the memory for bodies or the connections, which all peers share. A proxy, or a
+//! program on this machine, is one peer with many clients behind it, so it has no limit of its own.
 
 use std::net::IpAddr;
 

@@ -1,8 +1,9 @@
 //! Which peers are the fleet's own proxies, and what they report about a client.
 //!
-//! Any client can send `X-Forwarded-For` or `Forwarded`, so these headers count only if the peer of the connection is in
-//! `TRUSTED_PROXIES`. Each proxy appends to the right end of a list, so lists are read from the right: trusted proxies are
-//! skipped, and the first other address is the client. Everything to its left is the client's own claim.
+//! Any client can send `X-Forwarded-For` or `Forwarded`, so these headers count only if the peer of the
+//! connection is in `TRUSTED_PROXIES`. Each proxy appends to the right end of a list, so lists are read from
+//! the right: trusted proxies are skipped, and the first other address is the client. Everything to its left
+//! is the client's own claim.
 
 mod forwarded;
 mod host;
@@ -27,7 +28,8 @@ pub const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-pro
 pub const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 pub const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 
-/// Maximum number of hops that are read from a list. If there are more, the last of these counts as the client.
+/// Maximum number of hops that are read from a list. If there are more, the last of these counts as the
+/// client.
 const HOPS_MAX: usize = 32;
 /// Bits before the IPv4 address in an IPv4-mapped IPv6 address.
 const MAPPED_BITS: u8 = 96;
@@ -115,8 +117,8 @@ impl TrustedProxies {
         }
     }
 
-    /// Returns the first of `hops`, from the nearest, that is not a trusted proxy, and its place. A hop without an address ends
-    /// the search; the client is then the proxy that reported the hop.
+    /// Returns the first of `hops`, from the nearest, that is not a trusted proxy, and its place. A hop
+    /// without an address ends the search; the client is then the proxy that reported the hop.
     fn client(&self, peer: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>) -> (IpAddr, usize) {
         let (mut client, mut place) = (peer, 0);
         for (at, hop) in hops.take(HOPS_MAX).enumerate() {
@@ -131,13 +133,13 @@ impl TrustedProxies {
     }
 }
 
-/// The family of `X-Forwarded-*`. If a request has one of these headers, `Forwarded` is ignored: the proxy uses this family,
-/// and the other header may be the client's.
+/// The family of `X-Forwarded-*`. If a request has one of these headers, `Forwarded` is ignored: the proxy
+/// uses this family, and the other header may be the client's.
 static FAMILY: [HeaderName; 5] =
     [FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, FORWARDED_PORT, FORWARDED_PREFIX];
 
-/// Returns the values of a list header, which may have several lines. Bytes that are not UTF-8 invalidate only their own value:
-/// they may be the client's, in a line to which a proxy has appended.
+/// Returns the values of a list header, which may have several lines. Bytes that are not UTF-8 invalidate
+/// only their own value: they may be the client's, in a line to which a proxy has appended.
 fn list(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
     let lines = headers.get_all(name).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
     let values = |line: Cow<'_, str>| -> Vec<String> {
@@ -146,7 +148,8 @@ fn list(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
     lines.flat_map(values).collect()
 }
 
-/// Reads a network, or an address as a network of one. An IPv4-mapped address becomes IPv4, as those of peers do.
+/// Reads a network, or an address as a network of one. An IPv4-mapped address becomes IPv4, as those of peers
+/// do.
 fn network(text: &str) -> Option<IpNet> {
     let network = match text.parse::<IpAddr>() {
         Ok(address) => IpNet::from(address.to_canonical()),
@@ -203,7 +206,8 @@ impl fmt::Display for Scheme {
     }
 }
 
-/// The sender of a request, and how it reached the outermost trusted proxy. What that proxy does not report is `None`.
+/// The sender of a request, and how it reached the outermost trusted proxy. What that proxy does not report
+/// is `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     pub address: IpAddr,
@@ -223,7 +227,8 @@ impl Caller {
         Self { address, is_forwarded: false, scheme: None, host: None, port: None, prefix: None }
     }
 
-    /// Returns `host` with the port that the proxy reports, unless `host` has a port or the scheme implies it.
+    /// Returns `host` with the port that the proxy reports, unless `host` has a port or the scheme implies
+    /// it.
     pub fn with_port(&self, host: Host) -> Host {
         let implied = self.scheme.unwrap_or_default().default_port();
         match (host.port, self.port) {
@@ -233,8 +238,8 @@ impl Caller {
     }
 }
 
-/// Extracts the caller that the process has already resolved, or resolves it from the peer and `TRUSTED_PROXIES`. A router
-/// without a connection, as in tests, has an unknown caller and trusts no proxy.
+/// Extracts the caller that the process has already resolved, or resolves it from the peer and
+/// `TRUSTED_PROXIES`. A router without a connection, as in tests, has an unknown caller and trusts no proxy.
 impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Infallible;
 

@@ -14,7 +14,8 @@ use tokio::sync::Notify;
 use crate::pace::{Doing, Pace};
 use http_api::peers::Exempt;
 
-/// When all connections are taken, one is closed only after it has been unused, or in the head of a request, for this long.
+/// When all connections are taken, one is closed only after it has been unused, or in the head of a request,
+/// for this long.
 const SPARE_AFTER: Duration = Duration::from_secs(1);
 /// The same for a connection whose client is slow to send a body or to read a response.
 const SLOW_AFTER: Duration = Duration::from_secs(5);
@@ -68,7 +69,8 @@ const EVICTED: u8 = 2;
 
 /// Notifies the task of a connection that it must end.
 ///
-/// The task polls this each time it is woken. A poll loads one value that is rarely written, and takes no lock.
+/// The task polls this each time it is woken. A poll loads one value that is rarely written, and takes no
+/// lock.
 #[derive(Debug, Default)]
 struct Ending {
     /// What the task has not seen yet, as bits.
@@ -116,9 +118,9 @@ impl Registry {
         }
     }
 
-    /// Admits a connection of `peer` that has already `waited` for a place. If no place is left, the least useful connection
-    /// is closed. Clients that send a small request often enough would keep all others out, so after a second any connection
-    /// without a running request is closed.
+    /// Admits a connection of `peer` that has already `waited` for a place. If no place is left, the least
+    /// useful connection is closed. Clients that send a small request often enough would keep all others out,
+    /// so after a second any connection without a running request is closed.
     pub(crate) fn admit(self: &Arc<Self>, peer: IpAddr, waited: Duration) -> Admission {
         let charged = self.exempt.charged(peer).filter(|_| self.max_per_peer > 0);
         let mut state = self.state();
@@ -190,9 +192,9 @@ impl State {
         Some(entry)
     }
 
-    /// Returns the connection, of `peer` or of all, that makes room first: one that lingers, then the one that has been unused
-    /// for the longest time, then the longest in a head, then the longest in a body or a response. A connection whose request
-    /// is running never does.
+    /// Returns the connection, of `peer` or of all, that makes room first: one that lingers, then the one
+    /// that has been unused for the longest time, then the longest in a head, then the longest in a body or a
+    /// response. A connection whose request is running never does.
     fn least_useful(&self, peer: Option<IpAddr>, spare_after: Duration, slow_after: Duration) -> Option<u64> {
         let rank = |entry: &Entry| {
             let (doing, time) = entry.pace.standing();

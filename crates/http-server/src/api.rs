@@ -14,8 +14,8 @@ use crate::health::{self, Health};
 use crate::request_log::NewSpan;
 use crate::{hosts, overload, request_log};
 
-/// Puts problems for unknown paths, the OpenAPI description, probes, the limits and the request log around `routes`. Each
-/// request has a `span`.
+/// Puts problems for unknown paths, the OpenAPI description, probes, the limits and the request log around
+/// `routes`. Each request has a `span`.
 pub fn wrap(routes: Router, description: OpenApi, health: Health, span: NewSpan) -> Router {
     wrap_with_limits(routes, description, health, span, default_limits)
 }

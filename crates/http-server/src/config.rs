@@ -21,35 +21,38 @@ pub struct Server {
     #[command(flatten)]
     pub log: LogSettings,
 
-    /// Longest that running requests may take to finish after SIGTERM, in milliseconds; then they are cut off.
+    /// Longest that running requests may take to finish after SIGTERM, in milliseconds; then they are cut
+    /// off.
     #[arg(long, env = "DRAIN_TIMEOUT_MS", default_value_t = 10_000)]
     pub drain_timeout_ms: u64,
 
-    /// How long the process still accepts connections after SIGTERM, in milliseconds. During that time it is not ready, and
-    /// it closes each connection after one response, so that load balancers switch to other replicas first.
+    /// How long the process still accepts connections after SIGTERM, in milliseconds. During that time it is
+    /// not ready, and it closes each connection after one response, so that load balancers switch to other
+    /// replicas first.
     #[arg(long, env = "DRAIN_DELAY_MS", default_value_t = 0)]
     pub drain_delay_ms: u64,
 
-    /// Separate port for probes and `/metrics`, which respond there even if the main port is overloaded; the main port then
-    /// serves no `/metrics`. Without it, the main port serves all of them.
+    /// Separate port for probes and `/metrics`, which respond there even if the main port is overloaded; the
+    /// main port then serves no `/metrics`. Without it, the main port serves all of them.
     #[arg(long, env = "ADMIN_PORT")]
     pub admin_port: Option<u16>,
 
-    /// Unix socket through which a backup holds requests that change something. None by default; the launcher sets it.
+    /// Unix socket through which a backup holds requests that change something. None by default; the launcher
+    /// sets it.
     #[arg(long, env = "CONTROL_SOCKET", value_name = "FILE", hide = true)]
     pub control_socket: Option<PathBuf>,
 
     #[command(flatten)]
     pub limits: Limits,
 
-    /// Proxies whose `X-Forwarded-*` and `Forwarded` headers are trusted: a comma-separated list of addresses and networks,
-    /// such as 10.0.0.0/8. None by default.
+    /// Proxies whose `X-Forwarded-*` and `Forwarded` headers are trusted: a comma-separated list of addresses
+    /// and networks, such as 10.0.0.0/8. None by default.
     #[arg(long, env = "TRUSTED_PROXIES", default_value = "", hide_default_value = true)]
     pub trusted_proxies: TrustedProxies,
 
-    /// Hosts that requests may name in `Host`, in addition to localhost and loopback addresses: a comma-separated list without
-    /// ports, or `*` for every host. By default a service that listens on a loopback address allows no other host; any other
-    /// process allows every host.
+    /// Hosts that requests may name in `Host`, in addition to localhost and loopback addresses: a
+    /// comma-separated list without ports, or `*` for every host. By default a service that listens on a
+    /// loopback address allows no other host; any other process allows every host.
     #[arg(long, env = "ALLOWED_HOSTS", default_value = "", hide_default_value = true)]
     pub allowed_hosts: AllowedHosts,
 
@@ -60,13 +63,13 @@ pub struct Server {
 /// How many requests and connections a process accepts, and how long it waits for slow clients.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Limits {
-    /// Maximum number of requests that run at the same time; at the gateway, to each service. Probes and event streams do not
-    /// count.
+    /// Maximum number of requests that run at the same time; at the gateway, to each service. Probes and
+    /// event streams do not count.
     #[arg(long, env = "MAX_CONCURRENT_REQUESTS", default_value_t = 512, value_parser = at_least_one)]
     pub max_concurrent_requests: usize,
 
-    /// Maximum number of requests in the queue; at the gateway, for each service. When the queue overflows, the oldest request
-    /// is rejected with 503.
+    /// Maximum number of requests in the queue; at the gateway, for each service. When the queue overflows,
+    /// the oldest request is rejected with 503.
     #[arg(long, env = "MAX_QUEUED_REQUESTS", default_value_t = 512)]
     pub max_queued_requests: usize,
 
@@ -78,8 +81,9 @@ pub struct Limits {
     #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 4_096, value_parser = at_least_one)]
     pub max_connections: usize,
 
-    /// Maximum number of open connections from one address, 0 for no limit. Beyond it, an idle or slow connection from that
-    /// address is closed, or the new one is refused. Trusted proxies and this machine have no limit.
+    /// Maximum number of open connections from one address, 0 for no limit. Beyond it, an idle or slow
+    /// connection from that address is closed, or the new one is refused. Trusted proxies and this machine
+    /// have no limit.
     #[arg(long, env = "MAX_CONNECTIONS_PER_PEER", default_value_t = 256)]
     pub max_connections_per_peer: usize,
 
@@ -87,8 +91,8 @@ pub struct Limits {
     #[arg(long, env = "HEADER_READ_TIMEOUT_MS", default_value_t = 10_000)]
     pub header_read_timeout_ms: u64,
 
-    /// Longest a client may take to send the body of a request, in milliseconds. After 5 seconds, its average rate must also be
-    /// at least 1024 bytes a second.
+    /// Longest a client may take to send the body of a request, in milliseconds. After 5 seconds, its average
+    /// rate must also be at least 1024 bytes a second.
     #[arg(long, env = "BODY_READ_TIMEOUT_MS", default_value_t = 30_000)]
     pub body_read_timeout_ms: u64,
 }

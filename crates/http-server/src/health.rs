@@ -1,9 +1,10 @@
 //! `/livez`, `/readyz`, `/actuator/health`, `/metrics`: for probes and scrapers.
 //!
-//! A process that is not ready gets no requests, so readiness depends only on what every request needs: the process's own
-//! database. Other components are shown, but do not decide. If another service is unreachable, only some requests need it, and
-//! a breaker protects those. If the event log is unreachable, it is so for all replicas at once; bookings still succeed, and
-//! their events wait in the outbox. Removing every replica from the load balancer would turn that delay into an outage.
+//! A process that is not ready gets no requests, so readiness depends only on what every request needs: the
+//! process's own database. Other components are shown, but do not decide. If another service is unreachable,
+//! only some requests need it, and a breaker protects those. If the event log is unreachable, it is so for
+//! all replicas at once; bookings still succeed, and their events wait in the outbox. Removing every replica
+//! from the load balancer would turn that delay into an outage.
 
 use std::fmt;
 use std::pin::Pin;
@@ -75,7 +76,8 @@ impl Health {
         self
     }
 
-    /// Adds a component whose `state` is shown unchanged, but does not decide: the breaker of another service.
+    /// Adds a component whose `state` is shown unchanged, but does not decide: the breaker of another
+    /// service.
     pub fn showing_state(
         mut self,
         component: &'static str,

@@ -1,10 +1,10 @@
 //! Which hosts a process answers for.
 //!
-//! A process on a loopback address serves only programs of this machine. One of these is the browser, which runs pages of
-//! other sites. A site can let its name resolve to 127.0.0.1 (DNS rebinding), so that its page can send any request to any
-//! local port. Even without that, a page can send some requests whose responses it cannot read. A request of the first kind
-//! names the site in `Host`, one of the second kind in `Origin`. The process refuses both, unless the host is this machine or
-//! is in `ALLOWED_HOSTS`.
+//! A process on a loopback address serves only programs of this machine. One of these is the browser, which
+//! runs pages of other sites. A site can let its name resolve to 127.0.0.1 (DNS rebinding), so that its page
+//! can send any request to any local port. Even without that, a page can send some requests whose responses
+//! it cannot read. A request of the first kind names the site in `Host`, one of the second kind in `Origin`.
+//! The process refuses both, unless the host is this machine or is in `ALLOWED_HOSTS`.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -53,8 +53,8 @@ impl FromStr for AllowedHosts {
 impl AllowedHosts {
     /// Returns the hosts that a process on `address` allows, or `None` if it allows every host.
     ///
-    /// Callers of a process on any other address than a loopback one use the name that their network has for it, so that only
-    /// a configured list is checked.
+    /// Callers of a process on any other address than a loopback one use the name that their network has for
+    /// it, so that only a configured list is checked.
     pub fn of(&self, address: IpAddr) -> Option<Self> {
         let is_checked = !self.is_any && (address.is_loopback() || !self.names.is_empty());
         is_checked.then(|| self.clone())
@@ -100,8 +100,8 @@ impl AllowedHosts {
     }
 }
 
-/// Middleware: checks the host, if the process has a list. Probes may name any host: an orchestrator names the address of the
-/// process, and a probe reveals only whether the process is up.
+/// Middleware: checks the host, if the process has a list. Probes may name any host: an orchestrator names
+/// the address of the process, and a probe reveals only whether the process is up.
 pub async fn layer(request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let is_exempt = is_probe(path) && path != "/metrics";

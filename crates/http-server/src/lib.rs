@@ -5,7 +5,8 @@
 //! In the order in which a process and then a request meets them:
 //!
 //! - [`Server`], [`Limits`] (`config`): the settings of every process with an HTTP server.
-//! - [`run`], [`bind`], [`serve`], [`Serves`] (`serving`, `serves`, `port`): from `main` to the last connection.
+//! - [`run`], [`bind`], [`serve`], [`Serves`] (`serving`, `serves`, `port`): from `main` to the last
+//!   connection.
 //! - `admin`: probes and metrics on a port of their own.
 //! - [`health`], [`probes`]: `/livez`, `/readyz`, `/actuator/health`, `/metrics`.
 //! - [`api`]: puts the layers below around the routes of a service.

@@ -12,8 +12,8 @@ use crate::config::Limits;
 use crate::health::Health;
 use crate::overload::Door;
 
-/// Serves `answers` on `listener` until `stop`, and then until the last connection and all work that outlives its request
-/// have ended.
+/// Serves `answers` on `listener` until `stop`, and then until the last connection and all work that outlives
+/// its request have ended.
 pub async fn serve(
     listener: TcpListener,
     answers: impl Answers<Door>,

@@ -19,11 +19,12 @@ use tracing::{Instrument, Level, Span, field};
 
 use crate::probes::is_probe;
 
-/// Opens the span of a request, whose fields are on all its log lines: see [`request_span!`](crate::request_span).
+/// Opens the span of a request, whose fields are on all its log lines: see
+/// [`request_span!`](crate::request_span).
 pub type NewSpan = fn(&HeaderValue, &TraceContext) -> Span;
 
-/// A [`NewSpan`] with the id of the request, the id of its trace, and the named fields, which [`record`] fills in later: a
-/// span has no other fields than those it is declared with.
+/// A [`NewSpan`] with the id of the request, the id of its trace, and the named fields, which [`record`]
+/// fills in later: a span has no other fields than those it is declared with.
 #[macro_export]
 macro_rules! request_span {
     ($($field:ident),*) => {{
@@ -73,8 +74,8 @@ pub async fn report_route(request: Request, next: Next) -> Response {
     response
 }
 
-/// Gives `request` its id and its place in a trace, and logs and counts its `answer`. Without a `route`, the one that
-/// [`report_route`] added counts.
+/// Gives `request` its id and its place in a trace, and logs and counts its `answer`. Without a `route`, the
+/// one that [`report_route`] added counts.
 pub fn log<F>(
     mut request: Request,
     route: Option<&str>,
@@ -119,8 +120,8 @@ fn write_line(method: &str, path: &str, response: &Response, took: Duration) {
     }
 }
 
-/// The metrics of all requests with the same labels. The recorder looks a metric up by all its labels, which costs more than
-/// counting, so each thread looks it up once.
+/// The metrics of all requests with the same labels. The recorder looks a metric up by all its labels, which
+/// costs more than counting, so each thread looks it up once.
 struct Meters {
     requests: Counter,
     seconds: Histogram,
@@ -161,7 +162,8 @@ fn count(method: &Method, route: &str, status: StatusCode, took: Duration) {
     });
 }
 
-/// Returns the label of a method. A client may invent any number of methods, so all unknown ones have the same label.
+/// Returns the label of a method. A client may invent any number of methods, so all unknown ones have the
+/// same label.
 fn known(method: &Method) -> &'static str {
     const KNOWN: [Method; 7] = [
         Method::GET,

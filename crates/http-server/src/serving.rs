@@ -19,7 +19,8 @@ use crate::hold::{ControlSocket, Gate};
 use crate::port;
 use crate::serves::Serves;
 
-/// Runs a process with an HTTP server: like [`process::run`], with the `server` settings in its configuration.
+/// Runs a process with an HTTP server: like [`process::run`], with the `server` settings in its
+/// configuration.
 pub fn run<C, F>(
     args: impl IntoIterator<Item = OsString>,
     server: impl FnOnce(&C) -> &Server,
@@ -94,8 +95,8 @@ async fn bind_one(address: SocketAddr) -> Result<TcpListener, StartError> {
     Ok(listener)
 }
 
-/// Serves `answers` until `stop`. Then the process turns unready, accepts no new connection after the drain delay, and lets
-/// running requests finish within the drain timeout. The admin port outlives the main one.
+/// Serves `answers` until `stop`. Then the process turns unready, accepts no new connection after the drain
+/// delay, and lets running requests finish within the drain timeout. The admin port outlives the main one.
 pub async fn serve(
     listeners: impl Into<Listeners>,
     answers: impl Serves,

@@ -52,7 +52,7 @@ impl Condition {
         faults.insert((aspect, client.to_owned()), fault);
     }
 
-    /// Records that `user` has no permission for `operation`, such as `READ topic movie`. Returns the message.
+    /// Records that `user` may not do `operation`, such as `READ topic movie`. Returns the message.
     pub fn forbidden(&self, client: &str, user: &str, operation: &str) -> String {
         let fault = Fault::forbidden(format!("user {user} needs permission to {operation}"));
         let detail = fault.detail.clone();
@@ -116,8 +116,8 @@ impl Fault {
         self.kind != Kind::Pending
     }
 
-    /// Whether logging one of the two is enough. Connections fail in a different way at each broker and attempt, but a missing
-    /// permission is always the same.
+    /// Whether logging one of the two is enough. Connections fail in a different way at each broker and
+    /// attempt, but a missing permission is always the same.
     fn is_similar(&self, other: &Self) -> bool {
         self.kind == other.kind && (self.kind != Kind::Forbidden || self.detail == other.detail)
     }

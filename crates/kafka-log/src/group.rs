@@ -27,8 +27,7 @@ use crate::telemetry::{self, Telemetry};
 
 /// Interval between commits.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(100);
-/// Minimum time between two batches under load: each costs a commit of the database, however few records it
-/// has.
+/// Minimum time between two batches under load: each costs a commit of the database, however small it is.
 const SHORTEST_CYCLE: Duration = Duration::from_millis(50);
 /// Interval at which a waiting member checks whether it has stalled, and polls in case a wake-up was lost.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -276,8 +275,7 @@ impl ConsumerContext for Assignment {
                 self.telemetry.works(Aspect::Membership);
                 self.telemetry.works(Aspect::Permission);
                 if let Err(error) = resume::start_over(consumer, &self.mark, list) {
-                    // A position of an earlier topic would skip records, so the member stops before it reads
-                    // any.
+                    // A position of an earlier topic would skip records, so the member stops before reading.
                     self.stall.get_or_init(|| format!("the group does not return its positions: {error}"));
                 }
                 let assigned = consumer.incremental_assign(list);

@@ -1,7 +1,7 @@
 //! The event log on Apache Kafka: the transport of a fleet whose processes run on several machines.
 //!
-//! While the brokers are unreachable, a service starts and answers requests: its events wait in the outbox, and its consumers
-//! retry.
+//! While the brokers are unreachable, a service starts and answers requests: its events wait in the outbox,
+//! and its consumers retry.
 //!
 //! # Layout
 //!
@@ -9,7 +9,7 @@
 //! - `security`: TLS and SASL, under the names that users of Kafka know.
 //! - `client`: what all clients of librdkafka have in common.
 //! - `log`: the transport.
-//! - `producer`: publishes records; each is acknowledged by all in-sync replicas, in order, or reported as failed.
+//! - `producer`: publishes records; each is acknowledged by all in-sync replicas, in order, or has failed.
 //! - `group`: a member of a consumer group.
 //! - `queues`: the records that a member has received and not handed out yet.
 //! - `stall`: detects a member without progress.

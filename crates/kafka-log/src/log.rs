@@ -38,7 +38,7 @@ impl fmt::Debug for KafkaLog {
 }
 
 impl KafkaLog {
-    /// Prepares the clients without waiting for the brokers. If the topics are missing, they are created with `partitions`.
+    /// Prepares the clients without waiting for the brokers. Missing topics are created with `partitions`.
     ///
     /// # Errors
     ///
@@ -58,8 +58,8 @@ impl KafkaLog {
         Ok(Self { connection, url, partitions, seed_time_zone, condition, producer, surveyor, topics })
     }
 
-    /// The name of `topic` in the cluster. The URL names the topic of the events, and all other names begin with it, so that
-    /// several fleets can share a cluster.
+    /// The name of `topic` in the cluster. The URL names the topic of the events, and all other names begin
+    /// with it, so that several fleets can share a cluster.
     fn name(&self, topic: &str) -> String {
         match topic {
             TOPIC => self.connection.url.topic.clone(),
@@ -68,8 +68,8 @@ impl KafkaLog {
         }
     }
 
-    /// Creates missing topics, and returns the name of `topic`. The topic of the dead letters is created along with the first
-    /// topic, so that a missing permission is reported at the first start.
+    /// Creates missing topics, and returns the name of `topic`. The topic of the dead letters is created
+    /// along with the first topic, so that a missing permission is reported at the first start.
     async fn ensure(&self, topic: &str) -> Result<String, TransportError> {
         let name = self.name(topic);
         let mut known = self.topics.lock().await;

@@ -44,13 +44,11 @@ impl Producer {
             .set("client.id", CLIENT)
             .set("acks", "all")
             .set("enable.idempotence", "true")
-            // The partitioner of Java clients, so that all writers of the topic put a key into the same
-            // partition.
+            // The partitioner of Java clients, so that all writers of the topic agree on partitions.
             .set("partitioner", "murmur2_random")
             .set("linger.ms", "2")
             .set("compression.type", "lz4")
-            // Never reached, because it would fail single records and leave gaps. `DEADLINE` fails the rest
-            // of a batch as a whole.
+            // Never reached: it would fail single records and leave gaps. `DEADLINE` fails the whole rest.
             .set("message.timeout.ms", "60000");
         let connection = connection.clone();
         let producer = Self { config, connection, condition, sender: Mutex::default() };

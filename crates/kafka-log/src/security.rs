@@ -19,8 +19,8 @@ pub struct KafkaSecurity {
     #[arg(long, env = "KAFKA_SECURITY_PROTOCOL", value_enum, ignore_case = true, default_value_t)]
     pub kafka_security_protocol: SecurityProtocol,
 
-    /// Mechanism of the login to the brokers, if the protocol begins with SASL. SCRAM needs a binary built with
-    /// `--features tls`.
+    /// Mechanism of the login to the brokers, if the protocol begins with SASL. SCRAM needs a binary built
+    /// with `--features tls`.
     #[arg(long, env = "KAFKA_SASL_MECHANISM", value_enum, ignore_case = true)]
     pub kafka_sasl_mechanism: Option<SaslMechanism>,
 
@@ -181,7 +181,7 @@ impl KafkaSecurity {
                 .set("sasl.password", reveal(self.kafka_sasl_password.as_ref()));
         }
         if protocol.has_tls() {
-            // The vendored OpenSSL does not know where this system keeps its authorities; librdkafka probes the usual places.
+            // The vendored OpenSSL does not know this system's authorities; librdkafka probes for them.
             let authorities = self.kafka_ssl_ca_file.as_deref().unwrap_or(Path::new("probe"));
             config.set("ssl.ca.location", authorities.to_string_lossy());
             if let (Some(certificate), Some(key)) =

@@ -2,14 +2,14 @@
 //!
 //! A member that loses its broker or its group normally recovers within seconds. There are two exceptions:
 //!
-//! - In a few hundred kills of a broker, one member never got a partition again, although its connection was fine and nothing
-//!   failed.
-//! - A busy cluster whose controller considers the only broker dead responds that it has no brokers. Its clients then return to
-//!   the brokers of their settings, but a race between their threads may undo that, and such a client never connects again
-//!   (<https://github.com/confluentinc/librdkafka/issues/5301>).
+//! - In a few hundred kills of a broker, one member never got a partition again, although its connection was
+//!   fine and nothing failed.
+//! - A busy cluster whose controller considers the only broker dead responds that it has no brokers. Its
+//!   clients then return to the brokers of their settings, but a race between their threads may undo that,
+//!   and such a client never connects again (<https://github.com/confluentinc/librdkafka/issues/5301>).
 //!
-//! So that no operator has to restart the process, a stalled member is replaced by a new one. The producer needs no such check: if
-//! it cannot send in time, it is replaced anyway.
+//! So that no operator has to restart the process, a stalled member is replaced by a new one. The producer
+//! needs no such check: if it cannot send in time, it is replaced anyway.
 
 use std::mem;
 
@@ -17,12 +17,12 @@ use rdkafka::statistics::Statistics;
 
 use crate::telemetry::{known_brokers_up, partitions};
 
-/// A member has stalled after this many statistics in a row without progress. They are five seconds apart, so this is longer
-/// than a rebalance that waits for a dead member. It counts statistics rather than time, because a process that was suspended
-/// has not stalled.
+/// A member has stalled after this many statistics in a row without progress. They are five seconds apart, so
+/// this is longer than a rebalance that waits for a dead member. It counts statistics rather than time,
+/// because a process that was suspended has not stalled.
 const PATIENCE: u32 = 6;
-/// The same for a member that does not try to connect. A client without a broker tries one every two seconds, but resolving an
-/// address may take longer.
+/// The same for a member that does not try to connect. A client without a broker tries one every two seconds,
+/// but resolving an address may take longer.
 const PATIENCE_WITHOUT_ATTEMPTS: u32 = 2;
 
 /// Watches the progress of one member.
@@ -56,7 +56,7 @@ impl StallDetector {
     }
 }
 
-/// The number of attempts to connect to the known brokers, or `None` while a connection is open or being opened.
+/// The number of attempts to connect to the known brokers, or `None` while any is connected or connecting.
 fn attempts(statistics: &Statistics) -> Option<i64> {
     let brokers = statistics.brokers.values();
     let is_idle = |state: &str| matches!(state, "INIT" | "DOWN" | "TRY_CONNECT");

@@ -16,8 +16,7 @@ use crate::history;
 use crate::record::received;
 use crate::telemetry::Telemetry;
 
-/// Maximum wait for a response of the brokers, and for the first records. A process that ends waits for a
-/// running survey.
+/// Maximum wait for a response of the brokers, and for the first records. A process that ends waits for it.
 const DEADLINE: Duration = Duration::from_secs(3);
 /// Maximum wait of one poll.
 const POLL: Duration = Duration::from_millis(100);

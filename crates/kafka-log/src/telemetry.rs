@@ -1,4 +1,4 @@
-//! The callbacks of librdkafka: they update the [`Condition`], write log lines under the target `kafka`, and set metrics.
+//! The callbacks of librdkafka: they update the [`Condition`], log under the target `kafka`, and set metrics.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -66,8 +66,8 @@ impl Telemetry {
         self.condition.forget(&self.client);
     }
 
-    /// Remembers why a connection failed. One unreachable broker of several does no harm, so it is reported only when no broker
-    /// is left.
+    /// Remembers why a connection failed. One unreachable broker of several does no harm, so it is reported
+    /// only when no broker is left.
     fn connection_failed(&self, fault: Fault) {
         if self.has_failed(Aspect::Connection) {
             self.fails(Aspect::Connection, fault.clone());
@@ -86,7 +86,7 @@ impl ClientContext for Telemetry {
         use RDKafkaLogLevel::*;
         let client = &self.client;
         match level {
-            // librdkafka logs a broker that closes the connection, as after a wrong protocol, at these levels only.
+            // Only at these levels, librdkafka logs a broker that closes the connection (wrong protocol).
             Notice | Info if facility == "FAIL" => {
                 self.connection_failed(connection_fault(Kind::Unreachable, message));
             }
@@ -166,7 +166,7 @@ fn stable(reason: &str) -> &str {
     reason.rsplit_once(" (after ").map_or(reason, |(stable, _)| stable)
 }
 
-/// The number of connected brokers that the cluster has named; those known from the settings alone do not count.
+/// The number of connected brokers that the cluster has named, unlike those known from the settings alone.
 pub fn known_brokers_up(statistics: &Statistics) -> usize {
     statistics.brokers.values().filter(|broker| broker.state == "UP" && broker.nodeid >= 0).count()
 }

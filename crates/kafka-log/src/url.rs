@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// `kafka://<host>:<port>[,<host>:<port>]/<topic>`: the first brokers to contact, and the topic of the events.
+/// `kafka://<host>:<port>[,<host>:<port>]/<topic>`: the first brokers to contact, and the events' topic.
 #[derive(Clone, Debug)]
 pub struct KafkaUrl {
     /// Each `<host>:<port>`; at least one.

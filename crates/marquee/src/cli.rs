@@ -13,7 +13,8 @@ use crate::restore;
 use crate::target::Target;
 use crate::up::plan::Up;
 
-/// Runs a movie-booking fleet on this machine: seven processes, their databases, and an event log between them.
+/// Runs a movie-booking fleet on this machine: seven processes, their databases, and an event log between
+/// them.
 ///
 /// Without a command, this is `marquee up`.
 #[derive(Parser, Debug)]
@@ -31,8 +32,8 @@ pub struct Cli {
 pub enum Command {
     /// Starts the whole fleet, and runs until Ctrl-C stops it.
     ///
-    /// When everything is ready, it prints the addresses and some commands to try. The processes read their own
-    /// settings from the environment, for example NAME=Lumiere or PAYMENT_LATENCY_MS=400..620.
+    /// When everything is ready, it prints the addresses and some commands to try. The processes read their
+    /// own settings from the environment, for example NAME=Lumiere or PAYMENT_LATENCY_MS=400..620.
     Up {
         #[command(flatten)]
         up: Up,
@@ -56,7 +57,8 @@ pub enum Command {
         #[command(flatten)]
         target: Target,
     },
-    /// Makes bookings from many clients at once, measures them, and then checks every booking in every service.
+    /// Makes bookings from many clients at once, measures them, and then checks every booking in every
+    /// service.
     ///
     /// Exits with 1 if any answer was not 201, or if any record is missing or duplicated.
     Load {
@@ -67,22 +69,24 @@ pub enum Command {
     },
     /// Compares the records of every booking in all services, and reports violations.
     ///
-    /// Exits with 1 on any violation. It reads the databases of the fleet, which may keep running. The flags select the
-    /// fleet, as for `up`.
+    /// Exits with 1 on any violation. It reads the databases of the fleet, which may keep running. The flags
+    /// select the fleet, as for `up`.
     Audit {
         #[command(flatten)]
         plan: audit::Plan,
     },
-    /// Copies one consistent state of all databases and the event log into a directory. The fleet may keep running.
+    /// Copies one consistent state of all databases and the event log into a directory. The fleet may keep
+    /// running.
     ///
-    /// During the copy, new bookings, cancellations and collections wait, usually for less than a second; after 2 s they get
-    /// 503 and may be sent again. Requests that only read are not held back. The payment provider's ledger is not part
-    /// of a backup.
+    /// During the copy, new bookings, cancellations and collections wait, usually for less than a second;
+    /// after 2 s they get 503 and may be sent again. Requests that only read are not held back. The payment
+    /// provider's ledger is not part of a backup.
     Backup {
         #[command(flatten)]
         plan: backup::Plan,
     },
-    /// Restores a backup into the data directory of a stopped fleet, and reconciles it with the payment provider.
+    /// Restores a backup into the data directory of a stopped fleet, and reconciles it with the payment
+    /// provider.
     ///
     /// The previous files are moved aside, not deleted, and no id is assigned twice. The payment provider's
     /// ledger stays as it is: charges of bookings that are not in the backup are refunded, and bookings that

@@ -11,9 +11,10 @@
 //! <data-dir>/restore.json     the mark of an unfinished restore
 //! ```
 //!
-//! Bookings are personal data, so only the owner can read and write the directory: directories have mode 0700 and files
-//! 0600. Wider permissions, left by an earlier version, are removed. A symbolic link could lead a privileged process to
-//! another user's file, so links inside the directory, and one in its place, are refused.
+//! Bookings are personal data, so only the owner can read and write the directory: directories have mode 0700
+//! and files
+//! 0600. Wider permissions, left by an earlier version, are removed. A symbolic link could lead a privileged
+//!       process to another user's file, so links inside the directory, and one in its place, are refused.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -37,7 +38,8 @@ const DATABASE_FILES: [&str; 6] =
 const FLEET_ID_FILE: &str = "fleet-id";
 /// Maximum length of a fleet id, in characters.
 const FLEET_ID_MAX: usize = 32;
-/// Random hexadecimal digits of a new fleet id. They are enough to distinguish the fleets that share a provider.
+/// Random hexadecimal digits of a new fleet id. They are enough to distinguish the fleets that share a
+/// provider.
 const FLEET_ID_DIGITS: usize = 12;
 const SMALL_FILE_BYTES: u64 = 1024;
 
@@ -107,8 +109,8 @@ fn unfinished(from: &Path, is_undone: bool) -> String {
     }
 }
 
-/// Makes every new file of this process and its children private to this user, including files that a library such as
-/// SQLite creates.
+/// Makes every new file of this process and its children private to this user, including files that a library
+/// such as SQLite creates.
 pub fn keep_new_files_private() {
     umask(Mode::RWXG | Mode::RWXO);
 }
@@ -226,8 +228,8 @@ impl DataDir {
         Ok(Lock { _file: file })
     }
 
-    /// The name of this installation at the payment provider. It is created once and kept, because the provider knows
-    /// earlier charges by it.
+    /// The name of this installation at the payment provider. It is created once and kept, because the
+    /// provider knows earlier charges by it.
     ///
     /// # Errors
     ///
@@ -262,7 +264,8 @@ impl DataDir {
         }
     }
 
-    /// Writes a temporary file and links it, so that two processes that create the name at once both get the first one.
+    /// Writes a temporary file and links it, so that two processes that create the name at once both get the
+    /// first one.
     fn create_fleet_id(&self, path: &Path) -> io::Result<()> {
         let unfinished = self.root.join(format!("run/.fleet-id-{}", std::process::id()));
         let mut file = open_private(File::options().write(true).create(true).truncate(true), &unfinished)?;

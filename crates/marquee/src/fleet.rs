@@ -111,29 +111,31 @@ impl std::fmt::Display for Process {
 /// The addresses and the data of a fleet.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Fleet {
-    /// Directory for the databases, the event log, the logs and the process ids; created if it does not exist. Only its
-    /// owner can read it. A symbolic link, or a directory of another user, is refused.
+    /// Directory for the databases, the event log, the logs and the process ids; created if it does not
+    /// exist. Only its owner can read it. A symbolic link, or a directory of another user, is refused.
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR)]
     pub data_dir: PathBuf,
 
-    /// Base of the ports: book has base+1, payment +2, mypage +3, ticket +4, point +5, the gateway +8, and the payment
-    /// provider +10.
+    /// Base of the ports: book has base+1, payment +2, mypage +3, ticket +4, point +5, the gateway +8, and
+    /// the payment provider +10.
     #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT_BASE,
           value_parser = clap::value_parser!(u16).range(PORT_BASES))]
     pub port_base: u16,
 
-    /// Address that the gateway listens on; 0.0.0.0 admits other machines. The services listen on this machine only.
+    /// Address that the gateway listens on; 0.0.0.0 admits other machines. The services listen on this
+    /// machine only.
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub host: IpAddr,
 
     /// Puts the databases on a server: the prefix before each service's name in its database URL, such as
-    /// postgres://user:password@host/ . Missing databases are created. Settings such as ?sslmode=verify-full stay at
-    /// the end.
+    /// postgres://user:password@host/ . Missing databases are created. Settings such as ?sslmode=verify-full
+    /// stay at the end.
     #[arg(long, value_name = "URL", env = DATABASE_URL_PREFIX, hide_env_values = true)]
     pub database_url_prefix: Option<String>,
 
-    /// Database of one service, such as book=postgres://user:password@host/book ; takes precedence over the prefix, and
-    /// may be repeated. A missing database is created. In the environment variable, spaces separate the values.
+    /// Database of one service, such as book=postgres://user:password@host/book ; takes precedence over the
+    /// prefix, and may be repeated. A missing database is created. In the environment variable, spaces
+    /// separate the values.
     #[arg(long = "database-url", value_name = "SERVICE=URL", value_parser = database_of, env = DATABASE_URLS,
           value_delimiter = ' ', hide_env_values = true)]
     pub database_urls: Vec<(Process, String)>,
@@ -148,8 +150,8 @@ impl Fleet {
         SocketAddr::new(self.host_of(process), process.port(self.port_base))
     }
 
-    /// The address that `process` listens on. Only the gateway admits other machines, because the services trust their
-    /// callers.
+    /// The address that `process` listens on. Only the gateway admits other machines, because the services
+    /// trust their callers.
     fn host_of(&self, process: Process) -> IpAddr {
         match self.host {
             host if process == Process::Gateway || host.is_loopback() => host,
@@ -180,7 +182,8 @@ impl Fleet {
         }
     }
 
-    /// The flags that select this fleet for `marquee service`, together with [`environment`](Self::environment).
+    /// The flags that select this fleet for `marquee service`, together with
+    /// [`environment`](Self::environment).
     pub fn flags(&self) -> Vec<OsString> {
         vec![
             "--data-dir".into(),
@@ -192,8 +195,8 @@ impl Fleet {
         ]
     }
 
-    /// The variables with the URLs of servers. They are not passed as flags, because a URL may contain a password, and
-    /// all users of the machine can see the flags of a process.
+    /// The variables with the URLs of servers. They are not passed as flags, because a URL may contain a
+    /// password, and all users of the machine can see the flags of a process.
     pub fn environment(&self) -> impl Iterator<Item = (&'static str, String)> {
         let own: Vec<String> =
             self.database_urls.iter().map(|(service, url)| format!("{service}={url}")).collect();
@@ -239,7 +242,8 @@ impl Fleet {
         std::env::var_os(PROCESSOR_URL).is_none()
     }
 
-    /// The name of this installation at the payment provider, if it has one. The environment takes precedence.
+    /// The name of this installation at the payment provider, if it has one. The environment takes
+    /// precedence.
     ///
     /// # Errors
     ///
@@ -275,7 +279,8 @@ impl Fleet {
         self.events_url.clone().unwrap_or_else(|| data_dir.database_url("events"))
     }
 
-    /// The addresses from which the gateway on this machine calls, and the proxies that the environment trusts.
+    /// The addresses from which the gateway on this machine calls, and the proxies that the environment
+    /// trusts.
     fn trusted_proxies(&self) -> String {
         let mut trusted = "127.0.0.1,::1".to_owned();
         if let Some(others) = std::env::var(TRUSTED_PROXIES).ok().filter(|others| !others.trim().is_empty()) {

@@ -1,4 +1,5 @@
-//! The command line of Marquee: runs the whole fleet on one machine, and tests, audits, saves and restores it.
+//! The command line of Marquee: runs the whole fleet on one machine, and tests, audits, saves and restores
+//! it.
 //!
 //! # Layout
 //!

@@ -22,7 +22,8 @@ pub struct Mark {
     pub bookings: i64,
     /// Name of the directory for the files that are moved aside.
     pub aside: String,
-    /// Name of the directory with the files from before the first restore, if this one follows unfinished ones.
+    /// Name of the directory with the files from before the first restore, if this one follows unfinished
+    /// ones.
     #[serde(default)]
     pub original: Option<String>,
     /// Name of the directory whose files are put back, when a restore is undone.

@@ -120,8 +120,8 @@ fn is_unsafe(character: char) -> bool {
         )
 }
 
-/// Returns true for letters, marks and reserved characters that Unicode calls default-ignorable: joiners, fillers,
-/// variation selectors.
+/// Returns true for letters, marks and reserved characters that Unicode calls default-ignorable: joiners,
+/// fillers, variation selectors.
 fn is_invisible_letter_or_mark(character: char) -> bool {
     matches!(
         character,
@@ -144,8 +144,8 @@ mod tests {
 
     use super::*;
 
-    /// Escape, delete, C1's CSI, right-to-left override, zero-width space and joiner, byte-order mark, line separator,
-    /// variation selector, Hangul filler, tag.
+    /// Escape, delete, C1's CSI, right-to-left override, zero-width space and joiner, byte-order mark, line
+    /// separator, variation selector, Hangul filler, tag.
     const HOSTILE: [char; 11] = [
         '\u{1b}',
         '\u{7f}',

@@ -125,8 +125,8 @@ impl Rest {
         Ok(count)
     }
 
-    /// Reads the page of the collection at `path` that follows the entity `after`. Returns it with the id of its last
-    /// entity, or `None` at the end of the collection.
+    /// Reads the page of the collection at `path` that follows the entity `after`. Returns it with the id of
+    /// its last entity, or `None` at the end of the collection.
     async fn page_after(&self, path: &str, after: i64) -> Result<Option<(Vec<Value>, i64)>, RestError> {
         let mark = if path.contains('?') { '&' } else { '?' };
         let mut answer = self.get_ok(&format!("{path}{mark}after={after}&size={PAGE_SIZE}")).await?;
@@ -153,8 +153,8 @@ impl Rest {
     }
 }
 
-/// Describes the first difference between `actual` and `expected`. Objects in `actual` may have more fields than
-/// expected; lists must have the same length.
+/// Describes the first difference between `actual` and `expected`. Objects in `actual` may have more fields
+/// than expected; lists must have the same length.
 pub fn difference(actual: &Value, expected: &Value) -> Option<String> {
     difference_at("", actual, expected)
 }

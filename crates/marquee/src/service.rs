@@ -11,8 +11,8 @@ use crate::data_dir::{DataDir, DataDirError, Lock, open_private};
 use crate::fleet::{Fleet, Process};
 use crate::mark;
 
-/// The file with the process's id, removed on drop. After a crash the file remains, so only the lock proves that the
-/// process runs.
+/// The file with the process's id, removed on drop. After a crash the file remains, so only the lock proves
+/// that the process runs.
 struct PidFile(PathBuf);
 
 pub fn run(process: Process, fleet: &Fleet, flags: Vec<OsString>) -> ExitCode {
@@ -43,7 +43,8 @@ pub fn run(process: Process, fleet: &Fleet, flags: Vec<OsString>) -> ExitCode {
     process.main(args)
 }
 
-/// Executes this program again, with `variables` in its environment. A running process cannot set them safely.
+/// Executes this program again, with `variables` in its environment. A running process cannot set them
+/// safely.
 fn restart_with(variables: Vec<(&'static str, String)>) -> ExitCode {
     let mut words = std::env::args_os();
     let failure = std::env::current_exe().map(|program| {
@@ -59,7 +60,8 @@ fn restart_with(variables: Vec<(&'static str, String)>) -> ExitCode {
 #[error("cannot start")]
 struct RestartError(#[source] io::Error);
 
-/// Claims `process` in the data directory: a second one of that name is refused, as each database has one process.
+/// Claims `process` in the data directory: a second one of that name is refused, as each database has one
+/// process.
 fn claim(process: Process, data_dir: &DataDir) -> Result<(Lock, PidFile), DataDirError> {
     let lock = data_dir.lock(process.name())?;
     let path = data_dir.pid_file(process.name());

@@ -17,8 +17,8 @@ pub struct Backends {
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: DatabaseUrl,
 
-    /// How long the start may wait for an unreachable database, in milliseconds. Useful where processes and servers start in no
-    /// particular order, as in a cluster.
+    /// How long the start may wait for an unreachable database, in milliseconds. Useful where processes and
+    /// servers start in no particular order, as in a cluster.
     #[arg(long, env = "DATABASE_WAIT_MS", default_value_t = 0)]
     pub database_wait_ms: u64,
 

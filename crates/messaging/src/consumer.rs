@@ -1,7 +1,8 @@
-//! Receiving events, decoding them, asking the inbox and calling the handler, in one transaction; retries and dead letters.
+//! Receiving events, decoding them, asking the inbox and calling the handler, in one transaction; retries and
+//! dead letters.
 //!
-//! The handler knows none of this: it gets each event once, with a transaction. A batch of events shares one transaction, which
-//! makes a backlog much cheaper than one transaction per event.
+//! The handler knows none of this: it gets each event once, with a transaction. A batch of events shares one
+//! transaction, which makes a backlog much cheaper than one transaction per event.
 
 use std::error::Error;
 use std::future::Future;
@@ -68,7 +69,8 @@ pub trait Handler: Send + Sync + 'static {
     fn handle(&self, tx: &mut Tx, delivery: Delivery) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
-/// A handler that applies a batch of events with fewer statements than one by one. Every [`Handler`] is one too.
+/// A handler that applies a batch of events with fewer statements than one by one. Every [`Handler`] is one
+/// too.
 pub trait BatchHandler: Send + Sync + 'static {
     /// See [`Handler::READS`].
     const READS: &'static [&'static str];
@@ -96,7 +98,8 @@ impl<H: Handler> BatchHandler for H {
 /// Why a handler did not apply an event.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// A retry may succeed, perhaps after an operator has intervened: the consumer retries, and keeps the order.
+    /// A retry may succeed, perhaps after an operator has intervened: the consumer retries, and keeps the
+    /// order.
     #[error("not now")]
     Transient(#[source] Box<dyn Error + Send + Sync>),
     /// The event is at fault and no retry can apply it: it goes to the dead letters.
@@ -312,8 +315,8 @@ fn set_joined(consumer: &'static str, is_joined: bool) {
     metrics::gauge!("consumer_joined", "consumer" => consumer).set(f64::from(u8::from(is_joined)));
 }
 
-/// Decodes a record; its local time, if it has one, is in `zone`. Returns `None` for an event that `H` does not read, and for a
-/// record for another consumer.
+/// Decodes a record; its local time, if it has one, is in `zone`. Returns `None` for an event that `H` does
+/// not read, and for a record for another consumer.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
 //! Keeping records that no retry can apply, and replaying them.
 //!
-//! The topic of the dead letters, `<topic>.dlq`, has two kinds of records. A letter is the failed record with the reason in its headers. A mark records
-//! that a letter was replayed. All other records are ignored.
+//! The topic of the dead letters, `<topic>.dlq`, has two kinds of records. A letter is the failed record with
+//! the reason in its headers. A mark records that a letter was replayed. All other records are ignored.
 //!
 //! - `letters`: reads the letters and replays them.
 

@@ -15,27 +15,28 @@ const KAFKA_PARTITIONS: u16 = 12;
 /// The settings of the event log.
 #[derive(clap::Args, Clone, Debug)]
 pub struct EventLog {
-    /// The event log: `kafka://host:port[,host:port]/topic` for Apache Kafka, or `sqlite://<file>` for the embedded log,
-    /// which all services of a machine share.
+    /// The event log: `kafka://host:port[,host:port]/topic` for Apache Kafka, or `sqlite://<file>` for the
+    /// embedded log, which all services of a machine share.
     #[arg(id = "events_url", long = "events-url", value_name = "EVENTS_URL", env = "EVENTS_URL")]
     pub url: EventsUrl,
 
-    /// Number of partitions with which a missing topic of the events is created. It limits how many replicas of a service can
-    /// share its work.
+    /// Number of partitions with which a missing topic of the events is created. It limits how many replicas
+    /// of a service can share its work.
     #[arg(long, env = "KAFKA_PARTITIONS", default_value_t = KAFKA_PARTITIONS, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub kafka_partitions: u16,
 
-    /// Name of this process in its consumer group: unique in the group, and the same after a restart. A process with a name keeps
-    /// its partitions during a restart of less than six seconds, without a rebalance of the group. During a longer absence, its
-    /// partitions are not read for six seconds. Do not set it for processes that are replaced under new names.
+    /// Name of this process in its consumer group: unique in the group, and the same after a restart. A
+    /// process with a name keeps its partitions during a restart of less than six seconds, without a
+    /// rebalance of the group. During a longer absence, its partitions are not read for six seconds. Do not
+    /// set it for processes that are replaced under new names.
     #[arg(long, env = "KAFKA_GROUP_INSTANCE_ID")]
     pub kafka_group_instance_id: Option<String>,
 
     #[command(flatten)]
     pub kafka_security: KafkaSecurity,
 
-    /// Time zone of the original Java services, whose events have a local time without a zone: a name such as `Asia/Seoul`, or
-    /// an offset such as `+09:00`.
+    /// Time zone of the original Java services, whose events have a local time without a zone: a name such as
+    /// `Asia/Seoul`, or an offset such as `+09:00`.
     #[arg(long, env = "SEED_TIME_ZONE", default_value = seed_time::DEFAULT)]
     pub seed_time_zone: SeedTimeZone,
 }
@@ -66,7 +67,8 @@ impl EventLog {
     }
 }
 
-/// `EVENTS_URL`: `sqlite://<file>` is the embedded log, `kafka://<host>:<port>[,<host>:<port>]/<topic>` Apache Kafka.
+/// `EVENTS_URL`: `sqlite://<file>` is the embedded log, `kafka://<host>:<port>[,<host>:<port>]/<topic>`
+/// Apache Kafka.
 #[derive(Clone, Debug)]
 pub enum EventsUrl {
     Embedded(DatabaseUrl),
@@ -105,8 +107,8 @@ impl FromStr for EventsUrl {
 ///
 /// # Errors
 ///
-/// When the file of the embedded log cannot be used, or a setting is wrong. Unreachable brokers are not an error: see
-/// [`kafka_log`].
+/// When the file of the embedded log cannot be used, or a setting is wrong. Unreachable brokers are not an
+/// error: see [`kafka_log`].
 pub async fn connect(log: &EventLog) -> Result<Arc<dyn Transport>, TransportError> {
     Ok(match &log.url {
         EventsUrl::Embedded(file) => Arc::new(EmbeddedLog::open(file, log.seed_time_zone.clone()).await?),

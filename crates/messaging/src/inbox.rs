@@ -14,9 +14,10 @@ const COLUMNS: usize = 3;
 /// Separates position and time in the id of an event without an id of its own.
 const AT: char = '@';
 
-/// The id under which the inbox remembers an event. Events of the original Java services have no id of their own; theirs consists
-/// of the position in the topic and of the time at which the log appended the event, in milliseconds: `movie/3/41@1614087148000`.
-/// The position alone is not enough, because a topic that is created again has other events at the same positions.
+/// The id under which the inbox remembers an event. Events of the original Java services have no id of their
+/// own; theirs consists of the position in the topic and of the time at which the log appended the event, in
+/// milliseconds: `movie/3/41@1614087148000`. The position alone is not enough, because a topic that is
+/// created again has other events at the same positions.
 ///
 /// `appended_at` is `None` for a dead letter of an earlier version, which does not record it.
 pub fn event_id(headers: &Headers, position: Position, appended_at: Option<Timestamp>) -> String {
@@ -34,7 +35,8 @@ fn position_and_time(event_id: &str) -> Option<(&str, i64)> {
     Some((place, at.parse().ok()?))
 }
 
-/// Records that `consumer` applies the events `event_ids` in this transaction, and returns those that it has not applied before.
+/// Records that `consumer` applies the events `event_ids` in this transaction, and returns those that it has
+/// not applied before.
 pub async fn first_times(
     tx: &mut Tx,
     consumer: &'static str,
@@ -61,8 +63,8 @@ pub async fn first_times(
     Ok(new)
 }
 
-/// Returns those of `event_ids` that an earlier version has applied, which recorded the position alone. If an entry is older than
-/// the event, it belongs to another event, at the same position of an earlier topic.
+/// Returns those of `event_ids` that an earlier version has applied, which recorded the position alone. If an
+/// entry is older than the event, it belongs to another event, at the same position of an earlier topic.
 async fn seen_by_position(
     tx: &mut Tx,
     consumer: &'static str,

@@ -1,11 +1,12 @@
 //! Recovering when the event log is deleted and created again under its name.
 //!
-//! Each service stores in its database how the log begins, and compares it every few seconds. If the log is another one:
+//! Each service stores in its database how the log begins, and compares it every few seconds. If the log is
+//! another one:
 //!
-//! - The number of the incarnation increases. Consumers join their group again, and start over if the group's position belongs to
-//!   an earlier incarnation, which the position records.
-//! - The relay sends the rows that the outbox still holds again, before any other row. Consumers recognize applied events by
-//!   their ids.
+//! - The number of the incarnation increases. Consumers join their group again, and start over if the group's
+//!   position belongs to an earlier incarnation, which the position records.
+//! - The relay sends the rows that the outbox still holds again, before any other row. Consumers recognize
+//!   applied events by their ids.
 //!
 //! [`event_log::incarnation`] compares two states of a log; this module stores them.
 
@@ -138,7 +139,8 @@ struct PartitionRow {
 
 async fn known(db: &Db, log: &str) -> Result<Known, Error> {
     let mut conn = db.read().await?;
-    // The number is read first: if the rest changes in between, this check stores nothing, and the next one is right.
+    // The number is read first: if the rest changes in between, this check stores nothing, and the next one
+    // is right.
     let find =
         query_as::<(i64,)>("SELECT incarnation FROM log_incarnations WHERE log = $1").bind(log.to_owned());
     let incarnation = conn.fetch_optional(find).await?.map_or(FIRST, |(incarnation,)| incarnation);
@@ -165,8 +167,8 @@ struct Resend {
     is_recreated: bool,
 }
 
-/// Stores the state `seen` and its consequences in one transaction. Returns the new incarnation, or `None` if another process
-/// was faster.
+/// Stores the state `seen` and its consequences in one transaction. Returns the new incarnation, or `None` if
+/// another process was faster.
 async fn store(
     db: &Db,
     log: &str,
@@ -224,8 +226,8 @@ async fn replace(tx: &mut Tx, log: &str, seen: &Partitions) -> Result<(), Error>
     Ok(())
 }
 
-/// Marks the rows of the outbox that must be sent again as unsent, oldest first, and returns their number. The relay does so before
-/// it sends any other row, which keeps the order.
+/// Marks the rows of the outbox that must be sent again as unsent, oldest first, and returns their number.
+/// The relay does so before it sends any other row, which keeps the order.
 ///
 /// # Errors
 ///

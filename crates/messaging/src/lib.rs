@@ -1,4 +1,5 @@
-//! Events that commit with the state change that they describe, are delivered at least once, and are applied exactly once.
+//! Events that commit with the state change that they describe, are delivered at least once, and are applied
+//! exactly once.
 //!
 //! # Layout
 //!
@@ -6,10 +7,12 @@
 //!
 //! - [`outbox`]: the row of an event, which commits with the state change.
 //! - [`relay`]: publishes unsent rows to the event log.
-//! - [`consumer`]: receives, decodes, asks the inbox and calls the use case, in one transaction; retries and dead letters.
+//! - [`consumer`]: receives, decodes, asks the inbox and calls the use case, in one transaction; retries and
+//!   dead letters.
 //! - [`waiters`]: requests that wait for the events of one booking.
 //! - [`inbox`]: the ids of applied events, which make a redelivered event harmless.
-//! - [`incarnation`]: notices when the event log was deleted and created again, and publishes the outbox again.
+//! - [`incarnation`]: notices when the event log was deleted and created again, and publishes the outbox
+//!   again.
 //! - [`dead_letter`]: keeps records that no retry can apply, and replays them.
 //! - `outage`: logs an outage once a minute.
 //! - [`retention`]: deletes old rows.

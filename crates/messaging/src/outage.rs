@@ -1,5 +1,5 @@
-//! Logging an outage: when it begins, when its cause changes, once a minute while it lasts, and when it ends, however many
-//! attempts are made.
+//! Logging an outage: when it begins, when its cause changes, once a minute while it lasts, and when it ends,
+//! however many attempts are made.
 
 use std::time::{Duration, Instant};
 

@@ -22,7 +22,8 @@ pub struct Waiter {
 }
 
 impl Waiters {
-    /// Registers a waiter for `booking`. Do so before reading the booking, so that no change in between is missed.
+    /// Registers a waiter for `booking`. Do so before reading the booking, so that no change in between is
+    /// missed.
     pub fn wait_for(&self, booking: BookingId) -> Waiter {
         let mut bookings = self.lock();
         let wakes = bookings.entry(booking).or_insert_with(|| watch::Sender::new(())).subscribe();

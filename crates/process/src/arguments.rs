@@ -14,13 +14,13 @@ use crate::version::VERSION;
 /// `EX_USAGE` of sysexits.h: the configuration is wrong, and a restart will not help.
 pub const EXIT_CONFIG: u8 = 64;
 
-/// Reads a configuration from `args` and the environment. If a flag is given twice, the last one counts: the launcher passes
-/// some flags itself, and its user may override them.
+/// Reads a configuration from `args` and the environment. If a flag is given twice, the last one counts: the
+/// launcher passes some flags itself, and its user may override them.
 ///
 /// # Errors
 ///
-/// The exit code: 0 after `--help` or `--version`, the result of `--healthcheck`, or [`EXIT_CONFIG`] after it has printed one
-/// line that names the wrong variable.
+/// The exit code: 0 after `--help` or `--version`, the result of `--healthcheck`, or [`EXIT_CONFIG`] after it
+/// has printed one line that names the wrong variable.
 pub fn parse<C: Parser>(args: impl IntoIterator<Item = OsString>) -> Result<C, ExitCode> {
     let read = || {
         let matches = C::command().version(VERSION).args_override_self(true).try_get_matches_from(args)?;

@@ -1,7 +1,8 @@
 //! Aborts at a named gap between two durable steps, so that tests can show that a crash there loses nothing.
 //!
-//! A process that is built with the feature `crash-points` and started with `MARQUEE_CRASH_AT=<name>` (or `<name>:<n>`) aborts
-//! when it reaches that gap (for the n-th time). Without the feature, the binary contains none of this.
+//! A process that is built with the feature `crash-points` and started with `MARQUEE_CRASH_AT=<name>` (or
+//! `<name>:<n>`) aborts when it reaches that gap (for the n-th time). Without the feature, the binary
+//! contains none of this.
 
 /// Marks the gap `name`.
 #[cfg(not(feature = "crash-points"))]

@@ -2,7 +2,8 @@
 //!
 //! # Layout
 //!
-//! - [`run`], [`ProcessSettings`] (`run`): reads the configuration, starts telemetry and the runtime, returns the exit code.
+//! - [`run`], [`ProcessSettings`] (`run`): reads the configuration, starts telemetry and the runtime, returns
+//!   the exit code.
 //! - [`parse`], [`EXIT_CONFIG`] (`arguments`): the configuration from the command line and the environment.
 //! - `healthcheck`: `--healthcheck` asks a running process whether it is ready.
 //! - [`stop_signal`] (`stop`): SIGTERM, SIGINT or the end of standard input.

@@ -5,7 +5,8 @@ use std::io::Read;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Returns a token that is canceled on SIGTERM, on SIGINT and, if `also_on_stdin_eof`, at the end of standard input.
+/// Returns a token that is canceled on SIGTERM, on SIGINT and, if `also_on_stdin_eof`, at the end of standard
+/// input.
 pub fn stop_signal(also_on_stdin_eof: bool) -> CancellationToken {
     let token = CancellationToken::new();
     let stop = token.clone();

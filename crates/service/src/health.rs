@@ -18,8 +18,8 @@ pub fn of(db: &Db) -> Health {
     })
 }
 
-/// A database that responds but refuses writes is degraded. The process stays ready then: all replicas share the database,
-/// reads still work, and writes get 503.
+/// A database that responds but refuses writes is degraded. The process stays ready then: all replicas share
+/// the database, reads still work, and writes get 503.
 async fn state(db: &Db) -> State {
     match tokio::time::timeout(CHECK_TIMEOUT, db.refusal()).await {
         Ok(Ok(None)) => State::Up,

@@ -1,5 +1,6 @@
-//! Collections in pages. A page is requested by its number, within the first 10,000 entities, or by the id of the entity
-//! before it, without a limit. New entities never shift a page that is read by id, and its cost does not grow with its place.
+//! Collections in pages. A page is requested by its number, within the first 10,000 entities, or by the id of
+//! the entity before it, without a limit. New entities never shift a page that is read by id, and its cost
+//! does not grow with its place.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -16,7 +17,8 @@ use utoipa::{IntoParams, ToSchema};
 
 const DEFAULT_SIZE: i64 = 20;
 const MAX_SIZE: i64 = 100;
-/// Parameters of HAL clients that would change an answer. Without an error, the client would assume that the result is sorted.
+/// Parameters of HAL clients that would change an answer. Without an error, the client would assume that the
+/// result is sorted.
 const NOT_SUPPORTED: [&str; 2] = ["sort", "projection"];
 
 /// One page of a collection.
@@ -162,7 +164,8 @@ pub fn filtered(path: &str, name: &str, value: Option<impl Display>) -> String {
 }
 
 impl<T> Collection<T> {
-    /// Creates the page that `request` asks for, of the collection at `path` with its filter, from the rows of `page`.
+    /// Creates the page that `request` asks for, of the collection at `path` with its filter, from the rows
+    /// of `page`.
     pub fn new<R>(
         base: &BaseUrl,
         names: Names,

@@ -16,8 +16,8 @@ impl From<Problem> for Refusal {
     }
 }
 
-/// An unreachable database, or one that refuses, is 503; a connection that breaks during a commit is 504. Anything else is a
-/// bug, and 500.
+/// An unreachable database, or one that refuses, is 503; a connection that breaks during a commit is 504.
+/// Anything else is a bug, and 500.
 impl From<storage::Error> for Refusal {
     fn from(error: storage::Error) -> Self {
         Self(match error {

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 /// The source of the times that a service stores, and of those that it compares with stored ones.
 ///
-/// A database is opened with the system clock. Its time can be moved only if the program gives it a [`movable`](Self::movable)
-/// clock, which only tests do.
+/// A database is opened with the system clock. Its time can be moved only if the program gives it a
+/// [`movable`](Self::movable) clock, which only tests do.
 #[derive(Clone, Debug)]
 pub struct Clock {
     /// Microseconds by which this clock is ahead of the system's. `None` for the system clock itself.
@@ -22,7 +22,8 @@ impl Clock {
         Self { ahead_us: None }
     }
 
-    /// A clock for tests. It shows the system's time until a test [advances](Self::advance) it, which advances its clones too.
+    /// A clock for tests. It shows the system's time until a test [advances](Self::advance) it, which
+    /// advances its clones too.
     pub fn movable() -> Self {
         Self { ahead_us: Some(Arc::default()) }
     }

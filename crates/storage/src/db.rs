@@ -160,7 +160,8 @@ impl Db {
         Self { clock, ..self }
     }
 
-    /// The current time of the database's clock, for a decision without a transaction. Changes use [`Tx::now`].
+    /// The current time of the database's clock, for a decision without a transaction. Changes use
+    /// [`Tx::now`].
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }

@@ -1,4 +1,5 @@
-//! What a process reports about itself: log lines, metrics, and the trace that connects them across processes.
+//! What a process reports about itself: log lines, metrics, and the trace that connects them across
+//! processes.
 //!
 //! # Layout
 //!

@@ -24,7 +24,8 @@ pub fn render_metrics() -> String {
     recorder.render()
 }
 
-/// Bounds the memory of the recorder in a process whose `/metrics` is never scraped. Runs until the process ends.
+/// Bounds the memory of the recorder in a process whose `/metrics` is never scraped. Runs until the process
+/// ends.
 pub async fn upkeep() {
     loop {
         sleep(UPKEEP_INTERVAL).await;

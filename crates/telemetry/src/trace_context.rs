@@ -1,4 +1,5 @@
-//! The W3C trace context of a request or an event: it connects the log lines of all processes that one request passes.
+//! The W3C trace context of a request or an event: it connects the log lines of all processes that one
+//! request passes.
 //!
 //! Format: <https://www.w3.org/TR/trace-context/#traceparent-header>.
 

@@ -5,8 +5,8 @@
 //! `TEST_POSTGRES_URL` and `TEST_KAFKA_URL`. With `TEST_DATABASE=mixed`, only [`ON_POSTGRES`] is on
 //! PostgreSQL, and the others are on SQLite.
 //!
-//! A test moves the time of its database with [`Scratch::clock`]: after `scratch.clock.advance(hold)`, holds of
-//! that length have expired.
+//! A test moves the time of its database with [`Scratch::clock`]: after `scratch.clock.advance(hold)`, holds
+//! of that length have expired.
 
 use std::sync::Arc;
 

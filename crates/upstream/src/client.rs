@@ -124,7 +124,8 @@ impl Upstream {
         &self.breaker
     }
 
-    /// Returns how `/readyz` shows the upstream. It does not decide there, because some requests do not need the upstream.
+    /// Returns how `/readyz` shows the upstream. It does not decide there, because some requests do not need
+    /// the upstream.
     pub fn component(&self) -> Value {
         let state = self.breaker.state();
         json!({"status": if state == State::Closed { "UP" } else { "DEGRADED" }, "breaker": state.as_str()})

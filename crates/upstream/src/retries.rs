@@ -18,7 +18,8 @@ use crate::settings::Settings;
 
 /// Maximum number of retries of one call.
 const RETRIES_MAX: u32 = 2;
-/// The pause before the first retry is between this and twice this. The pause before the second one is longer.
+/// The pause before the first retry is between this and twice this. The pause before the second one is
+/// longer.
 const PAUSE: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_millis(200);
 /// The budget is a share of the calls within this time.
@@ -85,7 +86,8 @@ impl Policy<Attempt, Answer, CallError> for Retries {
     }
 }
 
-/// Whether a retry may help. It does not if the upstream asked to wait, or if our own limits rejected the call.
+/// Whether a retry may help. It does not if the upstream asked to wait, or if our own limits rejected the
+/// call.
 fn may_succeed_later(result: &Result<Answer, CallError>) -> bool {
     match result {
         Ok(answer) => answer.status.is_server_error() && !answer.asks_to_wait,

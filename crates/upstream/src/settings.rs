@@ -21,8 +21,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The defaults of [`upstream_args!`](crate::upstream_args), which are those of the original services: 610 ms for an
-    /// attempt, and 5 s open after half of at least 20 calls in 10 s have failed.
+    /// The defaults of [`upstream_args!`](crate::upstream_args), which are those of the original services:
+    /// 610 ms for an attempt, and 5 s open after half of at least 20 calls in 10 s have failed.
     pub fn new(url: Url, deadline: Duration) -> Self {
         Self {
             url,
@@ -69,8 +69,9 @@ pub mod parse {
     }
 }
 
-/// Defines the flags and variables of one upstream, as a struct to flatten into a configuration: `PAYMENT_URL`,
-/// `PAYMENT_DEADLINE_MS`, … for `upstream_args!(/** … */ PaymentArgs, "payment", "PAYMENT", "http://127.0.0.1:8082")`.
+/// Defines the flags and variables of one upstream, as a struct to flatten into a configuration:
+/// `PAYMENT_URL`, `PAYMENT_DEADLINE_MS`, … for `upstream_args!(/** … */ PaymentArgs, "payment", "PAYMENT",
+/// "http://127.0.0.1:8082")`.
 #[macro_export]
 macro_rules! upstream_args {
     ($(#[$doc:meta])* $name:ident, $upstream:literal, $variable:literal, $url:literal) => {

@@ -67,8 +67,8 @@ pub(crate) fn stack(
 
 type Classify = fn(&Result<Answer, CallError>) -> Verdict;
 
-/// A response below 500, even a refusal, comes from a working service. A call that our own bulkhead rejects is no result of the
-/// upstream.
+/// A response below 500, even a refusal, comes from a working service. A call that our own bulkhead rejects
+/// is no result of the upstream.
 fn classify(result: &Result<Answer, CallError>) -> Verdict {
     match result {
         Ok(answer) if answer.status.is_server_error() => Verdict::Failure,

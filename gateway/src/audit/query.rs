@@ -7,7 +7,8 @@ use http_api::problem::{FieldError, Problem};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-/// Maximum number of bookings per audit, for which it needs about 100 MB. `marquee audit`, which reads the databases, has no limit.
+/// Maximum number of bookings per audit, for which it needs about 100 MB. `marquee audit`, which reads the
+/// databases, has no limit.
 const LIMIT_MAX: u64 = 1_000_000;
 /// Pause before a booking that looks wrong is read again.
 const SETTLE_SECONDS: u64 = 5;

@@ -1,8 +1,8 @@
 //! One booking from its request to its outcome, top to bottom.
 //!
-//! No connection to the database is held while another service is called, so a booking takes two transactions, with the payment
-//! between them. A crash between them leaves a pending booking. `Paid` settles it if the customer was charged; the reconciler
-//! settles it by an inquiry at payment, or expires its hold.
+//! No connection to the database is held while another service is called, so a booking takes two
+//! transactions, with the payment between them. A crash between them leaves a pending booking. `Paid` settles
+//! it if the customer was charged; the reconciler settles it by an inquiry at payment, or expires its hold.
 
 use events::BookingId;
 use http_server::request_log::record;
@@ -15,8 +15,8 @@ use crate::app::{Begun, Outcome, Stop, admit, begin_payment, claim_key, hold_pla
 use crate::domain::{Booking, Invalid, Order, PaymentAnswer, RequestKey};
 use crate::waiting::wait_until;
 
-/// Books and pays: the key, the screening, the places, the payment, and the settlement. `order` is invalid where its fields are;
-/// with a key, a repeated request gets its booking all the same.
+/// Books and pays: the key, the screening, the places, the payment, and the settlement. `order` is invalid
+/// where its fields are; with a key, a repeated request gets its booking all the same.
 ///
 /// # Errors
 ///
@@ -48,8 +48,8 @@ pub async fn open(
         return Err(Outcome::Invalid(invalid.clone()).into());
     }
     let mut tx = state.db.begin().await?;
-    // The key comes first: a repeated request gets its booking even if a rule would refuse it now, such as that its places must
-    // be free, which are its own.
+    // The key comes first: a repeated request gets its booking even if a rule would refuse it now, such as
+    // that its places must be free, which are its own.
     if let Some(key) = &key {
         claim_key(&mut tx, key).await?;
     }
@@ -87,7 +87,8 @@ pub(crate) async fn attempt(state: &AppState, booking: Booking) -> Result<Outcom
     let (answer, failure) = state.payments.pay(&booking).await;
     crash::point("book.paid");
     let outcome = match settle(state, booking.clone(), answer).await {
-        // The booking exists, and its customer may have been charged: any outcome but "pending" would be wrong.
+        // The booking exists, and its customer may have been charged: any outcome but "pending" would be
+        // wrong.
         Err(error) if error.is_transient() => {
             tracing::warn!(cause = chain(&error), "the booking stays pending until `Paid` settles it");
             Outcome::from(booking)

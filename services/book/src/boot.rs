@@ -14,8 +14,8 @@ use crate::reconciler::Reconciler;
 use crate::store::request_keys::PRUNED;
 use crate::{AppState, MIGRATIONS, SERVICE, demo_data, router, upgrade};
 
-/// How often a request that waits for a change of a booking polls it, as another replica may make that change. 512 waiting
-/// requests cause at most 2,000 reads a second.
+/// How often a request that waits for a change of a booking polls it, as another replica may make that
+/// change. 512 waiting requests cause at most 2,000 reads a second.
 const POLL_EVERY: Duration = Duration::from_millis(250);
 
 /// Runs until `stop`.

@@ -43,11 +43,13 @@ pub struct Config {
     #[arg(long, env = "HOLD_SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub hold_seconds: u64,
 
-    /// Maximum number of unpaid held bookings; beyond that, a booking that cannot be paid gets 503 and is not held.
+    /// Maximum number of unpaid held bookings; beyond that, a booking that cannot be paid gets 503 and is not
+    /// held.
     #[arg(long, env = "MAX_HELD", default_value_t = 1_000, value_parser = clap::value_parser!(i64).range(0..))]
     pub max_held: i64,
 
-    /// Maximum number of held bookings per customer; beyond that, a booking that cannot be paid gets 409 and is not held.
+    /// Maximum number of held bookings per customer; beyond that, a booking that cannot be paid gets 409 and
+    /// is not held.
     #[arg(long, env = "MAX_HELD_PER_CUSTOMER", default_value_t = 5, value_parser = clap::value_parser!(i64).range(0..))]
     pub max_held_per_customer: i64,
 
@@ -59,12 +61,13 @@ pub struct Config {
     #[arg(long, env = "TURNOVER_MINUTES", default_value_t = 15, value_parser = clap::value_parser!(u64).range(0..=1_440))]
     pub turnover_minutes: u64,
 
-    /// Announce a program to try the fleet with: three movies in two halls, for a week. It is announced only if no future
-    /// screening exists.
+    /// Announce a program to try the fleet with: three movies in two halls, for a week. It is announced only
+    /// if no future screening exists.
     #[arg(long, env = "DEMO_DATA")]
     pub demo_data: bool,
 
-    /// How long a request to cancel waits for the cancellation to finish, in milliseconds; then the response is 202.
+    /// How long a request to cancel waits for the cancellation to finish, in milliseconds; then the response
+    /// is 202.
     #[arg(long, env = "CANCEL_WAIT_MS", default_value_t = 1_000)]
     pub cancel_wait_ms: u64,
 }

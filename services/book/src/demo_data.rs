@@ -11,8 +11,9 @@ use crate::http::screening_messages::ScreeningRequest;
 use crate::store::screenings::{self, Filter};
 
 const DAYS: i64 = 7;
-/// Movie, theatre, and start, in hours and minutes of UTC. The original system's commands book movies such as `soul` without a
-/// screening, so the program has none of those: a movie with screenings is booked only with one.
+/// Movie, theatre, and start, in hours and minutes of UTC. The original system's commands book movies such as
+/// `soul` without a screening, so the program has none of those: a movie with screenings is booked only with
+/// one.
 const PROGRAM: [(&str, &str, (i8, i8)); 6] = [
     ("broker", "Hall 1", (13, 0)),
     ("parasite", "Hall 1", (16, 30)),
@@ -45,7 +46,8 @@ const HALLS: [(&str, &str); 2] = [
 /// The movie of the original system that an earlier version's program showed, and its theatre.
 const WITHDRAWN: (&str, &str) = ("soul", "Hall 1");
 
-/// Withdraws unsold screenings that an earlier version announced, and announces the program if no future screening exists.
+/// Withdraws unsold screenings that an earlier version announced, and announces the program if no future
+/// screening exists.
 pub async fn announce(db: &Db, rules: &Rules) -> Result<(), StartError> {
     let failed = |error| StartError::new("announce the demo program", error);
     let mut tx = db.begin().await.map_err(|error| failed(error.into()))?;

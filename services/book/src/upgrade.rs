@@ -10,7 +10,8 @@ const BATCH: i64 = 500;
 
 /// Adds keys to all rows of earlier versions. If all rows have keys, this reads two empty indexes.
 ///
-/// Replicas of an earlier version, which compare spellings, can no longer insert rows: the database refuses rows without keys.
+/// Replicas of an earlier version, which compare spellings, can no longer insert rows: the database refuses
+/// rows without keys.
 pub async fn run(db: &Db) -> Result<(), StartError> {
     let failed = |error| StartError::new("normalize names", error);
     let mut rows = 0;

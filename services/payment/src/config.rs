@@ -24,8 +24,8 @@ pub struct Config {
     #[arg(long, env = "PROCESSOR_URL", value_name = "URL")]
     pub processor_url: Url,
 
-    /// Maximum wait for a response of the payment provider, in milliseconds. After it, the outcome is unknown, and the caller
-    /// or the refunder retries.
+    /// Maximum wait for a response of the payment provider, in milliseconds. After it, the outcome is
+    /// unknown, and the caller or the refunder retries.
     #[arg(long, env = "PROCESSOR_DEADLINE_MS", value_name = "MS", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub processor_deadline_ms: u64,
 

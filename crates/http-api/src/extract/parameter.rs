@@ -1,4 +1,5 @@
-//! Values of query parameters. Unlike in a body, each value has one spelling: `7`, but not `+7`, `07` or ` 7`.
+//! Values of query parameters. Unlike in a body, each value has one spelling: `7`, but not `+7`, `07` or `
+//! 7`.
 
 use std::fmt::Display;
 use std::str::FromStr;

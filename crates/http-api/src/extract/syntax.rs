@@ -13,8 +13,8 @@ use crate::problem::Problem;
 ///
 /// # Errors
 ///
-/// 400 when it is not JSON or nested too deeply, 422 with a pointer when a text or a name in it contains U+0000, which
-/// PostgreSQL can neither store nor compare.
+/// 400 when it is not JSON or nested too deeply, 422 with a pointer when a text or a name in it contains
+/// U+0000, which PostgreSQL can neither store nor compare.
 pub(super) fn check(body: &[u8]) -> Result<Syntax, Problem> {
     let mut source = serde_json::Deserializer::from_slice(body);
     let malformed = |error: &serde_json::Error| {
@@ -30,8 +30,8 @@ pub(super) fn check(body: &[u8]) -> Result<Syntax, Problem> {
 
 /// The kind of a well-formed JSON value.
 ///
-/// Deserializing it checks the whole value. serde's `IgnoredAny` would do the same, but serde_json limits the depth to 128
-/// only for values that it does not ignore.
+/// Deserializing it checks the whole value. serde's `IgnoredAny` would do the same, but serde_json limits the
+/// depth to 128 only for values that it does not ignore.
 pub(super) enum Syntax {
     Object,
     Other,

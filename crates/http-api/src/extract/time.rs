@@ -10,8 +10,8 @@ const NOT_A_TIME: &str = "must be a time such as 2026-12-01T19:30:00+09:00";
 /// Characters of a time up to its seconds.
 const SECONDS_END: usize = 19;
 
-/// Reads a time by RFC 3339 with an offset, such as `2026-12-01T19:30:00+09:00`; `null` and (with `#[serde(default)]`) absence are
-/// `None`.
+/// Reads a time by RFC 3339 with an offset, such as `2026-12-01T19:30:00+09:00`; `null` and (with
+/// `#[serde(default)]`) absence are `None`.
 ///
 /// # Errors
 ///

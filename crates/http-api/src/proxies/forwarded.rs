@@ -20,8 +20,8 @@ pub fn elements(headers: &HeaderMap) -> Vec<Element> {
     lines.flat_map(|line| of_line(&line)).collect()
 }
 
-/// Returns the elements of one line. A proxy appends its element to the line of the client, so an unterminated quote
-/// invalidates only the elements to its left.
+/// Returns the elements of one line. A proxy appends its element to the line of the client, so an
+/// unterminated quote invalidates only the elements to its left.
 fn of_line(line: &str) -> Vec<Element> {
     let mut elements = split(line, ',');
     elements.reverse();
@@ -48,7 +48,8 @@ fn of_pairs(text: &str) -> Option<Element> {
     Some(element)
 }
 
-/// Splits at each `separator` outside quotes. The search runs from the right, so the last part is returned first.
+/// Splits at each `separator` outside quotes. The search runs from the right, so the last part is returned
+/// first.
 fn split(text: &str, separator: char) -> Vec<&str> {
     let (mut parts, mut end, mut is_quoted) = (Vec::new(), text.len(), false);
     for (at, letter) in text.char_indices().rev() {

@@ -16,7 +16,8 @@ const WAIT_MIN: Duration = Duration::from_secs(1);
 const WAIT_MAX: Duration = Duration::from_secs(64);
 /// The count of a client is reset after this time without a wrong token.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
-/// Maximum number of clients in memory, about 64 bytes each. A further one replaces the client with the oldest wrong token.
+/// Maximum number of clients in memory, about 64 bytes each. A further one replaces the client with the
+/// oldest wrong token.
 const CLIENTS_MAX: usize = 4096;
 
 /// Wrong tokens by client. Clones count together.

@@ -104,8 +104,8 @@ impl Ledger {
 }
 
 impl Memory {
-    /// Charges for a buffer of `held` bytes in all, after `received` bytes have arrived. If the memory is used up, slower bodies
-    /// are cut off.
+    /// Charges for a buffer of `held` bytes in all, after `received` bytes have arrived. If the memory is
+    /// used up, slower bodies are cut off.
     ///
     /// # Errors
     ///

@@ -32,8 +32,8 @@ struct Config {
     server: Server,
 }
 
-/// Serves `POST /items`, which reads JSON and counts; `POST /work`, which runs until it may end; `GET /same`, which is 304; and
-/// the routes of every process.
+/// Serves `POST /items`, which reads JSON and counts; `POST /work`, which runs until it may end; `GET /same`,
+/// which is 304; and the routes of every process.
 pub struct Process {
     pub address: SocketAddr,
     pub admin: Option<SocketAddr>,

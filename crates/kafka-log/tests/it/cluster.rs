@@ -272,7 +272,8 @@ async fn named_member_keeps_its_partitions_over_a_restart() {
 
         restart.cancel();
         second.await.unwrap();
-        // Longer than two heartbeats, by which the first member would learn of a rebalance, and well within the session.
+        // Longer than two heartbeats, by which the first member would learn of a rebalance, and well within
+        // the session.
         for missed in 1..=25 {
             sleep(Duration::from_millis(100)).await;
             round(rounds).await;

@@ -150,7 +150,8 @@ impl Plan {
     }
 }
 
-/// Opens the databases of `fleet`, and the ledger of the provider, if it exists and `without_ledger` is false.
+/// Opens the databases of `fleet`, and the ledger of the provider, if it exists and `without_ledger` is
+/// false.
 ///
 /// # Errors
 ///

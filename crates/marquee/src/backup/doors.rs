@@ -9,7 +9,8 @@ use tokio::net::UnixStream;
 use crate::data_dir::DataDir;
 use crate::fleet::Process;
 
-/// The services in which customers change something. Payment and point stay open, because running requests need them.
+/// The services in which customers change something. Payment and point stay open, because running requests
+/// need them.
 const DOORS: [Process; 2] = [Process::Book, Process::Ticket];
 
 #[derive(Debug, thiserror::Error)]

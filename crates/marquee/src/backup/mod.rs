@@ -1,4 +1,5 @@
-//! `marquee backup`: copies one state of all databases and the event log into a directory; the fleet may keep running.
+//! `marquee backup`: copies one state of all databases and the event log into a directory; the fleet may keep
+//! running.
 //!
 //! 1. The doors close (`doors`): new requests that change something wait, and running ones finish.
 //! 2. All events are delivered: all outboxes are empty, and every service has read the whole log (`stores`).
@@ -10,7 +11,8 @@
 //!    are in a directory with a temporary name, which is renamed at the end, so that an incomplete backup
 //!    is never taken for a complete one.
 //!
-//! The ledger of the payment provider is not copied, because it belongs to the provider and is never set back.
+//! The ledger of the payment provider is not copied, because it belongs to the provider and is never set
+//! back.
 
 mod doors;
 pub mod manifest;

@@ -1,4 +1,5 @@
-//! The databases and the event log of a fleet: waits until all events are delivered, locks all files, and copies them.
+//! The databases and the event log of a fleet: waits until all events are delivered, locks all files, and
+//! copies them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -151,7 +152,8 @@ impl Stores {
         Ok(Locks(locks))
     }
 
-    /// Copies all databases into `directory` at the same time, so that customers wait only for the largest one.
+    /// Copies all databases into `directory` at the same time, so that customers wait only for the largest
+    /// one.
     ///
     /// # Errors
     ///

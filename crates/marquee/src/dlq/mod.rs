@@ -1,4 +1,5 @@
-//! `marquee dlq`: lists, shows and replays dead letters. It works on the fleet's event log; the fleet may keep running.
+//! `marquee dlq`: lists, shows and replays dead letters. It works on the fleet's event log; the fleet may
+//! keep running.
 //!
 //! # Layout
 //!
@@ -48,9 +49,9 @@ pub enum Command {
     },
     /// Publishes dead letters to the event topic again, each for the service that rejected it.
     ///
-    /// Replay a letter after fixing the cause that its reason names. Without names, all waiting letters are replayed. A
-    /// second replay does no harm, because a service applies each event once. An event that fails again becomes a new
-    /// dead letter.
+    /// Replay a letter after fixing the cause that its reason names. Without names, all waiting letters are
+    /// replayed. A second replay does no harm, because a service applies each event once. An event that fails
+    /// again becomes a new dead letter.
     Replay {
         #[command(flatten)]
         log: Log,

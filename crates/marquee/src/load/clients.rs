@@ -56,7 +56,8 @@ pub async fn book(rest: &Rest, plan: &Plan) -> Answers {
 const MOVIE: &str = "marquee load";
 
 async fn book_one(rest: &Rest, number: u64, answers: &mut Answers) {
-    // General admission, because seats would run out. Quantities and prices differ, so that mix-ups are found.
+    // General admission, because seats would run out. Quantities and prices differ, so that mix-ups are
+    // found.
     let qty = 1 + number as i64 % 4;
     let total_price = 5_000 * qty + number as i64;
     let order = json!({

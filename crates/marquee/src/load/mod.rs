@@ -74,8 +74,8 @@ async fn book_and_check(target: &Target, plan: &Plan) -> Result<Vec<String>, Loa
     Ok(differences)
 }
 
-/// Waits until mypage has as many rows as were booked. Returns the time since the last answer, or `None` after
-/// [`SETTLE_TIMEOUT`]. [`verify`] checks the rows themselves.
+/// Waits until mypage has as many rows as were booked. Returns the time since the last answer, or `None`
+/// after [`SETTLE_TIMEOUT`]. [`verify`] checks the rows themselves.
 async fn wait_for_mypage(
     rest: &Rest,
     answers: &Answers,

@@ -131,7 +131,8 @@ fn staged(stage: &Path) -> Result<Vec<String>, FilesError> {
     Ok(names)
 }
 
-/// Removes the stage of `mark` after its files were moved, and an incomplete stage that another restore has left.
+/// Removes the stage of `mark` after its files were moved, and an incomplete stage that another restore has
+/// left.
 pub fn remove_stage(data_dir: &DataDir, mark: &Mark) -> Result<(), FilesError> {
     remove_all(&stage(data_dir))?;
     let Some(back) = mark.back.as_ref().map(|back| data_dir.root().join(back)) else { return Ok(()) };

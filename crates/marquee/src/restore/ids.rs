@@ -20,7 +20,8 @@ use crate::fleet::Process;
 /// Added to the known ids of a service whose own database is missing or unreadable: unpaid bookings, for
 /// example, have left no trace elsewhere.
 const MARGIN: i64 = 10_000;
-/// Maximum distance of a trace in another service from the highest id that the owner is known to have assigned.
+/// Maximum distance of a trace in another service from the highest id that the owner is known to have
+/// assigned.
 const FARTHEST_TRACE: i64 = 1_000_000;
 const BOOK: &str = "book";
 const BOOKINGS: &str = "bookings";
@@ -36,7 +37,8 @@ const TRACES: [(&str, &str, &str); 7] = [
     ("mypage", SCREENINGS, "SELECT screening_id AS id FROM mypages"),
     (LOG, BOOKINGS, "SELECT CAST(key AS BIGINT) AS id FROM records"),
 ];
-/// Events that carry an id of the service that publishes them: the service, its table, the types, and the field.
+/// Events that carry an id of the service that publishes them: the service, its table, the types, and the
+/// field.
 const CARRIERS: [(&str, &str, &[&str], &str); 4] = [
     (BOOK, BOOKINGS, &["Booked", "Held", "HoldExpired", "CancelRequested", "Canceled"], "$.id"),
     (BOOK, SCREENINGS, &["Booked", "Held"], "$.screeningId"),
@@ -109,7 +111,8 @@ impl LastIds {
                 Err(_) => known.cannot_read(name),
             }
         }
-        // Traces are compared with the ids that the services themselves have assigned, so those are read first.
+        // Traces are compared with the ids that the services themselves have assigned, so those are read
+        // first.
         for (name, db) in replaced {
             if known.follow_traces(name, &db).await.is_err() {
                 known.cannot_read(name);

@@ -3,7 +3,8 @@
 //!
 //! 1. The files are compared with the manifest and copied to a stage, and their ids are raised above every id
 //!    that was ever assigned ([`ids`]). Up to here, nothing of the fleet has changed.
-//! 2. The mark is written ([`mark`]). From here on, the fleet does not start, and another run continues the restore.
+//! 2. The mark is written ([`mark`]). From here on, the fleet does not start, and another run continues the
+//!    restore.
 //! 3. The present files are moved aside, and each staged file into its place ([`files`]).
 //! 4. The services start without the gateway, and refund or cancel where the provider's ledger differs from
 //!    their records ([`reconcile`]). Then the mark is removed.
@@ -133,7 +134,8 @@ fn check(plan: &Plan) -> Result<Option<Manifest>, RestoreError> {
     Ok(Some(manifest))
 }
 
-/// Locks all parts of the data directory, so that no process runs and no backup is taken while the files are replaced.
+/// Locks all parts of the data directory, so that no process runs and no backup is taken while the files are
+/// replaced.
 fn claim_all(data_dir: &DataDir) -> Result<Vec<Lock>, DataDirError> {
     let names = Process::ALL.iter().map(|process| process.name()).chain(["backup"]);
     names.map(|name| data_dir.lock(name)).collect()
@@ -143,7 +145,8 @@ fn bad_mark(data_dir: &DataDir) -> impl Fn(io::Error) -> RestoreError {
     |source| RestoreError::Mark { path: data_dir.root().to_owned(), source }
 }
 
-/// Returns the mark of an unfinished restore of the backup in `from`, or stages the backup and writes a new one.
+/// Returns the mark of an unfinished restore of the backup in `from`, or stages the backup and writes a new
+/// one.
 async fn from_backup(
     plan: &Plan,
     data_dir: &DataDir,

@@ -1,7 +1,8 @@
 //! Reconciles the restored databases with the charges and refunds of the payment provider after the backup.
 //!
-//! Charges of bookings that no longer exist are refunded. Bookings that live again, but whose charges the provider has
-//! refunded, are canceled, as their customers had requested. The services do both, without the gateway.
+//! Charges of bookings that no longer exist are refunded. Bookings that live again, but whose charges the
+//! provider has refunded, are canceled, as their customers had requested. The services do both, without the
+//! gateway.
 
 use std::time::Duration;
 
@@ -26,7 +27,8 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Maximum time for one cancel.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// Maximum number of rounds. Each repairs what the previous one has left or caused; further rounds would find nothing.
+/// Maximum number of rounds. Each repairs what the previous one has left or caused; further rounds would find
+/// nothing.
 const ROUNDS: usize = 5;
 /// Maximum wait for violations to disappear when nothing is left to repair: a refund under way takes as long
 /// as the provider.

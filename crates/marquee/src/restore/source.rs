@@ -57,7 +57,8 @@ pub fn verified(from: &Path) -> Result<Manifest, SourceError> {
     Ok(manifest)
 }
 
-/// Checks the schema of each database. A service would refuse a newer one too, but only after files were moved.
+/// Checks the schema of each database. A service would refuse a newer one too, but only after files were
+/// moved.
 fn is_not_newer(manifest: &Manifest) -> Result<(), SourceError> {
     for (name, migrations) in [
         ("book", &book::MIGRATIONS),

@@ -1,5 +1,5 @@
-//! Runs the services and the payment provider without the gateway, on free ports of this machine. Only the command that
-//! starts them sends them requests.
+//! Runs the services and the payment provider without the gateway, on free ports of this machine. Only the
+//! command that starts them sends them requests.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};

@@ -40,7 +40,8 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// The exit code of the launcher. If a process refuses its configuration, the launcher exits with the same code.
+    /// The exit code of the launcher. If a process refuses its configuration, the launcher exits with the
+    /// same code.
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Ended(ended) if ended.refused_its_configuration() => ExitCode::from(EXIT_CONFIG),

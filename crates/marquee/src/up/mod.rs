@@ -90,8 +90,8 @@ async fn launch(up: &Up) -> Result<ExitCode, StartError> {
     ready.map(|_| if screen.has_failed() { ExitCode::FAILURE } else { stopped })
 }
 
-/// Waits until all processes are ready, and returns whether all services have joined the event log. If a process ends
-/// before, the start fails.
+/// Waits until all processes are ready, and returns whether all services have joined the event log. If a
+/// process ends before, the start fails.
 async fn all_ready(fleet: &Fleet, children: &mut Children) -> Result<bool, StartError> {
     let ready = async {
         ready::all(fleet, &Process::ALL).await;

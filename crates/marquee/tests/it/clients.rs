@@ -18,7 +18,8 @@ use crate::fleet::Fleet;
 use crate::wait::until;
 
 const CLIENTS: usize = 16;
-/// Pause of a client after a booking. A higher load would not test more, and would slow down servers that restart.
+/// Pause of a client after a booking. A higher load would not test more, and would slow down servers that
+/// restart.
 const PAUSE_AFTER_BOOKING: Duration = Duration::from_millis(50);
 /// Number of bookings that are surely made within the timeout of one wait.
 const STRIDE: usize = 500;
@@ -54,7 +55,8 @@ impl Load {
         Self::on(&[rest], PAUSE_AFTER_BOOKING)
     }
 
-    /// Starts clients at `doors`. Each client stays with one door while it answers, and pauses after each booking.
+    /// Starts clients at `doors`. Each client stays with one door while it answers, and pauses after each
+    /// booking.
     pub fn on(doors: &[&Rest], pause: Duration) -> Self {
         let shared = Arc::<Shared>::default();
         let mut clients = JoinSet::new();
@@ -137,7 +139,8 @@ async fn book_until_stopped(mut doors: Vec<Rest>, pause: Duration, shared: Arc<S
     answers
 }
 
-/// Waits until every service has one record of each of these bookings, and no event is unsent or a dead letter.
+/// Waits until every service has one record of each of these bookings, and no event is unsent or a dead
+/// letter.
 pub async fn settled(fleet: &Fleet, booked: &[Booked]) {
     assert!(!booked.is_empty());
     // Counting is cheap, so rows are read only when there are enough.

@@ -60,7 +60,8 @@ fn every_process_is_built_restarted_and_waits_for_its_dependencies() {
     }
 }
 
-/// Returns true if `help` names the variable. The help shows no values of variables that may contain passwords.
+/// Returns true if `help` names the variable. The help shows no values of variables that may contain
+/// passwords.
 pub fn reads(help: &str, name: &str) -> bool {
     [format!("[env: {name}="), format!("[env: {name}]")].iter().any(|shown| help.contains(shown))
 }
@@ -129,7 +130,8 @@ fn server_creates_a_database_for_each_service() {
     assert_eq!(*environment, expected.map(|(name, value)| (name, Value::String(value))).collect());
 }
 
-/// The reference to a password. Without the password, Compose names the command that generates it, and starts nothing.
+/// The reference to a password. Without the password, Compose names the command that generates it, and starts
+/// nothing.
 fn password_of(user: &str) -> String {
     format!("${{{}_PASSWORD:?run docker/secrets}}", user.to_uppercase())
 }

@@ -1,5 +1,5 @@
-//! Crashes in every gap between two durable steps: while customers continue, a process crashes at a named point
-//! and restarts, and an audit passes at the end.
+//! Crashes in every gap between two durable steps: while customers continue, a process crashes at a named
+//! point and restarts, and an audit passes at the end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -110,7 +110,8 @@ async fn book_survives_a_crash_while_a_hold_expires() {
     book_with_status(&fleet, 201).await;
 }
 
-/// The answer comes too late, and `Paid` cannot be published because the event log is locked, so book has to inquire.
+/// The answer comes too late, and `Paid` cannot be published because the event log is locked, so book has to
+/// inquire.
 #[tokio::test(flavor = "multi_thread")]
 async fn book_survives_a_crash_while_it_inquires_about_a_payment() {
     let slow = [("PAYMENT_LATENCY_MS", "1000"), ("PAYMENT_DEADLINE_MS", "300")];

@@ -107,7 +107,8 @@ impl Fleet {
         until("the ready block", async || launcher_is_ready(launcher)).await;
     }
 
-    /// Runs `marquee service <process>`, and waits until it is ready and has joined its consumer group, if it has one.
+    /// Runs `marquee service <process>`, and waits until it is ready and has joined its consumer group, if it
+    /// has one.
     pub async fn start_alone(&mut self, process: Process) {
         let service = self.service(process);
         let started = self.start(["service", process.name()], &[]);

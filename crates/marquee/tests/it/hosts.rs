@@ -1,4 +1,5 @@
-//! Web pages of other origins in a browser on this machine: only the gateway, which is made for browsers, answers them.
+//! Web pages of other origins in a browser on this machine: only the gateway, which is made for browsers,
+//! answers them.
 
 use marquee::fleet::Process;
 use reqwest::Client;

@@ -49,8 +49,8 @@ async fn events_of_the_java_services_are_applied_once() {
         row_becomes(&fleet, "points", id, &json!({ "status": "Waiting Point", "score": 0 })).await;
     }
 
-    // A Java book service cancels without asking, once before ticket knows the booking. Payment has no charge of these
-    // bookings, and records tombstones.
+    // A Java book service cancels without asking, once before ticket knows the booking. Payment has no charge
+    // of these bookings, and records tombstones.
     let [canceled, early] = [1002, 1007].map(|id| json!({ "eventType": "Canceled", "id": id, "me": true }));
     java.writes(&[canceled.clone(), canceled, early]).await;
     row_becomes(&fleet, "payments", 1007, &json!({ "status": "Voided" })).await;
@@ -65,7 +65,8 @@ async fn events_of_the_java_services_are_applied_once() {
     java.writes(&[about(1005, "created-unknown-fields"), about(1005, "created-unknown-fields")]).await;
     row_becomes(&fleet, "points", 1005, &json!({ "contents": "WonderWoman", "score": 0 })).await;
 
-    // Java services continue bookings of the fleet: `Printed` has `me:false`, `TicketCanceled` has numbers as text.
+    // Java services continue bookings of the fleet: `Printed` has `me:false`, `TicketCanceled` has numbers as
+    // text.
     let [collected, voided] = [book(&fleet, "1A,2B").await, book(&fleet, "3C,4D").await];
     let written =
         json!({ "eventType": "WrittenPoint", "bookingId": collected, "id": 1, "score": "100", "me": true });

@@ -17,7 +17,8 @@ use test_kit::FakeUpstream;
 use crate::audit::passes;
 use crate::fleet::{Fleet, marquee, send};
 
-/// Clears the screen, colors text (C1), reverses it, and hides a character: escape, CSI, override, zero-width space.
+/// Clears the screen, colors text (C1), reverses it, and hides a character: escape, CSI, override, zero-width
+/// space.
 const HOSTILE: &str = "soul\u{1b}[2J\u{9b}31m\u{202e}9A\u{200b}";
 const PRINTED: &str = r"soul\u{1b}[2J\u{9b}31m\u{202e}9A\u{200b}";
 const PRINTED_AS_JSON: &str = r"soul\u001b[2J\u009b31m\u202e9A\u200b";
@@ -42,7 +43,8 @@ fn end_of(mut command: Command, stdout: Stdio) -> (i32, String) {
     (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
 }
 
-/// Asserts that the command fails with one line if its standard output is full, and exits silently if it is closed.
+/// Asserts that the command fails with one line if its standard output is full, and exits silently if it is
+/// closed.
 fn assert_full_and_closed_stdout(command: impl Fn() -> Command, code_when_closed: i32) {
     let (code, stderr) = end_of(command(), full());
     assert_eq!(code, 1, "{:?}: {stderr}", command());

@@ -1,4 +1,5 @@
-//! Runs the shell commands of `buildspec.yml` and of the GitHub workflow against stand-ins that record their calls.
+//! Runs the shell commands of `buildspec.yml` and of the GitHub workflow against stand-ins that record their
+//! calls.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -323,7 +324,8 @@ fn github_does_the_same_in_three_jobs() {
             let at = checkout.directory.path().canonicalize().unwrap().display().to_string();
             checkout.calls().into_iter().map(move |line| line.replace(&at, ""))
         });
-        // On GitHub, Rust is installed, dependencies are checked, and the images pass from one job to the other.
+        // On GitHub, Rust is installed, dependencies are checked, and the images pass from one job to the
+        // other.
         let apart =
             ["curl", "sha256sum", "rustup-init", "cargo install --locked --quiet cargo-deny", "cargo deny"];
         let apart = [&apart[..], &["docker save", "docker load"], &LOGIN].concat();

@@ -64,8 +64,8 @@ async fn replicas_of_every_service_are_killed_in_turn_under_load() {
     assert_no_dead_letters(&one).await;
 }
 
-/// Books through one replica and cancels through the other. The event that completes the cancellation goes to the
-/// replica that consumes its partition.
+/// Books through one replica and cancels through the other. The event that completes the cancellation goes to
+/// the replica that consumes its partition.
 async fn cancel_through_the_other_replica_completes(doors: &[Rest; 2]) {
     for number in 0..10 {
         let booking = book_at(&doors[number % 2]).await;

@@ -96,8 +96,8 @@ fn curl_section() -> Vec<Line> {
     ]
 }
 
-/// "siege -c50 -t60S -r10 --content-type "application/json" 'http://book:8080/books POST {"qty":"3"}'": the body of the
-/// load test, which has a quantity only.
+/// "siege -c50 -t60S -r10 --content-type "application/json" 'http://book:8080/books POST {"qty":"3"}'": the
+/// body of the load test, which has a quantity only.
 const SIEGE_BODY: &str = r#"{"qty":"3"}"#;
 
 /// "Config Map": every booking contains the cinema's name.
@@ -242,8 +242,8 @@ async fn answers_as_requests(section: Vec<Line>, headers: &[(&str, &str)]) {
     }
 }
 
-/// A person types the next command a moment later, when events have had their effect, so these requests are retried. A
-/// booking must be answered correctly at once.
+/// A person types the next command a moment later, when events have had their effect, so these requests are
+/// retried. A booking must be answered correctly at once.
 fn retry_or_panic(line: &Line, answer: &Value, difference: String) -> Result<(), String> {
     assert!(line.method != Method::POST, "{}: {difference}: {answer}", line.command);
     Err(format!("{difference}: {answer}"))

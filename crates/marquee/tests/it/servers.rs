@@ -95,12 +95,14 @@ async fn fleet_survives_a_crash_of_kafka_under_load() {
     assert_no_dead_letters(&fleet).await;
 }
 
-/// How long the broker is down: longer than a consumer group waits for its members; `TEST_OUTAGE_SECONDS` sets it.
+/// How long the broker is down: longer than a consumer group waits for its members; `TEST_OUTAGE_SECONDS`
+/// sets it.
 fn outage() -> Duration {
     Duration::from_secs(std::env::var("TEST_OUTAGE_SECONDS").map_or(8, |seconds| seconds.parse().unwrap()))
 }
 
-/// Waits until book reports this status of the event log. Book stays ready, because it can still take bookings.
+/// Waits until book reports this status of the event log. Book stays ready, because it can still take
+/// bookings.
 async fn event_log_becomes(fleet: &Fleet, status: &str) {
     let book = fleet.service(Process::Book);
     until(&format!("the event log to be {status}"), async || {

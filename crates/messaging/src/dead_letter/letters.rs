@@ -68,12 +68,14 @@ pub async fn letters(transport: &dyn Transport) -> Result<Vec<Letter>, Transport
     Ok(letters)
 }
 
-/// Publishes the records of `letters` to the topic of the events again, each for the consumer that failed, and marks the letters.
-/// Replaying a letter twice is harmless, because the consumer recognizes the record by its id.
+/// Publishes the records of `letters` to the topic of the events again, each for the consumer that failed,
+/// and marks the letters. Replaying a letter twice is harmless, because the consumer recognizes the record by
+/// its id.
 ///
 /// # Errors
 ///
-/// When the transport fails. The last records may not have been published, and some letters before them not marked.
+/// When the transport fails. The last records may not have been published, and some letters before them not
+/// marked.
 pub async fn replay(transport: &dyn Transport, letters: &[Letter]) -> Result<(), TransportError> {
     for letters in letters.chunks(REPLAY_BATCH) {
         let records: Vec<_> = letters.iter().map(Letter::replayed_record).collect();
@@ -107,8 +109,8 @@ impl Letter {
         })
     }
 
-    /// The record for the consumer that failed. It keeps the id under which inboxes know it, because it must not become another
-    /// event at its new position.
+    /// The record for the consumer that failed. It keeps the id under which inboxes know it, because it must
+    /// not become another event at its new position.
     fn replayed_record(&self) -> Record {
         let mut record = self.record.clone();
         if headers::find(&record.headers, headers::ID).is_none() {

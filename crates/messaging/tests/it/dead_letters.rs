@@ -112,7 +112,8 @@ async fn replayed_letter_is_applied_once_by_its_consumer_only(files: Files) {
     let (reader, other) = (Reader::new("test", &files).await, Reader::new("other", &files).await);
     other.fix();
     reader.reads(&[event(1, "a"), poison(), event(2, "b")], 2).await;
-    // It has applied the event and its inbox has forgotten it, so only the header keeps it from applying the event again.
+    // It has applied the event and its inbox has forgotten it, so only the header keeps it from applying the
+    // event again.
     assert_eq!(other.reads_to(2).await, [1, POISON, 2]);
     let mut tx = other.db.begin().await.unwrap();
     tx.execute(query("DELETE FROM inbox")).await.unwrap();

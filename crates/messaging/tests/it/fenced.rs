@@ -164,8 +164,8 @@ fn move_brokers(answer: &mut [u8], address: SocketAddr) {
     }
 }
 
-/// The metadata response `answer` without brokers. It repeats its topics, because the race in the client depends on how long it
-/// parses the response.
+/// The metadata response `answer` without brokers. It repeats its topics, because the race in the client
+/// depends on how long it parses the response.
 fn denial(answer: &[u8]) -> Vec<u8> {
     let (brokers, _) = brokers(answer);
     let cluster_id = usize::from(answer[brokers.end]).max(1);

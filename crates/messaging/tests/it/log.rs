@@ -19,7 +19,8 @@ impl Files {
         Self { directory: TempDir::new().unwrap(), kafka: None }
     }
 
-    /// Topics on the broker of `TEST_KAFKA_URL`; `None` if no broker is configured, which is an error in the gate.
+    /// Topics on the broker of `TEST_KAFKA_URL`; `None` if no broker is configured, which is an error in the
+    /// gate.
     pub fn kafka() -> Option<Self> {
         let Ok(url) = std::env::var("TEST_KAFKA_URL") else {
             assert!(

@@ -13,11 +13,12 @@ use crate::store::without_keys::{self, Claim, Screening};
 /// Maximum number of screenings per transaction; each may have 2,000 seats.
 const SCREENINGS: i64 = 20;
 
-/// Adds keys to some screenings, or to at most `limit` bookings, and returns the number of rows; 0 when all have keys.
+/// Adds keys to some screenings, or to at most `limit` bookings, and returns the number of rows; 0 when all
+/// have keys.
 ///
-/// Each transaction completes its rows, so after a crash between two transactions the next process continues where the last one
-/// stopped. If two live bookings turn out to have the same seat, the older booking keeps it. The younger one loses its claim,
-/// and the audit reports the seat as sold twice.
+/// Each transaction completes its rows, so after a crash between two transactions the next process continues
+/// where the last one stopped. If two live bookings turn out to have the same seat, the older booking keeps
+/// it. The younger one loses its claim, and the audit reports the seat as sold twice.
 pub async fn bring_over(tx: &mut Tx, limit: i64) -> Result<u64, Error> {
     // Processes that start at the same time take turns.
     tx.lock(UPGRADE).await?;
@@ -30,7 +31,8 @@ pub async fn bring_over(tx: &mut Tx, limit: i64) -> Result<u64, Error> {
         return Ok(screenings.len() as u64);
     }
     let bookings = without_keys::bookings(tx, limit).await?;
-    // This locks the bookings: a cancellation in a process of the previous version has either released the seats, or waits.
+    // This locks the bookings: a cancellation in a process of the previous version has either released the
+    // seats, or waits.
     without_keys::key_bookings(tx, &bookings).await?;
     let movies: HashMap<i64, Option<&str>> =
         bookings.iter().map(|booking| (booking.id, booking.movie_name.as_deref())).collect();
@@ -50,7 +52,8 @@ pub async fn bring_over(tx: &mut Tx, limit: i64) -> Result<u64, Error> {
     Ok(bookings.len() as u64)
 }
 
-/// Renames the seats of a screening to their normal form. If two seats get the same name, one of them is deleted.
+/// Renames the seats of a screening to their normal form. If two seats get the same name, one of them is
+/// deleted.
 async fn rename_seats(tx: &mut Tx, screening: &Screening) -> Result<(), Error> {
     let seats = without_keys::seats(tx, screening.id).await?;
     let mut names: HashSet<String> = seats.iter().cloned().collect();

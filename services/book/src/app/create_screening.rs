@@ -24,8 +24,8 @@ pub enum CreateScreeningError {
 
 /// Adds the screening of `announcement` with all its seats. `hall` is its layout as JSON, for clients.
 ///
-/// The hall is locked before it is checked: when two screenings are announced at once, the second check sees the first
-/// screening.
+/// The hall is locked before it is checked: when two screenings are announced at once, the second check sees
+/// the first screening.
 ///
 /// # Errors
 ///

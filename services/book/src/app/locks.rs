@@ -1,8 +1,8 @@
 //! The numbers that `Tx::lock` takes in this service's database, within the rules of [`storage::locks`].
 //!
-//! The numbers from 1 are customers: the id of the customer whose share of a screening is checked. The largest numbers are
-//! tasks of the whole service. A customer with such an id waits for a task now and then, which is harmless: no transaction takes
-//! the lock of a customer and that of a task.
+//! The numbers from 1 are customers: the id of the customer whose share of a screening is checked. The
+//! largest numbers are tasks of the whole service. A customer with such an id waits for a task now and then,
+//! which is harmless: no transaction takes the lock of a customer and that of a task.
 
 /// Counting all held bookings.
 pub const ALL_HELD: i64 = i64::MAX;

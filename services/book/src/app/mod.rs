@@ -1,4 +1,5 @@
-//! One file per use case. Requests of customers and staff, events and the reconciler all call these functions.
+//! One file per use case. Requests of customers and staff, events and the reconciler all call these
+//! functions.
 //!
 //! Each works in its caller's transaction and never awaits the network.
 
@@ -35,10 +36,12 @@ use std::time::Duration;
 pub struct Rules {
     /// How long a booking is held unpaid.
     pub hold: Duration,
-    /// After this time an attempt to pay counts as interrupted. It is longer than an attempt takes, with its settlement.
+    /// After this time an attempt to pay counts as interrupted. It is longer than an attempt takes, with its
+    /// settlement.
     ///
-    /// An attempt that takes longer all the same does no harm. Another attempt charges nothing more, as a booking is charged
-    /// once; and if the hold expires, the settlement finds the booking ended, while `HoldExpired` has the money refunded.
+    /// An attempt that takes longer all the same does no harm. Another attempt charges nothing more, as a
+    /// booking is charged once; and if the hold expires, the settlement finds the booking ended, while
+    /// `HoldExpired` has the money refunded.
     pub attempt: Duration,
     /// Maximum number of unpaid held bookings.
     pub max_held: i64,

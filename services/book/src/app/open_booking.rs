@@ -24,7 +24,8 @@ pub async fn claim_key(tx: &mut Tx, key: &RequestKey) -> Result<(), Stop> {
     }
 }
 
-/// Admits `order` to its screening, which sets its movie and its price. Also returns when the screening starts.
+/// Admits `order` to its screening, which sets its movie and its price. Also returns when the screening
+/// starts.
 ///
 /// # Errors
 ///
@@ -44,14 +45,14 @@ pub async fn admit(tx: &mut Tx, order: Order) -> Result<(Order, Option<Timestamp
     Ok((order, Some(screening.starts_at)))
 }
 
-/// Holds all places of `order` with a pending booking at the cinema `name`, and binds the key to it. The hold ends when the
-/// screening starts, at the latest. The booking's first attempt to pay begins here. No event is published: until that attempt
-/// ends, no other service needs to know the booking.
+/// Holds all places of `order` with a pending booking at the cinema `name`, and binds the key to it. The hold
+/// ends when the screening starts, at the latest. The booking's first attempt to pay begins here. No event is
+/// published: until that attempt ends, no other service needs to know the booking.
 ///
 /// # Errors
 ///
-/// When one of the places is taken, the customer would have too many places of the screening, or the order names a movie that
-/// has screenings but none of them.
+/// When one of the places is taken, the customer would have too many places of the screening, or the order
+/// names a movie that has screenings but none of them.
 pub async fn hold_places(
     tx: &mut Tx,
     order: Order,
@@ -62,7 +63,8 @@ pub async fn hold_places(
 ) -> Result<Booking, Stop> {
     let (seats, screening) = (order.seats.clone(), order.screening_id);
     if let (Some(customer), Some(_)) = (order.customer_id, screening) {
-        // One customer's bookings are added one after the other, so that two of them cannot exceed the limit together.
+        // One customer's bookings are added one after the other, so that two of them cannot exceed the limit
+        // together.
         tx.lock(customer.get()).await?;
     }
     let hold = Hold::begin(tx.now(), rules.hold, rules.attempt, order.pay_later).until_the_start(starts_at);

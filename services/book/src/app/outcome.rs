@@ -39,7 +39,8 @@ pub enum Outcome {
     SoldOut,
     /// The customer would have more than this many places of the screening.
     TooManyPlaces(i64),
-    /// Payment was not reached, and the customer has the maximum number of held bookings. The booking was deleted.
+    /// Payment was not reached, and the customer has the maximum number of held bookings. The booking was
+    /// deleted.
     TooManyOfCustomer(Option<CallError>),
     /// Payment was not reached, and the maximum number of bookings is held. The booking was deleted.
     NotKept(Option<CallError>),

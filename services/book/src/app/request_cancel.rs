@@ -18,7 +18,8 @@ pub enum RequestCancelError {
     Storage(#[from] Error),
 }
 
-/// Begins to cancel the booking `id`. If a cancellation already runs, the ticket service is asked again after a while.
+/// Begins to cancel the booking `id`. If a cancellation already runs, the ticket service is asked again after
+/// a while.
 ///
 /// # Errors
 ///

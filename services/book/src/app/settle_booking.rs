@@ -11,9 +11,10 @@ use crate::store::{bookings, places, request_keys};
 
 /// Settles the pending `booking` according to the `answer` to an attempt to pay for it.
 ///
-/// While payment was called, `Paid` may have settled the booking, or its customer may have canceled it. So a decided payment
-/// ends the booking only if it is still pending; otherwise the booking is read again, and the domain decides. Both statements
-/// lock the booking's row before the event is appended, so a booking's events are in the outbox in the order of its changes.
+/// While payment was called, `Paid` may have settled the booking, or its customer may have canceled it. So a
+/// decided payment ends the booking only if it is still pending; otherwise the booking is read again, and the
+/// domain decides. Both statements lock the booking's row before the event is appended, so a booking's events
+/// are in the outbox in the order of its changes.
 ///
 /// # Errors
 ///
@@ -54,7 +55,8 @@ pub async fn settle_booking(
     apply_change(tx, change).await.map(Outcome::from)
 }
 
-/// The refusal, if the booking would exceed a limit on held bookings. A booking that was already held stays held.
+/// The refusal, if the booking would exceed a limit on held bookings. A booking that was already held stays
+/// held.
 async fn too_many_held(tx: &mut Tx, booking: &Booking, rules: &Rules) -> Result<Option<Outcome>, Error> {
     let hold = &booking.row().hold;
     if booking.status() != Status::PaymentPending || hold.attempts > 1 || hold.is_published {

@@ -77,8 +77,8 @@ impl Payments {
         &self.upstream
     }
 
-    /// Pays for `booking`. A repeated call charges nothing more, as a booking has one payment. The error is the failed call, if
-    /// one failed.
+    /// Pays for `booking`. A repeated call charges nothing more, as a booking has one payment. The error is
+    /// the failed call, if one failed.
     pub async fn pay(&self, booking: &Booking) -> (PaymentAnswer, Option<CallError>) {
         match self.post_payment(booking).await {
             Ok(answer) => (answer, None),
@@ -108,7 +108,8 @@ impl Payments {
                 tracing::warn!("another amount was charged; the booking stays pending");
                 Ok(PaymentAnswer::Unknown)
             }
-            // Payment could not reach its provider. If this call made an earlier attempt, that one may have been charged.
+            // Payment could not reach its provider. If this call made an earlier attempt, that one may have
+            // been charged.
             StatusCode::SERVICE_UNAVAILABLE
                 if answer.is_of_only_attempt() && self.is(&answer, "payment-unavailable") =>
             {

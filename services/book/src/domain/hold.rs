@@ -25,16 +25,16 @@ pub struct Hold {
     pub attempts: i64,
     /// Pay without the customer as soon as payment works again.
     pub pay_later: bool,
-    /// An attempt ended without a decision, or was interrupted: the customer may have been charged, whatever later attempts
-    /// returned.
+    /// An attempt ended without a decision, or was interrupted: the customer may have been charged, whatever
+    /// later attempts returned.
     pub in_doubt: bool,
     /// `Held` was published.
     pub is_published: bool,
 }
 
 impl Hold {
-    /// The hold of a booking whose first attempt to pay begins `now`. The booking is held for `length`, and the attempt takes
-    /// no longer than `attempt`.
+    /// The hold of a booking whose first attempt to pay begins `now`. The booking is held for `length`, and
+    /// the attempt takes no longer than `attempt`.
     pub fn begin(now: Timestamp, length: Duration, attempt: Duration, pay_later: bool) -> Self {
         let attempt_ends = now + attempt;
         Self {

@@ -37,7 +37,8 @@ pub struct RequestKey {
 }
 
 impl Order {
-    /// Checks all fields that can be invalid. The order has no customer and no screening yet, and is not paid later.
+    /// Checks all fields that can be invalid. The order has no customer and no screening yet, and is not paid
+    /// later.
     ///
     /// # Errors
     ///
@@ -101,7 +102,8 @@ impl Quantity {
     }
 }
 
-/// The normal form in which the name of a seat is stored, shown and compared: letters and digits, in capitals.
+/// The normal form in which the name of a seat is stored, shown and compared: letters and digits, in
+/// capitals.
 ///
 /// # Errors
 ///
@@ -133,7 +135,8 @@ impl Seats {
     ///
     /// # Errors
     ///
-    /// When a seat is blank, too long, named twice, or has anything but letters and digits, or there are too many.
+    /// When a seat is blank, too long, named twice, or has anything but letters and digits, or there are too
+    /// many.
     pub fn parse(list: &str) -> Result<Self, String> {
         let mut seats: Vec<String> = Vec::new();
         // NFKC turns commas of other widths into commas, so that none gets into a name.

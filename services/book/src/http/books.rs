@@ -43,7 +43,8 @@ pub async fn book(
 ) -> Result<Response, Refusal> {
     let key = key.map(|key| request.key(key));
     let order = request.into_order();
-    // If the customer disconnects, the booking is settled all the same: no event would settle a declined one later.
+    // If the customer disconnects, the booking is settled all the same: no event would settle a declined one
+    // later.
     let outcome = run_to_end(async move { booking_protocol::book(&state, order, key).await }).await?;
     Ok(answer(&base, outcome)?)
 }

@@ -67,8 +67,9 @@ impl BookRequest {
         RequestKey { scope, key, fingerprint: self.fingerprint() }
     }
 
-    /// The SHA-256 of the fields in a normal form: the spelling of names and seats, the order of fields or seats, and numbers as
-    /// text make no difference. A text with an invisible character is hashed as it was sent.
+    /// The SHA-256 of the fields in a normal form: the spelling of names and seats, the order of fields or
+    /// seats, and numbers as text make no difference. A text with an invisible character is hashed as it was
+    /// sent.
     fn fingerprint(&self) -> String {
         let seats = |list: &String| {
             let mut seats = Seats::as_sent(list);

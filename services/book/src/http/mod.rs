@@ -42,7 +42,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(screenings::seats))
 }
 
-/// The maximum body size for a method and a path: an announcement contains a whole hall. The gateway has the same rule.
+/// The maximum body size for a method and a path: an announcement contains a whole hall. The gateway has the
+/// same rule.
 pub fn body_limit(method: &Method, path: &str) -> usize {
     match (method, path) {
         (&Method::POST, "/screenings") => LARGE_BODY_LIMIT_BYTES,

@@ -7,8 +7,9 @@ macro_rules! ends_at {
     };
 }
 
-/// The columns of a `BookingRow`. `$table` qualifies an ambiguous column: `""`, or a table's name and a dot. The screening is
-/// read once for its three values, which are parts of one text: `RETURNING` cannot join on SQLite.
+/// The columns of a `BookingRow`. `$table` qualifies an ambiguous column: `""`, or a table's name and a dot.
+/// The screening is read once for its three values, which are parts of one text: `RETURNING` cannot join on
+/// SQLite.
 macro_rules! booking_columns {
     ($table:literal) => {
         concat!(

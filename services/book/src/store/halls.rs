@@ -15,7 +15,8 @@ pub struct Showing {
     pub ends_at: Timestamp,
 }
 
-/// Locks the hall until `tx` ends, so that no other transaction announces a screening there. The theatre is the hall.
+/// Locks the hall until `tx` ends, so that no other transaction announces a screening there. The theatre is
+/// the hall.
 pub async fn lock(tx: &mut Tx, theatre: &Name) -> Result<(), Error> {
     // An update that changes nothing locks a row that exists.
     let lock = query(
@@ -26,7 +27,8 @@ pub async fn lock(tx: &mut Tx, theatre: &Name) -> Result<(), Error> {
     Ok(())
 }
 
-/// The first screening in the hall that overlaps the time from `starts_at` to `ends_at`, with `turnover` before and after it.
+/// The first screening in the hall that overlaps the time from `starts_at` to `ends_at`, with `turnover`
+/// before and after it.
 pub async fn find_overlapping(
     tx: &mut Tx,
     theatre: &Name,
@@ -64,8 +66,8 @@ macro_rules! unsold {
     };
 }
 
-/// Deletes the screenings of `movie` in `theatre` with the layout `hall` that have not ended and have no booking, and returns
-/// their number.
+/// Deletes the screenings of `movie` in `theatre` with the layout `hall` that have not ended and have no
+/// booking, and returns their number.
 pub async fn delete_unsold(tx: &mut Tx, movie: &str, theatre: &str, hall: &str) -> Result<u64, Error> {
     let seats = query(concat!(
         "DELETE FROM screening_seats WHERE screening_id IN (SELECT id FROM screenings WHERE ",

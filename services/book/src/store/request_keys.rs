@@ -1,4 +1,5 @@
-//! Idempotency keys: the table `request_keys`, and the older `idempotency_keys`, in which a key of the last day may still be.
+//! Idempotency keys: the table `request_keys`, and the older `idempotency_keys`, in which a key of the last
+//! day may still be.
 
 use events::BookingId;
 pub use storage::request_keys::PRUNED;
@@ -15,9 +16,9 @@ const CLAIM: &str = claim_key!(
               AND COALESCE('customer:' || CAST(bookings.customer_id AS TEXT), 'shared') = request_keys.scope"
 );
 
-/// Claims a key for its request, and returns `None`; the same transaction has to [`bind`] it. If the key was claimed before,
-/// returns its booking and the fingerprint of the request that claimed it. Waits for a transaction that is claiming the same
-/// key.
+/// Claims a key for its request, and returns `None`; the same transaction has to [`bind`] it. If the key was
+/// claimed before, returns its booking and the fingerprint of the request that claimed it. Waits for a
+/// transaction that is claiming the same key.
 ///
 /// The fingerprint of a key in the older table is empty: it was computed from other text.
 pub async fn claim(tx: &mut Tx, request: &RequestKey) -> Result<Option<(BookingId, String)>, Error> {

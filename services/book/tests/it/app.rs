@@ -114,7 +114,8 @@ impl App {
         answer.body["id"].as_i64().unwrap()
     }
 
-    /// Leaves what a crash after the first transaction leaves: a pending booking whose first attempt to pay was never sent.
+    /// Leaves what a crash after the first transaction leaves: a pending booking whose first attempt to pay
+    /// was never sent.
     pub async fn open_and_crash(&self) {
         let order = Order::parse(None, None, None, Some(10_000));
         booking_protocol::open(&self.state, order, None).await.unwrap();
@@ -131,7 +132,8 @@ impl App {
         self.client.post_with("/screenings", screening, &[("x-staff-token", token)]).await
     }
 
-    /// Moves the time until all running attempts have ended and all scheduled inquiries are due. The holds last longer.
+    /// Moves the time until all running attempts have ended and all scheduled inquiries are due. The holds
+    /// last longer.
     pub fn make_inquiries_due(&self) {
         self.scratch.clock.advance(RULES.attempt);
     }
@@ -141,8 +143,9 @@ impl App {
         self.scratch.clock.advance(RULES.hold + RULES.attempt);
     }
 
-    /// Moves the time past the end of all holds, and runs `reconciler` until those in doubt have expired too. Each inquiry keeps
-    /// such a hold for [`INQUIRY_TIME`], so it expires in the first pause between inquiries that is longer.
+    /// Moves the time past the end of all holds, and runs `reconciler` until those in doubt have expired too.
+    /// Each inquiry keeps such a hold for [`INQUIRY_TIME`], so it expires in the first pause between
+    /// inquiries that is longer.
     pub async fn expire_holds_in_doubt(&self, reconciler: &Reconciler) {
         self.end_holds();
         for _ in 0..4 {

@@ -1,5 +1,5 @@
-//! What happens when an attempt to pay returns: limits on held bookings, a database that refuses, and whether the reconciler is
-//! woken.
+//! What happens when an attempt to pay returns: limits on held bookings, a database that refuses, and whether
+//! the reconciler is woken.
 
 use std::sync::Arc;
 
@@ -73,7 +73,8 @@ async fn booking_canceled_during_an_attempt_is_not_deleted() {
     app.settled().await;
 }
 
-/// `paying_until` is later than an attempt and its settlement take. If one takes longer all the same, its charge is refunded.
+/// `paying_until` is later than an attempt and its settlement take. If one takes longer all the same, its
+/// charge is refunded.
 #[tokio::test]
 async fn settlement_after_paying_until_finds_the_expired_booking_whose_charge_is_refunded() {
     let (app, attempt) = Attempt::begin_with(201, json!({}), RULES).await;

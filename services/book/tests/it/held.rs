@@ -143,7 +143,8 @@ async fn every_end_of_a_hold_is_published_with_its_status() {
     }
 }
 
-/// After a crash between the two transactions, an inquiry or the next attempt finds that the attempt has ended.
+/// After a crash between the two transactions, an inquiry or the next attempt finds that the attempt has
+/// ended.
 #[tokio::test]
 async fn interrupted_attempt_leaves_a_held_booking() {
     for by_an_inquiry in [true, false] {

@@ -8,7 +8,8 @@ use storage::{Backend, Db, query, query_as, query_as_built, query_built};
 
 use crate::app::App;
 
-/// Adds `rows` rows that were due in 1970, each a microsecond after the one before; `insert` selects them from the numbers `i`.
+/// Adds `rows` rows that were due in 1970, each a microsecond after the one before; `insert` selects them
+/// from the numbers `i`.
 async fn fill(db: &Db, insert: &str, rows: i64) {
     let (into, select) = insert.split_once("SELECT").unwrap();
     let statement = format!(

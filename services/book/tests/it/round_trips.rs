@@ -5,7 +5,8 @@ use test_kit::scratch::statements_of;
 
 use crate::app::{App, paid, small_hall};
 
-/// BEGIN, the key, the booking, the key's booking, the seats, COMMIT; after the payment BEGIN, the booking, its event, COMMIT.
+/// BEGIN, the key, the booking, the key's booking, the seats, COMMIT; after the payment BEGIN, the booking,
+/// its event, COMMIT.
 const BOOKING: u64 = 10;
 /// The screening with the prices of its seats.
 const SCREENING: u64 = 1;

@@ -2,8 +2,8 @@
 //! the charge or prevents it.
 //!
 //! A reference is the provider's idempotency key. Every call may be repeated: a canceled reference stays
-//! canceled, a charge ends only by a cancellation, and there is at most one charge per reference. An adapter for a
-//! different provider would replace this file.
+//! canceled, a charge ends only by a cancellation, and there is at most one charge per reference. An adapter
+//! for a different provider would replace this file.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Events of the other services. Each one begins a cancellation, which the [refunder](crate::refunder) completes.
+//! Events of the other services. Each one begins a cancellation, which the [refunder](crate::refunder)
+//! completes.
 
 use std::time::Duration;
 

@@ -184,8 +184,8 @@ impl Ticket {
 
     /// Follows a cancellation that was decided elsewhere: the original Java book cancels without a request to
     /// ticket. A `Waiting` ticket becomes void, and `TicketCanceled` has payment refund it. After a requested
-    /// cancel the ticket is already void and nothing is published, so that the end of a cancellation never begins
-    /// another one. A collected ticket stays collected.
+    /// cancel the ticket is already void and nothing is published, so that the end of a cancellation never
+    /// begins another one. A collected ticket stays collected.
     #[must_use]
     pub fn cancel_elsewhere(self) -> Change {
         match self.row.status {
@@ -292,9 +292,9 @@ mod tests {
     }
 
     proptest! {
-        /// Customers and reconcilers request points at the same time, requests get lost, and cancellations arrive
-        /// in between. As long as the points may have been granted, the ticket is not canceled, and `Printed`
-        /// is published at most once.
+        /// Customers and reconcilers request points at the same time, requests get lost, and cancellations
+        /// arrive in between. As long as the points may have been granted, the ticket is not canceled, and
+        /// `Printed` is published at most once.
         #[test]
         fn ticket_with_points_is_never_canceled(steps in proptest::collection::vec(0..8_u8, 0..40)) {
             let mut ticket = ticket(Status::Waiting, 0);

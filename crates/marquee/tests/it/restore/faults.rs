@@ -36,7 +36,8 @@ async fn restore_waits_for_refunds_under_way() {
     assert_eq!(cancel(&fleet, canceled).await.status, 204);
     passes(&fleet).await;
     stop(&mut fleet).await;
-    // Simulates a provider that has not answered: payment will retry shortly after the restore has nothing left to do.
+    // Simulates a provider that has not answered: payment will retry shortly after the restore has nothing
+    // left to do.
     let soon = Timestamp::now() + Duration::from_secs(5);
     let payments = fleet.db(Process::Payment).await;
     let mut tx = payments.begin().await.unwrap();

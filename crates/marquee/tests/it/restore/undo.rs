@@ -241,7 +241,8 @@ fn before(fleet: &Fleet) -> PathBuf {
     fleet.data_dir.join(names.iter().find(|name| name.starts_with("before-restore-")).unwrap())
 }
 
-/// Leaves the database of book in `directory` as a killed process does, with the last commit in its write-ahead log.
+/// Leaves the database of book in `directory` as a killed process does, with the last commit in its
+/// write-ahead log.
 async fn leave_a_write_ahead_log(directory: &Path) {
     let url = format!("sqlite://{}/book.db", directory.display());
     let db = Db::open(&url.parse().unwrap(), Settings::default()).await.unwrap();

@@ -5,8 +5,8 @@ use events::{Held, Screening};
 use super::{Booking, Change};
 
 impl Booking {
-    /// The booking stays unpaid after its first attempt to pay. `Held` is published once: when the attempt ends, or, if it was
-    /// interrupted, with the first inquiry or the next attempt.
+    /// The booking stays unpaid after its first attempt to pay. `Held` is published once: when the attempt
+    /// ends, or, if it was interrupted, with the first inquiry or the next attempt.
     pub(super) fn held(mut self) -> Change {
         if self.row.hold.is_published {
             return self.unchanged();

@@ -185,8 +185,8 @@ fn inquiries_go_on_after_later_attempts_that_were_refused() {
     }
 }
 
-/// In a booking that is paid later, a due inquiry stands for another attempt. Otherwise it stands for an attempt in doubt, which
-/// earlier versions recorded only so.
+/// In a booking that is paid later, a due inquiry stands for another attempt. Otherwise it stands for an
+/// attempt in doubt, which earlier versions recorded only so.
 #[test]
 fn next_attempt_leaves_the_last_one_in_doubt_if_that_may_have_been_paid() {
     let begun_after = |paying_until: Option<i64>, inquire_at: Option<i64>, pay_later| {
@@ -287,9 +287,10 @@ fn refund_without_a_cancel_begins_one() {
 }
 
 proptest! {
-    /// In any order of any transitions: final states stay. `Held`, `Booked`, `Canceled` and `HoldExpired` are published at most
-    /// once each, `Held` before all others, and `Canceled` never without a request. A charge pays for the booking or is refunded,
-    /// but not both. The places are released once, when the booking ends.
+    /// In any order of any transitions: final states stay. `Held`, `Booked`, `Canceled` and `HoldExpired` are
+    /// published at most once each, `Held` before all others, and `Canceled` never without a request. A
+    /// charge pays for the booking or is refunded, but not both. The places are released once, when the
+    /// booking ends.
     #[test]
     fn no_order_of_transitions_breaks_a_booking(transitions in proptest::collection::vec(0..11_u8, 0..40)) {
         let mut booking = booking(Status::PaymentPending);

@@ -3,10 +3,10 @@
 //! The services' own domain code makes every decision. The files below repeat what its callers do with the
 //! decisions: each function is one transaction or one message, and any fault may happen between two of them.
 //!
-//! They do not call `app/` or the routers, for two reasons. A request is one future, so no fault could happen between its
-//! transactions. And with a database, 500,000 steps, each followed by checks of all states, would take hours.
-//! `payment/tests/it/model.rs` walks through one service with its SQL and HTTP, and the other tests of this crate run real
-//! processes.
+//! They do not call `app/` or the routers, for two reasons. A request is one future, so no fault could happen
+//! between its transactions. And with a database, 500,000 steps, each followed by checks of all states, would
+//! take hours. `payment/tests/it/model.rs` walks through one service with its SQL and HTTP, and the other
+//! tests of this crate run real processes.
 //!
 //! - `book`: bookings, attempts to pay, holds.
 //! - `payment`: payments, and the provider with its accounts.
