@@ -2,8 +2,8 @@
 //!
 //! Each works in its caller's transaction and never awaits the network.
 
+mod append_waiting_row;
 mod grant_points;
-mod wait_points;
 
+pub use append_waiting_row::append_waiting_row;
 pub use grant_points::{Outcome, grant_points};
-pub use wait_points::wait_points;

@@ -15,7 +15,7 @@ impl Handler for PointEvents {
 
     async fn handle(&self, tx: &mut Tx, delivery: Delivery) -> Result<(), Failure> {
         match delivery.event {
-            Event::Created(created) => app::wait_points(tx, created).await?,
+            Event::Created(created) => app::append_waiting_row(tx, created).await?,
             other => {
                 return Err(Failure::rejected(format!(
                     "this service does not handle {}",

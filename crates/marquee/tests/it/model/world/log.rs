@@ -110,7 +110,7 @@ impl World {
             (Service::Ticket, Event::Booked(booked)) => self.issue_ticket(booked),
             (Service::Ticket, Event::CancelRequested(_)) => self.cancel_ticket(id),
             (Service::Ticket, Event::Canceled(_)) => self.follow_cancel(id),
-            (Service::Point, Event::Created(created)) => self.wait_points(created),
+            (Service::Point, Event::Created(created)) => self.append_waiting_row(created),
             (Service::Mypage, event) => {
                 let known = self.mypages.remove(&id).unwrap_or_else(|| Mypage::unknown(id, *at));
                 self.mypages.insert(id, known.after(event, *at));

@@ -96,7 +96,7 @@ impl World {
         }
     }
 
-    pub(super) fn wait_points(&mut self, created: &Created) {
+    pub(super) fn append_waiting_row(&mut self, created: &Created) {
         let id = created.booking_id;
         let is_known = |status| self.find_entry(id, status).is_some();
         if !is_known(PointStatus::Waiting) && !is_known(PointStatus::Pointed) {

@@ -9,7 +9,7 @@ use crate::domain::{Posting, Status};
 use crate::store::points;
 
 /// Appends the waiting row and publishes `WaitedPoint`, unless the points are already granted.
-pub async fn wait_points(tx: &mut Tx, created: Created) -> Result<(), Error> {
+pub async fn append_waiting_row(tx: &mut Tx, created: Created) -> Result<(), Error> {
     let booking_id = created.booking_id;
     // No grant may be written between this check and the row.
     tx.lock(booking_id.get()).await?;
