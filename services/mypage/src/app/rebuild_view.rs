@@ -43,14 +43,14 @@ pub async fn clear_shadow(tx: &mut Tx, rebuild: Timestamp) -> Result<StepOutcome
 /// Opens the shadow: from here on, consumers write to it too.
 pub async fn open_shadow(tx: &mut Tx, rebuild: Timestamp) -> Result<StepOutcome, Error> {
     // It is already open if an earlier attempt succeeded and its response was lost.
-    let is_open = rebuilds::advance(tx, rebuild, Stage::Clearing, Stage::Telling).await?
-        || rebuilds::advance(tx, rebuild, Stage::Telling, Stage::Telling).await?;
+    let is_open = rebuilds::advance(tx, rebuild, Stage::Clearing, Stage::Filling).await?
+        || rebuilds::advance(tx, rebuild, Stage::Filling, Stage::Filling).await?;
     Ok(StepOutcome::done_if(is_open))
 }
 
 /// Replaces the view with the shadow.
 pub async fn show_shadow(tx: &mut Tx, rebuild: Timestamp) -> Result<StepOutcome, Error> {
-    if rebuilds::advance(tx, rebuild, Stage::Telling, Stage::Shown).await? {
+    if rebuilds::advance(tx, rebuild, Stage::Filling, Stage::Shown).await? {
         shadow::swap(tx).await?;
         return Ok(StepOutcome::Done);
     }
@@ -60,7 +60,7 @@ pub async fn show_shadow(tx: &mut Tx, rebuild: Timestamp) -> Result<StepOutcome,
 
 /// Closes a shadow that was not shown: consumers no longer write to it.
 pub async fn close_shadow(tx: &mut Tx, rebuild: Timestamp) -> Result<StepOutcome, Error> {
-    rebuilds::advance(tx, rebuild, Stage::Telling, Stage::Clearing).await?;
+    rebuilds::advance(tx, rebuild, Stage::Filling, Stage::Clearing).await?;
     Ok(StepOutcome::Done)
 }
 

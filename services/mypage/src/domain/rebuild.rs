@@ -10,7 +10,10 @@ pub enum Stage {
     /// The rebuild empties the shadow, and nobody else writes to it.
     Clearing,
     /// The shadow is open: the rebuild writes the old events to it, and the consumers write the new ones.
-    Telling,
+    ///
+    /// Databases have it as `Telling`, the name that it had in earlier versions.
+    #[strum(serialize = "Telling")]
+    Filling,
     /// The shadow has replaced the view, and the old view is the shadow, to which nobody else writes.
     Shown,
 }

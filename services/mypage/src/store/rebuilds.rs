@@ -29,7 +29,7 @@ pub async fn advance(tx: &mut Tx, started_at: Timestamp, from: Stage, to: Stage)
 /// Whether the shadow is open, so that consumers write to it.
 pub async fn is_shadow_open(tx: &mut Tx) -> Result<bool, Error> {
     let find = query_as::<(i64,)>("SELECT started_at FROM rebuilds WHERE stage = $1 LIMIT 1")
-        .bind(Stage::Telling.to_string());
+        .bind(Stage::Filling.to_string());
     Ok(tx.fetch_optional(find).await?.is_some())
 }
 
