@@ -82,10 +82,10 @@ impl Front {
     ) -> Response {
         let origin = request.headers().get(ORIGIN).cloned();
         let mut answer = match self.admit(&request, peer) {
-            Err(refused) => pages::made_here(refused),
+            Err(refused) => pages::with_security_headers(refused),
             Ok(_) if cors::is_preflight(request.method(), request.headers()) => {
                 let methods = target.map_or(table::READING, |target| target.methods);
-                return pages::made_here(self.cors.preflight(request.headers(), methods));
+                return pages::with_security_headers(self.cors.preflight(request.headers(), methods));
             }
             Ok(client) => self.answer_within_limits(request, target, client, peer, door).await,
         };
@@ -130,17 +130,17 @@ impl Front {
         let (request, _held) = match door.admit_through(bulkhead, request, client.caller.address, limit).await
         {
             Ok(admitted) => admitted,
-            Err(problem) => return pages::made_here(problem),
+            Err(problem) => return pages::with_security_headers(problem),
         };
         match target {
             // A service is never tunneled to.
             Some(_) if request.method() == Method::CONNECT => {
-                pages::made_here(fallback::wrong_method(request.map(Body::from)).await)
+                pages::with_security_headers(fallback::wrong_method(request.map(Body::from)).await)
             }
             // Only the fleet itself charges, refunds and grants points.
             Some(target) if target.is_read_only() && !request.method().is_safe() => {
                 let refused = fallback::wrong_method(request.map(Body::from)).await;
-                pages::made_here(([(ALLOW, table::READING)], refused))
+                pages::with_security_headers(([(ALLOW, table::READING)], refused))
             }
             Some(target) => self.upstreams[target.upstream].forward(request, &client).await,
             None => {
@@ -169,5 +169,5 @@ fn or_panicked(answer: impl Future<Output = Response>) -> impl Future<Output = R
     // Not an `async fn`, which would reserve the size of the future twice.
     AssertUnwindSafe(answer)
         .catch_unwind()
-        .map(|ended| ended.unwrap_or_else(|panic| pages::made_here(fallback::panicked(panic))))
+        .map(|ended| ended.unwrap_or_else(|panic| pages::with_security_headers(fallback::panicked(panic))))
 }

@@ -67,7 +67,7 @@ fn is_persistence(option: &[u8]) -> bool {
 }
 
 /// Whether only the fleet itself may set a header.
-fn is_the_fleets(name: &HeaderName) -> bool {
+fn is_reserved(name: &HeaderName) -> bool {
     let text = name.as_str();
     matches!(text, "forwarded" | "x-real-ip")
         || text == REQUEST_TIMEOUT_MS
@@ -81,7 +81,7 @@ fn is_the_fleets(name: &HeaderName) -> bool {
 /// gateway, a service that trusts only the gateway would take the last of them for the client.
 pub fn forward(headers: &mut HeaderMap, client: &Client) {
     strip_nominated(headers);
-    strip(headers, is_the_fleets);
+    strip(headers, is_reserved);
     let address = HeaderValue::try_from(client.caller.address.to_string());
     headers.insert(FORWARDED_FOR, address.expect("an address is a valid header value"));
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(client.scheme.as_str()));

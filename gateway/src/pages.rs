@@ -20,7 +20,7 @@ const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// Adds the security headers to a response of the gateway's own.
-pub fn made_here(answer: impl IntoResponse) -> Response {
+pub fn with_security_headers(answer: impl IntoResponse) -> Response {
     let mut answer = answer.into_response();
     let headers = answer.headers_mut();
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(POLICY);
@@ -43,7 +43,7 @@ pub async fn layer(client: Option<Extension<Client>>, request: Request, next: Ne
     if let Some(Extension(client)) = client {
         keep_prefix(&client, &mut answer);
     }
-    made_here(answer)
+    with_security_headers(answer)
 }
 
 /// Adds the client's path prefix to the target of a redirect.

@@ -74,7 +74,7 @@ impl Upstream {
             }
             metrics::counter!("gateway_retries_total", "upstream" => self.name).increment(1);
         }
-        pages::made_here(failure.expect("a service has a replica"))
+        pages::with_security_headers(failure.expect("a service has a replica"))
     }
 
     /// Returns the problem for a request that got no response from `replica`.

@@ -113,7 +113,7 @@ impl Overview {
             return services.clone();
         }
         let asked = self.upstreams.iter().map(|upstream| async {
-            (upstream.name, join_all(upstream.replicas.iter().map(ask_replica)).await)
+            (upstream.name, join_all(upstream.replicas.iter().map(query_replica)).await)
         });
         let services: Arc<[_]> = join_all(asked).await.into();
         *latest = Some(Latest { at: Instant::now(), services: services.clone() });
@@ -157,7 +157,7 @@ impl UpstreamStatus {
     }
 }
 
-async fn ask_replica(replica: &Replica) -> ReplicaStatus {
+async fn query_replica(replica: &Replica) -> ReplicaStatus {
     let answer = readiness(replica).await.unwrap_or_else(|reason| Answer {
         status: Readiness::Down,
         version: None,

@@ -92,9 +92,9 @@ fn refused(user: &str, condition: &Condition, topic: String, refusal: RDKafkaErr
 }
 
 async fn exists(admin: Arc<Admin>, name: String) -> bool {
-    let look = move || {
+    let fetch = move || {
         let metadata = admin.inner().fetch_metadata(Some(&name), DEADLINE)?;
         Ok::<_, KafkaError>(metadata.topics().iter().any(|topic| topic.error().is_none()))
     };
-    matches!(tokio::task::spawn_blocking(look).await, Ok(Ok(true)))
+    matches!(tokio::task::spawn_blocking(fetch).await, Ok(Ok(true)))
 }
