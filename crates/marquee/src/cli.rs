@@ -78,7 +78,7 @@ pub enum Command {
     /// Copies one consistent state of all databases and the event log into a directory. The fleet may keep
     /// running.
     ///
-    /// During the copy, new bookings, cancellations and collections wait, usually for less than a second;
+    /// During the copy, new bookings, payments, cancellations and collections wait, usually for less than a second;
     /// after 2 s they get 503 and may be sent again. Requests that only read are not held back. The payment
     /// provider's ledger is not part of a backup.
     Backup {

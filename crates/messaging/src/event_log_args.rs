@@ -20,7 +20,7 @@ pub struct EventLog {
     #[arg(id = "events_url", long = "events-url", value_name = "EVENTS_URL", env = "EVENTS_URL")]
     pub url: EventsUrl,
 
-    /// Number of partitions with which a missing topic of the events is created. It limits how many replicas
+    /// Number of partitions of the event topic, if this process has to create it. It limits how many replicas
     /// of a service can share its work.
     #[arg(long, env = "KAFKA_PARTITIONS", default_value_t = KAFKA_PARTITIONS, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub kafka_partitions: u16,

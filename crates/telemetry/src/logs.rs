@@ -18,7 +18,7 @@ pub struct LogSettings {
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value = "auto")]
     pub log_format: LogFormat,
 
-    /// Which log lines to write, in the syntax of `RUST_LOG`.
+    /// Which log lines to write: a level, or levels per module, such as `info,storage=debug`.
     #[arg(long, env = "RUST_LOG", default_value = "info")]
     pub log_filter: String,
 }

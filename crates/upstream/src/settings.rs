@@ -104,7 +104,7 @@ macro_rules! upstream_args {
             #[arg(id = concat!($upstream, "-retry-budget-percent"), long = concat!($upstream, "-retry-budget-percent"),
                 env = concat!($variable, "_RETRY_BUDGET_PERCENT"), value_name = "PERCENT", default_value_t = 20,
                 value_parser = clap::value_parser!(u8).range(0..=100),
-                help = "Retries as a share of calls, in percent; 0 for none")]
+                help = "Retries as a share of calls, in percent, plus one a second; 0 for no retries")]
             retry_budget_percent: u8,
 
             #[arg(id = concat!($upstream, "-breaker-failure-rate-threshold"),
@@ -158,7 +158,7 @@ macro_rules! upstream_args {
                 long = concat!($upstream, "-breaker-permitted-number-of-calls-in-half-open-state"),
                 env = concat!($variable, "_BREAKER_PERMITTED_NUMBER_OF_CALLS_IN_HALF_OPEN_STATE"),
                 value_name = "CALLS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..),
-                help = "Number of probes after that time, which decide whether the circuit breaker closes")]
+                help = "Number of probe calls after the open state, which decide whether the circuit breaker closes")]
             permitted_number_of_calls_in_half_open_state: u32,
         }
 

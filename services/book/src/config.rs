@@ -61,8 +61,7 @@ pub struct Config {
     #[arg(long, env = "TURNOVER_MINUTES", default_value_t = 15, value_parser = clap::value_parser!(u64).range(0..=1_440))]
     pub turnover_minutes: u64,
 
-    /// Announce a program to try the fleet with: three movies in two halls, for a week. It is announced only
-    /// if no future screening exists.
+    /// Create a demo program: three movies in two halls, for a week. It is created only if no future screening exists.
     #[arg(long, env = "DEMO_DATA")]
     pub demo_data: bool,
 

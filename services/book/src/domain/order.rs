@@ -11,7 +11,8 @@ const QTY: std::ops::RangeInclusive<i64> = 1..=20;
 /// Maximum length of a seat's name, in characters.
 pub(super) const SEAT_MAX: usize = 10;
 /// The form of a list of seats.
-const SEAT_LIST: &str = "it must be a comma list of seats, each of letters and digits, such as 1A,2B";
+const SEAT_LIST: &str =
+    "it must be a comma-separated list of seat names made of letters and digits, such as 1A,2B";
 
 /// What a customer orders.
 #[derive(Clone, Debug, PartialEq, Eq)]

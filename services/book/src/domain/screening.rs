@@ -112,7 +112,8 @@ impl Announcement {
             (Some(rows), None) => seated(rows, &draft.prices, &mut invalid),
             (None, Some(capacity)) => general(capacity, draft.price, &mut invalid),
             _ => {
-                let detail = "either hall (rows of seats) or capacity (general admission) is required";
+                let detail =
+                    "exactly one of hall (rows of seats) and capacity (general admission) is required";
                 invalid.push(Invalid::new("hall", detail));
                 None
             }
@@ -170,7 +171,7 @@ fn times(
     };
     let ends_at = starts_at.checked_add(SignedDuration::from_mins(minutes));
     if ends_at.is_err() {
-        invalid.push(Invalid::new("startsAt", "is too late"));
+        invalid.push(Invalid::new("startsAt", "is too far in the future"));
     }
     Some((starts_at, ends_at.ok()?))
 }

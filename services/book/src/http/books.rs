@@ -30,8 +30,8 @@ use crate::store::bookings;
         (status = 201, description = "Booked and paid", body = Resource<Book>, content_type = "application/hal+json"),
         (status = 202, description = "Not paid yet: its places are held until `heldUntil`, and `_links.payment` pays for it", body = Resource<Book>, content_type = "application/hal+json"),
         (status = 402, description = "Declined; nothing was booked", body = problem::Body, content_type = "application/problem+json"),
-        (status = 409, description = "A seat is taken, or this request is already in progress", body = problem::Body, content_type = "application/problem+json"),
-        (status = 422, description = "An invalid field", body = problem::Body, content_type = "application/problem+json"),
+        (status = 409, description = "Places are taken or sold out, the screening has started, a limit of the customer is reached, the booking was canceled meanwhile, or this request is already in progress", body = problem::Body, content_type = "application/problem+json"),
+        (status = 422, description = "An invalid field, no screening although the movie has some, or a key that was used with a different body", body = problem::Body, content_type = "application/problem+json"),
         (status = 503, description = "Payment is unavailable, and nothing was booked", body = problem::Body, content_type = "application/problem+json"),
     )
 )]

@@ -28,7 +28,7 @@ use crate::waiting::wait_until;
         (status = 204, description = "Canceled: the ticket is void, and the money is refunded"),
         (status = 202, description = "The cancellation is still in progress", body = Resource<Book>, content_type = "application/hal+json"),
         (status = 404, description = "No such booking", body = problem::Body, content_type = "application/problem+json"),
-        (status = 409, description = "The ticket was collected, or the screening has started", body = problem::Body, content_type = "application/problem+json"),
+        (status = 409, description = "The ticket was collected, the screening has started, or the booking was declined or has expired", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn delete(
@@ -56,7 +56,7 @@ pub async fn delete(
         (status = 200, description = "Canceled: the ticket is void, and the money is refunded", body = Resource<Book>, content_type = "application/hal+json"),
         (status = 202, description = "The cancellation is still in progress", body = Resource<Book>, content_type = "application/hal+json"),
         (status = 404, description = "No such booking", body = problem::Body, content_type = "application/problem+json"),
-        (status = 409, description = "The ticket was collected, or the screening has started", body = problem::Body, content_type = "application/problem+json"),
+        (status = 409, description = "The ticket was collected, the screening has started, or the booking was declined or has expired", body = problem::Body, content_type = "application/problem+json"),
         (status = 422, description = "Any status but Canceled", body = problem::Body, content_type = "application/problem+json"),
     )
 )]

@@ -31,10 +31,10 @@ pub fn screening_required() -> Problem {
 /// 409: the hall is taken at that time.
 fn theatre_taken(showing: Option<Showing>) -> Problem {
     let Some(Showing { id, movie_name, starts_at, ends_at }) = showing else {
-        return conflict("theatre-taken", "Another screening is in that hall at that time.");
+        return conflict("theatre-taken", "The hall is occupied by another screening at that time.");
     };
     let detail = format!(
-        "Screening {id} ({movie_name}) is in that hall from {starts_at} to {ends_at}; the hall must stay empty for some time before and after it."
+        "Screening {id} ({movie_name}) occupies that hall from {starts_at} to {ends_at}, and the hall must stay empty for some time before and after it."
     );
     conflict("theatre-taken", detail).with("screeningId", id.get())
 }
@@ -122,7 +122,7 @@ pub fn too_many_places(max: i64) -> Problem {
 
 /// 409: too few places are left in general admission.
 pub fn sold_out() -> Problem {
-    conflict("sold-out", "There are not enough places left.")
+    conflict("sold-out", "There are not enough places left. Nothing was booked.")
 }
 
 /// 422: the key was used for a different request.

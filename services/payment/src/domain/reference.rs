@@ -14,7 +14,7 @@ pub struct FleetId(String);
 
 /// The error for a text that is not a fleet id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must have 1 to {FLEET_ID_MAX} characters, each one of a-z, 0-9 and -")]
+#[error("must be 1 to {FLEET_ID_MAX} characters of a-z, 0-9 and -")]
 pub struct InvalidFleetId;
 
 impl FromStr for FleetId {
