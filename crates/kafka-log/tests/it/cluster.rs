@@ -15,7 +15,8 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::topic::{Topic, assert_complete, number, open, read, read_all, record, records};
+use crate::records::{assert_complete, number, read, read_all, record, records};
+use crate::topic::{Topic, open};
 
 const EVENTS: usize = 20_000;
 

@@ -14,7 +14,8 @@ use kafka_log::{KafkaConnection, KafkaLog, KafkaSecurity, KafkaUrl};
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use crate::topic::{PARTITIONS, read, records};
+use crate::records::{read, records};
+use crate::topic::PARTITIONS;
 
 /// Much longer than a broker needs for a refusal.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -11,7 +11,8 @@ use storage::{Db, Tx, query};
 use tokio_util::sync::CancellationToken;
 
 use crate::consumer::{POISON, event, seen, seen_table};
-use crate::log::{Files, on_both_transports, read_all};
+use crate::log::{Files, on_both_transports};
+use crate::records::read_all;
 
 on_both_transports!(
     letter_has_consumer_reason_and_record,

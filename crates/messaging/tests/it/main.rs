@@ -6,6 +6,8 @@ mod dead_letters;
 mod events_url;
 mod fenced;
 mod log;
+#[path = "../../../event-log/tests/shared/records.rs"]
+mod records;
 mod recreated;
 mod relay;
 mod transport;

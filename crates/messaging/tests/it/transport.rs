@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use event_log::Received;
 
-use crate::log::{Files, assert_complete, number, on_both_transports, read, read_all, record, records};
+use crate::log::{Files, on_both_transports};
+use crate::records::{assert_complete, number, read, read_all, record, records};
 
 const TOPIC: &str = "movie";
 
