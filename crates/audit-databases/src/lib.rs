@@ -7,12 +7,12 @@
 //! - [`databases`]: the databases of a fleet, and its payment provider.
 //! - `rows`: reads the rows of a story from a database.
 //! - `unsent`: the events that wait in the outboxes.
-//! - `ledger`: what the provider charged and refunded.
+//! - `ledger`: the charges and refunds in the provider's ledger.
 //! - `pages`: all stories, read from six tables side by side.
 //! - `stories`: complete stories of a few bookings.
 //! - `places`: the places left at each screening.
-//! - `fleet`: [`audit`], which reads every booking, and reads again what looks wrong.
-//! - [`repair`]: what is safe to repair, and how.
+//! - `fleet`: [`audit`], which audits every booking, and rereads those that look wrong before it reports them.
+//! - [`repair`]: makes the repairs that are safe.
 //!
 //! # Memory
 //!

@@ -7,7 +7,7 @@
 //!
 //! - `url`: the brokers' addresses and the topic.
 //! - `security`: TLS and SASL, under the names that users of Kafka know.
-//! - `client`: what all clients of librdkafka have in common.
+//! - `client`: the configuration that all clients of librdkafka share.
 //! - `log`: the transport.
 //! - `producer`: publishes records; each is acknowledged by all in-sync replicas, in order, or has failed.
 //! - `group`: a member of a consumer group.

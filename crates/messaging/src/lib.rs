@@ -7,10 +7,10 @@
 //!
 //! - [`outbox`]: the row of an event, which commits with the state change.
 //! - [`relay`]: publishes unsent rows to the event log.
-//! - [`consumer`]: receives, decodes, asks the inbox and calls the use case, in one transaction; retries and
-//!   dead letters.
-//! - [`waiters`]: requests that wait for the events of one booking.
+//! - [`consumer`]: receives and decodes events, drops those in the inbox, and calls the handler, in one transaction; retries,
+//!   and publishes dead letters.
 //! - [`inbox`]: the ids of applied events, which make a redelivered event harmless.
+//! - [`waiters`]: requests that wait for the events of one booking.
 //! - [`incarnation`]: notices when the event log was deleted and created again, and publishes the outbox
 //!   again.
 //! - [`dead_letter`]: keeps records that no retry can apply, and replays them.
