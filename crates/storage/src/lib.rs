@@ -10,7 +10,7 @@
 //! - [`locks`]: the numbers of the locks on a PostgreSQL database.
 //! - [`clock`]: the time of a database, which tests can move ([`Clock`]).
 //! - [`conn`]: statements with a deadline ([`Conn`]) and transactions ([`Tx`]).
-//! - [`migrations`]: the migrations of a package, and the tables that they create.
+//! - [`mod@migrations`]: the migrations of a package, and the tables that they create.
 //! - [`lead`]: elects one of several processes to do a task.
 //! - [`db`]: opens and migrates a database, and begins transactions ([`Db`]).
 //! - [`page`]: lists in pages.

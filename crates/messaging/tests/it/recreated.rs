@@ -301,7 +301,7 @@ async fn crashes_during_resend_lose_no_event_and_keep_the_order() {
     assert_eq!(relay.resend().await.unwrap(), 0);
     assert_eq!(relay.drain().await.unwrap(), 2_501);
     let mut history = transport.history(TOPIC).await.unwrap();
-    let keys = crate::log::read_all(history.as_mut(), 1_000).await;
+    let keys = crate::records::read_all(history.as_mut(), 1_000).await;
     let keys: Vec<i64> =
         keys.into_iter().map(|received| received.record.key.unwrap().parse().unwrap()).collect();
     assert!(keys.into_iter().eq(1..=2_501), "all, in the order of the outbox");
