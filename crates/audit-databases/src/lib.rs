@@ -11,7 +11,7 @@
 //! - `pages`: all stories, read from six tables side by side.
 //! - `stories`: complete stories of a few bookings.
 //! - `places`: the places left at each screening.
-//! - `fleet`: [`audit`], which audits every booking, and rereads those that look wrong before it reports them.
+//! - `fleet`: [`audit()`], which audits every booking, and rereads those that look wrong before it reports them.
 //! - [`repair`]: makes the repairs that are safe.
 //!
 //! # Memory
