@@ -26,9 +26,9 @@
 //!
 //! # Memory
 //!
-//! By REST, payments and points are listed in an order of their own. So an audit keeps the few numbers that
-//! matter of each, 50 to 100 bytes per booking, and reads the rest in pages. Of the bookings that are wrong,
-//! the report keeps as many stories as it shows, and counts the rest.
+//! The REST interface lists payments and points in the order of their own ids. So an audit keeps a few numbers of each, 50 to 100
+//! bytes per booking, and reads everything else in pages. The report keeps the stories that it shows, and counts all others that
+//! have violations.
 
 pub mod auditor;
 mod charges;
