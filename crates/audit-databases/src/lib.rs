@@ -5,6 +5,7 @@
 //! # Layout
 //!
 //! - [`databases`]: the databases of a fleet, and its payment provider.
+//! - `select`: the statements that read the rows of a story.
 //! - `rows`: reads the rows of a story from a database.
 //! - `unsent`: the events that wait in the outboxes.
 //! - `ledger`: the charges and refunds in the provider's ledger.
@@ -16,9 +17,9 @@
 //!
 //! # Memory
 //!
-//! Rows come in pages in the order of their bookings, and a booking is dropped as soon as it is found to be
-//! right: an audit of a million bookings takes the same few megabytes as one of a thousand. Of the bookings
-//! that are wrong, the report keeps as many stories as it shows, and counts the rest.
+//! The audit reads pages of rows in the order of their bookings, and drops each booking without a violation at once. So an audit of
+//! a million bookings needs no more memory than one of a thousand: a few megabytes. The report keeps the stories that it shows, and
+//! counts all others that have violations.
 
 pub mod databases;
 mod fleet;
@@ -27,6 +28,7 @@ mod pages;
 mod places;
 pub mod repair;
 mod rows;
+mod select;
 mod stories;
 mod unsent;
 

@@ -9,7 +9,8 @@ use storage::{Db, Error, QueryAs, Row, query_as};
 
 use crate::databases::{Databases, Provider};
 use crate::ledger;
-use crate::rows::{OfBooking, Stored, story_of};
+use crate::rows::{OfBooking, Stored, add_rows, story_of};
+use crate::select::select;
 
 /// Number of rows that one query reads.
 const PAGE: i64 = 2_000;
@@ -38,42 +39,24 @@ impl Pages {
         Self {
             claims: Table::new(
                 book,
-                "SELECT booking_id, place, seat FROM seat_claims WHERE booking_id > $1
-                 ORDER BY booking_id LIMIT $2",
+                concat!(select!(claims), " WHERE booking_id > $1 ORDER BY booking_id LIMIT $2"),
             ),
-            bookings: Table::new(
-                book,
-                "SELECT id AS booking_id, movie_name, seat, qty, total_price, name, customer_id, screening_id,
-                     (SELECT theatre FROM screenings WHERE screenings.id = screening_id) AS theatre,
-                     (SELECT starts_at FROM screenings WHERE screenings.id = screening_id) AS starts_at,
-                     (SELECT COALESCE(ends_at, starts_at + 7200000000) FROM screenings WHERE screenings.id = screening_id)
-                         AS ends_at, status, held_published,
-                     held_until, paying_until, created_at, updated_at
-                 FROM bookings WHERE id > $1 ORDER BY id LIMIT $2",
-            ),
+            bookings: Table::new(book, concat!(select!(bookings), " WHERE id > $1 ORDER BY id LIMIT $2")),
             payments: Table::new(
                 payment,
-                "SELECT booking_id, id, total_price, status, reference, created_at, updated_at FROM payments
-                 WHERE booking_id > $1 ORDER BY booking_id LIMIT $2",
+                concat!(select!(payments), " WHERE booking_id > $1 ORDER BY booking_id LIMIT $2"),
             ),
             tickets: Table::new(
                 ticket,
-                "SELECT booking_id, screening_id, theatre, starts_at, ends_at, status, issued, created_at, updated_at FROM tickets
-                 WHERE booking_id > $1 ORDER BY booking_id LIMIT $2",
+                concat!(select!(tickets), " WHERE booking_id > $1 ORDER BY booking_id LIMIT $2"),
             ),
             points: Table::new(
                 point,
-                "SELECT booking_id, id, customer_id, score, contents, status, created_at FROM points
-                 WHERE booking_id > $1 ORDER BY booking_id LIMIT $2",
+                concat!(select!(points), " WHERE booking_id > $1 ORDER BY booking_id LIMIT $2"),
             ),
             mypages: Table::new(
                 mypage,
-                "SELECT booking_id, shown, customer_id, movie_name, seat, qty, price, screening_id,
-                     theatre, starts_at, ends_at,
-                     CASE WHEN booked = 1 THEN status WHEN status = 'Canceled' THEN COALESCE(ending, status)
-                         WHEN status = 'Booked' AND held = 1 THEN 'PaymentPending' ELSE status END AS status, score, ticket_id,
-                     updated_at
-                 FROM mypages WHERE booking_id > $1 ORDER BY booking_id LIMIT $2",
+                concat!(select!(mypages), " WHERE booking_id > $1 ORDER BY booking_id LIMIT $2"),
             ),
             unsent: by_booking,
             provider: provider.clone(),
@@ -109,24 +92,12 @@ impl Pages {
 
     fn take(&mut self, horizon: i64) -> BTreeMap<i64, Story> {
         let mut stories = BTreeMap::<i64, Story>::new();
-        for row in self.bookings.take(horizon) {
-            story_of(&mut stories, row.booking_id).booking.replace(row);
-        }
-        for row in self.payments.take(horizon) {
-            story_of(&mut stories, row.booking_id).payments.push(row);
-        }
-        for row in self.tickets.take(horizon) {
-            story_of(&mut stories, row.booking_id).tickets.push(row);
-        }
-        for row in self.points.take(horizon) {
-            story_of(&mut stories, row.booking_id).points.push(row);
-        }
-        for row in self.mypages.take(horizon) {
-            story_of(&mut stories, row.booking_id).mypage.replace(row);
-        }
-        for row in self.claims.take(horizon) {
-            story_of(&mut stories, row.booking_id).claims.get_or_insert_default().push(row);
-        }
+        add_rows(&mut stories, self.bookings.take(horizon));
+        add_rows(&mut stories, self.payments.take(horizon));
+        add_rows(&mut stories, self.tickets.take(horizon));
+        add_rows(&mut stories, self.points.take(horizon));
+        add_rows(&mut stories, self.mypages.take(horizon));
+        add_rows(&mut stories, self.claims.take(horizon));
         while let Some(entry) = self.unsent.first_entry()
             && *entry.key() <= horizon
         {

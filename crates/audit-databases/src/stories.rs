@@ -10,7 +10,8 @@ use sqlx::FromRow;
 use storage::{Db, Error, Row, query_as, query_as_built};
 
 use crate::databases::Databases;
-use crate::rows::{Stored, story_of};
+use crate::rows::{Stored, add_rows, story_of};
+use crate::select::select;
 use crate::{ledger, unsent};
 
 /// Maximum number of stories that one call reads.
@@ -36,52 +37,18 @@ pub async fn read(databases: &Databases, ids: &[i64]) -> Result<Vec<Story>, Erro
     let list = ids.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
     let Databases { book, payment, ticket, point, mypage, provider } = databases;
     let mut stories = BTreeMap::new();
-    let claims = format!("SELECT booking_id, place, seat FROM seat_claims WHERE booking_id IN ({list})");
-    for row in all::<ClaimRow>(book, claims).await? {
-        story_of(&mut stories, row.booking_id).claims.get_or_insert_default().push(row);
-    }
-    let bookings = format!(
-        "SELECT id AS booking_id, movie_name, seat, qty, total_price, name, customer_id, screening_id,
-             (SELECT theatre FROM screenings WHERE screenings.id = screening_id) AS theatre,
-             (SELECT starts_at FROM screenings WHERE screenings.id = screening_id) AS starts_at,
-             (SELECT COALESCE(ends_at, starts_at + 7200000000) FROM screenings WHERE screenings.id = screening_id)
-                 AS ends_at, status, held_published,
-             held_until, paying_until, created_at, updated_at
-         FROM bookings WHERE id IN ({list})"
-    );
-    for row in all::<BookingRow>(book, bookings).await? {
-        story_of(&mut stories, row.booking_id).booking.replace(row);
-    }
-    let payments = format!(
-        "SELECT booking_id, id, total_price, status, reference, created_at, updated_at FROM payments
-         WHERE booking_id IN ({list}) ORDER BY id"
-    );
-    for row in all::<PaymentRow>(payment, payments).await? {
-        story_of(&mut stories, row.booking_id).payments.push(row);
-    }
-    let tickets = format!(
-        "SELECT booking_id, screening_id, theatre, starts_at, ends_at, status, issued, created_at, updated_at FROM tickets WHERE booking_id IN ({list})"
-    );
-    for row in all::<TicketRow>(ticket, tickets).await? {
-        story_of(&mut stories, row.booking_id).tickets.push(row);
-    }
-    let points = format!(
-        "SELECT booking_id, id, customer_id, score, contents, status, created_at FROM points
-         WHERE booking_id IN ({list}) ORDER BY id"
-    );
-    for row in all::<PointRow>(point, points).await? {
-        story_of(&mut stories, row.booking_id).points.push(row);
-    }
-    let mypages = format!(
-        "SELECT booking_id, shown, customer_id, movie_name, seat, qty, price, screening_id,
-             theatre, starts_at, ends_at,
-             CASE WHEN booked = 1 THEN status WHEN status = 'Canceled' THEN COALESCE(ending, status)
-                 WHEN status = 'Booked' AND held = 1 THEN 'PaymentPending' ELSE status END AS status, score, ticket_id, updated_at
-         FROM mypages WHERE booking_id IN ({list})"
-    );
-    for row in all::<MypageRow>(mypage, mypages).await? {
-        story_of(&mut stories, row.booking_id).mypage.replace(row);
-    }
+    let claims = format!("{} WHERE booking_id IN ({list})", select!(claims));
+    add_rows(&mut stories, all::<ClaimRow>(book, claims).await?);
+    let bookings = format!("{} WHERE id IN ({list})", select!(bookings));
+    add_rows(&mut stories, all::<BookingRow>(book, bookings).await?);
+    let payments = format!("{} WHERE booking_id IN ({list}) ORDER BY id", select!(payments));
+    add_rows(&mut stories, all::<PaymentRow>(payment, payments).await?);
+    let tickets = format!("{} WHERE booking_id IN ({list})", select!(tickets));
+    add_rows(&mut stories, all::<TicketRow>(ticket, tickets).await?);
+    let points = format!("{} WHERE booking_id IN ({list}) ORDER BY id", select!(points));
+    add_rows(&mut stories, all::<PointRow>(point, points).await?);
+    let mypages = format!("{} WHERE booking_id IN ({list})", select!(mypages));
+    add_rows(&mut stories, all::<MypageRow>(mypage, mypages).await?);
     for (id, event) in unsent::of(databases, ids).await? {
         story_of(&mut stories, id).unsent.push(event);
     }
