@@ -20,12 +20,13 @@ use rustix::process::{Pid, Signal, kill_process};
 use storage::{Db, Settings};
 use tempfile::TempDir;
 use test_kit::scratch::{Databases, KAFKA_PARTITIONS, ON_POSTGRES, databases, server_events_url};
-use tokio::sync::{Mutex as AsyncMutex, MutexGuard};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::wait::until;
 
-/// Tests run their fleets one at a time: two at once would only be slower.
-static TURN: AsyncMutex<()> = AsyncMutex::const_new(());
+/// Tests run few fleets at a time, because each is seven processes. They mostly wait, so one at a time would
+/// leave the machine idle.
+static TURNS: Semaphore = Semaphore::const_new(4);
 
 /// The beginning of the last line that a ready launcher prints.
 pub const READY: &str = "  The whole scenario, step by step:";
@@ -40,7 +41,7 @@ pub struct Fleet {
     started: Vec<Started>,
     _directory: TempDir,
     /// `None` in a replica, which shares the turn of its fleet.
-    _turn: Option<MutexGuard<'static, ()>>,
+    _turn: Option<SemaphorePermit<'static>>,
 }
 
 impl Fleet {
@@ -53,7 +54,7 @@ impl Fleet {
 
     /// Reserves a data directory and ports, and starts nothing.
     pub async fn nothing() -> Self {
-        let turn = TURN.lock().await;
+        let turn = TURNS.acquire().await.unwrap();
         Self::on(backends(), Some(turn))
     }
 
@@ -67,7 +68,7 @@ impl Fleet {
         replica
     }
 
-    fn on(backends: Vec<String>, turn: Option<MutexGuard<'static, ()>>) -> Self {
+    fn on(backends: Vec<String>, turn: Option<SemaphorePermit<'static>>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let port_base = free_port_base();
         Self {

@@ -191,8 +191,8 @@ async fn fleet_beside_java() -> Option<(Fleet, Java)> {
     };
     let mut fleet = Fleet::nothing().await;
     fleet.on_event_log(&format!("kafka://{}/{}", java.brokers, java.topic));
-    // Some tests pause payment, and must not wait long for it.
-    fleet.up_with(&[("PAYMENT_DEADLINE_MS", "500")]).await;
+    // Some tests pause payment, and wait until book gives up. On a busy machine, a payment takes seconds.
+    fleet.up_with(&[("PAYMENT_DEADLINE_MS", "5000")]).await;
     Some((fleet, java))
 }
 
