@@ -144,7 +144,7 @@ impl Meters {
         ];
         Self {
             requests: metrics::counter!("http_requests_total", &labels),
-            seconds: metrics::histogram!("http_request_duration_seconds", &labels[..2]),
+            seconds: metrics::histogram!("http_request_duration_seconds", &labels),
         }
     }
 }
