@@ -177,7 +177,11 @@ async fn provider(fleet: &Fleet) -> Result<Option<Provider>, AuditError> {
         Err(AuditError::NoDatabase(_)) => return Ok(None),
         db => db?,
     };
-    let fleet_id = fleet.known_fleet_id(&DataDir::open(&fleet.data_dir)?)?;
+    let fleet_id = match fleet.given_fleet_id() {
+        // An audit of servers needs no data directory.
+        Some(id) => Some(id),
+        None => DataDir::open(&fleet.data_dir)?.known_fleet_id()?,
+    };
     let fleet_id = fleet_id.ok_or_else(|| AuditError::NoFleetId(fleet.data_dir.clone()))?;
     Ok(Some(Provider { db, fleet_id, url: fleet.provider_url() }))
 }

@@ -123,6 +123,29 @@ async fn audit_without_a_database_or_a_staff_token_is_refused() {
     assert_eq!(refused.status, 403);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn audit_of_given_databases_needs_no_data_directory() {
+    let mut fleet = Fleet::nothing_but_files().await;
+    fleet.up_again().await;
+    let booking = json!({ "movieName": "soul", "totalPrice": 10000 });
+    assert_eq!(fleet.rest.send(Method::POST, "/books", Some(&booking)).await.unwrap().status, 201);
+    let id = std::fs::read_to_string(fleet.data_dir.join("fleet-id")).unwrap();
+    until("an audit that has read the ledger", async || {
+        let mut command = marquee(["audit", "--settle-seconds", "0", "--json", "--data-dir"]);
+        // No directory can be created below a file.
+        command.arg(fleet.data_dir.join("fleet-id/none")).env("FLEET_ID", id.trim());
+        for process in Process::WITH_DATABASE {
+            let file = fleet.data_dir.join(format!("{process}.db"));
+            command.arg("--database-url").arg(format!("{process}=sqlite://{}", file.display()));
+        }
+        match parsed(run(command).await) {
+            (0, report) if report["ledger"]["movements"] == 1 => Ok(()),
+            (_, report) => Err(report.to_string()),
+        }
+    })
+    .await;
+}
+
 /// Waits until all events are applied and an audit passes.
 pub async fn passes(fleet: &Fleet) {
     until("an audit without violations", async || match audit(fleet, &[]).await {
