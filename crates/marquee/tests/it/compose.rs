@@ -50,13 +50,50 @@ fn every_process_is_built_restarted_and_waits_for_its_dependencies() {
         assert_eq!(service["depends_on"], needed, "{process}");
     }
     let services = compose["services"].as_object().unwrap();
-    assert_eq!(services.len(), Process::ALL.len() + 2);
+    // Two servers, and the commands of operators.
+    assert_eq!(services.len(), Process::ALL.len() + 2 + 1);
     let published: Vec<_> = services.iter().filter(|(_, service)| service.get("ports").is_some()).collect();
     assert_eq!(published.len(), 1, "{published:?}");
     assert_eq!(services["gateway"]["ports"], json!(["${GATEWAY_PORT:-8088}:8088"]));
     for server in ["postgres", "kafka"] {
         let server = &services[server];
         assert!(server["healthcheck"]["test"].is_array() && server["volumes"].is_array(), "{server}");
+    }
+}
+
+#[tokio::test]
+async fn commands_of_operators_reach_every_database_and_the_event_log() {
+    let tools = &compose()["services"]["marquee"];
+    assert_eq!(tools["image"], "marquee/marquee");
+    assert_eq!(tools["build"]["target"], "command");
+    // `up` does not start it.
+    assert_eq!(tools["profiles"], json!(["tools"]));
+    assert_eq!(tools["networks"], json!(["inside", "back"]));
+    let environment = tools["environment"].as_object().unwrap();
+    let urls: BTreeSet<&str> = environment["DATABASE_URLS"].as_str().unwrap().split(' ').collect();
+    let expected = Process::WITH_DATABASE.map(|process| {
+        let password = password_of(process.name());
+        // The reference contains blanks, at which this test splits too.
+        format!("{process}=postgres://{process}:{password}@postgres:5432/{process}")
+    });
+    assert_eq!(urls, expected.iter().flat_map(|url| url.split(' ')).collect());
+    assert_eq!(environment["EVENTS_URL"], "kafka://kafka:9092/movie");
+    let (_, audit) = run(marquee(["audit", "--help"])).await;
+    let (_, dlq) = run(marquee(["dlq", "list", "--help"])).await;
+    assert!(reads(&audit, "DATABASE_URLS") && reads(&dlq, "EVENTS_URL"), "{audit}{dlq}");
+    // The audit reads these two without a flag.
+    for name in ["PROCESSOR_URL", "FLEET_ID"] {
+        assert_eq!(environment[name], compose()["services"]["payment"]["environment"][name]);
+    }
+}
+
+#[test]
+fn book_sells_the_demo_program_and_knows_the_token_of_staff() {
+    let compose = compose();
+    let book = &compose["services"]["book"]["environment"];
+    assert_eq!(book["DEMO_DATA"], "${DEMO_DATA:-true}");
+    for process in ["book", "gateway"] {
+        assert_eq!(compose["services"][process]["environment"]["STAFF_TOKEN"], "${STAFF_TOKEN:-}");
     }
 }
 
@@ -164,6 +201,8 @@ fn passwords_are_generated_once_and_private() {
         );
         assert!(made.insert(password), "two users have the same password");
     }
+    let token = &first["STAFF_TOKEN"];
+    assert!(token.len() >= 32 && made.insert(token), "{token}");
     let id = &first["FLEET_ID"];
     assert!(id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
     assert_eq!(generated(directory.path()), first);
@@ -216,6 +255,15 @@ fn dockerfile_builds_every_process_and_runs_it_without_privileges() {
     for process in Process::ALL {
         assert!(dockerfile.contains(&format!("target/dist/{process}")), "{process} is not installed");
         assert!(dockerfile.contains(&format!("-p {process}")), "{process} is not built");
+    }
+    assert!(dockerfile.contains("target/dist/marquee\n") && dockerfile.contains(" -p marquee "));
+    // The last stage is built by default. The other one has no port, so a health check would fail.
+    let stages: Vec<_> = dockerfile.split("\nFROM ").skip(2).collect();
+    let [command, process] = stages[..] else { panic!("{} stages", stages.len()) };
+    assert!(command.starts_with("${RUNTIME_IMAGE} AS command\n") && !command.contains("HEALTHCHECK"));
+    assert!(process.starts_with("${RUNTIME_IMAGE} AS process\n"));
+    for line in ["COPY --from=build /out/marquee /app", "USER 65532:65532", "ENTRYPOINT [\"/app\"]"] {
+        assert!(command.lines().any(|other| other == line), "no {line}");
     }
     for line in [
         "COPY --from=build /out/${BIN} /app",

@@ -1,7 +1,7 @@
 //! Runs the shell commands of `buildspec.yml` and of the GitHub workflow against stand-ins that record their
 //! calls.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -30,8 +30,8 @@ case $asked in
         echo "${image%:*}@sha256:of-$(basename "${image%:*}")"
         ;;
     'cargo cyclonedx'*)
-        mkdir -p crates services/{book,payment,processor,ticket,point,mypage} gateway
-        for package in services/* gateway; do echo '{}' >"$package/marquee-sbom.json"; done
+        mkdir -p crates/marquee services/{book,payment,processor,ticket,point,mypage} gateway
+        for package in services/* gateway crates/marquee; do echo '{}' >"$package/marquee-sbom.json"; done
         ;;
     'cargo deny --locked fetch db') mkdir -p "$HOME/.cargo/advisory-dbs/advisories/.git" ;;
     'docker save '*) echo "$2" >"$4" ;;
@@ -136,9 +136,12 @@ fn on_codebuild() -> Checkout {
         .with("CODEBUILD_BUILD_SUCCEEDING", "1")
 }
 
-/// Maps the names of the processes, in the order in which their images are pushed.
+/// The images, in the order in which they are pushed: those of the processes, and that of the commands.
+const IMAGES: [&str; 8] = ["gateway", "book", "payment", "processor", "ticket", "point", "mypage", "marquee"];
+
+/// Maps the names of the processes, which are deployed in the order of their images.
 fn each(made: impl Fn(&str) -> String) -> Vec<String> {
-    ["gateway", "book", "payment", "processor", "ticket", "point", "mypage"].into_iter().map(made).collect()
+    IMAGES.into_iter().filter(|name| *name != "marquee").map(made).collect()
 }
 
 #[test]
@@ -147,25 +150,23 @@ fn codebuild_tests_builds_pushes_and_deploys_by_digest() {
     let output = checkout.bash(&codebuild(&PHASES));
     assert!(output.status.success(), "{output:?}");
     let build = |name: &str| {
-        let port = if name == "gateway" { 8088 } else { 8080 };
-        let arguments = format!(
-            "--build-arg BIN={name} --build-arg PORT={port} --build-arg VERSION={TAG} --build-arg REVISION={REVISION}"
-        );
+        let selected = match name {
+            "marquee" => "--target command".to_owned(),
+            "gateway" => "--build-arg BIN=gateway --build-arg PORT=8088".to_owned(),
+            _ => format!("--build-arg BIN={name} --build-arg PORT=8080"),
+        };
+        let arguments = format!("{selected} --build-arg VERSION={TAG} --build-arg REVISION={REVISION}");
         let at = checkout.directory.path().canonicalize().unwrap().display().to_string();
         format!("docker build -f {at}/docker/Dockerfile {arguments} -t marquee/{name}:{TAG} {at}")
     };
-    let push = ["gateway", "book", "payment", "processor", "ticket", "point", "mypage"].into_iter().flat_map(
-        |name| {
-            let image = format!("{REGISTRY}/marquee/{name}:{TAG}");
-            [
-                format!("docker tag marquee/{name}:{TAG} {image}"),
-                format!("docker push {image}"),
-                format!(
-                    "docker inspect --format {{{{range .RepoDigests}}}}{{{{println .}}}}{{{{end}}}} {image}"
-                ),
-            ]
-        },
-    );
+    let push = IMAGES.into_iter().flat_map(|name| {
+        let image = format!("{REGISTRY}/marquee/{name}:{TAG}");
+        [
+            format!("docker tag marquee/{name}:{TAG} {image}"),
+            format!("docker push {image}"),
+            format!("docker inspect --format {{{{range .RepoDigests}}}}{{{{println .}}}}{{{{end}}}} {image}"),
+        ]
+    });
     let expected: Vec<String> = [
         "curl --proto =https --tlsv1.2 -fsS -o rustup-init \
          https://static.rust-lang.org/rustup/archive/1.28.2/x86_64-unknown-linux-gnu/rustup-init",
@@ -178,7 +179,7 @@ fn codebuild_tests_builds_pushes_and_deploys_by_digest() {
     ]
     .map(str::to_owned)
     .into_iter()
-    .chain(each(build))
+    .chain(IMAGES.map(build))
     .chain([
         "cargo install --locked cargo-cyclonedx --version 0.5.7".to_owned(),
         "cargo cyclonedx --quiet --format json --spec-version 1.5 --target all --override-filename marquee-sbom \
@@ -199,14 +200,14 @@ fn codebuild_tests_builds_pushes_and_deploys_by_digest() {
 
     let applied: Value = serde_norway::from_str(&checkout.applied()).unwrap();
     assert_eq!(applied["resources"][0], "../production");
-    for process in Process::ALL {
+    let names: BTreeSet<_> = Process::ALL.map(Process::name).into_iter().chain(["marquee"]).collect();
+    assert_eq!(names, BTreeSet::from(IMAGES));
+    for name in IMAGES {
         let images = applied["images"].as_array().unwrap();
-        let image = images.iter().find(|image| image["name"] == format!("marquee/{process}")).unwrap();
-        assert_eq!(image["newName"], format!("{REGISTRY}/marquee/{process}"));
-        assert_eq!(image["digest"], format!("sha256:of-{process}"));
-    }
-    for process in Process::ALL {
-        assert!(checkout.directory.path().join(format!("sbom/{process}.cdx.json")).exists(), "{process}");
+        let image = images.iter().find(|image| image["name"] == format!("marquee/{name}")).unwrap();
+        assert_eq!(image["newName"], format!("{REGISTRY}/marquee/{name}"));
+        assert_eq!(image["digest"], format!("sha256:of-{name}"));
+        assert!(checkout.directory.path().join(format!("sbom/{name}.cdx.json")).exists(), "{name}");
     }
     let overlays = fs::read_dir(checkout.directory.path().join("k8s/overlays")).unwrap();
     let left =
@@ -359,7 +360,7 @@ fn image_that_differs_from_the_built_one_is_not_deployed() {
     run_job("deploy", &deployment).unwrap();
     let loaded: Vec<_> =
         deployment.calls().into_iter().filter(|line| line.starts_with("docker load")).collect();
-    assert_eq!(loaded.len(), Process::ALL.len(), "{loaded:?}");
+    assert_eq!(loaded.len(), IMAGES.len(), "{loaded:?}");
     assert!(!loaded.iter().any(|line| line.contains("another")), "{loaded:?}");
     assert!(run_job("deploy", &to_deploy(&images, "")).is_err());
 }
