@@ -33,5 +33,6 @@ mod seed_commands;
 mod servers;
 mod supply_chain;
 mod topic;
+mod verify;
 mod wait;
 mod wrong_input;
