@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use marquee::fleet::Process;
+use marquee::fleet::{DEFAULT_PORT_BASE, Process};
 use serde_json::{Value, json};
 
 use crate::compose::reads;
@@ -87,14 +87,202 @@ fn manifests_contain_no_password() {
         assert_eq!(secret["envs"], json!([format!("secrets/{service}.env")]));
         assert!(secret.get("literals").is_none());
     }
+    let staff = &read("components/staff/kustomization.yaml")[0]["secretGenerator"];
+    assert_eq!(*staff, json!([{ "name": "staff", "envs": ["secrets/staff.env"] }]));
     let ignored = std::fs::read_to_string(k8s().join("../.gitignore")).unwrap();
-    assert!(ignored.lines().any(|line| line == "k8s/overlays/dev/secrets/"));
+    for directory in ["k8s/overlays/dev/secrets/", "k8s/components/staff/secrets/"] {
+        assert!(ignored.lines().any(|line| line == directory), "{directory}");
+    }
+}
+
+#[test]
+fn overlays_for_trials_have_the_token_of_staff_and_the_demo_program() {
+    for overlay in ["demo", "embedded", "dev"] {
+        let components = &read(&format!("overlays/{overlay}/kustomization.yaml"))[0]["components"];
+        assert!(components.as_array().unwrap().contains(&json!("../../components/staff")), "{overlay}");
+    }
+    let token = json!({ "secretKeyRef": { "name": "staff", "key": "token", "optional": true } });
+    let demo = read("overlays/demo/fleet.yaml");
+    let containers = containers_of(of_kind(&demo, "Deployment")["fleet"]);
+    for process in ["book", "gateway"] {
+        let base = read(&format!("base/{process}.yaml"));
+        let alone = containers_of(of_kind(&base, "Deployment")[process])[process];
+        for container in [alone, containers[process]] {
+            assert_eq!(variable(container, "STAFF_TOKEN").unwrap()["valueFrom"], token, "{process}");
+        }
+    }
+    let demo_data = json!({ "name": "DEMO_DATA", "value": "true" });
+    assert_eq!(variable(containers["book"], "DEMO_DATA"), Some(&demo_data));
+    let patches = &read("overlays/embedded/kustomization.yaml")[0]["patches"];
+    let patch = patches
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|patch| patch["target"] == json!({ "kind": "Deployment", "name": "book" }))
+        .and_then(|patch| patch["patch"].as_str())
+        .unwrap();
+    let patch: Value = serde_norway::from_str(patch).unwrap();
+    assert_eq!(patch[0]["value"], demo_data);
+}
+
+/// The containers of a Deployment, by name.
+fn containers_of(deployment: &Value) -> BTreeMap<&str, &Value> {
+    let containers = deployment["spec"]["template"]["spec"]["containers"].as_array().unwrap();
+    containers.iter().map(|container| (container["name"].as_str().unwrap(), container)).collect()
+}
+
+fn variable<'a>(container: &'a Value, name: &str) -> Option<&'a Value> {
+    container["env"].as_array().unwrap().iter().find(|variable| variable["name"] == name)
+}
+
+#[tokio::test]
+async fn demo_runs_every_process_in_one_pod_that_needs_no_volume() {
+    let demo = read("overlays/demo/fleet.yaml");
+    assert!(of_kind(&demo, "PersistentVolumeClaim").is_empty());
+    assert_eq!(of_kind(&demo, "Namespace")["movie"], &read("base/namespace.yaml")[0]);
+    let kustomization = &read("overlays/demo/kustomization.yaml")[0];
+    assert_eq!(kustomization["images"], read("base/kustomization.yaml")[0]["images"]);
+
+    let deployment = of_kind(&demo, "Deployment")["fleet"];
+    let pod = &deployment["spec"]["template"]["spec"];
+    // Two pods would have different data.
+    assert_eq!(deployment["spec"]["strategy"], json!({ "type": "Recreate" }));
+    assert_eq!(pod["volumes"], json!([{ "name": "data", "emptyDir": { "sizeLimit": "1Gi" } }]));
+    let containers = containers_of(deployment);
+    let names: BTreeSet<_> = Process::ALL.map(Process::name).into();
+    assert_eq!(containers.keys().copied().collect::<BTreeSet<_>>(), names);
+    let patches = &read("base/deployment.patch.yaml")[0];
+    let mut ports = BTreeSet::new();
+    for process in Process::ALL {
+        let container = containers[process.name()];
+        let value = |name: &str| variable(container, name).map(|variable| &variable["value"]);
+        // The processes find each other by the defaults of their settings.
+        let port = process.port(DEFAULT_PORT_BASE);
+        assert_eq!(container["ports"][0]["containerPort"], port, "{process}");
+        for (port, setting) in [(0, "PORT"), (1, "ADMIN_PORT")] {
+            let port = &container["ports"][port];
+            assert_eq!(value(setting).unwrap(), &json!(port["containerPort"].to_string()), "{process}");
+            assert!(ports.insert(port["containerPort"].as_u64().unwrap()), "{process}: {port}");
+            assert!(port["name"].as_str().unwrap().len() <= 15, "{port}");
+        }
+        for (probe, path) in
+            [("startupProbe", "/livez"), ("readinessProbe", "/readyz"), ("livenessProbe", "/livez")]
+        {
+            let expected = json!({ "path": path, "port": container["ports"][1]["name"] });
+            assert_eq!(container[probe]["httpGet"], expected, "{process}");
+        }
+        assert_eq!(container["securityContext"], patched(patches, "securityContext"), "{process}");
+        let (_, help) = run(marquee(["service", process.name(), "--", "--help"])).await;
+        for given in container["env"].as_array().unwrap() {
+            assert!(
+                reads(&help, given["name"].as_str().unwrap()),
+                "{process} does not read {given}:\n{help}"
+            );
+        }
+        for needed in ["DATABASE_URL", "EVENTS_URL", "PROCESSOR_URL", "FLEET_ID"] {
+            assert_eq!(variable(container, needed).is_some(), reads(&help, needed), "{needed} of {process}");
+        }
+        if let Some(url) = value("DATABASE_URL") {
+            assert_eq!(url, &json!(format!("sqlite:///data/{process}.db")));
+            assert_eq!(container["volumeMounts"], json!([{ "name": "data", "mountPath": "/data" }]));
+        }
+        assert!(value("EVENTS_URL").is_none_or(|url| url == "sqlite:///data/events.db"), "{process}");
+    }
+    let provider = Process::Processor.port(DEFAULT_PORT_BASE);
+    let url = json!(format!("http://127.0.0.1:{provider}"));
+    assert_eq!(variable(containers["payment"], "PROCESSOR_URL").unwrap()["value"], url);
+    // Only the gateway is reachable.
+    let policy = of_kind(&demo, "NetworkPolicy")["fleet"];
+    assert_eq!(policy["spec"]["ingress"], json!([{ "ports": [{ "port": "http" }] }]));
+    assert_eq!(containers["gateway"]["ports"][0]["name"], "http");
+}
+
+#[tokio::test]
+async fn tools_are_suspended_jobs_that_the_alerts_name() {
+    let tools = read("components/tools/tools.yaml");
+    let jobs = of_kind(&tools, "CronJob");
+    let restricted = patched(&read("base/deployment.patch.yaml")[0], "securityContext");
+    for (name, job) in &jobs {
+        assert_eq!(job["spec"]["suspend"], true, "{name}");
+        let container = &job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0];
+        assert_eq!(container["image"], "marquee/marquee");
+        assert_eq!(container["securityContext"], restricted, "{name}");
+        let mut arguments: Vec<_> =
+            container["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap()).collect();
+        arguments.push("--help");
+        let (code, help) = run(marquee(arguments)).await;
+        assert_eq!(code, 0, "{help}");
+        // The others read the event log.
+        let needed = if *name == "audit" { "DATABASE_URLS" } else { "EVENTS_URL" };
+        assert!(reads(&help, needed), "{name}: {help}");
+    }
+    let audit = &jobs["audit"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0];
+    let urls: BTreeSet<_> =
+        variable(audit, "DATABASE_URLS").unwrap()["value"].as_str().unwrap().split(' ').collect();
+    let expected = Process::WITH_DATABASE.map(|process| {
+        let password = format!("$({}_PASSWORD)", process.name().to_uppercase());
+        let server = "$(DATABASE_SERVER)";
+        format!("{process}=postgres://{process}:{password}@{server}/{process}$(DATABASE_OPTIONS)")
+    });
+    assert_eq!(urls, expected.iter().map(String::as_str).collect());
+    let payment = read("base/payment.yaml");
+    let payment = containers_of(of_kind(&payment, "Deployment")["payment"])["payment"];
+    for name in ["FLEET_ID", "PROCESSOR_URL"] {
+        assert_eq!(variable(audit, name), variable(payment, name));
+    }
+
+    let monitoring = std::fs::read_to_string(k8s().join("components/monitoring/prometheus.yaml")).unwrap();
+    let named: BTreeSet<_> = monitoring
+        .split("--from=cronjob/")
+        .skip(1)
+        .map(|text| text.split(|at: char| !at.is_ascii_alphanumeric() && at != '-').next().unwrap())
+        .collect();
+    assert!(named.contains("dlq-list") && named.contains("dlq-replay"), "{named:?}");
+    assert!(named.iter().all(|name| jobs.contains_key(name)), "{named:?}");
+}
+
+#[test]
+fn embedded_process_that_cannot_open_its_files_ends_at_once() {
+    let settings = &read("components/embedded/kustomization.yaml")[0]["configMapGenerator"][0];
+    assert!(settings["literals"].as_array().unwrap().contains(&json!("DATABASE_WAIT_MS=0")), "{settings}");
+    // The pod's status shows the line with which its process ended.
+    let patches = &read("base/deployment.patch.yaml")[0];
+    assert_eq!(patched(patches, "terminationMessagePolicy"), "FallbackToLogsOnError");
+}
+
+#[test]
+fn tools_of_the_embedded_fleet_mount_the_volumes_of_its_services() {
+    let patches = read("overlays/embedded/tools.patch.yaml");
+    let volumes = read("components/embedded/volumes.yaml");
+    let claims = of_kind(&volumes, "PersistentVolumeClaim");
+    let jobs = of_kind(&patches, "CronJob");
+    let tools = read("components/tools/tools.yaml");
+    assert_eq!(jobs.keys().collect::<Vec<_>>(), of_kind(&tools, "CronJob").keys().collect::<Vec<_>>());
+    for (name, job) in &jobs {
+        let pod = &job["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+        for volume in pod["volumes"].as_array().unwrap() {
+            let claim = volume["persistentVolumeClaim"]["claimName"].as_str().unwrap();
+            assert!(claims.contains_key(claim), "{name}: {claim}");
+        }
+    }
+    let pod = &jobs["audit"]["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+    let audit = &pod["containers"][0];
+    let urls = variable(audit, "DATABASE_URLS").unwrap()["value"].as_str().unwrap();
+    for process in Process::WITH_DATABASE {
+        let url = format!("{process}=sqlite:///databases/{process}/{process}.db");
+        assert!(urls.split(' ').any(|other| other == url), "{url}");
+        let mounted = json!({ "name": process.name(), "mountPath": format!("/databases/{process}") });
+        assert!(audit["volumeMounts"].as_array().unwrap().contains(&mounted), "{mounted}");
+        let volume = json!({
+            "name": process.name(), "persistentVolumeClaim": { "claimName": format!("{process}-data") }
+        });
+        assert!(pod["volumes"].as_array().unwrap().contains(&volume), "{volume}");
+    }
 }
 
 #[test]
 fn generated_passwords_of_dev_are_kept_and_given_to_postgresql() {
     let copy = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(copy.path().join("overlays/dev")).unwrap();
     std::fs::copy(k8s().join("secrets"), copy.path().join("secrets")).unwrap();
     let run = || {
         let output = Command::new(copy.path().join("secrets")).arg("sql").output().unwrap();
@@ -102,7 +290,14 @@ fn generated_passwords_of_dev_are_kept_and_given_to_postgresql() {
         String::from_utf8(output.stdout).unwrap()
     };
     let statements = run();
+    let staff = copy.path().join("components/staff/secrets/staff.env");
+    let generated = std::fs::read_to_string(&staff).unwrap();
+    let token = generated.strip_prefix("token=").unwrap().trim_end();
+    assert!(token.len() >= 32, "{generated}");
     assert_eq!(run(), statements);
+    assert_eq!(std::fs::read_to_string(&staff).unwrap(), generated);
+    let mode = std::fs::metadata(&staff).unwrap().permissions();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o600);
     for process in Process::WITH_DATABASE {
         let file = copy.path().join(format!("overlays/dev/secrets/{process}.env"));
         let mode = std::fs::metadata(&file).unwrap().permissions();
