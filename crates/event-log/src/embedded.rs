@@ -54,13 +54,14 @@ impl EmbeddedLog {
     /// When the file cannot be opened or written.
     pub async fn open(url: &DatabaseUrl, seed_time_zone: SeedTimeZone) -> Result<Self, TransportError> {
         let settings = Settings { max_connections: 1, ..Settings::default() };
-        let db = Db::open(url, settings).await.map_err(TransportError::new)?;
+        let unusable = |error| TransportError::new(url.explain(&error));
+        let db = Db::open(url, settings).await.map_err(unusable)?;
         db.migrate(&[&Migrations {
             sqlite: sqlx::migrate!("log/sqlite"),
             postgres: sqlx::migrate::Migrator::DEFAULT,
         }])
         .await
-        .map_err(TransportError::new)?;
+        .map_err(unusable)?;
         let file = Arc::new(LogFile::of(url));
         Ok(Self { db, name: url.to_string(), file, seed_time_zone })
     }

@@ -1,5 +1,9 @@
 //! Unreachable backends, and backends that refuse a login: one clear line, and an accurate readiness.
 
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::process::{Command, Stdio};
+
 use marquee::fleet::Process;
 use serde_json::{Value, json};
 use storage::{DatabaseUrl, Db, Settings, query};
@@ -41,7 +45,7 @@ async fn unusable_database_is_reported_in_one_line() {
         ("postgres://me:s3cret@127.0.0.1:1/", 1, "no server listens on 127.0.0.1:1"),
         ("postgres://me:s3cret@no.such.invalid/", 1, "host no.such.invalid cannot be resolved"),
         ("sqlite:///nowhere/at/all/", 1, "sqlite:///nowhere/at/all/ticket of DATABASE_URL"),
-        ("sqlite:///nowhere/at/all/", 1, "the file cannot be opened"),
+        ("sqlite:///nowhere/at/all/", 1, "the directory /nowhere/at/all does not exist: create it for user "),
         ("mysql://me:s3cret@host/", 64, "DATABASE_URL (--database-url): invalid: must start with"),
         ("postgres://me:s3cret@host/?sslmode=maybe", 64, "DATABASE_URL (--database-url): invalid: "),
     ] {
@@ -49,6 +53,73 @@ async fn unusable_database_is_reported_in_one_line() {
         assert!(line.contains(expected), "{prefix}: {line}");
         assert_eq!(exit_code, code, "{line}");
     }
+}
+
+/// Runs `marquee service ticket` on files, as a user whom the permissions of the system bind, and returns its
+/// last line. Root is bound without the capabilities to override them.
+async fn refused_files(environment: &[(&str, &str)]) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let port_base = free_port_base().to_string();
+    let data_dir = directory.path().to_str().unwrap();
+    let mut command =
+        marquee(["service", "ticket", "--data-dir", data_dir, "--port-base", port_base.as_str()]);
+    if rustix::process::geteuid().is_root() {
+        let mut bound = Command::new("setpriv");
+        bound.arg("--bounding-set=-dac_override,-dac_read_search").arg(command.get_program());
+        bound.args(command.get_args()).env_clear().stdin(Stdio::null());
+        command = bound;
+    }
+    command.envs(environment.iter().copied());
+    let (code, output) = run(command).await;
+    assert_eq!(code, 1, "{output}");
+    output.lines().last().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn directory_that_cannot_be_written_is_named_with_its_owner_and_the_remedy() {
+    let directory = tempfile::tempdir().unwrap();
+    let closed = directory.path().join("volume");
+    std::fs::create_dir(&closed).unwrap();
+    let user = std::fs::metadata(&closed).unwrap().uid();
+    let shown = closed.display().to_string();
+    let refused_for = |owner: u32, mode: &str, remedy: &str| {
+        format!(
+            "user {user} may not write to the directory {shown}, which belongs to user {owner} and has mode {mode}: \
+             run {remedy}, or use another volume"
+        )
+    };
+    std::fs::set_permissions(&closed, Permissions::from_mode(0o555)).unwrap();
+    let expected = refused_for(user, "0555", &format!("`chmod u+rwX {shown}`"));
+    let database = format!("sqlite://{shown}/");
+    let line = refused_files(&[("DATABASE_URL_PREFIX", &database)]).await;
+    assert!(line.contains(&format!("{database}ticket of DATABASE_URL")), "{line}");
+    assert!(line.contains(&expected), "{line}");
+
+    let events = format!("sqlite://{shown}/events.db");
+    let line = refused_files(&[("EVENTS_URL", &events)]).await;
+    assert!(line.contains(&format!("the event log {events} of EVENTS_URL")), "{line}");
+    assert!(line.contains(&expected), "{line}");
+
+    // Only root can give a directory to another user.
+    if user == 0 {
+        std::fs::set_permissions(&closed, Permissions::from_mode(0o755)).unwrap();
+        std::os::unix::fs::chown(&closed, Some(12_345), None).unwrap();
+        let line = refused_files(&[("DATABASE_URL_PREFIX", &database)]).await;
+        let expected = refused_for(12_345, "0755", &format!("`chown 0 {shown}` as root"));
+        assert!(line.contains(&expected), "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn file_of_another_owner_is_named_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("ticket");
+    std::fs::write(&file, []).unwrap();
+    std::fs::set_permissions(&file, Permissions::from_mode(0o444)).unwrap();
+    let prefix = format!("sqlite://{}/", directory.path().display());
+    let line = refused_files(&[("DATABASE_URL_PREFIX", &prefix)]).await;
+    assert!(line.contains(&format!("may not write to the file {}", file.display())), "{line}");
+    assert!(line.contains("has mode 0444"), "{line}");
 }
 
 #[cfg(not(feature = "tls"))]

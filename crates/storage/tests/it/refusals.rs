@@ -1,6 +1,8 @@
 //! Tests of the messages for operators about a database that cannot be used, and of TLS, with `--features
 //! tls`.
 
+use std::os::unix::fs::MetadataExt;
+
 use storage::{DatabaseUrl, Db, Migrations, Settings};
 
 /// The address and the password of a server with users. Without such a server, tests are skipped, but not in
@@ -56,13 +58,13 @@ async fn rejected_connection_is_reported_with_its_remedy() {
 async fn unusable_file_is_reported() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().display();
+    let user = std::fs::metadata(directory.path()).unwrap().uid();
     let message = refusal(&format!("sqlite://{path}/nowhere/book.db")).await;
-    assert_eq!(
-        message,
-        "the file cannot be opened; check that its directory exists and that both are writable"
-    );
+    assert_eq!(message, format!("the directory {path}/nowhere does not exist: create it for user {user}"));
     std::fs::write(directory.path().join("notes.txt"), "a text that is not a database\n".repeat(20)).unwrap();
     assert_eq!(refusal(&format!("sqlite://{path}/notes.txt")).await, "the file is not an SQLite database");
+    let message = refusal(&format!("sqlite://{path}/notes.txt/book.db")).await;
+    assert!(message.contains(&format!("{path}/notes.txt is not a directory")), "{message}");
 }
 
 #[tokio::test]
