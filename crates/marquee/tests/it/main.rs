@@ -20,6 +20,7 @@ mod fleet;
 mod hosts;
 mod interop;
 mod launcher;
+mod links;
 mod manifests;
 mod model;
 mod output;

@@ -383,5 +383,6 @@ impl Booking {
 }
 
 mod held;
+mod records;
 #[cfg(test)]
 mod tests;

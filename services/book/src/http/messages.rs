@@ -4,7 +4,7 @@ use axum::response::Response;
 use events::{CustomerId, ScreeningId, text};
 use http::StatusCode;
 use http::header::{HeaderValue, RETRY_AFTER};
-use http_api::hal::{BaseUrl, Names, Resource};
+use http_api::hal::{BaseUrl, Links, Names, Resource};
 use http_api::problem::{FieldError, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -147,14 +147,9 @@ pub struct Book {
 }
 
 impl Book {
-    /// `booking` in its current state. A held one has a link for its payment.
+    /// `booking` in its current state.
     pub fn resource(base: &BaseUrl, booking: &Booking) -> Resource<Self> {
-        let mut resource = Self::with_status(base, booking, booking.status());
-        if booking.status() == Status::PaymentPending {
-            let path = format!("/books/{}/payment", booking.id());
-            resource.links.insert("payment", base.link(&path));
-        }
-        resource
+        Self::with_status(base, booking, booking.status())
     }
 
     /// `booking` with the status `Registered`, even if `Paid` has already completed it.
@@ -184,6 +179,26 @@ impl Book {
             screening_id: row.screening_id.map(ScreeningId::get),
             held_until: is_pending.then(|| row.hold.until.to_string()),
         };
-        base.resource(BOOKS, row.id, book)
+        let mut resource = base.resource(BOOKS, row.id, book);
+        resource.links.extend(links(base, booking));
+        resource
     }
+}
+
+/// The links of `booking` to what other services know about it. `payment` of an unpaid one is where to pay.
+fn links(base: &BaseUrl, booking: &Booking) -> Links {
+    let id = booking.id();
+    let mut links = Links::new();
+    if booking.has_payment() {
+        links.insert("payment", base.link(&format!("/payments/search/findByBookingId?bookingId={id}")));
+    } else {
+        links.insert("payment", base.link(&format!("/books/{id}/payment")));
+    }
+    if booking.has_ticket() {
+        links.insert("ticket", base.link(&format!("/tickets/{id}")));
+    }
+    if booking.has_mypage() {
+        links.insert("mypage", base.link(&format!("/mypages/{id}")));
+    }
+    links
 }

@@ -21,7 +21,13 @@ async fn paid_booking_is_registered_and_published() {
         answer.body,
         json!({
             "id": 1, "movieName": "soul", "seat": "1A,2B", "qty": 2, "totalPrice": 10000, "name": "CGV",
-            "status": "Registered", "customerId": null, "_links": {"book": link, "self": link},
+            "status": "Registered", "customerId": null,
+            "_links": {
+                "book": link, "self": link,
+                "mypage": {"href": "http://cinema/mypages/1"},
+                "payment": {"href": "http://cinema/payments/search/findByBookingId?bookingId=1"},
+                "ticket": {"href": "http://cinema/tickets/1"},
+            },
         })
     );
     assert_eq!(answer.header("location"), "http://cinema/books/1");

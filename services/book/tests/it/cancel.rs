@@ -15,8 +15,11 @@ async fn cancel_is_accepted_and_ends_with_the_refund() {
     assert_eq!((answer.status.as_u16(), &answer.body["status"]), (202, &json!("Canceling")));
     assert_eq!(answer.header("location"), format!("http://cinema/books/{id}"));
 
+    app.deliver(paid(id, 10_000)).await;
     app.deliver(payment_canceled(id)).await;
     assert_eq!(app.status(id).await, "Canceled");
+    let canceled = app.client.get(&format!("/books/{id}")).await.body;
+    assert_eq!(canceled["_links"]["ticket"]["href"], format!("http://cinema/tickets/{id}"), "it is void");
     let again = app.client.delete(&format!("/books/{id}")).await;
     assert_eq!(again.status, 204);
     assert_eq!(app.published().await, ["Booked", "CancelRequested", "Canceled"]);

@@ -26,6 +26,25 @@ pub async fn payment_that_has(payments: Value) -> FakeUpstream {
     .await
 }
 
+fn relations(body: &Value) -> Vec<&str> {
+    body["_links"].as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+#[tokio::test]
+async fn links_of_a_held_booking_name_its_mypage_and_after_its_end_its_payment() {
+    let app = App::beside(FakeUpstream::refuses()).await;
+    let order = json!({"movieName": "soul", "seat": "1A", "customerId": 33});
+    let held = app.client.post("/books", order).await.body;
+    assert_eq!(relations(&held), ["book", "mypage", "payment", "self"]);
+    assert_eq!(held["_links"]["mypage"]["href"], "http://cinema/mypages/1");
+    assert_eq!(app.client.delete("/books/1").await.status, 204);
+    let canceled = app.client.get("/books/1").await.body;
+    assert_eq!(relations(&canceled), ["book", "mypage", "payment", "self"]);
+    let payment = "http://cinema/payments/search/findByBookingId?bookingId=1";
+    assert_eq!(canceled["_links"]["payment"]["href"], payment);
+    app.settled().await;
+}
+
 #[tokio::test]
 async fn booking_that_cannot_be_paid_is_held_with_a_link_and_a_time_to_pay() {
     let app = App::beside(FakeUpstream::refuses()).await;
@@ -33,6 +52,7 @@ async fn booking_that_cannot_be_paid_is_held_with_a_link_and_a_time_to_pay() {
     assert_eq!((answer.status.as_u16(), &answer.body["status"]), (202, &json!("PaymentPending")));
     assert_eq!(answer.header("location"), "http://cinema/books/1");
     assert_eq!(answer.body["_links"]["payment"]["href"], "http://cinema/books/1/payment");
+    assert_eq!(relations(&answer.body), ["book", "payment", "self"], "there is no ticket yet");
     assert!(answer.header("retry-after").parse::<u64>().unwrap() > 0);
     assert!(answer.body["heldUntil"].as_str().unwrap().ends_with('Z'));
     assert_eq!(app.published().await, ["Held"], "the booking is not paid yet");

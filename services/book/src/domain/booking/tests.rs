@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn booking(status: Status) -> Booking {
+pub fn booking(status: Status) -> Booking {
     Booking::restore(Row {
         id: BookingId::new(1).unwrap(),
         movie_name: Some("soul".to_owned()),
@@ -25,7 +25,7 @@ fn booking(status: Status) -> Booking {
 const HOLD: Duration = Duration::from_secs(600);
 const ATTEMPT: Duration = Duration::from_secs(5);
 
-fn at(second: i64) -> Timestamp {
+pub fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
