@@ -89,13 +89,16 @@ fn measure(report: &Report) {
 }
 
 fn problem(error: AuditError) -> Problem {
-    let unavailable = |kind, detail| {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, kind, detail).retry_after(RETRY_AFTER_SECONDS)
-    };
-    match error {
-        AuditError::InProgress => {
-            unavailable("audit-in-progress", "Another audit is running. Please try again shortly.")
+    let problem = match error {
+        AuditError::InProgress => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "audit-in-progress",
+            "Another audit is running. Please try again shortly.",
+        ),
+        error => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "audit-unavailable", "A service does not respond.")
+                .caused_by(error)
         }
-        error => unavailable("audit-unavailable", "A service does not respond.").caused_by(error),
-    }
+    };
+    problem.retry_after(RETRY_AFTER_SECONDS)
 }

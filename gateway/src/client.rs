@@ -6,6 +6,7 @@ use std::str::FromStr;
 use axum::extract::Request;
 use http::header::HOST;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, Version};
+use http_api::hal::Link;
 use http_api::problem::Problem;
 use http_api::proxies::{Caller, Host, Prefix, Scheme, TrustedProxies};
 
@@ -56,6 +57,22 @@ impl Clients {
         let prefix = caller.prefix.as_ref().map(|prefix| value(prefix.as_str().to_owned()));
         let scheme = caller.scheme.unwrap_or_default();
         Ok(Client { caller, scheme, host, prefix })
+    }
+}
+
+impl Client {
+    /// Returns a link to `path` at the address that the client used; without a host, a relative one.
+    pub fn link(&self, path: &str) -> Link {
+        let text = |value: &Option<HeaderValue>| {
+            value.as_ref().and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+        };
+        let prefix = text(&self.prefix);
+        Link {
+            href: match text(&self.host).as_str() {
+                "" => format!("{prefix}{path}"),
+                host => format!("{}://{host}{prefix}{path}", self.scheme),
+            },
+        }
     }
 }
 

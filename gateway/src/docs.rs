@@ -21,7 +21,9 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi, Url};
 
 use crate::audit::{self, Audits};
+use crate::problems;
 use crate::proxy::Upstream;
+use crate::root;
 use crate::status::{self, Overview};
 use crate::table::TABLE;
 
@@ -39,6 +41,8 @@ struct Description;
 pub fn described(audits: Arc<Audits>) -> (Router<Overview>, OpenApi) {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(home))
+        .merge(root::routes())
+        .merge(problems::routes())
         .routes(routes!(status::status))
         .merge(audit::routes(audits))
         .split_for_parts()

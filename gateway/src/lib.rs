@@ -17,6 +17,8 @@
 //! - [`replicas`]: picks the replica that gets a request, and ejects replicas that fail.
 //! - [`headers`]: headers that are forwarded, and headers that are not.
 //! - [`pages`]: security headers for browsers on the gateway's own responses.
+//! - [`root`]: the API's root, with links to everything.
+//! - [`problems`]: a page about each type of problem.
 //! - [`docs`]: Swagger UI with the descriptions of all services and of the gateway.
 //! - [`status`]: whether each service is up; for staff, the state of each replica.
 //! - [`audit`]: whether the services' records agree, for staff.
@@ -31,9 +33,11 @@ pub mod front;
 pub mod headers;
 pub mod loops;
 pub mod pages;
+pub mod problems;
 pub mod proxy;
 pub mod rate_limit;
 pub mod replicas;
+pub mod root;
 pub mod routes;
 pub mod status;
 pub mod table;

@@ -147,36 +147,47 @@ impl Problem {
     pub fn caused_by(self, cause: impl Error + Send + Sync + 'static) -> Self {
         Self { cause: Some(Cause(Arc::new(cause))), ..self }
     }
-}
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let request = request::current();
-        let body = Body {
-            kind: format!("/problems/{}", self.slug),
+    /// Returns the body of the answer to a request for the path `instance` with this trace id.
+    pub fn into_body(self, instance: String, trace_id: String) -> Body {
+        Body {
+            kind: type_of(self.slug),
             title: title(self.slug),
             status: self.status.as_u16(),
             detail: self.detail,
-            instance: request.map(|request| request.uri.path().to_owned()).unwrap_or_default(),
-            trace_id: TraceContext::current().map(|trace| trace.trace_id()).unwrap_or_default(),
+            instance,
+            trace_id,
             errors: self.errors,
             members: self.members.map(|members| *members).unwrap_or_default(),
-        };
-        let mut response = (self.status, axum::Json(body)).into_response();
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(mut self) -> Response {
+        let instance = request::current().map(|request| request.uri.path().to_owned()).unwrap_or_default();
+        let trace_id = TraceContext::current().map(|trace| trace.trace_id()).unwrap_or_default();
+        let (status, retry_after_seconds, cause) = (self.status, self.retry_after_seconds, self.cause.take());
+        let mut response = (status, axum::Json(self.into_body(instance, trace_id))).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        if let Some(seconds) = self.retry_after_seconds {
+        if let Some(seconds) = retry_after_seconds {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(cause) = self.cause {
+        if let Some(cause) = cause {
             response.extensions_mut().insert(cause);
         }
         response
     }
 }
 
+/// Returns the `type` of the problems with this slug. The gateway serves a page about it there.
+pub fn type_of(slug: &str) -> String {
+    format!("/problems/{slug}")
+}
+
 /// Turns "seat-taken" into "Seat taken", so that only the slug names the kind.
-fn title(slug: &str) -> String {
+pub fn title(slug: &str) -> String {
     let mut title = slug.replace('-', " ");
     if let Some(first) = title.get_mut(..1) {
         first.make_ascii_uppercase();

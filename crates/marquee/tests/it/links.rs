@@ -1,4 +1,4 @@
-//! The links of a booking lead somewhere.
+//! Links lead somewhere: those of a booking, those of the API's root, and the `type` of a problem.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -45,4 +45,24 @@ async fn links_of_a_booking_lead_to_its_ticket_payment_and_mypage() {
     })
     .await;
     assert_eq!(follow(&fleet, &booking).await, ["book", "mypage", "payment", "self", "ticket"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_of_the_root_and_types_of_problems_lead_somewhere() {
+    let fleet = Fleet::up().await;
+    let root = fleet.rest.get("/api").await.unwrap();
+    assert_eq!(root.status, 200, "{root:?}");
+    assert_eq!(follow(&fleet, &root.body).await, ["docs", "problems", "self", "status"]);
+
+    let order = json!({ "movieName": "soul", "seat": "1A" });
+    let booked = fleet.rest.send(Method::POST, "/books", Some(&order)).await.unwrap();
+    assert_eq!(booked.status, 201, "{booked:?}");
+    let refused = fleet.rest.send(Method::POST, "/books", Some(&order)).await.unwrap();
+    assert_eq!(refused.body["type"], "/problems/seat-taken", "{refused:?}");
+    let page = fleet.rest.get(refused.body["type"].as_str().unwrap()).await.unwrap();
+    assert_eq!((page.status, &page.body["title"]), (200, &refused.body["title"]), "{page:?}");
+    // The example is a problem like the one that was answered.
+    let members = |problem: &Value| problem.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(members(&page.body["example"]), members(&refused.body));
+    assert_eq!(page.body["example"]["detail"], refused.body["detail"]);
 }
