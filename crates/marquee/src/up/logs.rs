@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,6 +16,7 @@ use crate::fleet::Process;
 /// Maximum length of a line; longer ones are split.
 const LINE_LIMIT_BYTES: usize = 64 * 1024;
 /// Maximum length of a log file. A file of this length is renamed to `<name>.log.old`, and a new one begins.
+/// Other processes may rename or remove the file at any time, as logrotate does.
 const FILE_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
 /// Length of the end of the output that is kept to explain a failed start.
 const TAIL_BYTES: usize = 2 * 1024;
@@ -68,13 +70,31 @@ impl Output {
 
 impl LogFile {
     fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+        if !self.is_in_place()? {
+            self.reopen()?;
+        }
         if self.length >= FILE_LIMIT_BYTES {
             fs::rename(&self.path, self.path.with_extension("log.old"))?;
-            self.file = open_private(File::options().create(true).append(true), &self.path)?;
-            self.length = 0;
+            self.reopen()?;
         }
         self.file.write_all(lines)?;
         self.length += lines.len() as u64;
+        Ok(())
+    }
+
+    /// Whether the path still leads to the open file.
+    fn is_in_place(&self) -> io::Result<bool> {
+        let open = self.file.metadata()?;
+        match fs::symlink_metadata(&self.path) {
+            Ok(there) => Ok((there.dev(), there.ino()) == (open.dev(), open.ino())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn reopen(&mut self) -> io::Result<()> {
+        self.file = open_private(File::options().create(true).append(true), &self.path)?;
+        self.length = self.file.metadata()?.len();
         Ok(())
     }
 
@@ -143,5 +163,29 @@ mod tests {
         output.write(b"new\n");
         assert_eq!(fs::read_to_string(path.with_extension("log.old")).unwrap(), "old\n");
         assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");
+    }
+
+    #[tokio::test]
+    async fn log_goes_on_in_a_new_file_after_another_process_has_moved_or_replaced_the_old_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("book.log");
+        let read = |path: &Path| fs::read_to_string(path).unwrap();
+        let output = Output::open(Process::Book, &path, Screen::onto(io::sink(), Paint::none())).unwrap();
+        output.write(b"first\n");
+        let moved = path.with_extension("log.1");
+        fs::rename(&path, &moved).unwrap();
+        output.write(b"second\n");
+        assert_eq!((read(&moved), read(&path)), ("first\n".to_owned(), "second\n".to_owned()));
+
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "of another writer\n").unwrap();
+        output.write(b"third\n");
+        assert_eq!(read(&path), "of another writer\nthird\n");
+
+        // A file that was truncated in its place, as by `copytruncate`, goes on at its new end.
+        File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        output.write(b"fourth\n");
+        assert_eq!(read(&path), "fourth\n");
+        assert!(!output.log.lock().unwrap().failed);
     }
 }
