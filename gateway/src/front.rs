@@ -14,7 +14,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use futures_util::FutureExt;
 use http::Method;
-use http::header::{ALLOW, ORIGIN};
+use http::header::{ALLOW, LOCATION, ORIGIN};
 use http_api::fallback;
 use http_api::problem::Problem;
 use http_connections::{Answers, HeadLimits};
@@ -56,7 +56,7 @@ impl Answers<Door> for Front {
         let target = table::target(request.uri().path());
         // Boxed, because each future around it would contain it, and each of them is moved.
         let answer = |request| or_panicked(Box::pin(self.answer_page(request, target, peer, &door)));
-        request_log::log(request, target.map(|target| target.route), request_span!(), answer).await
+        request_log::log(request, target.map(|target| target.route), request_span!(booking_id), answer).await
     }
 
     fn home(&self) -> Handle {
@@ -142,13 +142,27 @@ impl Front {
                 let refused = fallback::wrong_method(request.map(Body::from)).await;
                 pages::with_security_headers(([(ALLOW, table::READING)], refused))
             }
-            Some(target) => self.upstreams[target.upstream].forward(request, &client).await,
+            Some(target) => {
+                let booking = table::booking_of(path);
+                let answer = self.upstreams[target.upstream].forward(request, &client).await;
+                if let Some(id) = booking.or_else(|| created_booking(&answer)) {
+                    request_log::record("booking_id", id);
+                }
+                answer
+            }
             None => {
                 let request = known(request.map(Body::from), client);
                 self.own.clone().answer(request, peer, door.clone()).await
             }
         }
     }
+}
+
+/// Returns the id of the booking that a service has just created, from the `Location` of its response.
+fn created_booking(answer: &Response) -> Option<i64> {
+    let location = answer.headers().get(LOCATION)?.to_str().ok()?;
+    // It may be a URL, and begin with the prefix of a proxy.
+    table::booking_of(&location[location.rfind("/books/")?..])
 }
 
 /// Returns `request` with its `client` in the extensions, for the gateway's own routes.

@@ -15,6 +15,7 @@ use futures_util::future::join_all;
 use http::{Request, Uri};
 use http_pool::{AnswerBody, ExchangeError, Outgoing, Pool};
 use telemetry::chain;
+use telemetry::outage::Outage;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -40,6 +41,8 @@ pub struct Replica {
     /// Number of consecutive requests without a valid response.
     unanswered: AtomicU32,
     is_ejected: AtomicBool,
+    /// Logged while the replica is ejected.
+    outage: Outage,
 }
 
 /// All replicas of a service: at least one.
@@ -111,6 +114,7 @@ impl Replica {
             running: AtomicUsize::new(0),
             unanswered: AtomicU32::new(0),
             is_ejected: AtomicBool::new(false),
+            outage: Outage::of(format!("{upstream} at {url}")),
         };
         replica.report();
         replica
@@ -182,7 +186,7 @@ impl Replica {
     fn eject(&self, reason: &str) {
         if !self.is_ejected.swap(true, Ordering::Relaxed) {
             let Self { upstream, url, .. } = self;
-            tracing::warn!("{upstream} at {url} is ejected and gets no requests: {reason}");
+            self.outage.failed(format!("the replica gets no requests: {reason}"));
             metrics::counter!("gateway_upstream_ejections_total", "upstream" => *upstream, "url" => url.to_string())
                 .increment(1);
             self.report();
@@ -192,7 +196,7 @@ impl Replica {
     fn readmit(&self) {
         if self.is_ejected.swap(false, Ordering::Relaxed) {
             self.unanswered.store(0, Ordering::Relaxed);
-            tracing::info!("{} at {} is ready and gets requests again", self.upstream, self.url);
+            self.outage.succeeded();
             self.report();
         }
     }

@@ -107,6 +107,16 @@ impl Target {
     }
 }
 
+/// The paths whose next segment is the id of a booking: tickets and pages have the ids of their bookings.
+const OF_A_BOOKING: [&str; 3] = ["/books/", "/tickets/", "/mypages/"];
+
+/// Returns the id of the booking that `path` names, for the log.
+pub fn booking_of(path: &str) -> Option<i64> {
+    let rest = OF_A_BOOKING.iter().find_map(|prefix| path.strip_prefix(prefix))?;
+    let id = rest.split('/').next()?;
+    id.parse().ok().filter(|_| id.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// Returns the target of `path`. A prefix matches a whole segment, with or without further segments.
 pub fn target(path: &str) -> Option<Target> {
     let route = |prefix: &Prefix| match path.strip_prefix(prefix.exact)?.as_bytes().first() {
@@ -134,6 +144,24 @@ mod tests {
         assert_eq!(target("/points/1"), Some(("point", "/points/{*rest}")));
         for path in ["", "/", "/book", "/bookshelf", "//books", "/cancellations", "/Books", "books"] {
             assert_eq!(target(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn booking_is_named_by_the_segment_after_its_collection() {
+        for path in ["/books/7", "/books/7/payment", "/tickets/7", "/mypages/7", "/books/7/"] {
+            assert_eq!(booking_of(path), Some(7), "{path}");
+        }
+        for path in [
+            "/books",
+            "/books/",
+            "/books/+7",
+            "/books/-7",
+            "/books/x",
+            "/payments/7",
+            "/books/99999999999999999999",
+        ] {
+            assert_eq!(booking_of(path), None, "{path}");
         }
     }
 }

@@ -77,7 +77,10 @@ pub async fn serve<D: Send + Sync + 'static>(
                 Ok(stream) => {
                     tasks.spawn_on(server.clone().serve_one(stream, peer, place), &home);
                 }
-                Err(error) => tracing::error!("cannot serve a connection: {error}"),
+                Err(error) if telemetry::is_repeated("serve") => {
+                    tracing::debug!(cause = %error, "cannot serve a connection");
+                }
+                Err(error) => tracing::error!(cause = %error, "cannot serve a connection"),
             }
         }
     };
@@ -95,7 +98,9 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
             // The client has already closed it.
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
-                tracing::error!("cannot accept a connection: {error}");
+                if !telemetry::is_repeated("accept") {
+                    tracing::error!(cause = %error, "cannot accept a connection");
+                }
                 sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -114,7 +119,7 @@ async fn place(registry: &Arc<Registry>, peer: SocketAddr) -> Option<Place> {
         match registry.admit(peer.ip(), since.elapsed()) {
             Admission::Admitted(place) => return Some(place),
             Admission::PeerFull => {
-                tracing::debug!("refused a connection of {peer}: it has too many");
+                tracing::debug!(%peer, "refused a connection of a peer that has too many");
                 return None;
             }
             Admission::Full => {

@@ -108,7 +108,7 @@ impl ControlSocket {
                 match self.listener.accept().await {
                     Ok((stream, _)) => hold(stream, &gate).await,
                     Err(error) => {
-                        tracing::warn!("cannot accept a connection to the control socket: {error}");
+                        tracing::warn!(cause = %error, "cannot accept a connection to the control socket");
                         sleep(ACCEPT_PAUSE).await;
                     }
                 }
@@ -143,7 +143,10 @@ async fn hold(stream: UnixStream, gate: &Gate) {
     };
     match timeout(HOLD_MAX, holding).await {
         Ok(()) => tracing::info!("requests are no longer held"),
-        Err(_) => tracing::warn!("requests are no longer held: the backup held them for {HOLD_MAX:?}"),
+        Err(_) => tracing::warn!(
+            held_seconds = HOLD_MAX.as_secs(),
+            "requests are no longer held: the backup held them for too long"
+        ),
     }
 }
 

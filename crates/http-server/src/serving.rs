@@ -79,8 +79,9 @@ fn bind_control(path: &Path) -> Option<ControlSocket> {
         Ok(control) => Some(control),
         Err(error) => {
             tracing::warn!(
-                "no backup is possible while this process runs: cannot create the control socket {}: {error}",
-                path.display()
+                path = %path.display(),
+                cause = %error,
+                "no backup is possible while this process runs: cannot create the control socket"
             );
             None
         }
@@ -91,7 +92,7 @@ async fn bind_one(address: SocketAddr) -> Result<TcpListener, StartError> {
     let listener = TcpListener::bind(address)
         .await
         .map_err(|error| StartError::new(format!("cannot listen on {address}"), error))?;
-    tracing::info!("listening on {address}");
+    tracing::info!(%address, "listening");
     Ok(listener)
 }
 
@@ -132,7 +133,10 @@ pub async fn serve(
     };
     tokio::select! {
         () = serving => {}
-        () = overdue => tracing::warn!("requests that still run after {drain_timeout:?} are cut off"),
+        () = overdue => tracing::warn!(
+            drain_timeout_ms = server.drain_timeout_ms,
+            "requests that still run are cut off"
+        ),
     }
     if let Some((control, _)) = control {
         control.stop().await;

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
+use telemetry::outage::{EVENT_LOG, Outage};
+
 /// What must work, in the order in which faults are reported: the first fault explains the later ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Aspect {
@@ -19,59 +21,59 @@ pub enum Aspect {
 /// Something that does not work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    pub kind: Kind,
+    /// The first attempt has not ended yet, so this is not an alarm.
+    pub is_pending: bool,
     /// What happened and what to do, in one line.
     pub detail: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    Unreachable,
-    Tls,
-    Login,
-    Forbidden,
-    Missing,
-    /// The first attempt has not ended yet, so this is not an alarm.
-    Pending,
-}
-
-/// The faults of all clients of one process. An unreachable broker affects all of them and is logged once.
-#[derive(Debug, Default)]
+/// The faults of all clients of one process. While there are any, the log contains an outage of the event log.
+#[derive(Debug)]
 pub struct Condition {
     /// Keyed by aspect and client.
     faults: Mutex<BTreeMap<(Aspect, String), Fault>>,
+    outage: Outage,
+}
+
+impl Default for Condition {
+    fn default() -> Self {
+        Self { faults: Mutex::default(), outage: Outage::of(EVENT_LOG) }
+    }
 }
 
 impl Condition {
-    /// Records that `aspect` does not work for `client`, and logs it unless a similar fault is known.
+    /// Records that `aspect` does not work for `client`.
     pub fn fails(&self, client: &str, aspect: Aspect, fault: Fault) {
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
-        if fault.is_alarm() && !faults.values().any(|known| known.is_similar(&fault)) {
-            tracing::warn!(target: "kafka", "the event log is not usable: {}", fault.detail);
+        if fault.is_alarm() {
+            self.outage.failed(&fault.detail);
         }
         faults.insert((aspect, client.to_owned()), fault);
     }
 
     /// Records that `user` may not do `operation`, such as `READ topic movie`. Returns the message.
     pub fn forbidden(&self, client: &str, user: &str, operation: &str) -> String {
-        let fault = Fault::forbidden(format!("user {user} needs permission to {operation}"));
+        let fault = Fault::alarm(format!("user {user} needs permission to {operation}"));
         let detail = fault.detail.clone();
         self.fails(client, Aspect::Permission, fault);
         detail
     }
 
-    /// Records that `aspect` works for `client`, and logs it if that was the last fault.
+    /// Records that `aspect` works for `client`.
     pub fn works(&self, client: &str, aspect: Aspect) {
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
-        let ended = faults.remove(&(aspect, client.to_owned()));
-        if ended.is_some_and(|fault| fault.is_alarm()) && !faults.values().any(Fault::is_alarm) {
-            tracing::info!(target: "kafka", "the event log is usable again");
+        faults.remove(&(aspect, client.to_owned()));
+        if !faults.values().any(Fault::is_alarm) {
+            self.outage.succeeded();
         }
     }
 
     pub fn forget(&self, client: &str) {
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         faults.retain(|(_, of), _| of != client);
+        if !faults.values().any(Fault::is_alarm) {
+            self.outage.forget();
+        }
     }
 
     /// Whether `aspect` has failed for `client`, rather than being pending.
@@ -98,28 +100,22 @@ impl Condition {
 
 impl Fault {
     pub fn pending(detail: impl Into<String>) -> Self {
-        Self { kind: Kind::Pending, detail: detail.into() }
+        Self { is_pending: true, detail: detail.into() }
     }
 
-    pub fn forbidden(detail: impl Into<String>) -> Self {
-        Self { kind: Kind::Forbidden, detail: detail.into() }
+    pub fn alarm(detail: impl Into<String>) -> Self {
+        Self { is_pending: false, detail: detail.into() }
     }
 
     pub fn missing(topic: &str) -> Self {
-        let detail =
-            format!("the topic {topic} was deleted: create it, or restart a process, which creates it");
-        Self { kind: Kind::Missing, detail }
+        Self::alarm(format!(
+            "the topic {topic} was deleted: create it, or restart a process, which creates it"
+        ))
     }
 
     /// Whether an operator should know of it.
     fn is_alarm(&self) -> bool {
-        self.kind != Kind::Pending
-    }
-
-    /// Whether logging one of the two is enough. Connections fail in a different way at each broker and
-    /// attempt, but a missing permission is always the same.
-    fn is_similar(&self, other: &Self) -> bool {
-        self.kind == other.kind && (self.kind != Kind::Forbidden || self.detail == other.detail)
+        !self.is_pending
     }
 }
 
@@ -132,16 +128,12 @@ pub fn write_permission(topic: &str) -> String {
 mod tests {
     use super::*;
 
-    fn fault(kind: Kind, detail: &str) -> Fault {
-        Fault { kind, detail: detail.to_owned() }
-    }
-
     #[test]
     fn failed_connection_hides_later_faults() {
         let condition = Condition::default();
-        condition.fails("book", Aspect::Membership, fault(Kind::Pending, "not joined"));
+        condition.fails("book", Aspect::Membership, Fault::pending("not joined"));
         assert_eq!(condition.check(), Err("not joined".to_owned()));
-        condition.fails("producer", Aspect::Connection, fault(Kind::Unreachable, "refused"));
+        condition.fails("producer", Aspect::Connection, Fault::alarm("refused"));
         assert_eq!(condition.check(), Err("refused".to_owned()));
         condition.works("producer", Aspect::Connection);
         condition.works("book", Aspect::Membership);
@@ -152,7 +144,7 @@ mod tests {
     fn recovery_of_one_client_leaves_the_faults_of_another() {
         let condition = Condition::default();
         for client in ["producer", "book"] {
-            condition.fails(client, Aspect::Connection, fault(Kind::Unreachable, "refused"));
+            condition.fails(client, Aspect::Connection, Fault::alarm("refused"));
         }
         condition.works("book", Aspect::Connection);
         assert!(condition.has_failed("producer", Aspect::Connection));

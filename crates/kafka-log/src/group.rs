@@ -261,7 +261,7 @@ impl Assignment {
                 format!("consumer group {} has removed this process, which joins again", self.group);
             self.telemetry.fails(Aspect::Membership, Fault::pending(pending));
         } else if let Err(error) = commit(consumer, self, positions) {
-            tracing::warn!(target: "kafka", %error, "positions were not committed; their records will be redelivered");
+            tracing::warn!(target: "kafka", cause = %error, "positions were not committed; their records will be redelivered");
         }
     }
 }
@@ -288,7 +288,7 @@ impl ConsumerContext for Assignment {
             }
             other => {
                 let error = KafkaError::Rebalance(other.into());
-                tracing::warn!(target: "kafka", %error, "rebalancing failed");
+                tracing::warn!(target: "kafka", cause = %error, "rebalancing failed");
                 consumer.incremental_unassign(list)
             }
         };

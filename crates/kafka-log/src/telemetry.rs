@@ -11,7 +11,12 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::{Partition, Statistics};
 
 use crate::client::KafkaConnection;
-use crate::condition::{Aspect, Condition, Fault, Kind, write_permission};
+use crate::condition::{Aspect, Condition, Fault, write_permission};
+
+/// Why no broker can be used, with the settings that may be wrong.
+const NO_ANSWER: &str = "no broker answers (EVENTS_URL)";
+const NO_TLS: &str = "no TLS with the brokers (KAFKA_SSL_CA_FILE)";
+const NO_LOGIN: &str = "the brokers refuse the login (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD)";
 
 /// The callbacks of one client, which is named `producer` or after its consumer group.
 pub struct Telemetry {
@@ -77,27 +82,27 @@ impl Telemetry {
 
     fn all_brokers_down(&self, reason: &str) {
         let known = self.last_failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        self.fails(Aspect::Connection, known.unwrap_or_else(|| connection_fault(Kind::Unreachable, reason)));
+        self.fails(Aspect::Connection, known.unwrap_or_else(|| connection_fault(NO_ANSWER, reason)));
     }
 }
 
 impl ClientContext for Telemetry {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        use RDKafkaLogLevel::*;
+        use RDKafkaLogLevel::{Debug, Info, Notice};
+        // Only at these levels, librdkafka logs a broker that closes the connection (wrong protocol).
+        if matches!(level, Notice | Info) && facility == "FAIL" {
+            self.connection_failed(connection_fault(NO_ANSWER, message));
+        }
+        // librdkafka passes these to `error` too; a closing client needs no attention; and during an outage,
+        // which the condition logs, each request in flight may time out.
+        let is_known = matches!(facility, "FAIL" | "FATAL")
+            || self.retired.load(Ordering::Relaxed)
+            || self.has_failed(Aspect::Connection);
         let client = &self.client;
-        match level {
-            // Only at these levels, librdkafka logs a broker that closes the connection (wrong protocol).
-            Notice | Info if facility == "FAIL" => {
-                self.connection_failed(connection_fault(Kind::Unreachable, message));
-            }
-            // librdkafka passes these to `error` too; and a closing client needs no attention.
-            _ if matches!(facility, "FAIL" | "FATAL") || self.retired.load(Ordering::Relaxed) => {
-                tracing::debug!(target: "kafka", client, facility, "{message}");
-            }
-            Emerg | Alert | Critical => tracing::error!(target: "kafka", client, facility, "{message}"),
-            Error | Warning => tracing::warn!(target: "kafka", client, facility, "{message}"),
-            Notice | Info => tracing::debug!(target: "kafka", client, facility, "{message}"),
-            Debug => tracing::trace!(target: "kafka", client, facility, "{message}"),
+        if is_known || matches!(level, Notice | Info | Debug) || telemetry::is_repeated(facility) {
+            tracing::debug!(target: "kafka", client, facility, detail = message, "librdkafka logs a line");
+        } else {
+            tracing::warn!(target: "kafka", client, facility, detail = message, "librdkafka warns");
         }
     }
 
@@ -107,15 +112,15 @@ impl ClientContext for Telemetry {
             GroupAuthorizationFailed, Resolve, SSL, SaslAuthenticationFailed, TopicAuthorizationFailed,
         };
         let client = &self.client;
-        tracing::debug!(target: "kafka", client, %error, "{reason}");
+        tracing::debug!(target: "kafka", client, cause = %error, detail = reason, "librdkafka reports an error");
         match error.rdkafka_error_code() {
             Some(BrokerTransportFailure | Resolve) => {
-                self.connection_failed(connection_fault(Kind::Unreachable, reason));
+                self.connection_failed(connection_fault(NO_ANSWER, reason));
             }
             Some(Authentication | SaslAuthenticationFailed) => {
-                self.connection_failed(connection_fault(Kind::Login, reason));
+                self.connection_failed(connection_fault(NO_LOGIN, reason));
             }
-            Some(SSL) => self.connection_failed(connection_fault(Kind::Tls, reason)),
+            Some(SSL) => self.connection_failed(connection_fault(NO_TLS, reason)),
             Some(AllBrokersDown) => self.all_brokers_down(reason),
             // An idempotent producer asks for this first. Since Kafka 2.8, WRITE on any topic includes it.
             Some(ClusterAuthorizationFailed) => {
@@ -123,7 +128,10 @@ impl ClientContext for Telemetry {
             }
             // The caller knows which operation was refused, and reports it.
             Some(TopicAuthorizationFailed | GroupAuthorizationFailed) => {}
-            _ => tracing::warn!(target: "kafka", client, %error, "{reason}"),
+            _ if telemetry::is_repeated(&error.to_string()) => {}
+            _ => {
+                tracing::warn!(target: "kafka", client, cause = %error, detail = reason, "librdkafka reports an error")
+            }
         }
     }
 
@@ -145,16 +153,12 @@ impl ClientContext for Telemetry {
 
 impl ConsumerContext for Telemetry {}
 
-/// A failed attempt to connect, with the settings that may be wrong.
-fn connection_fault(kind: Kind, reason: &str) -> Fault {
-    let summary = match kind {
-        Kind::Tls => "no TLS with the brokers (KAFKA_SSL_CA_FILE)",
-        Kind::Login => "the brokers refuse the login (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD)",
-        // A broker closes the connection of a client that speaks another protocol.
-        _ if reason.contains("Disconnected") => "no broker answers (EVENTS_URL, KAFKA_SECURITY_PROTOCOL)",
-        _ => "no broker answers (EVENTS_URL)",
-    };
-    Fault { kind, detail: format!("{summary}: {}", stable(reason)) }
+/// A failed attempt to connect.
+fn connection_fault(summary: &str, reason: &str) -> Fault {
+    // A broker closes the connection of a client that speaks another protocol.
+    let is_closed = summary == NO_ANSWER && reason.contains("Disconnected");
+    let summary = if is_closed { "no broker answers (EVENTS_URL, KAFKA_SECURITY_PROTOCOL)" } else { summary };
+    Fault::alarm(format!("{summary}: {}", stable(reason)))
 }
 
 /// Removes the parts of `reason` that differ between attempts: `[thrd:…]: … (after 3ms in state CONNECT)`.

@@ -85,7 +85,7 @@ fn refused(user: &str, condition: &Condition, topic: String, refusal: RDKafkaErr
         }
         _ => {
             let error = TopicError::Refused(topic, refusal);
-            condition.fails(CLIENT, Aspect::Permission, Fault::forbidden(error.to_string()));
+            condition.fails(CLIENT, Aspect::Permission, Fault::alarm(error.to_string()));
             error
         }
     }

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use process::crash;
 use storage::{Db, Tx};
 use telemetry::chain;
+use telemetry::outage::{DATABASE, EVENT_LOG, Outage};
 use telemetry::trace_context::TraceContext;
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -24,8 +25,8 @@ use tracing::{Instrument, Span};
 
 use crate::dead_letter::{self, DeadLetter};
 use crate::inbox;
-use crate::incarnation;
-use crate::outage::Outage;
+use crate::incarnation::{self, CheckError};
+use crate::relay::cause;
 use crate::waiters::Waiters;
 
 /// Maximum number of records applied in one transaction.
@@ -53,7 +54,7 @@ impl Delivery {
     fn span(&self) -> Span {
         tracing::info_span!(
             "event",
-            booking_id = %self.event.booking_id(),
+            booking_id = self.event.booking_id().get(),
             event_type = self.event.event_type(),
             trace_id = self.trace.trace_id(),
         )
@@ -165,13 +166,17 @@ impl<H: BatchHandler> Consumer<H> {
     }
 
     async fn keep_consuming(&self, stop: &CancellationToken, mut incarnation: watch::Receiver<i64>) {
-        let mut outage =
-            Outage::new("cannot receive events; retrying", "recovered: events are being received");
+        let outages = Outages { database: Outage::of(DATABASE), event_log: Outage::of(EVENT_LOG) };
         while !stop.is_cancelled() {
-            let outcome = self.consume(stop, &mut incarnation, &mut outage).await;
+            let outcome = self.consume(stop, &mut incarnation, &outages).await;
             set_joined(self.name, false);
             let Err(error) = outcome else { continue };
-            outage.failed(chain(&error));
+            match &error {
+                CheckError::Storage(error) => outages.database.failed(chain(error)),
+                CheckError::Transport(error) => {
+                    outages.event_log.failed(cause(self.transport.as_ref(), error));
+                }
+            }
             tokio::select! { () = sleep(RECONNECT_AFTER) => {}, () = stop.cancelled() => {} }
         }
     }
@@ -181,23 +186,23 @@ impl<H: BatchHandler> Consumer<H> {
         &self,
         stop: &CancellationToken,
         found: &mut watch::Receiver<i64>,
-        outage: &mut Outage,
-    ) -> Result<(), TransportError> {
-        let known = incarnation::current(&self.db, self.transport.as_ref()).await;
-        let incarnation = known.map_err(TransportError::new)?;
+        outages: &Outages,
+    ) -> Result<(), CheckError> {
+        let incarnation = incarnation::current(&self.db, self.transport.as_ref()).await?;
+        outages.database.succeeded();
         let mut subscription = tokio::select! {
             subscription = self.transport.subscribe_in(TOPIC, self.name, incarnation) => subscription?,
             () = stop.cancelled() => return Ok(()),
         };
         set_joined(self.name, true);
-        outage.succeeded();
+        outages.event_log.succeeded();
         loop {
             let batch = tokio::select! {
                 batch = subscription.receive(BATCH) => batch?,
                 () = stop.cancelled() => return Ok(()),
                 _ = found.wait_for(|found| *found > incarnation) => return Ok(()),
             };
-            if self.apply(&batch, stop).await?.is_break() {
+            if self.apply(&batch, stop, &outages.database).await?.is_break() {
                 return Ok(());
             }
             crash::point("consumer.applied");
@@ -208,12 +213,18 @@ impl<H: BatchHandler> Consumer<H> {
     }
 
     /// Applies a batch in one transaction or, if that fails, record by record. Breaks at `stop`.
-    async fn apply(&self, batch: &[Received], stop: &CancellationToken) -> Result<Flow, TransportError> {
+    async fn apply(
+        &self,
+        batch: &[Received],
+        stop: &CancellationToken,
+        database: &Outage,
+    ) -> Result<Flow, TransportError> {
         if self.apply_together(batch).await.is_ok() {
+            database.succeeded();
             return Ok(Flow::Continue(()));
         }
         for received in batch {
-            if self.apply_persistently(received, stop).await?.is_break() {
+            if self.apply_persistently(received, stop, database).await?.is_break() {
                 return Ok(Flow::Break(()));
             }
         }
@@ -225,20 +236,19 @@ impl<H: BatchHandler> Consumer<H> {
         &self,
         received: &Received,
         stop: &CancellationToken,
+        database: &Outage,
     ) -> Result<Flow, TransportError> {
         let mut backoff = FIRST_BACKOFF;
         let mut attempts = 0;
-        let mut outage =
-            Outage::new("cannot apply an event; retrying", "recovered: events are being applied");
         loop {
             attempts += 1;
             match self.apply_together(std::slice::from_ref(received)).await {
                 Ok(()) => {
-                    outage.succeeded();
+                    database.succeeded();
                     return Ok(Flow::Continue(()));
                 }
                 Err(Failure::Transient(cause)) => {
-                    outage.failed(chain(cause.as_ref()));
+                    database.failed(chain(cause.as_ref()));
                     tokio::select! {
                         () = sleep(backoff) => {}
                         () = stop.cancelled() => return Ok(Flow::Break(())),
@@ -263,7 +273,8 @@ impl<H: BatchHandler> Consumer<H> {
         letter.publish(self.transport.as_ref(), received).await?;
         metrics::counter!("dead_letters_total", "consumer" => self.name).increment(1);
         tracing::error!(
-            booking_id = received.record.key,
+            booking_id = received.record.key.as_ref().and_then(|key| key.parse::<i64>().ok()),
+            key = received.record.key,
             offset = received.position.offset,
             reason,
             "an event was published to the dead letters"
@@ -308,6 +319,12 @@ impl<H: BatchHandler> Consumer<H> {
         deliveries.retain(|delivery| new.remove(&delivery.id));
         Ok(deliveries)
     }
+}
+
+/// The outages that keep a consumer from receiving or applying events.
+struct Outages {
+    database: Outage,
+    event_log: Outage,
 }
 
 /// Sets the metric of whether the consumer has joined its group, so that it receives events.

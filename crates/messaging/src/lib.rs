@@ -14,7 +14,6 @@
 //! - [`incarnation`]: notices when the event log was deleted and created again, and publishes the outbox
 //!   again.
 //! - [`dead_letter`]: keeps records that no retry can apply, and replays them.
-//! - `outage`: logs an outage once a minute.
 //! - [`retention`]: deletes old rows.
 //! - [`event_log_args`]: which event log a process uses.
 //! - [`backends`]: which database and which event log a service uses.
@@ -25,7 +24,6 @@ pub mod dead_letter;
 pub mod event_log_args;
 pub mod inbox;
 pub mod incarnation;
-mod outage;
 pub mod outbox;
 pub mod relay;
 pub mod retention;

@@ -18,11 +18,11 @@ use process::crash;
 use sqlx::FromRow;
 use storage::{Db, Lead, Task, query_as, query_built};
 use telemetry::chain;
+use telemetry::outage::{DATABASE, EVENT_LOG, Outage};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::incarnation;
-use crate::outage::Outage;
 
 /// Interval at which the relay checks whether rows must be sent again because the log has lost them.
 const RESEND_EVERY: Duration = Duration::from_secs(1);
@@ -84,20 +84,27 @@ impl Relay {
         let mut timer = interval(if self.db.is_shared() { SHARED_TIMER } else { TIMER });
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut backoff = FIRST_BACKOFF;
-        let mut outage =
-            Outage::new("events wait in the outbox; retrying", "recovered: events are being published");
+        // While one of them fails, events wait in the outbox.
+        let (database, event_log) = (Outage::of(DATABASE), Outage::of(EVENT_LOG));
         let mut lead = None;
         let mut resend_at = Instant::now();
         while !stop.is_cancelled() {
             let next = Instant::now() + SHORTEST_CYCLE;
             match self.round(&mut lead, &mut resend_at).await {
                 Ok(()) => {
-                    outage.succeeded();
+                    database.succeeded();
+                    event_log.succeeded();
                     backoff = FIRST_BACKOFF;
                     sleep_until(next).await;
                 }
                 Err(error) => {
-                    outage.failed(chain(&error));
+                    match &error {
+                        RelayError::Storage(error) => database.failed(chain(error)),
+                        RelayError::Transport(error) => {
+                            database.succeeded();
+                            event_log.failed(cause(self.transport.as_ref(), error));
+                        }
+                    }
                     backoff = (backoff * 2).min(LONGEST_BACKOFF);
                     tokio::select! { () = sleep(backoff) => {}, () = stop.cancelled() => {} }
                 }
@@ -214,6 +221,11 @@ impl Relay {
             metrics::gauge!("outbox_lag_seconds").set(lag_us.max(0) as f64 / 1e6);
         }
     }
+}
+
+/// Why `transport` failed: what it knows itself, as `/readyz` reports it, or else `error`.
+pub(crate) fn cause(transport: &dyn Transport, error: &TransportError) -> String {
+    transport.check().err().unwrap_or_else(|| chain(error))
 }
 
 fn record(row: OutboxRow) -> Result<Record, TransportError> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use event_log::incarnation::INBOXES_REMEMBER;
 use storage::{Db, Error, Prune, prune};
 use telemetry::chain;
+use telemetry::outage::{DATABASE, Outage};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -28,11 +29,15 @@ pub const EVENTS: [Prune; 2] = [
 pub async fn run(db: Db, own: &'static [Prune], stop: CancellationToken) {
     let mut timer = interval(PASS_EVERY);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let outage = Outage::of(DATABASE);
     loop {
         tokio::select! { _ = timer.tick() => {}, () = stop.cancelled() => return }
         for table in EVENTS.iter().chain(own) {
-            if let Err(error) = pass(&db, table, &stop).await {
-                tracing::warn!(table = table.table(), cause = chain(&error), "old rows were not deleted");
+            match pass(&db, table, &stop).await {
+                Ok(_) => outage.succeeded(),
+                Err(error) => {
+                    outage.failed(format!("no old rows of {} are deleted: {}", table.table(), chain(&error)));
+                }
             }
         }
     }

@@ -33,7 +33,7 @@ impl Background {
             if let Err(failure) = inner.await
                 && failure.is_panic()
             {
-                tracing::error!("{name} panicked; the process ends");
+                tracing::error!(task = name, "a background task panicked; the process ends");
                 telemetry::flush();
                 std::process::exit(EXIT_BUG);
             }
@@ -45,7 +45,11 @@ impl Background {
     pub async fn stop(self) {
         self.stop.cancel();
         if timeout(STOP_TIMEOUT, self.handle).await.is_err() {
-            tracing::warn!("{} did not stop within {STOP_TIMEOUT:?}", self.name);
+            tracing::warn!(
+                task = self.name,
+                timeout_seconds = STOP_TIMEOUT.as_secs(),
+                "a background task did not stop in time"
+            );
         }
     }
 }

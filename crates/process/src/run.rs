@@ -56,7 +56,7 @@ where
     };
     let (log, process) = settings(&config);
     let process = process.clone();
-    if let Err(problem) = telemetry::init(log) {
+    if let Err(problem) = telemetry::init(C::command().get_name(), log) {
         eprintln!("configuration error: {problem}");
         return ExitCode::from(EXIT_CONFIG);
     }

@@ -31,6 +31,8 @@ const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
 /// Pause between attempts to reach the database during the start.
 const OPEN_RETRY: Duration = Duration::from_millis(500);
+/// Interval at which the wait is logged.
+const REMIND_EVERY: Duration = Duration::from_secs(60);
 
 /// Maximum time that closing waits for connections in use.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -102,10 +104,18 @@ impl Db {
     /// [Opens](Self::open) the database, and retries for up to `wait` while it does not answer.
     pub async fn open_within(url: &DatabaseUrl, settings: Settings, wait: Duration) -> Result<Self, Error> {
         let deadline = Instant::now() + wait;
+        let mut remind_at = Instant::now();
         loop {
             match Self::open(url, settings).await {
                 Err(error) if error.is_outage() && Instant::now() < deadline => {
-                    tracing::warn!("waiting for the database: {}", url.explain(&error));
+                    if Instant::now() >= remind_at {
+                        tracing::warn!(
+                            dependency = "database",
+                            cause = url.explain(&error),
+                            "waiting for the database"
+                        );
+                        remind_at = Instant::now() + REMIND_EVERY;
+                    }
                     sleep(OPEN_RETRY).await;
                 }
                 opened => return opened,
@@ -294,7 +304,10 @@ impl Db {
             self.writers.close().await;
         };
         if timeout(CLOSE_TIMEOUT, closing).await.is_err() {
-            tracing::warn!("connections to the database were still in use after {CLOSE_TIMEOUT:?}");
+            tracing::warn!(
+                timeout_seconds = CLOSE_TIMEOUT.as_secs(),
+                "connections to the database were still in use when it was closed"
+            );
         }
     }
 

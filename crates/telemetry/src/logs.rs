@@ -4,8 +4,12 @@ use std::io::IsTerminal;
 use std::sync::{Arc, OnceLock};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::json_lines::JsonLines;
 use crate::log_lines::LogLines;
+use crate::readable::Colors;
 use crate::recorder::record;
 
 /// The log lines of this process.
@@ -30,12 +34,13 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts logging, and installs the recorder of metrics. Call [`flush`] before the process ends.
+/// Starts the log of the process `service`, and installs the recorder of metrics. Call [`flush`] before the
+/// process ends.
 ///
 /// # Errors
 ///
 /// What is wrong with the log filter.
-pub fn init(settings: &LogSettings) -> Result<(), String> {
+pub fn init(service: &str, settings: &LogSettings) -> Result<(), String> {
     let filter = EnvFilter::try_new(&settings.log_filter)
         .map_err(|error| format!("RUST_LOG (--log-filter): {error}"))?;
     let pretty = match settings.log_format {
@@ -45,12 +50,13 @@ pub fn init(settings: &LogSettings) -> Result<(), String> {
     };
     let lines = LogLines::to(std::io::stdout()).map_err(|error| error.to_string())?;
     let lines = LINES.get_or_init(|| lines).clone();
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines);
-    if pretty {
-        lines.compact().with_ansi(std::io::stdout().is_terminal()).init();
+    let lines = JsonLines::new(service, lines);
+    let lines = if pretty {
+        lines.for_people(if std::io::stdout().is_terminal() { Colors::On } else { Colors::Off })
     } else {
-        lines.json().flatten_event(true).with_current_span(true).with_span_list(false).init();
-    }
+        lines
+    };
+    tracing_subscriber::registry().with(filter).with(lines).init();
     record();
     Ok(())
 }

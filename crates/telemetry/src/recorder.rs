@@ -6,6 +6,8 @@ use std::time::Duration;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::time::sleep;
 
+use crate::outage;
+
 /// Upper bounds of the latency histograms, in seconds. The objective for bookings needs the one of 1.5 s.
 const LATENCY_BUCKETS: [f64; 13] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.5, 5.0];
@@ -25,12 +27,13 @@ pub fn render_metrics() -> String {
     recorder.render()
 }
 
-/// Bounds the memory of the recorder in a process whose `/metrics` is never scraped. Runs until the process
-/// ends.
+/// Bounds the memory of the recorder in a process whose `/metrics` is never scraped, and logs lasting outages
+/// again. Runs until the process ends.
 pub async fn upkeep() {
     loop {
         sleep(UPKEEP_INTERVAL).await;
         recorder().run_upkeep();
+        outage::remind();
     }
 }
 

@@ -4,8 +4,10 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use serde_json::Value;
+use telemetry::JsonLines;
 use tracing::Dispatch;
 use tracing::subscriber::{DefaultGuard, NoSubscriber, set_default};
+use tracing_subscriber::layer::SubscriberExt;
 
 /// The captured output.
 #[derive(Default)]
@@ -34,18 +36,21 @@ impl Log {
         static SECOND: OnceLock<Dispatch> = OnceLock::new();
         SECOND.get_or_init(|| Dispatch::new(NoSubscriber::new()));
         let output = Arc::new(Output::default());
-        let lines = tracing_subscriber::fmt().with_writer(output.clone());
-        let lines = lines.json().flatten_event(true).with_current_span(true).with_span_list(false).finish();
+        let lines = tracing_subscriber::registry().with(JsonLines::new("test", output.clone()));
         (Self(output), set_default(lines))
+    }
+
+    /// Returns all lines.
+    pub fn lines(&self) -> Vec<Value> {
+        let written = self.0.0.lock().unwrap();
+        serde_json::Deserializer::from_slice(&written).into_iter().map(Result::unwrap).collect()
     }
 
     /// Returns the lines whose message contains `text`.
     pub fn lines_with(&self, text: &str) -> Vec<Value> {
-        let written = self.0.0.lock().unwrap();
-        let lines = serde_json::Deserializer::from_slice(&written).into_iter().map(Result::unwrap);
+        let mut lines = self.lines();
+        lines.retain(|line| line["message"].as_str().is_some_and(|message| message.contains(text)));
         lines
-            .filter(|line: &Value| line["message"].as_str().is_some_and(|message| message.contains(text)))
-            .collect()
     }
 }
 
@@ -54,10 +59,11 @@ pub async fn assert_names_booking(work: impl Future, path: &str, booking: i64) {
     let (log, guard) = Log::capture();
     work.await;
     drop(guard);
-    let lines = log.lines_with(path);
-    let begin = format!("GET {path} ");
-    let is_of_request = |line: &&Value| line["message"].as_str().is_some_and(|text| text.starts_with(&begin));
+    let lines = log.lines();
+    let is_of_request = |line: &&Value| line["http.request.method"] == "GET" && line["url.path"] == path;
     let line = lines.iter().find(is_of_request).unwrap_or_else(|| panic!("no line of {path} in {lines:?}"));
-    assert_eq!(line["span"]["booking_id"], booking.to_string(), "{line}");
-    assert!(line["span"]["request_id"].is_string() && line["span"]["trace_id"].is_string(), "{line}");
+    assert_eq!(line["message"], "answered a request", "{line}");
+    assert_eq!(line["booking_id"], booking, "{line}");
+    assert!(line["request_id"].is_string() && line["trace_id"].is_string(), "{line}");
+    assert!(line["http.response.status_code"].is_u64() && line["duration_ms"].is_number(), "{line}");
 }

@@ -1,6 +1,7 @@
 //! The layers around a call.
 
 use circuit_breaker::{CircuitBreaker, CircuitBreakerLayer, State, Transition, Verdict};
+use telemetry::outage::Outage;
 use tower::load_shed::error::Overloaded;
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, ServiceBuilder};
@@ -11,26 +12,23 @@ use crate::error::CallError;
 use crate::retries::Retries;
 use crate::settings::Settings;
 
-/// Creates the breaker of `upstream`, which logs its transitions.
+/// Creates the breaker of `upstream`. While it is not closed, the log contains an outage of `upstream`.
 pub(crate) fn breaker(upstream: &'static str, settings: &Settings) -> CircuitBreaker {
-    let open_for = settings.breaker.wait_duration_in_open_state;
-    let probes = settings.breaker.permitted_number_of_calls_in_half_open_state;
+    let outage = Outage::of(upstream);
     let log = move |transition: &Transition| {
         let Transition { from, to, measured } = transition;
         let (calls, failed, slow) = (measured.calls, measured.failed, measured.slow);
         match (from, to) {
-            (State::HalfOpen, State::Open) => tracing::warn!(
-                "circuit breaker of {upstream} is open again for {open_for:?}: of {calls} probes, {failed} failed and {slow} were slow"
-            ),
-            (_, State::Open) => tracing::warn!(
-                "circuit breaker of {upstream} is open and rejects all calls for {open_for:?}: of the last {calls} calls, {failed} failed and {slow} were slow"
-            ),
+            (State::HalfOpen, State::Open) => outage.failed(format!(
+                "the circuit breaker is open again: of {calls} probes, {failed} failed and {slow} were slow"
+            )),
+            (_, State::Open) => outage.failed(format!(
+                "the circuit breaker is open: of the last {calls} calls, {failed} failed and {slow} were slow"
+            )),
             (_, State::HalfOpen) => {
-                tracing::info!("circuit breaker of {upstream} is half-open: {probes} probes are permitted");
+                tracing::debug!(dependency = upstream, "the circuit breaker is half-open");
             }
-            (_, State::Closed) => {
-                tracing::info!("circuit breaker of {upstream} is closed: of {calls} probes, {failed} failed");
-            }
+            (_, State::Closed) => outage.succeeded(),
         }
     };
     CircuitBreaker::observed(upstream, settings.breaker.clone(), log)

@@ -59,7 +59,7 @@ pub async fn open(
     // All of the places, or none.
     let booking = hold_places(&mut tx, order, starts_at, key.as_ref(), &state.cinema, &state.rules).await?;
     tx.commit().await?;
-    record("booking_id", booking.id());
+    record("booking_id", booking.id().get());
     crash::point("book.opened");
     Ok(booking)
 }
@@ -70,7 +70,7 @@ pub async fn open(
 ///
 /// Like [`book`].
 pub async fn pay(state: &AppState, id: BookingId) -> Result<Outcome, Error> {
-    record("booking_id", id);
+    record("booking_id", id.get());
     let mut tx = state.db.begin().await?;
     let begun = begin_payment(&mut tx, id, &state.rules).await?;
     tx.commit().await?;

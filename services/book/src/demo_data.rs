@@ -55,10 +55,10 @@ pub async fn announce(db: &Db, rules: &Rules) -> Result<(), StartError> {
     let is_announced = announce_all(&mut tx, rules).await.map_err(failed)?;
     tx.commit().await.map_err(|error| failed(error.into()))?;
     if withdrawn > 0 {
-        tracing::info!("withdrew {withdrawn} screenings of an earlier demo program");
+        tracing::info!(screenings = withdrawn, "withdrew screenings of an earlier demo program");
     }
     if is_announced {
-        tracing::info!("announced a demo program for {DAYS} days");
+        tracing::info!(days = DAYS, "announced a demo program");
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use events::BookingId;
 use futures_util::future::join_all;
 use process::crash;
 use telemetry::chain;
+use telemetry::outage::{DATABASE, Outage};
 use telemetry::trace_context::TraceContext;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -51,14 +52,17 @@ impl Reconciler {
     pub async fn run(self, stop: CancellationToken) {
         let mut timer = interval(EVERY);
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // Bookings stay pending until the next round.
+        let outage = Outage::of(DATABASE);
         let rounds = async {
             loop {
                 let outcome = tokio::select! {
                     _ = timer.tick() => self.run_once().await,
                     () = self.state.left_pending.notified() => self.run_once().await,
                 };
-                if let Err(error) = outcome {
-                    tracing::warn!(cause = chain(&error), "bookings stay pending until the next round");
+                match outcome {
+                    Ok(()) => outage.succeeded(),
+                    Err(error) => outage.failed(chain(&error)),
                 }
             }
         };
@@ -72,8 +76,10 @@ impl Reconciler {
         let due = list_due_inquiries(&mut self.state.db.read().await?, now, BATCH).await?;
         for ids in due.chunks(AT_ONCE) {
             let inquiries = ids.iter().map(|id| {
-                let span = tracing::info_span!("reconcile", booking_id = %id);
-                TraceContext::root().scope(self.inquire(*id).instrument(span))
+                let trace = TraceContext::root();
+                let span =
+                    tracing::info_span!("reconcile", booking_id = id.get(), trace_id = trace.trace_id());
+                trace.scope(self.inquire(*id).instrument(span))
             });
             for (id, outcome) in ids.iter().zip(join_all(inquiries).await) {
                 self.skip_corrupt(*id, outcome).await?;
@@ -97,7 +103,11 @@ impl Reconciler {
             Err(error) if !error.is_transient() => error,
             outcome => return outcome,
         };
-        tracing::error!(booking_id = %id, cause = chain(&error), "skipping a pending booking for a minute: it cannot be processed");
+        tracing::error!(
+            booking_id = id.get(),
+            cause = chain(&error),
+            "skipping a pending booking for a minute: it cannot be processed"
+        );
         let mut tx = self.state.db.begin().await?;
         postpone(&mut tx, id, POSTPONED_FOR).await?;
         tx.commit().await
@@ -110,7 +120,7 @@ impl Reconciler {
         crash::point("book.expired");
         if has_ended {
             metrics::counter!("holds_expired_total").increment(1);
-            tracing::info!(booking_id = %id, "the hold has expired, and its places are released");
+            tracing::info!(booking_id = id.get(), "the hold has expired, and its places are released");
         }
         Ok(())
     }

@@ -18,6 +18,7 @@ use messaging::consumer::read;
 use messaging::{Delivery, incarnation};
 use storage::{Db, Error, Task};
 use telemetry::chain;
+use telemetry::outage::DATABASE;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -83,7 +84,7 @@ pub async fn run(
         tracing::warn!(cause = chain(&error), "the shadow was not emptied");
     }
     let Rebuilt { records, unreadable } = outcome?;
-    tracing::info!(unreadable, "the view is rebuilt from {records} records");
+    tracing::info!(records, unreadable, "the view is rebuilt");
     Ok(Rebuilt { records, unreadable })
 }
 
@@ -189,7 +190,13 @@ impl<'a> Rebuild<'a> {
         for _ in 1..ATTEMPTS {
             match self.try_step(step).await {
                 Err(error) if error.is_transient() => {
-                    tracing::warn!(cause = chain(&error), "the database is unavailable; retrying");
+                    if !telemetry::is_repeated("rebuild") {
+                        tracing::warn!(
+                            dependency = DATABASE,
+                            cause = chain(&error),
+                            "a dependency fails; the rebuild retries"
+                        );
+                    }
                     sleep(PAUSE).await;
                 }
                 outcome => return outcome?.unless_superseded(),
@@ -243,7 +250,7 @@ struct Progress {
 
 impl Progress {
     fn new(total: u64) -> Self {
-        tracing::info!(total, "rebuilding the view from {total} records");
+        tracing::info!(records = total, "rebuilding the view");
         let now = Instant::now();
         Self { total, began: now, reported: now }
     }
@@ -256,9 +263,6 @@ impl Progress {
         self.reported = now;
         let percent = read * 100 / self.total.max(1);
         let per_second = read as f64 / (now - self.began).as_secs_f64();
-        tracing::info!(
-            "rebuilding the view: {read} of {} records, {percent} %, {per_second:.0} a second",
-            self.total
-        );
+        tracing::info!(read, records = self.total, percent, per_second, "rebuilding the view");
     }
 }

@@ -13,6 +13,7 @@ use events::BookingId;
 use futures_util::future::join_all;
 use process::crash;
 use telemetry::chain;
+use telemetry::outage::{DATABASE, Outage};
 use telemetry::trace_context::TraceContext;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
@@ -40,9 +41,12 @@ const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(64);
 
 /// The refunder of one process.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Refunder {
     state: AppState,
+    /// The outages that delay cancellations.
+    database: Outage,
+    provider: Outage,
 }
 
 /// Why a cancellation has not ended.
@@ -62,7 +66,7 @@ impl RefundError {
 
 impl Refunder {
     pub fn new(state: AppState) -> Self {
-        Self { state }
+        Self { state, database: Outage::of(DATABASE), provider: Outage::of("processor") }
     }
 
     /// Runs a round each second until `stop`, and at once when `applied` reports an event.
@@ -79,11 +83,9 @@ impl Refunder {
                     Ok(()) = applied.changed() => self.run_once().await,
                     _ = counting.tick() => self.count().await,
                 };
-                if let Err(error) = outcome {
-                    tracing::warn!(
-                        cause = chain(&error),
-                        "cancellations stay in progress until the next round"
-                    );
+                match outcome {
+                    Ok(()) => self.database.succeeded(),
+                    Err(error) => self.database.failed(chain(&error)),
                 }
             }
         };
@@ -124,13 +126,16 @@ impl Refunder {
         let outcomes = join_all(claimed.iter().map(|claimed| self.cancel(claimed))).await;
         let failed: Vec<_> = claimed.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_err()).collect();
         let Some((_, Err(last))) = failed.last() else {
+            self.provider.succeeded();
             return Ok(false);
         };
-        tracing::warn!(
-            failed = failed.len(),
-            cause = chain(last),
-            "cancellations failed and will be retried"
-        );
+        match last {
+            RefundError::Provider(failure) => self.provider.failed(chain(failure)),
+            // The provider has canceled, and does so again without an effect.
+            RefundError::NotRecorded(error) => {
+                tracing::warn!(cause = chain(error), "a cancellation was not recorded and will be retried");
+            }
+        }
         let mut tx = self.state.db.begin().await?;
         for (claimed, outcome) in &failed {
             // A request that was never sent does not lengthen the pause, so that the refund follows soon
@@ -152,17 +157,21 @@ impl Refunder {
             return Ok(());
         };
         let reference = claimed.reference.clone().map(Reference::restore);
-        let span = tracing::info_span!("refund", %booking_id);
+        let trace = TraceContext::root();
+        let span = tracing::info_span!("refund", booking_id = booking_id.get(), trace_id = trace.trace_id());
         let refund = async {
             let payment = refund(&self.state, booking_id, reference).await?;
-            tracing::info!("the provider confirmed a cancellation; the payment is {}", payment.status());
+            tracing::info!(status = %payment.status(), "the provider confirmed a cancellation");
             Ok(())
         };
-        TraceContext::root().scope(refund.instrument(span)).await
+        trace.scope(refund.instrument(span)).await
     }
 
     async fn count(&self) -> Result<(), storage::Error> {
         let count = payments::count_canceling(&mut self.state.db.read().await?).await?;
+        if count == 0 {
+            self.provider.forget();
+        }
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
         metrics::gauge!("payment_cancels_in_progress").set(count as f64);
         Ok(())

@@ -33,6 +33,7 @@ use std::time::Duration;
 use events::TicketId;
 use process::crash;
 use telemetry::chain;
+use telemetry::outage::{DATABASE, Outage};
 use telemetry::trace_context::TraceContext;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -49,10 +50,13 @@ const EVERY: Duration = Duration::from_secs(5);
 const BATCH: i64 = 100;
 
 /// The reconciler of one process.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Reconciler {
     state: AppState,
     interrupted_after: Duration,
+    /// The outages that leave collections unfinished until a later round.
+    database: Outage,
+    points: Outage,
 }
 
 impl Reconciler {
@@ -60,7 +64,12 @@ impl Reconciler {
     /// changed for two deadlines counts as interrupted: the process that changed it last no longer waits for
     /// a response.
     pub fn new(state: AppState, deadline: Duration) -> Self {
-        Self { state, interrupted_after: deadline * 2 }
+        Self {
+            state,
+            interrupted_after: deadline * 2,
+            database: Outage::of(DATABASE),
+            points: Outage::of("point"),
+        }
     }
 
     /// Runs a round every five seconds until `stop`. The first round takes every `Printing` ticket, because
@@ -73,13 +82,11 @@ impl Reconciler {
             loop {
                 timer.tick().await;
                 match self.run_once(unchanged_for).await {
-                    Ok(()) => unchanged_for = self.interrupted_after,
-                    Err(error) => {
-                        tracing::warn!(
-                            cause = chain(&error),
-                            "interrupted collections stay unfinished until the next round"
-                        );
+                    Ok(()) => {
+                        self.database.succeeded();
+                        unchanged_for = self.interrupted_after;
                     }
+                    Err(error) => self.database.failed(chain(&error)),
                 }
             }
         };
@@ -92,10 +99,14 @@ impl Reconciler {
     pub async fn run_once(&self, unchanged_for: Duration) -> Result<(), CollectError> {
         let before = self.state.db.now() - unchanged_for;
         let printing = tickets::list_printing(&mut self.state.db.read().await?, before, BATCH).await?;
+        if printing.is_empty() {
+            self.points.forget();
+        }
         for id in printing {
-            let span = tracing::info_span!("reconcile", booking_id = %id);
+            let trace = TraceContext::root();
+            let span = tracing::info_span!("reconcile", booking_id = id.get(), trace_id = trace.trace_id());
             let finish = self.finish(id).instrument(span);
-            if TraceContext::root().scope(finish).await?.is_break() {
+            if trace.scope(finish).await?.is_break() {
                 break;
             }
         }
@@ -121,14 +132,12 @@ impl Reconciler {
 
         match answer {
             Ok(()) => {
+                self.points.succeeded();
                 tracing::info!("an interrupted collection is finished");
                 Ok(ControlFlow::Continue(()))
             }
             Err(failure) => {
-                tracing::warn!(
-                    cause = chain(&failure),
-                    "an interrupted collection stays unfinished until a later round"
-                );
+                self.points.failed(chain(&failure));
                 Ok(ControlFlow::Break(()))
             }
         }

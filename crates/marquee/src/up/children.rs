@@ -117,10 +117,6 @@ fn spawn(process: Process, up: &Up, data_dir: &DataDir, screen: &Screen) -> io::
     command.envs(up.fleet.environment_of(process, data_dir).map_err(io::Error::other)?);
     // Seven processes on one machine cannot share one admin port; their main ports serve the probes.
     command.env_remove("ADMIN_PORT");
-    if std::env::var_os("LOG_FORMAT").is_none() {
-        // People read the lines, although the output is a pipe.
-        command.args(["--log-format", "pretty"]);
-    }
     let child = command
         .process_group(0)
         .stdin(Stdio::piped())

@@ -6,6 +6,7 @@ use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
 use process::EXIT_CONFIG;
+use telemetry::{Colors, readable};
 
 use super::checks;
 use crate::data_dir::DataDirError;
@@ -73,6 +74,7 @@ impl fmt::Display for Ended {
         if self.last_lines.is_empty() || self.status.signal().is_some() {
             return Ok(());
         }
-        write!(f, "; its last lines:\n{}", self.last_lines)
+        f.write_str("; its last lines:")?;
+        self.last_lines.lines().try_for_each(|line| write!(f, "\n{}", readable(line, Colors::Off).trim_end()))
     }
 }

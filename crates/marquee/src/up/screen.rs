@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
+use telemetry::{Colors, readable};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -29,6 +30,8 @@ pub struct Screen {
     texts: mpsc::UnboundedSender<Text>,
     backlog: Arc<Backlog>,
     paint: Paint,
+    /// The user has asked for JSON. Otherwise, log lines are shown for people.
+    shows_json: bool,
 }
 
 #[derive(Default)]
@@ -46,7 +49,8 @@ enum Text {
 impl Screen {
     /// Starts a thread that writes to standard output.
     pub fn start() -> Self {
-        Self::onto(io::stdout(), Paint::for_stream(&io::stdout()))
+        let shows_json = std::env::var_os("LOG_FORMAT").is_some_and(|format| format == "json");
+        Self { shows_json, ..Self::onto(io::stdout(), Paint::for_stream(&io::stdout())) }
     }
 
     pub fn onto(terminal: impl Write + Send + 'static, paint: Paint) -> Self {
@@ -54,7 +58,7 @@ impl Screen {
         let backlog = Arc::<Backlog>::default();
         let queued = backlog.clone();
         std::thread::spawn(move || write_all(queue, terminal, &queued));
-        Self { texts, backlog, paint }
+        Self { texts, backlog, paint, shows_json: false }
     }
 
     /// Prints lines of the output of `process`.
@@ -68,7 +72,12 @@ impl Screen {
         if dropped > 0 {
             self.note(&format!("{dropped} lines are only in the log files"));
         }
-        self.push(self.prefixed(color(process), process.name(), &String::from_utf8_lossy(lines)));
+        let mut text = String::from_utf8_lossy(lines);
+        if !self.shows_json {
+            text =
+                text.split_inclusive('\n').map(|line| readable(line, Colors::Off)).collect::<String>().into();
+        }
+        self.push(self.prefixed(color(process), process.name(), &text));
     }
 
     /// Prints a message of the launcher.
@@ -221,6 +230,23 @@ mod tests {
             assert_eq!(screen.backlog.bytes.load(Ordering::Relaxed), 0);
             assert_eq!(screen.has_failed(), failed, "{kind}");
         }
+    }
+
+    #[tokio::test]
+    async fn json_line_of_a_process_is_shown_for_people() {
+        let (pause, go_on) = std_mpsc::channel();
+        let shown = Arc::<Mutex<String>>::default();
+        let screen = Screen::onto(Paused { go_on, shown: shown.clone() }, Paint::none());
+        drop(pause);
+        let line =
+            r#"{"timestamp":"t","level":"INFO","service":"book","message":"listening","booking_id":7}"#;
+        screen.lines(Process::Book, format!("{line}\npanicked\n").as_bytes());
+        let json = Screen { shows_json: true, ..screen.clone() };
+        json.lines(Process::Book, format!("{line}\n").as_bytes());
+        screen.finish().await;
+        let expected =
+            format!("book      | t  INFO listening booking_id=7\nbook      | panicked\nbook      | {line}\n");
+        assert_eq!(*shown.lock().unwrap(), expected);
     }
 
     #[tokio::test]

@@ -1,16 +1,21 @@
 //! Unreachable backends, and backends that refuse a login: one clear line, and an accurate readiness.
 
+use std::collections::BTreeSet;
 use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process::{Command, Stdio};
 
 use marquee::fleet::Process;
+use reqwest::Method;
 use serde_json::{Value, json};
-use storage::{DatabaseUrl, Db, Settings, query};
+use storage::{DatabaseUrl, Db, Settings, query, query_built};
 use uuid::Uuid;
 
 use crate::fleet::{Fleet, READY, Started, free_port_base, marquee, run};
 use crate::wait::until;
+
+/// A log that contains each failed attempt too.
+const ATTEMPTS: &str = "info,telemetry=debug";
 
 /// Runs `marquee service ticket` on backends that make it fail, and returns its exit code and its one line.
 async fn refused(environment: &[(&str, &str)]) -> (i32, String) {
@@ -188,12 +193,73 @@ async fn schema_newer_than_the_program_is_reported_in_one_line() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn missing_broker_is_logged_once_and_the_service_is_ready() {
-    let mut service = Service::start(&[("EVENTS_URL", "kafka://127.0.0.1:1/movie")]);
+    let mut service = Service::start(&[("EVENTS_URL", "kafka://127.0.0.1:1/movie"), ("RUST_LOG", ATTEMPTS)]);
     service.event_log_is_down("no broker answers (EVENTS_URL): 127.0.0.1:1").await;
-    // Both the consumer and the relay have tried.
-    service.process.prints("cannot receive events").await;
-    service.logs_once("the event log is not usable");
-    service.logs_once("cannot receive events");
+    service.operations_fail(2, "event log").await;
+    service.logs_one_outage("event log", "no broker answers (EVENTS_URL): 127.0.0.1:1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failing_database_is_logged_once_for_all_tasks_and_when_it_works_again() {
+    let mut service = Service::start(&[("RUST_LOG", ATTEMPTS)]);
+    service.ready().await;
+    let db = service.database().await;
+    let rename = async |from: &str, to: &str| {
+        let mut tx = db.begin().await.unwrap();
+        tx.execute(query_built(format!("ALTER TABLE {from} RENAME TO {to}"))).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    rename("outbox", "no_outbox").await;
+    rename("tickets", "no_tickets").await;
+    service.operations_fail(3, "database").await;
+    service.logs_one_outage("database", "");
+    rename("no_outbox", "outbox").await;
+    rename("no_tickets", "tickets").await;
+    let over = until("the end of the outage", async || {
+        let mut lines = service.lines().into_iter();
+        lines
+            .find(|line| line["message"] == "a dependency works again")
+            .ok_or_else(|| service.process.output())
+    })
+    .await;
+    assert_eq!((&over["dependency"], &over["level"]), (&json!("database"), &json!("INFO")));
+    service.logs_one_outage("database", "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unreachable_service_is_logged_once_however_often_the_breaker_opens() {
+    let mut service = Service::start_as(
+        Process::Book,
+        &[
+            ("RUST_LOG", ATTEMPTS),
+            ("PAYMENT_BREAKER_MINIMUM_NUMBER_OF_CALLS", "2"),
+            ("PAYMENT_BREAKER_WAIT_DURATION_IN_OPEN_STATE_MS", "50"),
+            ("PAYMENT_BREAKER_PERMITTED_NUMBER_OF_CALLS_IN_HALF_OPEN_STATE", "1"),
+        ],
+    );
+    service.ready().await;
+    let of_payment = |level: &str| {
+        let lines = service.lines().into_iter();
+        lines.filter(|line| line["dependency"] == "payment" && line["level"] == level).collect::<Vec<_>>()
+    };
+    until("the breaker to open again and again", async || {
+        service.rest.send(Method::POST, "/books", Some(&json!({ "movieName": "soul" }))).await.unwrap();
+        if of_payment("DEBUG").len() >= 3 { Ok(()) } else { Err(service.process.output()) }
+    })
+    .await;
+    let alarms = of_payment("WARN");
+    assert_eq!(alarms.len(), 1, "{alarms:?}");
+    assert!(alarms[0]["cause"].as_str().unwrap().contains("the circuit breaker is open"), "{}", alarms[0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wait_for_a_database_is_logged_once() {
+    let mut service = Service::start(&[
+        ("DATABASE_URL_PREFIX", "postgres://me:s3cret@127.0.0.1:1/"),
+        ("DATABASE_WAIT_MS", "2000"),
+    ]);
+    assert_eq!(service.process.exit_code().await, 1);
+    service.logs_one_outage("database", "no server listens on 127.0.0.1:1");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -205,12 +271,13 @@ async fn refused_login_at_kafka_is_logged_once_and_shown_by_readiness() {
         ("KAFKA_SASL_MECHANISM", "PLAIN"),
         ("KAFKA_SASL_USERNAME", "marquee"),
         ("KAFKA_SASL_PASSWORD", "s3cret"),
+        ("RUST_LOG", ATTEMPTS),
     ]);
     service
         .event_log_is_down("the brokers refuse the login (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD)")
         .await;
-    service.process.prints("cannot receive events").await;
-    service.logs_once("the event log is not usable");
+    service.operations_fail(2, "event log").await;
+    service.logs_one_outage("event log", "the brokers refuse the login");
     assert!(!service.process.output().contains("s3cret"));
 }
 
@@ -249,18 +316,22 @@ async fn passwords_of_servers_are_never_shown() {
 struct Service {
     process: Started,
     rest: marquee::rest::Rest,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Service {
     fn start(environment: &[(&str, &str)]) -> Self {
+        Self::start_as(Process::Ticket, environment)
+    }
+
+    fn start_as(process: Process, environment: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let port_base = free_port_base();
-        let mut command = marquee(["service", "ticket", "--data-dir", directory.path().to_str().unwrap()]);
+        let mut command =
+            marquee(["service", process.name(), "--data-dir", directory.path().to_str().unwrap()]);
         command.args(["--port-base", &port_base.to_string()]).envs(environment.iter().copied());
-        let url = format!("http://127.0.0.1:{}", Process::Ticket.port(port_base));
-        let process = Started::spawn(command);
-        Self { process, rest: marquee::rest::Rest::new(&url), _directory: directory }
+        let url = format!("http://127.0.0.1:{}", process.port(port_base));
+        Self { process: Started::spawn(command), rest: marquee::rest::Rest::new(&url), directory }
     }
 
     /// Waits for its readiness, which must be 200.
@@ -285,8 +356,36 @@ impl Service {
         .await;
     }
 
-    fn logs_once(&self, text: &str) {
-        let output = self.process.output();
-        assert_eq!(output.matches(text).count(), 1, "{output}");
+    async fn database(&self) -> Db {
+        let file = self.directory.path().join("ticket.db");
+        let url: DatabaseUrl = format!("sqlite://{}", file.display()).parse().unwrap();
+        Db::open(&url, Settings::default()).await.unwrap()
+    }
+
+    /// Its log lines. The other output is not JSON.
+    fn lines(&self) -> Vec<Value> {
+        self.process.output().lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    /// Waits until that many operations have failed because of `dependency`, after its outage was logged.
+    async fn operations_fail(&self, count: usize, dependency: &str) {
+        until("several operations to fail", async || {
+            let lines = self.lines();
+            let failed = lines.iter().filter(|line| line["dependency"] == dependency);
+            let operations: BTreeSet<u64> = failed.filter_map(|line| line["operation"].as_u64()).collect();
+            if operations.len() >= count { Ok(()) } else { Err(self.process.output()) }
+        })
+        .await;
+    }
+
+    /// Asserts that the only warning is the one about `dependency`, and names its `cause`.
+    fn logs_one_outage(&self, dependency: &str, cause: &str) {
+        let lines = self.lines();
+        let is_alarm = |line: &&Value| line["level"] == "WARN" || line["level"] == "ERROR";
+        let alarms: Vec<&Value> = lines.iter().filter(is_alarm).collect();
+        assert_eq!(alarms.len(), 1, "{}", self.process.output());
+        assert_eq!(alarms[0]["dependency"], dependency, "{}", alarms[0]);
+        let logged = alarms[0]["cause"].as_str().unwrap();
+        assert!(!logged.is_empty() && logged.contains(cause), "{}", alarms[0]);
     }
 }

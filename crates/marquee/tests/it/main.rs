@@ -21,6 +21,7 @@ mod hosts;
 mod interop;
 mod launcher;
 mod links;
+mod log_lines;
 mod manifests;
 mod model;
 mod output;

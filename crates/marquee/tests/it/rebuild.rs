@@ -49,7 +49,7 @@ async fn rebuild(fleet: &Fleet) {
     let code = rebuild.exit_code().await;
     let output = rebuild.output();
     assert_eq!(code, 0, "{output}");
-    for line in ["rebuilding the view from", "100 %", "the view is rebuilt from"] {
+    for line in ["\"rebuilding the view\"", "\"percent\":100,", "\"the view is rebuilt\""] {
         assert!(output.contains(line), "{line}: {output}");
     }
 }

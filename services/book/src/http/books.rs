@@ -113,7 +113,7 @@ pub async fn show(
     base: BaseUrl,
     PathId(id): PathId<BookingId>,
 ) -> Result<impl IntoResponse, Refusal> {
-    record("booking_id", id);
+    record("booking_id", id.get());
     let mut conn = state.db.read().await?;
     let booking = bookings::find(&mut conn, id).await?;
     let booking = booking.ok_or_else(|| Problem::not_found("booking", id))?;

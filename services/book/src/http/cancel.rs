@@ -79,7 +79,7 @@ pub async fn patch(
 }
 
 async fn cancel(state: &AppState, id: BookingId) -> Result<Booking, Refusal> {
-    record("booking_id", id);
+    record("booking_id", id.get());
     let mut tx = state.db.begin().await?;
     let booking = request_cancel(&mut tx, id).await?;
     tx.commit().await?;

@@ -56,7 +56,7 @@ pub async fn show(
     base: BaseUrl,
     PathId(id): PathId<BookingId>,
 ) -> Result<impl IntoResponse, Refusal> {
-    record("booking_id", id);
+    record("booking_id", id.get());
     let mut conn = state.db.read().await?;
     let story = stories::find(&mut conn, id).await?;
     let story = story.ok_or_else(|| Problem::not_found("booking", id))?;
@@ -80,7 +80,7 @@ pub async fn find_by_booking_id(
     Query(query): Query<BookingQuery>,
 ) -> Result<impl IntoResponse, Refusal> {
     let booking_id = query.booking_id()?;
-    record("booking_id", booking_id);
+    record("booking_id", booking_id.get());
     let mut conn = state.db.read().await?;
     let found = stories::find(&mut conn, booking_id).await?;
     let mypages: Vec<_> = found.iter().map(|story| Mypage::resource(&base, story)).collect();

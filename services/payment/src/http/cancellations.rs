@@ -40,7 +40,7 @@ pub async fn cancel(
     Json(request): Json<CancellationRequest>,
 ) -> Result<Response, Refusal> {
     let booking_id = request.booking_id()?;
-    record("booking_id", booking_id);
+    record("booking_id", booking_id.get());
 
     // The refunder leaves a claimed cancel to this request.
     let begun = begin(&state, booking_id, CLAIM).await?;

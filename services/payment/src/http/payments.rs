@@ -45,7 +45,7 @@ pub async fn pay(
     Json(request): Json<PaymentRequest>,
 ) -> Result<Response, Refusal> {
     let (charge, token) = request.into_charge()?;
-    record("booking_id", charge.booking_id);
+    record("booking_id", charge.booking_id.get());
     if key.as_ref().is_some_and(|key| !charge.may_have_key(key)) {
         return Err(key_of_another_booking().into());
     }
@@ -77,7 +77,7 @@ pub async fn inquire(
     Json(request): Json<InquiryRequest>,
 ) -> Result<impl IntoResponse, Refusal> {
     let booking_id = request.booking_id()?;
-    record("booking_id", booking_id);
+    record("booking_id", booking_id.get());
     let found = run_to_end(async move { paying::inquire(&state, booking_id).await }).await?;
     Ok(Hal(list_of(&base, booking_id, found.as_ref())))
 }
@@ -133,7 +133,7 @@ pub async fn show(
     let mut conn = state.db.read().await?;
     let payment = payments::find(&mut conn, id).await?;
     let payment = payment.ok_or_else(|| Problem::not_found("payment", id))?;
-    record("booking_id", payment.row().booking_id);
+    record("booking_id", payment.row().booking_id.get());
     Ok(Hal(PaymentBody::resource(&base, &payment)))
 }
 
@@ -154,7 +154,7 @@ pub async fn find_by_booking_id(
     Query(query): Query<BookingQuery>,
 ) -> Result<impl IntoResponse, Refusal> {
     let booking_id = query.booking_id()?;
-    record("booking_id", booking_id);
+    record("booking_id", booking_id.get());
     let mut conn = state.db.read().await?;
     let found = payments::find_by_booking(&mut conn, booking_id).await?;
     Ok(Hal(list_of(&base, booking_id, found.as_ref())))

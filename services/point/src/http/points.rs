@@ -37,7 +37,7 @@ pub async fn grant(
     Json(request): Json<PointRequest>,
 ) -> Result<Response, Refusal> {
     let grant = request.into_grant()?;
-    record("booking_id", grant.booking_id);
+    record("booking_id", grant.booking_id.get());
 
     let mut tx = state.db.begin().await?;
     let outcome = grant_points(&mut tx, grant).await?;
@@ -95,7 +95,7 @@ pub async fn show(
     let mut conn = state.db.read().await?;
     let entry = points::find(&mut conn, id).await?;
     let entry = entry.ok_or_else(|| Problem::not_found("point entry", id))?;
-    record("booking_id", entry.posting().booking_id);
+    record("booking_id", entry.posting().booking_id.get());
     Ok(Hal(Point::resource(&base, &entry)))
 }
 
@@ -116,7 +116,7 @@ pub async fn find_by_booking_id(
     Query(query): Query<BookingQuery>,
 ) -> Result<impl IntoResponse, Refusal> {
     let booking_id = query.booking_id()?;
-    record("booking_id", booking_id);
+    record("booking_id", booking_id.get());
     let mut conn = state.db.read().await?;
     let found = points::list_of(&mut conn, booking_id).await?;
     let entries = found.iter().map(|entry| Point::resource(&base, entry)).collect();

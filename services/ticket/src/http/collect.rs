@@ -43,7 +43,7 @@ pub async fn collect(
     Json(patch): Json<TicketPatch>,
 ) -> Result<impl IntoResponse, Refusal> {
     patch.check()?;
-    record("booking_id", id);
+    record("booking_id", id.get());
 
     // No database connection is held while the points are requested, so these are two transactions. A crash
     // between them leaves a `Printing` ticket, which the reconciler finishes.

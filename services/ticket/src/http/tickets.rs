@@ -56,7 +56,7 @@ pub async fn show(
     base: BaseUrl,
     PathId(id): PathId<TicketId>,
 ) -> Result<impl IntoResponse, Refusal> {
-    record("booking_id", id);
+    record("booking_id", id.get());
     let mut conn = state.db.read().await?;
     let ticket = tickets::find(&mut conn, id).await?;
     let ticket = ticket.ok_or_else(|| Problem::not_found("ticket", id))?;
@@ -80,7 +80,7 @@ pub async fn find_by_booking_id(
     Query(query): Query<BookingQuery>,
 ) -> Result<impl IntoResponse, Refusal> {
     let booking_id = query.booking_id()?;
-    record("booking_id", booking_id);
+    record("booking_id", booking_id.get());
     let mut conn = state.db.read().await?;
     let found = tickets::find(&mut conn, booking_id.into()).await?;
     let tickets: Vec<_> = found.iter().map(|ticket| Ticket::resource(&base, ticket)).collect();
