@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use marquee::fleet::{Fleet as Place, Process};
+use marquee::fleet::{Fleet as Place, Given, Process};
 use marquee::load::Plan;
 use marquee::load::clients::{self, Answers};
 use marquee::rest::Rest;
@@ -87,11 +87,14 @@ impl Fleet {
             database_url_prefix,
             database_urls: if has_provider { vec![(Process::Processor, provider)] } else { Vec::new() },
             events_url,
+            given: Given::default(),
         };
         let launcher = Command::new(marquee)
             .args(command)
             .args(place.flags())
             .envs(place.environment())
+            // A process that writes the log of another one would be measured, too.
+            .env("MARQUEE_SUPERVISED", "true")
             .env("STAFF_TOKEN", STAFF_TOKEN)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -258,6 +258,7 @@ fn gateway(
         .args(["--", "--port", &port.to_string(), "--book-url", &format!("http://127.0.0.1:{upstream}")])
         .env("RUST_LOG", log)
         .env("LOG_FORMAT", "json")
+        .env("MARQUEE_SUPERVISED", "true")
         .stdout(log_file);
     Daemon::start(command, "the gateway's binary")
 }

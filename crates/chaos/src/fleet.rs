@@ -14,7 +14,7 @@ use audit_databases::{Databases, Provider};
 use event_log::Transport;
 use jiff::Timestamp;
 use marquee::data_dir::DataDir;
-use marquee::fleet::{Fleet as Place, Process};
+use marquee::fleet::{Fleet as Place, Given, Process};
 use marquee::rest::Rest;
 use messaging::{EventLog, connect};
 use reqwest::Client;
@@ -81,6 +81,7 @@ impl Fleet {
             database_url_prefix: servers.map(|_| url(ROLE, database_port)),
             database_urls: Vec::new(),
             events_url: servers.map(|servers| format!("kafka://{}/{prefix}", servers.kafka)),
+            given: Given::default(),
         };
         let behind = Place { port_base: base_behind, ..place.clone() };
         let mut proxies = BTreeMap::new();
@@ -126,6 +127,8 @@ impl Fleet {
             .args(["service", process.name()])
             .args(place.flags())
             .envs(place.environment())
+            // The processes behind a proxy have other ports, and their output is already in their logs.
+            .env("MARQUEE_SUPERVISED", "true")
             // Payment is behind a proxy, and reaches the provider through another one.
             .env("PROCESSOR_URL", self.place.url(Process::Processor))
             .envs([

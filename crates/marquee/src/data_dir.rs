@@ -6,7 +6,9 @@
 //! <data-dir>/fleet-id         the name of this installation at the payment provider
 //! <data-dir>/logs/<name>.log  the output of each process
 //! <data-dir>/run/<name>.pid   the id of each running process
-//! <data-dir>/run/<name>.lock  locked by each running process; run/fleet.lock by the launcher
+//! <data-dir>/run/<name>.lock  locked by each running process; run/fleet.lock by the launcher or a restore, and
+//!                             run/launcher.lock by the launcher
+//! <data-dir>/run/fleet.json   the settings that the processes were started with
 //! <data-dir>/control/…        the sockets through which a backup holds back requests
 //! <data-dir>/restore.json     the mark of an unfinished restore
 //! ```
@@ -16,6 +18,7 @@
 //! 0600. Wider permissions, left by an earlier version, are removed. A symbolic link could lead a privileged
 //!       process to another user's file, so links inside the directory, and one in its place, are refused.
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -23,9 +26,12 @@ use std::path::{Path, PathBuf};
 
 use reqwest::Url;
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{geteuid, umask};
+use rustix::process::{Pid, geteuid, test_kill_process, umask};
 use uuid::Uuid;
 
+use crate::shell::shell;
+
+pub const DEFAULT_DATA_DIR: &str = "./data";
 pub const DIRECTORY_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 /// The permissions of the group and of others, which no file of the fleet grants.
@@ -86,12 +92,30 @@ pub enum DataDirError {
     NoFleetId { path: PathBuf },
     #[error("{}", unfinished(from, *is_undone))]
     RestoreUnfinished { from: PathBuf, is_undone: bool },
-    #[error("the data directory {} is in use: {what} runs on it{}", path.display(), process(pid))]
+    #[error("there is no data directory {}: has a fleet run there? See --data-dir", .0.display())]
+    Missing(PathBuf),
+    #[error(
+        "the data directory {} is in use: {what} runs on it{}; stop it with: {}",
+        path.display(), process(pid), stop_command(path)
+    )]
     InUse { what: String, path: PathBuf, pid: Option<u32> },
 }
 
 fn process(pid: &Option<u32>) -> String {
     pid.map(|pid| format!(" as process {pid}")).unwrap_or_default()
+}
+
+/// The flag that selects the data directory `path`; none if it is the default.
+pub fn flag_for(path: &Path) -> Vec<OsString> {
+    let is_default = path.components().eq(Path::new(DEFAULT_DATA_DIR).components());
+    if is_default { Vec::new() } else { vec!["--data-dir".into(), path.into()] }
+}
+
+/// The command that stops what runs on the data directory `path`.
+pub fn stop_command(path: &Path) -> String {
+    let mut words: Vec<OsString> = vec!["marquee".into(), "stop".into()];
+    words.extend(flag_for(path));
+    shell(&words)
 }
 
 fn unfinished(from: &Path, is_undone: bool) -> String {
@@ -145,6 +169,18 @@ impl DataDir {
         }
         directory.probe().map_err(not_writable)?;
         Ok(directory)
+    }
+
+    /// Opens a directory that exists, for a command that creates none.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), and [`DataDirError::Missing`].
+    pub fn open_existing(path: &Path) -> Result<Self, DataDirError> {
+        if fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            return Err(DataDirError::Missing(path.to_owned()));
+        }
+        Self::open(path)
     }
 
     /// Makes one directory and its files private. The directory comes first, so that other users can no
@@ -228,6 +264,29 @@ impl DataDir {
         Ok(Lock { _file: file })
     }
 
+    /// The id of the process that holds the lock `name`, if one does.
+    pub fn holder(&self, name: &str) -> Option<u32> {
+        let path = self.root.join("run").join(format!("{name}.lock"));
+        let pid: u32 = read_private(&path).ok()?.trim().parse().ok()?;
+        // Most locks that nobody holds name an ended process. Only the others are tried, because a trial could
+        // meet a process that claims the lock in this moment.
+        test_kill_process(Pid::from_raw(pid.try_into().ok()?)?).ok()?;
+        let file = open_private(File::options().read(true), &path).ok()?;
+        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)).then_some(pid)
+    }
+
+    /// Waits for the lock on the settings of the fleet.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses it.
+    pub fn lock_settings(&self) -> io::Result<Lock> {
+        let path = self.root.join("run/settings.lock");
+        let file = open_private(File::options().write(true).create(true).truncate(false), &path)?;
+        file.lock()?;
+        Ok(Lock { _file: file })
+    }
+
     /// The name of this installation at the payment provider. It is created once and kept, because the
     /// provider knows earlier charges by it.
     ///
@@ -301,6 +360,16 @@ impl DataDir {
     /// The socket through which the process `name` is asked to hold back requests.
     pub fn control_socket(&self, name: &str) -> PathBuf {
         self.root.join("control").join(format!("{name}.sock"))
+    }
+
+    /// The file with the settings that the processes were started with.
+    pub fn settings_file(&self) -> PathBuf {
+        self.root.join("run/fleet.json")
+    }
+
+    /// The path of the directory as the user wrote it.
+    pub fn shown(&self) -> &Path {
+        &self.shown
     }
 
     /// The absolute path of the directory.

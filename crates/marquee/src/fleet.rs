@@ -7,9 +7,9 @@ use std::process::ExitCode;
 
 use storage::DatabaseUrl;
 
-use crate::data_dir::{DataDir, DataDirError};
+use crate::data_dir::{DEFAULT_DATA_DIR, DataDir, DataDirError, flag_for};
+use crate::shell::shell;
 
-pub const DEFAULT_DATA_DIR: &str = "./data";
 /// Gives the ports of the seed: 8081 to 8085, and 8088 for the gateway. The payment provider has 8090.
 pub const DEFAULT_PORT_BASE: u16 = 8080;
 const DATABASE_URL_PREFIX: &str = "DATABASE_URL_PREFIX";
@@ -18,6 +18,8 @@ const EVENTS_URL: &str = "EVENTS_URL";
 const TRUSTED_PROXIES: &str = "TRUSTED_PROXIES";
 const PROCESSOR_URL: &str = "PROCESSOR_URL";
 const FLEET_ID: &str = "FLEET_ID";
+/// The lock of a launcher, in addition to the lock `fleet`, which a restore takes too.
+pub const LAUNCHER: &str = "launcher";
 /// Port bases for which every process has a valid port.
 pub const PORT_BASES: std::ops::RangeInclusive<i64> = 1..=u16::MAX as i64 - 10;
 
@@ -143,6 +145,17 @@ pub struct Fleet {
     /// Puts the event log on a server, such as kafka://host:9092/movie .
     #[arg(long, value_name = "URL", env = EVENTS_URL)]
     pub events_url: Option<String>,
+
+    /// Which of the flags with a default were given.
+    #[arg(skip)]
+    pub given: Given,
+}
+
+/// The flags that the user gave, where the value does not show it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Given {
+    pub port_base: bool,
+    pub host: bool,
 }
 
 impl Fleet {
@@ -150,19 +163,18 @@ impl Fleet {
         SocketAddr::new(self.host_of(process), process.port(self.port_base))
     }
 
-    /// The address that `process` listens on. Only the gateway admits other machines, because the services
-    /// trust their callers.
     fn host_of(&self, process: Process) -> IpAddr {
-        match self.host {
-            host if process == Process::Gateway || host.is_loopback() => host,
-            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        }
+        host_of(process, self.host)
     }
 
     /// The URL at which other processes on this machine reach `process`.
     pub fn url(&self, process: Process) -> String {
-        let mut address = self.address(process);
+        Self::url_with(process, self.host, self.port_base)
+    }
+
+    /// Like [`url`](Self::url), of the fleet with this `host` and `port_base`.
+    pub fn url_with(process: Process, host: IpAddr, port_base: u16) -> String {
+        let mut address = SocketAddr::new(host_of(process, host), process.port(port_base));
         match address.ip() {
             IpAddr::V4(Ipv4Addr::UNSPECIFIED) => address.set_ip(Ipv4Addr::LOCALHOST.into()),
             IpAddr::V6(Ipv6Addr::UNSPECIFIED) => address.set_ip(Ipv6Addr::LOCALHOST.into()),
@@ -182,8 +194,7 @@ impl Fleet {
         }
     }
 
-    /// The flags that select this fleet for `marquee service`, together with
-    /// [`environment`](Self::environment).
+    /// The flags that select this fleet, together with [`environment`](Self::environment).
     pub fn flags(&self) -> Vec<OsString> {
         vec![
             "--data-dir".into(),
@@ -193,6 +204,19 @@ impl Fleet {
             "--host".into(),
             self.host.to_string().into(),
         ]
+    }
+
+    /// The arguments that run `process` with exactly these settings, together with
+    /// [`environment`](Self::environment). Flags for the process itself may follow.
+    pub fn args_of_service(&self, process: Process) -> Vec<OsString> {
+        let mut args: Vec<OsString> = vec!["service".into(), process.name().into(), "--supervised".into()];
+        args.extend(self.flags());
+        args.push("--".into());
+        if std::env::var_os("LOG_FORMAT").is_none() {
+            // People read the lines, although the output is a pipe.
+            args.extend(["--log-format".into(), "pretty".into()]);
+        }
+        args
     }
 
     /// The variables with the URLs of servers. They are not passed as flags, because a URL may contain a
@@ -290,21 +314,17 @@ impl Fleet {
         trusted
     }
 
-    /// The command line that starts `process` alone.
+    /// The command line that starts `process` alone. It finds the other settings in the data directory.
     pub fn command_line(&self, process: Process) -> String {
         let mut words = vec![program(), "service".into(), process.name().into()];
-        words.extend(self.flags());
-        // A setting that was typed as a flag must be typed again; a variable is still set.
-        let typed = self.environment().filter(|(name, url)| std::env::var(name).as_ref() != Ok(url));
-        for (name, value) in typed {
-            let flag = match name {
-                DATABASE_URLS => "--database-url".to_owned(),
-                _ => format!("--{}", name.to_lowercase().replace('_', "-")),
-            };
-            for url in value.split(' ') {
-                words.extend([flag.clone().into(), url.into()]);
-            }
-        }
+        words.extend(flag_for(&self.data_dir));
+        shell(&words)
+    }
+
+    /// The command line that prints new log lines.
+    pub fn logs_command_line(&self) -> String {
+        let mut words = vec![program(), "logs".into(), "--follow".into()];
+        words.extend(flag_for(&self.data_dir));
         shell(&words)
     }
 
@@ -339,6 +359,16 @@ impl Fleet {
     }
 }
 
+/// The address that `process` listens on, in a fleet on `host`. Only the gateway admits other machines, because
+/// the services trust their callers.
+fn host_of(process: Process, host: IpAddr) -> IpAddr {
+    match host {
+        host if process == Process::Gateway || host.is_loopback() => host,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    }
+}
+
 /// Parses `book=postgres://…`.
 fn database_of(text: &str) -> Result<(Process, String), String> {
     let (name, url) = text.split_once('=').ok_or("must be <service>=<url>")?;
@@ -349,22 +379,8 @@ fn database_of(text: &str) -> Result<(Process, String), String> {
 }
 
 /// This program as the user typed it.
-fn program() -> OsString {
+pub fn program() -> OsString {
     std::env::args_os().next().unwrap_or_else(|| "marquee".into())
-}
-
-/// Quotes the words of a command for a shell.
-fn shell(words: &[OsString]) -> String {
-    let quoted = words.iter().map(|word| {
-        let word = word.to_string_lossy();
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=,@%+".contains(&byte);
-        if !word.is_empty() && word.bytes().all(plain) {
-            word.into_owned()
-        } else {
-            format!("'{}'", word.replace('\'', r"'\''"))
-        }
-    });
-    quoted.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

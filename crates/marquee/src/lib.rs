@@ -6,8 +6,12 @@
 //! - [`cli`]: the commands and their flags.
 //! - [`fleet`]: the processes of a fleet, with their ports, databases and flags. No other module knows these.
 //! - [`data_dir`]: the data directory: locks, process ids, databases, logs.
+//! - [`settings`]: the settings that the processes of a data directory were started with.
+//! - [`log_file`], [`log_line`]: writes a log file, and reads one line of it.
 //! - [`service`]: `marquee service <name>` becomes one of the processes.
 //! - [`up`]: `marquee up` runs all processes as its children.
+//! - [`status`], [`stop`], [`logs`]: what runs on a data directory, its end, and its log lines.
+//! - [`completions`]: completes the commands in a shell.
 //! - [`mark`]: the mark of an unfinished restore.
 //! - [`target`]: the address of a running fleet.
 //! - [`metrics_text`]: reads the text of `/metrics`.
@@ -20,15 +24,20 @@
 //! - [`dlq`]: `marquee dlq` lists, shows and replays dead letters.
 //! - [`output`]: printing; escapes text from data, so that it is safe on a terminal.
 //! - [`paint`]: color on a terminal.
+//! - [`shell`]: commands to paste into a shell.
 
 pub mod audit;
 pub mod backup;
 pub mod cli;
+pub mod completions;
 pub mod data_dir;
 pub mod demo;
 pub mod dlq;
 pub mod fleet;
 pub mod load;
+pub mod log_file;
+pub mod log_line;
+pub mod logs;
 pub mod mark;
 pub mod metrics_text;
 pub mod output;
@@ -36,5 +45,9 @@ pub mod paint;
 pub mod rest;
 pub mod restore;
 pub mod service;
+pub mod settings;
+pub mod shell;
+pub mod status;
+pub mod stop;
 pub mod target;
 pub mod up;

@@ -25,6 +25,15 @@ pub struct OutputError(#[from] io::Error);
 ///
 /// [`OutputError`], except if the reader has closed the pipe, as `head` does after its last line.
 pub fn print(text: &str) -> Result<(), OutputError> {
+    print_to_reader(text).map(|_is_read| ())
+}
+
+/// Like [`print`]; returns false if the reader has closed the pipe.
+///
+/// # Errors
+///
+/// As [`print`].
+pub fn print_to_reader(text: &str) -> Result<bool, OutputError> {
     write(io::stdout(), text)
 }
 
@@ -41,12 +50,12 @@ pub fn counted(count: i64, noun: &str) -> String {
     format!("{count} {noun}{ending}")
 }
 
-fn write(mut out: impl Write, text: &str) -> Result<(), OutputError> {
+fn write(mut out: impl Write, text: &str) -> Result<bool, OutputError> {
     // One write: if only the line break failed, the line would look complete.
     let written = out.write_all(format!("{text}\n").as_bytes()).and_then(|()| out.flush());
     match written {
         Err(error) if !is_closed(&error) => Err(error.into()),
-        _ => Ok(()),
+        written => Ok(written.is_ok()),
     }
 }
 
@@ -204,7 +213,8 @@ mod tests {
 
     #[test]
     fn closed_pipe_is_ignored_and_full_disk_is_an_error() {
-        assert!(write(Broken(io::ErrorKind::BrokenPipe), "line").is_ok());
+        assert!(!write(Broken(io::ErrorKind::BrokenPipe), "line").unwrap());
+        assert!(write(io::sink(), "line").unwrap());
         assert!(write(Broken(io::ErrorKind::StorageFull), "line").is_err());
     }
 }

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::fleet::{DEFAULT_PORT_BASE, PORT_BASES, Process};
+use crate::rest::Rest;
 
 /// A running fleet.
 #[derive(clap::Args, Clone, Debug)]
@@ -16,7 +17,25 @@ pub struct Target {
     port_base: u16,
 }
 
+/// No answer came from the address of the gateway.
+#[derive(Debug, thiserror::Error)]
+#[error("no fleet answers at {0}; start one with `marquee up`, or select another with --port-base or --url")]
+pub struct NoFleet(String);
+
 impl Target {
+    /// Checks that a fleet answers, with whatever status.
+    ///
+    /// # Errors
+    ///
+    /// [`NoFleet`] if none does.
+    pub async fn answers(&self) -> Result<(), NoFleet> {
+        let gateway = self.gateway();
+        match Rest::new(&gateway).get("/livez").await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(NoFleet(gateway)),
+        }
+    }
+
     /// The fleet on this machine with this port base.
     pub fn local(port_base: u16) -> Self {
         Self { url: None, port_base }

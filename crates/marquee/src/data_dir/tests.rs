@@ -141,7 +141,13 @@ fn second_lock_names_the_process_that_holds_the_first() {
     let data_dir = DataDir::open(directory.path()).unwrap();
     let held = data_dir.lock("fleet").unwrap();
     let refused = data_dir.lock("fleet").unwrap_err().to_string();
-    assert!(refused.ends_with(&format!("fleet runs on it as process {}", std::process::id())), "{refused}");
+    assert!(
+        refused.contains(&format!(
+            "fleet runs on it as process {}; stop it with: marquee stop",
+            std::process::id()
+        )),
+        "{refused}"
+    );
     drop(held);
     assert!(data_dir.lock("fleet").is_ok());
 }

@@ -18,6 +18,9 @@ pub fn run(target: &Target) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return crate::output::fail(&error),
     };
+    if let Err(error) = runtime.block_on(target.answers()) {
+        return crate::output::fail(&error);
+    }
     let mut walk = Walk::new(&target.gateway());
     let outcome = runtime.block_on(scenario::play(&mut walk));
     if let Err(Unexpected::Output(error)) = &outcome {

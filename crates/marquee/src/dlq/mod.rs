@@ -19,8 +19,8 @@ use kafka_log::KafkaSecurity;
 use messaging::dead_letter::{Letter, letters, replay};
 use messaging::{EventLog, connect};
 
-use crate::data_dir::{DataDir, DataDirError};
-use crate::fleet::{DEFAULT_DATA_DIR, Process};
+use crate::data_dir::{DEFAULT_DATA_DIR, DataDir, DataDirError};
+use crate::fleet::Process;
 use crate::output::OutputError;
 use name::{name, parse_name};
 

@@ -19,7 +19,7 @@ use tokio::time::sleep;
 
 use crate::output::{OutputError, print, printable};
 use crate::rest::{Rest, RestError};
-use crate::target::Target;
+use crate::target::{NoFleet, Target};
 use clients::Answers;
 
 pub use plan::Plan;
@@ -44,6 +44,8 @@ enum LoadError {
     #[error("cannot start")]
     Runtime(#[source] std::io::Error),
     #[error(transparent)]
+    NoFleet(#[from] NoFleet),
+    #[error(transparent)]
     Rest(#[from] RestError),
     #[error(transparent)]
     Output(#[from] OutputError),
@@ -51,6 +53,7 @@ enum LoadError {
 
 /// Makes the bookings and checks them. Returns the differences, which are also printed.
 async fn book_and_check(target: &Target, plan: &Plan) -> Result<Vec<String>, LoadError> {
+    target.answers().await?;
     let gateway = target.gateway();
     let rest = Rest::new(&gateway);
     let processes = verify::Processes::before_load(target).await?;

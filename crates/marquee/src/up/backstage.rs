@@ -40,7 +40,7 @@ impl Backstage {
     pub async fn start(fleet: &Fleet, data_dir: &DataDir) -> Result<Self, StartError> {
         let fleet = on_free_ports(fleet)?;
         let screen = Screen::onto(io::sink(), Paint::none());
-        let up = Up { fleet: fleet.clone(), no_demo_data: true };
+        let up = Up { fleet: fleet.clone(), no_demo_data: true, verbose: false };
         let mut children = Children::start(&Process::WITH_DATABASE, &up, data_dir, &screen)?;
         let all_ready = async {
             ready::all(&fleet, &Process::WITH_DATABASE).await;

@@ -107,9 +107,10 @@ impl Children {
 /// Starts `marquee service <process>` in its own process group, so that Ctrl-C in the terminal reaches only
 /// the launcher, which stops the processes in order.
 fn spawn(process: Process, up: &Up, data_dir: &DataDir, screen: &Screen) -> io::Result<(Child, Arc<Output>)> {
-    let output = Output::open(process, &data_dir.log_file(process.name()), screen.clone())?;
+    let log = data_dir.log_file(process.name());
+    let output = Output::open(process, &log, screen.clone(), up.verbose)?;
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg("service").arg(process.name()).args(up.fleet.flags()).args(["--", "--stop-on-stdin-eof"]);
+    command.args(up.fleet.args_of_service(process)).arg("--stop-on-stdin-eof");
     if process == Process::Book && !up.no_demo_data {
         command.arg("--demo-data");
     }

@@ -1,23 +1,17 @@
-//! Copies the output of the processes to their log files and to the screen.
+//! Copies the output of the processes to their log files, and what matters at once to the screen.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::task::JoinHandle;
 
+use super::attention::Attention;
 use super::screen::Screen;
-use crate::data_dir::open_private;
 use crate::fleet::Process;
+use crate::log_file::{LINE_LIMIT_BYTES, Lines, LogFile};
 
-/// Maximum length of a line; longer ones are split.
-const LINE_LIMIT_BYTES: usize = 64 * 1024;
-/// Maximum length of a log file. A file of this length is renamed to `<name>.log.old`, and a new one begins.
-/// Other processes may rename or remove the file at any time, as logrotate does.
-const FILE_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
 /// Length of the end of the output that is kept to explain a failed start.
 const TAIL_BYTES: usize = 2 * 1024;
 
@@ -25,79 +19,64 @@ const TAIL_BYTES: usize = 2 * 1024;
 pub struct Output {
     process: Process,
     screen: Screen,
-    log: Mutex<LogFile>,
+    state: Mutex<State>,
 }
 
-struct LogFile {
-    path: PathBuf,
-    file: File,
-    length: u64,
+struct State {
+    log: LogFile,
     tail: Vec<u8>,
     failed: bool,
+    /// Selects the lines for the screen; all of them if there is none.
+    attention: Option<Attention>,
 }
 
 impl Output {
-    pub fn open(process: Process, path: &Path, screen: Screen) -> io::Result<Self> {
-        let file = open_private(File::options().create(true).append(true), path)?;
-        let log = Mutex::new(LogFile {
-            path: path.to_owned(),
-            length: file.metadata()?.len(),
-            file,
-            tail: Vec::new(),
-            failed: false,
-        });
-        Ok(Self { process, screen, log })
+    pub fn open(process: Process, path: &Path, screen: Screen, verbose: bool) -> io::Result<Self> {
+        let log = LogFile::open(path)?;
+        let attention = (!verbose).then(Attention::default);
+        let state = Mutex::new(State { log, tail: Vec::new(), failed: false, attention });
+        Ok(Self { process, screen, state })
     }
 
     /// Writes complete lines.
     fn write(&self, lines: &[u8]) {
-        self.screen.lines(self.process, lines);
-        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        log.remember(lines);
-        if let Err(error) = log.append(lines)
-            && !std::mem::replace(&mut log.failed, true)
+        let mut state = self.state();
+        self.show(&mut state, lines);
+        state.remember(lines);
+        if let Err(error) = state.log.append(lines)
+            && !std::mem::replace(&mut state.failed, true)
         {
-            let path = log.path.display();
+            let path = state.log.path().display();
             self.screen.alarm(&format!("cannot write to {path}: {error}"));
         }
     }
 
+    fn show(&self, state: &mut State, lines: &[u8]) {
+        let Some(attention) = &mut state.attention else {
+            self.screen.lines(self.process, lines);
+            return;
+        };
+        let selected = attention.select(lines);
+        if !selected.lines.is_empty() {
+            self.screen.lines(self.process, &selected.lines);
+        }
+        if selected.limit_is_reached {
+            let path = state.log.path().display();
+            self.screen
+                .note(&format!("{} writes many lines; for a minute, read them in {path}", self.process));
+        }
+    }
+
     pub fn last_lines(&self) -> String {
-        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&log.tail).trim_end().to_owned()
+        String::from_utf8_lossy(&self.state().tail).trim_end().to_owned()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl LogFile {
-    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
-        if !self.is_in_place()? {
-            self.reopen()?;
-        }
-        if self.length >= FILE_LIMIT_BYTES {
-            fs::rename(&self.path, self.path.with_extension("log.old"))?;
-            self.reopen()?;
-        }
-        self.file.write_all(lines)?;
-        self.length += lines.len() as u64;
-        Ok(())
-    }
-
-    /// Whether the path still leads to the open file.
-    fn is_in_place(&self) -> io::Result<bool> {
-        let open = self.file.metadata()?;
-        match fs::symlink_metadata(&self.path) {
-            Ok(there) => Ok((there.dev(), there.ino()) == (open.dev(), open.ino())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn reopen(&mut self) -> io::Result<()> {
-        self.file = open_private(File::options().create(true).append(true), &self.path)?;
-        self.length = self.file.metadata()?.len();
-        Ok(())
-    }
-
+impl State {
     fn remember(&mut self, lines: &[u8]) {
         self.tail.extend_from_slice(lines);
         if let Some(excess) = self.tail.len().checked_sub(TAIL_BYTES) {
@@ -110,38 +89,35 @@ impl LogFile {
 /// Copies `pipe` to `output` until it ends, in batches of complete lines.
 pub fn forward(mut pipe: impl AsyncRead + Send + Unpin + 'static, output: Arc<Output>) -> JoinHandle<()> {
     tokio::spawn(async move {
-        let mut buffer = Vec::with_capacity(LINE_LIMIT_BYTES);
-        while let Ok(1..) = pipe.read_buf(&mut buffer).await {
-            if let Some(newline) = buffer.iter().rposition(|byte| *byte == b'\n') {
-                output.write(&buffer[..=newline]);
-                buffer.drain(..=newline);
-            } else if buffer.len() >= LINE_LIMIT_BYTES {
-                end_line(&mut buffer, &output);
+        let mut lines = Lines::default();
+        let mut chunk = Vec::with_capacity(LINE_LIMIT_BYTES);
+        while let Ok(1..) = pipe.read_buf(&mut chunk).await {
+            let complete = lines.add(&chunk);
+            if !complete.is_empty() {
+                output.write(&complete);
             }
+            chunk.clear();
         }
-        if !buffer.is_empty() {
-            end_line(&mut buffer, &output);
+        let rest = lines.rest();
+        if !rest.is_empty() {
+            output.write(&rest);
         }
     })
 }
 
-fn end_line(buffer: &mut Vec<u8>, output: &Output) {
-    buffer.push(b'\n');
-    output.write(buffer);
-    buffer.clear();
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::paint::Paint;
 
     #[tokio::test]
-    async fn lines_stay_complete_and_the_last_one_gets_its_line_break() {
+    async fn output_is_logged_in_complete_lines() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("book.log");
-        let output =
-            Arc::new(Output::open(Process::Book, &path, Screen::onto(io::sink(), Paint::none())).unwrap());
+        let screen = Screen::onto(io::sink(), Paint::none());
+        let output = Arc::new(Output::open(Process::Book, &path, screen, false).unwrap());
         let (mut writer, reader) = tokio::io::duplex(64);
         let forwarding = forward(reader, output.clone());
         for part in ["first\nsec", "ond\nthi", "rd"] {
@@ -151,41 +127,5 @@ mod tests {
         forwarding.await.unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "first\nsecond\nthird\n");
         assert_eq!(output.last_lines(), "first\nsecond\nthird");
-    }
-
-    #[tokio::test]
-    async fn full_log_file_is_renamed_and_a_new_one_begins() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("book.log");
-        fs::write(&path, "old\n").unwrap();
-        let output = Output::open(Process::Book, &path, Screen::onto(io::sink(), Paint::none())).unwrap();
-        output.log.lock().unwrap().length = FILE_LIMIT_BYTES;
-        output.write(b"new\n");
-        assert_eq!(fs::read_to_string(path.with_extension("log.old")).unwrap(), "old\n");
-        assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");
-    }
-
-    #[tokio::test]
-    async fn log_goes_on_in_a_new_file_after_another_process_has_moved_or_replaced_the_old_one() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("book.log");
-        let read = |path: &Path| fs::read_to_string(path).unwrap();
-        let output = Output::open(Process::Book, &path, Screen::onto(io::sink(), Paint::none())).unwrap();
-        output.write(b"first\n");
-        let moved = path.with_extension("log.1");
-        fs::rename(&path, &moved).unwrap();
-        output.write(b"second\n");
-        assert_eq!((read(&moved), read(&path)), ("first\n".to_owned(), "second\n".to_owned()));
-
-        fs::remove_file(&path).unwrap();
-        fs::write(&path, "of another writer\n").unwrap();
-        output.write(b"third\n");
-        assert_eq!(read(&path), "of another writer\nthird\n");
-
-        // A file that was truncated in its place, as by `copytruncate`, goes on at its new end.
-        File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
-        output.write(b"fourth\n");
-        assert_eq!(read(&path), "fourth\n");
-        assert!(!output.log.lock().unwrap().failed);
     }
 }

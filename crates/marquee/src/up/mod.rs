@@ -7,7 +7,8 @@
 //! - `plan`: the flags.
 //! - `error`: the reasons why a fleet does not start.
 //! - `children`: starts, watches and stops the processes.
-//! - `logs`: copies the output of the processes to their log files and to the screen.
+//! - `logs`: copies the output of the processes to their log files, and some of it to the screen.
+//! - `attention`: selects the lines for the screen.
 //! - `screen`: prints; a blocked or closed terminal never delays the fleet.
 //! - `ready`: waits for all processes, and formats the text that is printed then.
 //! - `signals`: the signals that stop the launcher.
@@ -16,6 +17,7 @@
 //! The end of the pipe is the request to stop: the launcher closes it, or the operating system does when the
 //! launcher has ended in any way.
 
+mod attention;
 pub mod backstage;
 mod checks;
 mod children;
@@ -27,13 +29,14 @@ mod screen;
 mod signals;
 
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
 use crate::data_dir::{DataDir, DataDirError};
-use crate::fleet::{Fleet, Process};
+use crate::fleet::{Fleet, LAUNCHER, Process};
 use crate::mark;
+use crate::settings::Settings;
 use crate::up::plan::Up;
 use children::Children;
 use error::READY_TIMEOUT;
@@ -42,6 +45,8 @@ use signals::StopSignals;
 
 pub use error::StartError;
 
+/// Pause between two checks for processes that were started alone.
+const LAST_PROCESS_INTERVAL: Duration = Duration::from_secs(1);
 /// The exit code that a shell reports for a program that Ctrl-C ended.
 const EXIT_INTERRUPTED: u8 = 130;
 
@@ -64,14 +69,24 @@ async fn launch(up: &Up) -> Result<ExitCode, StartError> {
     let fleet = &up.fleet;
     let started = Instant::now();
     let data_dir = DataDir::open(&fleet.data_dir)?;
-    let _lock = data_dir.lock("fleet")?;
+    let _locks = (data_dir.lock("fleet")?, data_dir.lock(LAUNCHER)?);
     checks::no_process_runs(&data_dir)?;
     mark::no_restore_is_unfinished(&data_dir)?;
     checks::ports_are_free(fleet)?;
     checks::databases_exist(fleet, &data_dir).await?;
+    let not_writable = |source| DataDirError::NotWritable { path: fleet.data_dir.clone(), source };
+    let (before, settings) = (Settings::read(&data_dir).ok().flatten(), Settings::of(fleet));
+    settings.write(&data_dir).map_err(not_writable)?;
 
     let mut signals = StopSignals::listen().map_err(StartError::Runtime)?;
     let screen = Screen::start();
+    screen.note(&format!("starting; the log files are in {}", fleet.data_dir.join("logs").display()));
+    if let Some(before) = before.filter(|before| before.events_url != settings.events_url) {
+        let (now, earlier) = (settings.event_log(), before.event_log());
+        screen.alarm(&format!(
+            "the event log is {now}, but the last fleet on this data directory used another one: {earlier}"
+        ));
+    }
     let mut children = Children::start(&Process::ALL, up, &data_dir, &screen)?;
     let ready = tokio::select! {
         ready = all_ready(fleet, &mut children) => ready.map(Some),
@@ -83,7 +98,10 @@ async fn launch(up: &Up) -> Result<ExitCode, StartError> {
                 .alarm("not every service has joined the event log yet; events between services are delayed");
         }
         screen.print(&ready::block(fleet, started.elapsed()));
-        watch(fleet, &mut children, &screen, &mut signals).await;
+        if !watch(fleet, &data_dir, &mut children, &screen, &mut signals).await {
+            screen.finish().await;
+            return Ok(ExitCode::FAILURE);
+        }
     }
     let stopped = stop(fleet, &data_dir, &mut children, &screen, &mut signals).await;
     screen.finish().await;
@@ -104,17 +122,34 @@ async fn all_ready(fleet: &Fleet, children: &mut Children) -> Result<bool, Start
     }
 }
 
-/// Reports processes that end, until the launcher is asked to stop. It restarts none: the user decides.
-async fn watch(fleet: &Fleet, children: &mut Children, screen: &Screen, signals: &mut StopSignals) {
+/// Reports processes that end, until the launcher is asked to stop. It restarts none: the user decides. Returns
+/// false when no process is left, also none that was started alone.
+async fn watch(
+    fleet: &Fleet,
+    data_dir: &DataDir,
+    children: &mut Children,
+    screen: &Screen,
+    signals: &mut StopSignals,
+) -> bool {
     loop {
         tokio::select! {
             ended = children.next_ended() => {
-                let rest = if children.none_left() { "No process is left." } else { "The others keep running." };
                 let command = fleet.command_line(ended.process);
-                screen.alarm(&format!("{ended}\n{rest} To start it again:\n\n    {command}\n"));
+                screen.alarm(&format!("{ended}\nTo start it again:\n\n    {command}\n"));
             }
-            () = signals.next() => return,
+            () = no_process_is_left(data_dir), if children.none_left() => {
+                screen.alarm("no process is left, so the launcher ends");
+                return false;
+            }
+            () = signals.next() => return true,
         }
+    }
+}
+
+/// Waits until no process runs, whoever has started it.
+async fn no_process_is_left(data_dir: &DataDir) {
+    while Process::ALL.iter().any(|process| data_dir.holder(process.name()).is_some()) {
+        sleep(LAST_PROCESS_INTERVAL).await;
     }
 }
 
@@ -136,7 +171,7 @@ async fn stop(
     }
     for process in Process::ALL {
         // The user has restarted this process alone, so the launcher does not stop it.
-        if let Err(DataDirError::InUse { pid: Some(pid), .. }) = data_dir.lock(process.name()) {
+        if let Some(pid) = data_dir.holder(process.name()) {
             screen.note(&format!(
                 "{process} was not started by this launcher and keeps running: process {pid}, {}",
                 fleet.shown_url(process)

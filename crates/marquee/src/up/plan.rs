@@ -13,4 +13,9 @@ pub struct Up {
     /// future screening exists.
     #[arg(long)]
     pub no_demo_data: bool,
+
+    /// Prints all log lines of all processes. Otherwise, it prints only warnings and errors; the log files
+    /// always contain everything, and `marquee logs` prints them.
+    #[arg(long, short)]
+    pub verbose: bool,
 }

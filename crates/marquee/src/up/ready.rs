@@ -60,7 +60,7 @@ pub fn block(fleet: &Fleet, took: Duration) -> String {
         .into_iter()
         .map(|process| format!("    {process:9} {}\n", fleet.shown_url(process)))
         .collect();
-    let demo = fleet.demo_command_line();
+    let (logs, demo) = (fleet.logs_command_line(), fleet.demo_command_line());
     let data_dir = fleet.data_dir.display().to_string();
     let data_dir = printable(&data_dir);
     let seconds = took.as_secs_f64();
@@ -71,22 +71,25 @@ pub fn block(fleet: &Fleet, took: Duration) -> String {
     docs      {gateway}/docs
 {services}
   Databases, logs and process ids are under {data_dir}. Ctrl-C stops everything.
+  This terminal shows warnings and errors. All lines:  {logs}
 
-  Book two seats, collect the ticket, open mypage (replace 1 with the id of your booking):
+  Book two seats, collect the ticket, open mypage. A seat is sold once, so the movie gets a new name each time:
 
-    http POST {gateway}/books qty=2 movieName="soul" seat="1A,2B" totalPrice=10000
-    http PATCH {gateway}/tickets/1 status="Printed"
-    http {gateway}/books/1
-    http {gateway}/mypages/1
+    movie="soul $(date +%s)"
+    id=$(http POST {gateway}/books qty=2 movieName="$movie" seat="1A,2B" totalPrice=10000 | tee /dev/stderr | jq .id)
+    http PATCH {gateway}/tickets/$id status="Printed"
+    http {gateway}/books/$id
+    http {gateway}/mypages/$id
 
-    curl -X POST {gateway}/books -H 'Content-Type: application/json' -d '{{"qty":2,"movieName":"soul","seat":"1A,2B","totalPrice":10000}}'
-    curl -X PATCH {gateway}/tickets/1 -H 'Content-Type: application/json' -d '{{"status":"Printed"}}'
-    curl {gateway}/books/1
-    curl {gateway}/mypages/1
+  With curl, and without choosing seats:
 
-  A booking whose ticket is not collected can be canceled: curl -X DELETE {gateway}/books/2
+    id=$(curl -sS {gateway}/books -H 'Content-Type: application/json' -d '{{"qty":2,"movieName":"soul","totalPrice":10000}}' | tee /dev/stderr | jq .id)
+    curl -X PATCH {gateway}/tickets/$id -H 'Content-Type: application/json' -d '{{"status":"Printed"}}'
+    curl {gateway}/mypages/$id
 
-  Load:  siege -c50 -t60S -r10 --content-type "application/json" '{gateway}/books POST {{"qty":"3"}}'
+  A booking whose ticket is not collected can be canceled:  curl -X DELETE {gateway}/books/$id
+
+  Load:  siege -c50 -t60S --content-type "application/json" '{gateway}/books POST {{"qty":"3"}}'
   The whole scenario, step by step:  {demo}
 
 "#

@@ -9,21 +9,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 use telemetry::{Colors, readable};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::fleet::Process;
 use crate::output::{OutputError, is_closed, printable_lines};
-use crate::paint::{self, Paint};
+use crate::paint::{self, NAME_WIDTH, Paint};
 
 /// Maximum text in the queue, in bytes; further lines of the processes are dropped.
 const BACKLOG_LIMIT_BYTES: usize = 4 * 1024 * 1024;
 /// Maximum time to write the rest of the queue.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
-/// The length of the longest name, `processor`.
-const NAME_WIDTH: usize = 9;
 
 #[derive(Clone)]
 pub struct Screen {
@@ -77,7 +75,7 @@ impl Screen {
             text =
                 text.split_inclusive('\n').map(|line| readable(line, Colors::Off)).collect::<String>().into();
         }
-        self.push(self.prefixed(color(process), process.name(), &text));
+        self.push(self.prefixed(paint::of(process), process.name(), &text));
     }
 
     /// Prints a message of the launcher.
@@ -149,19 +147,6 @@ fn write_all(mut queue: mpsc::UnboundedReceiver<Text>, mut terminal: impl Write,
             }
         }
     }
-}
-
-fn color(process: Process) -> Style {
-    let color = match process {
-        Process::Gateway => AnsiColor::Blue,
-        Process::Book => AnsiColor::Green,
-        Process::Processor => AnsiColor::BrightYellow,
-        Process::Payment => AnsiColor::Yellow,
-        Process::Mypage => AnsiColor::Magenta,
-        Process::Ticket => AnsiColor::Cyan,
-        Process::Point => AnsiColor::BrightBlue,
-    };
-    color.on_default()
 }
 
 #[cfg(test)]

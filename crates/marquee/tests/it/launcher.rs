@@ -11,6 +11,7 @@ use rustix::process::{Signal, geteuid};
 use serde_json::json;
 
 use crate::fleet::{Fleet, READY, Started, free_port_base, gone, is_running, marquee, run, send};
+use crate::wait::until;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ready_fleet_prints_its_addresses_and_commands_to_paste() {
@@ -23,12 +24,11 @@ async fn ready_fleet_prints_its_addresses_and_commands_to_paste() {
     let gateway = at(Process::Gateway);
     for line in [
         format!("{gateway}/docs"),
-        format!("http POST {gateway}/books qty=2 movieName=\"soul\" seat=\"1A,2B\" totalPrice=10000"),
-        format!("http PATCH {gateway}/tickets/1 status=\"Printed\""),
-        format!("http {gateway}/books/1"),
-        format!("http {gateway}/mypages/1"),
+        format!("http PATCH {gateway}/tickets/$id status=\"Printed\""),
+        format!("http {gateway}/books/$id"),
+        format!("http {gateway}/mypages/$id"),
         format!(
-            "siege -c50 -t60S -r10 --content-type \"application/json\" '{gateway}/books POST {{\"qty\":\"3\"}}'"
+            "siege -c50 -t60S --content-type \"application/json\" '{gateway}/books POST {{\"qty\":\"3\"}}'"
         ),
     ] {
         assert!(output.contains(&format!("  {line}\n")), "{line}: {output}");
@@ -42,8 +42,33 @@ async fn ready_fleet_prints_its_addresses_and_commands_to_paste() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn output_of_the_processes_is_prefixed_and_logged() {
+async fn requests_are_logged_and_only_warnings_are_on_the_terminal() {
     let mut fleet = Fleet::up().await;
+    let answer = fleet.rest.send(Method::POST, "/books", Some(&json!({ "movieName": "soul" }))).await;
+    assert_eq!(answer.unwrap().status, 201);
+    let log = fleet.data_dir.join("logs/book.log");
+    until("the request in the log", async || {
+        let log = std::fs::read_to_string(&log).unwrap();
+        if log.contains("POST /books 201") { Ok(()) } else { Err(log) }
+    })
+    .await;
+    let output = fleet.launcher().output();
+    let others = output.lines().filter(|line| line.contains(" | ") && !line.starts_with("marquee "));
+    assert!(others.clone().all(|line| line.contains("WARN") || line.contains("ERROR")), "{output}");
+    assert!(output.starts_with("marquee   | starting; the log files are in "), "{output}");
+
+    // Book warns when its payment service is gone.
+    fleet.kill(Process::Payment).await;
+    let answer = fleet.rest.send(Method::POST, "/books", Some(&json!({ "movieName": "soul" }))).await;
+    assert_eq!(answer.unwrap().status, 202);
+    fleet.launcher().prints("payment (process ").await;
+    assert!(!fleet.launcher().output().contains("POST /books 202"), "{}", fleet.launcher().output());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verbose_launcher_prefixes_and_prints_the_output_of_the_processes() {
+    let mut fleet = Fleet::nothing().await;
+    fleet.start(["up", "--verbose"], &[]).prints(READY).await;
     let answer = fleet.rest.send(Method::POST, "/books", Some(&json!({ "movieName": "soul" }))).await;
     assert_eq!(answer.unwrap().status, 201);
     fleet.launcher().prints("book      | ").await;
@@ -67,7 +92,8 @@ async fn sigterm_stops_all_processes() {
 }
 
 async fn stops_on(signal: Signal) {
-    let mut fleet = Fleet::up().await;
+    let mut fleet = Fleet::nothing().await;
+    fleet.start(["up", "--verbose"], &[]).prints(READY).await;
     let pids = fleet.pids();
     let launcher = fleet.launcher();
     send(launcher.pid(), signal);
@@ -109,15 +135,17 @@ async fn second_ctrl_c_kills_processes_that_do_not_stop() {
 async fn second_fleet_on_the_same_data_is_refused() {
     let mut fleet = Fleet::up().await;
     let pid = fleet.launcher().pid();
-    let in_use = format!("marquee: the data directory {} is in use: ", fleet.data_dir.display());
+    let data_dir = fleet.data_dir.display().to_string();
+    let in_use = format!("marquee: the data directory {data_dir} is in use: ");
+    let stop = format!("; stop it with: marquee stop --data-dir {data_dir}\n");
 
     let second = marquee(["up"].iter().map(ToString::to_string).chain(fleet.flags()));
-    let line = format!("{in_use}fleet runs on it as process {pid}\n");
+    let line = format!("{in_use}fleet runs on it as process {pid}{stop}");
     assert_eq!(run(second).await, (1, line));
 
     let pid = fleet.pid(Process::Ticket);
     let alone = marquee(["service", "ticket"].iter().map(ToString::to_string).chain(fleet.flags()));
-    let line = format!("{in_use}ticket runs on it as process {pid}\n");
+    let line = format!("{in_use}ticket runs on it as process {pid}{stop}");
     assert_eq!(run(alone).await, (1, line));
 }
 
@@ -196,7 +224,15 @@ async fn data_of_a_fleet_is_private_with_any_umask() {
             }
         }
     }
-    for name in ["book.db", "book.db-wal", "events.db", "run/book.pid", "run/fleet.lock", "logs/book.log"] {
+    for name in [
+        "book.db",
+        "book.db-wal",
+        "events.db",
+        "run/book.pid",
+        "run/fleet.lock",
+        "run/fleet.json",
+        "logs/book.log",
+    ] {
         assert!(seen.iter().any(|path| path == name), "{name}: {seen:?}");
     }
     send(launcher.pid(), Signal::TERM);
@@ -264,7 +300,7 @@ async fn ended_process_is_reported_with_the_command_that_restarts_it() {
     fleet.kill(Process::Ticket).await;
     let report = format!("ticket (process {pid}) ended with signal: 9 (SIGKILL)");
     fleet.launcher().prints(&report).await;
-    fleet.launcher().prints("The others keep running").await;
+    fleet.launcher().prints("To start it again:").await;
     for process in Process::ALL.into_iter().filter(|process| *process != Process::Ticket) {
         fleet.ready(process).await;
     }
@@ -286,6 +322,23 @@ async fn ended_process_is_reported_with_the_command_that_restarts_it() {
     assert!(is_running(alone.pid()));
     send(alone.pid(), Signal::TERM);
     assert_eq!(alone.exit_code().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn launcher_ends_with_1_when_no_process_is_left() {
+    let mut fleet = Fleet::up().await;
+    fleet.kill(Process::Ticket).await;
+    fleet.start_alone(Process::Ticket).await;
+    for process in Process::ALL.into_iter().filter(|process| *process != Process::Ticket) {
+        fleet.kill(process).await;
+    }
+    // A process that was started alone keeps the launcher running.
+    fleet.launcher().prints("mypage (process ").await;
+    assert_eq!(fleet.launcher().ended(), None, "{}", fleet.launcher().output());
+    fleet.kill(Process::Ticket).await;
+    let launcher = fleet.launcher();
+    assert_eq!(launcher.exit_code().await, 1, "{}", launcher.output());
+    assert!(launcher.output().contains("no process is left, so the launcher ends"), "{}", launcher.output());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -76,7 +76,8 @@ fn help_and_version_fail_on_a_full_disk_only() {
             assert_full_and_closed_stdout(|| marquee(["service", process.name(), "--", flag]), 0);
         }
     }
-    for command in ["up", "service", "demo", "load", "audit", "dlq"] {
+    for command in ["up", "service", "status", "stop", "logs", "completions", "demo", "load", "audit", "dlq"]
+    {
         assert_full_and_closed_stdout(|| marquee([command, "--help"]), 0);
     }
 }

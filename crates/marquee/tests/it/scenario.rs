@@ -16,9 +16,14 @@ async fn demo_can_be_repeated() {
 #[tokio::test(flavor = "multi_thread")]
 async fn demo_stops_at_the_first_unexpected_answer() {
     let fleet = Fleet::nothing().await;
-    let (code, output) = run(marquee(["demo", "--url", fleet.rest.base()])).await;
-    assert_eq!(code, 1, "{output}");
-    assert!(output.contains("Unexpected: no answer to POST"), "{output}");
+    for command in ["demo", "load"] {
+        let (code, output) = run(marquee([command, "--url", fleet.rest.base()])).await;
+        let line = format!(
+            "marquee: no fleet answers at {}; start one with `marquee up`, or select another with --port-base or --url\n",
+            fleet.rest.base()
+        );
+        assert_eq!((code, output), (1, line), "{command}");
+    }
 
     let fleet = {
         drop(fleet);
