@@ -1,24 +1,46 @@
 //! The scenario: one booking from its seats to its points, one that is canceled, and an invalid order.
 
+use jiff::Zoned;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::walk::{Expected, Unexpected, Walk};
 use crate::rest::new_customer;
 
+/// Number of halls in which the movie may run.
+const HALLS: i64 = 99;
+
+/// Who books what.
+struct Visit {
+    customer: i64,
+    movie: String,
+}
+
+impl Visit {
+    /// A visit of a movie whose seats are free, however often the scenario runs on the same data: the movie has
+    /// the time and the hall in its name.
+    fn new() -> Self {
+        let customer = new_customer();
+        let hall = 1 + customer % HALLS;
+        let time = Zoned::now().strftime("%-d %B %H:%M:%S");
+        Self { customer, movie: format!("Soul, hall {hall}, {time}") }
+    }
+}
+
 pub async fn play(walk: &mut Walk) -> Result<(), Unexpected> {
-    let customer = new_customer();
-    let booking = book_and_pay(walk, customer).await?;
+    let visit = Visit::new();
+    let customer = visit.customer;
+    let booking = book_and_pay(walk, &visit).await?;
     collect_the_ticket(walk, customer, booking).await?;
     check_the_timeline(walk, booking).await?;
     collect_and_cancel_too_late(walk, customer, booking).await?;
-    cancel_in_time(walk, customer).await?;
+    cancel_in_time(walk, &visit).await?;
     send_an_invalid_order(walk).await
 }
 
-async fn book_and_pay(walk: &mut Walk, customer: i64) -> Result<i64, Unexpected> {
+async fn book_and_pay(walk: &mut Walk, visit: &Visit) -> Result<i64, Unexpected> {
     walk.step("A customer books two seats and pays; book calls payment before it answers.")?;
-    let booking = book(walk, customer, "1A,2B").await?;
+    let booking = book(walk, visit, "1A,2B").await?;
     walk.get(&format!("/books/{booking}"), json!({ "seat": "1A,2B", "qty": 2 })).await?;
     let payments = format!("/payments/search/findByBookingId?bookingId={booking}");
     walk.get(&payments, payment(booking, "Paid")).await?;
@@ -30,7 +52,8 @@ async fn book_and_pay(walk: &mut Walk, customer: i64) -> Result<i64, Unexpected>
     walk.wait(&points_of(booking), waiting).await?;
 
     walk.step("The customer sees the booking in mypage.")?;
-    let row = json!({ "status": "Booked", "price": 10000, "ticketId": booking, "customerId": customer });
+    let row =
+        json!({ "status": "Booked", "price": 10000, "ticketId": booking, "customerId": visit.customer });
     walk.wait(&format!("/mypages/{booking}"), row).await?;
     Ok(booking)
 }
@@ -71,9 +94,9 @@ async fn collect_and_cancel_too_late(walk: &mut Walk, customer: i64, booking: i6
     Ok(())
 }
 
-async fn cancel_in_time(walk: &mut Walk, customer: i64) -> Result<(), Unexpected> {
+async fn cancel_in_time(walk: &mut Walk, visit: &Visit) -> Result<(), Unexpected> {
     walk.step("A second booking is canceled before its ticket is collected, and refunded.")?;
-    let booking = book(walk, customer, "3C,4D").await?;
+    let booking = book(walk, visit, "3C,4D").await?;
     let row = format!("/mypages/{booking}");
     walk.wait(&row, json!({ "status": "Booked", "ticketId": booking })).await?;
     let done = Expected { status: 204, body: Value::Null };
@@ -90,14 +113,13 @@ async fn send_an_invalid_order(walk: &mut Walk) -> Result<(), Unexpected> {
         status: 422,
         body: json!({ "type": "/problems/invalid-field", "errors": [{ "pointer": "/qty" }] }),
     };
-    let order = json!({ "movieName": "soul", "qty": 21, "totalPrice": 10000 });
+    let order = json!({ "movieName": "Soul", "qty": 21, "totalPrice": 10000 });
     walk.call(Method::POST, "/books", Some(order), refused).await?;
     Ok(())
 }
 
-async fn book(walk: &Walk, customer: i64, seat: &str) -> Result<i64, Unexpected> {
-    // Each run has its own showing, so that the seats are free however often it runs on the same data.
-    let movie = format!("soul, showing {customer}");
+async fn book(walk: &Walk, visit: &Visit, seat: &str) -> Result<i64, Unexpected> {
+    let Visit { customer, movie } = visit;
     let order = json!({
         "movieName": movie, "seat": seat, "qty": 2, "totalPrice": 10000, "customerId": customer,
     });

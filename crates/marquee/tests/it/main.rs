@@ -28,6 +28,7 @@ mod operate;
 mod output;
 mod pages;
 mod pipeline;
+mod readme;
 mod rebuild;
 mod replicas;
 mod restore;
