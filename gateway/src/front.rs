@@ -126,6 +126,7 @@ impl Front {
         let path = request.uri().path();
         let limit = body_limit(request.method(), path);
         let bulkhead = self.bulkheads.of(path, target);
+        let booking = target.and_then(|_| table::booking_of(path));
         // Held until the response begins.
         let (request, _held) = match door.admit_through(bulkhead, request, client.caller.address, limit).await
         {
@@ -143,7 +144,6 @@ impl Front {
                 pages::with_security_headers(([(ALLOW, table::READING)], refused))
             }
             Some(target) => {
-                let booking = table::booking_of(path);
                 let answer = self.upstreams[target.upstream].forward(request, &client).await;
                 if let Some(id) = booking.or_else(|| created_booking(&answer)) {
                     request_log::record("booking_id", id);

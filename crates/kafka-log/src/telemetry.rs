@@ -130,7 +130,7 @@ impl ClientContext for Telemetry {
             Some(TopicAuthorizationFailed | GroupAuthorizationFailed) => {}
             _ if telemetry::is_repeated(&error.to_string()) => {}
             _ => {
-                tracing::warn!(target: "kafka", client, cause = %error, detail = reason, "librdkafka reports an error")
+                tracing::warn!(target: "kafka", client, cause = %error, detail = reason, "librdkafka reports an error");
             }
         }
     }

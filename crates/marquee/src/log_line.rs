@@ -44,11 +44,11 @@ impl<'l> LogLine<'l> {
 
     /// Whether the line names `booking`, or else another booking; `None` if it names none.
     pub fn is_of(&self, booking: i64) -> Option<bool> {
-        let mut named = values(self.text, "booking_id").filter_map(|id| id.parse().ok()).peekable();
+        let mut named = values(self.text, "booking_id").filter_map(|id| id.parse::<i64>().ok()).peekable();
         if named.peek().is_some() {
-            return Some(named.any(|id: i64| id == booking));
+            return Some(named.any(|id| id == booking));
         }
-        let number = PATHS_OF_A_BOOKING.iter().find_map(|path| self.text.split_once(path))?.1;
+        let number = PATHS_OF_A_BOOKING.iter().find_map(|path| self.text.split_once(*path))?.1;
         let digits = number.find(|character: char| !character.is_ascii_digit()).unwrap_or(number.len());
         Some(number[..digits].parse::<i64>().ok()? == booking)
     }
@@ -62,7 +62,7 @@ fn value<'l>(text: &'l str, name: &str) -> Option<&'l str> {
 /// The values of all fields `name`: `name=value`, `name="value"`, or as JSON.
 fn values<'l>(text: &'l str, name: &str) -> impl Iterator<Item = &'l str> {
     text.match_indices(name).filter_map(move |(at, _)| {
-        let is_word = text[..at].ends_with([' ', '"', '{', ',', ':']);
+        let is_word = text[..at].ends_with(|before: char| " \"{,:".contains(before));
         let after = text[at + name.len()..].trim_start_matches('"');
         let value = after.strip_prefix(['=', ':']).filter(|_| is_word)?.trim_start_matches('"');
         value.split([' ', '"', ',', '}']).next()

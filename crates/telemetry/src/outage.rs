@@ -96,7 +96,7 @@ fn table() -> MutexGuard<'static, Table> {
 
 /// The dependencies that have failed at some time, by their names.
 #[derive(Debug, Default)]
-struct Table(BTreeMap<Cow<'static, str>, Dependency>);
+struct Table(BTreeMap<String, Dependency>);
 
 #[derive(Debug)]
 struct Dependency {
@@ -113,8 +113,8 @@ struct Dependency {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Line {
-    Failing { dependency: Cow<'static, str>, cause: String, lasted: Duration },
-    Over { dependency: Cow<'static, str>, lasted: Duration },
+    Failing { dependency: String, cause: String, lasted: Duration },
+    Over { dependency: String, lasted: Duration },
 }
 
 impl Line {
@@ -136,14 +136,8 @@ impl Line {
 }
 
 impl Table {
-    fn failed(
-        &mut self,
-        name: &Cow<'static, str>,
-        operation: u64,
-        cause: &str,
-        now: Instant,
-    ) -> Option<Line> {
-        let known = self.0.entry(name.clone()).or_insert_with(|| Dependency {
+    fn failed(&mut self, name: &str, operation: u64, cause: &str, now: Instant) -> Option<Line> {
+        let known = self.0.entry(name.to_owned()).or_insert_with(|| Dependency {
             failing: BTreeSet::new(),
             cause: String::new(),
             since: now,
@@ -158,13 +152,13 @@ impl Table {
         known.line(name, now)
     }
 
-    fn succeeded(&mut self, name: &Cow<'static, str>, operation: u64, now: Instant) -> Option<Line> {
+    fn succeeded(&mut self, name: &str, operation: u64, now: Instant) -> Option<Line> {
         let known = self.0.get_mut(name)?;
         let is_over = known.failing.remove(&operation) && known.failing.is_empty() && known.is_logged;
-        is_over.then(|| Line::Over { dependency: name.clone(), lasted: now - known.since })
+        is_over.then(|| Line::Over { dependency: name.to_owned(), lasted: now - known.since })
     }
 
-    fn forget(&mut self, name: &Cow<'static, str>, operation: u64) {
+    fn forget(&mut self, name: &str, operation: u64) {
         if let Some(known) = self.0.get_mut(name) {
             known.failing.remove(&operation);
         }
@@ -178,13 +172,13 @@ impl Table {
 
 impl Dependency {
     /// Returns the line about this outage, unless one was written within the last minute.
-    fn line(&mut self, name: &Cow<'static, str>, now: Instant) -> Option<Line> {
+    fn line(&mut self, name: &str, now: Instant) -> Option<Line> {
         if self.logged_at.is_some_and(|at| now - at < REMIND_EVERY) {
             return None;
         }
         (self.logged_at, self.is_logged) = (Some(now), true);
         let lasted = now - self.since;
-        Some(Line::Failing { dependency: name.clone(), cause: self.cause.clone(), lasted })
+        Some(Line::Failing { dependency: name.to_owned(), cause: self.cause.clone(), lasted })
     }
 }
 
@@ -192,19 +186,19 @@ impl Dependency {
 mod tests {
     use super::*;
 
-    const NAME: Cow<'static, str> = Cow::Borrowed(DATABASE);
+    const NAME: &str = DATABASE;
 
     /// The table, and a clock that starts when it is empty.
     struct At(Table, Instant);
 
     impl At {
         fn fails(&mut self, second: u64, operation: u64, cause: &str) -> Option<u64> {
-            let line = self.0.failed(&NAME, operation, cause, self.1 + Duration::from_secs(second));
+            let line = self.0.failed(NAME, operation, cause, self.1 + Duration::from_secs(second));
             line.map(|line| lasted(&line))
         }
 
         fn works(&mut self, second: u64, operation: u64) -> Option<u64> {
-            let line = self.0.succeeded(&NAME, operation, self.1 + Duration::from_secs(second));
+            let line = self.0.succeeded(NAME, operation, self.1 + Duration::from_secs(second));
             line.map(|line| lasted(&line))
         }
 
@@ -245,8 +239,11 @@ mod tests {
         at.fails(1, 1, "last");
         assert_eq!(at.reminds(59), None);
         let now = at.1 + Duration::from_secs(60);
-        let expected =
-            Line::Failing { dependency: NAME, cause: "last".to_owned(), lasted: Duration::from_secs(60) };
+        let expected = Line::Failing {
+            dependency: NAME.to_owned(),
+            cause: "last".to_owned(),
+            lasted: Duration::from_secs(60),
+        };
         assert_eq!(at.0.due(now), [expected]);
         assert_eq!(at.reminds(61), None);
     }
@@ -262,7 +259,7 @@ mod tests {
         assert_eq!(at.reminds(500), None);
 
         at.fails(600, 0, "refused");
-        at.0.forget(&NAME, 0);
+        at.0.forget(NAME, 0);
         assert_eq!(at.reminds(700), None);
     }
 

@@ -118,8 +118,8 @@ async fn list_links_to_every_page() {
     let gateway = Gateway::start([]).await;
     let page = text(gateway.get("/problems").header(ACCEPT, BROWSER)).await;
     let list = json(gateway.get("/problems").header(ACCEPT, "application/json")).await;
-    let listed: Vec<&Value> =
-        list["_embedded"]["problems"].as_array().unwrap().iter().map(|kind| &kind["type"]).collect();
+    let list = list["_embedded"]["problems"].as_array().unwrap();
+    let listed: Vec<&str> = list.iter().map(|kind| kind["type"].as_str().unwrap()).collect();
     let expected: Vec<String> = kinds().iter().map(|kind| format!("/problems/{}", kind.slug)).collect();
     assert_eq!(listed, expected);
     for kind in kinds() {
