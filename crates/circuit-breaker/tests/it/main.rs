@@ -2,4 +2,5 @@
 
 mod layer;
 mod machine;
+mod meters;
 mod model;
