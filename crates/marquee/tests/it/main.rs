@@ -24,6 +24,7 @@ mod links;
 mod log_lines;
 mod manifests;
 mod model;
+mod monitoring;
 mod operate;
 mod output;
 mod pages;
