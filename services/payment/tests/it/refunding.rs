@@ -201,7 +201,8 @@ async fn running_refunder_counts_cancels_and_ends_due_ones_until_it_is_stopped()
     }
     app.provider.set_unreachable(false);
     let stop = CancellationToken::new();
-    let running = tokio::spawn(app.refunder.clone().run(app.consumer.applied(), stop.clone()));
+    let refunder = Refunder::new(app.state.clone());
+    let running = tokio::spawn(refunder.run(app.consumer.applied(), stop.clone()));
     until(async || render_metrics().contains("payment_cancels_in_progress 2")).await;
     assert_eq!(app.status(1).await, "Canceling", "it is not due");
     app.scratch.clock.advance(CLAIM);
