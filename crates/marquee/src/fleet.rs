@@ -212,10 +212,6 @@ impl Fleet {
         let mut args: Vec<OsString> = vec!["service".into(), process.name().into(), "--supervised".into()];
         args.extend(self.flags());
         args.push("--".into());
-        if std::env::var_os("LOG_FORMAT").is_none() {
-            // People read the lines, although the output is a pipe.
-            args.extend(["--log-format".into(), "pretty".into()]);
-        }
         args
     }
 

@@ -1,10 +1,13 @@
 //! The log file of one process: `logs/<name>.log`.
 
+use std::borrow::Cow;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use telemetry::{Colors, readable};
 
 use crate::data_dir::open_private;
 
@@ -88,6 +91,9 @@ impl Lines {
 pub fn copy_input(path: &Path) -> ExitCode {
     let mut log = LogFile::open(path);
     let (mut input, mut terminal) = (io::stdin().lock(), io::stdout().lock());
+    // The lines are JSON, unless `LOG_FORMAT` has chosen another format.
+    let is_for_people =
+        terminal.is_terminal() && std::env::var_os("LOG_FORMAT").is_none_or(|format| format != "json");
     let (mut chunk, mut lines) = (vec![0; LINE_LIMIT_BYTES], Lines::default());
     let mut failed = false;
     loop {
@@ -97,7 +103,9 @@ pub fn copy_input(path: &Path) -> ExitCode {
         };
         let complete = if read == 0 { lines.rest() } else { lines.add(&chunk[..read]) };
         // A closed terminal does not end the log, and a full disk does not end the output.
-        let _ = terminal.write_all(&complete).and_then(|()| terminal.flush());
+        let shown =
+            if is_for_people { readable_lines(&complete).into() } else { Cow::Borrowed(&complete[..]) };
+        let _ = terminal.write_all(&shown).and_then(|()| terminal.flush());
         let written = match &mut log {
             Ok(log) => log.append(&complete),
             Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
@@ -111,6 +119,12 @@ pub fn copy_input(path: &Path) -> ExitCode {
             return if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS };
         }
     }
+}
+
+/// Converts log lines to text for people; other lines stay.
+pub fn readable_lines(lines: &[u8]) -> Vec<u8> {
+    let lines = String::from_utf8_lossy(lines);
+    lines.split_inclusive('\n').map(|line| readable(line, Colors::Off)).collect::<String>().into_bytes()
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -341,8 +341,9 @@ mod tests {
         assert_eq!(line(|| info!(rate = f64::NAN, "sentence"))["rate"], Value::Null);
     }
 
+    /// `tracing` itself drops an event within an event.
     #[test]
-    fn value_that_logs_while_it_is_formatted_makes_a_line_of_its_own() {
+    fn value_that_logs_while_it_is_formatted_leaves_its_line_whole() {
         struct Logs;
         impl fmt::Display for Logs {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -350,8 +351,7 @@ mod tests {
                 f.write_str("value")
             }
         }
-        let text = logged(|| info!(value = %Logs, "outer"));
-        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!((&lines[0]["message"], &lines[1]["value"]), (&json!("inner"), &json!("value")));
+        let line = line(|| info!(value = %Logs, "outer"));
+        assert_eq!((&line["message"], &line["value"]), (&json!("outer"), &json!("value")));
     }
 }

@@ -1,4 +1,4 @@
-//! `marquee logs`: prints the log files of all processes, merged by time.
+//! `marquee logs`: prints the log files of all processes for people, merged by time.
 //!
 //! # Layout
 //!
@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use telemetry::{Colors, readable};
 use tokio::time::sleep;
 
 use crate::data_dir::{DEFAULT_DATA_DIR, DataDir, DataDirError};
@@ -76,7 +77,7 @@ async fn print_lines(plan: &Plan) -> Result<(), LogsError> {
     let data_dir = DataDir::open_existing(&plan.data_dir)?;
     let mut view = View { of: plan.booking.map(OfBooking::new), paint: Paint::for_stream(&io::stdout()) };
     if let Some(of) = &mut view.of {
-        // The gateway's lines name no booking, but their traces do, in the lines of a later process.
+        // A line that names no booking is about one if its trace is, in the lines of another process.
         for mut source in sources(&data_dir, &Process::ALL) {
             while let Some(entry) = source.next_line()? {
                 of.learn(&entry.text);
@@ -160,7 +161,7 @@ impl View {
         let name = entry.process.name();
         page.push_str(&self.paint.text(style, format_args!("{name:width$} |", width = paint::NAME_WIDTH)));
         page.push(' ');
-        page.push_str(&printable(&entry.text));
+        page.push_str(&printable(readable(&entry.text, Colors::Off).trim_end_matches('\n')));
         page.push('\n');
     }
 }

@@ -4,17 +4,18 @@
 //! Neither may delay the fleet: one thread writes, and the others queue their text. If it cannot keep up,
 //! lines of the processes are dropped and counted; the log files still contain them.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anstyle::Style;
-use telemetry::{Colors, readable};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::fleet::Process;
+use crate::log_file::readable_lines;
 use crate::output::{OutputError, is_closed, printable_lines};
 use crate::paint::{self, NAME_WIDTH, Paint};
 
@@ -70,11 +71,8 @@ impl Screen {
         if dropped > 0 {
             self.note(&format!("{dropped} lines are only in the log files"));
         }
-        let mut text = String::from_utf8_lossy(lines);
-        if !self.shows_json {
-            text =
-                text.split_inclusive('\n').map(|line| readable(line, Colors::Off)).collect::<String>().into();
-        }
+        let shown = if self.shows_json { lines.into() } else { Cow::Owned(readable_lines(lines)) };
+        let text = String::from_utf8_lossy(&shown);
         self.push(self.prefixed(paint::of(process), process.name(), &text));
     }
 

@@ -254,9 +254,10 @@ async fn unreachable_service_is_logged_once_however_often_the_breaker_opens() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn wait_for_a_database_is_logged_once() {
+    // A single attempt takes two seconds.
     let mut service = Service::start(&[
         ("DATABASE_URL_PREFIX", "postgres://me:s3cret@127.0.0.1:1/"),
-        ("DATABASE_WAIT_MS", "2000"),
+        ("DATABASE_WAIT_MS", "5000"),
     ]);
     assert_eq!(service.process.exit_code().await, 1);
     service.logs_one_outage("database", "no server listens on 127.0.0.1:1");

@@ -34,6 +34,9 @@ async fn exists(fleet: &Fleet, path: &str) {
     .await;
 }
 
+/// A part of the line about a request that has booked, in a log file.
+const BOOKED: &str = r#""url.path":"/books","http.response.status_code":201"#;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn restarted_process_joins_the_fleet_with_its_settings_and_its_log() {
     let mut fleet = Fleet::nothing_but_files().await;
@@ -47,7 +50,7 @@ async fn restarted_process_joins_the_fleet_with_its_settings_and_its_log() {
     let before = fs::read_to_string(&log).unwrap();
     let mut ticket = Started::spawn(on(&fleet, &["service", "ticket"]));
     exists(&fleet, &format!("/tickets/{booking}")).await;
-    let request = format!("GET /tickets/{booking} 200");
+    let request = format!(r#""url.path":"/tickets/{booking}","http.response.status_code":200"#);
     ticket.prints(&request).await;
     until("the request in the log", async || {
         let log = fs::read_to_string(&log).unwrap();
@@ -75,13 +78,12 @@ async fn last_lines_of_a_killed_process_are_in_its_log() {
     fleet.kill(Process::Book).await;
     fleet.start_alone(Process::Book).await;
     let booking = book(&fleet).await;
-    fleet.last_started().prints("POST /books 201").await;
+    fleet.last_started().prints(BOOKED).await;
     fleet.kill(Process::Book).await;
     fleet.last_started().exit_code().await;
     let log = fs::read_to_string(fleet.data_dir.join("logs/book.log")).unwrap();
     assert!(
-        log.lines()
-            .any(|line| line.contains("POST /books 201") && line.contains(&format!("booking_id={booking}"))),
+        log.lines().any(|line| line.contains(BOOKED) && line.contains(&format!("\"booking_id\":{booking},"))),
         "{log}"
     );
 }
