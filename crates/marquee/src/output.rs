@@ -28,11 +28,11 @@ pub fn print(text: &str) -> Result<(), OutputError> {
     print_to_reader(text).map(|_is_read| ())
 }
 
-/// Like [`print`]; returns false if the reader has closed the pipe.
+/// Like [`print()`]; returns false if the reader has closed the pipe.
 ///
 /// # Errors
 ///
-/// As [`print`].
+/// As [`print()`].
 pub fn print_to_reader(text: &str) -> Result<bool, OutputError> {
     write(io::stdout(), text)
 }
