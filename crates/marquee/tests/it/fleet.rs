@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::thread::JoinHandle;
 
 use event_log::Transport;
@@ -24,9 +24,10 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::wait::until;
 
-/// Tests run few fleets at a time, because each is seven processes. They mostly wait, so one at a time would
-/// leave the machine idle.
-static TURNS: Semaphore = Semaphore::const_new(4);
+/// How many fleets run at a time. On files, all of them wait for one disk, so two at once would only be slower.
+/// On servers, they mostly wait for each other.
+static TURNS: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(if matches!(databases(), Databases::Postgres(_)) { 3 } else { 1 }));
 
 /// The beginning of the last line that a ready launcher prints.
 pub const READY: &str = "  The whole scenario, step by step:";

@@ -8,7 +8,7 @@ use marquee::fleet::Process;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::fleet::{Fleet, Started, is_running, marquee, run};
+use crate::fleet::{Fleet, Started, gone, marquee, run};
 use crate::wait::until;
 
 /// A command that gets no other setting than the data directory.
@@ -124,7 +124,7 @@ async fn stop_ends_the_fleet_and_what_was_started_alone() {
     let path = fleet.data_dir.display().to_string();
     assert_eq!((code, line), (0, format!("stopped the fleet, ticket on the data directory {path}\n")));
     for pid in pids {
-        assert!(!is_running(pid));
+        gone(pid).await;
     }
     assert_eq!(fleet.launcher().exit_code().await, 0);
     assert_eq!(fleet.last_started().exit_code().await, 0);
