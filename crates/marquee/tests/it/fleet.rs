@@ -25,9 +25,10 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::wait::until;
 
 /// How many fleets run at a time. On files, all of them wait for one disk, so two at once would only be slower.
-/// On servers, they mostly wait for each other.
+/// On servers, they mostly wait for each other; but many tests book all the time, so more than two would starve
+/// them.
 static TURNS: LazyLock<Semaphore> =
-    LazyLock::new(|| Semaphore::new(if matches!(databases(), Databases::Postgres(_)) { 3 } else { 1 }));
+    LazyLock::new(|| Semaphore::new(if matches!(databases(), Databases::Postgres(_)) { 2 } else { 1 }));
 
 /// The beginning of the last line that a ready launcher prints.
 pub const READY: &str = "  The whole scenario, step by step:";
