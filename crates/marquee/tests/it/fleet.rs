@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use event_log::Transport;
@@ -20,15 +20,12 @@ use rustix::process::{Pid, Signal, kill_process};
 use storage::{Db, Settings};
 use tempfile::TempDir;
 use test_kit::scratch::{Databases, KAFKA_PARTITIONS, ON_POSTGRES, databases, server_events_url};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard};
 
 use crate::wait::until;
 
-/// How many fleets run at a time. On files, all of them wait for one disk, so two at once would only be slower.
-/// On servers, they mostly wait for each other; but many tests book all the time, so more than two would starve
-/// them.
-static TURNS: LazyLock<Semaphore> =
-    LazyLock::new(|| Semaphore::new(if matches!(databases(), Databases::Postgres(_)) { 2 } else { 1 }));
+/// Tests run their fleets one at a time: many of them book all the time, and two at once starve each other.
+static TURN: AsyncMutex<()> = AsyncMutex::const_new(());
 
 /// The beginning of the last line that a ready launcher prints.
 pub const READY: &str = "  The whole scenario, step by step:";
@@ -43,7 +40,7 @@ pub struct Fleet {
     started: Vec<Started>,
     _directory: TempDir,
     /// `None` in a replica, which shares the turn of its fleet.
-    _turn: Option<SemaphorePermit<'static>>,
+    _turn: Option<MutexGuard<'static, ()>>,
 }
 
 impl Fleet {
@@ -56,7 +53,7 @@ impl Fleet {
 
     /// Reserves a data directory and ports, and starts nothing.
     pub async fn nothing() -> Self {
-        let turn = TURNS.acquire().await.unwrap();
+        let turn = TURN.lock().await;
         Self::on(backends(), Some(turn))
     }
 
@@ -70,7 +67,7 @@ impl Fleet {
         replica
     }
 
-    fn on(backends: Vec<String>, turn: Option<SemaphorePermit<'static>>) -> Self {
+    fn on(backends: Vec<String>, turn: Option<MutexGuard<'static, ()>>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let port_base = free_port_base();
         Self {
