@@ -10,7 +10,6 @@ use marquee::fleet::Process;
 use marquee::metrics_text::metric;
 use test_kit::scratch::is_left_out;
 use tokio::process::Command;
-use tokio::sync::Mutex;
 
 use crate::cancel::{book, cancel, everything_is_canceled};
 use crate::clients::{Load, settled};
@@ -22,15 +21,11 @@ use crate::wait::until;
 /// Number of bookings before, between and after.
 const STRETCH: usize = 40;
 
-/// Both tests use the same servers, so neither kills one while the other runs.
-static SERVERS: Mutex<()> = Mutex::const_new(());
-
 #[tokio::test(flavor = "multi_thread")]
 async fn fleet_survives_a_crash_of_postgres_under_load() {
     if is_left_out(&["TEST_DATABASE"]) {
         return;
     }
-    let _servers = SERVERS.lock().await;
     let fleet = Fleet::up().await;
     let load = Load::start(&fleet.rest);
     load.books_more(STRETCH).await;
@@ -63,7 +58,6 @@ async fn fleet_survives_a_crash_of_kafka_under_load() {
     if is_left_out(&["TEST_EVENTS"]) {
         return;
     }
-    let _servers = SERVERS.lock().await;
     let fleet = Fleet::up().await;
     let service = fleet.service(Process::Book);
     let load = Load::start(&fleet.rest);
