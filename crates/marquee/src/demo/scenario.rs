@@ -10,7 +10,7 @@ use crate::rest::new_customer;
 /// Number of halls in which the movie may run.
 const HALLS: i64 = 99;
 
-/// Who books what.
+/// The customer and the movie of the bookings.
 struct Visit {
     customer: i64,
     movie: String,
