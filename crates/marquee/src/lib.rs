@@ -22,6 +22,7 @@
 //! - [`backup`]: `marquee backup` copies one state of all databases; the fleet may keep running.
 //! - [`restore`]: `marquee restore` restores such a state, and reconciles it with the payment provider.
 //! - [`dlq`]: `marquee dlq` lists, shows and replays dead letters.
+//! - [`runtime`]: runs the asynchronous work of a command.
 //! - [`output`]: printing; escapes text from data, so that it is safe on a terminal.
 //! - [`paint`]: color on a terminal.
 //! - [`shell`]: commands to paste into a shell.
@@ -44,6 +45,7 @@ pub mod output;
 pub mod paint;
 pub mod rest;
 pub mod restore;
+pub mod runtime;
 pub mod service;
 pub mod settings;
 pub mod shell;

@@ -12,6 +12,7 @@ use crate::fleet::{Fleet, LAUNCHER, Process};
 use crate::output::{OutputError, print, printable};
 use crate::paint::{BAD, GOOD, Paint};
 use crate::rest::Rest;
+use crate::runtime;
 use crate::settings::{IN_THE_DATA_DIRECTORY, Settings, SettingsError};
 
 /// Maximum time until a process answers whether it is ready.
@@ -29,8 +30,6 @@ pub struct On {
 
 #[derive(Debug, thiserror::Error)]
 enum StatusError {
-    #[error("cannot start")]
-    Runtime(#[source] io::Error),
     #[error(transparent)]
     DataDir(#[from] DataDirError),
     #[error(transparent)]
@@ -40,15 +39,7 @@ enum StatusError {
 }
 
 pub fn run(on: &On) -> ExitCode {
-    let outcome = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(StatusError::Runtime)
-        .and_then(|runtime| runtime.block_on(show(on)));
-    match outcome {
-        Ok(code) => code,
-        Err(error) => crate::output::fail(&error),
-    }
+    runtime::run(runtime::one_thread(), show(on))
 }
 
 /// A process of the fleet.

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::fleet::{LAUNCHER, Process};
 use crate::output::{OutputError, print, printable};
+use crate::runtime;
 use crate::status::On;
 
 /// Maximum time for the launcher to stop: each of its processes has 12 s, and is killed then.
@@ -20,8 +21,6 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 #[derive(Debug, thiserror::Error)]
 enum StopError {
-    #[error("cannot start")]
-    Runtime(#[source] io::Error),
     #[error(transparent)]
     DataDir(#[from] DataDirError),
     #[error("cannot stop {what}, process {pid}")]
@@ -40,15 +39,7 @@ enum StopError {
 }
 
 pub fn run(on: &On) -> ExitCode {
-    let outcome = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(StopError::Runtime)
-        .and_then(|runtime| runtime.block_on(stop(on)));
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => crate::output::fail(&error),
-    }
+    runtime::run(runtime::one_thread(), stop(on))
 }
 
 async fn stop(on: &On) -> Result<(), StopError> {

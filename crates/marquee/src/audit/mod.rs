@@ -17,11 +17,13 @@ use ::audit::{Report, Terms};
 use audit_databases::repair::{Outcome, RepairError, repair};
 use audit_databases::{Databases, Provider};
 use storage::{DatabaseUrl, Db, Settings};
+use tokio::runtime::Runtime;
 
 use crate::data_dir::{DataDir, DataDirError};
 use crate::fleet::{Fleet, Process};
 use crate::mark;
 use crate::output::OutputError;
+use crate::runtime::{self, exit_code};
 
 /// Timeout for reading one page of an audit; long, because the machine may be busy.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -70,8 +72,6 @@ pub struct Plan {
 
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
-    #[error("cannot start")]
-    Runtime(#[source] std::io::Error),
     #[error(transparent)]
     DataDir(#[from] DataDirError),
     #[error("there is no database {}: has a fleet run there? See --data-dir and --database-url-prefix", .0.display())]
@@ -97,14 +97,7 @@ pub enum AuditError {
 }
 
 pub fn run(plan: &Plan) -> ExitCode {
-    let outcome = tokio::runtime::Runtime::new()
-        .map_err(AuditError::Runtime)
-        .and_then(|runtime| runtime.block_on(audit(plan)));
-    match outcome {
-        Ok(0) => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
-        Err(error) => crate::output::fail(&error),
-    }
+    runtime::run(Runtime::new(), async { audit(plan).await.map(|violations| exit_code(violations == 0)) })
 }
 
 /// Audits the fleet, prints the report, and returns the number of violations.

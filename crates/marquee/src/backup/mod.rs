@@ -25,12 +25,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use process::crash;
+use tokio::runtime::Runtime;
 use tokio::time::{Instant, timeout_at};
 
 use crate::data_dir::{DataDir, DataDirError};
 use crate::fleet::{Fleet, Process};
 use crate::mark;
 use crate::output::{OutputError, counted, print, printable};
+use crate::runtime;
 use doors::{DoorError, Doors};
 use manifest::{Manifest, ManifestError};
 use stores::{StoreError, Stores};
@@ -53,8 +55,6 @@ pub struct Plan {
 
 #[derive(Debug, thiserror::Error)]
 enum BackupError {
-    #[error("cannot start")]
-    Runtime(#[source] std::io::Error),
     #[error(transparent)]
     DataDir(#[from] DataDirError),
     #[error(transparent)]
@@ -93,13 +93,7 @@ pub fn is_in_files(fleet: &Fleet) -> Result<(), Elsewhere> {
 }
 
 pub fn run(plan: &Plan) -> ExitCode {
-    let outcome = tokio::runtime::Runtime::new()
-        .map_err(BackupError::Runtime)
-        .and_then(|runtime| runtime.block_on(take(plan)));
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => crate::output::fail(&error),
-    }
+    runtime::run(Runtime::new(), take(plan))
 }
 
 async fn take(plan: &Plan) -> Result<(), BackupError> {

@@ -22,6 +22,7 @@ use messaging::{EventLog, connect};
 use crate::data_dir::{DEFAULT_DATA_DIR, DataDir, DataDirError};
 use crate::fleet::Process;
 use crate::output::OutputError;
+use crate::runtime;
 use name::{name, parse_name};
 
 #[derive(clap::Subcommand, Debug)]
@@ -95,8 +96,6 @@ fn consumers() -> impl Iterator<Item = &'static str> {
 
 #[derive(Debug, thiserror::Error)]
 enum DlqError {
-    #[error("cannot start")]
-    Runtime(#[source] std::io::Error),
     #[error(transparent)]
     DataDir(#[from] DataDirError),
     #[error("there is no event log in {}: has a fleet run there? See --data-dir and --events-url", .0.display())]
@@ -110,15 +109,7 @@ enum DlqError {
 }
 
 pub fn run(command: &Command) -> ExitCode {
-    let outcome = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(DlqError::Runtime)
-        .and_then(|runtime| runtime.block_on(execute(command)));
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => crate::output::fail(&error),
-    }
+    runtime::run(runtime::one_thread(), execute(command))
 }
 
 async fn execute(command: &Command) -> Result<(), DlqError> {

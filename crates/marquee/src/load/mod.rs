@@ -15,10 +15,12 @@ pub mod verify;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Runtime;
 use tokio::time::sleep;
 
 use crate::output::{OutputError, print, printable};
 use crate::rest::{Rest, RestError};
+use crate::runtime::{self, exit_code};
 use crate::target::{NoFleet, Target};
 use clients::Answers;
 
@@ -29,20 +31,13 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(120);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 pub fn run(target: &Target, plan: &Plan) -> ExitCode {
-    let outcome = tokio::runtime::Runtime::new()
-        .map_err(LoadError::Runtime)
-        .and_then(|runtime| runtime.block_on(book_and_check(target, plan)));
-    match outcome {
-        Ok(differences) if differences.is_empty() => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
-        Err(error) => crate::output::fail(&error),
-    }
+    runtime::run(Runtime::new(), async {
+        book_and_check(target, plan).await.map(|differences| exit_code(differences.is_empty()))
+    })
 }
 
 #[derive(Debug, thiserror::Error)]
 enum LoadError {
-    #[error("cannot start")]
-    Runtime(#[source] std::io::Error),
     #[error(transparent)]
     NoFleet(#[from] NoFleet),
     #[error(transparent)]

@@ -20,6 +20,7 @@ use crate::data_dir::{DEFAULT_DATA_DIR, DataDir, DataDirError};
 use crate::fleet::Process;
 use crate::output::{OutputError, print_to_reader, printable};
 use crate::paint::{self, Paint};
+use crate::runtime;
 use of_booking::OfBooking;
 use source::{Entry, Source};
 
@@ -51,8 +52,6 @@ pub struct Plan {
 
 #[derive(Debug, thiserror::Error)]
 enum LogsError {
-    #[error("cannot start")]
-    Runtime(#[source] io::Error),
     #[error(transparent)]
     DataDir(#[from] DataDirError),
     #[error("cannot read a log file")]
@@ -62,15 +61,7 @@ enum LogsError {
 }
 
 pub fn run(plan: &Plan) -> ExitCode {
-    let outcome = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(LogsError::Runtime)
-        .and_then(|runtime| runtime.block_on(print_lines(plan)));
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => crate::output::fail(&error),
-    }
+    runtime::run(runtime::one_thread(), print_lines(plan))
 }
 
 async fn print_lines(plan: &Plan) -> Result<(), LogsError> {

@@ -27,6 +27,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use process::crash;
+use tokio::runtime::Runtime;
 
 use crate::backup::manifest::Manifest;
 use crate::backup::{Elsewhere, is_in_files};
@@ -34,6 +35,7 @@ use crate::data_dir::{DataDir, DataDirError, Lock};
 use crate::fleet::Process;
 use crate::mark::{self, Mark, Stage};
 use crate::output::OutputError;
+use crate::runtime::{self, exit_code};
 use files::FilesError;
 use ids::{IdsError, LastIds, Raised};
 use plan::Plan;
@@ -43,8 +45,6 @@ use undo::UndoError;
 
 #[derive(Debug, thiserror::Error)]
 enum RestoreError {
-    #[error("cannot start")]
-    Runtime(#[source] io::Error),
     #[error(transparent)]
     DataDir(#[from] DataDirError),
     #[error(transparent)]
@@ -83,14 +83,7 @@ enum RestoreError {
 }
 
 pub fn run(plan: &Plan) -> ExitCode {
-    let outcome = tokio::runtime::Runtime::new()
-        .map_err(RestoreError::Runtime)
-        .and_then(|runtime| runtime.block_on(restore(plan)));
-    match outcome {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => crate::output::fail(&error),
-    }
+    runtime::run(Runtime::new(), async { restore(plan).await.map(exit_code) })
 }
 
 /// Restores or undoes. Returns true if nothing remains to be refunded, canceled or repaired.
