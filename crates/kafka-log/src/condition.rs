@@ -21,8 +21,8 @@ pub enum Aspect {
 /// Something that does not work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The first attempt has not ended yet, so this is not an alarm.
-    pub is_pending: bool,
+    /// Whether an operator should know of it; false while the first attempt lasts.
+    pub is_alarm: bool,
     /// What happened and what to do, in one line.
     pub detail: String,
 }
@@ -45,7 +45,7 @@ impl Condition {
     /// Records that `aspect` does not work for `client`.
     pub fn fails(&self, client: &str, aspect: Aspect, fault: Fault) {
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
-        if fault.is_alarm() {
+        if fault.is_alarm {
             self.outage.failed(&fault.detail);
         }
         faults.insert((aspect, client.to_owned()), fault);
@@ -53,9 +53,8 @@ impl Condition {
 
     /// Records that `user` may not do `operation`, such as `READ topic movie`. Returns the message.
     pub fn forbidden(&self, client: &str, user: &str, operation: &str) -> String {
-        let fault = Fault::alarm(format!("user {user} needs permission to {operation}"));
-        let detail = fault.detail.clone();
-        self.fails(client, Aspect::Permission, fault);
+        let detail = format!("user {user} needs permission to {operation}");
+        self.fails(client, Aspect::Permission, Fault::alarm(&detail));
         detail
     }
 
@@ -63,7 +62,7 @@ impl Condition {
     pub fn works(&self, client: &str, aspect: Aspect) {
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         faults.remove(&(aspect, client.to_owned()));
-        if !faults.values().any(Fault::is_alarm) {
+        if !faults.values().any(|fault| fault.is_alarm) {
             self.outage.succeeded();
         }
     }
@@ -71,7 +70,7 @@ impl Condition {
     pub fn forget(&self, client: &str) {
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         faults.retain(|(_, of), _| of != client);
-        if !faults.values().any(Fault::is_alarm) {
+        if !faults.values().any(|fault| fault.is_alarm) {
             self.outage.forget();
         }
     }
@@ -79,7 +78,7 @@ impl Condition {
     /// Whether `aspect` has failed for `client`, rather than being pending.
     pub fn has_failed(&self, client: &str, aspect: Aspect) -> bool {
         let faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
-        faults.get(&(aspect, client.to_owned())).is_some_and(Fault::is_alarm)
+        faults.get(&(aspect, client.to_owned())).is_some_and(|fault| fault.is_alarm)
     }
 
     /// Whether records can flow.
@@ -100,22 +99,20 @@ impl Condition {
 
 impl Fault {
     pub fn pending(detail: impl Into<String>) -> Self {
-        Self { is_pending: true, detail: detail.into() }
+        Self { is_alarm: false, detail: detail.into() }
     }
 
     pub fn alarm(detail: impl Into<String>) -> Self {
-        Self { is_pending: false, detail: detail.into() }
+        Self { is_alarm: true, detail: detail.into() }
     }
 
-    pub fn missing(topic: &str) -> Self {
-        Self::alarm(format!(
-            "the topic {topic} was deleted: create it, or restart a process, which creates it"
-        ))
-    }
-
-    /// Whether an operator should know of it.
-    fn is_alarm(&self) -> bool {
-        !self.is_pending
+    /// The brokers do not know `topic`: those of a new topic hear of it shortly after its creation.
+    pub fn unknown_topic(topic: &str, is_new: bool) -> Self {
+        if is_new {
+            return Self::pending(format!("the brokers do not know the topic {topic} yet"));
+        }
+        let remedy = "create it, or restart a process, which creates it";
+        Self::alarm(format!("the topic {topic} was deleted: {remedy}"))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The topics of one cluster as a transport.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -27,8 +27,9 @@ pub struct KafkaLog {
     condition: Arc<Condition>,
     producer: Producer,
     surveyor: Surveyor,
-    /// The topics known to exist. Locked during their creation, so that it happens once.
-    topics: Mutex<BTreeSet<String>>,
+    /// The topics that this process has found or created, and whether each was surveyed since. Locked during
+    /// their creation, so that it happens once.
+    topics: Mutex<BTreeMap<String, bool>>,
 }
 
 impl fmt::Debug for KafkaLog {
@@ -73,16 +74,16 @@ impl KafkaLog {
     async fn ensure(&self, topic: &str) -> Result<String, TransportError> {
         let name = self.name(topic);
         let mut known = self.topics.lock().await;
-        if !known.contains(&name) {
+        if !known.contains_key(&name) {
             let dead_letters = self.name(DEAD_LETTER_TOPIC);
             let mut wanted = vec![(self.name(TOPIC), self.partitions), (dead_letters, 1)];
             if !wanted.iter().any(|(other, _)| *other == name) {
                 wanted.push((name.clone(), self.partitions));
             }
-            wanted.retain(|(name, _)| !known.contains(name));
+            wanted.retain(|(name, _)| !known.contains_key(name));
             topics::create(&self.connection, &self.condition, &wanted).await?;
             self.condition.works(producer::CLIENT, Aspect::Connection);
-            known.extend(wanted.into_iter().map(|(name, _)| name));
+            known.extend(wanted.into_iter().map(|(name, _)| (name, false)));
         }
         Ok(name)
     }
@@ -136,10 +137,12 @@ impl Transport for KafkaLog {
         Box::pin(async move {
             let name = self.name(topic);
             let partitions = self.surveyor.survey(&name).await?;
+            let mut known = self.topics.lock().await;
+            let surveyed = known.get_mut(&name).map(|surveyed| std::mem::replace(surveyed, true));
             if !partitions.is_empty() {
                 self.condition.works(survey::CLIENT, Aspect::Topic);
-            } else if self.topics.lock().await.contains(&name) {
-                self.condition.fails(survey::CLIENT, Aspect::Topic, Fault::missing(&name));
+            } else if let Some(surveyed) = surveyed {
+                self.condition.fails(survey::CLIENT, Aspect::Topic, Fault::unknown_topic(&name, !surveyed));
             }
             Ok(partitions)
         })

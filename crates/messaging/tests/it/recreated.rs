@@ -194,6 +194,22 @@ async fn missing_topic_is_reported_until_it_is_back() {
     assert_eq!(transport.check(), Ok(()));
 }
 
+/// Brokers hear of a new topic shortly after its creation, so a first survey without it is no alarm. Here, a
+/// deletion before the first survey stands for such a broker.
+#[tokio::test(flavor = "multi_thread")]
+async fn topic_that_no_survey_has_found_is_reported_as_deleted_by_the_second_one() {
+    let Some(files) = Files::kafka() else { return };
+    let db = files.db(&seen_table()).await;
+    let transport = files.transport().await;
+    transport.publish(TOPIC, &[event(1, "a")]).await.unwrap();
+    delete(&files).await;
+    for expected in ["do not know the topic", "was deleted"] {
+        check(&db, transport.as_ref(), "test").await.unwrap();
+        let shown = transport.check().unwrap_err();
+        assert!(shown.contains(expected), "{shown}");
+    }
+}
+
 on_both_transports!(
     unchanged_log_keeps_its_incarnation,
     event_without_an_id_is_new_in_a_recreated_topic,
