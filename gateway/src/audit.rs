@@ -11,7 +11,7 @@ use axum::Json;
 use axum::extract::State;
 use http::{HeaderMap, StatusCode};
 use http_api::extract::Query;
-use http_api::problem::Problem;
+use http_api::problem::{self, Problem};
 use http_api::proxies::Caller;
 use http_api::staff::Staff;
 use serde_json::{Value, json};
@@ -59,12 +59,15 @@ pub fn routes<S: Clone + Send + Sync + 'static>(audits: Arc<Audits>) -> OpenApiR
 #[utoipa::path(
     get,
     path = "/audit",
+    operation_id = "auditBookings",
+    tag = "fleet",
     params(AuditQuery, ("X-Staff-Token" = String, Header, description = "The staff's token")),
     responses(
         (status = OK, description = "The number of violations by kind, the first wrong bookings with all their records, and what the audit could not see", body = Object),
-        (status = FORBIDDEN, description = "No staff token, or a wrong one"),
-        (status = TOO_MANY_REQUESTS, description = "Too many wrong tokens from one address; see Retry-After"),
-        (status = SERVICE_UNAVAILABLE, description = "A service does not respond, or another audit is running; see Retry-After"),
+        (status = FORBIDDEN, description = "No staff token, or a wrong one", body = problem::Body, content_type = "application/problem+json"),
+        (status = TOO_MANY_REQUESTS, description = "Too many wrong tokens from one address; see Retry-After", body = problem::Body, content_type = "application/problem+json"),
+        (status = SERVICE_UNAVAILABLE, description = "A service does not respond, or another audit is running; see Retry-After", body = problem::Body, content_type = "application/problem+json"),
+        (status = UNPROCESSABLE_ENTITY, description = "An invalid limit or settleSeconds", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 async fn show(
@@ -75,7 +78,7 @@ async fn show(
 ) -> Result<Json<Value>, Problem> {
     audits.staff.check(&caller, &headers)?;
     let (limit, settle) = (query.limit()?, query.settle()?);
-    let report = audits.auditor.audit(Terms { settle, shown: SHOWN }, limit).await.map_err(problem)?;
+    let report = audits.auditor.audit(Terms { settle, shown: SHOWN }, limit).await.map_err(refusal)?;
     measure(&report);
     Ok(Json(json!(report)))
 }
@@ -88,7 +91,7 @@ fn measure(report: &Report) {
     }
 }
 
-fn problem(error: AuditError) -> Problem {
+fn refusal(error: AuditError) -> Problem {
     let problem = match error {
         AuditError::InProgress => Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,

@@ -26,6 +26,21 @@ pub struct Client {
     pub prefix: Option<HeaderValue>,
 }
 
+impl Client {
+    /// Returns the beginning of the URLs under which this client reaches the gateway: relative if it names no
+    /// host.
+    pub fn base_url(&self) -> String {
+        let text = |value: &Option<HeaderValue>| -> String {
+            value.as_ref().and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+        };
+        match (text(&self.host), text(&self.prefix)) {
+            (host, prefix) if !host.is_empty() => format!("{}://{host}{prefix}", self.scheme),
+            (_, prefix) if prefix.is_empty() => "/".to_owned(),
+            (_, prefix) => prefix,
+        }
+    }
+}
+
 impl Clients {
     pub fn new(trusted: TrustedProxies, public: Option<PublicUrl>) -> Self {
         Self { trusted, public }

@@ -1,16 +1,15 @@
-//! Swagger UI with the descriptions of all services and of the gateway.
+//! Swagger UI, and the descriptions of the fleet and of each service.
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
-use http::header::ACCEPT;
+use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
-use http_api::fallback;
-use http_api::problem::Problem;
+use http_api::problem::{self, Problem};
 use http_api::request::REQUEST_ID;
 use http_body_util::Full;
 use telemetry::trace_context::TRACEPARENT;
@@ -21,20 +20,28 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi, Url};
 
 use crate::audit::{self, Audits};
+use crate::client::Client;
+use crate::description::Fleet;
 use crate::problems;
 use crate::proxy::Upstream;
 use crate::root;
 use crate::status::{self, Overview};
 use crate::table::TABLE;
 
-/// The path of the description in every process of the fleet.
+/// The path of the description in every process of the fleet. The gateway's describes the whole fleet.
 const OWN_DOCUMENT: &str = "/api-docs/openapi.json";
+/// The same path relative to a page in `/docs/`.
+const FROM_DOCS: &str = "../api-docs/openapi.json";
 
 #[derive(utoipa::OpenApi)]
-#[openapi(info(
-    title = "gateway",
-    description = "The fleet's single entry point. The services describe their own routes: see `/docs`."
-))]
+#[openapi(
+    info(
+        title = "Marquee",
+        description = "Book a movie, pay, collect the ticket at the cinema, earn points, and see it all on one page. Every error is a problem (RFC 9457)."
+    ),
+    components(schemas(problem::Body)),
+    tags((name = "fleet", description = "The fleet's documentation, state and audit"))
+)]
 struct Description;
 
 /// Returns the routes that are in the gateway's description, and the description.
@@ -48,15 +55,21 @@ pub fn described(audits: Arc<Audits>) -> (Router<Overview>, OpenApi) {
         .split_for_parts()
 }
 
-/// Returns the routes of `/docs` and of the gateway's own description.
+/// Returns the routes of `/docs` and of the fleet's description.
 pub fn router(description: OpenApi) -> Router {
-    let document = fallback::document(&description);
-    let documents = TABLE.iter().map(|entry| Url::new(entry.name, entry.document.from_docs));
+    let fleet = Fleet::new(description);
+    let services = TABLE.iter().map(|entry| Url::new(entry.name, entry.document.from_docs));
+    let documents = [Url::new("all", FROM_DOCS)].into_iter().chain(services);
     // By default, Swagger UI sends each description to a validator on the internet.
     let config = Config::new(documents).validator_url("none");
     Router::from(SwaggerUi::new("/docs").config(config))
         .layer(from_fn(missing_asset))
-        .route(OWN_DOCUMENT, get(|| async { document }))
+        .merge(Router::new().route(OWN_DOCUMENT, get(whole)).with_state(fleet))
+}
+
+/// Responds with the description of the fleet, whose server is the address that the client uses.
+async fn whole(State(fleet): State<Fleet>, Extension(client): Extension<Client>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], fleet.at(&client.base_url()))
 }
 
 /// Responds with the description that a service returns. The gateway builds the request for it from scratch:
@@ -76,7 +89,13 @@ pub async fn document(State(upstream): State<Arc<Upstream>>, method: Method, hea
 }
 
 /// Redirects to the documentation.
-#[utoipa::path(get, path = "/", responses((status = SEE_OTHER, description = "The documentation is at `/docs`.")))]
+#[utoipa::path(
+    get,
+    path = "/",
+    operation_id = "openDocumentation",
+    tag = "fleet",
+    responses((status = SEE_OTHER, description = "The documentation is at `/docs`."))
+)]
 async fn home() -> Redirect {
     Redirect::to("/docs")
 }

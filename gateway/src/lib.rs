@@ -19,7 +19,8 @@
 //! - [`pages`]: security headers for browsers on the gateway's own responses.
 //! - [`root`]: the API's root, with links to everything.
 //! - [`problems`]: a page about each type of problem.
-//! - [`docs`]: Swagger UI with the descriptions of all services and of the gateway.
+//! - [`docs`]: Swagger UI, and the descriptions of each service.
+//! - [`description`]: the description of the whole fleet.
 //! - [`status`]: whether each service is up; for staff, the state of each replica.
 //! - [`audit`]: whether the services' records agree, for staff.
 
@@ -28,6 +29,7 @@ pub mod bulkheads;
 pub mod client;
 pub mod config;
 pub mod cors;
+pub mod description;
 pub mod docs;
 pub mod front;
 pub mod headers;

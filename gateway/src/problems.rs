@@ -13,7 +13,7 @@ use axum::response::{Html, IntoResponse, Response};
 use http::header::{CONTENT_TYPE, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use http_api::accept;
-use http_api::hal::{self, Links, List, Resource};
+use http_api::hal::{self, Links, List, Listed, Names, Resource};
 use http_api::problem::{self, Problem};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -55,6 +55,15 @@ pub struct ProblemType {
     example: problem::Body,
 }
 
+/// A type of problem with its links.
+type ProblemTypeResource = Resource<ProblemType>;
+/// All types of problems.
+type ProblemTypeList = List<ProblemType>;
+
+impl Listed for ProblemType {
+    const NAMES: Names = Names { relation: "problem", plural: "problems" };
+}
+
 /// Returns the routes and their descriptions.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> OpenApiRouter<S> {
     OpenApiRouter::new()
@@ -67,9 +76,11 @@ pub fn routes<S: Clone + Send + Sync + 'static>() -> OpenApiRouter<S> {
 #[utoipa::path(
     get,
     path = "/problems",
+    operation_id = "listProblems",
+    tag = "fleet",
     responses(
         (status = OK, description = "All types; HTML if `Accept` prefers it", content(
-            (List<ProblemType> = "application/hal+json"),
+            (ProblemTypeList = "application/hal+json"),
             (String = "text/html"),
         )),
     )
@@ -78,7 +89,7 @@ async fn problem_types(Extension(client): Extension<Client>, headers: HeaderMap)
     represent(&headers, html::list, || {
         let entities = kinds().iter().map(|kind| resource(&client, kind)).collect();
         let links = Links::from([("self", client.link(PATH))]);
-        List { embedded: BTreeMap::from([("problems", entities)]), links }
+        List { embedded: BTreeMap::from([(ProblemType::NAMES.plural, entities)]), links }
     })
 }
 
@@ -86,10 +97,12 @@ async fn problem_types(Extension(client): Extension<Client>, headers: HeaderMap)
 #[utoipa::path(
     get,
     path = "/problems/{slug}",
+    operation_id = "showProblem",
+    tag = "fleet",
     params(("slug" = String, Path, description = "The last part of the type", example = "seat-taken")),
     responses(
         (status = OK, description = "The type, with an example; HTML if `Accept` prefers it", content(
-            (Resource<ProblemType> = "application/hal+json"),
+            (ProblemTypeResource = "application/hal+json"),
             (String = "text/html"),
         )),
         (status = NOT_FOUND, description = "No such type", body = problem::Body, content_type = "application/problem+json"),
@@ -112,7 +125,7 @@ async fn styles() -> impl IntoResponse {
     ([(CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8"))], STYLES)
 }
 
-fn resource(client: &Client, kind: &Kind) -> Resource<ProblemType> {
+fn resource(client: &Client, kind: &Kind) -> ProblemTypeResource {
     let path = problem::type_of(kind.slug);
     let links = Links::from([("self", client.link(&path)), ("problems", client.link(PATH))]);
     let entity = ProblemType {

@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use crate::client::Client;
 
 /// Relations, and their paths as URI templates (RFC 6570).
-const LINKS: [(&str, &str); 24] = [
+const LINKS: [(&str, &str); 25] = [
     ("self", "/api"),
     ("books", "/books{?page,size,after,customerId}"),
     ("book", "/books/{id}"),
@@ -36,7 +36,8 @@ const LINKS: [(&str, &str); 24] = [
     ("problems", "/problems"),
     ("problem", "/problems/{slug}"),
     ("docs", "/docs"),
-    ("openapi", "/api-docs/{service}/openapi.json"),
+    ("openapi", "/api-docs/openapi.json"),
+    ("openapiOfService", "/api-docs/{service}/openapi.json"),
     ("status", "/status"),
 ];
 
@@ -67,6 +68,8 @@ pub fn routes<S: Clone + Send + Sync + 'static>() -> OpenApiRouter<S> {
 #[utoipa::path(
     get,
     path = "/api",
+    operation_id = "showLinks",
+    tag = "fleet",
     responses((status = OK, description = "The links, some of them templates", body = Root, content_type = "application/hal+json"))
 )]
 async fn api_root(Extension(client): Extension<Client>) -> Hal<Root> {

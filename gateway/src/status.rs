@@ -8,7 +8,7 @@ use axum::body::to_bytes;
 use axum::extract::State;
 use futures_util::future::join_all;
 use http::{HeaderMap, StatusCode};
-use http_api::problem::Problem;
+use http_api::problem::{self, Problem};
 use http_api::proxies::Caller;
 use http_api::staff::Staff;
 use serde::{Deserialize, Serialize};
@@ -29,23 +29,30 @@ const ANSWER_LIMIT_BYTES: usize = 16 * 1024;
 /// How long the responses of the services are reused for further requests.
 const FRESH_FOR: Duration = Duration::from_millis(250);
 
+/// The state of the fleet.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FleetStatus)]
 pub struct Status {
-    /// In the order of their ports.
+    /// The services, in the order of their ports.
     upstreams: Vec<UpstreamStatus>,
 }
 
+/// The state of a service.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ServiceStatus)]
 struct UpstreamStatus {
+    /// The name of the service.
     #[schema(example = "book")]
     name: &'static str,
     /// Up if one of its replicas is.
     status: Readiness,
-    /// For staff.
+    /// Its replicas, for staff.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     replicas: Option<Vec<ReplicaStatus>>,
 }
 
+/// The state of a replica.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct ReplicaStatus {
     /// The address that the gateway uses.
@@ -56,18 +63,20 @@ struct ReplicaStatus {
     ejected: bool,
     /// The version of the process, if it reports one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "0.1.0")]
+    #[schema(nullable = false, example = "0.1.0")]
     version: Option<String>,
     /// Why the replica is not ready.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     reason: Option<String>,
     /// The dependencies that the process reports: its database, the event log, and the circuit breaker of
     /// each service that it calls.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>, example = json!({"db": {"status": "UP"}, "payment": {"status": "UP", "breaker": "closed"}}))]
+    #[schema(value_type = Option<Object>, nullable = false, example = json!({"db": {"status": "UP"}, "payment": {"status": "UP", "breaker": "closed"}}))]
     components: Option<Map<String, Value>>,
 }
 
+/// Whether a process is ready for requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 enum Readiness {
@@ -128,11 +137,13 @@ impl Overview {
 #[utoipa::path(
     get,
     path = "/status",
+    operation_id = "showStatus",
+    tag = "fleet",
     params(("X-Staff-Token" = Option<String>, Header, description = "The staff's token, to see the replicas")),
     responses(
         (status = OK, body = Status, description = "The state of each service. The status is 200 even if services are down."),
-        (status = FORBIDDEN, description = "A wrong token"),
-        (status = TOO_MANY_REQUESTS, description = "Too many wrong tokens from one address; see Retry-After"),
+        (status = FORBIDDEN, description = "A wrong token", body = problem::Body, content_type = "application/problem+json"),
+        (status = TOO_MANY_REQUESTS, description = "Too many wrong tokens from one address; see Retry-After", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn status(

@@ -14,11 +14,15 @@ pub struct Entry {
     pub urls: fn(&Config) -> &UpstreamUrls,
 }
 
-/// The path of a service's description, and the same path relative to a page in `/docs/`, which works behind
-/// a proxy that adds a prefix to all paths.
+/// A service's description.
 pub struct Document {
+    /// Its path at the gateway, which returns what the running service responds.
     pub path: &'static str,
+    /// The same path relative to a page in `/docs/`, which works behind a proxy that adds a prefix to all
+    /// paths.
     pub from_docs: &'static str,
+    /// The description of this release.
+    pub snapshot: &'static str,
 }
 
 macro_rules! document {
@@ -26,6 +30,7 @@ macro_rules! document {
         Document {
             path: concat!("/api-docs/", $name, "/openapi.json"),
             from_docs: concat!("../api-docs/", $name, "/openapi.json"),
+            snapshot: include_str!(concat!("../../services/", $name, "/openapi.json")),
         }
     };
 }

@@ -1,21 +1,12 @@
-//! The responses of every process to unknown paths, wrong methods and panics, and its description.
+//! The responses of every process to unknown paths, wrong methods and panics.
 
 use std::any::Any;
 
-use axum::body::Bytes;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, StatusCode};
-use utoipa::openapi::OpenApi;
+use http::StatusCode;
 
 use crate::problem::Problem;
-
-/// The response with an OpenAPI `description`. It is serialized once, and all requests share the bytes.
-pub fn document(description: &OpenApi) -> impl IntoResponse + Clone + Send + Sync + 'static {
-    let bytes = serde_json::to_vec(description).expect("a description is JSON");
-    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], Bytes::from(bytes))
-}
 
 /// 404 for a path that no route serves.
 pub async fn unknown_path(request: Request) -> Problem {

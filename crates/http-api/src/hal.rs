@@ -1,8 +1,10 @@
 //! HAL (`application/hal+json`): links and short collections. The crate `service` has the collections in
 //! pages.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::ops::Index;
 
 use axum::extract::{FromRequestParts, Request};
 use axum::middleware::Next;
@@ -11,7 +13,9 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, LOCATION, VARY};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder};
+use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::accept;
 use crate::proxies::{Caller, Host, Prefix};
@@ -19,17 +23,42 @@ use crate::proxies::{Caller, Host, Prefix};
 /// `application/hal+json`.
 pub const MEDIA_TYPE: &str = "application/hal+json";
 
-/// Links by relation.
-pub type Links = BTreeMap<&'static str, Link>;
+/// Links by relation, such as `self`.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+#[serde(transparent)]
+pub struct Links(pub BTreeMap<&'static str, Link>);
 
+/// A link.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Link {
+    /// The URL to request.
     #[schema(example = "http://localhost:8088/books/1")]
     pub href: String,
 }
 
-/// An entity with its `_links`.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+impl Links {
+    /// Adds a link, or replaces the one of this `relation`.
+    pub fn insert(&mut self, relation: &'static str, link: Link) {
+        self.0.insert(relation, link);
+    }
+}
+
+impl<const N: usize> From<[(&'static str, Link); N]> for Links {
+    fn from(links: [(&'static str, Link); N]) -> Self {
+        Self(links.into())
+    }
+}
+
+impl Index<&str> for Links {
+    type Output = Link;
+
+    fn index(&self, relation: &str) -> &Link {
+        &self.0[relation]
+    }
+}
+
+/// An entity with its `_links`. Its schema has the name of the entity's.
+#[derive(Clone, Debug, Serialize)]
 pub struct Resource<T> {
     #[serde(flatten)]
     pub entity: T,
@@ -38,13 +67,75 @@ pub struct Resource<T> {
 }
 
 /// All of a collection that is short by nature, such as what belongs to one booking.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize)]
 pub struct List<T> {
     /// The entities, under their plural name.
     #[serde(rename = "_embedded")]
     pub embedded: BTreeMap<&'static str, Vec<Resource<T>>>,
     #[serde(rename = "_links")]
     pub links: Links,
+}
+
+impl<T: ToSchema> PartialSchema for Resource<T> {
+    fn schema() -> RefOr<Schema> {
+        let mut schema = T::schema();
+        if let RefOr::T(Schema::Object(object)) = &mut schema {
+            object.properties.insert("_links".to_owned(), reference::<Links>());
+            object.required.push("_links".to_owned());
+        }
+        schema
+    }
+}
+
+impl<T: ToSchema> ToSchema for Resource<T> {
+    fn name() -> Cow<'static, str> {
+        T::name()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        T::schemas(schemas);
+        register::<Links>(schemas);
+    }
+}
+
+impl<T: Listed> PartialSchema for List<T> {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .description(Some(format!("All matching {}.", T::NAMES.plural)))
+            .property("_embedded", embedded::<T>())
+            .property("_links", reference::<Links>())
+            .required("_embedded")
+            .required("_links")
+            .into()
+    }
+}
+
+impl<T: Listed> ToSchema for List<T> {
+    fn name() -> Cow<'static, str> {
+        Cow::Owned(format!("{}List", T::name()))
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        register::<Resource<T>>(schemas);
+    }
+}
+
+/// Returns the schema of `_embedded` in a collection: an array, under the plural name.
+pub fn embedded<T: Listed>() -> RefOr<Schema> {
+    let plural = T::NAMES.plural;
+    let entities = ArrayBuilder::new().items(reference::<Resource<T>>());
+    ObjectBuilder::new().property(plural, entities).required(plural).into()
+}
+
+/// Returns a reference to the schema of `T`.
+pub fn reference<T: ToSchema>() -> RefOr<Schema> {
+    Ref::from_schema_name(T::name()).into()
+}
+
+/// Adds the schema of `T`, and all to which it refers.
+pub fn register<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+    schemas.push((T::name().into_owned(), T::schema()));
+    T::schemas(schemas);
 }
 
 /// A HAL response.
@@ -110,9 +201,9 @@ impl BaseUrl {
     }
 
     /// Returns the whole collection of `entities` at `path` (with its filter).
-    pub fn list<T>(&self, names: Names, path: &str, entities: Vec<Resource<T>>) -> List<T> {
+    pub fn list<T: Listed>(&self, path: &str, entities: Vec<Resource<T>>) -> List<T> {
         List {
-            embedded: BTreeMap::from([(names.plural, entities)]),
+            embedded: BTreeMap::from([(T::NAMES.plural, entities)]),
             links: Links::from([("self", self.link(path))]),
         }
     }
@@ -123,6 +214,11 @@ impl BaseUrl {
 pub struct Names {
     pub relation: &'static str,
     pub plural: &'static str,
+}
+
+/// An entity of which there are collections.
+pub trait Listed: ToSchema {
+    const NAMES: Names;
 }
 
 /// The representations of an entity. Their bodies are the same.

@@ -13,11 +13,13 @@
 //! - [`peers`]: which peers have limits of their own.
 //! - [`deadline`]: how long the caller of a request waits.
 //! - [`staff`]: the token that staff send, and how guesses at it are slowed down.
+//! - [`description`]: the OpenAPI description of a process, completed with the answers of every operation.
 //! - [`fallback`]: the responses of every process to unknown paths, wrong methods and panics.
 
 pub mod accept;
 pub mod body_limit;
 pub mod deadline;
+pub mod description;
 pub mod extract;
 pub mod fallback;
 pub mod hal;

@@ -20,7 +20,7 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 /// One wrong field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// JSON pointer (RFC 6901) into the body, or `/name` for a query parameter.
+    /// JSON pointer (RFC 6901) to the field in the body, or `/name` for a query parameter or a header.
     #[schema(example = "/qty")]
     pub pointer: String,
     /// What is wrong with it.
@@ -52,22 +52,32 @@ pub struct Problem {
 #[derive(Clone, Debug)]
 pub struct Cause(pub Arc<dyn Error + Send + Sync>);
 
-/// The answer's body.
+/// An error, in the form of RFC 9457. Some kinds have further members, such as `seats` of
+/// `/problems/seat-taken`.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Problem)]
 pub struct Body {
-    /// Stable name of the kind of problem.
+    /// The kind of problem. Programs can rely on it: it does not change.
     #[serde(rename = "type")]
     #[schema(example = "/problems/invalid-field")]
     kind: String,
+    /// The kind of problem, for people.
+    #[schema(example = "Invalid field")]
     title: String,
+    /// The status of the response.
+    #[schema(value_type = i32, minimum = 400, maximum = 599, example = 422)]
     status: u16,
+    /// What happened, for people.
+    #[schema(example = "Wrong or missing: qty.")]
     detail: String,
-    /// Path of the request.
+    /// The path of the request.
+    #[schema(example = "/books")]
     instance: String,
-    /// Finds the request in the logs of every process it passed.
+    /// The id of the request's trace, by which operators find its log lines.
+    #[schema(example = "4bf92f3577b34da6a3ce929d0e0e4736")]
     trace_id: String,
+    /// The wrong fields; absent if the problem is not about fields.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
     /// The extension members of this kind of problem.

@@ -5,7 +5,8 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use http_api::body_limit::{BodyLimits, LARGE_BODY_LIMIT_BYTES, default_limits};
-use http_api::fallback::{document, panicked, unknown_path, wrong_method};
+use http_api::description::document;
+use http_api::fallback::{panicked, unknown_path, wrong_method};
 use http_api::{deadline, hal};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
@@ -28,7 +29,7 @@ pub fn wrap_with_limits(
     span: NewSpan,
     body_limits: BodyLimits,
 ) -> Router {
-    let document = document(&description);
+    let document = document(description);
     routes
         .route("/api-docs/openapi.json", get(|| async { document }))
         .merge(health::router(health))

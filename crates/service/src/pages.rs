@@ -2,6 +2,7 @@
 //! the entity before it, without a limit. New entities never shift a page that is read by id, and its cost
 //! does not grow with its place.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
@@ -9,11 +10,13 @@ use axum::extract::FromRequestParts;
 use http::StatusCode;
 use http::request::Parts;
 use http_api::extract::Query;
-use http_api::hal::{BaseUrl, Links, Names, Resource};
+use http_api::hal::{BaseUrl, Links, Listed, Resource, embedded, reference, register};
 use http_api::problem::{FieldError, Problem};
 use serde::{Deserialize, Serialize};
 use storage::page::{COUNTED_MAX, Page, Slice};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::openapi::schema::ObjectBuilder;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 const DEFAULT_SIZE: i64 = 20;
 const MAX_SIZE: i64 = 100;
@@ -22,7 +25,7 @@ const MAX_SIZE: i64 = 100;
 const NOT_SUPPORTED: [&str; 2] = ["sort", "projection"];
 
 /// One page of a collection.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Collection<T> {
     /// The entities, under their plural name.
     #[serde(rename = "_embedded")]
@@ -32,16 +35,45 @@ pub struct Collection<T> {
     pub page: PageInfo,
 }
 
+impl<T: Listed> PartialSchema for Collection<T> {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .description(Some(format!("A page of {}.", T::NAMES.plural)))
+            .property("_embedded", embedded::<T>())
+            .property("_links", reference::<Links>())
+            .property("page", reference::<PageInfo>())
+            .required("_embedded")
+            .required("_links")
+            .required("page")
+            .into()
+    }
+}
+
+impl<T: Listed> ToSchema for Collection<T> {
+    fn name() -> Cow<'static, str> {
+        Cow::Owned(format!("{}Page", T::name()))
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        register::<Resource<T>>(schemas);
+        register::<PageInfo>(schemas);
+    }
+}
+
+/// The place of a page in its collection.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PageInfo {
+    /// Maximum number of entities on a page.
+    #[schema(example = 20)]
     pub size: i64,
     /// Number of entities in the collection. They are counted up to 10,000.
-    #[schema(maximum = 10_000)]
+    #[schema(maximum = 10_000, example = 1)]
     pub total_elements: i64,
     /// Number of pages of this size that `totalElements` make.
+    #[schema(example = 1)]
     pub total_pages: i64,
-    /// From 0; absent if the page was asked for by `after`.
+    /// Number of this page, from 0; absent if the page was requested by `after`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub number: Option<i64>,
@@ -163,12 +195,11 @@ pub fn filtered(path: &str, name: &str, value: Option<impl Display>) -> String {
     value.map_or_else(|| path.to_owned(), |value| format!("{path}?{name}={value}"))
 }
 
-impl<T> Collection<T> {
+impl<T: Listed> Collection<T> {
     /// Creates the page that `request` asks for, of the collection at `path` with its filter, from the rows
     /// of `page`.
     pub fn new<R>(
         base: &BaseUrl,
-        names: Names,
         path: &str,
         request: PageRequest,
         page: &Page<R>,
@@ -201,7 +232,7 @@ impl<T> Collection<T> {
         }
         let (total_elements, at_least) = (page.total.rows, page.total.at_least);
         Self {
-            embedded: BTreeMap::from([(names.plural, page.rows.iter().map(resource).collect())]),
+            embedded: BTreeMap::from([(T::NAMES.plural, page.rows.iter().map(resource).collect())]),
             links,
             page: PageInfo { size, total_elements, total_pages, number, at_least },
         }

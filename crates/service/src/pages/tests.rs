@@ -1,8 +1,16 @@
 use storage::page::COUNT_LIMIT;
 
+use http_api::hal::Names;
+
 use super::*;
 
-const BOOKS: Names = Names { relation: "book", plural: "books" };
+/// The id of a row.
+#[derive(ToSchema)]
+struct Book(i64);
+
+impl Listed for Book {
+    const NAMES: Names = Names { relation: "book", plural: "books" };
+}
 
 async fn ask(query: &str) -> Result<PageRequest, Problem> {
     let request = http::Request::get(format!("/books?{query}")).body(()).unwrap();
@@ -10,7 +18,7 @@ async fn ask(query: &str) -> Result<PageRequest, Problem> {
 }
 
 /// The page that `query` asks for, of a list of `total` rows with the ids 1, 2, 3, …
-async fn page(query: &str, total: i64) -> Collection<i64> {
+async fn page(query: &str, total: i64) -> Collection<Book> {
     let parts = &mut http::Request::get("/").header("host", "cinema").body(()).unwrap().into_parts().0;
     let base = BaseUrl::from_request_parts(parts, &()).await.unwrap();
     let request = ask(query).await.unwrap();
@@ -18,17 +26,17 @@ async fn page(query: &str, total: i64) -> Collection<i64> {
     let rows = (1..=total).filter(|id| *id > slice.after).skip(slice.offset as usize);
     let rows = rows.take(slice.limit() as usize).collect();
     let page = Page::new(rows, slice, total.min(COUNT_LIMIT), |id| *id);
-    Collection::new(&base, BOOKS, "/books?customerId=7", request, &page, |id| Resource {
-        entity: *id,
-        links: Links::new(),
+    Collection::new(&base, "/books?customerId=7", request, &page, |id| Resource {
+        entity: Book(*id),
+        links: Links::default(),
     })
 }
 
-fn relations(collection: &Collection<i64>) -> Vec<&str> {
-    collection.links.keys().copied().collect()
+fn relations(collection: &Collection<Book>) -> Vec<&str> {
+    collection.links.0.keys().copied().collect()
 }
 
-fn link(collection: &Collection<i64>, relation: &str) -> String {
+fn link(collection: &Collection<Book>, relation: &str) -> String {
     collection.links[relation].href.trim_start_matches("http://cinema/books?customerId=7&").to_owned()
 }
 
@@ -68,8 +76,8 @@ async fn next_links_lead_through_the_whole_list() {
     let mut collection = page("size=100", 12_345).await;
     let mut seen = Vec::new();
     loop {
-        seen.extend(collection.embedded["books"].iter().map(|book| book.entity));
-        if !collection.links.contains_key("next") {
+        seen.extend(collection.embedded["books"].iter().map(|book| book.entity.0));
+        if !collection.links.0.contains_key("next") {
             break;
         }
         collection = page(&link(&collection, "next"), 12_345).await;

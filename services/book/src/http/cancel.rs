@@ -5,14 +5,14 @@ use axum::response::{IntoResponse, Response};
 use events::BookingId;
 use http::StatusCode;
 use http_api::extract::{Anything, Json, OptionalJson, PathId};
-use http_api::hal::{BaseUrl, Hal, Resource};
+use http_api::hal::{BaseUrl, Hal};
 use http_api::problem::{self, FieldError, Problem};
 use http_server::request_log::record;
 use process::crash;
 use service::Refusal;
 
 use super::error::already_collected;
-use super::messages::{Book, BookPatch};
+use super::messages::{Book, BookPatch, BookResource};
 use crate::AppState;
 use crate::app::request_cancel;
 use crate::domain::{Booking, Status};
@@ -22,13 +22,15 @@ use crate::waiting::wait_until;
 #[utoipa::path(
     delete,
     path = "/books/{id}",
+    operation_id = "deleteBook",
     tag = "books",
-    params(("id" = i64, Path, description = "The booking's id")),
+    params(("id" = i64, Path, minimum = 1, example = 1, description = "The booking's id")),
     responses(
         (status = 204, description = "Canceled: the ticket is void, and the money is refunded"),
-        (status = 202, description = "The cancellation is still in progress", body = Resource<Book>, content_type = "application/hal+json"),
+        (status = 202, description = "The cancellation is still in progress", body = BookResource, content_type = "application/hal+json"),
         (status = 404, description = "No such booking", body = problem::Body, content_type = "application/problem+json"),
         (status = 409, description = "The ticket was collected, the screening has started, or the booking was declined or has expired", body = problem::Body, content_type = "application/problem+json"),
+        (status = 422, description = "A body that is not a JSON object; none is needed", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
 pub async fn delete(
@@ -49,12 +51,13 @@ pub async fn delete(
 #[utoipa::path(
     patch,
     path = "/books/{id}",
+    operation_id = "cancelBook",
     tag = "books",
-    params(("id" = i64, Path, description = "The booking's id")),
+    params(("id" = i64, Path, minimum = 1, example = 1, description = "The booking's id")),
     request_body = BookPatch,
     responses(
-        (status = 200, description = "Canceled: the ticket is void, and the money is refunded", body = Resource<Book>, content_type = "application/hal+json"),
-        (status = 202, description = "The cancellation is still in progress", body = Resource<Book>, content_type = "application/hal+json"),
+        (status = 200, description = "Canceled: the ticket is void, and the money is refunded", body = BookResource, content_type = "application/hal+json"),
+        (status = 202, description = "The cancellation is still in progress", body = BookResource, content_type = "application/hal+json"),
         (status = 404, description = "No such booking", body = problem::Body, content_type = "application/problem+json"),
         (status = 409, description = "The ticket was collected, the screening has started, or the booking was declined or has expired", body = problem::Body, content_type = "application/problem+json"),
         (status = 422, description = "Any status but Canceled", body = problem::Body, content_type = "application/problem+json"),

@@ -4,10 +4,11 @@ use axum::response::Response;
 use events::{CustomerId, ScreeningId, text};
 use http::StatusCode;
 use http::header::{HeaderValue, RETRY_AFTER};
-use http_api::hal::{BaseUrl, Links, Names, Resource};
+use http_api::hal::{BaseUrl, Links, Listed, Names, Resource};
 use http_api::problem::{FieldError, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use service::pages::Collection;
 use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, ToSchema};
 
@@ -16,10 +17,22 @@ use crate::domain::{Booking, Invalid, Order, RequestKey, Seats, Status};
 /// The names of bookings in links and collections.
 pub const BOOKS: Names = Names { relation: "book", plural: "books" };
 
+/// A booking with its links.
+pub type BookResource = Resource<Book>;
+/// A page of bookings.
+pub type BookPage = Collection<Book>;
+
+impl Listed for Book {
+    const NAMES: Names = BOOKS;
+}
+
 /// A request to book. Numbers may be sent as text.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+// Without seats, so that it can be sent any number of times.
+#[schema(example = json!({"movieName": "soul", "qty": 2, "totalPrice": 10000}))]
 pub struct BookRequest {
+    /// The movie, in any spelling. It can be omitted with `screeningId`.
     #[serde(default, deserialize_with = "events::lenient::optional_text")]
     #[schema(example = "soul", max_length = 200)]
     movie_name: Option<String>,
@@ -31,18 +44,21 @@ pub struct BookRequest {
     #[serde(default, deserialize_with = "events::lenient::optional_integer")]
     #[schema(example = 2, minimum = 1, maximum = 20)]
     qty: Option<i64>,
-    /// In the smallest unit of the currency. For a screening it can be omitted, as the screening sets the price.
+    /// In the smallest unit of the currency. For a screening it can be omitted, as the screening sets the
+    /// price.
     #[serde(default, deserialize_with = "events::lenient::optional_integer")]
     #[schema(example = 10000, minimum = 0)]
     total_price: Option<i64>,
+    /// The customer, by whom bookings, tickets and points can be listed.
     #[schema(value_type = Option<i64>, example = 33, minimum = 1)]
     customer_id: Option<CustomerId>,
-    /// The screening of the movie; without it, the movie has one showing.
+    /// The screening of the movie. Required if the movie has screenings.
     #[schema(value_type = Option<i64>, example = 5, minimum = 1)]
     screening_id: Option<ScreeningId>,
-    /// If the booking is held, pay for it without the customer as soon as payment works again.
+    /// If the booking is held, pay for it without the customer as soon as payment works again; `false` if
+    /// omitted.
     #[serde(default, deserialize_with = "events::lenient::optional_flag")]
-    #[schema(example = false, default = false)]
+    #[schema(example = false)]
     pay_later: Option<bool>,
 }
 
@@ -113,36 +129,84 @@ pub struct CustomerQuery {
 /// A change of a booking.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct BookPatch {
-    /// Only `Canceled`.
     #[serde(default, deserialize_with = "events::lenient::optional_text")]
-    #[schema(example = "Canceled")]
+    #[schema(value_type = CanceledStatus, required = true)]
     pub status: Option<String>,
+}
+
+/// The only status that a client can set.
+#[derive(ToSchema)]
+#[schema(example = "Canceled")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum CanceledStatus {
+    Canceled,
+}
+
+/// The state of a booking: `PaymentPending` while its places are held unpaid, `Registered` once it is paid,
+/// `PaidComplete` once its ticket is ordered, `PrintComplete` once its ticket is collected, `Declined` if its
+/// payment was declined, `Expired` if it was not paid in time, `Canceling` while its cancellation is in
+/// progress, and `Canceled`.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[schema(example = "Registered")]
+pub enum BookStatus {
+    PaymentPending,
+    Registered,
+    PaidComplete,
+    PrintComplete,
+    Declined,
+    Expired,
+    Canceling,
+    Canceled,
+}
+
+impl From<Status> for BookStatus {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::PaymentPending => Self::PaymentPending,
+            Status::Registered => Self::Registered,
+            Status::PaidComplete => Self::PaidComplete,
+            Status::PrintComplete => Self::PrintComplete,
+            Status::Declined => Self::Declined,
+            Status::Expired => Self::Expired,
+            Status::Canceling => Self::Canceling,
+            Status::Canceled => Self::Canceled,
+        }
+    }
 }
 
 /// A booking.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Book {
+    /// The id of the booking.
     #[schema(example = 1)]
     id: i64,
+    /// The movie; null if the request named none.
+    #[schema(required = true, example = "soul")]
     movie_name: Option<String>,
+    /// Comma-separated seats; null in general admission.
+    #[schema(required = true, example = "1A,2B")]
     seat: Option<String>,
+    /// The number of places.
+    #[schema(example = 2)]
     qty: i64,
+    /// The price of all places, in the smallest unit of the currency; null if the request named none.
+    #[schema(required = true, example = 10000)]
     total_price: Option<i64>,
     /// The cinema.
     #[schema(example = "CGV")]
     name: String,
-    /// `PaymentPending`, `Registered`, `PaidComplete`, `PrintComplete`, `Declined`, `Expired`, `Canceling` or `Canceled`.
-    #[schema(example = "Registered")]
-    status: String,
+    status: BookStatus,
+    /// The customer; null if the request named none.
+    #[schema(required = true, example = 33)]
     customer_id: Option<i64>,
     /// Only in a booking of a screening.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = 5)]
+    #[schema(nullable = false, example = 5)]
     screening_id: Option<i64>,
     /// Only while the booking is unpaid: its places are held until then.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "2026-12-01T19:30:00Z")]
+    #[schema(nullable = false, format = DateTime, example = "2026-12-01T19:30:00Z")]
     held_until: Option<String>,
 }
 
@@ -174,31 +238,30 @@ impl Book {
             qty: row.qty,
             total_price: row.total_price,
             name: row.name.clone(),
-            status: status.to_string(),
+            status: status.into(),
             customer_id: row.customer_id.map(CustomerId::get),
             screening_id: row.screening_id.map(ScreeningId::get),
             held_until: is_pending.then(|| row.hold.until.to_string()),
         };
         let mut resource = base.resource(BOOKS, row.id, book);
-        resource.links.extend(links(base, booking));
+        add_links(&mut resource.links, base, booking);
         resource
     }
 }
 
-/// The links of `booking` to what other services know about it. `payment` of an unpaid one is where to pay.
-fn links(base: &BaseUrl, booking: &Booking) -> Links {
+/// Adds the links of `booking` to what other services know about it. `payment` of an unpaid one is where to pay.
+fn add_links(links: &mut Links, base: &BaseUrl, booking: &Booking) {
     let id = booking.id();
-    let mut links = Links::new();
-    if booking.has_payment() {
-        links.insert("payment", base.link(&format!("/payments/search/findByBookingId?bookingId={id}")));
+    let payment = if booking.has_payment() {
+        format!("/payments/search/findByBookingId?bookingId={id}")
     } else {
-        links.insert("payment", base.link(&format!("/books/{id}/payment")));
-    }
+        format!("/books/{id}/payment")
+    };
+    links.insert("payment", base.link(&payment));
     if booking.has_ticket() {
         links.insert("ticket", base.link(&format!("/tickets/{id}")));
     }
     if booking.has_mypage() {
         links.insert("mypage", base.link(&format!("/mypages/{id}")));
     }
-    links
 }

@@ -6,39 +6,63 @@ use events::text::{NAME_MAX, NotAName};
 use events::{Name, ScreeningId};
 use form_urlencoded::Serializer;
 use http_api::extract::time;
-use http_api::hal::{BaseUrl, Names, Resource};
+use http_api::hal::{BaseUrl, Listed, Names, Resource};
 use http_api::problem::{FieldError, Problem};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
+use service::pages::Collection;
 use utoipa::{IntoParams, ToSchema};
 
 use super::messages::invalid_fields;
-use crate::domain::{self, Announcement, Draft};
-use crate::store::screenings::{Filter, Listed, SeatState};
+use crate::domain::{self, Announcement, Draft, SeatKind};
+use crate::store::screenings::{self, Filter, SeatState};
 
 /// The names of screenings in links and collections.
 pub const SCREENINGS: Names = Names { relation: "screening", plural: "screenings" };
 
-/// A screening to announce: with `hall` and `prices`, or with `capacity` and `price`. Numbers may be sent as text.
+/// A screening with its links.
+pub type ScreeningResource = Resource<Screening>;
+/// A page of screenings.
+pub type ScreeningPage = Collection<Screening>;
+/// The seats of a screening, with links.
+pub type SeatMapResource = Resource<SeatMap>;
+
+impl Listed for Screening {
+    const NAMES: Names = SCREENINGS;
+}
+
+/// A screening to announce: with `hall` and `prices`, or with `capacity` and `price`. Numbers may be sent as
+/// text.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+// Another movie than that of the example of a booking, which has no screening.
+#[schema(example = json!({
+    "movieName": "broker",
+    "theatre": "Hall 1",
+    "startsAt": "2027-06-01T19:30:00+09:00",
+    "hall": { "rows": [{ "name": "1", "seats": "AB_CD", "priceClass": "premium" }, { "name": "2", "seats": "AB_CD" }] },
+    "prices": { "standard": 12000, "premium": 15000 }
+}))]
 pub struct ScreeningRequest {
+    /// The movie.
     #[serde(default, deserialize_with = "events::lenient::optional_text")]
-    #[schema(example = "soul", max_length = 200, required = true)]
+    #[schema(example = "broker", max_length = 200, required = true)]
     movie_name: Option<String>,
+    /// The theatre, in which one screening at a time is shown.
     #[serde(default, deserialize_with = "events::lenient::optional_text")]
     #[schema(example = "Hall 1", max_length = 200, required = true)]
     theatre: Option<String>,
-    /// RFC 3339, with seconds and an offset.
+    /// The start, with seconds and an offset (RFC 3339): in the future, and at most a year ahead.
     #[serde(default, deserialize_with = "http_api::extract::time::optional_time")]
-    #[schema(value_type = String, example = "2026-12-01T19:30:00+09:00", required = true)]
+    #[schema(value_type = String, format = DateTime, example = "2027-06-01T19:30:00+09:00", required = true)]
     starts_at: Option<Timestamp>,
-    /// The running time, in minutes.
+    /// The running time, in minutes; 120 if omitted.
     #[serde(default, deserialize_with = "events::lenient::optional_integer")]
-    #[schema(example = 120, minimum = 1, maximum = 600, default = 120)]
+    #[schema(example = 120, minimum = 1, maximum = 600)]
     running_minutes: Option<i64>,
+    /// The seats; omitted in general admission.
     hall: Option<Hall>,
     /// The price of a seat of each price class, in the smallest unit of the currency.
     #[serde(default)]
@@ -46,20 +70,21 @@ pub struct ScreeningRequest {
     prices: BTreeMap<String, Amount>,
     /// The number of places, in general admission.
     #[serde(default, deserialize_with = "events::lenient::optional_integer")]
-    #[schema(example = json!(null), minimum = 1)]
+    #[schema(minimum = 1)]
     capacity: Option<i64>,
     /// The price of a place, in general admission.
     #[serde(default, deserialize_with = "events::lenient::optional_integer")]
-    #[schema(example = json!(null), minimum = 0)]
+    #[schema(minimum = 0)]
     price: Option<i64>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Amount(#[serde(deserialize_with = "events::lenient::integer")] i64);
 
-/// Rows from the screen to the back.
+/// The layout of numbered seats.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 pub struct Hall {
+    /// From the screen to the back.
     rows: Vec<HallRow>,
 }
 
@@ -185,16 +210,20 @@ impl ProgramQuery {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Screening {
+    /// The id of the screening.
     #[schema(example = 5)]
     id: i64,
+    /// The movie.
     #[schema(example = "soul")]
     movie_name: String,
+    /// The theatre.
     #[schema(example = "Hall 1")]
     theatre: String,
-    #[schema(example = "2026-12-01T19:30:00Z")]
+    /// The start.
+    #[schema(format = DateTime, example = "2026-12-01T19:30:00Z")]
     starts_at: String,
     /// The start plus the running time.
-    #[schema(example = "2026-12-01T21:30:00Z")]
+    #[schema(format = DateTime, example = "2026-12-01T21:30:00Z")]
     ends_at: String,
     /// The number of seats or places.
     #[schema(example = 80)]
@@ -204,14 +233,16 @@ pub struct Screening {
     places_left: i64,
     /// The price of a place, in general admission.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = 12000)]
     price: Option<i64>,
     /// The layout, if the screening has numbered seats.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     hall: Option<Hall>,
 }
 
 impl Screening {
-    pub fn resource(base: &BaseUrl, screening: &Listed) -> Resource<Self> {
+    pub fn resource(base: &BaseUrl, screening: &screenings::Listed) -> Resource<Self> {
         let body = Self {
             id: screening.id.get(),
             movie_name: screening.movie_name.clone(),
@@ -234,8 +265,11 @@ impl Screening {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SeatMap {
+    /// The id of the screening.
     #[schema(example = 5)]
     screening_id: i64,
+    /// The number of places that are neither held nor sold.
+    #[schema(example = 78)]
     places_left: i64,
     /// Row by row, from left to right.
     seats: Vec<Seat>,
@@ -245,28 +279,49 @@ pub struct SeatMap {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Seat {
+    /// The name by which the seat is booked.
     #[schema(example = "1A")]
     seat: String,
+    /// The name of its row.
     #[schema(example = "1")]
     row: String,
     /// From left to right, from 0; an aisle has a number too.
+    #[schema(example = 0)]
     column: i64,
-    /// `standard`, `accessible` (for a wheelchair) or `companion` (beside an accessible seat).
-    #[schema(example = "standard")]
-    kind: String,
+    kind: Kind,
+    /// The name of its price class.
     #[schema(example = "standard")]
     price_class: String,
+    /// Its price, in the smallest unit of the currency.
     #[schema(example = 12000)]
     price: i64,
-    /// `available`, `held` or `sold`.
-    #[schema(example = "available")]
-    state: &'static str,
+    state: State,
+}
+
+/// What a seat is for: `accessible` for a wheelchair, `companion` beside an accessible seat, or `standard`.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = SeatKind, example = "standard")]
+enum Kind {
+    Standard,
+    Accessible,
+    Companion,
+}
+
+/// Whether a seat can be booked: it is `available`, `held` by an unpaid booking, or `sold`.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = SeatState, example = "available")]
+enum State {
+    Available,
+    Held,
+    Sold,
 }
 
 impl SeatMap {
     pub fn resource(
         base: &BaseUrl,
-        screening: &Listed,
+        screening: &screenings::Listed,
         seats: &[(domain::Seat, SeatState)],
     ) -> Resource<Self> {
         let seats = seats.iter().map(|(seat, state)| Seat::of(seat, *state)).collect();
@@ -283,13 +338,17 @@ impl Seat {
             seat: seat.name.clone(),
             row: seat.row.clone(),
             column: seat.column_number,
-            kind: seat.kind.to_string(),
+            kind: match seat.kind {
+                SeatKind::Standard => Kind::Standard,
+                SeatKind::Accessible => Kind::Accessible,
+                SeatKind::Companion => Kind::Companion,
+            },
             price_class: seat.price_class.clone(),
             price: seat.price.get(),
             state: match state {
-                SeatState::Available => "available",
-                SeatState::Held => "held",
-                SeatState::Sold => "sold",
+                SeatState::Available => State::Available,
+                SeatState::Held => State::Held,
+                SeatState::Sold => State::Sold,
             },
         }
     }

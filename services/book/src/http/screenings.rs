@@ -9,13 +9,15 @@ use http::header::{CACHE_CONTROL, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_api::accept;
 use http_api::extract::{Json, PathId, Query};
-use http_api::hal::{BaseUrl, Hal, Representation, Resource};
+use http_api::hal::{BaseUrl, Hal, Representation};
 use http_api::problem::{self, FieldError, Problem};
 use http_api::proxies::Caller;
 use service::Refusal;
 use service::pages::{Collection, PageQuery, PageRequest};
 
-use super::screening_messages::{ProgramQuery, SCREENINGS, Screening, ScreeningRequest, SeatMap};
+use super::screening_messages::{
+    ProgramQuery, Screening, ScreeningPage, ScreeningRequest, ScreeningResource, SeatMap, SeatMapResource,
+};
 use crate::AppState;
 use crate::app::create_screening;
 use crate::domain::Seat;
@@ -25,11 +27,12 @@ use crate::store::screenings::{self, Listed, SeatState};
 #[utoipa::path(
     post,
     path = "/screenings",
+    operation_id = "announceScreening",
     tag = "screenings",
     params(("X-Staff-Token" = String, Header, description = "The token of the staff")),
     request_body = ScreeningRequest,
     responses(
-        (status = 201, description = "Announced", body = Resource<Screening>, content_type = "application/hal+json"),
+        (status = 201, description = "Announced", body = ScreeningResource, content_type = "application/hal+json"),
         (status = 403, description = "Not staff", body = problem::Body, content_type = "application/problem+json"),
         (status = 409, description = "Another screening is in that hall at that time, or too little time before or after it; `screeningId` is its id", body = problem::Body, content_type = "application/problem+json"),
         (status = 422, description = "An invalid field", body = problem::Body, content_type = "application/problem+json"),
@@ -57,10 +60,11 @@ pub async fn announce(
 #[utoipa::path(
     get,
     path = "/screenings",
+    operation_id = "listScreenings",
     tag = "screenings",
     params(PageQuery, ProgramQuery),
     responses(
-        (status = 200, description = "A page of screenings", body = Collection<Screening>, content_type = "application/hal+json"),
+        (status = 200, description = "A page of screenings", body = ScreeningPage, content_type = "application/hal+json"),
         (status = 422, description = "An invalid page, after, size, movieName or day; or sort or projection", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
@@ -77,17 +81,18 @@ pub async fn list(
         Problem::invalid_fields(vec![FieldError::new("after", "must be the id of a screening")])
     })?;
     let resource = |screening: &Listed| Screening::resource(&base, screening);
-    Ok(Hal(Collection::new(&base, SCREENINGS, &query.path(), page, &found, resource)))
+    Ok(Hal(Collection::new(&base, &query.path(), page, &found, resource)))
 }
 
 /// One screening.
 #[utoipa::path(
     get,
     path = "/screenings/{id}",
+    operation_id = "showScreening",
     tag = "screenings",
-    params(("id" = i64, Path, description = "The screening's id")),
+    params(("id" = i64, Path, minimum = 1, example = 1, description = "The screening's id")),
     responses(
-        (status = 200, description = "The screening", body = Resource<Screening>, content_type = "application/hal+json"),
+        (status = 200, description = "The screening", body = ScreeningResource, content_type = "application/hal+json"),
         (status = 404, description = "No such screening", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
@@ -100,18 +105,19 @@ pub async fn show(
     Ok(Hal(Screening::resource(&base, &screening)))
 }
 
-/// All seats of a screening, their prices, and which are available. Polling is cheap: send the `ETag` of the last response as
-/// `If-None-Match`.
+/// All seats of a screening, their prices, and which are available. Polling is cheap: send the `ETag` of the
+/// last response as `If-None-Match`.
 #[utoipa::path(
     get,
     path = "/screenings/{id}/seats",
+    operation_id = "showSeats",
     tag = "screenings",
     params(
-        ("id" = i64, Path, description = "The screening's id"),
+        ("id" = i64, Path, minimum = 1, example = 1, description = "The screening's id"),
         ("If-None-Match" = Option<String>, Header, description = "`ETag` of an earlier response"),
     ),
     responses(
-        (status = 200, description = "The seats, row by row; none in general admission", body = Resource<SeatMap>, content_type = "application/hal+json"),
+        (status = 200, description = "The seats, row by row; none in general admission", body = SeatMapResource, content_type = "application/hal+json"),
         (status = 304, description = "Not changed"),
         (status = 404, description = "No such screening", body = problem::Body, content_type = "application/problem+json"),
     )

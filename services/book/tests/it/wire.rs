@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use test_kit::log::assert_names_booking;
 use test_kit::snapshot::assert_openapi;
 
-use crate::app::{App, soul};
+use crate::app::{App, in_days, soul};
 
 #[tokio::test]
 async fn invalid_fields_are_listed_and_leave_no_row() {
@@ -204,6 +204,41 @@ async fn openapi_description_is_the_reviewed_one() {
     let app = App::new().await;
     let description = app.client.get("/api-docs/openapi.json").await.body;
     assert_openapi(env!("CARGO_MANIFEST_DIR"), &description);
+}
+
+#[tokio::test]
+async fn examples_of_the_description_are_accepted() {
+    let app = App::new().await;
+    let description = app.client.get("/api-docs/openapi.json").await.body;
+    let example = |request: &str| description["components"]["schemas"][request]["example"].clone();
+    // Its date is in the past one day.
+    let mut screening = example("ScreeningRequest");
+    screening["startsAt"] = json!(in_days(7, "19:30"));
+    app.announce(screening).await;
+    for _ in 0..2 {
+        let answer = app.client.post("/books", example("BookRequest")).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+    }
+    app.settled().await;
+}
+
+#[tokio::test]
+async fn answer_has_exactly_the_described_properties() {
+    let app = App::new().await;
+    let description = app.client.get("/api-docs/openapi.json").await.body;
+    let id = app.book().await;
+    let book = app.client.get(&format!("/books/{id}")).await.body;
+    let schema = &description["components"]["schemas"]["Book"];
+    for (name, value) in book.as_object().unwrap() {
+        assert!(schema["properties"].get(name).is_some(), "{name}");
+        assert!(!value.is_null() || schema["properties"][name]["type"][1] == "null", "{name}");
+    }
+    for name in schema["required"].as_array().unwrap() {
+        assert!(book.get(name.as_str().unwrap()).is_some(), "{name}");
+    }
+    let statuses = description["components"]["schemas"]["BookStatus"]["enum"].as_array().unwrap();
+    assert!(statuses.contains(&book["status"]), "{statuses:?}");
+    app.settled().await;
 }
 
 #[tokio::test]

@@ -1,16 +1,28 @@
 //! The JSON of requests and responses.
 
 use events::{BookingId, CustomerId, ScreeningId, TicketId};
-use http_api::hal::{BaseUrl, Names, Resource};
+use http_api::hal::{BaseUrl, List, Listed, Names, Resource};
 use http_api::problem::{FieldError, Problem};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use service::pages::Collection;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::{Status, Story};
 
 /// The names of bookings in mypage's links and collections.
 pub const MYPAGES: Names = Names { relation: "mypage", plural: "mypages" };
+
+/// A booking with its links.
+pub type MypageResource = Resource<Mypage>;
+/// A page of bookings.
+pub type MypagePage = Collection<Mypage>;
+/// The booking with an id, if there is one.
+pub type MypageList = List<Mypage>;
+
+impl Listed for Mypage {
+    const NAMES: Names = MYPAGES;
+}
 
 /// The filter of the list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -48,6 +60,33 @@ impl BookingQuery {
     }
 }
 
+/// The state of a booking as its customer sees it: `PaymentPending` while its places are held unpaid, then
+/// `Booked`, `Declined`, `Expired` or `Canceled`. A booking that was paid at once begins with `Booked`.
+/// `Booked` ends as `Printed`, which means that its ticket was collected, or as `Canceled`.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[schema(example = "Booked")]
+pub enum MypageStatus {
+    PaymentPending,
+    Booked,
+    Declined,
+    Expired,
+    Canceled,
+    Printed,
+}
+
+impl From<Status> for MypageStatus {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::PaymentPending => Self::PaymentPending,
+            Status::Booked => Self::Booked,
+            Status::Declined => Self::Declined,
+            Status::Expired => Self::Expired,
+            Status::Canceled => Self::Canceled,
+            Status::Printed => Self::Printed,
+        }
+    }
+}
+
 /// A booking as its customer sees it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -55,51 +94,54 @@ pub struct Mypage {
     /// The same as `bookingId`.
     #[schema(example = 1)]
     id: i64,
+    /// The id of the booking.
     #[schema(example = 1)]
     booking_id: i64,
-    #[schema(example = 33)]
+    /// The customer; null if the booking names none.
+    #[schema(required = true, example = 33)]
     customer_id: Option<i64>,
-    #[schema(example = "soul")]
+    /// The movie; null if the booking names none.
+    #[schema(required = true, example = "soul")]
     movie_name: Option<String>,
     /// Comma-separated seats; null in general admission.
-    #[schema(example = "1A,2B")]
+    #[schema(required = true, example = "1A,2B")]
     seat: Option<String>,
-    #[schema(example = 2)]
+    /// The number of places.
+    #[schema(required = true, example = 2)]
     qty: Option<i64>,
-    /// In the smallest unit of the currency.
-    #[schema(example = 10000)]
+    /// The price of all places, in the smallest unit of the currency.
+    #[schema(required = true, example = 10000)]
     price: Option<i64>,
-    /// Omitted if the booking has no screening, and in bookings from before this field existed.
+    /// The screening; absent if the booking has none, and in some old bookings.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = 5)]
+    #[schema(nullable = false, example = 5)]
     screening_id: Option<i64>,
     /// The theatre. It, the hall and the times are present if `screeningId` is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "Hall 1")]
+    #[schema(nullable = false, example = "Hall 1")]
     theatre: Option<String>,
     /// The hall's name, or that of the theatre if its halls have no names.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "Hall 1")]
+    #[schema(nullable = false, example = "Hall 1")]
     hall: Option<String>,
+    /// When the screening starts.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime, example = "2026-12-01T19:30:00Z")]
+    #[schema(value_type = Option<String>, nullable = false, format = DateTime, example = "2026-12-01T19:30:00Z")]
     starts_at: Option<Timestamp>,
+    /// When the screening ends.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime, example = "2026-12-01T21:30:00Z")]
+    #[schema(value_type = Option<String>, nullable = false, format = DateTime, example = "2026-12-01T21:30:00Z")]
     ends_at: Option<Timestamp>,
-    /// `PaymentPending` while its places are held unpaid, then `Booked`, `Declined`, `Expired` or `Canceled`;
-    /// a booking that was paid at once begins with `Booked`. `Booked` ends as `Printed` or `Canceled`.
-    #[schema(example = "Booked")]
-    status: String,
+    status: MypageStatus,
     /// The end of the hold; present while the status is `PaymentPending`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime, example = "2026-12-01T18:40:00Z")]
+    #[schema(value_type = Option<String>, nullable = false, format = DateTime, example = "2026-12-01T18:40:00Z")]
     held_until: Option<Timestamp>,
     /// The points granted for the ticket; 0 until it is collected.
     #[schema(example = 0)]
     score: i64,
-    /// Null until the ticket is created.
-    #[schema(example = 1)]
+    /// The ticket; null until it is created.
+    #[schema(required = true, example = 1)]
     ticket_id: Option<i64>,
     /// The time of the latest event.
     #[schema(value_type = String, format = DateTime, example = "2021-02-23T13:32:28Z")]
@@ -110,11 +152,13 @@ pub struct Mypage {
 
 /// An event of a booking.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = TimelineEntry)]
 pub struct Entry {
-    /// The event's type. The end of a hold is `HoldExpired` if it ran out, `Canceled` if its customer
-    /// canceled it, and `Declined` if its payment was declined.
+    /// The event's type; later versions may have further ones. The end of a hold is `HoldExpired` if it ran
+    /// out, `Canceled` if its customer canceled it, and `Declined` if its payment was declined.
     #[schema(example = "Booked")]
     event: String,
+    /// When it happened.
     #[schema(value_type = String, format = DateTime, example = "2021-02-23T13:32:28Z")]
     at: Timestamp,
 }
@@ -138,7 +182,7 @@ impl Mypage {
             hall: order.screening.hall,
             starts_at: order.screening.starts_at,
             ends_at: order.screening.ends_at,
-            status: status.to_string(),
+            status: status.into(),
             held_until: mypage.held_until.filter(|_| status == Status::PaymentPending),
             score: mypage.points(),
             ticket_id: mypage.ticket_id.map(TicketId::get),

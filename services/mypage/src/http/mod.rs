@@ -14,7 +14,7 @@ pub mod mypages;
 #[openapi(
     info(
         title = "mypage",
-        description = "The customers' view of their bookings: state, points, and history. The view is built from events alone."
+        description = "The customers' view of their bookings: state, points, and history. The view follows a change within moments."
     ),
     components(schemas(problem::Body)),
     tags((name = "mypages", description = "Read"))

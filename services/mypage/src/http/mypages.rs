@@ -4,13 +4,13 @@ use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
 use events::BookingId;
 use http_api::extract::{PathId, Query};
-use http_api::hal::{BaseUrl, Hal, List, Resource};
+use http_api::hal::{BaseUrl, Hal};
 use http_api::problem::{self, Problem};
 use http_server::request_log::record;
 use service::Refusal;
 use service::pages::{Collection, PageQuery, PageRequest, filtered, refuse_filters};
 
-use super::messages::{BookingQuery, CustomerQuery, MYPAGES, Mypage};
+use super::messages::{BookingQuery, CustomerQuery, Mypage, MypageList, MypagePage, MypageResource};
 use crate::AppState;
 use crate::store::stories;
 
@@ -18,10 +18,11 @@ use crate::store::stories;
 #[utoipa::path(
     get,
     path = "/mypages",
+    operation_id = "listMypages",
     tag = "mypages",
     params(PageQuery, CustomerQuery),
     responses(
-        (status = 200, description = "A page of bookings", body = Collection<Mypage>, content_type = "application/hal+json"),
+        (status = 200, description = "A page of bookings", body = MypagePage, content_type = "application/hal+json"),
         (status = 422, description = "An invalid page, after, size or customerId; or sort, projection or bookingId, which are not supported", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
@@ -37,17 +38,18 @@ pub async fn list(
     let mut conn = state.db.read().await?;
     let found = stories::page(&mut conn, query.customer_id, page.slice()).await?;
     let path = filtered("/mypages", "customerId", query.customer_id);
-    Ok(Hal(Collection::new(&base, MYPAGES, &path, page, &found, |story| Mypage::resource(&base, story))))
+    Ok(Hal(Collection::new(&base, &path, page, &found, |story| Mypage::resource(&base, story))))
 }
 
 /// One booking.
 #[utoipa::path(
     get,
     path = "/mypages/{id}",
+    operation_id = "showMypage",
     tag = "mypages",
-    params(("id" = i64, Path, description = "The booking's id")),
+    params(("id" = i64, Path, minimum = 1, example = 1, description = "The booking's id")),
     responses(
-        (status = 200, description = "The booking", body = Resource<Mypage>, content_type = "application/hal+json"),
+        (status = 200, description = "The booking", body = MypageResource, content_type = "application/hal+json"),
         (status = 404, description = "No such booking, or it is not shown yet", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
@@ -67,10 +69,11 @@ pub async fn show(
 #[utoipa::path(
     get,
     path = "/mypages/search/findByBookingId",
+    operation_id = "findMypagesByBookingId",
     tag = "mypages",
     params(BookingQuery),
     responses(
-        (status = 200, description = "The booking, or an empty list", body = List<Mypage>, content_type = "application/hal+json"),
+        (status = 200, description = "The booking, or an empty list", body = MypageList, content_type = "application/hal+json"),
         (status = 422, description = "An invalid or missing bookingId", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
@@ -85,5 +88,5 @@ pub async fn find_by_booking_id(
     let found = stories::find(&mut conn, booking_id).await?;
     let mypages: Vec<_> = found.iter().map(|story| Mypage::resource(&base, story)).collect();
     let path = format!("/mypages/search/findByBookingId?bookingId={booking_id}");
-    Ok(Hal(base.list(MYPAGES, &path, mypages)))
+    Ok(Hal(base.list(&path, mypages)))
 }

@@ -6,31 +6,33 @@ use axum::extract::State;
 use axum::response::Response;
 use events::BookingId;
 use http_api::extract::Json;
-use http_api::hal::{BaseUrl, Resource};
+use http_api::hal::BaseUrl;
 use http_api::problem;
 use http_server::outliving::run_to_end;
 use http_server::request_log::record;
 use service::Refusal;
 use telemetry::chain;
 
-use super::messages::{CancellationRequest, PaymentBody};
+use super::messages::{CancellationRequest, PaymentBody, PaymentResource};
 use crate::AppState;
 use crate::app::{Outcome, begin_cancel};
 use crate::domain::Status;
 use crate::refunder::{CLAIM, refund};
 
-/// Refunds a booking's payment, or prevents one that may still arrive. Repeated requests refund it once.
+/// Refunds a booking's payment, or prevents one that may still arrive. Only the fleet itself may call this.
 ///
-/// If the provider does not confirm the cancellation in time, the service retries it in the background.
+/// A payment is refunded once, however often the request is repeated. If the provider does not confirm the
+/// refund in time, the answer is 202, and the refund completes later.
 #[utoipa::path(
     post,
     path = "/cancellations",
+    operation_id = "cancelPayment",
     tag = "payments",
     request_body = CancellationRequest,
     responses(
-        (status = 200, description = "The payment is canceled, by this request or an earlier one", body = Resource<PaymentBody>, content_type = "application/hal+json"),
-        (status = 201, description = "The booking had no payment, and is never charged", body = Resource<PaymentBody>, content_type = "application/hal+json"),
-        (status = 202, description = "The provider has not confirmed the cancellation yet; it is retried until it does", body = Resource<PaymentBody>, content_type = "application/hal+json"),
+        (status = 200, description = "The payment is canceled, by this request or an earlier one", body = PaymentResource, content_type = "application/hal+json"),
+        (status = 201, description = "The booking had no payment, and is never charged", body = PaymentResource, content_type = "application/hal+json"),
+        (status = 202, description = "The provider has not confirmed the cancellation yet; it is retried until it does", body = PaymentResource, content_type = "application/hal+json"),
         (status = 422, description = "An invalid or missing bookingId", body = problem::Body, content_type = "application/problem+json"),
     )
 )]

@@ -3,9 +3,10 @@
 use axum::response::{IntoResponse, Response};
 use events::BookingId;
 use http::StatusCode;
-use http_api::hal::{BaseUrl, Hal, Names, Resource};
+use http_api::hal::{BaseUrl, Hal, List, Listed, Names, Resource};
 use http_api::problem::{FieldError, Problem};
 use serde::{Deserialize, Serialize};
+use service::pages::Collection;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::Outcome;
@@ -14,15 +15,26 @@ use crate::domain::{Charge, Payment, PaymentToken, Status};
 /// The names of payments in links and collections.
 pub const PAYMENTS: Names = Names { relation: "payment", plural: "payments" };
 
+/// A payment with its links.
+pub type PaymentResource = Resource<PaymentBody>;
+/// A page of payments.
+pub type PaymentPage = Collection<PaymentBody>;
+/// All payments of a booking.
+pub type PaymentList = List<PaymentBody>;
+
+impl Listed for PaymentBody {
+    const NAMES: Names = PAYMENTS;
+}
+
 /// A request to pay for a booking. Numbers may be sent as text.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PaymentRequest {
+    /// The booking to pay for.
     #[schema(value_type = i64, required = true, example = 1, minimum = 1)]
     booking_id: Option<BookingId>,
-    /// Only `Paid`.
     #[serde(default, deserialize_with = "events::lenient::optional_text")]
-    #[schema(example = "Paid")]
+    #[schema(value_type = Option<PaidStatus>)]
     status: Option<String>,
     /// In the smallest unit of the currency; 0 if omitted.
     #[serde(default, deserialize_with = "events::lenient::optional_integer")]
@@ -56,10 +68,19 @@ impl PaymentRequest {
     }
 }
 
+/// The only status that a request can ask for.
+#[derive(ToSchema)]
+#[schema(example = "Paid")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum PaidStatus {
+    Paid,
+}
+
 /// A request to cancel a booking's payment. Numbers may be sent as text.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CancellationRequest {
+    /// The booking whose payment is canceled.
     #[schema(value_type = i64, required = true, example = 1, minimum = 1)]
     booking_id: Option<BookingId>,
 }
@@ -79,6 +100,7 @@ impl CancellationRequest {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InquiryRequest {
+    /// The booking whose payment is looked for.
     #[schema(value_type = i64, required = true, example = 1, minimum = 1)]
     booking_id: Option<BookingId>,
 }
@@ -120,22 +142,44 @@ fn required(booking_id: Option<BookingId>) -> Result<BookingId, Problem> {
     booking_id.ok_or_else(|| Problem::invalid_fields(vec![FieldError::new("bookingId", "is required")]))
 }
 
+/// The state of a payment: `Paid`, `Canceling` until the provider has confirmed the refund, `Canceled` once
+/// the money is refunded, and `Voided` if the booking was canceled before it was charged.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[schema(example = "Paid")]
+pub enum PaymentStatus {
+    Paid,
+    Canceling,
+    Canceled,
+    Voided,
+}
+
+impl From<Status> for PaymentStatus {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Paid => Self::Paid,
+            Status::Canceling => Self::Canceling,
+            Status::Canceled => Self::Canceled,
+            Status::Voided => Self::Voided,
+        }
+    }
+}
+
 /// A booking's payment.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Payment)]
 pub struct PaymentBody {
+    /// The id of the payment.
     #[schema(example = 1)]
     id: i64,
+    /// The id of the booking.
     #[schema(example = 1)]
     booking_id: i64,
     /// The charged amount in the smallest unit of the currency, even after a refund; 0 if the booking was
     /// canceled before any charge was known.
     #[schema(example = 10000)]
     total_price: i64,
-    /// `Paid`, `Canceling`, `Canceled` (refunded) or `Voided` (canceled before it was charged).
-    #[schema(example = "Paid")]
-    status: String,
+    status: PaymentStatus,
 }
 
 impl PaymentBody {
@@ -146,7 +190,7 @@ impl PaymentBody {
             id: row.id.get(),
             booking_id: row.booking_id.get(),
             total_price: row.total_price.get(),
-            status: row.status.to_string(),
+            status: row.status.into(),
         };
         base.resource(PAYMENTS, row.id, body)
     }

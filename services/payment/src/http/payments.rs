@@ -4,7 +4,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use events::{BookingId, PaymentId};
 use http_api::extract::{IdempotencyKey, Json, PathId, Query};
-use http_api::hal::{BaseUrl, Hal, List, Resource};
+use http_api::hal::{BaseUrl, Hal};
 use http_api::problem::{self, Problem};
 use http_server::outliving::run_to_end;
 use http_server::request_log::record;
@@ -12,25 +12,28 @@ use service::Refusal;
 use service::pages::{Collection, PageQuery, PageRequest, refuse_filters};
 
 use super::error::key_of_another_booking;
-use super::messages::{BookingQuery, InquiryRequest, PAYMENTS, PaymentBody, PaymentRequest};
+use super::messages::{
+    BookingQuery, InquiryRequest, PaymentBody, PaymentList, PaymentPage, PaymentRequest, PaymentResource,
+};
 use crate::AppState;
 use crate::domain::Payment;
 use crate::paying::{self, PayRequest};
 use crate::store::payments;
 
-/// Pays for a booking, once. A repeated request returns the existing payment.
+/// Pays for a booking, once. Only the book service may call this.
 ///
-/// The payment continues if the caller disconnects; the caller finds its outcome by sending the request
-/// again.
+/// A repeated request returns the existing payment. A payment continues if its caller disconnects; to learn
+/// the outcome, send the same request again.
 #[utoipa::path(
     post,
     path = "/payments",
+    operation_id = "createPayment",
     tag = "payments",
-    params(("Idempotency-Key" = Option<String>, Header, max_length = 128, description = "Identifies this request if it is sent again; kept for 24 hours")),
+    params(("Idempotency-Key" = Option<String>, Header, max_length = 128, pattern = "^[!-~]+$", description = "Identifies this request if it is sent again; kept for 24 hours")),
     request_body = PaymentRequest,
     responses(
-        (status = 201, description = "Paid", body = Resource<PaymentBody>, content_type = "application/hal+json"),
-        (status = 200, description = "Already paid, at the same price", body = Resource<PaymentBody>, content_type = "application/hal+json"),
+        (status = 201, description = "Paid", body = PaymentResource, content_type = "application/hal+json"),
+        (status = 200, description = "Already paid, at the same price", body = PaymentResource, content_type = "application/hal+json"),
         (status = 402, description = "Declined; nothing was charged", body = problem::Body, content_type = "application/problem+json"),
         (status = 409, description = "Already charged at a different price, or the booking was canceled", body = problem::Body, content_type = "application/problem+json"),
         (status = 422, description = "Invalid fields, or a key that was used with a different body", body = problem::Body, content_type = "application/problem+json"),
@@ -57,15 +60,15 @@ pub async fn pay(
 
 /// Finds the outcome of a booking's payment.
 ///
-/// If the provider has a charge that was not recorded, because a process died, it is recorded now. Only the
-/// book service may call this, because it calls the provider.
+/// A charge that only the payment provider has recorded is recorded now. Only the book service may call this.
 #[utoipa::path(
     post,
     path = "/payments/inquiries",
+    operation_id = "inquirePayment",
     tag = "payments",
     request_body = InquiryRequest,
     responses(
-        (status = 200, description = "The payment, or an empty list if there is none yet", body = List<PaymentBody>, content_type = "application/hal+json"),
+        (status = 200, description = "The payment, or an empty list if there is none yet", body = PaymentList, content_type = "application/hal+json"),
         (status = 422, description = "An invalid or missing bookingId", body = problem::Body, content_type = "application/problem+json"),
         (status = 503, description = "The provider is unreachable; see Retry-After", body = problem::Body, content_type = "application/problem+json"),
         (status = 504, description = "The provider did not respond, or a charge was found but not recorded; send the same request again", body = problem::Body, content_type = "application/problem+json"),
@@ -82,20 +85,21 @@ pub async fn inquire(
     Ok(Hal(list_of(&base, booking_id, found.as_ref())))
 }
 
-fn list_of(base: &BaseUrl, booking_id: BookingId, found: Option<&Payment>) -> List<PaymentBody> {
+fn list_of(base: &BaseUrl, booking_id: BookingId, found: Option<&Payment>) -> PaymentList {
     let payments = found.map(|payment| PaymentBody::resource(base, payment)).into_iter().collect();
     let path = format!("/payments/search/findByBookingId?bookingId={booking_id}");
-    base.list(PAYMENTS, &path, payments)
+    base.list(&path, payments)
 }
 
 /// All payments, oldest first.
 #[utoipa::path(
     get,
     path = "/payments",
+    operation_id = "listPayments",
     tag = "payments",
     params(PageQuery),
     responses(
-        (status = 200, description = "One page of the payments", body = Collection<PaymentBody>, content_type = "application/hal+json"),
+        (status = 200, description = "One page of the payments", body = PaymentPage, content_type = "application/hal+json"),
         (status = 422, description = "Invalid page, after or size; or sort, projection, bookingId or customerId, which are not supported", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
@@ -109,7 +113,7 @@ pub async fn list(
     refuse_filters(query.as_deref(), &["bookingId", "customerId"])?;
     let mut conn = state.db.read().await?;
     let found = payments::page(&mut conn, page.slice()).await?;
-    Ok(Hal(Collection::new(&base, PAYMENTS, "/payments", page, &found, |payment| {
+    Ok(Hal(Collection::new(&base, "/payments", page, &found, |payment| {
         PaymentBody::resource(&base, payment)
     })))
 }
@@ -118,10 +122,11 @@ pub async fn list(
 #[utoipa::path(
     get,
     path = "/payments/{id}",
+    operation_id = "showPayment",
     tag = "payments",
-    params(("id" = i64, Path, description = "The id of the payment")),
+    params(("id" = i64, Path, minimum = 1, example = 1, description = "The id of the payment")),
     responses(
-        (status = 200, description = "The payment", body = Resource<PaymentBody>, content_type = "application/hal+json"),
+        (status = 200, description = "The payment", body = PaymentResource, content_type = "application/hal+json"),
         (status = 404, description = "No such payment", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
@@ -141,10 +146,11 @@ pub async fn show(
 #[utoipa::path(
     get,
     path = "/payments/search/findByBookingId",
+    operation_id = "findPaymentsByBookingId",
     tag = "payments",
     params(BookingQuery),
     responses(
-        (status = 200, description = "The payment, or an empty list", body = List<PaymentBody>, content_type = "application/hal+json"),
+        (status = 200, description = "The payment, or an empty list", body = PaymentList, content_type = "application/hal+json"),
         (status = 422, description = "An invalid or missing bookingId", body = problem::Body, content_type = "application/problem+json"),
     )
 )]

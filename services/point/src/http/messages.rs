@@ -1,20 +1,33 @@
 //! The JSON of requests and responses.
 
 use events::{BookingId, CustomerId};
-use http_api::hal::{BaseUrl, Names, Resource};
+use http_api::hal::{BaseUrl, List, Listed, Names, Resource};
 use http_api::problem::{FieldError, Problem};
 use serde::{Deserialize, Serialize};
+use service::pages::Collection;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::domain::{Entry, Grant};
+use crate::domain::{Entry, Grant, Status};
 
 /// The names of the ledger's rows in links and collections.
 pub const POINTS: Names = Names { relation: "point", plural: "points" };
+
+/// A row of the ledger with its links.
+pub type PointResource = Resource<Point>;
+/// A page of the ledger.
+pub type PointPage = Collection<Point>;
+/// All rows of a booking.
+pub type PointList = List<Point>;
+
+impl Listed for Point {
+    const NAMES: Names = POINTS;
+}
 
 /// A request to grant points. Numbers may be sent as text.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PointRequest {
+    /// The booking that earned them.
     #[schema(value_type = i64, required = true, example = 1, minimum = 1)]
     booking_id: Option<BookingId>,
     /// 100 if omitted.
@@ -25,9 +38,8 @@ pub struct PointRequest {
     #[serde(default, deserialize_with = "events::lenient::optional_text")]
     #[schema(example = "soul", max_length = 200)]
     contents: Option<String>,
-    /// Only `Pointed`.
     #[serde(default, deserialize_with = "events::lenient::optional_text")]
-    #[schema(example = "Pointed")]
+    #[schema(value_type = Option<GrantedStatus>)]
     status: Option<String>,
     /// The customer who gets the points; if omitted, that of the waiting row.
     #[schema(value_type = Option<i64>, example = 33, minimum = 1)]
@@ -53,6 +65,14 @@ impl PointRequest {
             Problem::invalid_fields(errors)
         })
     }
+}
+
+/// The only status that a request can ask for.
+#[derive(ToSchema)]
+#[schema(example = "Pointed")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum GrantedStatus {
+    Pointed,
 }
 
 /// The filter of the search.
@@ -114,25 +134,45 @@ fn missing(field: &str) -> Problem {
     Problem::invalid_fields(vec![FieldError::new(field, "is required")])
 }
 
+/// What a row records: `Waiting Point` that the ticket is not collected yet, `Pointed` that its points are
+/// granted.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[schema(example = "Pointed")]
+pub enum PointStatus {
+    #[serde(rename = "Waiting Point")]
+    Waiting,
+    Pointed,
+}
+
+impl From<Status> for PointStatus {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Waiting => Self::Waiting,
+            Status::Pointed => Self::Pointed,
+        }
+    }
+}
+
 /// A row of the ledger.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Point {
+    /// The id of the row.
     #[schema(example = 1)]
     id: i64,
+    /// The booking that earned the points.
     #[schema(example = 1)]
     booking_id: i64,
-    #[schema(example = 33)]
+    /// The customer; null if the booking names none.
+    #[schema(required = true, example = 33)]
     customer_id: Option<i64>,
-    /// 0 in the waiting row.
+    /// The number of points; 0 in the waiting row.
     #[schema(example = 100)]
     score: i64,
     /// The name of the movie that the points are for.
-    #[schema(example = "soul")]
+    #[schema(required = true, example = "soul")]
     contents: Option<String>,
-    /// `Waiting Point` or `Pointed`.
-    #[schema(example = "Pointed")]
-    status: String,
+    status: PointStatus,
 }
 
 impl Point {
@@ -144,7 +184,7 @@ impl Point {
             customer_id: row.customer_id.map(CustomerId::get),
             score: row.score,
             contents: row.contents.clone(),
-            status: row.status.to_string(),
+            status: row.status.into(),
         };
         base.resource(POINTS, entry.id(), point)
     }
@@ -154,8 +194,10 @@ impl Point {
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Balance {
+    /// The customer.
     #[schema(value_type = i64, example = 33)]
     pub customer_id: CustomerId,
+    /// The sum of the customer's points.
     #[schema(example = 100)]
     pub balance: i64,
 }

@@ -5,29 +5,33 @@ use axum::response::{IntoResponse, Response};
 use events::PointId;
 use http::StatusCode;
 use http_api::extract::{Json, PathId, Query};
-use http_api::hal::{BaseUrl, Hal, List, Resource};
+use http_api::hal::{BaseUrl, Hal};
 use http_api::problem::{self, Problem};
 use http_server::request_log::record;
 use process::crash;
 use service::Refusal;
 use service::pages::{Collection, PageQuery, PageRequest, filtered, refuse_filters};
 
-use super::messages::{Balance, BookingQuery, CustomerQuery, LedgerQuery, POINTS, Point, PointRequest};
+use super::messages::{
+    Balance, BookingQuery, CustomerQuery, LedgerQuery, Point, PointList, PointPage, PointRequest,
+    PointResource,
+};
 use crate::AppState;
 use crate::app::{Outcome, grant_points};
 use crate::store::points;
 
-/// Grants a booking's points, once.
+/// Grants a booking's points, once. Only the ticket service may call this.
 ///
 /// A repeated request returns the existing row.
 #[utoipa::path(
     post,
     path = "/points",
+    operation_id = "grantPoints",
     tag = "points",
     request_body = PointRequest,
     responses(
-        (status = 201, description = "Granted", body = Resource<Point>, content_type = "application/hal+json"),
-        (status = 200, description = "Already granted", body = Resource<Point>, content_type = "application/hal+json"),
+        (status = 201, description = "Granted", body = PointResource, content_type = "application/hal+json"),
+        (status = 200, description = "Already granted", body = PointResource, content_type = "application/hal+json"),
         (status = 422, description = "Invalid fields", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
@@ -54,10 +58,11 @@ pub async fn grant(
 #[utoipa::path(
     get,
     path = "/points",
+    operation_id = "listPoints",
     tag = "points",
     params(PageQuery, LedgerQuery),
     responses(
-        (status = 200, description = "A page of rows", body = Collection<Point>, content_type = "application/hal+json"),
+        (status = 200, description = "A page of rows", body = PointPage, content_type = "application/hal+json"),
         (status = 422, description = "An invalid page, after, size or customerId; or sort, projection or bookingId, which are not supported", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
@@ -73,17 +78,18 @@ pub async fn list(
     let mut conn = state.db.read().await?;
     let found = points::page(&mut conn, query.customer_id, page.slice()).await?;
     let path = filtered("/points", "customerId", query.customer_id);
-    Ok(Hal(Collection::new(&base, POINTS, &path, page, &found, |entry| Point::resource(&base, entry))))
+    Ok(Hal(Collection::new(&base, &path, page, &found, |entry| Point::resource(&base, entry))))
 }
 
 /// One row of the ledger.
 #[utoipa::path(
     get,
     path = "/points/{id}",
+    operation_id = "showPoint",
     tag = "points",
-    params(("id" = i64, Path, description = "The row's id")),
+    params(("id" = i64, Path, minimum = 1, example = 1, description = "The row's id")),
     responses(
-        (status = 200, description = "The row", body = Resource<Point>, content_type = "application/hal+json"),
+        (status = 200, description = "The row", body = PointResource, content_type = "application/hal+json"),
         (status = 404, description = "No such row", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
@@ -103,10 +109,11 @@ pub async fn show(
 #[utoipa::path(
     get,
     path = "/points/search/findByBookingId",
+    operation_id = "findPointsByBookingId",
     tag = "points",
     params(BookingQuery),
     responses(
-        (status = 200, description = "The rows, or an empty list", body = List<Point>, content_type = "application/hal+json"),
+        (status = 200, description = "The rows, or an empty list", body = PointList, content_type = "application/hal+json"),
         (status = 422, description = "An invalid or missing bookingId", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
@@ -121,13 +128,14 @@ pub async fn find_by_booking_id(
     let found = points::list_of(&mut conn, booking_id).await?;
     let entries = found.iter().map(|entry| Point::resource(&base, entry)).collect();
     let path = format!("/points/search/findByBookingId?bookingId={booking_id}");
-    Ok(Hal(base.list(POINTS, &path, entries)))
+    Ok(Hal(base.list(&path, entries)))
 }
 
 /// A customer's balance of points; 0 without any rows.
 #[utoipa::path(
     get,
     path = "/points/balance",
+    operation_id = "showBalance",
     tag = "points",
     params(CustomerQuery),
     responses(

@@ -16,6 +16,7 @@ use crate::store::ledger;
 #[utoipa::path(
     get,
     path = "/v1/ledger",
+    operation_id = "listMovements",
     tag = "ledger",
     params(LedgerQuery),
     responses(

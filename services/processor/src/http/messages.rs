@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::error::{invalid_field, invalid_fields};
-use crate::domain::{Charge, Movement, Payment, Reference};
+use crate::domain::{Charge, Movement, Payment, Reference, Status};
 
 const PAGE_DEFAULT: i64 = 100;
 const PAGE_MAX: i64 = 1_000;
@@ -57,6 +57,29 @@ impl ChargeRequest {
     }
 }
 
+/// The state of a payment: `pending` while its charge is being decided, then `succeeded` or `declined`. Only a
+/// cancellation ends `succeeded`; `canceled` is final.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(example = "succeeded")]
+pub enum PaymentStatus {
+    Pending,
+    Succeeded,
+    Declined,
+    Canceled,
+}
+
+impl From<Status> for PaymentStatus {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Pending => Self::Pending,
+            Status::Succeeded => Self::Succeeded,
+            Status::Declined => Self::Declined,
+            Status::Canceled => Self::Canceled,
+        }
+    }
+}
+
 /// The payment of a reference.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -64,9 +87,7 @@ impl ChargeRequest {
 pub struct PaymentBody {
     #[schema(example = "k3x9-booking-17")]
     reference: String,
-    /// `pending`, `succeeded`, `declined` or `canceled`. Only a cancellation ends `succeeded`; `canceled` is final.
-    #[schema(example = "succeeded")]
-    status: &'static str,
+    status: PaymentStatus,
     /// The amount of the first request. `null`: the reference was canceled before any charge was requested.
     #[schema(example = 20000)]
     amount: Option<i64>,
@@ -92,7 +113,7 @@ impl From<&Payment> for PaymentBody {
         let row = payment.row();
         Self {
             reference: row.reference.to_string(),
-            status: row.status.into_str(),
+            status: row.status.into(),
             amount: row.money.map(|money| money.amount.get()),
             currency: row.money.map(|money| money.currency.to_string()),
             decline_reason: row.decline_reason.map(|reason| reason.into_str()),

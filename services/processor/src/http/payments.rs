@@ -26,6 +26,7 @@ const RETRY_AFTER_SECONDS: u64 = 1;
 #[utoipa::path(
     put,
     path = "/v1/payments/{reference}",
+    operation_id = "chargeReference",
     tag = "payments",
     params(("reference" = String, Path, description = "The caller's name for the payment, and its idempotency key", max_length = 128, pattern = "^[A-Za-z0-9._-]+$")),
     request_body = ChargeRequest,
@@ -92,6 +93,7 @@ async fn undecided(state: &AppState, charge: &Charge) -> Result<Response, Refusa
 #[utoipa::path(
     post,
     path = "/v1/payments/{reference}/cancel",
+    operation_id = "cancelReference",
     tag = "payments",
     params(("reference" = String, Path, description = "The caller's name for the payment", max_length = 128, pattern = "^[A-Za-z0-9._-]+$")),
     responses(
@@ -117,6 +119,7 @@ pub async fn cancel(
 #[utoipa::path(
     get,
     path = "/v1/payments/{reference}",
+    operation_id = "showReference",
     tag = "payments",
     params(("reference" = String, Path, description = "The caller's name for the payment", max_length = 128, pattern = "^[A-Za-z0-9._-]+$")),
     responses(

@@ -12,7 +12,7 @@ use service::Refusal;
 use upstream::CallError;
 
 use super::error::{not_recorded, points_unavailable, ticket_canceled};
-use super::messages::{Ticket, TicketPatch};
+use super::messages::{Ticket, TicketPatch, TicketResource};
 use crate::AppState;
 use crate::app::{CollectError, begin_collecting, settle_collecting};
 use crate::clients::outcome_of;
@@ -20,15 +20,16 @@ use crate::domain::{self, AwardOutcome, Status};
 
 /// Collects a ticket.
 ///
-/// Its points are granted first, and only once. A repeated request gets the same response.
+/// The customer gets the booking's points, once. A repeated request gets the same response.
 #[utoipa::path(
     patch,
     path = "/tickets/{id}",
+    operation_id = "collectTicket",
     tag = "tickets",
-    params(("id" = i64, Path, description = "The ticket's id, which is that of its booking")),
+    params(("id" = i64, Path, minimum = 1, example = 1, description = "The ticket's id, which is that of its booking")),
     request_body = TicketPatch,
     responses(
-        (status = 200, description = "Collected, now or earlier", body = Resource<Ticket>, content_type = "application/hal+json"),
+        (status = 200, description = "Collected, now or earlier", body = TicketResource, content_type = "application/hal+json"),
         (status = 404, description = "No such ticket", body = problem::Body, content_type = "application/problem+json"),
         (status = 409, description = "The ticket is void", body = problem::Body, content_type = "application/problem+json"),
         (status = 422, description = "A status other than Printed", body = problem::Body, content_type = "application/problem+json"),

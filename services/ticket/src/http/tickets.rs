@@ -4,13 +4,13 @@ use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
 use events::TicketId;
 use http_api::extract::{PathId, Query};
-use http_api::hal::{BaseUrl, Hal, List, Resource};
+use http_api::hal::{BaseUrl, Hal};
 use http_api::problem::{self, Problem};
 use http_server::request_log::record;
 use service::Refusal;
 use service::pages::{Collection, PageQuery, PageRequest, filtered, refuse_filters};
 
-use super::messages::{BookingQuery, CustomerQuery, TICKETS, Ticket};
+use super::messages::{BookingQuery, CustomerQuery, Ticket, TicketList, TicketPage, TicketResource};
 use crate::AppState;
 use crate::store::tickets;
 
@@ -18,10 +18,11 @@ use crate::store::tickets;
 #[utoipa::path(
     get,
     path = "/tickets",
+    operation_id = "listTickets",
     tag = "tickets",
     params(PageQuery, CustomerQuery),
     responses(
-        (status = 200, description = "A page of tickets", body = Collection<Ticket>, content_type = "application/hal+json"),
+        (status = 200, description = "A page of tickets", body = TicketPage, content_type = "application/hal+json"),
         (status = 422, description = "An invalid page, after, size or customerId; or sort, projection or bookingId, which are not supported", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
@@ -37,17 +38,18 @@ pub async fn list(
     let mut conn = state.db.read().await?;
     let found = tickets::page(&mut conn, query.customer_id, page.slice()).await?;
     let path = filtered("/tickets", "customerId", query.customer_id);
-    Ok(Hal(Collection::new(&base, TICKETS, &path, page, &found, |ticket| Ticket::resource(&base, ticket))))
+    Ok(Hal(Collection::new(&base, &path, page, &found, |ticket| Ticket::resource(&base, ticket))))
 }
 
 /// One ticket.
 #[utoipa::path(
     get,
     path = "/tickets/{id}",
+    operation_id = "showTicket",
     tag = "tickets",
-    params(("id" = i64, Path, description = "The ticket's id, which is that of its booking")),
+    params(("id" = i64, Path, minimum = 1, example = 1, description = "The ticket's id, which is that of its booking")),
     responses(
-        (status = 200, description = "The ticket", body = Resource<Ticket>, content_type = "application/hal+json"),
+        (status = 200, description = "The ticket", body = TicketResource, content_type = "application/hal+json"),
         (status = 404, description = "No such ticket", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
@@ -67,10 +69,11 @@ pub async fn show(
 #[utoipa::path(
     get,
     path = "/tickets/search/findByBookingId",
+    operation_id = "findTicketsByBookingId",
     tag = "tickets",
     params(BookingQuery),
     responses(
-        (status = 200, description = "The ticket, or an empty list", body = List<Ticket>, content_type = "application/hal+json"),
+        (status = 200, description = "The ticket, or an empty list", body = TicketList, content_type = "application/hal+json"),
         (status = 422, description = "An invalid or missing bookingId", body = problem::Body, content_type = "application/problem+json"),
     )
 )]
@@ -85,5 +88,5 @@ pub async fn find_by_booking_id(
     let found = tickets::find(&mut conn, booking_id.into()).await?;
     let tickets: Vec<_> = found.iter().map(|ticket| Ticket::resource(&base, ticket)).collect();
     let path = format!("/tickets/search/findByBookingId?bookingId={booking_id}");
-    Ok(Hal(base.list(TICKETS, &path, tickets)))
+    Ok(Hal(base.list(&path, tickets)))
 }
