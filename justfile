@@ -76,6 +76,12 @@ deny:
 # update the OpenAPI snapshots; review the difference
 openapi:
     UPDATE_SNAPSHOTS=1 cargo test --workspace openapi
+    UPDATE_SNAPSHOTS=1 cargo test --package gateway openapi
+
+# generate clients from the fleet's OpenAPI document, and book with each of them
+clients:
+    cargo build --release
+    .ci/clients
 
 # run the whole gate, as CI does
 gate:
