@@ -4,8 +4,8 @@ import tomllib
 
 # A crate depends only on crates of earlier rows. Crates in the same row do not depend on each other.
 ORDER = [
-    ["events"], ["circuit-breaker"], ["storage"],
-    ["telemetry"], ["process"], ["http-api"], ["http-connections"], ["http-server"], ["http-pool"], ["upstream"],
+    ["events"], ["circuit-breaker"], ["telemetry"], ["storage"],
+    ["process"], ["http-api"], ["http-connections"], ["http-server"], ["http-pool"], ["upstream"],
     ["event-log"], ["kafka-log"], ["messaging"],
     ["service"], ["identity"],
     ["audit"], ["desync"], ["test-kit"],

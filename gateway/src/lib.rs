@@ -72,6 +72,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
+    // Its callers are on the internet.
+    telemetry::distrust_callers();
     config
         .staff
         .check_length(config.server.host)

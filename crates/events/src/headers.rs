@@ -10,6 +10,8 @@ use crate::catalog::Event;
 pub const ID: &str = "ce_id";
 /// The W3C trace in which the event was written.
 pub const TRACEPARENT: &str = "traceparent";
+/// The attribute with the id of the booking, on the spans of events and of background work.
+pub const BOOKING_ATTRIBUTE: &str = "marquee.booking.id";
 
 /// Headers of a record, in order.
 pub type Headers = Vec<(String, String)>;

@@ -86,7 +86,13 @@ where
     F: Future<Output = Response>,
 {
     let started = Instant::now();
-    let trace = TraceContext::continue_from(text(request.headers(), TRACEPARENT));
+    let (parent, path) = (text(request.headers(), TRACEPARENT), request.uri().path());
+    let mut exported = if is_probe(path) {
+        telemetry::Span::unrecorded(parent)
+    } else {
+        telemetry::Span::of_request(parent, known(request.method()), path)
+    };
+    let trace = exported.context();
     let current = CurrentRequest { uri: request.uri().clone(), id: request_id(request.headers()) };
     let (uri, id, method) = (current.uri.clone(), current.id.clone(), request.method().clone());
     let span = span(&id, &trace);
@@ -99,7 +105,9 @@ where
         let took = started.elapsed();
         span.in_scope(|| write_line(method.as_str(), uri.path(), &response, took));
         let reported = || response.extensions().get().map(MatchedPath::as_str);
-        count(&method, route.or_else(reported).unwrap_or("unmatched"), response.status(), took);
+        let route = route.or_else(reported);
+        count(&method, route.unwrap_or("unmatched"), response.status(), took);
+        exported.answered(known(&method), route, response.status().as_u16());
         response
     })
 }

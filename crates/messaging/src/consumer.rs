@@ -27,6 +27,7 @@ use crate::dead_letter::{self, DeadLetter};
 use crate::inbox;
 use crate::incarnation::{self, CheckError};
 use crate::relay::cause;
+use crate::spans;
 use crate::waiters::Waiters;
 
 /// Maximum number of records applied in one transaction.
@@ -296,9 +297,19 @@ impl<H: BatchHandler> Consumer<H> {
             return Ok(());
         }
         let mut tx = self.db.begin().await?;
-        let new = self.first_times(&mut tx, deliveries).await?;
-        self.handler.handle_batch(&mut tx, &new).await?;
-        tx.commit().await?;
+        let mut new = self.first_times(&mut tx, deliveries).await?;
+        let begin_span = |delivery: &mut Delivery| {
+            let span = spans::processing(delivery.trace, &delivery.event, self.name, self.transport.as_ref());
+            delivery.trace = span.context();
+            span
+        };
+        let mut spans: Vec<_> = new.iter_mut().map(begin_span).collect();
+        let applied = async {
+            self.handler.handle_batch(&mut tx, &new).await?;
+            tx.commit().await.map_err(Failure::from)
+        };
+        applied.await.inspect_err(|failure| spans::fail(&mut spans, failure))?;
+        drop(spans);
         for delivery in &new {
             delivery.span().in_scope(|| tracing::info!("applied"));
         }
@@ -361,7 +372,7 @@ pub fn read<H: BatchHandler>(
         id: inbox::event_id(&record.headers, *position, Some(*appended_at)),
         event,
         at: at.unwrap_or(*appended_at),
-        trace: TraceContext::continue_from(header(headers::TRACEPARENT)),
+        trace: TraceContext::of_header(header(headers::TRACEPARENT)).unwrap_or_else(TraceContext::root),
     }))
 }
 

@@ -14,6 +14,7 @@
 //! - [`incarnation`]: notices when the event log was deleted and created again, and publishes the outbox
 //!   again.
 //! - [`dead_letter`]: keeps records that no retry can apply, and replays them.
+//! - `spans`: the spans of publishing and of processing an event.
 //! - [`retention`]: deletes old rows.
 //! - [`event_log_args`]: which event log a process uses.
 //! - [`backends`]: which database and which event log a service uses.
@@ -27,6 +28,7 @@ pub mod incarnation;
 pub mod outbox;
 pub mod relay;
 pub mod retention;
+mod spans;
 pub mod waiters;
 
 pub use backends::Backends;

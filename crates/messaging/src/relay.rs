@@ -22,7 +22,7 @@ use telemetry::outage::{DATABASE, EVENT_LOG, Outage};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::incarnation;
+use crate::{incarnation, spans};
 
 /// Interval at which the relay checks whether rows must be sent again because the log has lost them.
 const RESEND_EVERY: Duration = Duration::from_secs(1);
@@ -171,9 +171,14 @@ impl Relay {
                 return Ok(sent);
             }
             let seqs: Vec<i64> = rows.iter().map(|row| row.seq).collect();
-            let records = rows.into_iter().map(record).collect::<Result<Vec<_>, _>>()?;
+            let mut records = rows.into_iter().map(record).collect::<Result<Vec<_>, _>>()?;
             crash::point("relay.read");
-            self.transport.publish(TOPIC, &records).await?;
+            let transport = self.transport.as_ref();
+            let mut spans: Vec<_> =
+                records.iter_mut().filter_map(|record| spans::publishing(record, transport)).collect();
+            let published = transport.publish(TOPIC, &records).await;
+            published.inspect_err(|error| spans::fail(&mut spans, error))?;
+            drop(spans);
             crash::point("relay.published");
             self.mark_sent(&seqs).await?;
             if is_last {

@@ -22,6 +22,14 @@ pub(crate) enum Cause {
 }
 
 impl Backend {
+    /// The product's name in spans, as OpenTelemetry spells it.
+    pub(crate) fn system_name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgresql",
+        }
+    }
+
     /// Begins a transaction that will write. SQLite takes its only write lock here, where the busy timeout
     /// bounds the wait. In the middle of the transaction, the wait would be a deadlock.
     pub fn begin(self) -> &'static str {

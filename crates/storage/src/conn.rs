@@ -14,6 +14,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, Executor, FromRow};
+use telemetry::{Span, SpanKind};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::error::Elapsed;
@@ -117,6 +118,13 @@ impl Conn {
         drop(self.connection.take().map(PoolConnection::detach));
     }
 
+    /// Begins the span of a transaction of the current request or event.
+    fn span(&self) -> Option<Span> {
+        let mut span = Span::of_step(SpanKind::Client, "transaction")?;
+        span.set("db.system.name", self.backend.system_name());
+        Some(span)
+    }
+
     async fn control(&mut self, statement: &'static str) -> Result<(), Error> {
         let limit = self.statement_deadline;
         let outcome = timeout(limit, self.connection()?.execute(statement)).await;
@@ -183,6 +191,8 @@ pub struct Tx {
     now: Timestamp,
     announced: Arc<Notify>,
     announce: bool,
+    /// Ends with the transaction; absent if the trace is not exported.
+    span: Option<Span>,
 }
 
 impl Tx {
@@ -190,8 +200,9 @@ impl Tx {
         // Set first, because the transaction may have begun even if this future is dropped while the
         // statement runs.
         conn.in_transaction = true;
+        let span = conn.span();
         conn.control(conn.backend.begin()).await?;
-        Ok(Self { conn, now, announced, announce: false })
+        Ok(Self { conn, now, announced, announce: false, span })
     }
 
     pub(crate) async fn begin_relaxed(
@@ -201,10 +212,11 @@ impl Tx {
     ) -> Result<Self, Error> {
         conn.in_transaction = true;
         conn.is_relaxed = true;
+        let span = conn.span();
         for statement in conn.backend.begin_relaxed() {
             conn.control(statement).await?;
         }
-        Ok(Self { conn, now, announced, announce: false })
+        Ok(Self { conn, now, announced, announce: false, span })
     }
 
     /// The time of all changes in this transaction.
@@ -233,7 +245,14 @@ impl Tx {
     ///
     /// After [`Error::InDoubt`], the transaction may or may not have been committed.
     pub async fn commit(mut self) -> Result<(), Error> {
-        self.conn.control("COMMIT").await.map_err(Error::of_commit)?;
+        let committed = self.conn.control("COMMIT").await.map_err(Error::of_commit);
+        if let Some(span) = &mut self.span {
+            match &committed {
+                Ok(()) => span.set("marquee.db.committed", true),
+                Err(error) => span.fail(error.to_string()),
+            }
+        }
+        committed?;
         if self.conn.is_relaxed
             && let Some(statement) = self.conn.backend.end_relaxed()
         {

@@ -10,6 +10,7 @@
 //! - [`outage`]: one line a minute about a dependency that fails, however many tasks need it.
 //! - [`is_repeated`] (`repeats`): finds log lines that repeat.
 //! - [`record`], [`render_metrics`], [`upkeep`] (`recorder`): the process-wide recorder of metrics.
+//! - [`Span`], [`distrust_callers`] (`spans`): what the process contributes to a trace, exported over OTLP.
 //! - [`trace_context`]: the W3C `traceparent` of a request or an event.
 //! - [`chain`] (`error_chain`): an error and its sources on one line.
 
@@ -21,11 +22,14 @@ pub mod outage;
 mod readable;
 mod recorder;
 mod repeats;
+mod spans;
 pub mod trace_context;
 
 pub use error_chain::chain;
 pub use json_lines::JsonLines;
 pub use logs::{LogFormat, LogSettings, flush, init};
+pub use opentelemetry::trace::SpanKind;
 pub use readable::{Colors, readable};
 pub use recorder::{record, render_metrics, upkeep};
 pub use repeats::is_repeated;
+pub use spans::{Span, distrust_callers};

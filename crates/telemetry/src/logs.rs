@@ -11,6 +11,7 @@ use crate::json_lines::JsonLines;
 use crate::log_lines::LogLines;
 use crate::readable::Colors;
 use crate::recorder::record;
+use crate::spans;
 
 /// The log lines of this process.
 static LINES: OnceLock<Arc<LogLines>> = OnceLock::new();
@@ -34,12 +35,12 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts the log of the process `service`, and installs the recorder of metrics. Call [`flush`] before the
-/// process ends.
+/// Starts the log and the export of spans of the process `service`, and installs the recorder of metrics. Call
+/// [`flush`] before the process ends.
 ///
 /// # Errors
 ///
-/// What is wrong with the log filter.
+/// What is wrong with the log filter, or with a setting of the export.
 pub fn init(service: &str, settings: &LogSettings) -> Result<(), String> {
     let filter = EnvFilter::try_new(&settings.log_filter)
         .map_err(|error| format!("RUST_LOG (--log-filter): {error}"))?;
@@ -58,11 +59,12 @@ pub fn init(service: &str, settings: &LogSettings) -> Result<(), String> {
     };
     tracing_subscriber::registry().with(filter).with(lines).init();
     record();
-    Ok(())
+    spans::start(service)
 }
 
-/// Writes the lines that are still buffered.
+/// Sends the last spans, and writes the lines that are still buffered.
 pub fn flush() {
+    spans::stop();
     if let Some(lines) = LINES.get() {
         lines.flush();
     }

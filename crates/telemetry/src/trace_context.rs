@@ -7,6 +7,7 @@ use std::fmt;
 use std::future::Future;
 
 use http::HeaderValue;
+use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
 use uuid::Uuid;
 
 /// The header's name, on HTTP and on events.
@@ -31,11 +32,33 @@ impl TraceContext {
         Self { trace_id: Uuid::new_v4().as_u128(), span_id: new_span_id(), flags: 1 }
     }
 
-    /// Continues the trace of `header`, or starts one when the header is absent or malformed.
-    pub fn continue_from(header: Option<&str>) -> Self {
-        header
-            .and_then(Self::parse)
-            .map_or_else(Self::root, |parent| Self { span_id: new_span_id(), ..parent })
+    /// Returns the context in `header`, or `None` when the header is absent or malformed.
+    pub fn of_header(header: Option<&str>) -> Option<Self> {
+        header.and_then(Self::parse)
+    }
+
+    /// A new place in the same trace.
+    #[must_use]
+    pub fn child(self) -> Self {
+        Self { span_id: new_span_id(), ..self }
+    }
+
+    /// Whether the spans of the trace are exported.
+    pub fn is_sampled(&self) -> bool {
+        self.flags & TraceFlags::SAMPLED.to_u8() != 0
+    }
+
+    pub(crate) fn to_span_context(self, is_remote: bool) -> SpanContext {
+        let (trace, span) = (TraceId::from(self.trace_id), SpanId::from(self.span_id));
+        SpanContext::new(trace, span, TraceFlags::new(self.flags), is_remote, TraceState::NONE)
+    }
+
+    pub(crate) fn of_span_context(context: &SpanContext) -> Option<Self> {
+        context.is_valid().then(|| Self {
+            trace_id: u128::from_be_bytes(context.trace_id().to_bytes()),
+            span_id: u64::from_be_bytes(context.span_id().to_bytes()),
+            flags: context.trace_flags().to_u8(),
+        })
     }
 
     /// Returns the context of the request or event that this task handles, if there is one.
@@ -109,7 +132,7 @@ mod tests {
 
     #[test]
     fn child_keeps_the_trace_and_has_its_own_span() {
-        let child = TraceContext::continue_from(Some(PARENT));
+        let child = TraceContext::of_header(Some(PARENT)).unwrap().child();
         assert_eq!(child.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
         assert!(child.to_string().starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"));
         assert_ne!(child.to_string(), PARENT);
@@ -118,6 +141,7 @@ mod tests {
     #[test]
     fn encoding_reverses_parsing() {
         let context = TraceContext::parse(PARENT).unwrap();
+        assert_eq!(TraceContext::of_span_context(&context.to_span_context(true)), Some(context));
         assert_eq!(context.to_string(), PARENT);
         assert_eq!(context.to_header(), PARENT);
         let small = TraceContext { trace_id: 0xa, span_id: 0xb, flags: 0xff };
@@ -125,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_header_starts_a_new_trace() {
+    fn malformed_header_is_ignored() {
         for header in [
             "",
             "00-0-0-0",
@@ -135,9 +159,9 @@ mod tests {
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-extra",
             "00-zzf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         ] {
-            assert_eq!(TraceContext::parse(header), None, "{header}");
-            let fresh = TraceContext::continue_from(Some(header));
-            assert_eq!(TraceContext::parse(&fresh.to_string()), Some(fresh));
+            assert_eq!(TraceContext::of_header(Some(header)), None, "{header}");
         }
+        let root = TraceContext::root();
+        assert_eq!(TraceContext::parse(&root.to_string()), Some(root));
     }
 }

@@ -10,10 +10,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use http_api::extract::IDEMPOTENCY_KEY;
 use http_api::request::REQUEST_ID;
 use http_api::{deadline, request};
+use reqwest::Url;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use telemetry::trace_context::{TRACEPARENT, TraceContext};
+use telemetry::trace_context::TRACEPARENT;
+use telemetry::{Span, SpanKind, chain};
 use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
@@ -135,10 +137,37 @@ impl Upstream {
         &self,
         method: Method,
         path: &str,
-        headers: HeaderMap,
+        mut headers: HeaderMap,
         body: Bytes,
     ) -> Result<Answer, CallError> {
         let url = self.settings.url.join(path).expect("paths are literals");
+        let mut span = Span::of_current(SpanKind::Client, method.as_str().to_owned());
+        if span.is_recorded() {
+            span.set("http.request.method", method.as_str().to_owned());
+            span.set("server.address", url.host_str().unwrap_or_default().to_owned());
+            span.set("url.path", url.path().to_owned());
+            span.set("service.peer.name", self.name);
+        }
+        headers.insert(HeaderName::from_static(TRACEPARENT), span.context().to_header());
+        let outcome = self.attempt(method, url, headers, body).await;
+        match &outcome {
+            Ok(answer) => {
+                span.set("http.response.status_code", i64::from(answer.status.as_u16()));
+                let resends = answer.attempts.saturating_sub(1);
+                span.set("http.request.resend_count", i64::try_from(resends).unwrap_or(i64::MAX));
+            }
+            Err(error) => span.fail(chain(error)),
+        }
+        outcome
+    }
+
+    async fn attempt(
+        &self,
+        method: Method,
+        url: Url,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Answer, CallError> {
         let own = Instant::now() + self.settings.deadline;
         let deadline = deadline::current().map_or(own, |callers| callers.min(own));
         let attempt = Attempt::new(method, url, headers, body, deadline);
@@ -157,12 +186,9 @@ impl Upstream {
     }
 }
 
-/// Returns the headers with the trace and the id of the request being served.
+/// Returns the headers with the id of the request being served.
 fn context() -> HeaderMap {
     let mut headers = HeaderMap::new();
-    if let Some(trace) = TraceContext::current() {
-        headers.insert(HeaderName::from_static(TRACEPARENT), trace.to_header());
-    }
     if let Some(request) = request::current() {
         headers.insert(REQUEST_ID, request.id);
     }

@@ -11,11 +11,12 @@
 use std::time::Duration;
 
 use events::BookingId;
+use events::headers::BOOKING_ATTRIBUTE;
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use process::crash;
 use telemetry::chain;
 use telemetry::outage::{DATABASE, Outage};
-use telemetry::trace_context::TraceContext;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -76,10 +77,13 @@ impl Reconciler {
         let due = list_due_inquiries(&mut self.state.db.read().await?, now, BATCH).await?;
         for ids in due.chunks(AT_ONCE) {
             let inquiries = ids.iter().map(|id| {
-                let trace = TraceContext::root();
+                let mut exported = telemetry::Span::of_own_work("reconcile");
+                exported.set(BOOKING_ATTRIBUTE, id.get());
+                let trace = exported.context();
                 let span =
                     tracing::info_span!("reconcile", booking_id = id.get(), trace_id = trace.trace_id());
-                trace.scope(self.inquire(*id).instrument(span))
+                // Until its end, the inquiry owns the span.
+                trace.scope(self.inquire(*id).inspect(move |_| drop(exported)).instrument(span))
             });
             for (id, outcome) in ids.iter().zip(join_all(inquiries).await) {
                 self.skip_corrupt(*id, outcome).await?;
@@ -115,8 +119,11 @@ impl Reconciler {
 
     async fn expire(&self, id: BookingId) -> Result<(), storage::Error> {
         let mut tx = self.state.db.begin().await?;
-        let has_ended = TraceContext::root().scope(expire_booking(&mut tx, id)).await?;
+        let mut exported = telemetry::Span::of_own_work("expire");
+        exported.set(BOOKING_ATTRIBUTE, id.get());
+        let has_ended = exported.context().scope(expire_booking(&mut tx, id)).await?;
         tx.commit().await?;
+        drop(exported);
         crash::point("book.expired");
         if has_ended {
             metrics::counter!("holds_expired_total").increment(1);

@@ -10,11 +10,11 @@
 use std::time::Duration;
 
 use events::BookingId;
+use events::headers::BOOKING_ATTRIBUTE;
 use futures_util::future::join_all;
 use process::crash;
 use telemetry::chain;
 use telemetry::outage::{DATABASE, Outage};
-use telemetry::trace_context::TraceContext;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -157,7 +157,9 @@ impl Refunder {
             return Ok(());
         };
         let reference = claimed.reference.clone().map(Reference::restore);
-        let trace = TraceContext::root();
+        let mut exported = telemetry::Span::of_own_work("refund");
+        exported.set(BOOKING_ATTRIBUTE, booking_id.get());
+        let trace = exported.context();
         let span = tracing::info_span!("refund", booking_id = booking_id.get(), trace_id = trace.trace_id());
         let refund = async {
             let payment = refund(&self.state, booking_id, reference).await?;

@@ -31,10 +31,10 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use events::TicketId;
+use events::headers::BOOKING_ATTRIBUTE;
 use process::crash;
 use telemetry::chain;
 use telemetry::outage::{DATABASE, Outage};
-use telemetry::trace_context::TraceContext;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -103,7 +103,9 @@ impl Reconciler {
             self.points.forget();
         }
         for id in printing {
-            let trace = TraceContext::root();
+            let mut exported = telemetry::Span::of_own_work("reconcile");
+            exported.set(BOOKING_ATTRIBUTE, id.get());
+            let trace = exported.context();
             let span = tracing::info_span!("reconcile", booking_id = id.get(), trace_id = trace.trace_id());
             let finish = self.finish(id).instrument(span);
             if trace.scope(finish).await?.is_break() {
