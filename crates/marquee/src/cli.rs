@@ -16,6 +16,7 @@ use crate::logs;
 use crate::restore;
 use crate::status::On;
 use crate::target::Target;
+use crate::trace;
 use crate::up::plan::Up;
 
 const EXIT_CODES: &str = "\
@@ -91,6 +92,15 @@ pub enum Command {
     Logs {
         #[command(flatten)]
         plan: logs::Plan,
+    },
+    /// Shows what each process did for a booking, and when: its trace, from the request at the gateway to the
+    /// last event.
+    ///
+    /// The launcher keeps the spans of the fleet in up to 64 MiB of its memory; later ones replace the oldest.
+    /// If OTEL_EXPORTER_OTLP_ENDPOINT names a collector, the spans go there instead.
+    Trace {
+        #[command(flatten)]
+        plan: trace::Plan,
     },
     /// Prints a script that completes the commands and flags of marquee in a shell.
     ///

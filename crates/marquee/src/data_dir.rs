@@ -367,6 +367,11 @@ impl DataDir {
         self.root.join("run/fleet.json")
     }
 
+    /// The file with the address at which the launcher receives the spans of the fleet.
+    pub fn collector_file(&self) -> PathBuf {
+        self.root.join("run/collector")
+    }
+
     /// The path of the directory as the user wrote it.
     pub fn shown(&self) -> &Path {
         &self.shown

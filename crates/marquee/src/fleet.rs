@@ -18,6 +18,9 @@ const EVENTS_URL: &str = "EVENTS_URL";
 const TRUSTED_PROXIES: &str = "TRUSTED_PROXIES";
 const PROCESSOR_URL: &str = "PROCESSOR_URL";
 const FLEET_ID: &str = "FLEET_ID";
+/// The standard variables with the URL of a collector of traces.
+const OTLP_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+const OTLP_TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
 /// The lock of a launcher, in addition to the lock `fleet`, which a restore takes too.
 pub const LAUNCHER: &str = "launcher";
 /// Port bases for which every process has a valid port.
@@ -102,6 +105,19 @@ impl Process {
             Self::Processor | Self::Payment | Self::Mypage | Self::Point => &[],
         }
     }
+}
+
+/// Whether the environment names a collector of traces, so that the launcher is none.
+pub fn has_own_collector() -> bool {
+    [OTLP_ENDPOINT, OTLP_TRACES_ENDPOINT].into_iter().any(|name| std::env::var_os(name).is_some())
+}
+
+/// The URL of the collector in the launcher of this data directory, if it runs one.
+pub fn collector_url(data_dir: &DataDir) -> Option<String> {
+    data_dir.holder(LAUNCHER)?;
+    let address = std::fs::read_to_string(data_dir.collector_file()).ok()?;
+    let address: SocketAddr = address.trim().parse().ok()?;
+    Some(format!("http://{address}"))
 }
 
 impl std::fmt::Display for Process {
@@ -228,8 +244,8 @@ impl Fleet {
         all.into_iter().filter_map(|(name, url)| Some((name, url?)))
     }
 
-    /// The further variables that `process` needs and the environment does not set: the URL of the payment
-    /// provider, and the name of this installation there.
+    /// The further variables that `process` needs and the environment does not set: the collector of its spans,
+    /// the URL of the payment provider, and the name of this installation there.
     ///
     /// # Errors
     ///
@@ -239,10 +255,15 @@ impl Fleet {
         process: Process,
         data_dir: &DataDir,
     ) -> Result<Vec<(&'static str, String)>, DataDirError> {
-        if process != Process::Payment {
-            return Ok(Vec::new());
-        }
         let mut missing = Vec::new();
+        if !has_own_collector()
+            && let Some(url) = collector_url(data_dir)
+        {
+            missing.push((OTLP_ENDPOINT, url));
+        }
+        if process != Process::Payment {
+            return Ok(missing);
+        }
         if std::env::var_os(PROCESSOR_URL).is_none() {
             missing.push((PROCESSOR_URL, self.provider_url()));
         }

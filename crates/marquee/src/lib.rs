@@ -11,6 +11,7 @@
 //! - [`service`]: `marquee service <name>` becomes one of the processes.
 //! - [`up`]: `marquee up` runs all processes as its children.
 //! - [`status`], [`stop`], [`logs`]: what runs on a data directory, its end, and its log lines.
+//! - [`trace`]: what each process did for one booking; the launcher receives the spans.
 //! - [`completions`]: completes the commands in a shell.
 //! - [`mark`]: the mark of an unfinished restore.
 //! - [`target`]: the address of a running fleet.
@@ -52,4 +53,5 @@ pub mod shell;
 pub mod status;
 pub mod stop;
 pub mod target;
+pub mod trace;
 pub mod up;

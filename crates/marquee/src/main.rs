@@ -6,7 +6,7 @@ use clap::CommandFactory;
 use marquee::cli::{Cli, Command};
 use marquee::{
     audit, backup, completions, data_dir, demo, dlq, load, log_file, logs, output, restore, service, status,
-    stop, up,
+    stop, trace, up,
 };
 use process::EXIT_CONFIG;
 
@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         Some(Command::Status { on }) => status::run(&on),
         Some(Command::Stop { on }) => stop::run(&on),
         Some(Command::Logs { plan }) => logs::run(&plan),
+        Some(Command::Trace { plan }) => trace::run(&plan),
         Some(Command::Completions { shell }) => completions::run(shell, Cli::command()),
         Some(Command::Demo { target }) => demo::run(&target),
         Some(Command::Load { target, plan }) => load::run(&target, &plan),

@@ -37,6 +37,7 @@ use crate::data_dir::{DataDir, DataDirError};
 use crate::fleet::{Fleet, LAUNCHER, Process};
 use crate::mark;
 use crate::settings::Settings;
+use crate::trace::collector;
 use crate::up::plan::Up;
 use children::Children;
 use error::READY_TIMEOUT;
@@ -77,6 +78,8 @@ async fn launch(up: &Up) -> Result<ExitCode, StartError> {
     let not_writable = |source| DataDirError::NotWritable { path: fleet.data_dir.clone(), source };
     let (before, settings) = (Settings::read(&data_dir).ok().flatten(), Settings::of(fleet));
     settings.write(&data_dir).map_err(not_writable)?;
+
+    collector::start(&data_dir).await.map_err(not_writable)?;
 
     let mut signals = StopSignals::listen().map_err(StartError::Runtime)?;
     let screen = Screen::start();

@@ -38,6 +38,7 @@ mod seed_commands;
 mod servers;
 mod supply_chain;
 mod topic;
+mod traces;
 mod verify;
 mod wait;
 mod wrong_input;
