@@ -109,7 +109,8 @@ impl Process {
 
 /// Whether the environment names a collector of traces, so that the launcher is none.
 pub fn has_own_collector() -> bool {
-    [OTLP_ENDPOINT, OTLP_TRACES_ENDPOINT].into_iter().any(|name| std::env::var_os(name).is_some())
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    [OTLP_ENDPOINT, OTLP_TRACES_ENDPOINT].into_iter().any(is_set)
 }
 
 /// The URL of the collector in the launcher of this data directory, if it runs one.

@@ -10,7 +10,8 @@
 //! - [`outage`]: one line a minute about a dependency that fails, however many tasks need it.
 //! - [`is_repeated`] (`repeats`): finds log lines that repeat.
 //! - [`record`], [`render_metrics`], [`upkeep`] (`recorder`): the process-wide recorder of metrics.
-//! - [`Span`], [`distrust_callers`] (`spans`): what the process contributes to a trace, exported over OTLP.
+//! - [`Span`] (`spans`): what the process contributes to a trace.
+//! - [`distrust_callers`] (`span_export`): sends spans to a collector, if the environment names one.
 //! - [`trace_context`]: the W3C `traceparent` of a request or an event.
 //! - [`chain`] (`error_chain`): an error and its sources on one line.
 
@@ -22,6 +23,7 @@ pub mod outage;
 mod readable;
 mod recorder;
 mod repeats;
+mod span_export;
 mod spans;
 pub mod trace_context;
 
@@ -32,4 +34,5 @@ pub use opentelemetry::trace::SpanKind;
 pub use readable::{Colors, readable};
 pub use recorder::{record, render_metrics, upkeep};
 pub use repeats::is_repeated;
-pub use spans::{Span, distrust_callers};
+pub use span_export::distrust_callers;
+pub use spans::Span;

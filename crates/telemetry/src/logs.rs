@@ -11,7 +11,7 @@ use crate::json_lines::JsonLines;
 use crate::log_lines::LogLines;
 use crate::readable::Colors;
 use crate::recorder::record;
-use crate::spans;
+use crate::span_export;
 
 /// The log lines of this process.
 static LINES: OnceLock<Arc<LogLines>> = OnceLock::new();
@@ -59,12 +59,12 @@ pub fn init(service: &str, settings: &LogSettings) -> Result<(), String> {
     };
     tracing_subscriber::registry().with(filter).with(lines).init();
     record();
-    spans::start(service)
+    span_export::start(service)
 }
 
 /// Sends the last spans, and writes the lines that are still buffered.
 pub fn flush() {
-    spans::stop();
+    span_export::stop();
     if let Some(lines) = LINES.get() {
         lines.flush();
     }

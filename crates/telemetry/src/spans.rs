@@ -1,137 +1,17 @@
-//! Spans: what a process contributes to a trace. They are exported over OTLP (HTTP, protobuf) if the
-//! environment names a collector.
+//! Spans: what a process contributes to a trace.
 //!
-//! OpenTelemetry's SDK reads the standard variables (`OTEL_TRACES_SAMPLER`, `OTEL_BSP_SCHEDULE_DELAY`,
-//! `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_RESOURCE_ATTRIBUTES`, …), and batches and sends on a thread of its own.
-//! The context of a span is what a process sends on, so the processes that a request passes agree on its
-//! trace and on whether it is sampled.
+//! The context of a span is what a process sends on, so the processes that a request passes agree on its trace
+//! and on whether it is sampled. Without a collector, a span is only its context.
 //!
 //! Conventions for names and attributes: <https://opentelemetry.io/docs/specs/semconv/>.
 
 use std::borrow::Cow;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use opentelemetry::trace::{
-    Link, Span as _, SpanBuilder, SpanKind, Status, TraceContextExt, TraceId, Tracer, TracerProvider,
-};
+use opentelemetry::trace::{Span as _, SpanBuilder, SpanKind, Status, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue, Value};
-use opentelemetry_otlp::SpanExporter as OtlpExporter;
-use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::trace::{
-    Config, SamplingResult, SdkTracer, SdkTracerProvider, ShouldSample, SpanData, SpanExporter,
-};
-use uuid::Uuid;
 
-use crate::error_chain::chain;
-use crate::outage::Outage;
+use crate::span_export::tracer;
 use crate::trace_context::TraceContext;
-
-/// The variables of which one must name a collector.
-const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
-/// Maximum time that the end of a process waits for its last spans to be sent.
-const STOP_TIMEOUT: Duration = Duration::from_millis(500);
-
-static EXPORT: OnceLock<Export> = OnceLock::new();
-static CALLERS_ARE_STRANGERS: AtomicBool = AtomicBool::new(false);
-
-struct Export {
-    provider: SdkTracerProvider,
-    tracer: SdkTracer,
-}
-
-/// Starts to export the spans of the process `service`, if the environment names a collector.
-///
-/// # Errors
-///
-/// What is wrong with a setting.
-pub(crate) fn start(service: &str) -> Result<(), String> {
-    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let is_disabled =
-        std::env::var("OTEL_SDK_DISABLED").is_ok_and(|value| value.eq_ignore_ascii_case("true"));
-    if is_disabled || !ENDPOINTS.into_iter().any(is_set) || EXPORT.get().is_some() {
-        return Ok(());
-    }
-    let exporter = OtlpExporter::builder().with_http().build();
-    let exporter =
-        exporter.map_err(|error| format!("{} or {}: {}", ENDPOINTS[0], ENDPOINTS[1], chain(&error)))?;
-    let mut resource = Resource::builder().with_attributes([
-        KeyValue::new("service.namespace", "marquee"),
-        KeyValue::new("process.pid", i64::from(std::process::id())),
-    ]);
-    if !is_set("OTEL_SERVICE_NAME") {
-        resource = resource.with_service_name(service.to_owned());
-    }
-    let provider = SdkTracerProvider::builder()
-        .with_sampler(Box::new(EdgeSampler(Config::default().sampler)) as Box<dyn ShouldSample>)
-        .with_resource(resource.build())
-        .with_batch_exporter(ReportingExporter { exporter, outage: Outage::of("trace collector") })
-        .build();
-    let tracer = provider.tracer("marquee");
-    EXPORT.get_or_init(|| Export { provider, tracer });
-    Ok(())
-}
-
-/// Sends the last spans.
-pub(crate) fn stop() {
-    if let Some(export) = EXPORT.get() {
-        // What the collector does not accept in time is lost.
-        drop(export.provider.shutdown_with_timeout(STOP_TIMEOUT));
-    }
-}
-
-/// Makes this process decide by itself whether to sample a request, whatever its caller says. Called at the
-/// edge of the fleet: otherwise, anybody on the internet could turn on the recording of all requests.
-pub fn distrust_callers() {
-    CALLERS_ARE_STRANGERS.store(true, Ordering::Relaxed);
-}
-
-/// The configured sampler, which does not see the decision of a stranger.
-#[derive(Clone, Debug)]
-struct EdgeSampler(Box<dyn ShouldSample>);
-
-impl ShouldSample for EdgeSampler {
-    fn should_sample(
-        &self,
-        parent: Option<&Context>,
-        trace_id: TraceId,
-        name: &str,
-        kind: &SpanKind,
-        attributes: &[KeyValue],
-        links: &[Link],
-    ) -> SamplingResult {
-        let is_stranger = CALLERS_ARE_STRANGERS.load(Ordering::Relaxed)
-            && parent.is_some_and(|parent| parent.span().span_context().is_remote());
-        // A sampler by ratio looks at the id, which the stranger has chosen too.
-        let (parent, trace_id) =
-            if is_stranger { (None, TraceId::from(Uuid::new_v4().as_u128())) } else { (parent, trace_id) };
-        self.0.should_sample(parent, trace_id, name, kind, attributes, links)
-    }
-}
-
-/// Exports spans, and reports a collector that does not accept them. Nothing waits for it.
-#[derive(Debug)]
-struct ReportingExporter {
-    exporter: OtlpExporter,
-    outage: Outage,
-}
-
-impl SpanExporter for ReportingExporter {
-    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        let outcome = self.exporter.export(batch).await;
-        match &outcome {
-            Ok(()) => self.outage.succeeded(),
-            Err(error) => self.outage.failed(chain(error)),
-        }
-        outcome
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        self.exporter.set_resource(resource);
-    }
-}
 
 /// One operation of a trace. It ends when it is dropped.
 #[derive(Debug)]
@@ -201,7 +81,7 @@ impl Span {
     /// Begins a span that is only of use if it is exported, such as a step within a request.
     pub fn of_step(kind: SpanKind, name: impl Into<Cow<'static, str>>) -> Option<Self> {
         let current = TraceContext::current().filter(TraceContext::is_sampled)?;
-        EXPORT.get()?;
+        tracer()?;
         Some(Self::begin(Some(current), false, kind, name))
     }
 
@@ -211,12 +91,12 @@ impl Span {
         kind: SpanKind,
         name: impl Into<Cow<'static, str>>,
     ) -> Self {
-        if let Some(export) = EXPORT.get() {
+        if let Some(tracer) = tracer() {
             let builder = SpanBuilder::from_name(name).with_kind(kind);
             let parent = parent.map(|parent| parent.to_span_context(is_remote));
             let parent =
                 parent.map_or_else(Context::new, |parent| Context::new().with_remote_span_context(parent));
-            let span = export.tracer.build_with_context(builder, &parent);
+            let span = tracer.build_with_context(builder, &parent);
             // While the process ends, the SDK returns an invalid one.
             if let Some(context) = TraceContext::of_span_context(span.span_context()) {
                 let recorded = span.is_recording().then(|| Box::new(span));
