@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use event_log::{Record, Transport, TransportError, headers_from_json};
-use events::TOPIC;
+use events::{TOPIC, headers};
 use process::crash;
 use sqlx::FromRow;
 use storage::{Db, Lead, Task, query_as, query_built};
@@ -179,6 +179,7 @@ impl Relay {
             let published = transport.publish(TOPIC, &records).await;
             published.inspect_err(|error| spans::fail(&mut spans, error))?;
             drop(spans);
+            count(&records);
             crash::point("relay.published");
             self.mark_sent(&seqs).await?;
             if is_last {
@@ -212,8 +213,13 @@ impl Relay {
         }
     }
 
-    /// Updates the metrics of the outbox. After a failure they keep their last values.
+    /// Updates the metrics of the outbox and of the connections. After a failure, those of the outbox keep their
+    /// last values.
     async fn measure(&self) {
+        for (pool, connections) in self.db.connections() {
+            metrics::gauge!("db_connections_in_use", "pool" => pool).set(f64::from(connections.in_use));
+            metrics::gauge!("db_connections_max", "pool" => pool).set(f64::from(connections.max));
+        }
         let count = query_as::<(i64, i64)>(
             "SELECT CAST(COUNT(*) AS BIGINT), COALESCE(MIN(occurred_at), 0) FROM outbox WHERE sent_at IS NULL",
         );
@@ -225,6 +231,14 @@ impl Relay {
             metrics::gauge!("outbox_unsent_events").set(unsent as f64);
             metrics::gauge!("outbox_lag_seconds").set(lag_us.max(0) as f64 / 1e6);
         }
+    }
+}
+
+/// Counts the published records by the type of their event. After a crash, some are published and counted again.
+fn count(records: &[Record]) {
+    for record in records {
+        let event_type = headers::find(&record.headers, "type").unwrap_or("unknown").to_owned();
+        metrics::counter!("events_published_total", "type" => event_type).increment(1);
     }
 }
 

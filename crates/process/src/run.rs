@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::arguments::{self, EXIT_CONFIG};
 use crate::error::StartError;
 use crate::stop::stop_signal;
+use crate::version::VERSION;
 
 /// Maximum time the runtime waits for blocking work after the process has ended.
 const RUNTIME_STOP_TIMEOUT: Duration = Duration::from_secs(1);
@@ -60,6 +61,7 @@ where
         eprintln!("configuration error: {problem}");
         return ExitCode::from(EXIT_CONFIG);
     }
+    metrics::gauge!("build_info", "version" => VERSION).set(1.0);
     raise_open_files();
     let runtime = match Runtime::new() {
         Ok(runtime) => runtime,

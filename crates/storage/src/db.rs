@@ -61,6 +61,13 @@ impl Default for Settings {
     }
 }
 
+/// The connections of one pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connections {
+    pub in_use: u32,
+    pub max: u32,
+}
+
 /// A database. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Db {
@@ -99,6 +106,20 @@ impl Db {
             statements: Arc::default(),
             clock: Clock::system(),
         })
+    }
+
+    /// The connections of each pool by its name: `all` on a server, `writer` and `readers` on SQLite.
+    pub fn connections(&self) -> Vec<(&'static str, Connections)> {
+        let of = |pool: &AnyPool| {
+            let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+            let max = pool.options().get_max_connections();
+            Connections { in_use: pool.size().saturating_sub(idle), max }
+        };
+        if self.backend.has_one_writer() {
+            vec![("writer", of(&self.writers)), ("readers", of(&self.readers))]
+        } else {
+            vec![("all", of(&self.readers))]
+        }
     }
 
     /// [Opens](Self::open) the database, and retries for up to `wait` while it does not answer.

@@ -49,7 +49,7 @@ pub mod url;
 pub use backend::Backend;
 pub use clock::Clock;
 pub use conn::{Conn, Tx};
-pub use db::{Db, Settings};
+pub use db::{Connections, Db, Settings};
 pub use error::Error;
 pub use lead::{Lead, Task};
 pub use migrations::Migrations;

@@ -174,6 +174,7 @@ async fn fleet_exposes_every_metric_of_the_rules_and_the_dashboard() {
             && (server_events_url().is_some() || !OF_KAFKA.contains(&selector.metric.as_str()))
     });
     assert!(wanted.len() > 10, "{wanted:?}");
+    wanted.push(selectors(r#"events_published_total{type="Booked"}"#).remove(0));
 
     let fleet = Fleet::up().await;
     let order = json!({ "movieName": "soul", "seat": "1A", "qty": 1, "totalPrice": 5000 });

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use storage::{
-    Backend, DatabaseUrl, Db, Error, MAX_VALUES, Migrations, Settings, Task, Tx, query, query_as,
-    query_as_built,
+    Backend, Connections, DatabaseUrl, Db, Error, MAX_VALUES, Migrations, Settings, Task, Tx, query,
+    query_as, query_as_built,
 };
 use tempfile::TempDir;
 use test_kit::scratch::database_url;
@@ -52,6 +52,25 @@ impl Scratch {
         db.migrate(&[&migrations(&[SEATS])]).await.unwrap();
         db
     }
+}
+
+#[tokio::test]
+async fn connections_in_use_are_counted() {
+    let scratch = Scratch::new().await;
+    let db = scratch.seats().await;
+    let sum =
+        |of: fn(Connections) -> u32| db.connections().into_iter().map(|(_, pool)| of(pool)).sum::<u32>();
+    let returned = async {
+        // A connection returns to its pool in a task of its own.
+        while sum(|pool| pool.in_use) > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    assert!(sum(|pool| pool.max) >= QUICK.max_connections);
+    let tx = db.begin().await.unwrap();
+    assert!(sum(|pool| pool.in_use) >= 1, "{:?}", db.connections());
+    tx.commit().await.unwrap();
+    tokio::time::timeout(Duration::from_secs(10), returned).await.expect("all connections return");
 }
 
 async fn try_take(db: &Db, seat: &str) -> Result<u64, Error> {
