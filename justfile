@@ -83,6 +83,11 @@ clients:
     cargo build --release
     .ci/clients
 
+# update the description and the schemas of the events, and check that they are compatible with the last release
+asyncapi:
+    UPDATE_SNAPSHOTS=1 cargo test -p events asyncapi
+    .ci/asyncapi
+
 # run the whole gate, as CI does
 gate:
     .ci/run

@@ -7,6 +7,7 @@ use axum::extract::{Extension, State};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
+use events::asyncapi::ASYNCAPI;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use http_api::problem::{self, Problem};
@@ -30,7 +31,9 @@ use crate::table::TABLE;
 
 /// The path of the description in every process of the fleet. The gateway's describes the whole fleet.
 const OWN_DOCUMENT: &str = "/api-docs/openapi.json";
-/// The same path relative to a page in `/docs/`.
+/// The path of the description of the events, in AsyncAPI.
+const EVENTS_DOCUMENT: &str = "/api-docs/asyncapi.json";
+/// The path of the fleet's description relative to a page in `/docs/`.
 const FROM_DOCS: &str = "../api-docs/openapi.json";
 
 #[derive(utoipa::OpenApi)]
@@ -55,7 +58,7 @@ pub fn described(audits: Arc<Audits>) -> (Router<Overview>, OpenApi) {
         .split_for_parts()
 }
 
-/// Returns the routes of `/docs` and of the fleet's description.
+/// Returns the routes of `/docs` and of the descriptions of the fleet and of its events.
 pub fn router(description: OpenApi) -> Router {
     let fleet = Fleet::new(description);
     let services = TABLE.iter().map(|entry| Url::new(entry.name, entry.document.from_docs));
@@ -65,11 +68,17 @@ pub fn router(description: OpenApi) -> Router {
     Router::from(SwaggerUi::new("/docs").config(config))
         .layer(from_fn(missing_asset))
         .merge(Router::new().route(OWN_DOCUMENT, get(whole)).with_state(fleet))
+        .route(EVENTS_DOCUMENT, get(describe_events))
 }
 
 /// Responds with the description of the fleet, whose server is the address that the client uses.
 async fn whole(State(fleet): State<Fleet>, Extension(client): Extension<Client>) -> impl IntoResponse {
     ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], fleet.at(&client.base_url()))
+}
+
+/// Responds with the description of the events.
+async fn describe_events() -> impl IntoResponse {
+    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], ASYNCAPI)
 }
 
 /// Responds with the description that a service returns. The gateway builds the request for it from scratch:

@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use crate::client::Client;
 
 /// Relations, and their paths as URI templates (RFC 6570).
-const LINKS: [(&str, &str); 25] = [
+const LINKS: [(&str, &str); 26] = [
     ("self", "/api"),
     ("books", "/books{?page,size,after,customerId}"),
     ("book", "/books/{id}"),
@@ -37,6 +37,7 @@ const LINKS: [(&str, &str); 25] = [
     ("problem", "/problems/{slug}"),
     ("docs", "/docs"),
     ("openapi", "/api-docs/openapi.json"),
+    ("asyncapi", "/api-docs/asyncapi.json"),
     ("openapiOfService", "/api-docs/{service}/openapi.json"),
     ("status", "/status"),
 ];

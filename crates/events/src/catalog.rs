@@ -1,6 +1,9 @@
 //! All events of the fleet. The fields have the same names on the wire, in camelCase.
 //!
 //! Only ids are required when reading, because the original Java services may write null in any other field.
+//!
+//! `asyncapi.json` is generated from this file. It shows the comments, so the first paragraph on an event ends
+//! with its publisher.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -20,6 +23,7 @@ macro_rules! catalog {
             $(#[$doc])*
             #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
             #[serde(rename_all = "camelCase")]
+            #[cfg_attr(test, derive(schemars::JsonSchema))]
             pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
 
             impl From<$name> for Event {
@@ -69,6 +73,14 @@ macro_rules! catalog {
                     $(stringify!($name) => Some(serde_json::from_value(fields).map(Self::$name)),)*
                     _ => None,
                 }
+            }
+
+            /// Returns the JSON schema of each event's fields, with the event's name.
+            #[cfg(test)]
+            pub(crate) fn schemas(
+                generator: &mut schemars::SchemaGenerator,
+            ) -> Vec<(&'static str, schemars::Schema)> {
+                vec![$((stringify!($name), generator.root_schema_for::<$name>()),)*]
             }
         }
     };

@@ -40,6 +40,20 @@ macro_rules! ids {
             }
         }
 
+        #[cfg(test)]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                let description = concat!("The id of a ", $noun, ".");
+                schemars::json_schema!({
+                    "description": description, "type": "integer", "format": "int64", "minimum": 1,
+                })
+            }
+        }
+
         impl Id for $name {
             const NOUN: &'static str = $noun;
         }

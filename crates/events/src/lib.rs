@@ -8,12 +8,14 @@
 //! - [`envelope`]: encodes and decodes the JSON of an event, compatible with the original Java services.
 //! - `wire`: that JSON, as it is written.
 //! - [`headers`]: the headers of a record, CloudEvents 1.0 in binary mode.
+//! - [`asyncapi`]: the description of all of this for other programs.
 //! - [`price`]: money in the smallest unit of the currency.
 //! - [`invalid`]: invalid fields of a request.
 //! - [`status`]: statuses, with the same text in responses, events and databases.
 //! - [`lenient`]: deserialization of numbers as text and text as numbers, for events and requests.
 //! - [`text`]: names, and the normal form in which they are compared.
 
+pub mod asyncapi;
 pub mod catalog;
 pub mod envelope;
 pub mod headers;

@@ -12,6 +12,7 @@ use crate::lenient::optional_scalar;
 /// Times are RFC 3339 in UTC, such as `2026-12-01T19:30:00Z`, as in responses.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Screening {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub screening_id: Option<ScreeningId>,

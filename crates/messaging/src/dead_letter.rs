@@ -72,3 +72,26 @@ pub(crate) fn is_for(headers: &Headers, consumer: &str) -> bool {
 fn original_headers(headers: &Headers) -> Headers {
     headers.iter().filter(|(name, _)| !name.starts_with(PREFIX)).cloned().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use events::asyncapi::ASYNCAPI;
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn headers_of_letters_marks_and_replayed_events_are_described() {
+        let description: Value = serde_json::from_str(ASYNCAPI).unwrap();
+        let described = |message: &str| -> Vec<String> {
+            let headers = &description["components"]["messages"][message]["headers"]["properties"];
+            headers.as_object().unwrap().keys().filter(|name| name.starts_with(PREFIX)).cloned().collect()
+        };
+        let letter = [REASON, CONSUMER, ORIGINAL_TOPIC, PARTITION, OFFSET, APPENDED_AT, ATTEMPTS];
+        assert_eq!(described("deadLetter"), letter);
+        assert_eq!(described("replayed"), [REPLAYED]);
+        for event_type in events::Event::TYPES {
+            assert_eq!(described(event_type), [REPLAY_FOR], "{event_type}");
+        }
+    }
+}

@@ -42,6 +42,14 @@ async fn swagger_ui_lists_the_fleet_and_its_five_services_and_contacts_no_valida
 }
 
 #[tokio::test]
+async fn events_are_described() {
+    let gateway = Gateway::start([]).await;
+    let served = json(gateway.get("/api-docs/asyncapi.json")).await;
+    let reviewed: Value = serde_json::from_str(include_str!("../../../crates/events/asyncapi.json")).unwrap();
+    assert_eq!(served, reviewed);
+}
+
+#[tokio::test]
 async fn description_of_a_service_comes_from_the_service() {
     let ticket = Echo::start("ticket").await;
     let gateway = Gateway::start([("--ticket-url", &ticket.url)]).await;

@@ -47,6 +47,7 @@ async fn root_links_to_every_readable_path_with_all_its_parameters() {
     }
     // Not in a description.
     expected.insert("/docs".to_owned(), BTreeSet::new());
+    expected.insert("/api-docs/asyncapi.json".to_owned(), BTreeSet::new());
     expected.insert("/api-docs/openapi.json".to_owned(), BTreeSet::new());
     expected.insert("/api-docs/{service}/openapi.json".to_owned(), BTreeSet::new());
     assert_eq!(linked, expected);

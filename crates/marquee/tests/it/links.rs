@@ -52,7 +52,10 @@ async fn links_of_the_root_and_types_of_problems_lead_somewhere() {
     let fleet = Fleet::up().await;
     let root = fleet.rest.get("/api").await.unwrap();
     assert_eq!(root.status, 200, "{root:?}");
-    assert_eq!(follow(&fleet, &root.body).await, ["docs", "openapi", "problems", "self", "status"]);
+    assert_eq!(
+        follow(&fleet, &root.body).await,
+        ["asyncapi", "docs", "openapi", "problems", "self", "status"]
+    );
 
     let order = json!({ "movieName": "soul", "seat": "1A" });
     let booked = fleet.rest.send(Method::POST, "/books", Some(&order)).await.unwrap();
