@@ -7,11 +7,14 @@ use std::error::Error;
 use event_log::{Record, Transport};
 use events::{Event, TOPIC, headers};
 use telemetry::trace_context::TraceContext;
-use telemetry::{Span, SpanKind, chain};
+use telemetry::{Span, SpanKind, chain, exports_spans};
 
 /// Begins the span of publishing `record`, and makes it the one that consumers continue. Returns `None` for
 /// a trace that is not exported.
 pub fn publishing(record: &mut Record, transport: &dyn Transport) -> Option<Span> {
+    if !exports_spans() {
+        return None;
+    }
     let event_type = headers::find(&record.headers, "type").unwrap_or_default().to_owned();
     let (_, traceparent) = record.headers.iter_mut().find(|(name, _)| name == headers::TRACEPARENT)?;
     let mut span = Span::of_header(Some(traceparent), SpanKind::Producer, format!("send {TOPIC}"));

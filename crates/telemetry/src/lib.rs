@@ -11,7 +11,7 @@
 //! - [`is_repeated`] (`repeats`): finds log lines that repeat.
 //! - [`record`], [`render_metrics`], [`upkeep`] (`recorder`): the process-wide recorder of metrics.
 //! - [`Span`] (`spans`): what the process contributes to a trace.
-//! - [`distrust_callers`] (`span_export`): sends spans to a collector, if the environment names one.
+//! - [`distrust_callers`], [`exports_spans`] (`span_export`): sends spans to a collector, if the environment names one.
 //! - [`trace_context`]: the W3C `traceparent` of a request or an event.
 //! - [`chain`] (`error_chain`): an error and its sources on one line.
 
@@ -34,5 +34,5 @@ pub use opentelemetry::trace::SpanKind;
 pub use readable::{Colors, readable};
 pub use recorder::{record, render_metrics, upkeep};
 pub use repeats::is_repeated;
-pub use span_export::distrust_callers;
+pub use span_export::{distrust_callers, exports_spans};
 pub use spans::Span;

@@ -75,6 +75,11 @@ pub fn tracer() -> Option<&'static SdkTracer> {
     EXPORT.get().map(|export| &export.tracer)
 }
 
+/// Whether this process exports spans, so that those which are only of use then are worth their cost.
+pub fn exports_spans() -> bool {
+    EXPORT.get().is_some()
+}
+
 /// Whether the environment names a collector, and does not disable the export.
 fn is_wanted(variable: impl Fn(&str) -> Option<String>) -> Result<bool, String> {
     if variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use opentelemetry::trace::{Span as _, SpanBuilder, SpanKind, Status, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue, Value};
 
-use crate::span_export::tracer;
+use crate::span_export::{exports_spans, tracer};
 use crate::trace_context::TraceContext;
 
 /// One operation of a trace. It ends when it is dropped.
@@ -57,10 +57,7 @@ impl Span {
 
     /// Continues the trace of `header` without a span of its own, for requests that happen all the time.
     pub fn unrecorded(header: Option<&str>) -> Self {
-        Self {
-            context: TraceContext::of_header(header).map_or_else(TraceContext::root, TraceContext::child),
-            recorded: None,
-        }
+        Self::context_only(TraceContext::of_header(header))
     }
 
     /// Begins a span of the request or event that this task handles. Outside of one, it begins a trace.
@@ -81,7 +78,9 @@ impl Span {
     /// Begins a span that is only of use if it is exported, such as a step within a request.
     pub fn of_step(kind: SpanKind, name: impl Into<Cow<'static, str>>) -> Option<Self> {
         let current = TraceContext::current().filter(TraceContext::is_sampled)?;
-        tracer()?;
+        if !exports_spans() {
+            return None;
+        }
         Some(Self::begin(Some(current), false, kind, name))
     }
 
@@ -103,6 +102,10 @@ impl Span {
                 return Self { context, recorded };
             }
         }
+        Self::context_only(parent)
+    }
+
+    fn context_only(parent: Option<TraceContext>) -> Self {
         Self { context: parent.map_or_else(TraceContext::root, TraceContext::child), recorded: None }
     }
 
@@ -116,7 +119,7 @@ impl Span {
         self.recorded.is_some()
     }
 
-    pub fn rename(&mut self, name: impl Into<Cow<'static, str>>) {
+    fn rename(&mut self, name: impl Into<Cow<'static, str>>) {
         if let Some(span) = &mut self.recorded {
             span.update_name(name);
         }
