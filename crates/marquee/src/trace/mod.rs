@@ -15,12 +15,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use reqwest::Client;
+use tokio::time::timeout;
 
 use crate::data_dir::{DEFAULT_DATA_DIR, DataDir, DataDirError};
 use crate::fleet;
 use crate::output::{OutputError, print};
 use crate::paint::Paint;
+use crate::rest::{Rest, RestError};
 use crate::runtime;
 use kept::Step;
 
@@ -48,7 +49,11 @@ enum TraceError {
     )]
     NoCollector,
     #[error("the launcher does not answer")]
-    NoAnswer(#[from] reqwest::Error),
+    NoAnswer(#[from] RestError),
+    #[error("the launcher does not answer within {ANSWER_TIMEOUT:?}")]
+    Late,
+    #[error("the answer of the launcher is no list of traces")]
+    Unreadable(#[from] serde_json::Error),
     #[error("there is no trace of booking {0}: it does not exist, or its spans were replaced by later ones")]
     NotFound(i64),
     #[error(transparent)]
@@ -62,10 +67,10 @@ pub fn run(plan: &Plan) -> ExitCode {
 async fn show(plan: &Plan) -> Result<(), TraceError> {
     let data_dir = DataDir::open_existing(&plan.data_dir)?;
     let base = fleet::collector_url(&data_dir).ok_or(TraceError::NoCollector)?;
-    let url = format!("{base}/bookings/{}/steps", plan.booking);
-    let client = Client::builder().timeout(ANSWER_TIMEOUT).build()?;
-    let answer = client.get(url).send().await?.error_for_status()?;
-    let traces: Vec<Vec<Step>> = answer.json().await?;
+    let (launcher, path) = (Rest::new(&base), format!("/bookings/{}/steps", plan.booking));
+    let answer =
+        timeout(ANSWER_TIMEOUT, launcher.get(&path)).await.map_err(|_elapsed| TraceError::Late)??;
+    let traces: Vec<Vec<Step>> = serde_json::from_value(answer.body)?;
     if traces.is_empty() {
         return Err(TraceError::NotFound(plan.booking));
     }

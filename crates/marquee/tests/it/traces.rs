@@ -74,6 +74,19 @@ async fn book(fleet: &Fleet, flags: &str) -> i64 {
     answer.json::<serde_json::Value>().await.unwrap()["id"].as_i64().unwrap()
 }
 
+/// Starts the fleet with its export, which sends spans soon, and with additional settings.
+async fn up_exporting(fleet: &mut Fleet, env: &[(&str, &str)]) {
+    let own = [("OTEL_SDK_DISABLED", "false"), ("OTEL_BSP_SCHEDULE_DELAY", "100")];
+    fleet.up_with(&[&own[..], env].concat()).await;
+}
+
+/// Runs `marquee trace`, and returns its exit code and output.
+async fn trace(fleet: &Fleet, booking: i64) -> (i32, String) {
+    let mut command = marquee(["trace", &booking.to_string()]);
+    command.arg("--data-dir").arg(&fleet.data_dir);
+    run(command).await
+}
+
 /// Stops the fleet. All processes send their last spans.
 async fn everything_stops(fleet: &mut Fleet) {
     send(fleet.launcher().pid(), Signal::TERM);
@@ -97,13 +110,7 @@ fn is_whole(steps: &[Step]) -> Result<(), String> {
 async fn collector_receives_the_whole_trace_of_a_booking() {
     let collector = Collector::start().await;
     let mut fleet = Fleet::nothing().await;
-    fleet
-        .up_with(&[
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url()),
-            ("OTEL_SDK_DISABLED", "false"),
-            ("OTEL_BSP_SCHEDULE_DELAY", "100"),
-        ])
-        .await;
+    up_exporting(&mut fleet, &[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url())]).await;
     // The client asks for no sampling, but the gateway decides.
     let id = book(&fleet, "00").await;
     let steps = until("the whole trace", async || {
@@ -127,9 +134,7 @@ async fn collector_receives_the_whole_trace_of_a_booking() {
     }
     assert_eq!(collector.kept.lock().unwrap().of_booking(id).len(), 1);
     // A collector of the user replaces the launcher's.
-    let mut command = marquee(["trace", &id.to_string()]);
-    command.arg("--data-dir").arg(&fleet.data_dir);
-    let (code, output) = run(command).await;
+    let (code, output) = trace(&fleet, id).await;
     assert_eq!(code, 1, "{output}");
     assert!(output.contains("keeps no traces"), "{output}");
 }
@@ -137,12 +142,10 @@ async fn collector_receives_the_whole_trace_of_a_booking() {
 #[tokio::test(flavor = "multi_thread")]
 async fn trace_command_shows_what_each_process_did_for_a_booking() {
     let mut fleet = Fleet::nothing().await;
-    fleet.up_with(&[("OTEL_SDK_DISABLED", "false"), ("OTEL_BSP_SCHEDULE_DELAY", "100")]).await;
+    up_exporting(&mut fleet, &[]).await;
     let id = book(&fleet, "01").await;
     let shown = until("the trace", async || {
-        let mut command = marquee(["trace", &id.to_string()]);
-        command.arg("--data-dir").arg(&fleet.data_dir);
-        let (code, output) = run(command).await;
+        let (code, output) = trace(&fleet, id).await;
         let is_whole = OF_A_BOOKING.iter().all(|process| output.contains(process.name()));
         if code == 0 && is_whole { Ok(output) } else { Err(output) }
     })
@@ -151,9 +154,7 @@ async fn trace_command_shows_what_each_process_did_for_a_booking() {
     assert!(shown.contains("gateway  POST /books 201"), "{shown}");
     assert!(shown.contains("    book  POST /books 201"), "below the gateway: {shown}");
 
-    let mut command = marquee(["trace", "4000000"]);
-    command.arg("--data-dir").arg(&fleet.data_dir);
-    let (code, output) = run(command).await;
+    let (code, output) = trace(&fleet, 4_000_000).await;
     assert_eq!(code, 1, "{output}");
     assert!(output.contains("no trace of booking 4000000"), "{output}");
 }
@@ -163,15 +164,12 @@ async fn trace_command_shows_what_each_process_did_for_a_booking() {
 async fn sampling_is_the_decision_of_the_gateway() {
     let collector = Collector::start().await;
     let mut fleet = Fleet::nothing().await;
-    fleet
-        .up_with(&[
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url()),
-            ("OTEL_SDK_DISABLED", "false"),
-            ("OTEL_BSP_SCHEDULE_DELAY", "100"),
-            ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
-            ("OTEL_TRACES_SAMPLER_ARG", "0"),
-        ])
-        .await;
+    let settings = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &*collector.url()),
+        ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
+        ("OTEL_TRACES_SAMPLER_ARG", "0"),
+    ];
+    up_exporting(&mut fleet, &settings).await;
     let id = book(&fleet, "01").await;
     everything_stops(&mut fleet).await;
     assert_eq!(collector.kept.lock().unwrap().of_booking(id), Vec::<Vec<Step>>::new());
@@ -182,13 +180,7 @@ async fn dead_collector_costs_one_line_a_minute() {
     let mut fleet = Fleet::nothing().await;
     let started = Instant::now();
     // Nothing listens there.
-    fleet
-        .up_with(&[
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1"),
-            ("OTEL_SDK_DISABLED", "false"),
-            ("OTEL_BSP_SCHEDULE_DELAY", "100"),
-        ])
-        .await;
+    up_exporting(&mut fleet, &[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")]).await;
     let log = fleet.data_dir.join("logs/book.log");
     until("book to report the collector", async || {
         book(&fleet, "01").await;
