@@ -10,7 +10,7 @@ use futures_util::{FutureExt, StreamExt};
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::client::{Client, KafkaConnection, reader_config};
 use crate::record::received;
@@ -18,9 +18,13 @@ use crate::telemetry::Telemetry;
 
 /// Maximum wait for a response of the brokers, and for the next record before the end.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// Pause before a broker that knows no leader is asked again. An election takes a few of them.
+const ELECTION: Duration = Duration::from_millis(100);
 
 #[derive(Debug, thiserror::Error)]
 enum HistoryError {
+    #[error(transparent)]
+    Client(#[from] KafkaError),
     #[error("the brokers do not report the size of the topic")]
     NoAnswer(#[source] KafkaError),
     #[error("no record arrived within {DEADLINE:?}, although there are more")]
@@ -42,29 +46,34 @@ pub struct Snapshot {
 impl Snapshot {
     /// Measures `topic`; records that arrive later are not part of the snapshot.
     pub async fn take(connection: &KafkaConnection, topic: String) -> Result<Self, TransportError> {
+        let give_up = Instant::now() + DEADLINE;
+        loop {
+            let (connection, topic) = (connection.clone(), topic.clone());
+            let measuring = tokio::task::spawn_blocking(move || Self::measure(&connection, topic));
+            match measuring.await.map_err(TransportError::new)? {
+                Err(error) if is_leader_unknown(&error) && Instant::now() < give_up => sleep(ELECTION).await,
+                measured => return measured.map_err(TransportError::new),
+            }
+        }
+    }
+
+    fn measure(connection: &KafkaConnection, topic: String) -> Result<Self, HistoryError> {
         let mut config = reader_config(connection, "history");
         config.set("queued.max.messages.kbytes", "16384");
         // The caller gets an error instead, so no condition is shared.
         let telemetry = Telemetry::new("history", connection, Arc::default());
-        let reader: StreamConsumer<_> = config.create_with_context(telemetry).map_err(TransportError::new)?;
-        let reader = Arc::new(Client::new(reader));
-        let mut bounds = {
-            let (reader, topic) = (reader.clone(), topic.clone());
-            let measuring = tokio::task::spawn_blocking(move || bounds(&**reader, &topic, DEADLINE));
-            let measured = measuring.await.map_err(TransportError::new)?;
-            measured.map_err(|error| TransportError::new(HistoryError::NoAnswer(error)))?
-        };
+        let reader: Reader = Client::new(config.create_with_context(telemetry)?);
+        let mut bounds = bounds(&*reader, &topic, DEADLINE).map_err(HistoryError::NoAnswer)?;
         let is_whole = bounds.iter().all(|(_, first, _)| *first == 0);
         bounds.retain(|(_, first, end)| first < end);
         let mut list = TopicPartitionList::new();
         for (partition, first, _) in &bounds {
-            list.add_partition_offset(&topic, *partition, Offset::Offset(*first))
-                .map_err(TransportError::new)?;
+            list.add_partition_offset(&topic, *partition, Offset::Offset(*first))?;
         }
-        reader.assign(&list).map_err(TransportError::new)?;
+        reader.assign(&list)?;
         let total = bounds.iter().map(|(_, first, end)| first.abs_diff(*end)).sum();
         let open = bounds.into_iter().map(|(partition, _, end)| (partition, end)).collect();
-        Ok(Self { reader, topic, total, is_whole, open })
+        Ok(Self { reader: Arc::new(reader), topic, total, is_whole, open })
     }
 
     async fn read(&mut self, max: usize) -> Result<Vec<Received>, TransportError> {
@@ -127,6 +136,14 @@ impl History for Snapshot {
     }
 }
 
+/// True if a broker does not know yet who leads a partition: right after the topic was created, or while the
+/// leader changes.
+fn is_leader_unknown(error: &HistoryError) -> bool {
+    use RDKafkaErrorCode::{LeaderNotAvailable, NotLeaderForPartition, UnknownTopicOrPartition};
+    let HistoryError::NoAnswer(KafkaError::MetadataFetch(code)) = error else { return false };
+    matches!(code, LeaderNotAvailable | NotLeaderForPartition | UnknownTopicOrPartition)
+}
+
 /// Returns each partition with its first offset and the offset after its last record; empty if the topic does
 /// not exist. Waits no longer than `deadline` for each response.
 pub fn bounds<C: Consumer<Telemetry>>(
@@ -134,21 +151,19 @@ pub fn bounds<C: Consumer<Telemetry>>(
     topic: &str,
     deadline: Duration,
 ) -> KafkaResult<Vec<(i32, i64, i64)>> {
+    use RDKafkaErrorCode::{UnknownTopic, UnknownTopicOrPartition};
     let metadata = reader.fetch_metadata(Some(topic), deadline)?;
-    let Some(topic_now) = metadata.topics().iter().find(|known| known.name() == topic) else {
+    let Some(found) = metadata.topics().iter().find(|known| known.name() == topic) else {
         return Ok(Vec::new());
     };
-    match topic_now.error().map(RDKafkaErrorCode::from) {
+    match found.error().map(RDKafkaErrorCode::from) {
         None => {}
-        Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
-            return Ok(Vec::new());
-        }
+        Some(UnknownTopicOrPartition | UnknownTopic) => return Ok(Vec::new()),
         Some(refusal) => return Err(KafkaError::MetadataFetch(refusal)),
     }
-    let mut bounds = Vec::new();
-    for partition in topic_now.partitions() {
+    let bounds = found.partitions().iter().map(|partition| {
         let (first, end) = reader.fetch_watermarks(topic, partition.id(), deadline)?;
-        bounds.push((partition.id(), first, end));
-    }
-    Ok(bounds)
+        Ok((partition.id(), first, end))
+    });
+    bounds.collect()
 }

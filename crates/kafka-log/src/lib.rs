@@ -39,5 +39,5 @@ mod url;
 
 pub use client::KafkaConnection;
 pub use log::KafkaLog;
-pub use security::{InvalidSetting, KafkaSecurity, SaslMechanism, Secret, SecurityProtocol};
+pub use security::{InvalidSetting, KafkaSecurity, SaslMechanism, SecurityProtocol};
 pub use url::KafkaUrl;

@@ -1,13 +1,11 @@
 //! TLS and SASL: the settings, and the check that they fit together.
 
-use std::convert::Infallible;
-use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use clap::ValueEnum;
 use rdkafka::ClientConfig;
+use secrecy::{ExposeSecret, SecretString};
 
 /// Whether this binary has TLS, and SCRAM with it. Both need OpenSSL, which takes minutes to build.
 const HAS_TLS: bool = cfg!(feature = "tls");
@@ -30,7 +28,7 @@ pub struct KafkaSecurity {
 
     /// Password of that user. Set it in the environment, because all users of the machine can read flags.
     #[arg(long, env = "KAFKA_SASL_PASSWORD", hide_env_values = true)]
-    pub kafka_sasl_password: Option<Secret>,
+    pub kafka_sasl_password: Option<SecretString>,
 
     /// PEM file of the authorities that sign the brokers' certificates; by default those of the system.
     #[arg(long, env = "KAFKA_SSL_CA_FILE")]
@@ -46,7 +44,7 @@ pub struct KafkaSecurity {
 
     /// Password of that key. Set it in the environment, because all users of the machine can read flags.
     #[arg(long, env = "KAFKA_SSL_KEY_PASSWORD", hide_env_values = true)]
-    pub kafka_ssl_key_password: Option<Secret>,
+    pub kafka_ssl_key_password: Option<SecretString>,
 }
 
 /// How clients and brokers communicate.
@@ -69,24 +67,6 @@ pub enum SaslMechanism {
     ScramSha256,
     #[value(name = "SCRAM-SHA-512")]
     ScramSha512,
-}
-
-/// A text that `Debug` does not reveal.
-#[derive(Clone)]
-pub struct Secret(String);
-
-impl FromStr for Secret {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
-    }
 }
 
 /// A setting that does not fit the others, or this binary.
@@ -129,7 +109,10 @@ impl KafkaSecurity {
         for (variable, is_set) in [
             ("KAFKA_SASL_MECHANISM", self.kafka_sasl_mechanism.is_some()),
             ("KAFKA_SASL_USERNAME", user.as_ref().is_some_and(|user| !user.is_empty())),
-            ("KAFKA_SASL_PASSWORD", password.as_ref().is_some_and(|secret| !secret.0.is_empty())),
+            (
+                "KAFKA_SASL_PASSWORD",
+                password.as_ref().is_some_and(|secret| !secret.expose_secret().is_empty()),
+            ),
         ] {
             let problem = match (self.kafka_security_protocol.has_login(), is_set) {
                 (true, false) => format!("is missing: {protocol} requires a login"),
@@ -143,12 +126,12 @@ impl KafkaSecurity {
 
     fn check_tls(&self) -> Result<(), InvalidSetting> {
         let protocol = self.kafka_security_protocol;
-        let files = [
+        let (certificate, key) = (&self.kafka_ssl_certificate_file, &self.kafka_ssl_key_file);
+        for (variable, file) in [
             ("KAFKA_SSL_CA_FILE", &self.kafka_ssl_ca_file),
-            ("KAFKA_SSL_CERTIFICATE_FILE", &self.kafka_ssl_certificate_file),
-            ("KAFKA_SSL_KEY_FILE", &self.kafka_ssl_key_file),
-        ];
-        for (variable, file) in files {
+            ("KAFKA_SSL_CERTIFICATE_FILE", certificate),
+            ("KAFKA_SSL_KEY_FILE", key),
+        ] {
             let Some(file) = file else { continue };
             if !protocol.has_tls() {
                 let problem = format!("{} has no TLS; SSL and SASL_SSL have it", name(protocol));
@@ -156,11 +139,7 @@ impl KafkaSecurity {
             }
             check_pem(file).map_err(|problem| invalid(variable, format!("{}: {problem}", file.display())))?;
         }
-        let (variable, reason) = match (
-            &self.kafka_ssl_certificate_file,
-            &self.kafka_ssl_key_file,
-            &self.kafka_ssl_key_password,
-        ) {
+        let (variable, reason) = match (certificate, key, &self.kafka_ssl_key_password) {
             (Some(_), None, _) => ("KAFKA_SSL_KEY_FILE", "a certificate needs its key"),
             (None, Some(_), _) => ("KAFKA_SSL_CERTIFICATE_FILE", "a key needs its certificate"),
             (_, None, Some(_)) => ("KAFKA_SSL_KEY_FILE", "KAFKA_SSL_KEY_PASSWORD is set"),
@@ -184,9 +163,8 @@ impl KafkaSecurity {
             // The vendored OpenSSL does not know this system's authorities; librdkafka probes for them.
             let authorities = self.kafka_ssl_ca_file.as_deref().unwrap_or(Path::new("probe"));
             config.set("ssl.ca.location", authorities.to_string_lossy());
-            if let (Some(certificate), Some(key)) =
-                (&self.kafka_ssl_certificate_file, &self.kafka_ssl_key_file)
-            {
+            let files = (&self.kafka_ssl_certificate_file, &self.kafka_ssl_key_file);
+            if let (Some(certificate), Some(key)) = files {
                 config
                     .set("ssl.certificate.location", certificate.to_string_lossy())
                     .set("ssl.key.location", key.to_string_lossy())
@@ -231,6 +209,6 @@ fn check_pem(file: &Path) -> Result<(), String> {
     }
 }
 
-fn reveal(secret: Option<&Secret>) -> String {
-    secret.map(|secret| secret.0.clone()).unwrap_or_default()
+fn reveal(secret: Option<&SecretString>) -> &str {
+    secret.map(SecretString::expose_secret).unwrap_or_default()
 }

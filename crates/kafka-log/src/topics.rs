@@ -53,8 +53,7 @@ async fn create_missing(
     let new: Vec<_> = topics
         .iter()
         .map(|(name, partitions)| {
-            // A view is rebuilt from the first event, and a dead letter waits until an operator has looked at
-            // it.
+            // A view is rebuilt from the first event, and a dead letter waits for an operator.
             NewTopic::new(name, i32::from(*partitions), BROKER_DEFAULT).set("retention.ms", "-1")
         })
         .collect();
@@ -94,7 +93,10 @@ fn refused(user: &str, condition: &Condition, topic: String, refusal: RDKafkaErr
 async fn exists(admin: Arc<Admin>, name: String) -> bool {
     let fetch = move || {
         let metadata = admin.inner().fetch_metadata(Some(&name), DEADLINE)?;
-        Ok::<_, KafkaError>(metadata.topics().iter().any(|topic| topic.error().is_none()))
+        // A topic that was created a moment ago has no leader yet.
+        let is_there = |error| matches!(error, None | Some(RDKafkaErrorCode::LeaderNotAvailable));
+        let topics = metadata.topics().iter();
+        Ok::<_, KafkaError>(topics.map(|topic| topic.error().map(Into::into)).any(is_there))
     };
     matches!(tokio::task::spawn_blocking(fetch).await, Ok(Ok(true)))
 }

@@ -10,7 +10,9 @@ use kafka_log::KafkaUrl;
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -89,6 +91,33 @@ async fn history_ends_at_a_transaction_marker() {
     assert_eq!(history.total(), 24, "20 records, two transactions with their markers");
     let received = read_all(history.as_mut(), 7).await;
     assert_complete(received.iter().map(|received| number(&received.record)).collect(), 0..21);
+}
+
+/// Right after the creation of a topic, the leader of a partition may not know yet that it leads it.
+#[tokio::test]
+async fn history_waits_for_the_leaders_of_a_new_topic() {
+    use RDKafkaRespErr::{
+        RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+        RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
+    };
+    let cluster = MockCluster::new(1).unwrap();
+    cluster.create_topic("movie", 3, 1).unwrap();
+    let transport =
+        open(KafkaUrl::parse(&format!("kafka://{}/movie", cluster.bootstrap_servers())).unwrap(), None);
+    let electing = [
+        RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
+        RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+        RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE,
+    ];
+    cluster.request_errors(RDKafkaApiKey::ListOffsets, &electing);
+    let history = transport.history(TOPIC).await.unwrap();
+    assert_eq!((history.total(), history.is_whole()), (0, true));
+
+    cluster.request_errors(
+        RDKafkaApiKey::ListOffsets,
+        &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED],
+    );
+    assert!(transport.history(TOPIC).await.is_err(), "a refusal is final");
 }
 
 /// A rebuild of a view must not replace one that was built from all records.
