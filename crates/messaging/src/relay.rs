@@ -216,10 +216,7 @@ impl Relay {
     /// Updates the metrics of the outbox and of the connections. After a failure, those of the outbox keep their
     /// last values.
     async fn measure(&self) {
-        for (pool, connections) in self.db.connections() {
-            metrics::gauge!("db_connections_in_use", "pool" => pool).set(f64::from(connections.in_use));
-            metrics::gauge!("db_connections_max", "pool" => pool).set(f64::from(connections.max));
-        }
+        self.db.measure_connections();
         let count = query_as::<(i64, i64)>(
             "SELECT CAST(COUNT(*) AS BIGINT), COALESCE(MIN(occurred_at), 0) FROM outbox WHERE sent_at IS NULL",
         );

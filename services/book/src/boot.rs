@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::consumers::BookingEvents;
 use crate::reconciler::Reconciler;
 use crate::store::request_keys::PRUNED;
-use crate::{AppState, MIGRATIONS, SERVICE, demo_data, router, upgrade};
+use crate::{AppState, MIGRATIONS, SERVICE, demo_data, occupancy, router, upgrade};
 
 /// How often a request that waits for a change of a booking polls it, as another replica may make that
 /// change. 512 waiting requests cause at most 2,000 reads a second.
@@ -55,6 +55,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let relay = Background::spawn("relay", |stop| relay.run(stop));
     let consumer = Background::spawn("consumer", |stop| consumer.run(stop));
     let retention = Background::spawn("retention", |stop| retention::run(db.clone(), &PRUNED, stop));
+    let occupancy = Background::spawn("occupancy", |stop| occupancy::run(db.clone(), stop));
     // Processes bookings that were left pending, by this process or an earlier one.
     let reconciler = Reconciler::new(state.clone());
     let reconciler = Background::spawn("reconciler", |stop| reconciler.run(stop));
@@ -68,6 +69,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     reconciler.stop().await;
     consumer.stop().await;
     retention.stop().await;
+    occupancy.stop().await;
     relay.stop().await;
     // The embedded databases move their write-ahead logs into their files.
     transport.close().await;

@@ -13,6 +13,7 @@
 //! - [`waiting`]: requests that wait for a change of one booking.
 //! - [`consumers`]: events of the other services.
 //! - [`reconciler`]: expires holds, and inquires about payments without an outcome.
+//! - [`occupancy`]: measures how full the coming screenings are.
 //! - [`app`]: one file per use case, for requests, events and the reconciler.
 //! - [`domain`]: what a booking is, and its transitions. No clock, no database, no network.
 //! - [`store`]: bookings, places and the program in SQL.
@@ -45,6 +46,7 @@ pub mod consumers;
 pub mod demo_data;
 pub mod domain;
 pub mod http;
+pub mod occupancy;
 pub mod reconciler;
 pub mod store;
 pub mod upgrade;

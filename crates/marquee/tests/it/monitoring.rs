@@ -185,7 +185,12 @@ async fn fleet_exposes_every_metric_of_the_rules_and_the_dashboard() {
         let mut exposed = Vec::new();
         for process in Process::ALL {
             let answer = fleet.service(process).get("/metrics").await.map_err(|error| error.to_string())?;
-            exposed.extend(series(answer.body.as_str().unwrap()));
+            let of_process = series(answer.body.as_str().unwrap());
+            let has_pool = of_process.iter().any(|series| series.metric == "db_connections_max");
+            if has_pool != Process::WITH_DATABASE.contains(&process) {
+                return Err(format!("{process} exposes db_connections_max: {has_pool}"));
+            }
+            exposed.extend(of_process);
         }
         let missing: Vec<_> =
             wanted.iter().filter(|one| !exposed.iter().any(|series| one.selects(series))).collect();

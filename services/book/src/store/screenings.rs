@@ -232,6 +232,18 @@ pub async fn page(conn: &mut Conn, filter: &Filter, slice: Slice) -> Result<Opti
     Page::new(rows, slice, counted, |row| row.id).try_map(listed).map(Some)
 }
 
+/// Counts the places of the screenings that begin from `from` until before `to`, and those of them that are taken.
+pub async fn count_places(conn: &mut Conn, from: Timestamp, to: Timestamp) -> Result<(i64, i64), Error> {
+    let count = query_as(concat!(
+        "SELECT CAST(COALESCE(SUM(capacity), 0) AS BIGINT),
+                CAST(COALESCE(SUM(capacity - places_left), 0) AS BIGINT)
+         FROM (SELECT ",
+        listed_columns!("screenings"),
+        " FROM screenings WHERE starts_at >= $1 AND starts_at < $2) AS listed"
+    ));
+    conn.fetch_one(count.bind(from.as_microsecond()).bind(to.as_microsecond())).await
+}
+
 fn start_of(id: i64) -> QueryAs<'static, (i64,)> {
     query_as("SELECT starts_at FROM screenings WHERE id = $1").bind(id)
 }

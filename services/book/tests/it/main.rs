@@ -8,6 +8,7 @@ mod cancel;
 mod held;
 mod holding;
 mod names;
+mod occupancy;
 mod ordering;
 mod pages;
 mod payments;
