@@ -345,6 +345,24 @@ fn production_verifies_the_certificates_of_its_servers() {
 }
 
 #[test]
+fn traces_reach_a_collector_that_the_network_policy_admits() {
+    let settings = &read("components/tracing/kustomization.yaml")[0]["configMapGenerator"][0];
+    assert_eq!((&settings["name"], &settings["behavior"]), (&json!("settings"), &json!("merge")));
+    let literals: Vec<_> =
+        settings["literals"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let settings: BTreeMap<_, _> = literals.iter().filter_map(|literal| literal.split_once('=')).collect();
+    let (host, port) =
+        settings["OTEL_EXPORTER_OTLP_ENDPOINT"].strip_prefix("http://").unwrap().split_once(':').unwrap();
+    let policy = &read("components/tracing/network.yaml")[0]["spec"];
+    assert_eq!((&policy["podSelector"], &policy["policyTypes"]), (&json!({}), &json!(["Egress"])));
+    let namespace = json!({ "kubernetes.io/metadata.name": host.split_once('.').unwrap().1 });
+    assert_eq!(policy["egress"][0]["to"], json!([{ "namespaceSelector": { "matchLabels": namespace } }]));
+    assert_eq!(policy["egress"][0]["ports"], json!([{ "port": port.parse::<u16>().unwrap() }]));
+    assert_eq!(settings["OTEL_TRACES_SAMPLER"], "parentbased_traceidratio");
+    assert!((0.0..1.0).contains(&settings["OTEL_TRACES_SAMPLER_ARG"].parse::<f64>().unwrap()));
+}
+
+#[test]
 fn kafka_grants_each_service_the_permissions_it_needs() {
     let kafka = read("components/backends/kafka.yaml");
     let users = of_kind(&kafka, "KafkaUser");
