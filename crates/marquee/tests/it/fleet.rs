@@ -27,6 +27,9 @@ use crate::wait::until;
 /// Tests run their fleets one at a time: many of them book all the time, and two at once starve each other.
 static TURN: AsyncMutex<()> = AsyncMutex::const_new(());
 
+/// A server on a busy machine may take longer to accept a connection than a process waits by default.
+const PATIENCE: [(&str, &str); 1] = [("DATABASE_WAIT_MS", "30000")];
+
 /// The beginning of the last line that a ready launcher prints.
 pub const READY: &str = "  The whole scenario, step by step:";
 
@@ -90,10 +93,15 @@ impl Fleet {
 
     /// Puts the fleet on this event log, whatever the environment selects.
     pub fn on_event_log(&mut self, url: &str) {
+        self.on_embedded_event_log();
+        self.backends.extend(["--events-url".to_owned(), url.to_owned()]);
+    }
+
+    /// Puts the fleet on the event log in its data directory, whatever the environment selects.
+    pub fn on_embedded_event_log(&mut self) {
         if let Some(flag) = self.backends.iter().position(|flag| flag == "--events-url") {
             self.backends.drain(flag..flag + 2);
         }
-        self.backends.extend(["--events-url".to_owned(), url.to_owned()]);
     }
 
     /// Runs `marquee up` on this data directory, and waits until it is ready.
@@ -103,7 +111,7 @@ impl Fleet {
 
     /// Like [`up_again`](Self::up_again), with additional settings.
     pub async fn up_with(&mut self, env: &[(&str, &str)]) {
-        let launcher = self.start(["up"], env);
+        let launcher = self.start(["up"], &[&PATIENCE, env].concat());
         until("the ready block", async || launcher_is_ready(launcher)).await;
     }
 
@@ -111,7 +119,7 @@ impl Fleet {
     /// has one.
     pub async fn start_alone(&mut self, process: Process) {
         let service = self.service(process);
-        let started = self.start(["service", process.name()], &[]);
+        let started = self.start(["service", process.name()], &PATIENCE);
         until(&format!("{process} to be ready"), async || {
             if let Some(status) = started.ended() {
                 panic!("{process} ended with {status}:\n{}", started.output());
@@ -150,10 +158,19 @@ impl Fleet {
 
     /// Opens the database of `process`.
     pub async fn db(&self, process: Process) -> Db {
+        Db::open(&self.database_url(process).parse().unwrap(), Settings::default()).await.unwrap()
+    }
+
+    /// The URL of the database of `process`.
+    pub fn database_url(&self, process: Process) -> String {
         let prefix = self.backend("--database-url-prefix").map(|prefix| format!("{prefix}{process}"));
         let own = self.backend("--database-url").and_then(|own| own.strip_prefix(&format!("{process}=")));
-        let url = prefix.or(own.map(str::to_owned)).unwrap_or_else(|| self.file_url(process.name()));
-        Db::open(&url.parse().unwrap(), Settings::default()).await.unwrap()
+        prefix.or(own.map(str::to_owned)).unwrap_or_else(|| self.file_url(process.name()))
+    }
+
+    /// Whether all services are on PostgreSQL.
+    pub fn is_on_postgres(&self) -> bool {
+        self.backend("--database-url-prefix").is_some()
     }
 
     /// Opens the database of the embedded event log.
@@ -170,7 +187,7 @@ impl Fleet {
         self.backend("--events-url").map_or_else(|| self.file_url("events"), str::to_owned)
     }
 
-    fn file_url(&self, name: &str) -> String {
+    pub fn file_url(&self, name: &str) -> String {
         format!("sqlite://{}/{name}.db", self.data_dir.display())
     }
 

@@ -39,6 +39,7 @@ mod servers;
 mod supply_chain;
 mod topic;
 mod traces;
+mod upgrade;
 mod verify;
 mod wait;
 mod wrong_input;
