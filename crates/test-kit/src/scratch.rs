@@ -21,6 +21,9 @@ pub const ON_POSTGRES: &str = "book";
 /// Enough for two replicas to share. Few, because the broker creates a directory for each.
 pub const KAFKA_PARTITIONS: u16 = 3;
 
+/// A server on a busy machine may take longer to accept a connection than one attempt.
+const DATABASE_WAIT_MS: u64 = 30_000;
+
 /// A directory in memory, on Linux.
 const MEMORY: &str = "/dev/shm";
 
@@ -52,7 +55,7 @@ impl Scratch {
         let mut events: EventLog = events_url(&directory).parse().unwrap();
         events.kafka_partitions = KAFKA_PARTITIONS;
         let database_url = database_url(name, &directory).await;
-        let backends = Backends { database_url, database_wait_ms: 0, events };
+        let backends = Backends { database_url, database_wait_ms: DATABASE_WAIT_MS, events };
         let (db, transport) = backends.open(migrations).await.unwrap();
         let clock = Clock::movable();
         Self { db: db.with_clock(clock.clone()), clock, transport, backends, _directory: directory }

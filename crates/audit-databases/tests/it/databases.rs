@@ -205,7 +205,7 @@ impl Fleet {
 
 async fn open(name: &str, migrations: &Migrations, directory: &TempDir) -> Db {
     let url = database_url(name, directory).await;
-    let db = Db::open(&url, Settings::default()).await.unwrap();
+    let db = Db::open_within(&url, Settings::default(), Duration::from_secs(30)).await.unwrap();
     db.migrate(&[&messaging::MIGRATIONS, migrations]).await.unwrap();
     db
 }
