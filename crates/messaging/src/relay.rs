@@ -213,10 +213,8 @@ impl Relay {
         }
     }
 
-    /// Updates the metrics of the outbox and of the connections. After a failure, those of the outbox keep their
-    /// last values.
+    /// Updates the metrics of the outbox. After a failure, they keep their last values.
     async fn measure(&self) {
-        self.db.measure_connections();
         let count = query_as::<(i64, i64)>(
             "SELECT CAST(COUNT(*) AS BIGINT), COALESCE(MIN(occurred_at), 0) FROM outbox WHERE sent_at IS NULL",
         );

@@ -122,14 +122,6 @@ impl Db {
         }
     }
 
-    /// Updates the metrics of the connections.
-    pub fn measure_connections(&self) {
-        for (pool, connections) in self.connections() {
-            metrics::gauge!("db_connections_in_use", "pool" => pool).set(f64::from(connections.in_use));
-            metrics::gauge!("db_connections_max", "pool" => pool).set(f64::from(connections.max));
-        }
-    }
-
     /// [Opens](Self::open) the database, and retries for up to `wait` while it does not answer.
     pub async fn open_within(url: &DatabaseUrl, settings: Settings, wait: Duration) -> Result<Self, Error> {
         let deadline = Instant::now() + wait;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use messaging::{Consumer, Relay, retention};
 use process::{Background, StartError};
+use service::connections;
 use tokio_util::sync::CancellationToken;
 
 use crate::clients::Payments;
@@ -55,6 +56,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let relay = Background::spawn("relay", |stop| relay.run(stop));
     let consumer = Background::spawn("consumer", |stop| consumer.run(stop));
     let retention = Background::spawn("retention", |stop| retention::run(db.clone(), &PRUNED, stop));
+    let connections = Background::spawn("connections", |stop| connections::keep_measuring(db.clone(), stop));
     let occupancy = Background::spawn("occupancy", |stop| occupancy::run(db.clone(), stop));
     // Processes bookings that were left pending, by this process or an earlier one.
     let reconciler = Reconciler::new(state.clone());
@@ -69,6 +71,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     reconciler.stop().await;
     consumer.stop().await;
     retention.stop().await;
+    connections.stop().await;
     occupancy.stop().await;
     relay.stop().await;
     // The embedded databases move their write-ahead logs into their files.

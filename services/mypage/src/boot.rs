@@ -2,6 +2,7 @@
 
 use messaging::{Consumer, retention};
 use process::{Background, StartError};
+use service::connections;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -31,6 +32,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let consumer = Consumer::new(SERVICE, db.clone(), transport.clone(), BookingStory);
     let consumer = Background::spawn("consumer", |stop| consumer.run(stop));
     let retention = Background::spawn("retention", |stop| retention::run(db.clone(), &[], stop));
+    let connections = Background::spawn("connections", |stop| connections::keep_measuring(db.clone(), stop));
     // Serves requests until `stop`; running requests finish.
     let log = transport.clone();
     let health = service::health::of(&db).showing("eventLog", move || log.check());
@@ -38,6 +40,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     // The consumer stops between two batches.
     consumer.stop().await;
     retention.stop().await;
+    connections.stop().await;
     // The embedded databases move their write-ahead logs into their files.
     transport.close().await;
     db.close().await;

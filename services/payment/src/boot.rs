@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use messaging::{Consumer, Relay, retention};
 use process::{Background, StartError};
+use service::connections;
 use tokio_util::sync::CancellationToken;
 
 use crate::clients::{Processor, settings};
@@ -35,6 +36,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let relay = Background::spawn("relay", |stop| relay.run(stop));
     let consumer = Background::spawn("consumer", |stop| consumer.run(stop));
     let retention = Background::spawn("retention", |stop| retention::run(db.clone(), &PRUNED, stop));
+    let connections = Background::spawn("connections", |stop| connections::keep_measuring(db.clone(), stop));
     // Serves requests until `stop`; running requests finish.
     let log = transport.clone();
     let health = service::health::of(&db).showing("eventLog", move || log.check());
@@ -45,6 +47,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     consumer.stop().await;
     refunder.stop().await;
     retention.stop().await;
+    connections.stop().await;
     relay.stop().await;
     // The embedded databases move their write-ahead logs into their files.
     transport.close().await;

@@ -2,6 +2,7 @@
 
 use messaging::{Consumer, Relay, retention};
 use process::{Background, StartError};
+use service::connections;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -24,6 +25,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let relay = Background::spawn("relay", |stop| relay.run(stop));
     let consumer = Background::spawn("consumer", |stop| consumer.run(stop));
     let retention = Background::spawn("retention", |stop| retention::run(db.clone(), &[], stop));
+    let connections = Background::spawn("connections", |stop| connections::keep_measuring(db.clone(), stop));
     // Serves requests until `stop`; running requests finish.
     let log = transport.clone();
     let health = service::health::of(&db).showing("eventLog", move || log.check());
@@ -32,6 +34,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     // The consumer stops between two batches; then the relay publishes the last events.
     consumer.stop().await;
     retention.stop().await;
+    connections.stop().await;
     relay.stop().await;
     // The embedded databases move their write-ahead logs into their files.
     transport.close().await;

@@ -1,18 +1,14 @@
 //! Starts the process, serves, and stops it.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
-use process::StartError;
+use process::{Background, StartError};
+use service::connections;
 use storage::{Db, Settings};
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::{AppState, MIGRATIONS, router};
-
-/// How often the metrics of the connections are updated.
-const MEASURE_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs until `stop`.
 ///
@@ -24,24 +20,15 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let db = open(&config).await?;
     // Binds the ports.
     let listener = http_server::bind(&config.server, config.port).await?;
+    let connections = Background::spawn("connections", |stop| connections::keep_measuring(db.clone(), stop));
     // Serves requests until `stop`; running charges finish.
     let health = service::health::of(&db);
     let state = AppState::new(db.clone(), config.sandbox());
-    tokio::select! {
-        () = http_server::serve(listener, router(state, health.clone()), health, &config.server, stop) => {}
-        never = keep_measuring(&db) => match never {},
-    }
+    http_server::serve(listener, router(state, health.clone()), health, &config.server, stop).await;
+    connections.stop().await;
     // The embedded database moves its write-ahead log into its file.
     db.close().await;
     Ok(())
-}
-
-/// Updates the metrics of the connections. In the services with events, the relay does it.
-async fn keep_measuring(db: &Db) -> Infallible {
-    loop {
-        db.measure_connections();
-        sleep(MEASURE_EVERY).await;
-    }
 }
 
 async fn open(config: &Config) -> Result<Db, StartError> {

@@ -2,6 +2,7 @@
 
 use messaging::{Consumer, Relay, retention};
 use process::{Background, StartError};
+use service::connections;
 use tokio_util::sync::CancellationToken;
 
 use crate::clients::Points;
@@ -29,6 +30,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let relay = Background::spawn("relay", |stop| relay.run(stop));
     let consumer = Background::spawn("consumer", |stop| consumer.run(stop));
     let retention = Background::spawn("retention", |stop| retention::run(db.clone(), &[], stop));
+    let connections = Background::spawn("connections", |stop| connections::keep_measuring(db.clone(), stop));
     // Finishes collections that an earlier process interrupted, or that this one will.
     let reconciler = Background::spawn("reconciler", |stop| reconciler.run(stop));
     // Serves requests until `stop`; running requests finish.
@@ -41,6 +43,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     reconciler.stop().await;
     consumer.stop().await;
     retention.stop().await;
+    connections.stop().await;
     relay.stop().await;
     // The embedded databases move their write-ahead logs into their files.
     transport.close().await;
