@@ -72,8 +72,6 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
-    // Its callers are on the internet.
-    telemetry::distrust_callers();
     config
         .staff
         .check_length(config.server.host)
@@ -92,6 +90,8 @@ async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> 
 
 /// Serves on `listeners` with `loops` until `stop`, then ends event streams and lets running requests finish.
 pub async fn serve(listeners: impl Into<Listeners>, loops: Loops, config: &Config, stop: CancellationToken) {
+    // The callers are on the internet.
+    telemetry::distrust_callers();
     let health = Health::always();
     let upstreams: Arc<[Arc<Upstream>]> = table::TABLE
         .iter()

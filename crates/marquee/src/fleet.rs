@@ -21,6 +21,9 @@ const FLEET_ID: &str = "FLEET_ID";
 /// The standard variables with the URL of a collector of traces.
 const OTLP_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const OTLP_TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+const OTLP_TRACES_PROTOCOL: &str = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL";
+/// The hosts that a process reaches without a proxy.
+const NO_PROXY: &str = "NO_PROXY";
 /// The lock of a launcher, in addition to the lock `fleet`, which a restore takes too.
 pub const LAUNCHER: &str = "launcher";
 /// Port bases for which every process has a valid port.
@@ -261,6 +264,12 @@ impl Fleet {
             && let Some(url) = collector_url(data_dir)
         {
             missing.push((OTLP_ENDPOINT, url));
+            // The environment may be meant for other programs: the launcher speaks one protocol, and no proxy
+            // reaches it.
+            missing.push((OTLP_TRACES_PROTOCOL, "http/protobuf".to_owned()));
+            let exempt = std::env::var(NO_PROXY).or_else(|_| std::env::var("no_proxy"));
+            let others = exempt.map(|others| format!("{others},")).unwrap_or_default();
+            missing.push((NO_PROXY, format!("{others}{}", Ipv4Addr::LOCALHOST)));
         }
         if process != Process::Payment {
             return Ok(missing);

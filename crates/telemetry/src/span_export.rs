@@ -26,9 +26,11 @@ const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORT
 const PROTOCOLS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"];
 const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
 const SAMPLER_ARG: &str = "OTEL_TRACES_SAMPLER_ARG";
-/// Samplers without an argument, and those whose argument is a ratio.
+/// Samplers without an argument. `traceidratio` is none of the samplers, because it looks at the id of the
+/// trace in every process, and clients choose that.
 const SAMPLERS: [&str; 4] = ["always_on", "always_off", "parentbased_always_on", "parentbased_always_off"];
-const RATIO_SAMPLERS: [&str; 2] = ["traceidratio", "parentbased_traceidratio"];
+/// The sampler whose argument is a ratio.
+const RATIO_SAMPLER: &str = "parentbased_traceidratio";
 /// Maximum time that the end of a process waits for its last spans to be sent.
 const STOP_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -97,9 +99,9 @@ fn is_wanted(variable: impl Fn(&str) -> Option<String>) -> Result<bool, String> 
         return Err(format!("{name}: must be http/protobuf, not {protocol}"));
     }
     if let Some(sampler) = variable(SAMPLER) {
-        let is_ratio = RATIO_SAMPLERS.contains(&sampler.as_str());
+        let is_ratio = sampler == RATIO_SAMPLER;
         if !is_ratio && !SAMPLERS.contains(&sampler.as_str()) {
-            let known = [&SAMPLERS[..], &RATIO_SAMPLERS[..]].concat().join(", ");
+            let known = [&SAMPLERS[..], &[RATIO_SAMPLER]].concat().join(", ");
             return Err(format!("{SAMPLER}: must be one of {known}"));
         }
         let ratio = variable(SAMPLER_ARG).map_or(Ok(1.0), |ratio| ratio.parse::<f64>());
@@ -124,6 +126,11 @@ pub fn distrust_callers() {
     CALLERS_ARE_STRANGERS.store(true, Ordering::Relaxed);
 }
 
+/// Whether this process decides by itself whether to sample a request.
+pub fn callers_are_strangers() -> bool {
+    CALLERS_ARE_STRANGERS.load(Ordering::Relaxed)
+}
+
 /// The configured sampler, which does not see the decision of a stranger.
 #[derive(Clone, Debug)]
 struct EdgeSampler(Box<dyn ShouldSample>);
@@ -138,8 +145,8 @@ impl ShouldSample for EdgeSampler {
         attributes: &[KeyValue],
         links: &[Link],
     ) -> SamplingResult {
-        let is_stranger = CALLERS_ARE_STRANGERS.load(Ordering::Relaxed)
-            && parent.is_some_and(|parent| parent.span().span_context().is_remote());
+        let is_stranger =
+            callers_are_strangers() && parent.is_some_and(|parent| parent.span().span_context().is_remote());
         // A sampler by ratio looks at the id, which the stranger has chosen too.
         let (parent, trace_id) =
             if is_stranger { (None, TraceId::from(Uuid::new_v4().as_u128())) } else { (parent, trace_id) };
@@ -197,11 +204,12 @@ mod tests {
             ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://collector:4318/v1/traces"),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
             ("OTEL_TRACES_SAMPLER", "sometimes"),
+            ("OTEL_TRACES_SAMPLER", "traceidratio"),
             ("OTEL_TRACES_SAMPLER_ARG", "1 %"),
             ("OTEL_TRACES_SAMPLER_ARG", "1.5"),
         ] {
             let others = [
-                ("OTEL_TRACES_SAMPLER", "traceidratio"),
+                ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
                 ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318"),
             ];
             let variables = [&[(variable, value)], &others[..]].concat();

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use opentelemetry::trace::{Span as _, SpanBuilder, SpanKind, Status, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue, Value};
 
-use crate::span_export::{exports_spans, tracer};
+use crate::span_export::{callers_are_strangers, exports_spans, tracer};
 use crate::trace_context::TraceContext;
 
 /// One operation of a trace. It ends when it is dropped.
@@ -55,9 +55,9 @@ impl Span {
         }
     }
 
-    /// Continues the trace of `header` without a span of its own, for requests that happen all the time.
+    /// Continues the trace of `header` without any span, for requests that happen all the time.
     pub fn unrecorded(header: Option<&str>) -> Self {
-        Self::context_only(TraceContext::of_header(header))
+        Self::context_only(TraceContext::of_header(header).map(TraceContext::unsampled))
     }
 
     /// Begins a span of the request or event that this task handles. Outside of one, it begins a trace.
@@ -102,7 +102,9 @@ impl Span {
                 return Self { context, recorded };
             }
         }
-        Self::context_only(parent)
+        // Without a sampler of its own, a process does not let a stranger decide for those that it calls.
+        let is_stranger = is_remote && callers_are_strangers();
+        Self::context_only(if is_stranger { parent.map(TraceContext::unsampled) } else { parent })
     }
 
     fn context_only(parent: Option<TraceContext>) -> Self {
@@ -151,7 +153,10 @@ mod tests {
         assert_eq!(span.context().trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
         assert_ne!(span.context().to_string(), header);
         assert!(!span.is_recorded());
+        assert!(span.context().is_sampled(), "the caller's decision is passed on");
         let other = Span::of_header(None, SpanKind::Server, "GET");
         assert_ne!(other.context().trace_id(), span.context().trace_id());
+        assert!(!other.context().is_sampled(), "nothing has decided to sample it");
+        assert!(!Span::unrecorded(Some(header)).context().is_sampled());
     }
 }

@@ -27,9 +27,9 @@ tokio::task_local! {
 }
 
 impl TraceContext {
-    /// A new trace that starts here.
+    /// A new trace that starts here. It connects log lines; no span of it is exported.
     pub fn root() -> Self {
-        Self { trace_id: Uuid::new_v4().as_u128(), span_id: new_span_id(), flags: 1 }
+        Self { trace_id: Uuid::new_v4().as_u128(), span_id: new_span_id(), flags: 0 }
     }
 
     /// Returns the context in `header`, or `None` when the header is absent or malformed.
@@ -41,6 +41,12 @@ impl TraceContext {
     #[must_use]
     pub fn child(self) -> Self {
         Self { span_id: new_span_id(), ..self }
+    }
+
+    /// The same place, with no further span exported.
+    #[must_use]
+    pub fn unsampled(self) -> Self {
+        Self { flags: self.flags & !TraceFlags::SAMPLED.to_u8(), ..self }
     }
 
     /// Whether the spans of the trace are exported.

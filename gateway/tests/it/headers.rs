@@ -143,4 +143,5 @@ async fn id_and_trace_of_a_client_are_continued() {
     let forwarded = seen["headers"]["traceparent"][0].as_str().unwrap();
     assert!(forwarded.starts_with(trace), "{forwarded}");
     assert!(!forwarded.contains("00f067aa0ba902b7"), "{forwarded}");
+    assert!(forwarded.ends_with("-00"), "the client does not decide whether services record it: {forwarded}");
 }

@@ -40,11 +40,10 @@ type Shared = Arc<Mutex<Kept>>;
 /// When there is no port, or the file cannot be written.
 pub async fn start(data_dir: &DataDir) -> io::Result<()> {
     let file = data_dir.collector_file();
-    if fleet::has_own_collector() {
-        return match std::fs::remove_file(&file) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        };
+    match std::fs::remove_file(&file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ if fleet::has_own_collector() => return Ok(()),
+        _ => {}
     }
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 
 /// Maximum size of all spans; the oldest make room for new ones.
 const MAX_BYTES: usize = 64 << 20;
+/// Maximum number of spans that are shown of a trace. A client that sends the same `traceparent` with all its
+/// requests puts them into one trace.
+pub const MAX_SHOWN: usize = 2_000;
 
 /// A span, reduced to what `marquee trace` shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,13 +64,17 @@ impl Kept {
         }
     }
 
-    /// Returns the traces with a span of the booking, each in the order of time.
+    /// Returns the traces with a span of the booking, each in the order of time. Of a long trace, it returns the
+    /// first [`MAX_SHOWN`] spans that arrived.
     pub fn of_booking(&self, booking: i64) -> Vec<Vec<Step>> {
         let of_it = self.steps.iter().filter(|step| step.booking == Some(booking));
         let ids: HashSet<&str> = of_it.map(|step| step.trace_id.as_str()).collect();
         let mut traces: BTreeMap<&str, Vec<Step>> = BTreeMap::new();
         for step in self.steps.iter().filter(|step| ids.contains(step.trace_id.as_str())) {
-            traces.entry(&step.trace_id).or_default().push(step.clone());
+            let trace = traces.entry(&step.trace_id).or_default();
+            if trace.len() < MAX_SHOWN {
+                trace.push(step.clone());
+            }
         }
         let mut traces: Vec<_> = traces.into_values().collect();
         for trace in &mut traces {
@@ -147,6 +154,10 @@ mod tests {
             kept.of_booking(7).iter().map(|trace| trace.iter().map(|step| step.start_ns).collect()).collect();
         assert_eq!(starts, [vec![10, 20], vec![30]]);
         assert!(kept.of_booking(9).is_empty());
+        for start_ns in 0..MAX_SHOWN as u64 {
+            kept.push(step("b", start_ns, Some(7)));
+        }
+        assert_eq!(kept.of_booking(7)[0].len(), MAX_SHOWN);
     }
 
     #[test]

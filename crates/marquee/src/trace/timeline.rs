@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use super::kept::Step;
+use super::kept::{MAX_SHOWN, Step};
 use crate::output::printable;
 use crate::paint::{BAD, Paint};
 
@@ -12,7 +12,13 @@ pub fn of(trace: &[Step], paint: Paint) -> String {
     let begin = trace.first().map_or(0, |step| step.start_ns);
     let end = trace.iter().map(|step| step.end_ns).max().unwrap_or(begin);
     let id = trace.first().map_or("", |step| &step.trace_id);
-    let mut text = format!("trace {}, {} spans, {:.1} ms\n", printable(id), trace.len(), ms(end - begin));
+    let shown = if trace.len() < MAX_SHOWN { "" } else { "only the first " };
+    let mut text = format!(
+        "trace {}, {shown}{} spans, {:.1} ms\n",
+        printable(id),
+        trace.len(),
+        ms(end.saturating_sub(begin))
+    );
     for (step, depth) in trace.iter().zip(depths(trace)) {
         let facts = step.facts.iter().map(|fact| format!(" {}", printable(fact))).collect::<String>();
         let line = format!(
@@ -82,6 +88,12 @@ trace , 3 spans, 60.0 ms
             .lines()
             .collect();
         assert_eq!(of(&trace, Paint::none()).lines().collect::<Vec<_>>(), lines);
+    }
+
+    #[test]
+    fn span_that_ends_before_it_began_lasts_no_time() {
+        let text = of(&[step("x", "", 2, 1)], Paint::none());
+        assert!(text.starts_with("trace , 1 spans, 0.0 ms\n"), "{text}");
     }
 
     #[test]

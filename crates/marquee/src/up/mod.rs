@@ -79,11 +79,12 @@ async fn launch(up: &Up) -> Result<ExitCode, StartError> {
     let (before, settings) = (Settings::read(&data_dir).ok().flatten(), Settings::of(fleet));
     settings.write(&data_dir).map_err(not_writable)?;
 
-    collector::start(&data_dir).await.map_err(not_writable)?;
-
     let mut signals = StopSignals::listen().map_err(StartError::Runtime)?;
     let screen = Screen::start();
     screen.note(&format!("starting; the log files are in {}", fleet.data_dir.join("logs").display()));
+    if let Err(error) = collector::start(&data_dir).await {
+        screen.alarm(&format!("`marquee trace` will find nothing: cannot receive spans: {error}"));
+    }
     if let Some(before) = before.filter(|before| before.events_url != settings.events_url) {
         let (now, earlier) = (settings.event_log(), before.event_log());
         screen.alarm(&format!(

@@ -142,7 +142,9 @@ async fn collector_receives_the_whole_trace_of_a_booking() {
 #[tokio::test(flavor = "multi_thread")]
 async fn trace_command_shows_what_each_process_did_for_a_booking() {
     let mut fleet = Fleet::nothing().await;
-    up_exporting(&mut fleet, &[]).await;
+    // Variables that are meant for other programs.
+    let others = [("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"), ("HTTP_PROXY", "http://127.0.0.1:1")];
+    up_exporting(&mut fleet, &others).await;
     let id = book(&fleet, "01").await;
     let shown = until("the trace", async || {
         let (code, output) = trace(&fleet, id).await;
@@ -177,10 +179,22 @@ async fn sampling_is_the_decision_of_the_gateway() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dead_collector_costs_one_line_a_minute() {
+    // Nothing listens there.
+    costs_one_line_a_minute("http://127.0.0.1:1").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn collector_that_never_answers_costs_one_line_a_minute() {
+    // The system accepts connections of a listener whose process does not.
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    costs_one_line_a_minute(&format!("http://{}", silent.local_addr().unwrap())).await;
+}
+
+async fn costs_one_line_a_minute(collector: &str) {
     let mut fleet = Fleet::nothing().await;
     let started = Instant::now();
-    // Nothing listens there.
-    up_exporting(&mut fleet, &[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")]).await;
+    let settings = [("OTEL_EXPORTER_OTLP_ENDPOINT", collector), ("OTEL_EXPORTER_OTLP_TIMEOUT", "1000")];
+    up_exporting(&mut fleet, &settings).await;
     let log = fleet.data_dir.join("logs/book.log");
     until("book to report the collector", async || {
         book(&fleet, "01").await;
