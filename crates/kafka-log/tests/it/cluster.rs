@@ -98,25 +98,21 @@ async fn history_ends_at_a_transaction_marker() {
 async fn history_waits_for_the_leaders_of_a_new_topic() {
     use RDKafkaRespErr::{
         RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
-        RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
+        RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
     };
     let cluster = MockCluster::new(1).unwrap();
     cluster.create_topic("movie", 3, 1).unwrap();
     let transport =
         open(KafkaUrl::parse(&format!("kafka://{}/movie", cluster.bootstrap_servers())).unwrap(), None);
-    let electing = [
-        RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
-        RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
-        RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE,
-    ];
-    cluster.request_errors(RDKafkaApiKey::ListOffsets, &electing);
+    // Both bounds of a partition are requested at once.
+    let both = |error| cluster.request_errors(RDKafkaApiKey::ListOffsets, &[error, error]);
+    both(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+    both(RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION);
+    both(RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE);
     let history = transport.history(TOPIC).await.unwrap();
     assert_eq!((history.total(), history.is_whole()), (0, true));
 
-    cluster.request_errors(
-        RDKafkaApiKey::ListOffsets,
-        &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED],
-    );
+    both(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
     assert!(transport.history(TOPIC).await.is_err(), "a refusal is final");
 }
 
