@@ -47,20 +47,4 @@ fail() {
 }
 
 # Prints a free base of ports.
-free_port_base() {
-    python3 - <<'PYTHON'
-import random, socket
-
-def free(port):
-    with socket.socket() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            return s.bind(("127.0.0.1", port)) is None
-        except OSError:
-            return False
-
-# Below the range of ports that the system assigns to clients.
-bases = iter(lambda: random.randrange(10000, 32000), None)
-print(next(base for base in bases if all(free(base + n) for n in range(1, 11))))
-PYTHON
-}
+free_port_base() { python3 .ci/ports.py; }
