@@ -64,8 +64,8 @@ impl Kept {
         }
     }
 
-    /// Returns the traces with a span of the booking, each in the order of time. Of a long trace, it returns the
-    /// first [`MAX_SHOWN`] spans that arrived.
+    /// Returns the traces that contain a span of the booking. The spans of each trace are sorted by time; at most
+    /// the first [`MAX_SHOWN`] that arrived are returned.
     pub fn of_booking(&self, booking: i64) -> Vec<Vec<Step>> {
         let of_it = self.steps.iter().filter(|step| step.booking == Some(booking));
         let ids: HashSet<&str> = of_it.map(|step| step.trace_id.as_str()).collect();
